@@ -1,0 +1,46 @@
+# `make demo` and `make test` need python3 (3.10 to 3.12), make and PyPI; the rest is installed into .venv.
+# All paths are relative and every name is quoted: the folder may have spaces or Chinese characters in its path.
+
+PYTHON ?= python3
+# Other versions are tried only where nobody has named one by PYTHON=...
+PYTHONS := "$(PYTHON)" $(if $(filter file,$(origin PYTHON)),python3.11 python3.10 python3.12)
+FITS := import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))
+
+VENV_PY := .venv/bin/python
+INSTALLED := .venv/.installed
+
+.PHONY: help demo test notebooks clean
+
+help:
+	@echo "make demo       find faces and name expressions in two pictures; writes out/"
+	@echo "make test       run the test suite"
+	@echo "make notebooks  run every notebook from top to bottom and save its outputs"
+	@echo "make clean      remove out/ and the caches; .venv, runs/ and the data stay"
+	@echo "The first of them makes .venv (about 2 GB) and installs requirements.txt into it."
+
+demo: $(INSTALLED)
+	$(VENV_PY) -m fer_paddle demo --out out
+
+test: $(INSTALLED)
+	$(VENV_PY) -m pytest
+
+notebooks: $(INSTALLED)
+	find notebooks -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*' -exec \
+	  env PYTHONPATH="$$PWD" $(VENV_PY) -m nbconvert --to notebook --execute --inplace {} +
+
+clean:
+	rm -rf out .pytest_cache .ruff_cache build *.egg-info
+	find fer_paddle yolo3tiny tests notebooks -type d '(' -name __pycache__ -o -name .ipynb_checkpoints ')' \
+	  -exec rm -rf {} +
+
+# Touched last: an installation that was interrupted is taken up again. The search for a Python ends with '', none.
+$(INSTALLED): requirements.txt
+	@$(VENV_PY) -c 'import pip; $(FITS)' 2>/dev/null || { \
+	  for python in $(PYTHONS) ''; do "$$python" -c '$(FITS)' 2>/dev/null && break; done; \
+	  test -n "$$python" || { \
+	    echo "expected Python 3.10, 3.11 or 3.12 with venv, found none as:" $(PYTHONS) "(make PYTHON=/path/to/python3.11)" >&2; \
+	    exit 1; }; \
+	  echo "Making .venv with $$("$$python" --version)"; \
+	  "$$python" -m venv --clear .venv; }
+	$(VENV_PY) -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
