@@ -1,0 +1,20 @@
+"""Facial expressions with PaddlePaddle: find faces in a photo, name their expressions, train it yourself."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from fer_paddle.labels import EXPRESSIONS
+
+__version__ = "0.1.0"
+__all__ = ["EXPRESSIONS", "Classifier", "Face", "Pipeline"]
+
+_HOME = {"Classifier": "fer_paddle.classifier", "Pipeline": "fer_paddle.pipeline", "Face": "fer_paddle.pipeline"}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the public classes on first use, so that `import fer_paddle` stays cheap."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

@@ -1,0 +1,1 @@
+"""Chapter 3: analysis. Metrics and what explains them."""

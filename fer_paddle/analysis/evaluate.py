@@ -1,0 +1,53 @@
+"""Measures a classifier on labelled faces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fer_paddle.analysis.metrics import accuracy, confusion_matrix, mean_recall, precisions, recalls
+from fer_paddle.labels import EXPRESSIONS
+
+BATCH = 64
+
+
+def evaluate_classifier(
+    classify: Callable[[Sequence[np.ndarray]], np.ndarray],
+    images: Sequence[np.ndarray],
+    labels: np.ndarray,
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> dict[str, Any]:
+    """Gives accuracy, mean recall and the figures of each class.
+
+    Args:
+        classify: crops -> probabilities float32 [N, 7], such as a Classifier.
+        images: Face crops, uint8.
+        labels: int [N], indices into EXPRESSIONS.
+        progress: Wraps the batch starts for a progress bar.
+
+    Returns:
+        JSON values: `accuracy`, `mean_recall` (over the classes present), `faces`, `recall` and `precision` by class
+        (None where a class is absent), and the `confusion` matrix, true class in rows.
+
+    Raises:
+        ValueError: There is no face.
+    """
+    if not len(labels):
+        raise ValueError("expected at least one face to measure on, got none")
+    starts = range(0, len(labels), BATCH)
+    probs = np.concatenate([classify(list(images[start : start + BATCH])) for start in progress(starts)])
+    confusion = confusion_matrix(labels, probs.argmax(axis=1), len(EXPRESSIONS))
+
+    def by_class(values: np.ndarray) -> dict[str, float | None]:
+        return {name: None if np.isnan(value) else float(value) for name, value in zip(EXPRESSIONS, values)}
+
+    return {
+        "accuracy": accuracy(confusion),
+        "mean_recall": mean_recall(confusion),
+        "faces": int(confusion.sum()),
+        "recall": by_class(recalls(confusion)),
+        "precision": by_class(precisions(confusion)),
+        "confusion": confusion.tolist(),
+    }

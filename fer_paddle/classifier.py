@@ -1,0 +1,69 @@
+"""Face crops in, probabilities of the seven expressions out. Starts without Paddle."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fer_paddle.deployment.runtimes import Runner
+from fer_paddle.images import faces_to_batch
+from fer_paddle.labels import EXPRESSIONS
+
+WEIGHTS = Path(__file__).parent / "weights" / "distresnet_fer2013.onnx"
+BATCH = 64
+
+
+class Classifier:
+    """Names the expression of faces.
+
+    Args:
+        weights: An ONNX file made by `python -m fer_paddle export`; None takes the one that ships.
+        runner: Used instead of a file: a loaded network whose metadata holds `input_size` and `classes`.
+        threads: Threads of the runtime; 0 lets it choose.
+
+    Raises:
+        FileNotFoundError: There is no weights file.
+        ValueError: The file is no ONNX file of an expression network, or both a file and a runner are given.
+    """
+
+    def __init__(self, weights: str | os.PathLike[str] | None = None, runner: Runner | None = None, threads: int = 0):
+        if weights is not None and runner is not None:
+            raise ValueError("expected weights or a runner, got both")
+        if runner is None:
+            from fer_paddle.deployment.runtimes.onnx import OnnxRunner
+
+            runner = OnnxRunner(weights or WEIGHTS, threads)
+        self.runner = runner
+        told = dict(runner.metadata)
+        classes = tuple(json.loads(told.get("classes", "[]")))
+        if classes != EXPRESSIONS or "input_size" not in told:
+            raise ValueError(f"expected a network of the classes {', '.join(EXPRESSIONS)}, got one of {', '.join(classes) or 'no classes'}")
+        self.input_size = int(told["input_size"])
+
+    def __call__(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        """Gives the probabilities.
+
+        Args:
+            crops: Face crops uint8, gray [H, W] or BGR [H, W, 3], of any sizes.
+
+        Returns:
+            float32 [N, 7] in the order of EXPRESSIONS; every row sums to 1. No crops give [0, 7].
+
+        Raises:
+            ValueError: A crop is not uint8 or has no pixels.
+        """
+        parts = [np.zeros((0, len(EXPRESSIONS)), np.float32)]
+        for start in range(0, len(crops), BATCH):
+            batch = faces_to_batch(crops[start : start + BATCH], self.input_size)
+            parts.append(softmax(self.runner(batch)[0]))
+        return np.concatenate(parts)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """exp(logits) over their sum along the last axis, safe for large logits; float32 [..., C]."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)

@@ -1,0 +1,80 @@
+"""Augmentation of gray faces: what may change about a face without changing its expression."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentConfig:
+    """Strengths of the random changes; every default of zero is "off".
+
+    Attributes:
+        flip: Probability of a left-right flip.
+        rotate_deg: Largest rotation, degrees, either way.
+        scale: Largest relative change of size, so that 0.1 draws from 0.9 to 1.1.
+        shift: Largest shift along x and y, as a share of the side.
+        brightness: Largest shift of all pixels, as a share of 255.
+        contrast: Largest relative change of the contrast about the mean.
+        erase: Probability of one random rectangle replaced by noise (Zhong et al. 2017, arXiv:1708.04896).
+        erase_area: Largest area of that rectangle, as a share of the picture.
+    """
+
+    flip: float = 0.0
+    rotate_deg: float = 0.0
+    scale: float = 0.0
+    shift: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    erase: float = 0.0
+    erase_area: float = 0.2
+
+
+def augment_face(image: np.ndarray, size: int, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    """Draws one variant of a face.
+
+    Flip, rotation, scale, shift and the change of size are one affine warp, so that pixels are interpolated once.
+
+    Args:
+        image: uint8 [H, W], H = W.
+        size: Side of the result in pixels.
+        config: Strengths.
+        rng: The only source of randomness.
+
+    Returns:
+        uint8 [size, size].
+    """
+    matrix = _draw_affine(image.shape[0], size, config, rng)
+    face = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if config.brightness or config.contrast:
+        gain = 1 + rng.uniform(-config.contrast, config.contrast)
+        offset = 255 * rng.uniform(-config.brightness, config.brightness) + face.mean() * (1 - gain)
+        levels = np.arange(256, dtype=np.float32) * gain + offset
+        face = cv2.LUT(face, np.clip(np.rint(levels), 0, 255).astype(np.uint8))
+    if rng.random() < config.erase:
+        _erase(face, config.erase_area, rng)
+    return face
+
+
+def _draw_affine(side: int, size: int, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    """Draws the matrix [2, 3] from pixels of the source to pixels of the result, about the centres of both."""
+    angle = np.deg2rad(rng.uniform(-config.rotate_deg, config.rotate_deg))
+    zoom = size / side * (1 + rng.uniform(-config.scale, config.scale))
+    mirror = -1.0 if rng.random() < config.flip else 1.0
+    cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
+    linear = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
+    shift = rng.uniform(-config.shift, config.shift, 2) * size
+    centre_from, centre_to = np.full(2, (side - 1) / 2), np.full(2, (size - 1) / 2)
+    return np.column_stack([linear, centre_to + shift - linear @ centre_from])
+
+
+def _erase(face: np.ndarray, largest_area: float, rng: np.random.Generator) -> None:
+    """Fills one rectangle of `face` with noise, in place."""
+    side = face.shape[0]
+    area, aspect = rng.uniform(0.02, largest_area), np.exp(rng.uniform(-1, 1))
+    height, width = (min(max(int(side * np.sqrt(area * a)), 1), side) for a in (aspect, 1 / aspect))
+    top, left = rng.integers(0, side - height + 1), rng.integers(0, side - width + 1)
+    face[top : top + height, left : left + width] = rng.integers(0, 256, (height, width), np.uint8)

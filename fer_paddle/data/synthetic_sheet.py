@@ -1,0 +1,189 @@
+"""The sheet a head is drawn on before it is bent and turned: strokes and fills in face units.
+
+The sheet holds the colours of skin and hair without light, which parts of it belong to the head, and how deep each
+place lies in a fold of the skin. `synthetic_skin` lights it.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import cv2
+import numpy as np
+
+SPAN = 3.1  # face units along one side of the sheet
+ORIGIN = (-1.55, -1.68)  # face units of the sheet's left top corner
+_SHIFT = 4  # cv2 draws at 1/16 pixel
+_DENSITY = 5  # points drawn for each control point of a curve
+_TONES = 5  # shades that the hairs of one call are sorted into
+
+Color = tuple[float, ...] | np.ndarray
+
+
+@functools.lru_cache(maxsize=None)
+def _spline(count: int, closed: bool) -> np.ndarray:
+    """Gives the matrix from control points to the points of a Catmull-Rom curve: float64 [M,count]."""
+    spans = count if closed else count - 1
+    t = np.arange(spans * _DENSITY + (not closed)) / _DENSITY
+    start = np.minimum(t.astype(int), spans - 1)
+    u = t - start
+    weights = (-(u**3) + 2 * u**2 - u, 3 * u**3 - 5 * u**2 + 2, -3 * u**3 + 4 * u**2 + u, u**3 - u**2)
+    matrix = np.zeros((len(t), count))
+    for offset, weight in zip((-1, 0, 1, 2), weights):
+        index = (start + offset) % count if closed else np.clip(start + offset, 0, count - 1)
+        np.add.at(matrix, (np.arange(len(t)), index), weight / 2)
+    return matrix
+
+
+def curve(points: np.ndarray | list[tuple[float, float]], closed: bool = False) -> np.ndarray:
+    """Draws smooth curves through points [...,K,2]: float64 [...,M,2]."""
+    points = np.asarray(points, np.float64)
+    return _spline(points.shape[-2], closed) @ points
+
+
+def join(*edges: np.ndarray) -> np.ndarray:
+    """Makes a polygon of edges [N,2], each given from the viewer's left: every second one runs back."""
+    return np.concatenate([edge[::-1] if turn % 2 else edge for turn, edge in enumerate(edges)])
+
+
+def fixed(pixels: np.ndarray) -> np.ndarray:
+    """Brings places in pixels, counted from the left and top edge, to cv2's fixed point: int32, same shape."""
+    return (pixels * (1 << _SHIFT) + (0.5 - (1 << _SHIFT) / 2)).astype(np.int32)
+
+
+def fill_pixels(image: np.ndarray, pixels: np.ndarray, color: Color | float) -> None:
+    """Fills a polygon [N,2] given in pixels, in place, with smooth edges."""
+    cv2.fillPoly(image, [fixed(pixels)], _scalar(color), cv2.LINE_AA, _SHIFT)
+
+
+def stroke_pixels(image: np.ndarray, pixels: np.ndarray, color: Color | float, width_px: int) -> None:
+    """Draws a polyline [N,2] given in pixels, in place, with smooth edges."""
+    cv2.polylines(image, [fixed(pixels)], False, _scalar(color), width_px, cv2.LINE_AA, _SHIFT)
+
+
+def blend(window: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> None:
+    """Lays a picture uint8 [h,w,3] over a window, in place, as far as a mask (0 to 255) [h,w] says."""
+    share = mask.astype(np.float32)
+    window[:] = cv2.blendLinear(picture, window, share, 255 - share)
+
+
+def _scalar(color: Color | float) -> float | tuple[float, ...]:
+    return tuple(map(float, color)) if isinstance(color, (np.ndarray, tuple)) else float(color)
+
+
+class Sheet:
+    """A square drawing in face units.
+
+    Attributes:
+        image: uint8 [size,size,3] BGR, colours without light.
+        alpha: uint8 [size,size], 255 where the head is.
+        folds: uint8 [size,size], depth of the skin's folds.
+        scale: Pixels of a face unit.
+    """
+
+    def __init__(self, size: int, color: np.ndarray) -> None:
+        self.image = np.empty((size, size, 3), np.uint8)
+        self.image[:] = color
+        self.alpha = np.zeros((size, size), np.uint8)
+        self.folds = np.zeros((size, size), np.uint8)
+        self.scale = size / SPAN
+
+    def pixels(self, points: np.ndarray) -> np.ndarray:
+        """Brings face units [...,2] to pixels of the sheet."""
+        return (np.asarray(points) - ORIGIN) * self.scale
+
+    def fill(self, points: np.ndarray, color: Color, head: bool = False) -> None:
+        """Fills a polygon [N,2] and hides the folds under it; with `head` it becomes part of the head."""
+        polygon = [fixed(self.pixels(points))]
+        cv2.fillPoly(self.image, polygon, _scalar(color), cv2.LINE_AA, _SHIFT)
+        cv2.fillPoly(self.folds, polygon, 0, cv2.LINE_8, _SHIFT)
+        if head:
+            cv2.fillPoly(self.alpha, polygon, 255, cv2.LINE_AA, _SHIFT)
+
+    def stroke(self, points: np.ndarray, color: Color, width: float, closed: bool = False) -> None:
+        """Draws a line [N,2] of a width in face units; one thinner than a pixel is drawn fainter instead."""
+        line = fixed(self.pixels(points))
+        width_px = width * self.scale
+        thick = max(round(width_px), 1)
+        window = self._window(line, thick)
+        before = window.copy() if width_px < 0.8 else None
+        cv2.polylines(self.image, [line], closed, _scalar(color), thick, cv2.LINE_AA, _SHIFT)
+        if before is not None:
+            cv2.addWeighted(window, width_px, before, 1 - width_px, 0, dst=window)
+
+    def soft(self, points: np.ndarray, color: Color, strength: float, blur: float = 0.0) -> None:
+        """Fills a polygon [N,2] with `strength` 0 to 1 and edges of a softness `blur` in face units."""
+        polygon = fixed(self.pixels(points))
+        sigma = blur * self.scale
+        if sigma < 0.7:  # no softer than a smooth edge is already
+            window = self._window(polygon, 2)
+            before = window.copy()
+            cv2.fillPoly(self.image, [polygon], _scalar(color), cv2.LINE_AA, _SHIFT)
+            cv2.addWeighted(window, strength, before, 1 - strength, 0, dst=window)
+            return
+        margin = int(2.5 * sigma) + 2
+        left, top, right, bottom = self._bounds(polygon, margin)
+        mask = np.zeros((bottom - top, right - left), np.uint8)
+        cv2.fillPoly(mask, [polygon - (left << _SHIFT, top << _SHIFT)], 255 * strength, cv2.LINE_AA, _SHIFT)
+        mask = cv2.GaussianBlur(mask, (0, 0), sigma)
+        paint = np.empty((*mask.shape, 3), np.uint8)
+        paint[:] = np.clip(color, 0, 255)
+        blend(self.image[top:bottom, left:right], paint, mask)
+
+    def strands(self, lines: np.ndarray, color: np.ndarray, levels: np.ndarray, width: float = 0.014) -> None:
+        """Draws hairs that belong to the head.
+
+        Args:
+            lines: Face units, float [N,K,2].
+            color: Their mean colour, float [3].
+            levels: How light each is, 1 being the mean colour, float [N].
+            width: In face units.
+        """
+        width_px = width * self.scale
+        thick = max(round(width_px), 1)
+        paths = fixed(self.pixels(lines))
+        cv2.polylines(self.alpha, list(paths), False, 255, thick, cv2.LINE_AA, _SHIFT)
+        order = np.argsort(levels, kind="stable")
+        for tone in np.array_split(order, _TONES):
+            level = 1 + (levels[tone].mean() - 1) * min(width_px, 1.0)
+            shade = np.clip(color * level + 10 * (level - 1), 0, 255)
+            cv2.polylines(self.image, list(paths[tone]), False, _scalar(shade), thick, cv2.LINE_AA, _SHIFT)
+
+    def fold(self, lines: np.ndarray, strengths: np.ndarray, widths: np.ndarray) -> None:
+        """Folds the skin along lines that taper.
+
+        Args:
+            lines: Control points in face units, float [N,K,2].
+            strengths: 0 to 1, float [N].
+            widths: In face units, float [N].
+        """
+        deep = strengths > 0.03
+        paths = self.pixels(curve(lines[deep]))
+        along = np.diff(paths, axis=1, append=2 * paths[:, -1:] - paths[:, -2:-1])
+        across = along[..., ::-1] * (1, -1) / np.maximum(np.hypot(along[..., :1], along[..., 1:]), 1e-6)
+        width_px = widths[deep, None, None] * self.scale
+        taper = np.sin(np.linspace(0.15, np.pi - 0.15, paths.shape[1]))[:, None]
+        half = np.maximum(width_px, 1.0) / 2 * taper * across
+        ribbons = fixed(np.concatenate([paths + half, (paths - half)[:, ::-1]], axis=1))
+        levels = 255 * np.minimum(strengths[deep], 1) * np.minimum(width_px[:, 0, 0], 1)
+        for ribbon, level in zip(ribbons, levels.tolist()):
+            cv2.fillPoly(self.folds, [ribbon], level, cv2.LINE_AA, _SHIFT)
+
+    def open_window(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Gives a hole [N,2] in the sheet: the image there (a view), the hole's mask, its left top corner in pixels."""
+        polygon = fixed(self.pixels(points))
+        left, top, right, bottom = self._bounds(polygon, 2)
+        mask = np.zeros((bottom - top, right - left), np.uint8)
+        cv2.fillPoly(mask, [polygon - (left << _SHIFT, top << _SHIFT)], 255, cv2.LINE_AA, _SHIFT)
+        return self.image[top:bottom, left:right], mask, np.array([left, top])
+
+    def _bounds(self, polygon: np.ndarray, margin: int) -> tuple[int, int, int, int]:
+        x, y, wide, tall = cv2.boundingRect(polygon)
+        size = len(self.alpha)
+        left, top = max((x >> _SHIFT) - margin, 0), max((y >> _SHIFT) - margin, 0)
+        right, bottom = ((x + wide) >> _SHIFT) + margin + 2, ((y + tall) >> _SHIFT) + margin + 2
+        return left, top, min(right, size), min(bottom, size)
+
+    def _window(self, polygon: np.ndarray, margin: int) -> np.ndarray:
+        left, top, right, bottom = self._bounds(polygon, margin)
+        return self.image[top:bottom, left:right]

@@ -1,0 +1,117 @@
+"""Prepares the process: Paddle on a CPU, seeds, versions, and where the data lie.
+
+The only module that prepares Paddle. Whoever needs it writes `from fer_paddle.environment import paddle`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib
+import importlib.metadata
+import os
+import platform
+import random
+import sys
+import zlib  # noqa: F401  libpaddle 2.6.2 exports zlib's symbols: the real zlib must be loaded before it
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+AISTUDIO_DATA = Path("/home/aistudio/data")
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+
+
+@functools.cache
+def prepare(threads: int | None = None) -> None:
+    """Sets what must be set before Paddle is imported; a second call changes nothing.
+
+    Paddle's MKL takes a slow path on AMD processors, and glibc gives every large tensor back to the system at
+    once; both cost a factor of two to three in training (see the README's figures).
+
+    Args:
+        threads: Threads of OpenMP and MKL, 1 or more; None leaves the environment's choice.
+
+    Raises:
+        ValueError: `threads` is below 1.
+    """
+    if threads is not None:
+        if threads < 1:
+            raise ValueError(f"expected threads >= 1, got {threads}")
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            os.environ[name] = str(threads)
+    if sys.platform.startswith("linux"):
+        if "AuthenticAMD" in Path("/proc/cpuinfo").read_text(errors="replace"):
+            os.environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):
+            libc.mallopt(_M_MMAP_MAX, 0)
+            libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+            libc.mallopt(_M_TOP_PAD, 256 << 20)
+    os.environ.setdefault("OPS_UNCHANGE_SHAPE", "elu")
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Imports Paddle on first use, after `prepare`, so that reading this module stays cheap."""
+    if name != "paddle":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    prepare()
+    return importlib.import_module("paddle")
+
+
+def seed_everything(seed: int) -> None:
+    """Seeds Python, NumPy and Paddle alike; `seed` is 0 to 2**32 - 1."""
+    random.seed(seed)
+    np.random.seed(seed)
+    __getattr__("paddle").seed(seed)
+
+
+def versions() -> dict[str, str]:
+    """Names the versions that decide a result: Python, machine and the packages of the requirements."""
+    packages = ("paddlepaddle", "paddlepaddle-gpu", "paddleslim", "paddle2onnx", "onnxruntime", "opencv-python", "numpy")
+    found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def data_folders(folder: str | os.PathLike[str] | None = None) -> list[Path]:
+    """Lists the places where data may lie, in the order they are looked at.
+
+    An explicit folder is the only place looked at. Without one: FER_DATA, `../shared/data` beside the project,
+    then every folder under /home/aistudio/data (AI Studio mounts each data set there) and that folder itself.
+    """
+    if folder is not None:
+        return [Path(folder)]
+    if os.environ.get("FER_DATA"):
+        return [Path(os.environ["FER_DATA"])]
+    mounted = sorted(path for path in AISTUDIO_DATA.glob("*") if path.is_dir()) if AISTUDIO_DATA.is_dir() else []
+    return [REPOSITORY.parent / "shared" / "data", *mounted, AISTUDIO_DATA]
+
+
+def find_data(name: str, folder: str | os.PathLike[str] | None = None) -> Path:
+    """Finds a data file or folder by name.
+
+    Args:
+        name: A name such as `fer2013_train.npz`, or an existing path, which is taken as it is.
+        folder: The folder to look in; None looks in the places of `data_folders`.
+
+    Returns:
+        The existing path.
+
+    Raises:
+        FileNotFoundError: It is in none of the places; the message names them all.
+    """
+    if folder is None and Path(name).exists():
+        return Path(name)
+    places = data_folders(folder)
+    for place in places:
+        if (place / name).exists():
+            return place / name
+    looked = ", ".join(str(place) for place in places)
+    raise FileNotFoundError(f"expected the data {name!r} in one of: {looked} (set FER_DATA or give a folder); found in none")

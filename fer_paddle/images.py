@@ -1,0 +1,253 @@
+"""Pictures: the one definition of reading, writing, cropping, resizing and normalising them.
+
+Training and every runtime use these functions, so that a network sees the same pixels in both. An image is a
+uint8 array, [H,W,3] BGR or [H,W] gray.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import operator
+import os
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from fer_paddle.decoding import read_image
+
+__all__ = [
+    "FER_MEAN",
+    "FER_STD",
+    "FORMATS",
+    "MAX_CROP_SIDE",
+    "crop_square",
+    "faces_to_batch",
+    "list_images",
+    "normalize",
+    "read_image",
+    "resize",
+    "to_gray",
+    "write_image",
+]
+
+FORMATS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".jfif": "JPEG",
+    ".png": "PNG",
+    ".bmp": "BMP",
+    ".webp": "WEBP",
+    ".gif": "GIF",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+MAX_CROP_SIDE = 10_000
+# Mean and standard deviation of all pixels of FER2013's Training split, scaled to 0..1.
+FER_MEAN = 0.5077
+FER_STD = 0.2550
+
+_SAVE_OPTIONS = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "PNG": {"compress_level": 3},
+    "WEBP": {"quality": 95},
+    "TIFF": {"compression": "tiff_lzw"},
+}
+
+
+def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
+    """Writes an image in the format that the extension names; the file appears whole or not at all.
+
+    PNG, BMP and TIFF keep every pixel; JPEG and WebP have quality 95, and a GIF in colour has 256 of them.
+
+    Args:
+        path: A name that ends in one of FORMATS; an existing file is replaced.
+        image: uint8 [H,W,3] BGR or [H,W] gray.
+
+    Raises:
+        ValueError: Another extension, not such an image, or one too large for its format.
+        FileNotFoundError: The folder does not exist.
+    """
+    _check_image(image)
+    path = Path(path)
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None or path.is_dir():
+        raise ValueError(f"expected the name of a file that ends in {', '.join(FORMATS)}, got {str(path)!r}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{str(path)!r}: expected an existing folder to write into")
+    encoded = io.BytesIO()
+    rgb = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    try:
+        Image.fromarray(rgb).save(encoded, kind, **_SAVE_OPTIONS.get(kind, {}))
+    except (OSError, ValueError) as error:
+        got = f"{_describe(image)} ({error})"
+        raise ValueError(f"{str(path)!r}: expected an image that fits into {kind}, got {got}") from error
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.write_bytes(encoded.getbuffer())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def list_images(folder: str | os.PathLike[str]) -> list[Path]:
+    """Lists the pictures in a folder and in those below it, by extension.
+
+    Names that start with a dot are skipped. Linked folders are followed, and each real folder is listed once.
+
+    Returns:
+        Sorted paths that begin with `folder`; empty where there is no picture.
+
+    Raises:
+        FileNotFoundError: The folder does not exist.
+        ValueError: It is not a folder.
+        OSError: A folder in it cannot be read.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        raise FileNotFoundError(f"{str(folder)!r}: expected a folder of pictures, found no such folder")
+    if not folder.is_dir():
+        raise ValueError(f"{str(folder)!r}: expected a folder of pictures, got a file")
+    found, seen = [], set()
+    for place, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        paths = [Path(place, name) for name in names if not name.startswith(".")]
+        found += [path for path in paths if path.suffix.lower() in FORMATS]
+    return sorted(found)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def to_gray(image: np.ndarray) -> np.ndarray:
+    """Turns BGR uint8 [H,W,3] to gray uint8 [H,W]; gray comes back as it is.
+
+    gray = 0.299 R + 0.587 G + 0.114 B. Source: ITU-R BT.601.
+
+    Raises:
+        ValueError: Not a uint8 image.
+    """
+    _check_image(image)
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+
+
+def resize(image: np.ndarray, size: int) -> np.ndarray:
+    """Brings a uint8 image [H,W] or [H,W,3] to uint8 [size,size] or [size,size,3], each axis by itself.
+
+    An axis that shrinks is averaged over its area, so that nothing aliases; one that grows is linear, which,
+    unlike cubic, never overshoots at an edge.
+
+    Raises:
+        ValueError: Not a uint8 image, or size below 1.
+    """
+    _check_image(image)
+    size = _check_size(size)
+    height, width = image.shape[:2]
+    smaller = cv2.resize(image, (min(width, size), min(height, size)), interpolation=cv2.INTER_AREA)
+    return cv2.resize(smaller, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def crop_square(image: np.ndarray, box_xyxy: Sequence[float] | np.ndarray, margin: float = 0.0) -> np.ndarray:
+    """Cuts the square around a box; what lies outside the image repeats its nearest edge pixel.
+
+    Args:
+        image: uint8 [H,W,3] or [H,W].
+        box_xyxy: x1, y1, x2, y2 in pixels, the edges of the box: [0, 0, W, H] is the whole image.
+        margin: What to add on each side, as a share of the longer side of the box; 0 or more.
+
+    Returns:
+        uint8 [side,side,3] or [side,side], a copy; side is the box's longer side * (1 + 2 * margin), rounded.
+
+    Raises:
+        ValueError: Not a uint8 image, an empty or non-finite box, one wholly outside the image, a negative
+            margin, or a square of more than MAX_CROP_SIDE a side.
+    """
+    _check_image(image)
+    height, width = image.shape[:2]
+    box = np.asarray(box_xyxy, np.float64)
+    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
+        raise ValueError(f"expected a box x1, y1, x2, y2 with x1 < x2 and y1 < y2, got {box.tolist()}")
+    x1, y1, x2, y2 = box.tolist()
+    if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
+        raise ValueError(f"expected a box that meets the {width} x {height} image, got {box.tolist()}")
+    if not 0 <= margin < math.inf:
+        raise ValueError(f"expected a margin of 0 or more, got {margin}")
+    length = max(x2 - x1, y2 - y1) * (1 + 2 * margin)
+    if length > MAX_CROP_SIDE:
+        raise ValueError(f"expected a square of at most {MAX_CROP_SIDE} pixels a side, got {length:.0f}")
+    side = max(1, _round(length))
+    x_from, x_to, left, right = _span(_round((x1 + x2 - side) / 2), side, width)
+    y_from, y_to, top, bottom = _span(_round((y1 + y2 - side) / 2), side, height)
+    return cv2.copyMakeBorder(image[y_from:y_to, x_from:x_to], top, bottom, left, right, cv2.BORDER_REPLICATE)
+
+
+def _round(value: float) -> int:
+    """Rounds halves up; Python rounds them to even, which would move every second crop by a pixel."""
+    return math.floor(value + 0.5)
+
+
+def _span(start: int, side: int, length: int) -> tuple[int, int, int, int]:
+    """Cuts [start, start + side) to [0, length), at least one pixel: its ends, and what each end lacks."""
+    first = min(max(start, 0), length - 1)
+    stop = max(min(start + side, length), 1)
+    before = min(max(-start, 0), side - 1)
+    return first, stop, before, side - (stop - first) - before
+
+
+def normalize(gray: np.ndarray) -> np.ndarray:
+    """Turns uint8 gray of any shape to float32 of the same shape: (gray / 255 - FER_MEAN) / FER_STD.
+
+    Raises:
+        ValueError: Not a uint8 array.
+    """
+    if not isinstance(gray, np.ndarray) or gray.dtype != np.uint8:
+        raise ValueError(f"expected a uint8 array, got {_describe(gray)}")
+    return (gray.astype(np.float32) / 255 - FER_MEAN) / FER_STD
+
+
+def faces_to_batch(crops: Sequence[np.ndarray], size: int) -> np.ndarray:
+    """Makes the input of a classifier from face crops: gray, resized, normalised.
+
+    Args:
+        crops: uint8 images [H,W,3] BGR or [H,W] gray, each of any size; may be empty.
+        size: Side of the input in pixels.
+
+    Returns:
+        float32 [N,1,size,size].
+
+    Raises:
+        ValueError: One of them is not a uint8 image, a single image was given, or size is below 1.
+    """
+    size = _check_size(size)
+    if isinstance(crops, np.ndarray) and (crops.ndim < 3 or (crops.ndim == 3 and crops.shape[2] == 3)):
+        raise ValueError(f"expected a list of crops, got one array {_describe(crops)}")
+    batch = np.empty((len(crops), 1, size, size), np.uint8)
+    for row, crop in zip(batch, crops):
+        row[0] = resize(to_gray(crop), size)
+    return normalize(batch)
+
+
+def _check_image(image: np.ndarray) -> None:
+    is_image = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size > 0
+    if not is_image or (image.ndim != 2 and (image.ndim != 3 or image.shape[2] != 3)):
+        raise ValueError(f"expected a uint8 image [H,W,3] or [H,W], got {_describe(image)}")
+
+
+def _describe(value: object) -> str:
+    return f"{value.dtype} {list(value.shape)}" if isinstance(value, np.ndarray) else type(value).__name__
+
+
+def _check_size(size: int) -> int:
+    if not hasattr(size, "__index__") or operator.index(size) < 1:
+        raise ValueError(f"expected a size of at least 1 pixel, got {size!r}")
+    return operator.index(size)

@@ -1,0 +1,84 @@
+"""A picture in, faces with their expressions out: detect, crop, classify. Starts without Paddle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fer_paddle.classifier import Classifier
+from fer_paddle.images import crop_square
+from fer_paddle.labels import EXPRESSIONS
+from yolo3tiny.detector import Detections, Detector
+
+# FER2013 shows a little more than the face: see "The crop" in the model card.
+MARGIN = 0.06
+MIN_SCORE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A face in a picture.
+
+    Attributes:
+        box_xyxy: float32 [4] in pixels of the picture.
+        score: How sure the detector is, 0 to 1.
+        probs: float32 [7] in the order of EXPRESSIONS, summing to 1.
+        label: The likeliest of EXPRESSIONS.
+    """
+
+    box_xyxy: np.ndarray
+    score: float
+    probs: np.ndarray
+    label: str
+
+    def to_json(self) -> dict:
+        """The face as plain JSON values."""
+        return {
+            "box_xyxy": [round(float(side), 2) for side in self.box_xyxy],
+            "score": round(self.score, 4),
+            "label": self.label,
+            "probs": {name: round(float(prob), 4) for name, prob in zip(EXPRESSIONS, self.probs)},
+        }
+
+
+class Pipeline:
+    """Finds the faces of a picture and names their expressions.
+
+    Args:
+        detector: (image, min_score) -> Detections; None takes the one that ships.
+        classifier: crops -> probabilities; None takes the one that ships.
+        margin: Added to each side of the square around a face, as a share of its side.
+    """
+
+    def __init__(
+        self,
+        detector: Callable[..., Detections] | None = None,
+        classifier: Callable[[Sequence[np.ndarray]], np.ndarray] | None = None,
+        margin: float = MARGIN,
+    ):
+        self.detector = detector if detector is not None else Detector()
+        self.classifier = classifier if classifier is not None else Classifier()
+        self.margin = margin
+
+    def __call__(self, image: np.ndarray, min_score: float = MIN_SCORE) -> list[Face]:
+        """Recognises one picture.
+
+        Args:
+            image: uint8 [H, W, 3] in BGR, any size.
+            min_score: Lowest detector score of a face, 0 to 1.
+
+        Returns:
+            The faces, best detector score first; no face gives an empty list.
+
+        Raises:
+            ValueError: The image is not uint8 [H, W, 3] with pixels.
+        """
+        found = self.detector(image, min_score=min_score)
+        crops = [crop_square(image, box, self.margin) for box in found.boxes_xyxy]
+        probs = self.classifier(crops)
+        return [
+            Face(box, float(score), row, EXPRESSIONS[int(row.argmax())])
+            for box, score, row in zip(found.boxes_xyxy, found.scores, probs)
+        ]

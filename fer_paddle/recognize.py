@@ -1,0 +1,122 @@
+"""Recognises many picture files: keeps going past a bad one, and says at the end what went wrong."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fer_paddle import images
+from fer_paddle.drawing import draw_faces
+from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.pipeline import Pipeline
+from fer_paddle.weight_files import write_json
+
+RESULTS = "results"
+
+
+@dataclass
+class Report:
+    """What became of the pictures.
+
+    Attributes:
+        results: One record a picture: `file`, `drawn` (the picture written), `faces` (see Face.to_json).
+        failed: Pairs (file, reason) of those that could not be read or written.
+    """
+
+    results: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+def find_pictures(patterns: Sequence[str]) -> list[Path]:
+    """Lists the pictures that files, folders and globs mean, each once, in the order given.
+
+    Raises:
+        ValueError: One of them means no picture; it is named.
+    """
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        path = Path(pattern)
+        if path.is_dir():
+            paths = images.list_images(path)
+        elif path.exists():
+            paths = [path]
+        else:
+            paths = [Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if Path(name).is_file()]
+        if not paths:
+            raise ValueError(f"expected a picture, a folder of pictures or a glob, found none for {pattern!r}")
+        found |= dict.fromkeys(paths)
+    return list(found)
+
+
+def recognize_files(
+    paths: Sequence[Path],
+    folder: Path,
+    pipeline: Pipeline,
+    min_score: float,
+    language: str = "en",
+    progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
+) -> Report:
+    """Recognises pictures and writes the annotated ones, `results.json` and `results.csv`.
+
+    Args:
+        paths: Picture files.
+        folder: Where to write; it is made. Each picture keeps its name, with a number where two share one.
+        pipeline: What recognises.
+        min_score: See Pipeline.
+        language: See draw_faces.
+        progress: Wraps the paths for a progress bar.
+
+    Returns:
+        The report that the two files hold.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    report, names = Report(), _OutputNames(folder)
+    for path in progress(paths):
+        try:
+            image = images.read_image(path)
+            faces = pipeline(image, min_score=min_score)
+            drawn = names.next_for(path)
+            images.write_image(drawn, draw_faces(image, faces, language))
+        except (ValueError, OSError) as error:
+            report.failed.append((str(path), str(error)))
+            continue
+        report.results.append({"file": str(path), "drawn": drawn.name, "faces": [face.to_json() for face in faces]})
+    failed = [{"file": file, "reason": reason} for file, reason in report.failed]
+    write_json(folder / f"{RESULTS}.json", {"pictures": report.results, "failed": failed})
+    _write_csv(folder / f"{RESULTS}.csv", report)
+    return report
+
+
+class _OutputNames:
+    """Gives each picture a file name of its own in the output folder."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.taken = folder, set()
+
+    def next_for(self, path: Path) -> Path:
+        suffix = path.suffix.lower() if path.suffix.lower() in (".png", ".bmp", ".webp") else ".jpg"
+        name, number = f"{path.stem}{suffix}", 2
+        while name.lower() in self.taken or self.folder.joinpath(name).resolve() == path.resolve():
+            name, number = f"{path.stem}-{number}{suffix}", number + 1
+        self.taken.add(name.lower())
+        return self.folder / name
+
+
+def _write_csv(path: Path, report: Report) -> None:
+    """One row a face: file, box, score, label and the seven probabilities."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", newline="", encoding="utf-8-sig") as file:
+            writer = csv.writer(file)
+            writer.writerow(["file", "left", "top", "right", "bottom", "score", "label", *EXPRESSIONS])
+            for result in report.results:
+                for face in result["faces"]:
+                    writer.writerow([result["file"], *face["box_xyxy"], face["score"], face["label"], *face["probs"].values()])
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

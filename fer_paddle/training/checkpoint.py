@@ -1,0 +1,113 @@
+"""Checkpoints that resume a run bit for bit: safetensors for the tensors, JSON for the rest.
+
+The tensors of an epoch go to a file of their own; `last.json` names that file and is renamed into place last. A
+kill at any moment leaves the former checkpoint whole.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_paddle import weight_files
+from fer_paddle.environment import paddle
+
+LAST = "last.json"
+_MODEL, _AVERAGE, _OPTIMIZER = "model.", "average.", "optimizer."
+
+
+def optimizer_arrays(model: paddle.nn.Layer, optimizer: paddle.optimizer.Optimizer) -> dict[str, np.ndarray]:
+    """Copies the optimizer's moments under the structured names of the parameters they belong to.
+
+    Paddle names them by a process-wide counter (`conv2d_7.w_0_moment1_0`), which another process need not share.
+    """
+    arrays, state = {}, optimizer.state_dict()
+    for structured, parameter in model.named_parameters():
+        prefix = parameter.name + "_"
+        for key, value in state.items():
+            if key.startswith(prefix) and isinstance(value, paddle.Tensor):
+                arrays[f"{structured}:{key[len(prefix):]}"] = value.numpy().copy()
+    return arrays
+
+
+def restore_optimizer(
+    model: paddle.nn.Layer, optimizer: paddle.optimizer.Optimizer, arrays: dict[str, np.ndarray], schedule: dict[str, Any] | None
+) -> None:
+    """Sets what `optimizer_arrays` copied, and the state of the learning-rate schedule where there is one."""
+    names = {structured: parameter.name for structured, parameter in model.named_parameters()}
+    state: dict[str, Any] = {}
+    for key, array in arrays.items():
+        structured, suffix = key.split(":")
+        state[f"{names[structured]}_{suffix}"] = paddle.to_tensor(array)
+    if schedule is not None:
+        state["LR_Scheduler"] = schedule
+    optimizer.set_state_dict(state)
+
+
+def save_checkpoint(
+    folder: Path,
+    model: paddle.nn.Layer,
+    optimizer: paddle.optimizer.Optimizer,
+    average: dict[str, paddle.Tensor] | None,
+    progress: dict[str, Any],
+) -> None:
+    """Writes the checkpoint of a run and removes the former one.
+
+    Args:
+        folder: The run's folder, which must exist.
+        model: The network.
+        optimizer: Its optimizer; a learning-rate schedule is kept as JSON.
+        average: The moving average of the weights, where the run keeps one.
+        progress: JSON: configuration, epoch, step, history, random seeds.
+    """
+    tensors = {_MODEL + name: array for name, array in weight_files.state_arrays(model).items()}
+    tensors |= {_OPTIMIZER + name: array for name, array in optimizer_arrays(model, optimizer).items()}
+    tensors |= {_AVERAGE + name: tensor.numpy() for name, tensor in (average or {}).items()}
+    name = f"checkpoint-{progress['epoch']:04d}-{progress['step']:06d}.safetensors"
+    weight_files.save_arrays(folder / name, tensors)
+    schedule = optimizer.state_dict().get("LR_Scheduler")
+    weight_files.write_json(folder / LAST, {"tensors": name, "schedule": schedule, **progress})
+    for former in folder.glob("checkpoint-*.safetensors"):
+        if former.name != name:
+            former.unlink()
+
+
+def load_progress(folder: Path) -> dict[str, Any]:
+    """Reads the JSON part of the last checkpoint.
+
+    Raises:
+        FileNotFoundError: The folder holds no checkpoint.
+        ValueError: It is no checkpoint of this project.
+    """
+    path = folder / LAST
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a checkpoint to resume at {path}, found none")
+    try:
+        progress = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"expected JSON in {path}, got: {error}") from error
+    if not isinstance(progress, dict) or not {"tensors", "epoch", "step", "history", "config"} <= progress.keys():
+        raise ValueError(f"expected a checkpoint with tensors, epoch, step, history and config in {path}")
+    return progress
+
+
+def restore_checkpoint(
+    folder: Path,
+    progress: dict[str, Any],
+    model: paddle.nn.Layer,
+    optimizer: paddle.optimizer.Optimizer,
+    average: dict[str, paddle.Tensor] | None,
+) -> None:
+    """Sets network, optimizer, schedule and average to what `save_checkpoint` wrote."""
+    tensors = weight_files.load_arrays(folder / progress["tensors"])
+
+    def part(prefix: str) -> dict[str, np.ndarray]:
+        return {name[len(prefix) :]: array for name, array in tensors.items() if name.startswith(prefix)}
+
+    weight_files.load_into(model, part(_MODEL))
+    restore_optimizer(model, optimizer, part(_OPTIMIZER), progress["schedule"])
+    for name, array in part(_AVERAGE).items():
+        average[name].set_value(array)

@@ -1,0 +1,86 @@
+"""Losses and the accuracy of expression networks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fer_paddle.environment import paddle
+
+functional = paddle.nn.functional
+
+
+class TwoHeads(paddle.nn.Layer):
+    """A network with a second, helping head that learns the crowd's FER+ votes beside the label.
+
+    FER2013's labels are noisy (FER+ agrees with 62.6 % of them); ten votes a picture say more about it than one
+    label. Only `network` is kept after training. Source: multi-task learning, Caruana 1997.
+
+    Args:
+        network: An expression network with `embed` and `num_features`.
+        num_votes: Classes of the second head.
+    """
+
+    def __init__(self, network: paddle.nn.Layer, num_votes: int = 10):
+        super().__init__()
+        self.network = network
+        self.votes = paddle.nn.Linear(network.num_features, num_votes)
+
+    def forward(self, images: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
+        """float32 [N, 1, H, W] -> (logits [N, num_classes], vote logits [N, num_votes])."""
+        features = self.network.embed(images)
+        return self.network.classify(features), self.votes(features)
+
+
+class ExpressionLoss:
+    """Cross-entropy of the labels, and of the FER+ vote shares where the network has a second head.
+
+    Args:
+        label_smoothing: Share of the target spread evenly over the classes (Szegedy et al. 2016, arXiv:1512.00567).
+        votes_weight: Weight of the second term.
+        class_weights: float32 [num_classes], or None for equal weights.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0, votes_weight: float = 0.0, class_weights: np.ndarray | None = None):
+        self.label_smoothing, self.votes_weight = label_smoothing, votes_weight
+        self.class_weights = None if class_weights is None else paddle.to_tensor(class_weights.astype(np.float32))
+
+    def __call__(self, outputs, targets) -> dict[str, paddle.Tensor]:
+        """Gives the named terms.
+
+        Args:
+            outputs: logits float32 [N, C], or (logits, vote logits [N, V]).
+            targets: (labels int64 [N], vote shares float32 [N, V]; a row of zeros has no votes).
+        """
+        labels, votes = targets
+        logits, vote_logits = outputs if isinstance(outputs, tuple) else (outputs, None)
+        terms = {"label": self.label_term(logits, labels)}
+        if vote_logits is not None:
+            terms["votes"] = -self.votes_weight * (votes * functional.log_softmax(vote_logits)).sum(1).mean()
+        return terms
+
+    def label_term(self, logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
+        """Weighted mean over the batch of -sum(target * log softmax(logits))."""
+        num_classes = logits.shape[1]
+        target = functional.one_hot(labels, num_classes) * (1 - self.label_smoothing) + self.label_smoothing / num_classes
+        losses = -(target * functional.log_softmax(logits)).sum(1)
+        if self.class_weights is None:
+            return losses.mean()
+        return (losses * self.class_weights.gather(labels)).mean()
+
+
+def balance_weights(counts: np.ndarray, power: float) -> np.ndarray:
+    """Class weights (mean count / count) ** power, scaled so that the mean over all samples is 1.
+
+    Args:
+        counts: Samples of each class, int [C]; a class without samples gets weight 0.
+        power: 0 weighs all samples alike, 1 all classes alike.
+    """
+    counts = np.asarray(counts, np.float64)
+    weights = np.where(counts > 0, (counts.mean() / np.maximum(counts, 1)) ** power, 0)
+    return (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
+
+
+def accuracy(outputs, targets) -> float:
+    """Share of the batch whose largest logit is the label's; outputs and targets as in ExpressionLoss."""
+    logits = outputs[0] if isinstance(outputs, tuple) else outputs
+    return float((logits.argmax(1) == targets[0]).astype("float32").mean())

@@ -1,0 +1,113 @@
+"""Weights on disk: one safetensors file and one JSON card beside it. Nothing here runs code from a file.
+
+Source: safetensors format, https://github.com/huggingface/safetensors (pickle, and so paddle.load, runs code).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Writes JSON to a temporary name, then renames it: a reader sees the old file or the new one, whole."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes named arrays as safetensors, to a temporary name first.
+
+    Args:
+        path: The file to write; its folder must exist.
+        arrays: Arrays of any shape and of a dtype safetensors knows.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Reads a safetensors file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is truncated or no safetensors file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a safetensors file, found none at {path}")
+    try:
+        return load(path.read_bytes())
+    except SafetensorError as error:
+        raise ValueError(f"expected a whole safetensors file at {path}, got: {error}") from error
+
+
+def save_weights(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], card: Mapping[str, Any]) -> None:
+    """Writes `NAME.safetensors` and its card `NAME.json` beside it."""
+    save_arrays(path, arrays)
+    write_json(Path(path).with_suffix(".json"), card)
+
+
+def load_card(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads the JSON card beside a weights file (or the card itself).
+
+    Raises:
+        FileNotFoundError: There is no card.
+        ValueError: The card is no JSON object.
+    """
+    path = Path(path).with_suffix(".json")
+    if not path.is_file():
+        raise FileNotFoundError(f"expected the card of the weights at {path}, found none")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"expected JSON in {path}, got: {error}") from error
+    if not isinstance(card, dict):
+        raise ValueError(f"expected a JSON object in {path}, got {type(card).__name__}")
+    return card
+
+
+def load_into(layer: Any, arrays: Mapping[str, np.ndarray]) -> None:
+    """Sets every parameter and buffer of a Paddle layer; nothing is skipped in silence.
+
+    Args:
+        layer: A paddle.nn.Layer.
+        arrays: One array for each name of `layer.state_dict()`, of the same shape.
+
+    Raises:
+        ValueError: A name is missing or too many, or a shape differs; the first is named.
+    """
+    state = layer.state_dict()
+    missing, extra = sorted(state.keys() - arrays.keys()), sorted(arrays.keys() - state.keys())
+    if missing or extra:
+        name = (missing or extra)[0]
+        raise ValueError(
+            f"weights do not fit {type(layer).__name__}: {len(missing)} names missing, {len(extra)} unknown, such as {name!r}"
+        )
+    for name, tensor in state.items():
+        if tuple(tensor.shape) != arrays[name].shape:
+            raise ValueError(f"weights do not fit: expected {name!r} of shape {tuple(tensor.shape)}, got {arrays[name].shape}")
+    for name, tensor in state.items():
+        tensor.set_value(arrays[name])
+
+
+def state_arrays(layer: Any) -> dict[str, np.ndarray]:
+    """Copies every parameter and buffer of a Paddle layer to NumPy, by its structured name."""
+    return {name: tensor.numpy().copy() for name, tensor in layer.state_dict().items()}

@@ -1,0 +1,37 @@
+"""Prepares the process before any test module is imported, and hands out what many tests share."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from fer_paddle import environment
+
+environment.prepare()  # first: zlib must be loaded before Paddle, and Paddle reads its settings when it is imported
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def fixed_seeds() -> None:
+    """Starts every test from the same seeds, whatever ran before it."""
+    random.seed(0)
+    np.random.seed(0)
+    if "paddle" in sys.modules:  # a test that needs no Paddle shall not wait for its import
+        sys.modules["paddle"].seed(0)
+
+
+@pytest.fixture(scope="session")
+def data_pack() -> Callable[[str], Path]:
+    """Gives `data_pack(name)`: the path of a real data file or folder; the test is skipped where it is absent."""
+
+    def find(name: str) -> Path:
+        try:
+            return environment.find_data(name)
+        except FileNotFoundError as error:
+            pytest.skip(f"real data not here: {error}")
+
+    return find

@@ -1,0 +1,97 @@
+"""k-means over box sizes: finds clusters that are there, repeats itself, and says what it cannot do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES, kmeans_anchors, mean_best_iou, size_iou
+
+
+def make_sizes(count: int = 400, seed: int = 0) -> np.ndarray:
+    """Log-uniform sizes of 8 to 300 px, a little higher than wide, as faces are."""
+    rng = np.random.default_rng(seed)
+    width = np.exp(rng.uniform(np.log(8), np.log(300), count))
+    return np.stack([width, width * rng.uniform(1.1, 1.5, count)], axis=1)
+
+
+def test_anchors_are_those_of_tiny_yolov3() -> None:
+    assert ANCHORS == ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))
+    assert ANCHOR_MASKS == ((3, 4, 5), (0, 1, 2))
+    assert STRIDES == (32, 16)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ((10, 10), (10, 10), 1.0),
+        ((10, 10), (20, 20), 0.25),
+        ((10, 20), (20, 10), 100 / 300),  # a cross: neither holds the other
+        ((10, 10), (10, 40), 0.25),
+    ],
+)
+def test_size_iou(first: tuple, second: tuple, expected: float) -> None:
+    assert size_iou(np.array([first]), np.array([second]))[0, 0] == pytest.approx(expected)
+
+
+def test_mean_best_iou_by_hand() -> None:
+    # 10x10 fits the first anchor wholly; 10x20 fits the first by a half, the second by 200 / 400.
+    assert mean_best_iou([(10, 10), (10, 20)], [(10, 10), (20, 20)]) == pytest.approx((1 + 0.5) / 2)
+
+
+def test_kmeans_finds_the_clusters_that_are_there() -> None:
+    rng = np.random.default_rng(5)
+    centres = np.array([(10, 14), (40, 30), (100, 200)], dtype=float)
+    sizes = np.concatenate([centre * rng.uniform(0.95, 1.05, (50, 2)) for centre in centres])
+    np.testing.assert_allclose(kmeans_anchors(sizes, k=3), centres, rtol=0.03)
+
+
+def test_kmeans_rises_in_area_and_repeats_itself() -> None:
+    sizes = make_sizes()
+    found = kmeans_anchors(sizes, seed=3)
+    assert found.shape == (6, 2)
+    assert (np.diff(found.prod(axis=1)) > 0).all()
+    np.testing.assert_array_equal(found, kmeans_anchors(sizes.copy(), seed=3))
+
+
+def test_kmeans_ends_where_a_further_step_changes_nothing() -> None:
+    sizes = make_sizes()
+    found = kmeans_anchors(sizes, k=6, seed=1)
+    # Independent step in plain loops: put each box to its best anchor, average each cluster.
+    clusters = [[] for _ in found]
+    for w, h in sizes:
+        ious = []
+        for aw, ah in found:
+            overlap = min(w, aw) * min(h, ah)
+            ious.append(overlap / (w * h + aw * ah - overlap))
+        clusters[int(np.argmax(ious))].append((w, h))
+    np.testing.assert_allclose([np.mean(cluster, axis=0) for cluster in clusters], found)
+
+
+def test_kmeans_fits_better_than_the_default_anchors() -> None:
+    sizes = make_sizes()
+    assert mean_best_iou(sizes, kmeans_anchors(sizes)) > mean_best_iou(sizes, ANCHORS) + 0.02
+
+
+def test_kmeans_of_k_sizes_returns_them() -> None:
+    sizes = [(30, 40), (5, 6), (300, 200)]
+    np.testing.assert_array_equal(kmeans_anchors(sizes, k=3), [(5, 6), (30, 40), (300, 200)])
+    assert mean_best_iou(sizes, kmeans_anchors(sizes, k=3)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "k", "message"),
+    [
+        (np.ones((5, 2)), 6, "at least k=6"),  # fewer boxes than anchors
+        (np.ones((50, 2)), 2, "got 1"),  # many boxes, one size: clusters would be equal
+        (make_sizes(10), 0, "k >= 1"),
+        (np.zeros((0, 2)), 1, "N >= 1"),
+        (np.ones((5, 4)), 1, r"\[N, 2\]"),  # boxes instead of sizes
+        ([(5, 5), (0, 5)], 1, "positive"),
+        ([(5, 5), (5, -1)], 1, "positive"),
+        ([(5, 5), (5, np.nan)], 1, "finite"),
+    ],
+)
+def test_kmeans_refuses(sizes, k: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        kmeans_anchors(sizes, k=k)

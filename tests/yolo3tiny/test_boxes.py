@@ -1,0 +1,173 @@
+"""Box conversions, overlap from a table of edge cases, and letterbox geometry checked on pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from yolo3tiny import boxes
+
+TEN = (0.0, 0.0, 10.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("other", "overlap", "expected"),
+    [
+        (TEN, 100, 1.0),  # the same box
+        ((20, 20, 30, 30), 0, 0.0),  # apart on both axes: two negative extents must not multiply to an area
+        ((0, 20, 10, 30), 0, 0.0),  # apart on one axis
+        ((10, 0, 20, 10), 0, 0.0),  # sharing an edge
+        ((10, 10, 20, 20), 0, 0.0),  # sharing a corner
+        ((5, 0, 15, 10), 50, 50 / 150),  # shifted by half
+        ((5, 5, 15, 15), 25, 25 / 175),  # shifted by half on both axes
+        ((2, 2, 4, 4), 4, 0.04),  # inside
+        ((-10, -10, 20, 20), 100, 100 / 900),  # around
+        ((0, -5, 10, 5), 50, 50 / 150),  # partly at negative coordinates
+        ((5, 5, 5, 5), 0, 0.0),  # a point
+        ((0, 5, 10, 5), 0, 0.0),  # a line
+        ((8, 8, 2, 2), 0, 0.0),  # inside out
+    ],
+)
+def test_iou_and_intersection_of_edge_cases(other: tuple, overlap: float, expected: float) -> None:
+    first, second = np.array([TEN]), np.array([other], dtype=np.float64)
+    assert boxes.intersection(first, second)[0, 0] == overlap
+    assert boxes.iou(first, second)[0, 0] == pytest.approx(expected)
+    assert boxes.iou(second, first)[0, 0] == pytest.approx(expected)
+
+
+def test_iou_of_two_empty_boxes_is_zero_not_nan() -> None:
+    empty = np.zeros((2, 4), dtype=np.float32)
+    assert (boxes.iou(empty, empty) == 0).all()
+
+
+def test_iou_takes_integers_empty_sets_and_batches() -> None:
+    assert boxes.iou(np.array([[0, 0, 3, 3]]), np.array([[0, 0, 3, 6]]))[0, 0] == pytest.approx(0.5)
+    assert boxes.iou(np.zeros((0, 4)), np.ones((3, 4))).shape == (0, 3)
+    assert boxes.iou(np.ones((2, 4)), np.zeros((0, 4))).shape == (2, 0)
+    rng = np.random.default_rng(0)
+    first, second = (boxes.xywh_to_xyxy(rng.random((2, n, 4))) for n in (5, 3))
+    together = boxes.iou(first, second)  # [2, 5, 3]
+    for i in range(2):
+        np.testing.assert_array_equal(together[i], boxes.iou(first[i], second[i]))
+
+
+def test_iou_equals_counting_pixels() -> None:
+    rng = np.random.default_rng(1)
+    corners = np.sort(rng.integers(0, 20, (30, 2, 2)), axis=1).reshape(30, 4)  # xyxy
+    masks = np.zeros((30, 20, 20), dtype=bool)
+    for mask, (x1, y1, x2, y2) in zip(masks, corners):
+        mask[y1:y2, x1:x2] = True
+    both = (masks[:, None] & masks).sum(axis=(2, 3))
+    either = (masks[:, None] | masks).sum(axis=(2, 3))
+    np.testing.assert_allclose(boxes.iou(corners, corners), both / np.maximum(either, 1), rtol=1e-6)
+
+
+def test_conversions_say_the_same_box() -> None:
+    xyxy = np.array([[10, 20, 40, 80]], dtype=np.float32)
+    np.testing.assert_array_equal(boxes.xyxy_to_xywh(xyxy), [[10, 20, 30, 60]])
+    np.testing.assert_array_equal(boxes.xyxy_to_cxcywh(xyxy), [[25, 50, 30, 60]])
+    np.testing.assert_array_equal(boxes.xywh_to_xyxy([[10, 20, 30, 60]]), xyxy)
+    np.testing.assert_array_equal(boxes.cxcywh_to_xyxy([[25, 50, 30, 60]]), xyxy)
+
+
+def test_integer_boxes_keep_their_half_pixels() -> None:
+    np.testing.assert_array_equal(boxes.xyxy_to_cxcywh(np.array([0, 0, 3, 5])), [1.5, 2.5, 3, 5])
+
+
+@pytest.mark.parametrize("there", [boxes.xyxy_to_xywh, boxes.xyxy_to_cxcywh])
+@pytest.mark.parametrize("shape", [(4,), (0, 4), (7, 4), (2, 3, 4)])
+def test_conversions_go_there_and_back(there, shape: tuple) -> None:
+    back = boxes.xywh_to_xyxy if there is boxes.xyxy_to_xywh else boxes.cxcywh_to_xyxy
+    original = np.random.default_rng(2).uniform(0, 100, shape)
+    np.testing.assert_allclose(back(there(original)), original)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [boxes.xywh_to_xyxy, boxes.xyxy_to_xywh, boxes.cxcywh_to_xyxy, boxes.xyxy_to_cxcywh, boxes.area],
+)
+@pytest.mark.parametrize("wrong", [np.zeros((3, 5)), np.zeros(3), np.float32(1), np.zeros(0)])
+def test_wrong_shapes_are_refused(function, wrong) -> None:
+    with pytest.raises(ValueError, match=r"expected boxes \[\.\.\., 4\], got shape"):
+        function(wrong)
+
+
+def test_area_of_a_box_inside_out_is_zero() -> None:
+    np.testing.assert_array_equal(boxes.area([TEN, (5, 5, 1, 1), (1, 1, 1, 9)]), [100, 0, 0])
+
+
+def test_clip_takes_height_first() -> None:
+    clipped = boxes.clip(np.array([[-5, -5, 500, 500], [1, 2, 3, 4]]), (100, 200))
+    np.testing.assert_array_equal(clipped, [[0, 0, 200, 100], [1, 2, 3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("photo_hw", "arguments", "padded_hw", "scale", "left", "top"),
+    [
+        ((416, 416), {"size_hw": (416, 416)}, (416, 416), 1.0, 0, 0),  # nothing to do
+        ((480, 640), {"size_hw": (416, 416)}, (416, 416), 0.65, 0, 52),  # wide: bars above and below
+        ((640, 480), {"size_hw": (416, 416)}, (416, 416), 0.65, 52, 0),  # high: bars left and right
+        ((100, 50), {"size_hw": (416, 416)}, (416, 416), 4.16, 104, 0),  # small: enlarged
+        ((100, 100), {"size_hw": (64, 128)}, (64, 128), 0.64, 32, 0),  # not square
+        ((480, 640), {"longest": 416}, (320, 416), 0.65, 0, 4),  # rectangular: 312 high, up to 320
+        ((480, 640), {"longest": 640}, (480, 640), 1.0, 0, 0),  # already a multiple of 32
+        ((1, 1000), {"longest": 416}, (32, 416), 0.416, 0, 15),  # a line keeps one pixel
+        ((7, 5), {"longest": 20}, (32, 32), 20 / 7, 9, 6),  # smaller than one stride
+        ((30, 30), {"longest": 30, "stride": 16}, (32, 32), 1.0, 1, 1),
+    ],
+)
+def test_letterbox_table(photo_hw, arguments, padded_hw, scale, left, top) -> None:
+    padded, geometry = boxes.letterbox(np.zeros((*photo_hw, 3), np.uint8), **arguments)
+    assert padded.shape == (*padded_hw, 3)
+    assert padded.dtype == np.uint8
+    assert (geometry.left, geometry.top) == (left, top)
+    assert geometry.scale == pytest.approx(scale)
+    is_photo = (padded == 0).all(axis=2)
+    assert (padded[~is_photo] == boxes.PAD_GRAY).all()
+    ys, xs = np.nonzero(is_photo)
+    assert (ys.min(), xs.min()) == (top, left)
+    # Centred: the borders on both sides differ by the odd pixel at most.
+    assert 0 <= (padded_hw[0] - 1 - ys.max()) - top <= 1
+    assert 0 <= (padded_hw[1] - 1 - xs.max()) - left <= 1
+
+
+@pytest.mark.parametrize("photo_hw", [(480, 640), (333, 251), (97, 1001), (40, 30)])
+@pytest.mark.parametrize("size_hw", [(416, 416), None])
+def test_boxes_follow_the_pixels(photo_hw: tuple, size_hw: tuple | None) -> None:
+    height, width = photo_hw
+    box = np.array([[width // 4, height // 3, width * 3 // 4, height * 2 // 3]], dtype=np.float32)
+    photo = np.zeros((height, width, 3), np.uint8)
+    x1, y1, x2, y2 = box[0].astype(int)
+    photo[y1:y2, x1:x2] = 255
+    padded, geometry = boxes.letterbox(photo, size_hw)
+    ys, xs = np.nonzero(padded[..., 0] > 127)  # half way where scaling has blurred the edge
+    seen = np.array([[xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]])
+    np.testing.assert_allclose(geometry.from_photo(box), seen, atol=1.0)
+    np.testing.assert_allclose(geometry.to_photo(geometry.from_photo(box)), box, atol=1e-3)
+
+
+def test_letterbox_leaves_the_photo_alone() -> None:
+    photo = np.random.default_rng(3).integers(0, 256, (32, 64, 3), dtype=np.uint8)
+    before = photo.copy()
+    padded, _ = boxes.letterbox(photo, (64, 64))
+    np.testing.assert_array_equal(padded[16:48], photo)
+    padded[:] = 0
+    np.testing.assert_array_equal(photo, before)
+
+
+@pytest.mark.parametrize(
+    ("image", "arguments", "message"),
+    [
+        (np.zeros((8, 8), np.uint8), {}, "expected an image uint8"),  # gray
+        (np.zeros((8, 8, 4), np.uint8), {}, "expected an image uint8"),  # with alpha
+        (np.zeros((8, 8, 3), np.float32), {}, "float32"),
+        ([[1]], {}, "got list"),
+        (np.zeros((0, 8, 3), np.uint8), {}, "with pixels"),
+        (np.zeros((8, 8, 3), np.uint8), {"size_hw": (416, 400)}, "multiples of 32"),
+        (np.zeros((8, 8, 3), np.uint8), {"size_hw": (0, 32)}, "multiples of 32"),
+        (np.zeros((8, 8, 3), np.uint8), {"longest": 0}, "longest"),
+    ],
+)
+def test_letterbox_refuses(image, arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        boxes.letterbox(image, **arguments)

@@ -1,0 +1,192 @@
+"""Decoding and suppression against paddle.vision.ops, against plain loops, and at the ends of float32."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import paddle
+import pytest
+
+from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES
+from yolo3tiny.boxes import iou
+from yolo3tiny.decode import decode, decode_above, nms
+
+
+def make_heads(n: int, h: int, w: int, num_classes: int = 1, seed: int = 0) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    shapes = [(n, 3 * (5 + num_classes), h // stride, w // stride) for stride in STRIDES]
+    return [rng.normal(0, 1.5, shape).astype(np.float32) for shape in shapes]
+
+
+def make_boxes(count: int, seed: int, side: float = 100.0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    corners = rng.uniform(0, side, (count, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(5, 40, (count, 2))], axis=1)
+    return boxes.astype(np.float32), rng.permutation(count).astype(np.float32) / count
+
+
+def greedy_nms(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> list[int]:
+    """The textbook loop: take the best, drop what overlaps it, repeat."""
+    overlaps = iou(boxes, boxes)
+    left, kept = sorted(range(len(scores)), key=lambda i: -scores[i]), []
+    while left:
+        best = left.pop(0)
+        kept.append(best)
+        left = [i for i in left if overlaps[best, i] <= threshold]
+    return kept
+
+
+@pytest.mark.parametrize("num_classes", [1, 3])
+@pytest.mark.parametrize(("h", "w"), [(96, 96), (64, 160), (480, 640)])
+def test_decode_equals_paddles_yolo_box(h: int, w: int, num_classes: int) -> None:
+    heads = make_heads(2, h, w, num_classes)
+    boxes, scores = decode(heads, num_classes=num_classes)
+    parts = [
+        paddle.vision.ops.yolo_box(
+            paddle.to_tensor(head), paddle.to_tensor(np.array([[h, w]] * 2, np.int32)),
+            [side for i in mask for side in ANCHORS[i]], num_classes, 0.0, stride, clip_bbox=False,
+        )
+        for head, mask, stride in zip(heads, ANCHOR_MASKS, STRIDES)
+    ]
+    expected = np.concatenate([part[0].numpy() for part in parts], axis=1)
+    np.testing.assert_allclose(boxes, expected, atol=2e-3, rtol=1e-5)
+    expected = np.concatenate([part[1].numpy().max(axis=2) for part in parts], axis=1)
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    assert boxes.dtype == scores.dtype == np.float32
+
+
+def test_decode_one_prediction_by_hand() -> None:
+    heads = [np.full((1, 18, 1, 2), -20, np.float32), np.full((1, 18, 2, 4), -20, np.float32)]
+    # Anchor 1 of the fine head, (23, 27), in row 1, column 2: centre (2.5 * 16, 1.75 * 16), twice as wide.
+    heads[1][0, 6:12, 1, 2] = 0, np.log(3), np.log(2), 0, np.log(4), np.log(9)
+    (boxes, scores), = decode_above(heads, 0.5)
+    np.testing.assert_allclose(boxes, [(40 - 23, 28 - 13.5, 40 + 23, 28 + 13.5)], rtol=1e-5)
+    np.testing.assert_allclose(scores, [0.8 * 0.9], rtol=1e-5)
+
+
+@pytest.mark.parametrize("num_classes", [1, 2])
+@pytest.mark.parametrize("min_score", [0.0, 0.2, 0.6, 1.0])
+def test_decode_above_is_decode_filtered(min_score: float, num_classes: int) -> None:
+    heads = make_heads(3, 96, 160, num_classes)
+    boxes, scores = decode(heads, num_classes=num_classes)
+    found = decode_above(heads, min_score, num_classes=num_classes)
+    assert len(found) == 3
+    for i, (some_boxes, some_scores) in enumerate(found):
+        above = scores[i] >= min_score
+        np.testing.assert_array_equal(some_boxes, boxes[i][above])
+        np.testing.assert_array_equal(some_scores, scores[i][above])
+
+
+def test_pictures_without_candidates_stay_in_the_list() -> None:
+    heads = make_heads(3, 32, 32)
+    for head in heads:
+        head[::2, 4::6] = -30  # objectness of the first and last picture
+    found = decode_above(heads, 0.1)
+    assert [len(scores) > 0 for _, scores in found] == [False, True, False]
+    assert [boxes.shape[1] for boxes, _ in found] == [4, 4, 4]
+    assert [len(scores) for _, scores in decode_above([head[:0] for head in heads], 0.1)] == []
+
+
+@pytest.mark.parametrize("value", [-1e4, -100, 100, 1e4])
+@pytest.mark.filterwarnings("error")
+def test_extreme_outputs_neither_warn_nor_overflow(value: float) -> None:
+    heads = [np.full((1, 18, 32 // s, 32 // s), value, np.float32) for s in STRIDES]
+    boxes, scores = decode(heads)
+    assert np.isfinite(boxes).all()
+    assert (scores == (value > 0)).all()
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        ([(1, 18, 3, 3)], "as many heads as masks"),
+        ([(1, 18, 6, 6), (1, 18, 3, 3)], "one input size"),  # the heads the wrong way round
+        ([(1, 18, 3, 3), (2, 18, 6, 6)], "expected heads"),
+        ([(1, 21, 3, 3), (1, 21, 6, 6)], r"\[N, 18, H, W\]"),
+        ([(18, 3, 3), (18, 6, 6)], "expected heads"),
+    ],
+)
+def test_wrong_heads_are_refused(shapes: list, message: str) -> None:
+    heads = [np.zeros(shape, np.float32) for shape in shapes]
+    with pytest.raises(ValueError, match=message):
+        decode(heads)
+    with pytest.raises(ValueError, match=message):
+        decode_above(heads, 0.5)
+
+
+def test_min_score_out_of_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="min_score"):
+        decode_above(make_heads(1, 32, 32), 1.5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("count", [1, 20, 300])
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.7])
+def test_nms_equals_paddle_and_the_textbook(seed: int, count: int, threshold: float) -> None:
+    boxes, scores = make_boxes(count, seed)
+    kept = nms(boxes, scores, threshold).tolist()
+    assert kept == greedy_nms(boxes, scores, threshold)
+    theirs = paddle.vision.ops.nms(paddle.to_tensor(boxes), threshold, paddle.to_tensor(scores))
+    assert kept == theirs.numpy().tolist()
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "expected"),
+    [
+        ([], [], []),
+        ([(0, 0, 10, 10)], [0.5], [0]),
+        ([(0, 0, 10, 10), (0, 0, 10, 10)], [0.5, 0.9], [1]),  # copies: the better one
+        ([(0, 0, 10, 10), (0, 0, 10, 10)], [0.5, 0.5], [0]),  # equal scores: the first
+        ([(0, 0, 10, 10), (20, 0, 30, 10)], [0.5, 0.9], [1, 0]),  # apart: both, the better one first
+        # A chain: the second goes because of the first, so the third, which only the second overlaps, stays.
+        ([(0, 0, 10, 10), (3, 0, 13, 10), (6, 0, 16, 10)], [0.9, 0.8, 0.7], [0, 2]),
+        # The same with its best link in the middle.
+        ([(0, 0, 10, 10), (3, 0, 13, 10), (6, 0, 16, 10)], [0.8, 0.9, 0.7], [1]),
+        ([(0, 0, 10, 10), (0, 0, 10, 5)], [0.9, 0.8], [0]),  # IoU 0.5, above 0.45
+        ([(5, 5, 5, 5), (5, 5, 5, 5)], [0.9, 0.8], [0, 1]),  # points overlap nothing
+    ],
+)
+def test_nms_table(boxes: list, scores: list, expected: list) -> None:
+    array = np.array(boxes, dtype=np.float32).reshape(-1, 4)
+    assert nms(array, np.array(scores, dtype=np.float32)).tolist() == expected
+
+
+def test_nms_settles_a_chain_as_long_as_the_list() -> None:
+    # Each box beats only the next one: the worst case, as many steps as boxes; every other box stays.
+    starts = np.arange(60, dtype=np.float32) * 3
+    boxes = np.stack([starts, 0 * starts, starts + 10, 0 * starts + 10], axis=1)
+    assert nms(boxes, -starts, 0.45).tolist() == list(range(0, 60, 2))
+
+
+def test_an_iou_equal_to_the_threshold_is_kept() -> None:
+    boxes = np.array([(0, 0, 10, 10), (0, 0, 10, 5)], dtype=np.float32)
+    assert nms(boxes, np.array([0.9, 0.8]), 0.5).tolist() == [0, 1]
+
+
+def test_nms_limits() -> None:
+    boxes, scores = make_boxes(200, seed=9, side=2000)
+    everything = nms(boxes, scores)
+    assert nms(boxes, scores, max_boxes=7).tolist() == everything[:7].tolist()
+    fiftieth = np.sort(scores)[-50]
+    assert nms(boxes, scores, top_k=50).tolist() == [i for i in everything if scores[i] >= fiftieth]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "threshold", "message"),
+    [
+        (np.zeros((3, 4)), np.zeros(2), 0.5, "expected boxes"),
+        (np.zeros((3, 5)), np.zeros(3), 0.5, "expected boxes"),
+        (np.zeros((3, 4)), np.zeros((3, 1)), 0.5, "expected boxes"),
+        (np.zeros((3, 4)), np.zeros(3), 45, "iou_threshold"),  # a percentage
+    ],
+)
+def test_nms_refuses(boxes: np.ndarray, scores: np.ndarray, threshold: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        nms(boxes, scores, threshold)
+
+
+def test_decoding_starts_without_paddle() -> None:
+    code = "import sys, yolo3tiny.decode, yolo3tiny.metrics; sys.exit('paddle' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,305 @@
+"""The loss against paddle.vision.ops.yolo_loss, and by hand where Paddle has no answer."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import paddle
+import pytest
+
+from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES
+from yolo3tiny.decode import decode
+from yolo3tiny.loss import TERMS, Yolo3Loss
+
+ONE = (0.30, 0.40, 0.12, 0.15)  # 11.5 x 14.4 px of a 96 px input: anchor 0, (10, 14), fits best
+GRIDS = [(3, 3), (6, 6)]  # of a 96 px input: predictions 0 to 26 are coarse, 27 to 134 fine
+
+
+def make_heads(
+    n: int = 2, size_hw: tuple = (96, 96), num_classes: int = 1, seed: int = 0, spread: float = 1.5
+) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    shapes = [(n, 3 * (5 + num_classes), size_hw[0] // s, size_hw[1] // s) for s in STRIDES]
+    return [rng.normal(0, spread, shape).astype(np.float32) for shape in shapes]
+
+
+def make_truths(n: int, m: int, num_classes: int = 1, padding: int = 3, seed: int = 0) -> tuple:
+    """Boxes of every size, some colliding in a cell; the last rows are padding."""
+    rng = np.random.default_rng(seed)
+    centres = rng.uniform(0, 0.999, (n, m, 2))
+    sizes = np.exp(rng.uniform(np.log(0.01), np.log(0.9), (n, m, 2)))
+    boxes = np.concatenate([centres, sizes], axis=-1).astype(np.float32)
+    boxes[:, m - padding :] = 0
+    labels = rng.integers(0, num_classes, (n, m)).astype(np.int32)
+    scores = rng.uniform(0.1, 1, (n, m)).astype(np.float32)
+    return boxes, labels, scores
+
+
+def tensors(heads: list) -> list[paddle.Tensor]:
+    return [paddle.to_tensor(head, stop_gradient=False) for head in heads]
+
+
+def paddle_loss(
+    head: paddle.Tensor, truths: tuple, k: int, num_classes: int = 1, ignore_iou: float = 0.7
+) -> paddle.Tensor:
+    boxes, labels, scores = truths
+    sides = [side for anchor in ANCHORS for side in anchor]
+    return paddle.vision.ops.yolo_loss(
+        head, paddle.to_tensor(boxes), paddle.to_tensor(labels), sides,
+        list(ANCHOR_MASKS[k]), num_classes, ignore_iou, STRIDES[k], gt_score=paddle.to_tensor(scores),
+        use_label_smooth=False, scale_x_y=1.0,
+    ).mean()
+
+
+def loss_of_head(k: int, num_classes: int, ignore_iou: float = 0.7) -> Yolo3Loss:
+    return Yolo3Loss(
+        masks=(ANCHOR_MASKS[k],), strides=(STRIDES[k],), num_classes=num_classes, ignore_iou=ignore_iou
+    )
+
+
+def values(terms: dict) -> dict[str, float]:
+    return {name: float(term) for name, term in terms.items()}
+
+
+def targets(*rows: tuple, ignore: tuple = ()) -> tuple:
+    """One picture with these boxes cxcywh, and ignored ones behind them."""
+    boxes = np.array([[*rows, *ignore]], dtype=np.float32).reshape(1, -1, 4)
+    flags = np.array([[0] * len(rows) + [1] * len(ignore)], dtype=np.float32)
+    return boxes, flags
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("num_classes", [1, 3])
+@pytest.mark.parametrize("ignore_iou", [0.3, 0.7])
+@pytest.mark.parametrize("k", [0, 1])
+def test_each_head_equals_paddle(seed: int, num_classes: int, ignore_iou: float, k: int) -> None:
+    boxes, labels, scores = truths = make_truths(3, 30, num_classes, seed=seed)
+    head = make_heads(3, (416, 416), num_classes, seed)[k]
+    theirs, ours = tensors([head, head])
+    expected = paddle_loss(theirs, truths, k, num_classes, ignore_iou)
+    loss = loss_of_head(k, num_classes, ignore_iou)
+    total = sum(loss([ours], (boxes, np.zeros(boxes.shape[:2]), labels, scores)).values())
+    assert float(total) == pytest.approx(float(expected), rel=1e-4)
+
+
+@pytest.mark.parametrize("k", [0, 1])
+def test_gradients_equal_paddles(k: int) -> None:
+    # So few truths that no two share a place: there Paddle's gradient forgets all but the last one, though
+    # its loss counts each.
+    boxes, labels, scores = truths = make_truths(3, 8, num_classes=2, seed=4)
+    head = make_heads(3, (416, 416), 2, seed=4)[k]
+    theirs, ours = tensors([head, head])
+    paddle_loss(theirs, truths, k, 2).backward()
+    loss = loss_of_head(k, 2)
+    sum(loss([ours], (boxes, np.zeros((3, 8)), labels, scores)).values()).backward()
+    np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("m", [1, 60])
+def test_both_heads_are_the_sum_of_paddles(m: int) -> None:
+    boxes, labels, scores = truths = make_truths(2, m, padding=0)
+    heads = tensors(make_heads(2, (160, 160)))
+    expected = sum(float(paddle_loss(heads[k], truths, k)) for k in (0, 1))
+    ours = Yolo3Loss()(heads, (boxes, np.zeros((2, m)), labels, scores))
+    assert tuple(ours) == TERMS
+    assert sum(values(ours).values()) == pytest.approx(expected, rel=1e-4)
+
+
+def test_terms_of_one_truth_by_hand() -> None:
+    # Every raw output 0: probabilities 1/2, centres in the middle of cells, sizes those of the anchors.
+    heads = tensors([np.zeros_like(head) for head in make_heads(1)])
+    found = values(Yolo3Loss()(heads, targets(ONE)))
+    weight = 2 - 0.12 * 0.15
+    assert found["xy"] == pytest.approx(2 * math.log(2) * weight, rel=1e-5)  # log 2 whatever the target
+    assert found["wh"] == pytest.approx((math.log(11.52 / 10) + math.log(14.4 / 14)) * weight, rel=1e-4)
+    assert found["class"] == pytest.approx(math.log(2), rel=1e-5)
+    # 3 x (9 + 36) predictions; the responsible one counts anyway, none of the others overlaps by 0.7.
+    assert found["objectness"] == pytest.approx(135 * math.log(2), rel=1e-5)
+
+
+def test_perfect_outputs_rest_and_decode_to_the_truth() -> None:
+    # A wide input, 96 x 160, so that a swap of rows and columns shows; one truth for each head.
+    boxes, flags = targets((0.31, 0.42, 0.09, 0.16), (0.72, 0.55, 0.5, 0.9))
+    grids = [(3, 5), (6, 10)]
+    raw = np.zeros((1, 3 * (15 + 60), 6), dtype=np.float32)
+    raw[..., 4] = -50
+    built = Yolo3Loss().build_targets(raw, grids, (boxes, flags))
+    assert (built.slots >= 45).tolist() == [True, False]
+    raw[0, built.slots, :2] = np.log(built.offsets / (1 - built.offsets))
+    raw[0, built.slots, 2:4] = built.log_sizes
+    raw[0, built.slots, 4:] = 50
+    parts = raw[:, :45].reshape(1, 3, 3, 5, 6), raw[:, 45:].reshape(1, 3, 6, 10, 6)
+    heads = [np.moveaxis(part, -1, 2).reshape(1, 18, *grid) for part, grid in zip(parts, grids)]
+
+    given = tensors(heads)
+    terms = Yolo3Loss()(given, (boxes, flags))
+    sum(terms.values()).backward()
+    for name in ("wh", "objectness", "class"):
+        assert float(terms[name]) == pytest.approx(0, abs=1e-5)
+    for head in given:  # xy is a cross-entropy: at the truth not zero, but flat
+        np.testing.assert_allclose(head.grad.numpy(), 0, atol=1e-5)
+    found, scores = decode(heads)
+    np.testing.assert_allclose(scores[0, built.slots], 1)
+    expected = [(42.4, 32.64, 56.8, 48.0), (75.2, 9.6, 155.2, 96.0)]
+    np.testing.assert_allclose(found[0, built.slots], expected, atol=1e-3)
+
+
+def test_a_prediction_on_a_truth_is_not_a_negative() -> None:
+    # Output 0 in column 1, row 2 of the fine head is, with anchor 0, a box of 10 x 14 at (24, 40): the truth.
+    same = (24 / 96, 40 / 96, 10 / 96, 14 / 96)
+    loss = Yolo3Loss(ignore_iou=0.35)
+    raw = np.zeros((1, 135, 6), dtype=np.float32)
+    built = loss.build_targets(raw, GRIDS, targets(same))
+    cell = 27 + 2 * 6 + 1
+    assert built.slots.tolist() == [cell]
+    assert built.objectness_weight[0, cell] == 1 and built.objectness[0, cell] == 1
+    # Nor is anchor 1 (23 x 27) judged in that cell, once its IoU of 140 / 621 exceeds ignore_iou.
+    assert built.objectness_weight[0, cell + 36] == 1
+    built = Yolo3Loss(ignore_iou=0.2).build_targets(raw, GRIDS, targets(same))
+    assert built.objectness_weight[0, cell + 36] == 0
+    assert built.objectness.sum() == 1
+
+
+def test_predictions_in_an_ignored_box_are_not_judged() -> None:
+    raw = np.zeros((1, 135, 6), dtype=np.float32)
+    # The left half is ignored. Anchor 0 makes boxes 10 px wide at x = 8, 24, 40, 56, 72, 88: three lie in it.
+    built = Yolo3Loss().build_targets(raw, GRIDS, targets(ignore=((0.25, 0.5, 0.5, 1.0),)))
+    assert len(built.slots) == 0
+    anchor0 = built.objectness_weight[0, 27 : 27 + 36].reshape(6, 6)
+    np.testing.assert_array_equal(anchor0, np.repeat([[0, 0, 0, 1, 1, 1]], 6, axis=0))
+    # Anchor 5, 344 x 319, is larger than the picture: no half of it can lie inside.
+    assert (built.objectness_weight[0, 18:27] == 1).all()
+
+
+def test_a_truth_in_an_ignored_box_is_still_learnt() -> None:
+    raw = np.zeros((1, 135, 6), dtype=np.float32)
+    built = Yolo3Loss().build_targets(raw, GRIDS, targets(ONE, ignore=((0.5, 0.5, 1, 1),)))
+    assert built.objectness.sum() == 1
+    assert (built.objectness_weight * built.objectness).sum() == 1
+
+
+def test_an_ignored_box_changes_only_objectness() -> None:
+    heads = tensors(make_heads(1))
+    plain = values(Yolo3Loss()(heads, targets(ONE)))
+    with_ignored = values(Yolo3Loss()(heads, targets(ONE, ignore=((0.7, 0.7, 0.5, 0.5),))))
+    assert with_ignored["objectness"] < plain["objectness"]
+    assert {**with_ignored, "objectness": 0} == pytest.approx({**plain, "objectness": 0})
+
+
+def test_extra_anchors_learn_too() -> None:
+    raw = np.zeros((1, 135, 6), dtype=np.float32)
+    # IoU of sizes: 140 / 320 with anchor 0, 320 / 621 with anchor 1, 0.15 with anchor 2.
+    truth = targets((0.3, 0.4, 16 / 96, 20 / 96))
+    cell = 2 * 6 + 1
+    for threshold in (None, 0.5):  # at 0.5 only the best anchor, which is there already
+        built = Yolo3Loss(extra_anchor_iou=threshold).build_targets(raw, GRIDS, truth)
+        assert built.slots.tolist() == [27 + 36 + cell]
+    extra = Yolo3Loss(extra_anchor_iou=0.4).build_targets(raw, GRIDS, truth)
+    assert extra.slots.tolist() == [27 + cell, 27 + 36 + cell]
+    np.testing.assert_allclose(np.exp(extra.log_sizes), [(16 / 10, 20 / 14), (16 / 23, 20 / 27)], rtol=1e-5)
+
+
+def test_an_extra_anchor_yields_to_the_best_of_another_truth() -> None:
+    raw = np.zeros((1, 135, 6), dtype=np.float32)
+    near = (0.3, 0.4, 10 / 96, 14 / 96), (0.31, 0.41, 16 / 96, 20 / 96)  # one cell; anchors 0 and 1 fit best
+    built = Yolo3Loss(extra_anchor_iou=0.2).build_targets(raw, GRIDS, targets(*near))
+    assert len(set(built.slots.tolist())) == len(built.slots) == 2
+
+
+@pytest.mark.parametrize("m", [0, 1, 4])
+def test_no_truth_at_all(m: int) -> None:
+    heads = tensors(make_heads(2))
+    terms = Yolo3Loss()(heads, (np.zeros((2, m, 4)), np.zeros((2, m))))
+    sum(terms.values()).backward()
+    assert values(terms) == {"xy": 0, "wh": 0, "class": 0, "objectness": float(terms["objectness"])}
+    assert float(terms["objectness"]) > 0
+    assert all(float(head.grad.abs().sum()) > 0 for head in heads)
+
+
+def test_padding_does_not_matter() -> None:
+    heads = tensors(make_heads(2))
+    boxes, _, _ = make_truths(2, 5, padding=2)
+    wide = np.zeros((2, 40, 4), np.float32)
+    wide[:, [3, 9, 20]] = boxes[:, :3]  # between the rows of zeros as well as before them
+    short = values(Yolo3Loss()(heads, (boxes, np.zeros((2, 5)))))
+    assert values(Yolo3Loss()(heads, (wide, np.zeros((2, 40))))) == pytest.approx(short)
+
+
+def test_the_loss_is_a_mean_over_pictures() -> None:
+    heads = make_heads(3)
+    boxes, _, _ = make_truths(3, 8)
+    flags = np.zeros((3, 8))
+    flags[:, 0] = 1
+    together = values(Yolo3Loss()(tensors(heads), (boxes, flags)))
+    single = []
+    for i in range(3):
+        one = slice(i, i + 1)
+        single.append(values(Yolo3Loss()(tensors([head[one] for head in heads]), (boxes[one], flags[one]))))
+    for name in TERMS:
+        assert together[name] == pytest.approx(np.mean([terms[name] for terms in single]), rel=1e-5)
+
+
+@pytest.mark.parametrize("centre", [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
+def test_centres_on_the_border_stay_in_the_grid(centre: tuple) -> None:
+    built = Yolo3Loss().build_targets(
+        np.zeros((1, 135, 6), np.float32), GRIDS, targets((*centre, 10 / 96, 14 / 96))
+    )
+    column, row = (5 if side == 1 else 0 for side in centre)
+    assert built.slots.tolist() == [27 + row * 6 + column]
+    np.testing.assert_allclose(built.offsets, [centre], atol=1e-6)
+
+
+def test_score_zero_teaches_no_face() -> None:
+    heads = tensors(make_heads(1))
+    boxes, flags = targets(ONE)
+    found = values(Yolo3Loss()(heads, (boxes, flags, np.zeros((1, 1)), np.zeros((1, 1)))))
+    assert found["xy"] == found["wh"] == found["class"] == 0
+
+
+def test_weights_scale_their_term_only() -> None:
+    heads = tensors(make_heads(1))
+    plain = values(Yolo3Loss()(heads, targets(ONE)))
+    weighted = values(Yolo3Loss(weights={"objectness": 3.0, "wh": 0.0})(heads, targets(ONE)))
+    assert weighted == pytest.approx({**plain, "objectness": 3 * plain["objectness"], "wh": 0})
+
+
+def test_tensors_serve_as_targets() -> None:
+    heads = tensors(make_heads(1))
+    arrays = targets(ONE)
+    as_tensors = [paddle.to_tensor(array) for array in arrays]
+    assert values(Yolo3Loss()(heads, as_tensors)) == values(Yolo3Loss()(heads, arrays))
+
+
+def test_extreme_outputs_stay_finite_and_nan_shows() -> None:
+    heads = make_heads(1, spread=300)
+    assert all(math.isfinite(value) for value in values(Yolo3Loss()(tensors(heads), targets(ONE))).values())
+    heads[1][0, 4, 0, 0] = np.nan  # the training loop stops at it, so it must not be hidden
+    assert math.isnan(values(Yolo3Loss()(tensors(heads), targets(ONE)))["objectness"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ((np.zeros((1, 2, 4)),), "got 1 arrays"),
+        ((np.zeros((2, 2, 4)), np.zeros((2, 2))), r"expected boxes \[1, M, 4\]"),  # another batch size
+        ((np.zeros((1, 2, 5)), np.zeros((1, 2))), r"expected boxes \[1, M, 4\]"),
+        ((np.zeros((1, 2, 4)), np.zeros((1, 3))), r"expected boxes \[1, M, 4\]"),
+        ((np.zeros((1, 4)), np.zeros((1,))), r"expected boxes \[1, M, 4\]"),
+        ((np.zeros((1, 2, 4)), np.zeros((1, 2)), np.ones((1, 2))), r"expected labels in 0\.\.0, got 1\.\.1"),
+    ],
+)
+def test_wrong_targets_are_refused(wrong: tuple, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Yolo3Loss()(tensors(make_heads(1)), wrong)
+
+
+def test_wrong_heads_and_weights_are_refused() -> None:
+    with pytest.raises(ValueError, match="as many heads as masks"):
+        Yolo3Loss()(tensors(make_heads(1)[:1]), targets(ONE))
+    with pytest.raises(ValueError, match=r"expected heads \[N, 21, H, W\]"):
+        Yolo3Loss(num_classes=2)(tensors(make_heads(1)), targets(ONE))
+    with pytest.raises(ValueError, match="one input size"):
+        Yolo3Loss()(tensors([make_heads(1)[0], make_heads(1, (64, 96))[1]]), targets(ONE))
+    with pytest.raises(ValueError, match="expected weights of xy, wh, objectness, class, got obj"):
+        Yolo3Loss(weights={"obj": 1.0})

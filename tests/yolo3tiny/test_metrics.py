@@ -1,0 +1,200 @@
+"""Average precision against a table worked by hand and against plain loops."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from yolo3tiny.metrics import average_precision
+
+NOTHING = np.zeros((0, 4)), np.zeros(0)
+
+
+def faces(*rows: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (x, y, side, value) of square boxes as boxes xyxy and their scores or ignore flags."""
+    table = np.array(rows, dtype=float).reshape(-1, 4)
+    x, y, side, value = table.T
+    return np.stack([x, y, x + side, y + side], axis=1), value
+
+
+def test_the_table_worked_by_hand() -> None:
+    # Photo A: truths T1 at (0, 0) and T2 at (50, 0), an ignored box at (0, 50). Photo B: truth T3 at (0, 0).
+    #
+    # score  photo  lies on                    counts as   right  wrong   precision   recall
+    #  0.95    A    T1                         right           1      0         1      1/3
+    #  0.90    A    the ignored box            left out
+    #  0.85    A    T1 again                   wrong           1      1       1/2      1/3
+    #  0.80    B    T3, IoU 10/12              right           2      1       2/3      2/3
+    #  0.70    B    nothing                    wrong           2      2       1/2      2/3
+    #  0.60    A    T2, IoU 6/10               right           3      2       3/5      1
+    #  0.50    A    T2, IoU 4/10, below 0.5    wrong           3      3       1/2      1
+    #
+    # Precision made monotone: 1 up to recall 1/3, 2/3 up to 2/3, 3/5 up to 1.
+    # AP = (1 + 2/3 + 3/5) / 3 = 34/45.
+    truths = [faces((0, 0, 10, 0), (50, 0, 10, 0), (0, 50, 20, 1)), faces((0, 0, 10, 0))]
+    in_a = [
+        (0, 0, 10, 10, 0.95), (0, 50, 20, 70, 0.90), (0, 0, 10, 10, 0.85),
+        (50, 0, 60, 6, 0.60), (50, 0, 60, 4, 0.50),
+    ]
+    in_b = [(0, 0, 10, 12, 0.80), (30, 30, 40, 40, 0.70)]
+    detections = [(np.array(rows)[:, :4], np.array(rows)[:, 4]) for rows in (in_a, in_b)]
+
+    result = average_precision(detections, truths)
+    np.testing.assert_allclose(result.scores, [0.95, 0.85, 0.80, 0.70, 0.60, 0.50])
+    np.testing.assert_allclose(result.precision, [1, 1 / 2, 2 / 3, 1 / 2, 3 / 5, 1 / 2])
+    np.testing.assert_allclose(result.recall, [1 / 3, 1 / 3, 2 / 3, 2 / 3, 1, 1])
+    assert result.ap == pytest.approx(34 / 45)
+    assert result.num_truths == 3
+
+
+FACE, SAME = (0, 0, 10, 0), (0, 0, 10)
+
+
+@pytest.mark.parametrize(
+    ("detections", "truths", "expected"),
+    [
+        ([(*SAME, 0.9)], [FACE], 1.0),
+        ([], [FACE], 0.0),
+        ([(50, 50, 10, 0.9)], [FACE], 0.0),
+        ([(*SAME, 0.9), (50, 50, 10, 0.1)], [FACE], 1.0),  # a wrong one after full recall costs nothing
+        ([(*SAME, 0.1), (50, 50, 10, 0.9)], [FACE], 0.5),  # before it, it does
+        ([(*SAME, 0.9), (*SAME, 0.8)], [FACE], 1.0),  # a copy after full recall
+        ([(*SAME, 0.9), (*SAME, 0.8), (50, 0, 10, 0.7)], [FACE, (50, 0, 10, 0)], 5 / 6),  # before it
+        # Inside an ignored crowd, IoU 1/25: left out for its share, not for its IoU.
+        ([(*SAME, 0.1), (60, 60, 10, 0.9)], [FACE, (50, 50, 50, 1)], 1.0),
+        # Half of it in the ignored box: still left out. A little less: wrong.
+        ([(*SAME, 0.1), (95, 50, 10, 0.9)], [FACE, (50, 50, 50, 1)], 1.0),
+        ([(*SAME, 0.1), (96, 50, 10, 0.9)], [FACE, (50, 50, 50, 1)], 0.5),
+        # Around the ignored box: a quarter of its own area in it is too little, 36/49 is an IoU above 0.5.
+        ([(*SAME, 0.1), (50, 50, 20, 0.9)], [FACE, (50, 50, 10, 1)], 0.5),
+        ([(*SAME, 0.1), (50, 50, 7, 0.9)], [FACE, (50, 50, 6, 1)], 1.0),
+        # A truth inside an ignored box counts, and a second detection there is excused.
+        ([(*SAME, 0.9), (*SAME, 0.8)], [FACE, (0, 0, 30, 1)], 1.0),
+        ([], [(0, 0, 30, 1), FACE], 0.0),
+        # The better of two goes to the truth it overlaps most, and leaves the other one to the next.
+        ([(1, 0, 10, 0.9), (0, 0, 10, 0.8)], [FACE, (2, 0, 10, 0)], 1.0),
+        # Both truths are over the threshold for the second, whose best is taken: it gets the other.
+        ([(0, 0, 10, 0.9), (1, 0, 10, 0.8)], [FACE, (3, 0, 10, 0)], 1.0),
+    ],
+)
+def test_table_of_single_photos(detections: list, truths: list, expected: float) -> None:
+    result = average_precision([faces(*detections)], [faces(*truths)])
+    assert result.ap == pytest.approx(expected)
+
+
+def test_ignored_photos_change_nothing() -> None:
+    detections, truths = [faces((*SAME, 0.9), (30, 0, 10, 0.95))], [faces(FACE)]
+    alone = average_precision(detections, truths)
+    crowd = faces((0, 0, 100, 1))
+    joined = average_precision([*detections, faces((5, 5, 10, 0.99))], [*truths, crowd])
+    assert joined.ap == alone.ap
+    assert joined.num_truths == alone.num_truths == 1
+
+
+def test_the_score_orders_photos_not_their_place_in_the_list() -> None:
+    truths = [faces(FACE), faces(FACE), faces(FACE)]
+    detections = [faces((50, 50, 10, 0.5)), faces((*SAME, 0.9)), faces((*SAME, 0.1))]
+    forward = average_precision(detections, truths)
+    backward = average_precision(detections[::-1], truths[::-1])
+    assert forward.ap == backward.ap == pytest.approx((1 + 2 / 3) / 3)
+
+
+@pytest.mark.parametrize("right_first", [True, False])
+def test_equal_scores_are_accepted_together(right_first: bool) -> None:
+    photos = [faces((*SAME, 0.5)), faces((50, 50, 10, 0.5))][:: 1 if right_first else -1]
+    result = average_precision(photos, [faces(FACE), NOTHING][:: 1 if right_first else -1])
+    assert result.ap == 0.5
+    assert result.scores.tolist() == [0.5]
+
+
+def test_higher_thresholds_never_help() -> None:
+    truths, detections = make_photos(3)
+    values = [average_precision(detections, truths, threshold).ap for threshold in (0.1, 0.3, 0.5, 0.7, 0.9)]
+    assert values == sorted(values, reverse=True)
+    assert values[0] > values[-1]
+
+
+def make_photos(seed: int) -> tuple[list, list]:
+    """Twelve photos of up to six truths, some ignored, with jittered detections, copies and inventions."""
+    rng = np.random.default_rng(seed)
+    truths, detections = [], []
+    for _ in range(12):
+        count = rng.integers(0, 7)
+        corners, sides = rng.uniform(0, 60, (count, 2)), rng.uniform(8, 30, (count, 2))
+        boxes = np.concatenate([corners, corners + sides], axis=1)
+        truths.append((boxes, (rng.random(count) < 0.25).astype(float)))
+        found = np.concatenate([boxes, boxes[rng.random(count) < 0.5], rng.uniform(0, 60, (3, 4))])
+        found[-3:, 2:] = found[-3:, :2] + 15
+        found = found + rng.normal(0, 2, found.shape)
+        detections.append((found, rng.integers(1, 20, len(found)) / 20))  # coarse scores: many are equal
+    return truths, detections
+
+
+def plain_iou(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """IoU, and share of a inside b."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    overlap = max(width, 0.0) * max(height, 0.0)
+    area_a, area_b = (a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1])
+    return overlap / (area_a + area_b - overlap), overlap / area_a
+
+
+def plain_average_precision(detections: list, truths: list) -> float:
+    judged, num_truths = [], 0
+    for (boxes, scores), (true_boxes, ignore) in zip(detections, truths):
+        free = [i for i in range(len(true_boxes)) if not ignore[i]]
+        num_truths += len(free)
+        for k in sorted(range(len(boxes)), key=lambda k: -scores[k]):
+            best = max(free, key=lambda i: plain_iou(boxes[k], true_boxes[i])[0], default=None)
+            if best is not None and plain_iou(boxes[k], true_boxes[best])[0] >= 0.5:
+                free.remove(best)
+                judged.append((scores[k], True))
+                continue
+            pairs = [plain_iou(boxes[k], true_boxes[i]) for i in range(len(true_boxes)) if ignore[i]]
+            if not any(iou >= 0.5 or share >= 0.5 for iou, share in pairs):
+                judged.append((scores[k], False))
+    points = []  # recall and precision at each threshold
+    for threshold in {score for score, _ in judged}:
+        accepted = [right for score, right in judged if score >= threshold]
+        points.append((sum(accepted) / num_truths, sum(accepted) / len(accepted)))
+    # Area: at each right detection more, the best precision at that recall or beyond.
+    recalls = [(i + 1) / num_truths - 1e-12 for i in range(num_truths)]
+    return sum(max((p for r, p in points if r >= recall), default=0.0) for recall in recalls) / num_truths
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_equals_plain_loops(seed: int) -> None:
+    truths, detections = make_photos(seed)
+    expected = plain_average_precision(detections, truths)
+    assert 0.1 < expected < 0.95
+    assert average_precision(detections, truths).ap == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("truths", [[], [NOTHING], [faces((0, 0, 10, 1))]])
+def test_without_truths_ap_is_nan(truths: list) -> None:
+    result = average_precision([faces((50, 50, 10, 0.9))] * len(truths), truths)
+    assert math.isnan(result.ap)
+    assert result.num_truths == 0
+
+
+def test_empty_lists_do_for_boxes() -> None:
+    result = average_precision([([], []), ([(0, 0, 10, 10)], [0.9])], [([], []), ([(0, 0, 10, 10)], [0])])
+    assert result.ap == 1.0
+
+
+@pytest.mark.parametrize(
+    ("detections", "truths", "threshold", "message"),
+    [
+        ([NOTHING], [], 0.5, "got 1 of detections and 0 of truths"),
+        ([(np.zeros((2, 4)), np.zeros(3))], [NOTHING], 0.5, r"expected boxes \[K, 4\]"),
+        ([(np.zeros((2, 5)), np.zeros(2))], [NOTHING], 0.5, r"expected boxes \[K, 4\]"),
+        ([NOTHING], [(np.zeros((2, 4)), np.zeros(1))], 0.5, r"expected boxes \[K, 4\]"),
+        ([(np.zeros((1, 4)), [np.nan])], [NOTHING], 0.5, "got nan"),
+        ([NOTHING], [NOTHING], 0.0, "iou_threshold"),
+        ([NOTHING], [NOTHING], 50, "iou_threshold"),
+    ],
+)
+def test_wrong_input_is_refused(detections: list, truths: list, threshold: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        average_precision(detections, truths, threshold)

@@ -1,0 +1,153 @@
+"""Tiny YOLOv3: layers, counts and sizes of the original, gradients everywhere, the same numbers in ONNX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import paddle
+import pytest
+
+from yolo3tiny.model import Yolo3Tiny
+
+
+def count(model: paddle.nn.Layer, *, trainable: bool) -> int:
+    return sum(int(p.size) for p in model.parameters() if p.stop_gradient is not trainable)
+
+
+def layers_of(model: paddle.nn.Layer, kind: type) -> list:
+    return [layer for layer in model.sublayers() if isinstance(layer, kind)]
+
+
+def test_parameters_at_width_1() -> None:
+    model = Yolo3Tiny()
+    # Convolutions 8,649,648, batch norm scale and shift 2 x 3,184, heads 512 x 18 + 18 and 256 x 18 + 18.
+    assert count(model, trainable=True) == 8_669_876
+    assert count(model, trainable=False) == 2 * 3_184  # running mean and variance
+
+
+@pytest.mark.parametrize(("width", "expected"), [(0.5, 2_172_652), (0.375, 1_225_500), (0.25, 546_172)])
+def test_parameters_of_narrow_models(width: float, expected: int) -> None:
+    assert count(Yolo3Tiny(width=width), trainable=True) == expected
+
+
+def test_convolutions_are_those_of_yolov3_tiny_cfg() -> None:
+    convolutions = layers_of(Yolo3Tiny(), paddle.nn.Conv2D)
+    shapes = [tuple(layer.weight.shape[i] for i in (1, 0, 2)) for layer in convolutions]  # in, out, kernel
+    assert shapes == [
+        (3, 16, 3), (16, 32, 3), (32, 64, 3), (64, 128, 3), (128, 256, 3),
+        (256, 512, 3), (512, 1024, 3), (1024, 256, 1),
+        (256, 128, 1),
+        (256, 512, 3), (512, 18, 1),
+        (384, 256, 3), (256, 18, 1),
+    ]
+    # A bias before batch norm would be subtracted again.
+    assert [layer.bias is not None for layer in convolutions] == [shape[1] == 18 for shape in shapes]
+
+
+@pytest.mark.parametrize(
+    ("width", "first", "widest"),
+    [(1.0, 16, 1024), (0.5, 8, 512), (0.1, 8, 104), (0.01, 8, 8), (1.5, 24, 1536)],
+)
+def test_width_rounds_to_multiples_of_8(width: float, first: int, widest: int) -> None:
+    convolutions = layers_of(Yolo3Tiny(width=width), paddle.nn.Conv2D)
+    channels = [layer.weight.shape[0] for layer in convolutions if layer.bias is None]  # not the heads
+    assert channels[0] == first
+    assert max(channels) == widest
+    assert all(c % 8 == 0 for c in channels)
+
+
+@pytest.mark.parametrize("width", [0.1, 0.25, 0.375])
+@pytest.mark.parametrize(("n", "h", "w"), [(1, 32, 32), (2, 64, 96), (1, 160, 64), (3, 96, 96)])
+@pytest.mark.parametrize("num_classes", [1, 4])
+def test_output_shapes_without_nan(width: float, n: int, h: int, w: int, num_classes: int) -> None:
+    model = Yolo3Tiny(num_classes, width)
+    heads = model(paddle.rand([n, 3, h, w]))
+    channels = 3 * (5 + num_classes)
+    expected = [[n, channels, h // stride, w // stride] for stride in (32, 16)]
+    assert [head.shape for head in heads] == expected
+    assert all(np.isfinite(head.numpy()).all() for head in heads)
+
+
+def test_full_width_at_416() -> None:
+    model = Yolo3Tiny()
+    model.eval()
+    with paddle.no_grad():
+        heads = model(paddle.rand([1, 3, 416, 416]))
+    assert [head.shape for head in heads] == [[1, 18, 13, 13], [1, 18, 26, 26]]
+
+
+def test_every_parameter_gets_a_gradient() -> None:
+    paddle.seed(0)
+    model = Yolo3Tiny(width=0.25)
+    sum(head.square().sum() for head in model(paddle.rand([2, 3, 64, 64]))).backward()
+    for name, parameter in model.named_parameters():
+        if parameter.stop_gradient:  # Paddle lists the running statistics of batch norm as parameters
+            continue
+        assert np.isfinite(parameter.grad.numpy()).all(), name
+        assert parameter.grad.abs().max() > 0, name
+
+
+def test_objectness_starts_near_one_in_a_hundred() -> None:
+    paddle.seed(0)
+    for head in Yolo3Tiny(width=0.5)(paddle.rand([2, 3, 96, 96])):
+        by_anchor = head.reshape([2, 3, 6, -1])
+        objectness = paddle.nn.functional.sigmoid(by_anchor[:, :, 4]).numpy()
+        assert 0.003 < objectness.min() and objectness.max() < 0.03
+        assert by_anchor[:, :, :4].abs().max() < 1.5  # boxes start near their anchors
+
+
+def test_last_pool_keeps_size_and_no_padding_wins() -> None:
+    pool = layers_of(Yolo3Tiny(width=0.1), paddle.nn.MaxPool2D)[-1]
+    # All values negative: a zero from padding would show at the right and bottom.
+    x = -1 - np.random.default_rng(0).random((1, 2, 5, 7)).astype(np.float32)
+    repeated = np.pad(x, ((0, 0), (0, 0), (0, 1), (0, 1)), mode="edge")
+    expected = np.maximum.reduce([repeated[..., i : i + 5, j : j + 7] for i in (0, 1) for j in (0, 1)])
+    np.testing.assert_array_equal(pool(paddle.to_tensor(x)).numpy(), expected)
+
+
+def test_seed_decides_the_weights() -> None:
+    def first_weights(seed: int) -> np.ndarray:
+        paddle.seed(seed)
+        return next(iter(Yolo3Tiny(width=0.1).parameters())).numpy()
+
+    np.testing.assert_array_equal(first_weights(1), first_weights(1))
+    assert (first_weights(1) != first_weights(2)).any()
+
+
+@pytest.mark.parametrize(("h", "w"), [(48, 64), (64, 40), (31, 32)])
+def test_sizes_off_the_grid_are_refused(h: int, w: int) -> None:
+    with pytest.raises(ValueError, match="multiples of 32"):
+        Yolo3Tiny(width=0.1)(paddle.rand([1, 3, h, w]))
+
+
+@pytest.mark.parametrize(("num_classes", "width"), [(0, 1.0), (1, 0.0), (1, -1.0), (1, float("nan"))])
+def test_impossible_models_are_refused(num_classes: int, width: float) -> None:
+    with pytest.raises(ValueError, match="expected num_classes >= 1 and width > 0"):
+        Yolo3Tiny(num_classes, width)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Yolo3Tiny, Path]:
+    """A model with moved batch statistics, and its ONNX file with open batch size, height and width."""
+    paddle.seed(0)
+    model = Yolo3Tiny(width=0.25)
+    for _ in range(3):
+        model(paddle.rand([2, 3, 96, 96]))
+    model.eval()
+    path = tmp_path_factory.mktemp("onnx") / "yolo3tiny"
+    spec = paddle.static.InputSpec([None, 3, None, None], "float32", "images")
+    paddle.onnx.export(model, str(path), input_spec=[spec], opset_version=13)
+    return model, path.with_suffix(".onnx")
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 416, 416), (2, 3, 480, 640), (3, 3, 32, 96)])
+def test_onnx_gives_the_same_numbers(exported: tuple[Yolo3Tiny, Path], shape: tuple) -> None:
+    model, path = exported
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    images = np.random.default_rng(0).random(shape, dtype=np.float32)
+    with paddle.no_grad():
+        expected = [head.numpy() for head in model(paddle.to_tensor(images))]
+    for ours, theirs in zip(session.run(None, {"images": images}), expected):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4, rtol=0)

@@ -1,0 +1,1 @@
+"""Face detection with tiny YOLOv3."""

@@ -1,0 +1,140 @@
+"""Face photos as augmented samples for training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from yolo3tiny.augment import AugmentConfig
+from yolo3tiny.boxes import area, xyxy_to_cxcywh
+from yolo3tiny.mosaic import Pyramid, augment
+from yolo3tiny.photos import Photo
+
+
+class FaceTrainingData:
+    """Augmented samples of face photos; paddle.io.DataLoader takes it as a dataset.
+
+    A sample depends on (seed, epoch, index) alone: on no other sample, no order and no number of workers, so
+    a resumed training sees what an unbroken one sees. Call `set_epoch` before each epoch (and before workers
+    are started).
+    """
+
+    def __init__(
+        self,
+        photos: Sequence[Photo],
+        size: int | Sequence[tuple[int, int]] = 416,
+        config: AugmentConfig = AugmentConfig(),
+        seed: int = 0,
+        max_boxes: int = 200,
+        cache_mb: int = 2000,
+    ) -> None:
+        """Prepare to draw samples.
+
+        Args:
+            photos: The photos; one that stands in the list twice is seen twice in an epoch.
+            size: Side of the samples in pixels, a multiple of 32; or pairs (first epoch, side) in rising
+                order, from epoch 0.
+            config: How photos are changed.
+            seed: Of all randomness, together with the epoch and the index.
+            max_boxes: Rows of the padded targets. Should a sample have more, the smallest ignored boxes go
+                first, then the smallest faces.
+            cache_mb: Decoded photos are kept in memory up to this size; 0 keeps none.
+
+        Raises:
+            ValueError: If there is no photo, or a size is no positive multiple of 32.
+        """
+        if not photos:
+            raise ValueError("expected at least one photo, got none")
+        self._sizes = ((0, size),) if isinstance(size, int) else tuple(size)
+        starts = [epoch for epoch, _ in self._sizes]
+        if starts[:1] != [0] or starts != sorted(starts) or any(s < 32 or s % 32 for _, s in self._sizes):
+            raise ValueError(f"expected a positive multiple of 32, or pairs from epoch 0, got {size}")
+        if max_boxes < 1:
+            raise ValueError(f"expected max_boxes >= 1, got {max_boxes}")
+        self.photos, self.config, self.seed, self.max_boxes = list(photos), config, seed, max_boxes
+        self._longest = math.ceil(max(side for _, side in self._sizes) * config.scale[1])
+        self.set_epoch(0)
+        self._cache: dict[int, Pyramid] = {}
+        self._cache_left = cache_mb * 2**20
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, 0 or more, whose samples are drawn."""
+        self.epoch = epoch
+        self.size = [side for first, side in self._sizes if first <= epoch][-1]
+
+    def __len__(self) -> int:
+        """Samples in an epoch: one for each photo of the list."""
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Draw a sample.
+
+        Args:
+            index: 0 <= index < len(self).
+
+        Returns:
+            image: float32 [3, size, size] in 0..1, channels in the order blue, green, red.
+            (boxes, ignore): boxes float32 [max_boxes, 4], cx cy w h in parts of the picture, then zeros;
+                ignore float32 [max_boxes], 1 where a box is neither face nor background.
+        """
+        image, boxes_xyxy, ignore = self.draw(index)
+        return to_input(image), self._pad(boxes_xyxy, ignore)
+
+    def draw(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Draw a sample to look at: uint8 [size, size, 3] BGR, boxes_xyxy float32 [K, 4], ignore bool [K]."""
+        if not 0 <= index < len(self.photos):
+            raise IndexError(f"expected 0 <= index < {len(self.photos)}, got {index}")
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+
+        def pick() -> Pyramid:
+            return self._load(int(rng.random() * len(self)))
+
+        return augment(self._load(index), pick, self.size, rng, self.config)
+
+    def _load(self, index: int) -> Pyramid:
+        photo = self.photos[index]
+        if (pyramid := self._cache.get(id(photo))) is not None:
+            return pyramid
+        pyramid = Pyramid(photo.read(), photo.boxes_xyxy, photo.ignore, self._longest)
+        if pyramid.nbytes <= self._cache_left:
+            self._cache_left -= pyramid.nbytes
+            self._cache[id(photo)] = pyramid
+        return pyramid
+
+    def _pad(self, boxes_xyxy: np.ndarray, ignore: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if len(boxes_xyxy) > self.max_boxes:
+            order = np.lexsort((-area(boxes_xyxy), ignore))  # faces before ignored, large before small
+            boxes_xyxy, ignore = boxes_xyxy[order[: self.max_boxes]], ignore[order[: self.max_boxes]]
+        padded = np.zeros((self.max_boxes, 4), np.float32)
+        padded_ignore = np.zeros(self.max_boxes, np.float32)
+        padded[: len(boxes_xyxy)] = xyxy_to_cxcywh(boxes_xyxy) / self.size
+        padded_ignore[: len(ignore)] = ignore
+        return padded, padded_ignore
+
+
+def to_input(image: np.ndarray) -> np.ndarray:
+    """Turn uint8 [H, W, 3] in BGR into the network's float32 [3, H, W] in 0..1, still blue, green, red."""
+    return np.multiply(image.transpose(2, 0, 1), np.float32(1 / 255), dtype=np.float32, order="C")
+
+
+def repeat_photos(photos: Sequence[Photo], times: Mapping[str, int]) -> list[Photo]:
+    """Let photos of some sources be seen more often.
+
+    Args:
+        photos: The photos.
+        times: How many times the photos of a source stand in the result; 1 for a source not named.
+
+    Returns:
+        The photos in order, each as often as its source says.
+
+    Raises:
+        ValueError: If a source of `times` has no photo, or a number is below 0.
+    """
+    sources = {photo.source for photo in photos}
+    for source, number in times.items():
+        if source not in sources or number < 0:
+            expected = f"sources among {sorted(sources)} and 0 times or more"
+            raise ValueError(f"expected {expected}, got {source!r}: {number}")
+    return [photo for photo in photos for _ in range(times.get(photo.source, 1))]

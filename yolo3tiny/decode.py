@@ -1,0 +1,195 @@
+"""From the raw outputs of the heads to boxes and scores, and non-maximum suppression. NumPy only, no Paddle.
+
+Source: Redmon & Farhadi, YOLOv3, 2018, arXiv:1804.02767, section 2.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES
+from yolo3tiny.boxes import cxcywh_to_xyxy, iou
+
+MAX_LOG_SIZE = 10.0  # exp(10) anchors is wider than any photo; more would overflow float32
+
+
+def decode(
+    heads: Sequence[np.ndarray],
+    anchors: Sequence = ANCHORS,
+    masks: Sequence = ANCHOR_MASKS,
+    strides: Sequence[int] = STRIDES,
+    num_classes: int = 1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Decode every prediction of a batch.
+
+    Args:
+        heads: One float32 array [N, A * (5 + C), H, W] for each head.
+        anchors: Width and height in input pixels of all anchors.
+        masks: For each head, the positions of its A anchors in `anchors`.
+        strides: For each head, input pixels per cell.
+        num_classes: C.
+
+    Returns:
+        Boxes xyxy float32 [N, P, 4] in pixels of the network input, not clipped, and scores float32 [N, P]
+        in 0..1, objectness times the probability of the likeliest class. P runs over heads, then anchors,
+        rows and columns.
+
+    Raises:
+        ValueError: If the heads do not have the shape that the anchors and classes ask for.
+    """
+    check_heads(heads, masks, strides, num_classes)
+    raw = np.concatenate([_by_cell(head, len(mask)) for head, mask in zip(heads, masks)], axis=1)
+    priors = prior_boxes([head.shape[2:] for head in heads], anchors, masks, strides)
+    return _boxes(raw, priors), _scores(raw)
+
+
+def decode_above(
+    heads: Sequence[np.ndarray],
+    min_score: float,
+    anchors: Sequence = ANCHORS,
+    masks: Sequence = ANCHOR_MASKS,
+    strides: Sequence[int] = STRIDES,
+    num_classes: int = 1,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Decode only predictions that score at least min_score: the same numbers as `decode`, much sooner.
+
+    Args:
+        heads, anchors, masks, strides, num_classes: As for `decode`.
+        min_score: The lowest score to keep, in 0..1.
+
+    Returns:
+        For each picture of the batch, boxes xyxy float32 [K, 4] in pixels of the network input and scores
+        float32 [K], not sorted.
+
+    Raises:
+        ValueError: As `decode`, or if min_score is not in 0..1.
+    """
+    check_heads(heads, masks, strides, num_classes)
+    if not 0 <= min_score <= 1:
+        raise ValueError(f"expected min_score in 0..1, got {min_score}")
+    raw = np.concatenate([_by_cell(head, len(mask)) for head, mask in zip(heads, masks)], axis=1)
+    priors = prior_boxes([head.shape[2:] for head in heads], anchors, masks, strides)
+    # A score never exceeds its objectness, so most cells end here.
+    image_at, prior_at = np.nonzero(_sigmoid(raw[..., 4]) >= min_score)
+    likely = raw[image_at, prior_at]
+    scores = _scores(likely)
+    kept = scores >= min_score
+    boxes, scores, image_at = _boxes(likely[kept], priors[prior_at[kept]]), scores[kept], image_at[kept]
+    bounds = np.searchsorted(image_at, np.arange(len(raw) + 1))
+    return [(boxes[a:b], scores[a:b]) for a, b in zip(bounds, bounds[1:])]
+
+
+def nms(
+    boxes_xyxy: np.ndarray,
+    scores: np.ndarray,
+    iou_threshold: float = 0.45,
+    max_boxes: int | None = None,
+    top_k: int = 1000,
+) -> np.ndarray:
+    """Greedy non-maximum suppression without a loop over boxes.
+
+    Greedy says: a box stays if no better box that stays overlaps it by more than the threshold. That is
+    applied to all boxes at once, from "all stay", until nothing changes. After step s the s best boxes are
+    settled, so it ends, and ends at the greedy answer; photos need about four steps.
+
+    Args:
+        boxes_xyxy: Float [K, 4].
+        scores: Float [K]. Of equal scores the first box wins.
+        iou_threshold: Largest IoU that two kept boxes may have, in 0..1.
+        max_boxes: Keep no more than this.
+        top_k: Only this many of the highest scores are looked at, which bounds the IoU matrix.
+
+    Returns:
+        Positions int64 of the kept boxes, by falling score.
+
+    Raises:
+        ValueError: If shapes do not fit or the threshold is not in 0..1.
+    """
+    boxes_xyxy, scores = np.asarray(boxes_xyxy), np.asarray(scores)
+    if boxes_xyxy.ndim != 2 or boxes_xyxy.shape[1] != 4 or scores.shape != boxes_xyxy.shape[:1]:
+        shapes = f"{boxes_xyxy.shape} and {scores.shape}"
+        raise ValueError(f"expected boxes [K, 4] and scores [K], got shapes {shapes}")
+    if not 0 <= iou_threshold <= 1:
+        raise ValueError(f"expected iou_threshold in 0..1, got {iou_threshold}")
+    order = np.argsort(-scores, kind="stable")[:top_k]
+    ranked = boxes_xyxy[order]
+    beaten_by = np.tril(iou(ranked, ranked) > iou_threshold, k=-1)  # [i, j]: j ranks higher and overlaps i
+    keep = np.ones(len(order), dtype=bool)
+    while True:
+        settled = ~(beaten_by & keep).any(axis=1)
+        if (settled == keep).all():
+            return order[keep][:max_boxes]
+        keep = settled
+
+
+def prior_boxes(heads_hw: Sequence, anchors: Sequence, masks: Sequence, strides: Sequence[int]) -> np.ndarray:
+    """What each prediction starts from, in the order of `decode`.
+
+    Args:
+        heads_hw: Height and width in cells of each head.
+        anchors, masks, strides: As for `decode`.
+
+    Returns:
+        Read-only float32 [P, 5]: column and row of the cell; anchor width and height and stride in pixels.
+    """
+    sizes = tuple(tuple(float(side) for side in anchor) for anchor in anchors)
+    grids = tuple((int(h), int(w)) for h, w in heads_hw)
+    return _prior_boxes(grids, sizes, tuple(tuple(mask) for mask in masks), tuple(strides))
+
+
+@lru_cache(maxsize=32)  # a detector sees few sizes, and building this costs as much as decoding
+def _prior_boxes(heads_hw: tuple, anchors: tuple, masks: tuple, strides: tuple) -> np.ndarray:
+    parts = []
+    for (height, width), mask, stride in zip(heads_hw, masks, strides):
+        part = np.empty((len(mask), height, width, 5), dtype=np.float32)
+        part[..., 0] = np.arange(width)
+        part[..., 1] = np.arange(height)[:, None]
+        part[..., 2:4] = np.array([anchors[i] for i in mask])[:, None, None, :]
+        part[..., 4] = stride
+        parts.append(part.reshape(-1, 5))
+    priors = np.concatenate(parts)
+    priors.flags.writeable = False
+    return priors
+
+
+def boxes_cxcywh(raw: np.ndarray, priors: np.ndarray) -> np.ndarray:
+    """Apply raw outputs [..., P, 4 or more] to priors [P, 5]: cxcywh [..., P, 4] in input pixels."""
+    centres = (_sigmoid(raw[..., :2]) + priors[:, :2]) * priors[:, 4:]
+    sizes = np.exp(np.minimum(raw[..., 2:4], MAX_LOG_SIZE)) * priors[:, 2:4]
+    return np.concatenate([centres, sizes], axis=-1)
+
+
+def check_heads(heads: Sequence, masks: Sequence, strides: Sequence[int], num_classes: int) -> None:
+    """Raise ValueError unless each mask has a head [N, A * (5 + C), H, W] all of one input size."""
+    if not len(heads) == len(masks) == len(strides):
+        got = f"{len(heads)} heads, {len(masks)} masks and {len(strides)} strides"
+        raise ValueError(f"expected as many heads as masks and strides, got {got}")
+    shapes = [tuple(head.shape) for head in heads]
+    for shape, mask in zip(shapes, masks):
+        channels = len(mask) * (5 + num_classes)
+        if len(shape) != 4 or shape[1] != channels or shape[0] != shapes[0][0]:
+            raise ValueError(f"expected heads [N, {channels}, H, W], got shapes {shapes}")
+    if len({(shape[2] * stride, shape[3] * stride) for shape, stride in zip(shapes, strides)}) > 1:
+        raise ValueError(f"expected heads of one input size at strides {tuple(strides)}, got shapes {shapes}")
+
+
+def _by_cell(head: np.ndarray, num_anchors: int) -> np.ndarray:
+    n, channels, height, width = head.shape
+    outputs = channels // num_anchors  # 5 + C
+    split = head.reshape(n, num_anchors, outputs, height * width)
+    return split.transpose(0, 1, 3, 2).reshape(n, num_anchors * height * width, outputs)
+
+
+def _boxes(raw: np.ndarray, priors: np.ndarray) -> np.ndarray:
+    return cxcywh_to_xyxy(boxes_cxcywh(raw, priors)).astype(np.float32)
+
+
+def _scores(raw: np.ndarray) -> np.ndarray:
+    return _sigmoid(raw[..., 4]) * _sigmoid(raw[..., 5:].max(axis=-1))
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 0.5 + 0.5 * np.tanh(0.5 * x)  # never overflows, unlike 1 / (1 + exp(-x))

@@ -1,0 +1,220 @@
+"""The training loss of tiny YOLOv3, in four named terms.
+
+The targets are built in NumPy, because no gradient flows through them; the terms are a few Paddle operations
+over all predictions of both heads at once.
+
+Source: Redmon & Farhadi, YOLOv3, 2018, arXiv:1804.02767, section 2, with the arithmetic of
+paddle.vision.ops.yolo_loss.
+"""
+
+from __future__ import annotations
+
+import zlib  # noqa: F401  before paddle: libpaddle 2.6.2 exports zlib's symbols
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+
+from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES, size_iou
+from yolo3tiny.boxes import cxcywh_to_xyxy, intersection
+from yolo3tiny.decode import boxes_cxcywh, check_heads, prior_boxes
+
+TERMS = ("xy", "wh", "objectness", "class")
+MIN_SIDE = 1e-6  # a row of the targets with a side below this share of the picture is padding
+IGNORED_SHARE = 0.5  # a prediction with more than this share of its area in an ignored box is not judged
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the N * P predictions of a batch should be; K pairs a truth with a prediction that learns it."""
+
+    objectness: np.ndarray  # float32 [N, P], 0 or 1
+    objectness_weight: np.ndarray  # float32 [N, P]
+    slots: np.ndarray  # int64 [K], positions in the flattened N * P
+    offsets: np.ndarray  # float32 [K, 2], centre inside its cell, 0..1
+    log_sizes: np.ndarray  # float32 [K, 2], log(truth / anchor)
+    classes: np.ndarray  # float32 [K, C], one-hot
+    box_weights: np.ndarray  # float32 [K, 1]
+    scores: np.ndarray  # float32 [K, 1]
+
+
+class Yolo3Loss(nn.Layer):
+    """Mean over the pictures of a batch of the terms summed over their predictions.
+
+    A truth is learnt by the cell that holds its centre, with the anchor, of all heads, whose size fits
+    best. xy and class are cross-entropies of sigmoids, wh is the L1 distance of logarithms; xy and wh weigh
+    2 - w * h, so that small boxes count more. Objectness is a cross-entropy over all predictions, except
+    those that overlap a truth well but need not learn it, and those that lie in an ignored box.
+
+    Args:
+        anchors: Width and height in input pixels of all anchors.
+        masks: For each head, the positions of its anchors in `anchors`.
+        strides: For each head, input pixels per cell.
+        num_classes: C.
+        ignore_iou: A prediction whose IoU with some truth is larger counts as no negative.
+        extra_anchor_iou: Every anchor whose size has a larger IoU than this with a truth learns it too,
+            unless another truth has that place with its best anchor; this gives more positives. None: only
+            the best anchor. Source: Bochkovskiy et al., YOLOv4, 2020, arXiv:2004.10934, section 3.4.
+        weights: Factors of terms, by name; 1 where not given.
+
+    Raises:
+        ValueError: If a weight has an unknown name.
+    """
+
+    def __init__(
+        self,
+        anchors: Sequence = ANCHORS,
+        masks: Sequence = ANCHOR_MASKS,
+        strides: Sequence[int] = STRIDES,
+        num_classes: int = 1,
+        ignore_iou: float = 0.7,
+        extra_anchor_iou: float | None = None,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.weights = {**dict.fromkeys(TERMS, 1.0), **(weights or {})}
+        if len(self.weights) > len(TERMS):
+            raise ValueError(f"expected weights of {', '.join(TERMS)}, got {', '.join(weights)}")
+        self.anchors, self.masks, self.strides, self.num_classes = anchors, masks, strides, num_classes
+        self.ignore_iou, self.extra_anchor_iou = ignore_iou, extra_anchor_iou
+
+    def forward(self, heads: Sequence[paddle.Tensor], targets: Sequence) -> dict[str, paddle.Tensor]:
+        """Compute the terms.
+
+        Args:
+            heads: One tensor [N, A * (5 + C), H, W] for each head, as Yolo3Tiny gives them.
+            targets: Arrays or tensors, padded with rows of zeros to M boxes for each picture:
+                boxes float32 [N, M, 4], cxcywh in 0..1 of the network's input;
+                ignore [N, M], 1 for a box that is neither face nor background, else 0;
+                optionally labels int [N, M], default 0;
+                optionally scores float32 [N, M] in 0..1, the weight of each truth, default 1.
+
+        Returns:
+            The scalars xy, wh, objectness and class. The loss is their sum.
+
+        Raises:
+            ValueError: If a shape does not fit.
+        """
+        check_heads(heads, self.masks, self.strides, self.num_classes)
+        by_cell = [_by_cell(head, len(mask)) for head, mask in zip(heads, self.masks)]
+        raw = paddle.concat(by_cell, axis=1)  # [N, P, 5 + C]
+        built = self.build_targets(raw.numpy(), [head.shape[2:] for head in heads], targets)
+        terms = dict.fromkeys(TERMS, paddle.zeros([]))
+        terms["objectness"] = _cross_entropy(raw[:, :, 4], built.objectness, built.objectness_weight)
+        if len(built.slots):  # Paddle cannot sum an empty tensor
+            hits = paddle.gather(raw.reshape([-1, raw.shape[2]]), paddle.to_tensor(built.slots))  # [K, 5 + C]
+            log_sizes, box_weights = paddle.to_tensor(built.log_sizes), paddle.to_tensor(built.box_weights)
+            terms["xy"] = _cross_entropy(hits[:, :2], built.offsets, built.box_weights)
+            terms["wh"] = ((hits[:, 2:4] - log_sizes).abs() * box_weights).sum()
+            terms["class"] = _cross_entropy(hits[:, 5:], built.classes, built.scores)
+        return {name: term * (self.weights[name] / raw.shape[0]) for name, term in terms.items()}
+
+    def build_targets(self, raw: np.ndarray, heads_hw: Sequence, targets: Sequence) -> Targets:
+        """Say which predictions learn which truth, and which are not judged.
+
+        Args:
+            raw: Raw predictions float32 [N, P, 5 + C], in the order of decode.decode.
+            heads_hw: Height and width in cells of each head.
+            targets: As for forward.
+
+        Returns:
+            The Targets of the batch.
+
+        Raises:
+            ValueError: If a shape does not fit.
+        """
+        boxes, ignore, labels, scores = _unpack(targets, len(raw), self.num_classes)
+        input_wh = np.array(heads_hw[0][::-1], dtype=np.float32) * self.strides[0]
+        priors = prior_boxes(heads_hw, self.anchors, self.masks, self.strides)
+        unjudged = self._unjudged(boxes_cxcywh(raw, priors), boxes * np.tile(input_wh, 2), ignore)
+        image_at, box_at, slots = self._match(boxes, ~ignore, heads_hw, input_wh)
+        truths, labels, score = boxes[image_at, box_at], labels[image_at, box_at], scores[image_at, box_at]
+
+        # Of two truths in one slot the last decides its objectness, as in yolo_loss.
+        objectness = np.zeros(raw.shape[:2], dtype=np.float32)
+        objectness.flat[slots] = score > 0
+        objectness_weight = np.where(unjudged, np.float32(0), np.float32(1))
+        objectness_weight.flat[slots] = np.where(score > 0, score, 1)
+        prior = priors[slots % len(priors)]  # [K, 5]
+        return Targets(
+            objectness=objectness,
+            objectness_weight=objectness_weight,
+            slots=slots,
+            offsets=truths[:, :2] * input_wh / prior[:, 4:] - prior[:, :2],
+            log_sizes=np.log(truths[:, 2:] * input_wh / prior[:, 2:4]),
+            classes=(labels[:, None] == np.arange(self.num_classes)).astype(np.float32),
+            box_weights=((2 - truths[:, 2] * truths[:, 3]) * score)[:, None],
+            scores=score[:, None],
+        )
+
+    def _unjudged(self, predicted: np.ndarray, boxes: np.ndarray, ignore: np.ndarray) -> np.ndarray:
+        """Which predictions [N, P] lie well on one of the boxes [N, M], all cxcywh in pixels."""
+        overlap = intersection(cxcywh_to_xyxy(predicted), cxcywh_to_xyxy(boxes))  # [N, P, M]
+        area = predicted[..., 2:].prod(axis=-1)[:, :, None]
+        union = area + boxes[..., 2:].prod(axis=-1)[:, None, :] - overlap
+        limit = np.where(ignore[:, None, :], IGNORED_SHARE * area, self.ignore_iou * union)
+        return (overlap > limit).any(axis=-1)
+
+    def _match(
+        self, boxes: np.ndarray, learnable: np.ndarray, heads_hw: Sequence, input_wh: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pair truths with the predictions that learn them.
+
+        Returns:
+            Three int64 [K]: picture and box of the truth, and position in the flattened N * P predictions.
+        """
+        starts = np.full(len(self.anchors), -1)  # first prediction of each anchor; -1: no head of ours has it
+        grids = np.ones((len(self.anchors), 2), dtype=np.float32)  # columns and rows of its head
+        num_priors = 0
+        for (rows, columns), mask in zip(heads_hw, self.masks):
+            starts[list(mask)] = num_priors + rows * columns * np.arange(len(mask))
+            grids[list(mask)] = columns, rows
+            num_priors += rows * columns * len(mask)
+
+        anchors = np.array(self.anchors, dtype=np.float32)
+        fits = size_iou(boxes[..., 2:] * input_wh, anchors)  # [N, M, anchors]
+        learnable = learnable & (boxes[..., 2:] > MIN_SIDE).all(axis=-1)
+        possible = learnable[..., None] & (starts >= 0)
+        chosen = possible & (fits.argmax(axis=-1)[..., None] == np.arange(len(self.anchors)))
+        # A centre on the far border belongs to the last cell.
+        cells = np.clip(boxes[..., None, :2] * grids, 0, grids - 1).astype(np.int64)  # [N, M, anchors, 2]
+        slots = starts + cells[..., 1] * grids[:, 0].astype(np.int64) + cells[..., 0]
+        slots += num_priors * np.arange(len(boxes))[:, None, None]
+        if self.extra_anchor_iou is not None:
+            chosen |= possible & (fits > self.extra_anchor_iou) & ~np.isin(slots, slots[chosen])
+        image_at, box_at, _ = np.nonzero(chosen)
+        return image_at, box_at, slots[chosen]
+
+
+def _by_cell(head: paddle.Tensor, num_anchors: int) -> paddle.Tensor:
+    n, channels, height, width = head.shape
+    outputs = channels // num_anchors  # 5 + C
+    split = head.reshape([n, num_anchors, outputs, height * width])
+    return split.transpose([0, 1, 3, 2]).reshape([n, num_anchors * height * width, outputs])
+
+
+def _cross_entropy(logits: paddle.Tensor, wanted: np.ndarray, weights: np.ndarray) -> paddle.Tensor:
+    losses = F.binary_cross_entropy_with_logits(logits, paddle.to_tensor(wanted), reduction="none")
+    return (losses * paddle.to_tensor(weights)).sum()
+
+
+def _unpack(targets: Sequence, num_images: int, num_classes: int) -> tuple[np.ndarray, ...]:
+    """Check the targets and leave out columns that are padding in every picture."""
+    if not 2 <= len(targets) <= 4:
+        raise ValueError(f"expected targets (boxes, ignore[, labels[, scores]]), got {len(targets)} arrays")
+    boxes = np.asarray(targets[0], dtype=np.float32)
+    rest = [np.asarray(target) for target in targets[1:]]
+    rows = boxes.shape[:2]
+    if boxes.shape != (num_images, *rows[1:], 4) or any(part.shape != rows for part in rest):
+        got = [boxes.shape, *(part.shape for part in rest)]
+        raise ValueError(f"expected boxes [{num_images}, M, 4] and the rest [{num_images}, M], got {got}")
+    ignore = rest[0] > 0
+    labels = rest[1].astype(np.int64) if len(rest) > 1 else np.zeros(boxes.shape[:2], dtype=np.int64)
+    scores = rest[2].astype(np.float32) if len(rest) > 2 else np.ones(boxes.shape[:2], dtype=np.float32)
+    if labels.size and not (0 <= labels.min() and labels.max() < num_classes):
+        raise ValueError(f"expected labels in 0..{num_classes - 1}, got {labels.min()}..{labels.max()}")
+    used = boxes[..., 2].any(axis=0)
+    return boxes[:, used], ignore[:, used], labels[:, used], scores[:, used]
