@@ -36,8 +36,9 @@ def _add_recognize(commands: Any) -> None:
 def recognize(args: argparse.Namespace) -> int:
     """Finds the faces in pictures, names their expressions, and writes annotated copies. Exits with 1 if a picture failed."""
     from fer_paddle.classifier import Classifier
+    from fer_paddle.picture_files import find_pictures
     from fer_paddle.pipeline import Pipeline
-    from fer_paddle.recognize import find_pictures, recognize_files
+    from fer_paddle.recognize import recognize_files
 
     paths = find_pictures(args.pictures)
     pipeline = Pipeline(classifier=Classifier(args.weights))

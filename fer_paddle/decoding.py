@@ -14,6 +14,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import BinaryIO
 
 import cv2
@@ -24,8 +25,14 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, ROWSPERSTRIP, TILELENGTH, TILEWIDTH
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.TiffImagePlugin import (
+    BITSPERSAMPLE,
+    PHOTOMETRIC_INTERPRETATION,
+    ROWSPERSTRIP,
+    TILELENGTH,
+    TILEWIDTH,
+    TiffImageFile,
+)
 from PIL.WebPImagePlugin import WebPImageFile
 
 MAX_PIXELS = 100_000_000
@@ -81,37 +88,36 @@ def read_image(source: str | os.PathLike[str] | bytes) -> np.ndarray:
         return _read_stream(io.BytesIO(source), f"{len(source)} bytes")
     if not isinstance(source, (str, os.PathLike)):
         raise ValueError(f"expected a path or the bytes of a picture file, got {type(source).__name__}")
-    path = os.fspath(source)
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"{path!r}: expected {_PICTURE}, found no such file")
-    if os.path.isdir(path):
-        raise ValueError(f"{path!r}: expected {_PICTURE}, got a folder")
+    path = Path(source)
+    name = repr(str(path))
     try:
-        with open(path, "rb") as file:
-            return _read_stream(file, repr(path))
+        if path.is_dir():
+            raise ValueError(f"{name}: expected {_PICTURE}, got a folder")
+        if path.exists():
+            with path.open("rb") as file:
+                return _read_stream(file, name)
     except OSError as error:
-        raise ValueError(f"{path!r}: expected {_PICTURE}, got an unreadable file ({error})") from error
+        raise ValueError(f"{name}: expected {_PICTURE}, got an unreadable file ({error})") from error
+    raise FileNotFoundError(f"{name}: expected {_PICTURE}, found no such file")
 
 
 def _read_stream(file: BinaryIO, name: str) -> np.ndarray:
-    start = file.read(12)
+    start = file.read(30)
     file.seek(0)
     reader = next((reader for known, reader in _READERS.items() if re.match(known, start, re.DOTALL)), None)
     if reader is None:
-        got = f"a file that starts {start!r}" if start else "an empty file"
+        got = f"a file that starts {start[:12]!r}" if start else "an empty file"
         raise ValueError(f"{name}: expected {_PICTURE}, got {got}")
+    if reader is WebPImageFile:
+        # Before Pillow looks, for it makes room for two canvases at once; then a copy and the image.
+        width, height = _webp_size(start)
+        _check_size(name, reader.format, width, height, 16 * width * height)
     # The format's own class instead of Image.open, whose size limit and warning belong to the whole process.
     with _damage_named(name, reader.format), _warnings_off():
         image = reader(file)
-        width, height = image.size
         needed = _decoding_bytes(image)
         _scale_transparent_color(image)
-    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-        limit = f"at most {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE} pixels a side"
-        raise ValueError(f"{name}: expected a picture of {limit}, got {width} x {height} pixels")
-    if needed > _MAX_DECODING_BYTES:
-        got = f"a {reader.format} of {width} x {height} pixels that takes {needed / 1e9:.1f} GB"
-        raise ValueError(f"{name}: expected a picture that takes at most 1 GB to decode, got {got}")
+    _check_size(name, reader.format, *image.size, needed)
     with _damage_named(name, reader.format):
         # A TIFF warns of its size and of its tags while its pixels are read.
         with _warnings_off() if reader is TiffImageFile else nullcontext():
@@ -136,12 +142,29 @@ def _warnings_off() -> Iterator[None]:
         yield
 
 
+def _webp_size(start: bytes) -> tuple[int, int]:
+    """Gives width and height from the first 30 bytes of a WebP file. Source: RFC 9649, section 2."""
+    if start[12:16] == b"VP8X":
+        return 1 + int.from_bytes(start[24:27], "little"), 1 + int.from_bytes(start[27:30], "little")
+    if start[12:16] == b"VP8L":
+        bits = int.from_bytes(start[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return int.from_bytes(start[26:28], "little") & 0x3FFF, int.from_bytes(start[28:30], "little") & 0x3FFF
+
+
+def _check_size(name: str, kind: str, width: int, height: int, needed: int) -> None:
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        limit = f"at most {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE} pixels a side"
+        raise ValueError(f"{name}: expected a picture of {limit}, got {width} x {height} pixels")
+    if needed > _MAX_DECODING_BYTES:
+        got = f"a {kind} of {width} x {height} pixels that takes {needed / 1e9:.1f} GB"
+        raise ValueError(f"{name}: expected a picture that takes at most 1 GB to decode, got {got}")
+
+
 def _decoding_bytes(image: ImageFile) -> int:
     """Bounds the memory that Pillow 12.0 takes to decode an image of which it knows the header."""
     width, height = image.size
     pixels = width * height
-    if isinstance(image, WebPImageFile):
-        return 16 * pixels  # libwebp's two canvases, a copy and the image
     if isinstance(image, JpegImageFile):
         return (4 + 2 * image.layers) * pixels  # the image, and all coefficients of a progressive one
     if not isinstance(image, TiffImageFile) or image.info["compression"] == "raw":

@@ -48,10 +48,10 @@ def draw_faces(image: np.ndarray, faces: Sequence[Face], language: str = "en") -
     font_path = find_chinese_font() if language == "zh" else None
     names = EXPRESSIONS_ZH if font_path is not None else EXPRESSIONS
     drawn = image.copy()
-    thickness = max(1, round(max(image.shape[:2]) / 400))
+    thickness = max(1, round(max(image.shape[:2]) / 300))
     for face in faces:
         left, top, right, bottom = (int(round(float(side))) for side in face.box_xyxy)
-        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), COLORS_BGR[EXPRESSIONS.index(face.label)], thickness, cv2.LINE_AA)
+        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), COLORS_BGR[EXPRESSIONS.index(face.label)], thickness)
     canvas = Image.fromarray(np.ascontiguousarray(drawn[..., ::-1]))
     for face in faces:
         index = EXPRESSIONS.index(face.label)

@@ -13,6 +13,7 @@ import os
 import platform
 import random
 import sys
+import warnings
 import zlib  # noqa: F401  libpaddle 2.6.2 exports zlib's symbols: the real zlib must be loaded before it
 from pathlib import Path
 from types import ModuleType
@@ -51,6 +52,8 @@ def prepare(threads: int | None = None) -> None:
             libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
             libc.mallopt(_M_TOP_PAD, 256 << 20)
     os.environ.setdefault("OPS_UNCHANGE_SHAPE", "elu")
+    # Paddle says so at every batch normalisation in training.
+    warnings.filterwarnings("ignore", message="When training, we now always track global mean and variance")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -89,7 +89,7 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         temporary.write_bytes(encoded.getbuffer())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

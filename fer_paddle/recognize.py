@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import glob
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 from fer_paddle import images
 from fer_paddle.drawing import draw_faces
 from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.picture_files import OutputNames
 from fer_paddle.pipeline import Pipeline
 from fer_paddle.weight_files import write_json
 
@@ -30,27 +30,6 @@ class Report:
 
     results: list[dict[str, Any]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
-
-
-def find_pictures(patterns: Sequence[str]) -> list[Path]:
-    """Lists the pictures that files, folders and globs mean, each once, in the order given.
-
-    Raises:
-        ValueError: One of them means no picture; it is named.
-    """
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        path = Path(pattern)
-        if path.is_dir():
-            paths = images.list_images(path)
-        elif path.exists():
-            paths = [path]
-        else:
-            paths = [Path(name) for name in sorted(glob.glob(pattern, recursive=True)) if Path(name).is_file()]
-        if not paths:
-            raise ValueError(f"expected a picture, a folder of pictures or a glob, found none for {pattern!r}")
-        found |= dict.fromkeys(paths)
-    return list(found)
 
 
 def recognize_files(
@@ -75,7 +54,7 @@ def recognize_files(
         The report that the two files hold.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    report, names = Report(), _OutputNames(folder)
+    report, names = Report(), OutputNames(folder, paths)
     for path in progress(paths):
         try:
             image = images.read_image(path)
@@ -90,21 +69,6 @@ def recognize_files(
     write_json(folder / f"{RESULTS}.json", {"pictures": report.results, "failed": failed})
     _write_csv(folder / f"{RESULTS}.csv", report)
     return report
-
-
-class _OutputNames:
-    """Gives each picture a file name of its own in the output folder."""
-
-    def __init__(self, folder: Path):
-        self.folder, self.taken = folder, set()
-
-    def next_for(self, path: Path) -> Path:
-        suffix = path.suffix.lower() if path.suffix.lower() in (".png", ".bmp", ".webp") else ".jpg"
-        name, number = f"{path.stem}{suffix}", 2
-        while name.lower() in self.taken or self.folder.joinpath(name).resolve() == path.resolve():
-            name, number = f"{path.stem}-{number}{suffix}", number + 1
-        self.taken.add(name.lower())
-        return self.folder / name
 
 
 def _write_csv(path: Path, report: Report) -> None:

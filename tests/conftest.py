@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fer_paddle import environment
 
-environment.prepare()  # first: zlib must be loaded before Paddle, and Paddle reads its settings when it is imported
+environment.prepare()  # before any import of Paddle, which reads its settings then and crashes without zlib
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -26,7 +26,7 @@ def fixed_seeds() -> None:
 
 @pytest.fixture(scope="session")
 def data_pack() -> Callable[[str], Path]:
-    """Gives `data_pack(name)`: the path of a real data file or folder; the test is skipped where it is absent."""
+    """Gives `data_pack(name)`, the path of a real data file or folder; skips the test where it is absent."""
 
     def find(name: str) -> Path:
         try:

@@ -192,9 +192,10 @@ def _blur(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarr
 
 
 def _add_noise(image: np.ndarray, std: float, rng: np.random.Generator) -> np.ndarray:
-    noise = np.empty(image.shape, np.int16)
     cv2.setRNGSeed(int(rng.integers(2**31)))  # three times as fast as NumPy's normal numbers
-    cv2.randn(noise, 0, std)
+    # As one channel: given a number, OpenCV's randn fills the first channel only.
+    noise = np.empty((image.shape[0], image.shape[1] * 3), np.int16)
+    noise = cv2.randn(noise, 0, std).reshape(image.shape)
     if rng.random() < 0.5:  # as photons: the variance grows with the light
         strength = np.sqrt(np.arange(256) / 255).astype(np.float32)
         noise = cv2.multiply(noise, cv2.LUT(image, strength), dtype=cv2.CV_16S)

@@ -131,12 +131,8 @@ def letterbox(
     Raises:
         ValueError: If the image is not uint8 [H, W, 3] with pixels, or a side is no multiple of stride.
     """
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise ValueError(f"expected an image uint8 [H, W, 3], got {got}")
+    _check_image(image)
     height, width = image.shape[:2]
-    if height == 0 or width == 0:
-        raise ValueError(f"expected an image with pixels, got shape {image.shape}")
     if size_hw is None:
         if longest < 1:
             raise ValueError(f"expected longest >= 1, got {longest}")
@@ -155,6 +151,14 @@ def letterbox(
     padded = np.full((padded_h, padded_w, 3), PAD_GRAY, dtype=np.uint8)
     padded[top : top + new_h, left : left + new_w] = image
     return padded, Letterbox(scale, left, top)
+
+
+def _check_image(image: np.ndarray) -> None:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise ValueError(f"expected an image uint8 [H, W, 3], got {got}")
+    if image.size == 0:
+        raise ValueError(f"expected an image with pixels, got shape {image.shape}")
 
 
 def _check(boxes: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.boxes import area, xyxy_to_cxcywh
+from yolo3tiny.detector import to_input
 from yolo3tiny.mosaic import Pyramid, augment
 from yolo3tiny.photos import Photo
 
@@ -112,11 +113,6 @@ class FaceTrainingData:
         padded[: len(boxes_xyxy)] = xyxy_to_cxcywh(boxes_xyxy) / self.size
         padded_ignore[: len(ignore)] = ignore
         return padded, padded_ignore
-
-
-def to_input(image: np.ndarray) -> np.ndarray:
-    """Turn uint8 [H, W, 3] in BGR into the network's float32 [3, H, W] in 0..1, still blue, green, red."""
-    return np.multiply(image.transpose(2, 0, 1), np.float32(1 / 255), dtype=np.float32, order="C")
 
 
 def repeat_photos(photos: Sequence[Photo], times: Mapping[str, int]) -> list[Photo]:

@@ -7,6 +7,10 @@ import dataclasses
 import cv2
 import numpy as np
 
+from fer_paddle.images import resize
+
+_LEAST_ERASE_AREA = 0.02
+
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig:
@@ -20,7 +24,10 @@ class AugmentConfig:
         brightness: Largest shift of all pixels, as a share of 255.
         contrast: Largest relative change of the contrast about the mean.
         erase: Probability of one random rectangle replaced by noise (Zhong et al. 2017, arXiv:1708.04896).
-        erase_area: Largest area of that rectangle, as a share of the picture.
+        erase_area: Largest area of that rectangle, as a share of the picture; the least is 0.02.
+
+    Raises:
+        ValueError: A strength is outside its range.
     """
 
     flip: float = 0.0
@@ -32,11 +39,18 @@ class AugmentConfig:
     erase: float = 0.0
     erase_area: float = 0.2
 
+    def __post_init__(self) -> None:
+        ranges = {"rotate_deg": (0, 180), "scale": (0, 0.9), "erase_area": (_LEAST_ERASE_AREA, 1)}
+        for field in dataclasses.fields(self):
+            (low, high), value = ranges.get(field.name, (0, 1)), getattr(self, field.name)
+            if not low <= value <= high:
+                raise ValueError(f"expected {field.name} from {low} to {high}, got {value}")
+
 
 def augment_face(image: np.ndarray, size: int, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
     """Draws one variant of a face.
 
-    Flip, rotation, scale, shift and the change of size are one affine warp, so that pixels are interpolated once.
+    Flip, rotation, scale, shift and the change of size are one affine warp: pixels are interpolated once.
 
     Args:
         image: uint8 [H, W], H = W.
@@ -47,8 +61,10 @@ def augment_face(image: np.ndarray, size: int, config: AugmentConfig, rng: np.ra
     Returns:
         uint8 [size, size].
     """
+    if image.shape[0] > 2 * size:  # the warp makes one pixel of 2x2: it would leave out others, and alias
+        image = resize(image, 2 * size)
     matrix = _draw_affine(image.shape[0], size, config, rng)
-    face = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    face = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)  # bilinear
     if config.brightness or config.contrast:
         gain = 1 + rng.uniform(-config.contrast, config.contrast)
         offset = 255 * rng.uniform(-config.brightness, config.brightness) + face.mean() * (1 - gain)
@@ -60,7 +76,7 @@ def augment_face(image: np.ndarray, size: int, config: AugmentConfig, rng: np.ra
 
 
 def _draw_affine(side: int, size: int, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
-    """Draws the matrix [2, 3] from pixels of the source to pixels of the result, about the centres of both."""
+    """Draws the matrix [2, 3] from pixels of the source to those of the result, about the centres of both."""
     angle = np.deg2rad(rng.uniform(-config.rotate_deg, config.rotate_deg))
     zoom = size / side * (1 + rng.uniform(-config.scale, config.scale))
     mirror = -1.0 if rng.random() < config.flip else 1.0
@@ -74,7 +90,7 @@ def _draw_affine(side: int, size: int, config: AugmentConfig, rng: np.random.Gen
 def _erase(face: np.ndarray, largest_area: float, rng: np.random.Generator) -> None:
     """Fills one rectangle of `face` with noise, in place."""
     side = face.shape[0]
-    area, aspect = rng.uniform(0.02, largest_area), np.exp(rng.uniform(-1, 1))
+    area, aspect = rng.uniform(_LEAST_ERASE_AREA, largest_area), np.exp(rng.uniform(-1, 1))
     height, width = (min(max(int(side * np.sqrt(area * a)), 1), side) for a in (aspect, 1 / aspect))
     top, left = rng.integers(0, side - height + 1), rng.integers(0, side - width + 1)
     face[top : top + height, left : left + width] = rng.integers(0, 256, (height, width), np.uint8)

@@ -8,7 +8,8 @@ import numpy as np
 
 from fer_paddle import images
 from fer_paddle.data.augment import AugmentConfig, augment_face
-from fer_paddle.data.expressions import LabelledFaces
+from fer_paddle.data.faces import LabelledFaces
+from fer_paddle.data.fer2013 import FERPLUS_CLASSES
 
 
 class ExpressionData:
@@ -16,9 +17,12 @@ class ExpressionData:
 
     Args:
         faces: The faces; they are made square gray once, here.
-        size: Side of the samples in pixels, or pairs (first epoch, side) in rising order.
+        size: Side of the samples in pixels, or pairs (first epoch, side) in rising order, from epoch 0.
         augment: Strengths of the random changes; None takes every face as it is.
-        seed: Seed of the random changes.
+        seed: Seed of the random changes, 0 or more.
+
+    Raises:
+        ValueError: The sizes are not as said.
     """
 
     def __init__(
@@ -29,8 +33,9 @@ class ExpressionData:
         seed: int = 0,
     ):
         self.sizes = ((0, size),) if isinstance(size, int) else tuple(size)
-        if not self.sizes or self.sizes[0][0] != 0:
-            raise ValueError(f"expected sizes that begin at epoch 0, got {size}")
+        epochs, sides = [epoch for epoch, _ in self.sizes], [side for _, side in self.sizes]
+        if not sides or epochs[0] != 0 or epochs != sorted(set(epochs)) or min(sides) < 1:
+            raise ValueError(f"expected sides of at least 1 pixel, from epochs that rise from 0, got {size}")
         self.faces, self.augment, self.seed = faces, augment, seed
         self.squares = [_square_gray(image) for image in faces.images]
         self.set_epoch(0)
@@ -41,20 +46,22 @@ class ExpressionData:
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch whose size and random changes the samples have."""
         self.epoch = epoch
-        self.size = [size for first, size in self.sizes if first <= epoch][-1]
+        self.size = [side for first, side in self.sizes if first <= epoch][-1]
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
         """Gives (image float32 [1, size, size], (label int64 [], votes float32 [10], zeros without FER+))."""
         if self.augment is None:
             face = images.resize(self.squares[index], self.size)
         else:
-            face = augment_face(self.squares[index], self.size, self.augment, np.random.default_rng((self.seed, self.epoch, index)))
-        votes = np.zeros(10, np.float32) if self.faces.votes is None else self.faces.votes[index]
-        return images.normalize(face)[None], (self.faces.labels[index], votes)
+            rng = np.random.default_rng((self.seed, self.epoch, index))
+            face = augment_face(self.squares[index], self.size, self.augment, rng)
+        votes = self.faces.votes
+        shares = np.zeros(len(FERPLUS_CLASSES), np.float32) if votes is None else votes[index]
+        return images.normalize(face)[None], (self.faces.labels[index], shares)
 
 
 def _square_gray(image: np.ndarray) -> np.ndarray:
     """Makes a crop gray and square, taking the whole of it; uint8 [S, S]."""
     gray = images.to_gray(image)
     height, width = gray.shape
-    return gray if height == width else images.crop_square(gray, np.array([0, 0, width, height], np.float32))
+    return gray if height == width else images.crop_square(gray, (0, 0, width, height))

@@ -1,100 +1,116 @@
-"""Labelled faces in memory, read from wherever they lie: a pack, the official csv, class folders or drawn faces."""
+"""Labelled faces from wherever they lie: a pack, the official csv, a folder of FER2013, or class folders."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from fer_paddle.data import fer2013, folders
+from fer_paddle.data.faces import (
+    USAGES,
+    LabelledFaces,
+    join_faces,
+    split_faces,
+    take_usage,
+    without_copies,
+)
+from fer_paddle.environment import find_data
 
-from fer_paddle.labels import EXPRESSIONS
+__all__ = [
+    "USAGES",
+    "LabelledFaces",
+    "join_faces",
+    "load_faces",
+    "load_train_valid",
+    "split_faces",
+    "take_usage",
+    "without_copies",
+]
 
-
-@dataclasses.dataclass(frozen=True)
-class LabelledFaces:
-    """Gray face crops with their labels.
-
-    Attributes:
-        images: One uint8 [H, W] crop a face, or one array [N, H, W] where all have the same size.
-        labels: int64 [N], indices into EXPRESSIONS.
-        votes: float32 [N, 10], shares of the FER+ votes in the order of `fer2013.FERPLUS_CLASSES`; None without FER+.
-        skipped: Names of the pictures that could not be read.
-    """
-
-    images: Sequence[np.ndarray] | np.ndarray
-    labels: np.ndarray
-    votes: np.ndarray | None = None
-    skipped: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if len(self.images) != len(self.labels):
-            raise ValueError(f"expected as many labels as images, got {len(self.labels)} and {len(self.images)}")
-        if len(self.labels) and not (0 <= self.labels.min() and self.labels.max() < len(EXPRESSIONS)):
-            raise ValueError(f"expected labels 0 to {len(EXPRESSIONS) - 1}, got {self.labels.min()} to {self.labels.max()}")
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def select(self, chosen: np.ndarray) -> LabelledFaces:
-        """Keeps the faces of a boolean mask [N] or of an index array, in its order."""
-        indices = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
-        images = self.images[indices] if isinstance(self.images, np.ndarray) else [self.images[i] for i in indices]
-        votes = None if self.votes is None else self.votes[indices]
-        return dataclasses.replace(self, images=images, labels=self.labels[indices], votes=votes)
-
-    def counts(self) -> dict[str, int]:
-        """Faces of each class, in the order of EXPRESSIONS."""
-        return dict(zip(EXPRESSIONS, np.bincount(self.labels, minlength=len(EXPRESSIONS)).tolist()))
+logger = logging.getLogger(__name__)
 
 
-def without_copies(faces: LabelledFaces, others: LabelledFaces) -> LabelledFaces:
-    """Leaves out every face whose picture, pixel for pixel, also stands among `others`."""
-    known = {_digest(image) for image in others.images}
-    return faces.select(np.array([_digest(image) not in known for image in faces.images], bool))
+def load_faces(
+    path: str | os.PathLike[str],
+    usage: str | None = None,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> LabelledFaces:
+    """Reads labelled faces from a pack (.npz), the official csv, or a folder.
 
-
-def _digest(image: np.ndarray) -> bytes:
-    return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
-
-
-def split_faces(faces: LabelledFaces, share: float, seed: int) -> tuple[LabelledFaces, LabelledFaces]:
-    """Splits class by class into (first, second), the second with about `share` of every class.
-
-    A class of two faces or more has at least one in each part.
-    """
-    if not 0 < share < 1:
-        raise ValueError(f"expected a share between 0 and 1, got {share}")
-    rng, second = np.random.default_rng(seed), np.zeros(len(faces), bool)
-    for label in np.unique(faces.labels):
-        members = rng.permutation(np.flatnonzero(faces.labels == label))
-        count = min(max(round(share * len(members)), 1), len(members) - 1)
-        second[members[:count]] = True
-    return faces.select(~second), faces.select(second)
-
-
-def load_faces(path: str | os.PathLike[str], usage: str | None = None) -> LabelledFaces:
-    """Reads labelled faces from a pack (.npz), the official csv, or a folder of class folders.
+    A folder holds the FER2013 packs, or the official csv, or class folders (angry/, ...), or these within
+    train/, valid/ and test/ (see `folders.read_class_folders`).
 
     Args:
         path: What to read.
-        usage: For csv and packs, `Training`, `PublicTest` or `PrivateTest`; None takes all rows.
+        usage: `Training`, `PublicTest` or `PrivateTest`; None takes all faces. `Training` comes without the
+            pictures that also stand in a test split of the same data.
+        progress: Wraps the list of pictures of class folders for a progress bar.
 
     Raises:
         FileNotFoundError: Nothing is there.
-        ValueError: It is none of the three, or holds no readable face.
+        ValueError: It is none of these, holds no readable face, or none of this usage.
     """
-    from fer_paddle.data import fer2013, folders
-
     path = Path(path)
-    if path.is_dir():
-        return folders.read_class_folders(path)
-    if path.suffix.lower() == ".npz":
-        return fer2013.read_pack(path, usage)
-    if path.suffix.lower() == ".csv":
-        return fer2013.read_csv(path, usage)
+    expected = "expected a pack (.npz), the official csv, a folder with one of them or with class folders"
     if not path.exists():
-        raise FileNotFoundError(f"expected a pack (.npz), the official csv or a folder of class folders, found nothing at {path}")
-    raise ValueError(f"expected a pack (.npz), the official csv or a folder of class folders, got {path}")
+        raise FileNotFoundError(f"{expected}, found nothing at {path}")
+    if path.is_dir():
+        if fer2013.holds_fer2013(path):
+            return fer2013.read_fer2013(path, usage)
+        return folders.read_class_folders(path, progress, usage)
+    readers = {".npz": fer2013.read_pack, ".csv": fer2013.read_csv}
+    if path.suffix.lower() not in readers:
+        raise ValueError(f"{expected}, got {path}")
+    return readers[path.suffix.lower()](path, usage)
+
+
+def load_train_valid(
+    data: str | os.PathLike[str],
+    valid: str | os.PathLike[str] | None = None,
+    share: float = 0.1,
+    seed: int = 0,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> tuple[LabelledFaces, LabelledFaces]:
+    """Reads the faces to learn from and those to measure on; no picture stands in both.
+
+    The faces to measure on are the PublicTest part of `valid` or, without `valid`, of `data`. Where `data`
+    has none, `share` of each class is split off (the tutorial takes the last 100 of its shuffled list).
+
+    Args:
+        data: What `load_faces` reads, or its name in one of the data folders. For the Training pack of
+            FER2013 the other packs beside it count as its test splits.
+        valid: The same for the faces to measure on; an undivided set is taken whole.
+        share: Share of each class that is split off.
+        seed: Seed of that split.
+        progress: As in `load_faces`.
+
+    Returns:
+        (train, valid).
+
+    Raises:
+        FileNotFoundError: One of them is not there; all places looked in are named.
+        ValueError: One of them cannot be read, or no face is left to learn from or to measure on.
+    """
+    source = find_data(os.fspath(data))
+    if source.name == fer2013.PACKS["Training"] and source.is_file():
+        source = source.parent
+    faces = load_faces(source, progress=progress)
+    train = faces if faces.usages is None else take_usage(faces, "Training", source)
+    if valid is not None:
+        measured = load_faces(find_data(os.fspath(valid)), progress=progress)
+        measured = take_usage(measured, "PublicTest" if len(measured.found_usages()) > 1 else None, valid)
+    elif "PublicTest" in faces.found_usages():
+        measured = take_usage(faces, "PublicTest", source)
+    else:
+        train, measured = split_faces(train, share, seed)
+    if not len(measured):
+        raise ValueError(f"expected a class of two faces or more in {source}, to split some off, found none")
+    kept = without_copies(train, measured)
+    if not len(kept):
+        raise ValueError(f"expected faces to learn from in {source}, got only copies of those to measure on")
+    if len(kept) < len(train):
+        logger.info("left %d faces out of training: copies of faces to measure on", len(train) - len(kept))
+    return kept, measured

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from pathlib import Path
 
-import cv2
 import numpy as np
+
+from fer_paddle.images import read_image, to_gray
+
+# What np.load and zipfile raise on damaged, encrypted and foreign files.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError, RuntimeError)
 
 
 def load_pack(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Reads a pack.
 
     Args:
-        path: A `.npz` with `shape` (N, H, W[, 3]), `per_row` (pictures in a row of a sheet), `sheet...` (PNG bytes)
-            and further arrays.
+        path: A `.npz` with `shape` (N, H, W[, 3]), `per_row` (pictures in a row of a sheet), `sheet...` (PNG
+            bytes) and further arrays.
 
     Returns:
         Every further array under its name, and `images`, uint8 [N, H, W] or [N, H, W, 3] in RGB.
@@ -25,16 +30,8 @@ def load_pack(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         ValueError: The file is damaged or no pack.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"expected a pack, found no file at {path}")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
-        raise ValueError(f"expected a whole .npz pack at {path}, got: {error}") from error
-    if not {"shape", "per_row"} <= arrays.keys():
-        raise ValueError(f"expected a pack with 'shape' and 'per_row' at {path}, got {sorted(arrays)}")
-    shape, per_row = tuple(int(n) for n in arrays.pop("shape")), int(arrays.pop("per_row"))
+    arrays = _read_archive(path)
+    shape, per_row = _layout(arrays, path)
     sheets = sorted(name for name in arrays if name.startswith("sheet"))
     tiles = [_cut_sheet(arrays.pop(name), shape, per_row, path) for name in sheets]
     images = np.concatenate(tiles)[: shape[0]] if tiles else np.zeros((0, *shape[1:]), np.uint8)
@@ -43,16 +40,42 @@ def load_pack(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     return {**arrays, "images": images}
 
 
-def _cut_sheet(encoded: np.ndarray, shape: tuple[int, ...], per_row: int, path: Path) -> np.ndarray:
-    """Cuts one decoded PNG sheet into its pictures, uint8 [rows * per_row, H, W(, 3)]."""
-    gray = len(shape) == 3
-    sheet = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR)
-    height, width = shape[1:3]
-    if sheet is None or sheet.shape[0] % height or sheet.shape[1] != per_row * width:
-        raise ValueError(f"expected a PNG sheet of {height}x{width} pictures, {per_row} a row, in {path}")
-    if not gray:
-        sheet = cv2.cvtColor(sheet, cv2.COLOR_BGR2RGB)
-    rows = sheet.shape[0] // height
-    tiles = sheet.reshape(rows, height, per_row, width, *shape[3:]).swapaxes(1, 2)  # [rows, per_row, H, W(, 3)]
-    return tiles.reshape(rows * per_row, height, width, *shape[3:])
+def _read_archive(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a pack, found no file at {path}")
+    if not zipfile.is_zipfile(path):  # np.load also reads other kinds of files
+        raise ValueError(f"expected a whole .npz pack at {path}, got another kind of file or a truncated one")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except _DAMAGE as error:
+        raise ValueError(f"expected a whole .npz pack at {path}, got: {error}") from error
 
+
+def _layout(arrays: dict[str, np.ndarray], path: Path) -> tuple[tuple[int, ...], int]:
+    """Takes `shape` and `per_row` out of the arrays of a pack."""
+    found = sorted(arrays)
+    shape, per_row = (np.asarray(arrays.pop(name, None)) for name in ("shape", "per_row"))
+    whole = shape.dtype.kind in "iu" and per_row.dtype.kind in "iu" and per_row.shape == ()
+    known = shape.shape == (3,) or (shape.shape == (4,) and shape[3] == 3)
+    if not whole or not known or min(shape[1:3]) < 1:
+        raise ValueError(f"expected a pack with 'shape' (N, H, W[, 3]) and 'per_row' at {path}, got {found}")
+    return tuple(shape.tolist()), int(per_row)
+
+
+def _cut_sheet(encoded: np.ndarray, shape: tuple[int, ...], per_row: int, path: Path) -> np.ndarray:
+    """Cuts one PNG sheet into its pictures, uint8 [rows * per_row, H, W(, 3)]."""
+    height, width = shape[1:3]
+    try:
+        sheet = read_image(encoded.tobytes())
+    except ValueError as error:
+        raise ValueError(f"expected PNG sheets in {path}, got {error}") from error
+    if sheet.shape[0] % height or sheet.shape[1] != per_row * width:
+        got = f"{sheet.shape[0]}x{sheet.shape[1]}"
+        expected = f"a sheet of {height}x{width} pictures, {per_row} a row,"
+        raise ValueError(f"expected {expected} in {path}, got {got}")
+    sheet = to_gray(sheet) if len(shape) == 3 else sheet[..., ::-1]
+    rows = sheet.shape[0] // height
+    tiles = sheet.reshape(rows, height, per_row, width, *shape[3:])
+    tiles = tiles.swapaxes(1, 2)  # [rows, per_row, H, W(, 3)]
+    return tiles.reshape(rows * per_row, height, width, *shape[3:])

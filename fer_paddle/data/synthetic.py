@@ -1,8 +1,8 @@
 """Faces drawn by a program: portraits with one of seven expressions, and scenes with many faces.
 
-The embedded default of every notebook and of the tests: no photograph, no download, no permission to ask. A face is a
-drawn sheet, bent over a relief, turned and lit (2.5-D); its expression is a set of facial action units of
-continuous strength; its 68 points, its box and its mouth box are known exactly because they are what is drawn.
+The embedded default of every notebook and of the tests: no photograph, no download. A head is a drawn sheet, bent
+over a relief, turned and lit (2.5-D); its expression is a set of facial action units of continuous strength; its
+box, its 68 points and its mouth are known exactly, because they are what is drawn.
 
 The same seed gives the same bytes, in every process and with any number of threads.
 """
@@ -10,27 +10,30 @@ The same seed gives the same bytes, in every process and with any number of thre
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from numbers import Integral, Real
 
 import cv2
 import numpy as np
 
+from fer_paddle.data.synthetic_anatomy import sample_identity
 from fer_paddle.data.synthetic_camera import (
     MAX_PITCH_DEG,
     MAX_ROLL_DEG,
     MAX_YAW_DEG,
-    Light,
     Pose,
     expose,
     sample_light,
     sample_pose,
 )
-from fer_paddle.data.synthetic_person import Person, face_box, paint_body, paint_head, sample_person
-from fer_paddle.data.synthetic_scene import paint_backdrop, paint_place
-from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.data.synthetic_person import face_box, paint_body, paint_head, sample_person
+from fer_paddle.data.synthetic_places import paint_backdrop, paint_place
+from fer_paddle.data.synthetic_scene import frame, paint_placed, place_people, sample_sizes
+from fer_paddle.labels import EXPRESSIONS, parse_expression
 
-MIN_SIZE, MAX_SIZE = 16, 1024
-_NEUTRAL = EXPRESSIONS.index("neutral")
+MIN_SIZE, MAX_SIZE = 16, 1024  # sides of a portrait in pixels
+MIN_SIDE, MAX_SIDE = 64, 4096  # sides of a scene in pixels
+MIN_FACE, MAX_FACES = 8, 200
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class SyntheticFace:
 
 @dataclass(frozen=True)
 class FaceSet:
-    """Many drawn portraits of one size.
+    """Drawn portraits of one size.
 
     Attributes:
         images: uint8 [N,S,S,3] BGR.
@@ -76,11 +79,11 @@ class FaceSet:
 
 @dataclass(frozen=True)
 class SyntheticScene:
-    """One drawn picture with people in a place.
+    """One drawn picture of people in a place.
 
     Attributes:
         image: uint8 [H,W,3] BGR.
-        boxes_xyxy: Faces, the largest first, float32 [N,4], pixels; wholly inside the picture.
+        boxes_xyxy: Faces, the largest first, wholly inside the image, float32 [N,4], pixels.
         labels: int64 [N], indices into EXPRESSIONS.
         points: float32 [N,68,2], pixels, iBUG order.
         mouth_boxes_xyxy: float32 [N,4], pixels.
@@ -110,7 +113,7 @@ def draw_face(
         expression: A name of EXPRESSIONS or its index.
         size: Side of the picture in pixels, 16 to 1024.
         seed: An integer from 0 on, or several.
-        intensity: Strength of the expression, 0 (at rest) to 1; None draws one from 0.6 to 1.
+        intensity: Strength of the expression, 0 (at rest) to 1; None draws one from 0.7 to 1.
         pose_deg: Yaw, pitch and roll in degrees (above 0: to the viewer's right, up, clockwise), at most 35, 25
             and 45 either way; None draws a pose as people stand before a camera.
         clean: Leaves out the camera's faults: exposure, blur, noise, JPEG.
@@ -122,59 +125,155 @@ def draw_face(
         ValueError: An argument is outside of its range.
     """
     label = _check_expression(expression)
-    _check_size("size", size, MIN_SIZE, MAX_SIZE)
-    pose = None if pose_deg is None else _check_pose(pose_deg)
-    if intensity is not None and not 0 <= intensity <= 1:
-        raise ValueError(f"expected an intensity from 0 to 1, got {intensity}")
-    place, who, what, hand, camera = _streams(seed)
-    strength = what.uniform(0.6, 1.0)
-    person = sample_person(who, what, label, strength if intensity is None else float(intensity))
-    light, drawn_pose = sample_light(place), sample_pose(place)
-    fraction, shift = place.uniform(0.60, 0.80), place.uniform(-0.04, 0.04, 2)
+    _check_whole("size", size, MIN_SIZE, MAX_SIZE)
+    turn = None if pose_deg is None else _check_pose(pose_deg)
+    if intensity is not None and not (isinstance(intensity, Real) and 0 <= intensity <= 1):
+        raise ValueError(f"expected an intensity from 0 to 1, got {intensity!r}")
+    rng, muscles = _streams(seed)
+    drawn = muscles.uniform(0.7, 1.0)
+    person = sample_person(sample_identity(rng), muscles, label, drawn if intensity is None else float(intensity))
+    light, drawn_turn = sample_light(rng), sample_pose(rng)
+    fraction, shift = rng.uniform(0.60, 0.80), rng.uniform(-0.04, 0.04, 2)
     over = _oversampling(size)
-    side = size * over
-    pose = _frame(person, pose or drawn_pose, (0.5 * side, 0.52 * side) + shift * side, fraction * side)
-    canvas = paint_backdrop(side, side, place)
-    paint_body(canvas, person, pose, light, hand)
-    paint_head(canvas, person, pose, light, hand)
-    image = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA) if over > 1 else canvas
-    points = pose.project(person.points) / over
+    side = round(size * over)
+    # Framed by the face at rest: a dropped jaw does not make the person smaller.
+    pose = frame(person.at_rest, turn or drawn_turn, (np.array([0.5, 0.52]) + shift) * side, fraction * side)
+    canvas = paint_backdrop(side, side, rng)
+    paint_body(canvas, person, pose, light, rng)
+    paint_head(canvas, person, pose, light, rng)
+    image = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA if over > 2 else cv2.INTER_LINEAR)
+    points = (pose.project(person.points) * (size / side)).astype(np.float32)
     return SyntheticFace(
-        image if clean else expose(image, camera),
+        image if clean else expose(image, rng, max(size / 120, 0.5)),
         label,
-        np.clip(face_box(person.points, pose) / over, 0, size).astype(np.float32),
-        points.astype(np.float32),
-        _mouth_box(points),
+        (face_box(person.points, pose) * (size / side)).astype(np.float32),
+        points,
+        _mouth_boxes(points),
     )
 
 
-def _oversampling(size: int) -> int:
+def make_faces(
+    count: int, size: int = 64, seed: int = 0, expressions: Sequence[int | str] = EXPRESSIONS
+) -> FaceSet:
+    """Draws a set of portraits, each of another person, with the expressions in equal numbers.
+
+    Face i is `draw_face(label, size, (seed, i))`; the first k faces of a set are the set of k faces.
+
+    Args:
+        count: Number of faces, 0 or more.
+        size: Side of the pictures in pixels, 16 to 1024.
+        seed: An integer from 0 on.
+        expressions: Names or indices to draw; one named twice is drawn twice as often.
+
+    Returns:
+        The faces.
+
+    Raises:
+        ValueError: An argument is outside of its range.
+    """
+    _check_whole("count", count, 0, None)
+    _check_whole("seed", seed, 0, None)
+    _check_whole("size", size, MIN_SIZE, MAX_SIZE)
+    if isinstance(expressions, str) or len(expressions) == 0:
+        raise ValueError(f"expected a list of one or more expressions, got {expressions!r}")
+    choices = [_check_expression(expression) for expression in expressions]
+    images = np.empty((count, size, size, 3), np.uint8)
+    faces = []
+    for index in range(count):
+        turn, place = divmod(index, len(choices))
+        order = np.random.default_rng((seed, turn, 1)).permutation(len(choices)) if place == 0 else order
+        face = draw_face(choices[order[place]], size, (seed, index))
+        images[index] = face.image
+        faces.append(face)
+    points = np.array([face.points for face in faces], np.float32).reshape(count, 68, 2)
+    boxes = np.array([face.box_xyxy for face in faces], np.float32).reshape(count, 4)
+    return FaceSet(images, np.array([face.label for face in faces], np.int64), boxes, points, _mouth_boxes(points))
+
+
+def draw_scene(
+    seed: int | Sequence[int] = 0,
+    width: int = 640,
+    height: int = 480,
+    num_faces: int | None = None,
+    min_px: float = 12,
+    max_px: float = 200,
+) -> SyntheticScene:
+    """Draws a picture of people in a street, a room, a garden or among coloured things.
+
+    Args:
+        seed: An integer from 0 on, or several.
+        width: Of the picture in pixels, 64 to 4096.
+        height: Of the picture in pixels, 64 to 4096.
+        num_faces: Number of faces, 0 to 200; None draws 1 to 24, fewer where there is no room for all.
+        min_px: Least longer side of a face's box, 8 or more.
+        max_px: Largest longer side; faces are never larger than 0.6 of the picture's shorter side.
+
+    Returns:
+        The picture and what is known of its faces.
+
+    Raises:
+        ValueError: An argument is outside of its range, or the faces asked for do not fit into the picture.
+    """
+    _check_whole("width", width, MIN_SIDE, MAX_SIDE)
+    _check_whole("height", height, MIN_SIDE, MAX_SIDE)
+    if num_faces is not None:
+        _check_whole("num_faces", num_faces, 0, MAX_FACES)
+    if not MIN_FACE <= min_px <= max_px or min_px > 0.6 * min(width, height):
+        limit = 0.6 * min(width, height)
+        raise ValueError(f"expected {MIN_FACE} <= min_px <= max_px and min_px <= {limit:.0f}, got {min_px} and {max_px}")
+    rng, people = _streams(seed)
+    light = sample_light(rng)
+    image = paint_place(height, width, rng)
+    count = int(np.exp(rng.uniform(0, np.log(25)))) if num_faces is None else num_faces
+    placed = place_people(people, width, height, sample_sizes(rng, width, height, count, min_px, max_px), min_px)
+    if num_faces is not None and len(placed) < num_faces:
+        raise ValueError(f"expected room for {num_faces} faces in {width} x {height} px, found it for {len(placed)}")
+    for one in reversed(placed):
+        paint_placed(image, one, light, rng)
+    points = np.array([one.pose.project(one.person.points) for one in placed], np.float32).reshape(-1, 68, 2)
+    boxes = np.array([one.box_xyxy for one in placed], np.float32).reshape(-1, 4)
+    labels = np.array([one.label for one in placed], np.int64)
+    return SyntheticScene(expose(image, rng, 1.0), boxes, labels, points, _mouth_boxes(points))
+
+
+def _oversampling(size: int) -> float:
     """Small pictures are drawn larger and reduced, so that thin lines stay even."""
-    return 3 if size < 40 else 2 if size < 128 else 1
+    return 3.0 if size < 40 else 1.5 if size < 128 else 1.0
 
 
-def _frame(person: Person, pose: Pose, middle: np.ndarray, longer_side: float) -> Pose:
-    """Scales and moves a pose so that the face box has its middle and its longer side as given, in pixels."""
-    unit = replace(pose, scale=1.0, centre=(0.0, 0.0))
-    box = face_box(person.points, unit)
-    scale = longer_side / max(box[2:] - box[:2])
-    centre = middle - scale * (box[:2] + box[2:]) / 2
-    return replace(unit, scale=float(scale), centre=tuple(centre.tolist()))
+def _mouth_boxes(points: np.ndarray) -> np.ndarray:
+    """Gives the boxes around the mouths of points [...,68,2]: [...,4]."""
+    mouths = points[..., 48:68, :]
+    return np.concatenate([mouths.min(-2), mouths.max(-2)], axis=-1)
 
 
 def _streams(seed: int | Sequence[int]) -> list[np.random.Generator]:
-    try:
-        return [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(5)]
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"expected a seed of one or more integers from 0 on, got {seed!r}") from error
+    """Makes two sources of chance: for the picture and for the muscles."""
+    parts = list(seed) if isinstance(seed, Sequence) and not isinstance(seed, str) else [seed]
+    if not parts or not all(_is_whole(part) and part >= 0 for part in parts):
+        raise ValueError(f"expected a seed of one or more integers from 0 on, got {seed!r}")
+    return [np.random.default_rng(child) for child in np.random.SeedSequence(parts).spawn(2)]
 
 
-def _mouth_box(points: np.ndarray) -> np.ndarray:
-    mouth = points[48:68].astype(np.float32)
-    return np.concatenate([mouth.min(0), mouth.max(0)])
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _check_expression(expression):
-    return EXPRESSIONS.index(expression) if isinstance(expression,str) else expression
-def _check_size(*a): pass
-def _check_pose(p): return Pose(*p)
+def _check_whole(name: str, value: int, least: int, most: int | None) -> None:
+    if not _is_whole(value) or value < least or (most is not None and value > most):
+        limits = f"of {least} or more" if most is None else f"from {least} to {most}"
+        raise ValueError(f"expected {name} to be an integer {limits}, got {value!r}")
+
+
+def _check_expression(expression: int | str) -> int:
+    if isinstance(expression, str):
+        return parse_expression(expression)
+    _check_whole("an expression's index", expression, 0, len(EXPRESSIONS) - 1)
+    return int(expression)
+
+
+def _check_pose(pose_deg: tuple[float, float, float]) -> Pose:
+    limits = (MAX_YAW_DEG, MAX_PITCH_DEG, MAX_ROLL_DEG)
+    if len(pose_deg) != 3 or not all(abs(angle) <= limit for angle, limit in zip(pose_deg, limits)):
+        raise ValueError(f"expected yaw, pitch and roll within {limits} degrees either way, got {pose_deg}")
+    return Pose(*(float(angle) for angle in pose_deg))

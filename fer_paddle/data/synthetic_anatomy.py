@@ -97,7 +97,7 @@ _RECIPES: dict[str, tuple[dict[int, float], ...]] = {
         {1: 1.0, 4: 0.45, 15: 0.9, 17: 0.3, 43: 0.28},
     ),
     "surprise": (
-        {1: 1.0, 2: 1.0, 5: 0.9, 25: 0.3, 26: 1.0},
+        {1: 1.0, 2: 1.0, 5: 0.9, 25: 0.5, 26: 1.2},
         {1: 1.0, 2: 1.0, 5: 1.0, 27: 0.75},
         {1: 1.0, 2: 1.0, 5: 1.0, 27: 1.0},
     ),
@@ -129,12 +129,16 @@ def _both_sides(left_half: dict[int, tuple[float, float]]) -> np.ndarray:
     return values
 
 
+_ON_LEFT = np.array([point in _LEFT_HALF for point in range(68)])
+_LOWER_JAW = np.array([0, 0, 0.2, 0.5, 0.9, 1.0, 0.9, 0.5, 0, 0.5, 0.9, 1.0, 0.9, 0.5, 0.2, 0, 0])
+_BROW_ARCH = np.array([-0.5, 0.6, 1.0, 0.2, -0.6, -0.6, 0.2, 1.0, 0.6, -0.5])
+_FLIP = np.array([-1.0, 1.0])
 Side = Callable[[np.ndarray], np.ndarray]
 
 
 def mirror(shape: np.ndarray) -> np.ndarray:
     """Turns a shape [N,2] of the viewer's left into that of the right, and back."""
-    return np.asarray(shape) * (-1.0, 1.0)
+    return np.asarray(shape) * _FLIP
 
 
 def halves(points: np.ndarray) -> Iterator[tuple[np.ndarray, Side]]:
@@ -151,9 +155,10 @@ def halves(points: np.ndarray) -> Iterator[tuple[np.ndarray, Side]]:
 
 
 TEMPLATE = _both_sides(_LEFT_HALF)
-MOVES = {unit: _both_sides(moves) for unit, moves in _LEFT_MOVES.items()}
+UNITS = tuple(_LEFT_MOVES)
+MOVES = np.stack([_both_sides(moves) for moves in _LEFT_MOVES.values()])
 
-_SKIN_BGR = np.array([(196, 214, 246), (172, 198, 240), (148, 182, 230), (120, 160, 214), (90, 130, 190),
+_SKIN_BGR = np.array([(188, 208, 245), (168, 195, 239), (148, 182, 230), (120, 160, 214), (90, 130, 190),
                       (66, 102, 160), (50, 80, 130), (42, 66, 106)], np.float64)  # fmt: skip
 _HAIR_BGR = np.array([(18, 18, 20), (24, 28, 38), (30, 42, 66), (42, 66, 104), (70, 110, 160), (120, 175, 215),
                       (40, 62, 130), (150, 152, 155), (205, 206, 208)], np.float64)  # fmt: skip
@@ -258,8 +263,8 @@ def sample_units(rng: np.random.Generator, expression: int, intensity: float) ->
     recipe = recipes[int(rng.integers(len(recipes)))]
     # A resting face is never quite at rest: lids and lips differ a little from one picture to the next.
     units = dict(zip((1, 2, 4, 7, 43, 12, 15, 25), (rng.random(8) * 0.09).tolist()))
-    for unit, strength in recipe.items():
-        units[unit] = units.get(unit, 0.0) + strength * intensity * rng.uniform(0.88, 1.1)
+    for (unit, strength), factor in zip(recipe.items(), rng.uniform(0.88, 1.1, len(recipe)).tolist()):
+        units[unit] = units.get(unit, 0.0) + strength * intensity * factor
     return units
 
 
@@ -269,9 +274,8 @@ def resting_points(identity: Identity) -> np.ndarray:
     shape = identity.shape
     side = np.sign(points[:, 0])
     man = 1 - identity.female
-    lower_jaw = np.array([0, 0, 0.2, 0.5, 0.9, 1.0, 0.9, 0.5, 0, 0.5, 0.9, 1.0, 0.9, 0.5, 0.2, 0, 0])
-    points[:17, 0] *= 1 + 0.07 * shape["width"] + lower_jaw * (0.10 * shape["jaw"] + 0.10 * man - 0.06)
-    points[:17, 1] += np.clip(points[:17, 1], 0, None) * (0.05 * shape["chin"] + 0.03 * man - 0.02)
+    points[:17, 0] *= 1 + 0.07 * shape["width"] + _LOWER_JAW * (0.10 * shape["jaw"] + 0.10 * man - 0.06)
+    points[:17, 1] += np.maximum(points[:17, 1], 0) * (0.05 * shape["chin"] + 0.03 * man - 0.02)
     eyes, brows, nose, mouth = slice(36, 48), slice(17, 27), slice(27, 36), slice(48, 68)
     centre = side[eyes, None] * [0.3475, 0.0] + [0.0, -0.145]
     grow = [1 + 0.09 * shape["eye_size"], 1 + 0.18 * shape["eye_size"] + 0.10 * identity.female]
@@ -279,8 +283,7 @@ def resting_points(identity: Identity) -> np.ndarray:
     points[eyes, 0] += side[eyes] * 0.03 * shape["eye_gap"]
     points[eyes, 1] -= (np.abs(points[eyes, 0]) - 0.3475) * (0.10 * shape["eye_tilt"] + 0.05)
     points[brows, 0] += side[brows] * 0.02 * shape["eye_gap"]
-    arch = np.array([-0.5, 0.6, 1.0, 0.2, -0.6, -0.6, 0.2, 1.0, 0.6, -0.5])
-    points[brows, 1] -= 0.03 * shape["brow_height"] + 0.03 * identity.female + 0.02 * arch * shape["brow_arch"]
+    points[brows, 1] -= 0.03 * shape["brow_height"] + 0.03 * identity.female + 0.02 * _BROW_ARCH * shape["brow_arch"]
     points[nose, 0] *= 1 + 0.16 * shape["nose_width"] + 0.10 * man - 0.05
     points[nose, 1] += (points[nose, 1] + 0.16) * 0.09 * shape["nose_length"]
     points[mouth, 0] *= 1 + 0.10 * shape["mouth_width"]
@@ -289,17 +292,13 @@ def resting_points(identity: Identity) -> np.ndarray:
     return points
 
 
-def pose_muscles(identity: Identity, units: dict[int, float]) -> np.ndarray:
-    """Moves a person's resting points by action units: float64 [68,2] in face units."""
-    points = resting_points(identity)
-    strength = np.where(TEMPLATE[:, 0] < 0, identity.sides[0], identity.sides[1])[:, None]
-    for unit, value in units.items():
-        move = MOVES[unit]
-        if unit == 4:
-            # Frontalis beats corrugator: with the inner brow raised, AU4 draws the brows together, hardly down.
-            move = move * [1.0, 1 - 0.85 * min(units.get(1, 0.0), 1.0)]
-        points += move * value * strength
-    return _keep_order(points)
+def pose_muscles(at_rest: np.ndarray, identity: Identity, units: dict[int, float]) -> np.ndarray:
+    """Moves a person's resting points [68,2] by action units: float64 [68,2] in face units."""
+    strengths = np.array([units.get(unit, 0.0) for unit in UNITS])
+    moves = np.einsum("u,upd->pd", strengths, MOVES)
+    # Frontalis beats corrugator: with the inner brow raised, AU4 draws the brows together, hardly down.
+    moves[:, 1] -= MOVES[UNITS.index(4), :, 1] * units.get(4, 0.0) * 0.85 * min(units.get(1, 0.0), 1.0)
+    return _keep_order(at_rest + moves * np.where(_ON_LEFT, *identity.sides)[:, None])
 
 
 def _keep_order(points: np.ndarray) -> np.ndarray:

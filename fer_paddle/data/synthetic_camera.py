@@ -8,14 +8,15 @@ Coordinates of pictures count from the left and top edge: the centre of the firs
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
 
 MAX_YAW_DEG, MAX_PITCH_DEG, MAX_ROLL_DEG = 35.0, 25.0, 45.0
-_MAP_GRID = 32  # the inverse map is smooth: it is solved on this grid and enlarged
+_MAP_GRID = 24  # the inverse map is smooth: it is solved on this grid and enlarged
 
 
 def depth(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -25,6 +26,15 @@ def depth(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """
     skull = -0.8 * (np.sqrt(1 + (x / 0.7) ** 2) - 1) - 0.35 * (np.sqrt(1 + ((y - 0.05) / 0.7) ** 2) - 1)
     return skull + 0.24 * np.exp(-0.5 * ((x / 0.17) ** 2 + ((y - 0.20) / 0.22) ** 2))
+
+
+@lru_cache(maxsize=64)
+def _rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> np.ndarray:
+    yaw, pitch, roll = math.radians(yaw_deg), math.radians(pitch_deg), math.radians(roll_deg)
+    turn = np.array([(math.cos(yaw), 0, math.sin(yaw)), (0, 1, 0), (-math.sin(yaw), 0, math.cos(yaw))])
+    nod = np.array([(1, 0, 0), (0, math.cos(pitch), -math.sin(pitch)), (0, math.sin(pitch), math.cos(pitch))])
+    lean = np.array([(math.cos(roll), -math.sin(roll), 0), (math.sin(roll), math.cos(roll), 0), (0, 0, 1)])
+    return lean @ nod @ turn
 
 
 @dataclass(frozen=True)
@@ -45,14 +55,10 @@ class Pose:
     scale: float = 1.0
     centre: tuple[float, float] = (0.0, 0.0)
 
-    @cached_property
+    @property
     def rotation(self) -> np.ndarray:
-        """Gives the rotation from the head to the camera: float64 [3,3]."""
-        yaw, pitch, roll = np.deg2rad([self.yaw_deg, self.pitch_deg, self.roll_deg])
-        turn = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
-        nod = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
-        lean = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-        return lean @ nod @ turn
+        """The rotation from the head to the camera, float64 [3,3]; not to be changed."""
+        return _rotation(self.yaw_deg, self.pitch_deg, self.roll_deg)
 
     def project(self, points: np.ndarray, behind: float | None = None) -> np.ndarray:
         """Projects points of the sheet.
@@ -64,34 +70,47 @@ class Pose:
         Returns:
             Pixels, float64 [N,2].
         """
-        z = depth(points[:, 0], points[:, 1]) if behind is None else np.full(len(points), behind)
-        turned = np.column_stack([points, z]) @ self.rotation[:2].T
-        return turned * self.scale + self.centre
+        z = depth(points[:, 0], points[:, 1])[:, None] if behind is None else behind
+        across, along = self._scaled
+        return points @ across + z * along + self.centre
 
-    def sheet_map(self, height: int, width: int) -> np.ndarray:
-        """Gives for every pixel the place on the sheet that is seen there: x and y, float32 [height,width,2]."""
+    @cached_property
+    def _scaled(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.rotation[:2, :2].T * self.scale, self.rotation[:2, 2] * self.scale
+
+    def sheet_map(self, height: int, width: int, scale: float, origin: tuple[float, float]) -> np.ndarray:
+        """Gives for every pixel of a picture the place on the sheet that is seen there, as cv2.remap takes it.
+
+        Args:
+            height: Pixels of the picture.
+            width: Pixels of the picture.
+            scale: Pixels of a face unit on the sheet.
+            origin: Face units of the sheet's left top corner.
+
+        Returns:
+            Pixels of the sheet, x and y, float32 [height,width,2].
+        """
         rows, cols = min(height, _MAP_GRID), min(width, _MAP_GRID)
-        u = (np.arange(cols, dtype=np.float32) + 0.5) * np.float32(width / cols) - np.float32(self.centre[0])
-        v = (np.arange(rows, dtype=np.float32) + 0.5) * np.float32(height / rows) - np.float32(self.centre[1])
-        u, v = u / np.float32(self.scale), v[:, None] / np.float32(self.scale)
-        (a, b, e), (c, d, f) = self.rotation[:2].astype(np.float32)
-        a, b, c, d = np.array([d, -b, -c, a]) / (a * d - b * c)
-        flat_x, flat_y = a * u + b * v, c * u + d * v
+        u = (np.arange(cols, dtype=np.float32) + 0.5) * (width / cols / self.scale) - self.centre[0] / self.scale
+        v = (np.arange(rows, dtype=np.float32) + 0.5) * (height / rows / self.scale) - self.centre[1] / self.scale
+        (a, b, e), (c, d, f) = self.rotation[:2].tolist()
+        area = a * d - b * c
+        a, b, c, d = d / area, -b / area, -c / area, a / area
+        flat_x, flat_y = a * u + (b * v)[:, None], c * u + (d * v)[:, None]
         shift_x, shift_y = a * e + b * f, c * e + d * f
         x, y = flat_x, flat_y
-        for _ in range(5):
+        # Each round leaves about tan(angle) of the error: the more the head is turned, the more rounds.
+        for _ in range(2 + int(max(abs(self.yaw_deg), abs(self.pitch_deg)) / 6)):
             z = depth(x, y)
             x, y = flat_x - shift_x * z, flat_y - shift_y * z
-        grid = cv2.resize(cv2.merge([x, y]), (width, height), interpolation=cv2.INTER_CUBIC)
-        return grid
+        places = cv2.merge([(x - origin[0]) * scale - 0.5, (y - origin[1]) * scale - 0.5])
+        return cv2.resize(places, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def sample_pose(rng: np.random.Generator) -> Pose:
     """Draws a pose as people stand before a camera: mostly frontal, seldom past 25 degrees."""
     yaw, pitch, roll = rng.standard_normal(3) * (12.0, 6.0, 6.0)
-    return Pose(
-        float(np.clip(yaw, -MAX_YAW_DEG, MAX_YAW_DEG)), float(np.clip(pitch, -16, 16)), float(np.clip(roll, -22, 22))
-    )
+    return Pose(*(max(-most, min(float(angle), most)) for angle, most in ((yaw, MAX_YAW_DEG), (pitch, 16.0), (roll, 22.0))))
 
 
 @dataclass(frozen=True)
@@ -120,26 +139,30 @@ def sample_light(rng: np.random.Generator) -> Light:
     )
 
 
-def expose(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+_LEVELS = np.arange(256) / 255
+
+
+def expose(image: np.ndarray, rng: np.random.Generator, most_blur_px: float) -> np.ndarray:
     """Takes the drawn picture with an imperfect camera: exposure, blur, noise, JPEG.
 
     Args:
         image: uint8 [H,W,3] BGR.
         rng: Source of chance.
+        most_blur_px: Largest deviation of the blur.
 
     Returns:
         uint8 [H,W,3] BGR.
     """
     gamma, gain, lift = np.exp(rng.normal(0, 0.12)), rng.uniform(0.85, 1.1), rng.uniform(-6, 14)
-    levels = np.clip(255 * gain * (np.arange(256) / 255) ** gamma + lift, 0, 255).astype(np.uint8)
+    levels = np.minimum(np.maximum(255 * gain * _LEVELS**gamma + lift, 0), 255).astype(np.uint8)
     image = cv2.LUT(image, levels)
-    sigma = rng.uniform(0.0, 0.9) * max(image.shape[0] / 110, 0.6)
+    sigma = rng.uniform(0.0, most_blur_px)
     if sigma > 0.3:
         image = cv2.GaussianBlur(image, (0, 0), sigma)
-    grain = rng.uniform(0.01, 0.09) * rng.uniform(0.3, 1)
+    grain = rng.uniform(0.01, 0.18) * rng.uniform(0.3, 1)
     noise = rng.integers(0, 256, (2, *image.shape), dtype=np.uint8)
-    noise = cv2.subtract(noise[0], noise[1], dtype=cv2.CV_16S)
-    image = cv2.addWeighted(image, 1.0, noise, grain, 0, dtype=cv2.CV_8U)
+    noise = cv2.addWeighted(noise[0], 0.5, noise[1], 0.5, 0)
+    image = cv2.addWeighted(image, 1.0, noise, grain, -127.5 * grain)
     if rng.random() < 0.7:
         quality = int(rng.integers(35, 96))
         image = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)

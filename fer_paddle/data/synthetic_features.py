@@ -6,13 +6,23 @@ import cv2
 import numpy as np
 
 from fer_paddle.data.synthetic_anatomy import Identity, Side, halves
-from fer_paddle.data.synthetic_sheet import Sheet, blend, curve, fill_pixels, fixed, join
+from fer_paddle.data.synthetic_sheet import Sheet, blend, curve, fill_pixels, fixed, join, plain
 
 _TEETH_BGR = np.array([210.0, 226.0, 232.0])
 _MOUTH_BGR = np.array([28.0, 24.0, 62.0])
 _TONGUE_BGR = np.array([88.0, 82.0, 172.0])
 _WHITE_BGR = np.array([232.0, 235.0, 238.0])
+_LID_SHADE, _LINE_SHADE = np.array([0.82, 0.84, 0.90]), np.array([0.52, 0.50, 0.63])
+_DARK_SHADE = np.array([0.24, 0.22, 0.31])
+_LIP_SHADE, _LIP_PAINT = np.array([0.84, 0.80, 0.95]), np.array([88.0, 72.0, 176.0])
 _IRIS_RADIUS = 0.080
+_OUTER_LIPS = np.array([(48, 49, 50, 51, 52, 53, 54), (48, 59, 58, 57, 56, 55, 54)])
+_INNER_LIPS = np.array([(60, 61, 62, 63, 64), (60, 67, 66, 65, 64)])
+_WING = curve([(0.015, -0.095), (-0.018, -0.05), (-0.012, 0.0), (0.03, 0.012)])
+_NOSTRIL = curve([(-0.018, -0.002), (0.008, -0.024), (0.048, -0.012), (0.044, 0.004), (0.008, 0.006)], closed=True)
+_GLEAM = curve([(-1.0, -0.004), (0.0, -0.016), (1.0, -0.004), (0.0, 0.014)], closed=True)
+_SPOT = np.array([(-0.02, 0.0), (0.0, -0.013), (0.02, 0.0), (0.0, 0.013)])
+_LID_FOLD = np.array([(0.0, -0.26), (0.005, -0.22), (0.0, -0.22), (0.02, -0.20)])
 _BROW_PROFILE = np.interp(np.linspace(0, 1, 21), [0, 0.25, 0.6, 0.9, 1], [0.35, 0.75, 1.0, 1.1, 0.9])
 
 
@@ -36,40 +46,40 @@ def draw_features(
 
 
 def _draw_eye(sheet: Sheet, view: np.ndarray, back: Side, identity: Identity, gaze: tuple[float, float]) -> None:
-    upper, lower = back(curve(view[36:40])), back(curve(view[[36, 41, 40, 39]]))
+    # The fold above the lid sinks under a lowered brow and opens with raised lids.
+    room = max((view[36:40, 1].sum() - view[18:22, 1].sum()) / 4, 0.05)
+    edges = np.stack([view[36:40], view[[36, 41, 40, 39]], view[36:40] + _LID_FOLD * room])
+    upper, lower, fold = (back(edge) for edge in curve(edges))
     window, mask, corner = sheet.open_window(join(upper, lower))
-    centre = back(view[[36, 39]].mean(0, keepdims=True)) + gaze + (0.0, -0.018)
+    centre = back((view[36:37] + view[39:40]) / 2) + gaze + (0.0, -0.018)
     blend(window, _eyeball(mask.shape, sheet.pixels(centre)[0] - corner, sheet.scale, identity), mask)
     skin, dark = identity.skin_bgr, np.minimum(identity.hair_bgr, 60) * 0.6
     lid_width = 0.022 + 0.014 * identity.female
-    # The fold above the lid sinks under a lowered brow and opens with raised lids.
-    room = max(view[36:40, 1].mean() - view[17:21, 1].mean(), 0.05)
-    fold = back(curve(view[36:40] + np.array([(0.0, -0.26), (0.005, -0.22), (0.0, -0.22), (0.02, -0.20)]) * room))
-    sheet.soft(join(fold, upper), skin * (0.82, 0.84, 0.90), 0.45)
-    sheet.stroke(fold, skin * (0.55, 0.55, 0.66), 0.014)
-    sheet.stroke(lower, skin * (0.52, 0.48, 0.62), 0.012 + 0.008 * identity.female)
+    sheet.soft(join(fold, upper), skin * _LID_SHADE, 0.45)
+    sheet.stroke(fold, skin * _LINE_SHADE, 0.014)
+    sheet.stroke(lower, skin * _LINE_SHADE, 0.012 + 0.008 * identity.female)
     lash = np.array([(-0.022 - 0.02 * identity.female, -0.008 - 0.012 * identity.female)])
     sheet.stroke(np.concatenate([back(view[36:37] + lash), upper]), dark, lid_width)
 
 
 def _eyeball(shape: tuple[int, int], centre_px: np.ndarray, scale: float, identity: Identity) -> np.ndarray:
     """Draws white, iris, pupil and glint of one eye in a window: uint8 [h,w,3]."""
-    ball = np.empty((*shape, 3), np.uint8)
-    ball[:] = _WHITE_BGR * (0.95 - 0.1 * identity.age)
-    radius = _IRIS_RADIUS * (1 + 0.05 * identity.shape["eye_size"]) * scale
+    ball = plain(*shape, _WHITE_BGR * (0.95 - 0.1 * identity.age))
+    radius = 16 * _IRIS_RADIUS * (1 + 0.05 * identity.shape["eye_size"]) * scale
     iris = identity.iris_bgr
+    x, y = fixed(centre_px).tolist()
     discs = (
-        (iris * 0.45, 1.0, 0.0, 0.0),
-        (iris, 0.84, 0.0, 0.0),
-        (iris * 1.3 + 10, 0.60, 0.0, 0.16),
-        (np.full(3, 9.0), 0.46, 0.0, 0.0),
-        (np.full(3, 250.0), max(0.2, 0.5 / radius), -0.32, -0.34),
+        ((iris * 0.45).tolist(), 1.0, 0.0, 0.0),
+        (iris.tolist(), 0.84, 0.0, 0.0),
+        ((iris * 1.3 + 10).tolist(), 0.60, 0.0, 0.16),
+        ((9, 9, 9), 0.46, 0.0, 0.0),
+        ((250, 250, 250), max(0.2, 8 / radius), -0.32, -0.34),
     )
     for color, size, dx, dy in discs:
-        x, y = fixed(centre_px + (dx * radius, dy * radius)).tolist()
-        cv2.circle(ball, (x, y), int(size * radius * 16), tuple(map(float, color)), -1, cv2.LINE_AA, 4)
-    shade_rows = max(shape[0] // 3, 1)  # the upper lid's shadow
-    ball[:shade_rows] = ball[:shade_rows] * np.linspace(0.6, 1, shade_rows)[:, None, None]
+        place = int(x + dx * radius), int(y + dy * radius)
+        cv2.circle(ball, place, int(size * radius), color, -1, cv2.LINE_AA, 4)
+    lid_shadow = ball[: max(shape[0] // 3, 1)]
+    cv2.multiply(lid_shadow, (0.75, 0.75, 0.75, 0.0), dst=lid_shadow)
     return ball
 
 
@@ -92,38 +102,34 @@ def _draw_brow(sheet: Sheet, view: np.ndarray, back: Side, identity: Identity) -
 
 def _draw_nostril(sheet: Sheet, view: np.ndarray, back: Side, identity: Identity) -> None:
     skin, wing, base = identity.skin_bgr, view[31], view[32]
-    side = wing + [(0.015, -0.095), (-0.018, -0.05), (-0.012, 0.0), (0.03, 0.012)]
-    sheet.stroke(back(curve(side)), skin * (0.50, 0.50, 0.62), 0.014)
+    sheet.stroke(back(wing + _WING), skin * _LINE_SHADE, 0.014)
     under = np.array([wing, base, (0.0, view[33, 1]), (0.0, view[33, 1] + 0.03), (wing[0], wing[1] + 0.02)])
-    sheet.soft(back(under), skin * (0.50, 0.50, 0.62), 0.35, 0.013)
-    middle = (wing + base) / 2 + (0.018, -0.008)
-    nostril = middle + [(-0.036, 0.006), (-0.01, -0.016), (0.03, -0.004), (0.026, 0.012), (-0.01, 0.014)]
-    sheet.soft(back(curve(nostril, closed=True)), skin * (0.20, 0.18, 0.26), 0.8, 0.006)
+    sheet.soft(back(under), skin * _LINE_SHADE, 0.35, 0.013)
+    sheet.soft(back((wing + base) / 2 + _NOSTRIL), skin * _DARK_SHADE, 0.9, 0.006)
 
 
 def lip_color(identity: Identity) -> np.ndarray:
     """Gives the colour of the lips: redder and a little darker than the skin, float64 [3] BGR."""
     paint = 0.22 + 0.3 * identity.female * (identity.shape["lips"] > -0.3)
-    return identity.skin_bgr * (1 - paint) * (0.84, 0.80, 0.95) + np.array([88, 72, 176]) * paint
+    return identity.skin_bgr * (1 - paint) * _LIP_SHADE + _LIP_PAINT * paint
 
 
 def _draw_mouth(sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[int, float]) -> None:
-    top, low = curve(points[48:55]), curve(points[[48, 59, 58, 57, 56, 55, 54]])
-    inner_top, inner_low = curve(points[60:65]), curve(points[[60, 67, 66, 65, 64]])
+    top, low = curve(points[_OUTER_LIPS])
+    inner_top, inner_low = curve(points[_INNER_LIPS])
     lips = lip_color(identity)
     sheet.soft(join(top, inner_top), lips * 0.82, 0.95, 0.010)
     sheet.soft(join(inner_low, low), lips, 0.92, 0.012)
     reach = 0.22 * (points[54, 0] - points[48, 0])
-    gleam = (points[57] + points[66]) / 2 + [(-reach, -0.004), (0, -0.016), (reach, -0.004), (0, 0.014)]
-    sheet.soft(curve(gleam, closed=True), np.minimum(lips * 1.25 + 18, 255), 0.5, 0.014)
-    gap = points[[65, 66, 67], 1].mean() - points[[61, 62, 63], 1].mean()
+    gleam = (points[57] + points[66]) / 2 + _GLEAM * (reach, 1.0)
+    sheet.soft(gleam, np.minimum(lips * 1.25 + 18, 255), 0.5, 0.014)
+    gap = (points[65:68, 1].sum() - points[61:64, 1].sum()) / 3
     if gap > 0.016:
         _draw_inside(sheet, points, inner_top, inner_low, gap, units)
     else:
-        sheet.stroke(inner_top, lips * (0.25, 0.22, 0.34), 0.017)
+        sheet.stroke(inner_top, lips * _DARK_SHADE, 0.017)
     for corner in points[[48, 54]]:
-        spot = corner + [(-0.02, 0.0), (0.0, -0.013), (0.02, 0.0), (0.0, 0.013)]
-        sheet.soft(spot, lips * 0.3, 0.7, 0.010)
+        sheet.soft(corner + _SPOT, lips * 0.3, 0.7, 0.010)
 
 
 def _draw_inside(
@@ -131,8 +137,7 @@ def _draw_inside(
 ) -> None:
     """Draws teeth and tongue within the lips of an open mouth."""
     window, mask, corner = sheet.open_window(join(inner_top, inner_low))
-    inside = np.empty((*mask.shape, 3), np.uint8)
-    inside[:] = _MOUTH_BGR
+    inside = plain(*mask.shape, _MOUTH_BGR)
 
     def place(shape: np.ndarray) -> np.ndarray:
         return sheet.pixels(shape) - corner
@@ -143,7 +148,7 @@ def _draw_inside(
         tongue = low + np.array([(-0.3, 0.1), (-0.2, -0.22), (0, -0.28), (0.2, -0.22), (0.3, 0.1)]) * (width, gap)
         fill_pixels(inside, place(curve(tongue)), _TONGUE_BGR)
     bared = max(units.get(12, 0.0), units.get(10, 0.0), 0.75 * units.get(20, 0.0), units.get(16, 0.0), 0.35)
-    teeth = min(0.12, (0.35 + 0.6 * bared) * gap if gap < 0.16 else 0.035 + 0.075 * bared)
+    teeth = min(0.12, (0.2 + 0.75 * bared) * gap if gap < 0.16 else 0.035 + 0.075 * bared)
     # The edge of the teeth is flatter than the lip above them: it follows half of the smile's bend.
     bend = 0.5 * (middle[1] - root[1]) if middle[1] < root[1] else 0.0
     edge = curve([(left[0], root[1] + teeth + bend), (middle[0], root[1] + teeth), (right[0], root[1] + teeth + bend)])
@@ -156,5 +161,5 @@ def _draw_inside(
         edge = curve([(left[0], low[1] - 0.3 * teeth), (low[0], low[1] - 0.45 * teeth), (right[0], low[1] - 0.3 * teeth)])
         fill_pixels(inside, place(join(edge, edge + (0, 1.0))), _TEETH_BGR * 0.86)
     across = (np.arange(mask.shape[1]) + 0.5 - place(middle)[0]) / max(width * sheet.scale / 2, 1)
-    dim = np.clip(1.05 - 0.5 * across**2, 0.35, 1) * np.clip(np.linspace(0.72, 1.6, len(mask)), 0, 1)[:, None]
+    dim = np.maximum(1 - 0.5 * across**2, 0.35) * np.minimum(np.linspace(0.72, 1.6, len(mask)), 1)[:, None]
     blend(window, (inside * dim[..., None]).astype(np.uint8), mask)

@@ -8,7 +8,11 @@ import numpy as np
 from fer_paddle.data.synthetic_anatomy import Identity, halves, mirror
 from fer_paddle.data.synthetic_sheet import Sheet, curve, fixed, join
 
-_ARC = np.linspace(np.pi, 0, 9)
+_ARC = np.column_stack([np.cos(np.linspace(np.pi, 0, 9)), -np.sin(np.linspace(np.pi, 0, 9))])
+_CROWN = np.array([0.0, -0.15])
+_EAR = curve([(0.03, -0.20), (-0.06, -0.24), (-0.115, -0.12), (-0.085, 0.08), (-0.03, 0.19), (0.03, 0.17)], closed=True)
+_EAR_HOLLOW = curve([(-0.03, -0.195), (-0.08, -0.105), (-0.05, 0.045), (0.0, 0.128)])
+_EAR_SHADE, _LINE_SHADE = np.array([0.86, 0.84, 0.95]), np.array([0.5, 0.5, 0.6])
 _CIRCLE = np.linspace(0, 2 * np.pi, 28, endpoint=False)
 
 
@@ -20,20 +24,17 @@ def skull_arc(width: float, extra: float = 0.0, low: float = -0.15) -> np.ndarra
         extra: How far outside of the skull.
         low: Height (y) at which the outline starts and ends.
     """
-    arc = np.column_stack([np.cos(_ARC) * (width * 1.03 + extra), -0.15 - np.sin(_ARC) * (1.04 + extra)])
-    arc[[0, -1], 1] = low
+    arc = _ARC * (width * 1.03 + extra, 1.04 + extra) + _CROWN
+    arc[0, 1] = arc[-1, 1] = low
     return arc
 
 
 def draw_head_shape(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
     """Marks the head and its ears on the sheet."""
     skin, width = identity.skin_bgr, points[16, 0]
-    rim = [(-width + 0.03, -0.20), (-width - 0.06, -0.24), (-width - 0.115, -0.12), (-width - 0.085, 0.08),
-           (-width - 0.03, 0.19), (-width + 0.03, 0.17)]  # fmt: skip
-    outer, inner = curve(rim, closed=True), curve(np.array(rim[1:5]) * (0.96, 0.75) - (0.0, 0.015))
-    for _, back in halves(points):
-        sheet.fill(back(outer), skin * (0.86, 0.84, 0.95), head=True)
-        sheet.stroke(back(inner), skin * (0.5, 0.5, 0.6), 0.028)
+    for back in (np.asarray, mirror):
+        sheet.fill(back(_EAR - (width, 0.0)), skin * _EAR_SHADE, head=True)
+        sheet.stroke(back(_EAR_HOLLOW - (width, 0.0)), skin * _LINE_SHADE, 0.028)
     sheet.fill(join(curve(points[:17]), curve(skull_arc(width))), skin, head=True)
 
 
@@ -63,26 +64,32 @@ def _draw_cap(sheet: Sheet, width: float, identity: Identity, rng: np.random.Gen
     if style == "bun":
         knot = (0.12 * identity.part, -1.33) + np.column_stack([0.25 * np.cos(_CIRCLE), 0.22 * np.sin(_CIRCLE)])
         sheet.fill(knot, color * 0.8, head=True)
+    sheet.smooth_skin(join(inner, outer))
     sheet.fill(join(inner, outer), color * 0.9, head=True)
     sheet.soft(join(inner - (0, 0.03), inner + (0, 0.02)), color * 0.75, 0.7, 0.014)
     if style == "curly":
         _draw_curls(sheet, inner, outer, color, rng)
         return
-    count = int(np.clip(sheet.scale * 0.7, 24, 140))
+    count = _hairs(sheet, 0.7)
     at = rng.integers(0, len(inner), count)
     share = rng.uniform(-0.05, 0.68, (count, 1)) + np.array([0.0, 0.19, 0.37])
     lines = inner[at, None] + (outer - inner)[at, None] * share[..., None]
     lines[:, 1:, 0] += 0.10 * identity.part * np.array([0.5, 1.0])
-    sheet.strands(lines, color, rng.uniform(0.6, 1.4, count))
+    sheet.strands(lines, color, rng.uniform(0.6, 1.4, count), head=True)
+
+
+def _hairs(sheet: Sheet, density: float) -> int:
+    """Gives how many single hairs a sheet can show."""
+    return int(min(max(sheet.scale * density, 16), 140))
 
 
 def _draw_curls(sheet: Sheet, inner: np.ndarray, outer: np.ndarray, color: np.ndarray, rng: np.random.Generator) -> None:
     """Covers the ring between two edges [M,2] with curls, some over its outer edge."""
-    count = 70
+    count = int(min(max(1.2 * sheet.scale, 36), 90))
     at = np.linspace(0, len(inner) - 1, count).astype(int)
     middles = inner[at] + (outer - inner)[at] * rng.uniform(0.08, 1.05, (count, 1))
     radii = (rng.uniform(0.055, 0.10, count) * sheet.scale * 16).astype(int).tolist()
-    tones = np.clip(color * rng.uniform(0.6, 1.4, (count, 1)), 0, 255).tolist()
+    tones = (color * rng.uniform(0.6, 1.4, (count, 1))).tolist()
     for middle, radius, tone in zip(fixed(sheet.pixels(middles)).tolist(), radii, tones):
         cv2.circle(sheet.image, middle, radius, tone, -1, cv2.LINE_AA, 4)
         cv2.circle(sheet.alpha, middle, radius, 255, -1, cv2.LINE_AA, 4)
@@ -109,10 +116,11 @@ def _draw_lock(sheet: Sheet, near: np.ndarray, far: np.ndarray, identity: Identi
     color, steps = identity.hair_bgr, len(near)
     shadow = near + (0.02 * np.sign(-near[-1, 0]), 0.05)
     sheet.soft(join(near, shadow), identity.skin_bgr * 0.4, 0.45, 0.02)
+    sheet.smooth_skin(join(near, far))
     sheet.fill(join(near, far), color * 0.88, head=True)
     shine = (0.5 * near + 0.5 * far)[steps // 6 : steps // 2]
-    sheet.soft(join(shine, shine * 1.07), np.clip(color * 1.45 + 16, 0, 255), 0.4, 0.05)
-    count = int(np.clip(sheet.scale * 0.5, 16, 90))
+    sheet.soft(join(shine, shine * 1.07), color * 1.45 + 16, 0.35, 0.025)
+    count = _hairs(sheet, 0.5)
     first = (rng.uniform(0, 0.7, count) * steps).astype(int)[:, None] + np.arange(0, max(steps // 3, 3), 2)
     first = np.minimum(first, steps - 1)
     lines = near[first] + (far - near)[first] * rng.uniform(0, 1.02, (count, 1, 1))
@@ -126,8 +134,9 @@ def _draw_fringe(sheet: Sheet, width: float, identity: Identity, rng: np.random.
     edge = np.column_stack([x, low])
     top = np.column_stack([0.75 * x + 0.15 * identity.part, -1.0 - 0.12 * np.sqrt(np.clip(1 - (x / width) ** 2, 0, 1))])
     sheet.soft(join(edge, edge + (0, 0.07)), identity.skin_bgr * 0.4, 0.45, 0.02)
+    sheet.smooth_skin(join(top, edge))
     sheet.fill(join(top, edge), color * 0.92)
-    count = int(np.clip(sheet.scale * 0.6, 20, 110))
+    count = _hairs(sheet, 0.6)
     at, share = rng.integers(0, 14, count), rng.uniform(0, 1, (count, 1))
     tip, root = (rows[at] * (1 - share) + rows[at + 1] * share for rows in (edge, top))
     along = rng.uniform(0, 0.6, (count, 1)) + np.array([0.0, 0.2, 0.4])
@@ -149,7 +158,7 @@ def draw_beard(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
         cheek = curve([(-0.66, 0.28), (-0.50, 0.46), (-out - 0.10, corner_y - 0.05), (0.0, low_y - 0.02),
                        (out + 0.10, corner_y - 0.05), (0.50, 0.46), (0.66, 0.28)])  # fmt: skip
         if full:
-            sheet.fill(jaw, color, head=True)
+            sheet.fill(join(jaw, jaw - (0.0, 0.12)), color, head=True)
         tone = color if full else identity.skin_bgr * 0.45 + 0.4 * color
         sheet.soft(join(jaw, cheek), tone, 0.94 if full else 0.38, 0.04)
         sheet.soft(moustache, tone, 0.85 if full else 0.38, 0.025)
@@ -184,11 +193,13 @@ def draw_hat(sheet: Sheet, points: np.ndarray, identity: Identity, rng: np.rando
     if identity.hat == "scarf":
         _draw_scarf(sheet, points, color, rng)
     elif identity.hat != "none":
-        brow = curve([(-width - 0.03, -0.42), (-0.5, -0.62), (0, -0.68), (0.5, -0.62), (width + 0.03, -0.42)])
+        brow = curve([(-width - 0.06, -0.40), (-0.5, -0.62), (0, -0.68), (0.5, -0.62), (width + 0.06, -0.40)])
         sheet.soft(join(brow, brow + (0, 0.09)), identity.skin_bgr * 0.45, 0.6, 0.03)
-        sheet.fill(join(brow, curve(skull_arc(width, 0.17, -0.42))), color, head=True)
+        dome = join(brow, curve(skull_arc(width, 0.13, -0.40)))
+        sheet.smooth_skin(dome)
+        sheet.fill(dome, color, head=True)
         if identity.hat == "beanie":
-            sheet.fill(join(brow * (1.03, 1), brow * (1.04, 1) - (0, 0.17)), color * 0.8, head=True)
+            sheet.fill(join(brow * (1.02, 1), brow * (1.03, 1) - (0, 0.17)), color * 0.8, head=True)
             for x in np.linspace(-0.7, 0.7, 9):
                 sheet.stroke(np.array([(x, -0.72), (x * 0.9, -0.98), (x * 0.55, -1.2)]), color * 0.72, 0.02)
         else:
@@ -205,6 +216,7 @@ def _draw_scarf(sheet: Sheet, points: np.ndarray, color: np.ndarray, rng: np.ran
     inner, outer = (curve([*shape, *mirror(shape[-2:0:-1])], closed=True) for shape in (half, wide))
     sheet.soft(join(inner, inner * 0.96), color * 0.3, 0.4, 0.02)
     ring = np.concatenate([inner, inner[:1], outer[:1], outer[::-1]])
+    sheet.smooth_skin(ring)
     sheet.fill(ring, color, head=True)
     count, steps = 14, len(inner)
     first = rng.integers(0, steps, (count, 1)) + np.arange(0, 18, 3)

@@ -1,170 +1,132 @@
-"""What stands behind drawn people: walls, rooms, streets and gardens, and where people stand in them."""
+"""Many drawn people in one place: who stands where, and painting them from the farthest to the nearest."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from fer_paddle.data.synthetic_sheet import fill_pixels, stroke_pixels
+from fer_paddle.data.synthetic_anatomy import sample_identity
+from fer_paddle.data.synthetic_camera import Light, Pose, sample_pose
+from fer_paddle.data.synthetic_person import HEAD_REACH, Person, face_box, paint_body, paint_head, sample_person
+from fer_paddle.labels import EXPRESSIONS
+
+_TRIES = 150  # places tried for one person before it is drawn smaller
+_COVERED = 0.03  # share of a face that a nearer person may cover
+_FINE_SCALE = 26.0  # pixels of a face unit from which on a head is painted without oversampling
 
 
-def _color(rng: np.random.Generator, low: float = 30, high: float = 225) -> tuple[float, ...]:
-    """Draws a colour as things have them: gray with a little of some hue."""
-    return tuple(np.clip(rng.uniform(low, high) + rng.normal(0, 28, 3), 0, 255))
+@dataclass(frozen=True)
+class Placed:
+    """A person with a place in a picture; `box_xyxy` is the face's, float64 [4], pixels."""
+
+    person: Person
+    label: int
+    pose: Pose
+    box_xyxy: np.ndarray
 
 
-def _gradient(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    corners = np.array([_color(rng) for _ in range(2)], np.float32)
-    weights = np.clip(rng.uniform(0, 1, (2, 2)), 0, 1)[..., None].astype(np.float32)
-    small = corners[0] + (corners[1] - corners[0]) * weights
-    grid = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-    return grid.astype(np.uint8)
+def frame(points: np.ndarray, pose: Pose, middle: np.ndarray | tuple[float, float], longer_side: float) -> Pose:
+    """Scales and moves a pose so that the box of a face gets a given middle and longer side.
+
+    Args:
+        points: The 68 points in face units, float [68,2].
+        pose: How the head is turned.
+        middle: Middle of the box in pixels, x and y.
+        longer_side: In pixels.
+
+    Returns:
+        The pose with scale and centre.
+    """
+    box = face_box(points, replace(pose, scale=1.0, centre=(0.0, 0.0)))
+    scale = float(longer_side / max(box[2] - box[0], box[3] - box[1]))
+    x, y = (middle - scale * (box[:2] + box[2:]) / 2).tolist()
+    return replace(pose, scale=scale, centre=(x, y))
 
 
-def _speckle(image: np.ndarray, rng: np.random.Generator, amount: float, cells: int) -> None:
-    """Roughens a picture, in place, by random light of `cells` cells along its longer side."""
-    height, width = image.shape[:2]
-    step = max(height, width) / cells
-    shape = (max(int(height / step), 2), max(int(width / step), 2))
-    rough = rng.standard_normal(shape, dtype=np.float32) * np.float32(amount)
-    rough = cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)
-    image[:] = np.clip(image + rough[..., None], 0, 255)
+def sample_sizes(rng: np.random.Generator, width: int, height: int, count: int, least: float, most: float) -> np.ndarray:
+    """Draws the sizes of the faces of one picture, the largest first: float64 [count], pixels.
 
-
-def _box(rng: np.random.Generator, height: int, width: int, least: float, most: float) -> tuple[int, int, int, int]:
-    """Draws a box: left, top, right, bottom in pixels; its sides are shares of the picture's shorter side."""
-    w, h = rng.uniform(least, most, 2) * min(height, width)
-    x, y = rng.uniform(-0.5 * w, width - 0.5 * w), rng.uniform(-0.5 * h, height - 0.5 * h)
-    return int(x), int(y), int(x + w), int(y + h)
-
-
-def _paint_clutter(image: np.ndarray, rng: np.random.Generator, count: int) -> None:
-    """Puts boxes, discs and poles into a picture."""
-    height, width = image.shape[:2]
-    for kind in rng.integers(0, 3, count):
-        left, top, right, bottom = _box(rng, height, width, 0.08, 0.45)
-        color = _color(rng)
-        if kind == 0:
-            cv2.rectangle(image, (left, top), (right, bottom), color, -1)
-        elif kind == 1:
-            cv2.circle(image, (left, top), max((right - left) // 2, 1), color, -1, cv2.LINE_AA)
-        else:
-            cv2.line(image, (left, top), (left + (right - left) // 4, height), color, max((right - left) // 6, 1), cv2.LINE_AA)
-
-
-def paint_backdrop(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """Paints what stands behind one portrait: uint8 [height,width,3] BGR."""
-    kind = rng.integers(4)
-    image = _gradient(height, width, rng)
-    if kind == 1:
-        small = cv2.resize(image, (24, 24))
-        _paint_clutter(small, rng, 10)
-        image = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-    elif kind == 2:
-        image = (image * np.array([0.55, 0.85, 0.6])).astype(np.uint8)
-        for cells, amount in ((6, 22), (20, 16)):
-            _speckle(image, rng, amount, cells)
-    elif kind == 3:
-        _paint_clutter(image, rng, 6)
-        _speckle(image, rng, 5, 40)
-    return image
-
-
-def _paint_street(image: np.ndarray, rng: np.random.Generator) -> None:
-    """Sky, houses with windows, trees and a road."""
-    height, width = image.shape[:2]
-    horizon = int(height * rng.uniform(0.45, 0.7))
-    sky = np.linspace(0, 1, horizon)[:, None, None] * (20, 30, 40) + rng.uniform(150, 205) + np.array([30, 8, -8])
-    image[:horizon] = np.clip(sky, 0, 255)
-    image[horizon:] = _color(rng, 70, 150)
-    x = -rng.integers(0, width // 6 + 1)
-    while x < width:
-        wide, tall = int(width * rng.uniform(0.08, 0.22)), int(horizon * rng.uniform(0.35, 0.95))
-        _paint_house(image, rng, x, horizon - tall, wide, tall)
-        x += wide + int(rng.uniform(0, 0.04) * width)
-    for _ in range(rng.integers(1, 6)):
-        _paint_tree(image, rng, rng.uniform(0, width), horizon + rng.uniform(0, 0.1) * height, rng.uniform(0.08, 0.2) * height)
-
-
-def _paint_house(image: np.ndarray, rng: np.random.Generator, x: int, y: int, wide: int, tall: int) -> None:
-    wall, glass = _color(rng, 70, 200), _color(rng, 30, 160)
-    cv2.rectangle(image, (x, y), (x + wide, y + tall), wall, -1)
-    columns, rows = int(rng.integers(2, 6)), int(rng.integers(2, 8))
-    step_x, step_y = wide / columns, tall / rows
-    for row in range(rows):
-        for column in range(columns):
-            left, top = int(x + (column + 0.25) * step_x), int(y + (row + 0.25) * step_y)
-            cv2.rectangle(image, (left, top), (int(left + step_x / 2), int(top + step_y / 2)), glass, -1)
-
-
-def _paint_tree(image: np.ndarray, rng: np.random.Generator, x: float, y: float, size: float) -> None:
-    trunk, leaf = (40, 60, 80), np.array([rng.uniform(20, 60), rng.uniform(80, 140), rng.uniform(40, 100)])
-    cv2.line(image, (int(x), int(y)), (int(x), int(y - 1.2 * size)), trunk, max(int(size / 7), 1), cv2.LINE_AA)
-    for dx, dy, level in zip(rng.normal(0, 0.45, 40), rng.normal(-1.7, 0.4, 40), rng.uniform(0.6, 1.3, 40)):
-        place = int(x + dx * size), int(y + dy * size)
-        cv2.circle(image, place, max(int(size * rng.uniform(0.08, 0.22)), 1), tuple(leaf * level), -1, cv2.LINE_AA)
-
-
-def _paint_room(image: np.ndarray, rng: np.random.Generator) -> None:
-    """Wall, floor, pictures, a window, shelves with books, lamps."""
-    height, width = image.shape[:2]
-    floor = int(height * rng.uniform(0.6, 0.85))
-    image[:floor] = _color(rng, 110, 225)
-    image[floor:] = _color(rng, 50, 140)
-    for _ in range(rng.integers(1, 5)):
-        left, top, right, bottom = _box(rng, floor, width, 0.12, 0.4)
-        cv2.rectangle(image, (left, top), (right, bottom), _color(rng, 20, 120), max(width // 150, 1))
-        cv2.rectangle(image, (left + 3, top + 3), (right - 3, bottom - 3), _color(rng), -1)
-    for _ in range(rng.integers(0, 3)):
-        _paint_shelf(image, rng)
-    for _ in range(rng.integers(0, 5)):
-        radius = int(rng.uniform(0.02, 0.08) * height)
-        place = int(rng.uniform(0, width)), int(rng.uniform(0, 0.4) * height)
-        cv2.circle(image, place, radius, _color(rng, 150, 250), -1, cv2.LINE_AA)
-        cv2.circle(image, place, radius, _color(rng, 40, 120), max(radius // 8, 1), cv2.LINE_AA)
-    stroke_pixels(image, np.array([(0.0, floor), (float(width), floor)]), _color(rng, 40, 110), max(height // 120, 1))
-
-
-def _paint_shelf(image: np.ndarray, rng: np.random.Generator) -> None:
-    left, top, right, bottom = _box(rng, *image.shape[:2], 0.25, 0.6)
-    cv2.rectangle(image, (left, top), (right, bottom), (45, 70, 100), -1)
-    rows = int(rng.integers(2, 5))
-    for row in range(rows):
-        base, x = top + (row + 1) * (bottom - top) // rows - 2, left + 3
-        while x < right - 6:
-            thick = int(rng.integers(3, 10))
-            tall = int((bottom - top) / rows * rng.uniform(0.5, 0.85))
-            cv2.rectangle(image, (x, base - tall), (min(x + thick, right - 3), base), _color(rng), -1)
-            x += thick + 1
-
-
-def _paint_garden(image: np.ndarray, rng: np.random.Generator) -> None:
-    """Meadow, hedges, a fence."""
-    height, width = image.shape[:2]
-    image[:] = _color(rng, 150, 220)
-    ground = int(height * rng.uniform(0.3, 0.55))
-    image[ground:] = (rng.uniform(40, 80), rng.uniform(110, 160), rng.uniform(70, 120))
-    for _ in range(rng.integers(6, 14)):
-        _paint_tree(image, rng, rng.uniform(0, width), ground + rng.uniform(-0.05, 0.1) * height, rng.uniform(0.08, 0.25) * height)
+    Half of the pictures show people at every distance, half show people at about one.
+    """
+    room = 0.75 * np.sqrt(width * height / max(count, 1))
+    top = float(np.clip(min(room, 0.6 * min(width, height)), least, most))
     if rng.random() < 0.5:
-        y, tall = ground + 0.08 * height, 0.1 * height
-        for x in np.arange(0, width, max(width / 40, 4)):
-            post = np.array([(x, y), (x, y - tall), (x + width / 90, y - tall), (x + width / 90, y)])
-            fill_pixels(image, post, (150, 170, 185))
+        top = float(np.exp(rng.uniform(np.log(least), np.log(top))))
+        least = max(least, top / 2.5)
+    return np.sort(np.exp(rng.uniform(np.log(least), np.log(top), count)))[::-1]
 
 
-def paint_place(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """Paints the place of a scene: uint8 [height,width,3] BGR."""
-    image = _gradient(height, width, rng)
-    kind = rng.integers(4)
-    if kind < 3:
-        (_paint_street, _paint_room, _paint_garden)[kind](image, rng)
-    else:
-        _paint_clutter(image, rng, 40)
-    if rng.random() < 0.6:
-        _paint_clutter(image, rng, int(rng.integers(2, 8)))
-    for cells, amount in ((8, 7), (60, 5), (200, 4)):
-        _speckle(image, rng, amount, cells)
-    if rng.random() < 0.5:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.8, 3.5) * max(height, width) / 640)
-    return image
+def place_people(
+    rng: np.random.Generator, width: int, height: int, sizes: np.ndarray, least: float
+) -> list[Placed]:
+    """Finds places where no face is covered, the largest faces first.
+
+    Args:
+        rng: Source of chance.
+        width: Of the picture in pixels.
+        height: Of the picture in pixels.
+        sizes: Longer sides of the faces' boxes in pixels, the largest first, float [N].
+        least: The size down to which a face may be reduced when there is no room for it.
+
+    Returns:
+        The people that found a place, the largest face first; the others are left out.
+    """
+    placed: list[Placed] = []
+    taken = np.zeros((0, 4))
+    labels = [label for _ in range(len(sizes) // len(EXPRESSIONS) + 1) for label in rng.permutation(len(EXPRESSIONS)).tolist()]
+    for size, label in zip(sizes.tolist(), labels):
+        person = sample_person(sample_identity(rng), rng, label, rng.uniform(0.7, 1.0))
+        turn = sample_pose(rng)
+        while True:
+            pose = _find_place(rng, person, turn, size, width, height, taken)
+            if pose is not None:
+                box = face_box(person.points, pose)
+                placed.append(Placed(person, label, pose, box))
+                taken = np.concatenate([taken, _reach(box, pose.scale)])
+            if pose is not None or size <= least:
+                break
+            size = max(size * 0.8, least)
+    return sorted(placed, key=lambda one: -(one.box_xyxy[2:] - one.box_xyxy[:2]).max())
+
+
+def _find_place(
+    rng: np.random.Generator, person: Person, turn: Pose, size: float, width: int, height: int, taken: np.ndarray
+) -> Pose | None:
+    """Tries places for a face; None when nearer people cover it everywhere."""
+    pose = frame(person.points, turn, (0.0, 0.0), size)
+    half = face_box(person.points, pose)[2:] + 0.5
+    low, high = half, np.array([width, height]) - half
+    if (low > high).any():
+        return None
+    spots = low + (high - low) * rng.random((_TRIES, 2))
+    # A camera at about eye level: heads stand near one height, those of near people lower, hiding nobody.
+    level = rng.normal(0.25 * height + 0.9 * size, 0.08 * height, 2 * _TRIES // 3)
+    spots[: len(level), 1] = np.minimum(np.maximum(level, low[1]), high[1])
+    boxes = np.concatenate([spots - half, spots + half], axis=1)
+    edges = np.maximum(boxes[:, None, :2], taken[:, :2]), np.minimum(boxes[:, None, 2:], taken[:, 2:])
+    shared = np.clip(edges[1] - edges[0], 0, None).prod(axis=2).sum(axis=1)
+    free = np.flatnonzero(shared <= _COVERED * (4 * half[0] * half[1]))
+    return None if len(free) == 0 else replace(pose, centre=tuple((spots[free[0]] + pose.centre).tolist()))
+
+
+def _reach(box: np.ndarray, scale: float) -> np.ndarray:
+    """Gives what a person hides: boxes of head with hair and of the body below it, float64 [2,4]."""
+    x, top, low = (box[0] + box[2]) / 2, box[1], box[3]
+    head = (x - 1.25 * scale, top - 0.85 * scale, x + 1.25 * scale, low + 0.2 * scale)
+    body = (x - 2.2 * scale, low + 0.1 * scale, x + 2.2 * scale, low + 15 * scale)
+    return np.array([head, body])
+
+
+def paint_placed(canvas: np.ndarray, one: Placed, light: Light, rng: np.random.Generator) -> None:
+    """Paints a placed person into a picture uint8 [H,W,3], in place; a small head is painted larger and reduced."""
+    paint_body(canvas, one.person, one.pose, light, rng)
+    over = int(np.ceil(_FINE_SCALE / one.pose.scale))
+    reach = int(HEAD_REACH * one.pose.scale) + 2
+    left, top = (max(int(middle) - reach, 0) for middle in one.pose.centre)
+    window = canvas[top : int(one.pose.centre[1]) + reach, left : int(one.pose.centre[0]) + reach]
+    large = cv2.resize(window, None, fx=over, fy=over, interpolation=cv2.INTER_NEAREST)
+    centre = ((one.pose.centre[0] - left) * over, (one.pose.centre[1] - top) * over)
+    paint_head(large, one.person, replace(one.pose, scale=one.pose.scale * over, centre=centre), light, rng)
+    window[:] = cv2.resize(large, window.shape[1::-1], interpolation=cv2.INTER_AREA)

@@ -7,6 +7,7 @@ place lies in a fold of the skin. `synthetic_skin` lights it.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -15,7 +16,8 @@ SPAN = 3.1  # face units along one side of the sheet
 ORIGIN = (-1.55, -1.68)  # face units of the sheet's left top corner
 _SHIFT = 4  # cv2 draws at 1/16 pixel
 _DENSITY = 5  # points drawn for each control point of a curve
-_TONES = 5  # shades that the hairs of one call are sorted into
+_TAPER = np.sin(np.linspace(0.15, np.pi - 0.15, 3 * _DENSITY + 1))  # of a curve through four points
+_TONES = 4  # shades that the hairs of one call are sorted into
 
 Color = tuple[float, ...] | np.ndarray
 
@@ -46,6 +48,13 @@ def join(*edges: np.ndarray) -> np.ndarray:
     return np.concatenate([edge[::-1] if turn % 2 else edge for turn, edge in enumerate(edges)])
 
 
+def plain(height: int, width: int, color: Color) -> np.ndarray:
+    """Makes a picture of one colour: uint8 [height,width,3]."""
+    picture = np.zeros((height, width, 3), np.uint8)
+    cv2.rectangle(picture, (0, 0), (width, height), _scalar(color), -1)
+    return picture
+
+
 def fixed(pixels: np.ndarray) -> np.ndarray:
     """Brings places in pixels, counted from the left and top edge, to cv2's fixed point: int32, same shape."""
     return (pixels * (1 << _SHIFT) + (0.5 - (1 << _SHIFT) / 2)).astype(np.int32)
@@ -53,7 +62,12 @@ def fixed(pixels: np.ndarray) -> np.ndarray:
 
 def fill_pixels(image: np.ndarray, pixels: np.ndarray, color: Color | float) -> None:
     """Fills a polygon [N,2] given in pixels, in place, with smooth edges."""
-    cv2.fillPoly(image, [fixed(pixels)], _scalar(color), cv2.LINE_AA, _SHIFT)
+    fill_fixed(image, fixed(pixels), color)
+
+
+def fill_fixed(image: np.ndarray, polygon: np.ndarray, color: Color | float) -> None:
+    """Fills a polygon int32 [N,2] of cv2's fixed point, in place, with smooth edges."""
+    cv2.fillPoly(image, [polygon], _scalar(color), cv2.LINE_AA, _SHIFT)
 
 
 def stroke_pixels(image: np.ndarray, pixels: np.ndarray, color: Color | float, width_px: int) -> None:
@@ -67,8 +81,8 @@ def blend(window: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> None:
     window[:] = cv2.blendLinear(picture, window, share, 255 - share)
 
 
-def _scalar(color: Color | float) -> float | tuple[float, ...]:
-    return tuple(map(float, color)) if isinstance(color, (np.ndarray, tuple)) else float(color)
+def _scalar(color: Color | float) -> float | Sequence[float]:
+    return color.tolist() if isinstance(color, np.ndarray) else color
 
 
 class Sheet:
@@ -82,40 +96,51 @@ class Sheet:
     """
 
     def __init__(self, size: int, color: np.ndarray) -> None:
-        self.image = np.empty((size, size, 3), np.uint8)
-        self.image[:] = color
+        self.image = plain(size, size, color)
         self.alpha = np.zeros((size, size), np.uint8)
         self.folds = np.zeros((size, size), np.uint8)
         self.scale = size / SPAN
+        self._factor = self.scale * (1 << _SHIFT)
+        self._offset = 0.5 - (1 << _SHIFT) / 2 - np.array(ORIGIN) * self._factor
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
         """Brings face units [...,2] to pixels of the sheet."""
         return (np.asarray(points) - ORIGIN) * self.scale
 
+    def fixed(self, points: np.ndarray) -> np.ndarray:
+        """Brings face units [...,2] to cv2's fixed point on the sheet: int32, same shape."""
+        return (points * self._factor + self._offset).astype(np.int32)
+
     def fill(self, points: np.ndarray, color: Color, head: bool = False) -> None:
-        """Fills a polygon [N,2] and hides the folds under it; with `head` it becomes part of the head."""
-        polygon = [fixed(self.pixels(points))]
+        """Fills a polygon [N,2]; with `head` it becomes part of the head."""
+        polygon = [self.fixed(points)]
         cv2.fillPoly(self.image, polygon, _scalar(color), cv2.LINE_AA, _SHIFT)
-        cv2.fillPoly(self.folds, polygon, 0, cv2.LINE_8, _SHIFT)
         if head:
             cv2.fillPoly(self.alpha, polygon, 255, cv2.LINE_AA, _SHIFT)
 
+    def smooth_skin(self, points: np.ndarray) -> None:
+        """Takes away the folds within a polygon [N,2], where something covers the skin."""
+        cv2.fillPoly(self.folds, [self.fixed(points)], 0, cv2.LINE_8, _SHIFT)
+
     def stroke(self, points: np.ndarray, color: Color, width: float, closed: bool = False) -> None:
         """Draws a line [N,2] of a width in face units; one thinner than a pixel is drawn fainter instead."""
-        line = fixed(self.pixels(points))
+        line = self.fixed(points)
         width_px = width * self.scale
         thick = max(round(width_px), 1)
         window = self._window(line, thick)
-        before = window.copy() if width_px < 0.8 else None
+        before = window.copy() if width_px < 0.7 else None
         cv2.polylines(self.image, [line], closed, _scalar(color), thick, cv2.LINE_AA, _SHIFT)
         if before is not None:
             cv2.addWeighted(window, width_px, before, 1 - width_px, 0, dst=window)
 
     def soft(self, points: np.ndarray, color: Color, strength: float, blur: float = 0.0) -> None:
         """Fills a polygon [N,2] with `strength` 0 to 1 and edges of a softness `blur` in face units."""
-        polygon = fixed(self.pixels(points))
+        polygon = self.fixed(points)
         sigma = blur * self.scale
-        if sigma < 0.7:  # no softer than a smooth edge is already
+        if sigma < 1 and strength > 0.85:  # no softer than a smooth edge is already
+            cv2.fillPoly(self.image, [polygon], _scalar(color), cv2.LINE_AA, _SHIFT)
+            return
+        if sigma < 1:
             window = self._window(polygon, 2)
             before = window.copy()
             cv2.fillPoly(self.image, [polygon], _scalar(color), cv2.LINE_AA, _SHIFT)
@@ -126,52 +151,56 @@ class Sheet:
         mask = np.zeros((bottom - top, right - left), np.uint8)
         cv2.fillPoly(mask, [polygon - (left << _SHIFT, top << _SHIFT)], 255 * strength, cv2.LINE_AA, _SHIFT)
         mask = cv2.GaussianBlur(mask, (0, 0), sigma)
-        paint = np.empty((*mask.shape, 3), np.uint8)
-        paint[:] = np.clip(color, 0, 255)
-        blend(self.image[top:bottom, left:right], paint, mask)
+        blend(self.image[top:bottom, left:right], plain(*mask.shape, color), mask)
 
-    def strands(self, lines: np.ndarray, color: np.ndarray, levels: np.ndarray, width: float = 0.014) -> None:
-        """Draws hairs that belong to the head.
+    def strands(
+        self, lines: np.ndarray, color: np.ndarray, levels: np.ndarray, width: float = 0.014, head: bool = False
+    ) -> None:
+        """Draws hairs; with `head` they become part of the head.
 
         Args:
             lines: Face units, float [N,K,2].
             color: Their mean colour, float [3].
             levels: How light each is, 1 being the mean colour, float [N].
             width: In face units.
+            head: Whether they may stand out of what is already head.
         """
         width_px = width * self.scale
         thick = max(round(width_px), 1)
-        paths = fixed(self.pixels(lines))
-        cv2.polylines(self.alpha, list(paths), False, 255, thick, cv2.LINE_AA, _SHIFT)
+        paths = self.fixed(lines)
+        if head:
+            cv2.polylines(self.alpha, list(paths), False, 255, thick, cv2.LINE_AA, _SHIFT)
         order = np.argsort(levels, kind="stable")
-        for tone in np.array_split(order, _TONES):
-            level = 1 + (levels[tone].mean() - 1) * min(width_px, 1.0)
-            shade = np.clip(color * level + 10 * (level - 1), 0, 255)
+        step = -(-len(order) // _TONES)
+        for start in range(0, len(order), step):
+            tone = order[start : start + step]
+            level = 1 + (levels[tone[len(tone) // 2]] - 1) * min(width_px, 1.0)
+            shade = np.maximum(color * level + 10 * (level - 1), 0)
             cv2.polylines(self.image, list(paths[tone]), False, _scalar(shade), thick, cv2.LINE_AA, _SHIFT)
 
     def fold(self, lines: np.ndarray, strengths: np.ndarray, widths: np.ndarray) -> None:
         """Folds the skin along lines that taper.
 
         Args:
-            lines: Control points in face units, float [N,K,2].
+            lines: Control points in face units, float [N,4,2].
             strengths: 0 to 1, float [N].
             widths: In face units, float [N].
         """
-        deep = strengths > 0.03
-        paths = self.pixels(curve(lines[deep]))
-        along = np.diff(paths, axis=1, append=2 * paths[:, -1:] - paths[:, -2:-1])
-        across = along[..., ::-1] * (1, -1) / np.maximum(np.hypot(along[..., :1], along[..., 1:]), 1e-6)
-        width_px = widths[deep, None, None] * self.scale
-        taper = np.sin(np.linspace(0.15, np.pi - 0.15, paths.shape[1]))[:, None]
-        half = np.maximum(width_px, 1.0) / 2 * taper * across
-        ribbons = fixed(np.concatenate([paths + half, (paths - half)[:, ::-1]], axis=1))
-        levels = 255 * np.minimum(strengths[deep], 1) * np.minimum(width_px[:, 0, 0], 1)
+        paths = curve(lines)
+        along = np.empty_like(paths)
+        along[:, :-1] = paths[:, 1:] - paths[:, :-1]
+        along[:, -1] = along[:, -2]
+        half = np.maximum(widths * self.scale, 1.0) / (2 * self.scale)
+        half = half[:, None] * _TAPER / np.maximum(np.hypot(along[..., 0], along[..., 1]), 1e-6)
+        across = along[..., ::-1] * (1, -1) * half[..., None]
+        ribbons = self.fixed(np.concatenate([paths + across, (paths - across)[:, ::-1]], axis=1))
+        levels = 255 * np.minimum(strengths, 1) * np.minimum(widths * self.scale, 1)
         for ribbon, level in zip(ribbons, levels.tolist()):
             cv2.fillPoly(self.folds, [ribbon], level, cv2.LINE_AA, _SHIFT)
 
     def open_window(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Gives a hole [N,2] in the sheet: the image there (a view), the hole's mask, its left top corner in pixels."""
-        polygon = fixed(self.pixels(points))
+        polygon = self.fixed(points)
         left, top, right, bottom = self._bounds(polygon, 2)
         mask = np.zeros((bottom - top, right - left), np.uint8)
         cv2.fillPoly(mask, [polygon - (left << _SHIFT, top << _SHIFT)], 255, cv2.LINE_AA, _SHIFT)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fer_paddle.data.synthetic_anatomy import Identity, halves
+from fer_paddle.data.synthetic_anatomy import MIRROR, Identity, halves
 from fer_paddle.data.synthetic_camera import Light, Pose
 from fer_paddle.data.synthetic_sheet import ORIGIN, SPAN, Sheet
 
-_GRID = 64
+_GRID = 48
 _CELL = SPAN / _GRID
 _X = ((np.arange(_GRID, dtype=np.float32) + 0.5) * _CELL + ORIGIN[0]).astype(np.float32)
 _Y = ((np.arange(_GRID, dtype=np.float32) + 0.5) * _CELL + ORIGIN[1]).astype(np.float32)
@@ -23,7 +23,7 @@ _FOLDS: tuple[tuple[tuple[int, ...], tuple[tuple[float, float], ...], float, dic
     ((21, 21, 20, 19), ((0.16, -0.19), (0.02, -0.20), (0.0, -0.20), (0.0, -0.19)), 0.024, {1: 0.25, 2: 0.25, "age": 0.2}),
     ((21, 21, 20, 19), ((0.16, -0.28), (0.02, -0.29), (0.02, -0.28), (0.08, -0.27)), 0.022, {1: 0.12, 2: 0.2, "age": 0.15}),
     # between the brows and over the root of the nose
-    ((21, 21, 21, 21), ((0.09, -0.10), (0.07, -0.03), (0.08, 0.04), (0.095, 0.10)), 0.030, {4: 0.8, 9: 0.4, "age": 0.1}),
+    ((21, 21, 21, 21), ((0.07, -0.10), (0.055, -0.04), (0.05, 0.03), (0.065, 0.10)), 0.030, {4: 0.8, 9: 0.4, "age": 0.1}),
     ((27, 27, 27, 27), ((0.01, -0.055), (-0.03, -0.06), (-0.06, -0.03), (-0.09, -0.04)), 0.022, {9: 0.6}),
     ((27, 27, 27, 27), ((0.01, 0.01), (-0.04, 0.0), (-0.08, 0.03), (-0.12, 0.02)), 0.022, {9: 0.6}),
     ((27, 27, 27, 27), ((0.01, 0.075), (-0.04, 0.07), (-0.08, 0.10), (-0.13, 0.08)), 0.022, {9: 0.5}),
@@ -35,7 +35,7 @@ _FOLDS: tuple[tuple[tuple[int, ...], tuple[tuple[float, float], ...], float, dic
     ((36, 36, 36, 36), ((-0.03, 0.025), (-0.065, 0.055), (-0.095, 0.075), (-0.12, 0.09)), 0.016, {6: 0.45, "age": 0.12}),
     # from the wing of the nose past the corner of the mouth
     ((31, 31, 48, 48), ((-0.035, -0.05), (-0.10, 0.05), (-0.095, -0.08), (-0.075, 0.035)), 0.034,
-     {12: 0.5, 10: 0.35, 9: 0.35, 20: 0.2, "age": 0.3, "always": 0.08}),
+     {12: 0.42, 10: 0.25, 9: 0.25, 20: 0.15, "age": 0.3, "always": 0.06}),
     ((48, 48, 48, 48), ((-0.03, -0.04), (-0.047, -0.01), (-0.045, 0.02), (-0.02, 0.05)), 0.022,
      {12: 0.4, 20: 0.3, 23: 0.2, "always": 0.12}),
     ((48, 48, 48, 48), ((-0.015, 0.01), (-0.04, 0.06), (-0.05, 0.11), (-0.055, 0.17)), 0.026, {15: 0.6, "age": 0.18}),
@@ -56,23 +56,28 @@ def fold_skin(sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[
     """Folds the sheet where the muscles and the years fold the skin of points [68,2]."""
     causes = {**units, "age": identity.age**1.5, "always": 1.0}
     strengths = np.minimum(_WEIGHTS @ [causes.get(cause, 0.0) for cause in _CAUSES], 0.8)
-    lines = [back(view[_ANCHORS] + _SHIFTS) for view, back in halves(points)]
-    sheet.fold(np.concatenate(lines), np.tile(strengths, 2), np.tile(_WIDTHS, 2))
+    deep = np.flatnonzero(strengths > 0.07)
+    anchors, shifts = _ANCHORS[deep], _SHIFTS[deep]
+    lines = [back(view[anchors] + shifts) for view, back in halves(points)]
+    sheet.fold(np.concatenate(lines), np.tile(strengths[deep], 2), np.tile(_WIDTHS[deep], 2))
 
 
-def _bumps(points: np.ndarray, identity: Identity, units: dict[int, float]) -> np.ndarray:
-    """Lists the hills and hollows of a face: x, y, width, height, amount per row; [K,5] in face units.
+def _bumps(middle: list[list[float]], identity: Identity, units: dict[int, float]) -> list[tuple[float, ...]]:
+    """Lists the hills and hollows of a face.
 
-    Rows with x different from 0 stand for both sides.
+    Args:
+        middle: The mean of both sides of a face, seen as its right: the points 0 to 67 as x, y.
+        identity: Whose face.
+        units: Action unit -> strength.
+
+    Returns:
+        Rows of x, y, width, height, amount in face units; x different from 0 stands for both sides.
     """
-    brow_y, inner_y = points[[18, 19, 24, 25], 1].mean(), points[[21, 22], 1].mean()
-    eye_x, eye_y = np.abs(points[36:48, 0]).mean(), points[36:48, 1].mean()
-    nose_y, wing_x, wing_y = points[33, 1], points[35, 0], (points[31, 1] + points[35, 1]) / 2
-    corner_x, corner_y = (points[54, 0] - points[48, 0]) / 2, (points[48, 1] + points[54, 1]) / 2
-    lip_top, lip_low, chin_y = points[51, 1], points[57, 1], points[8, 1]
+    brow_y, inner_y, nose_y, lip_top, lip_low, chin_y = (middle[point][1] for point in (24, 22, 33, 51, 57, 8))
+    (eye_x, eye_y), (wing_x, wing_y), (corner_x, corner_y) = _eye(middle), middle[35], middle[54]
     smile, raised, wrinkled, frown = (units.get(unit, 0.0) for unit in (12, 6, 9, 4))
     man, age, jaw = 1 - identity.female, identity.age, identity.shape["jaw"]
-    rows = [
+    return [
         (eye_x - 0.03, brow_y + 0.05, 0.20, 0.06, 0.045 + 0.03 * man + 0.02 * frown),
         (0.10, inner_y + 0.06, 0.07, 0.06, 0.03 * man + 0.05 * frown + 0.04 * wrinkled),
         (eye_x, eye_y - 0.015, 0.19, 0.11, -0.105 - 0.02 * identity.shape["depth"]),
@@ -96,15 +101,13 @@ def _bumps(points: np.ndarray, identity: Identity, units: dict[int, float]) -> n
         (0.0, -0.66, 0.33, 0.18, 0.05),
         (0.70, -0.38, 0.10, 0.20, -0.06),
     ]
-    return np.array(rows, np.float32)
 
 
-def _hollows(points: np.ndarray, units: dict[int, float]) -> np.ndarray:
-    """Lists where little light comes in: rows as `_bumps`, the amount being the share of light lost."""
-    eye_x, eye_y = np.abs(points[36:48, 0]).mean(), points[36:48, 1].mean()
-    nose_y, low, chin_y = points[33, 1], points[57, 1], points[8, 1]
+def _hollows(middle: list[list[float]], units: dict[int, float]) -> list[tuple[float, ...]]:
+    """Lists where little light comes in: rows as of `_bumps`, the amount being the share of light lost."""
+    (eye_x, eye_y), nose_y, low, chin_y = _eye(middle), middle[33][1], middle[57][1], middle[8][1]
     frown = units.get(4, 0.0) * (1 - 0.6 * min(units.get(1, 0.0), 1))
-    rows = [
+    return [
         (eye_x - 0.02, eye_y - 0.10, 0.16, 0.05, 0.16 + 0.10 * frown),
         (eye_x - 0.17, eye_y - 0.02, 0.06, 0.08, 0.17),
         (eye_x, eye_y + 0.075, 0.12, 0.03, 0.06),
@@ -115,24 +118,25 @@ def _hollows(points: np.ndarray, units: dict[int, float]) -> np.ndarray:
         (0.84, 0.15, 0.08, 0.45, 0.30),
         (0.62, 0.86, 0.14, 0.14, 0.20),
     ]
-    return np.array(rows, np.float32)
 
 
-def _heap(rows: np.ndarray) -> np.ndarray:
-    """Sums the bell-shaped hills of rows [K,5], both sides: float32 [_GRID,_GRID]."""
-    twins = rows[rows[:, 0] != 0]
-    twins[:, 0] *= -1
-    x, y, width, height, amount = np.concatenate([rows, twins]).T[..., None]
+def _eye(middle: list[list[float]]) -> tuple[float, float]:
+    return sum(point[0] for point in middle[42:48]) / 6, sum(point[1] for point in middle[42:48]) / 6
+
+
+# Where blood colours the skin: cheeks, nose, ears.
+_FLUSH = [(0.43, 0.19, 0.14, 0.10, 0.08), (0.0, 0.24, 0.08, 0.07, 0.065), (0.87, 0.0, 0.06, 0.15, 0.08)]
+
+
+def _heap(*groups: list[tuple[float, ...]]) -> list[np.ndarray]:
+    """Sums the bell-shaped hills of each group of rows, both sides: float32 [_GRID,_GRID] for each group."""
+    both = [[*rows, *((-row[0], *row[1:]) for row in rows if row[0])] for rows in groups]
+    x, y, width, height, amount = np.array([row for rows in both for row in rows], np.float32).T[..., None]
     across = amount * np.exp(-0.5 * ((_X - x) / width) ** 2)
     down = np.exp(-0.5 * ((_Y - y) / height) ** 2)
+    ends = np.cumsum([len(rows) for rows in both]).tolist()
     # einsum, not @: a product of BLAS may differ in the last bit with the number of threads.
-    return np.einsum("ky,kx->yx", down, across)
-
-
-def _flush(points: np.ndarray) -> np.ndarray:
-    """Gives where blood colours the skin, cheeks and nose: float32 [_GRID,_GRID], 0 to about 1."""
-    rows = [(0.43, 0.19, 0.14, 0.10, 1.0), (0.0, points[30, 1] + 0.02, 0.08, 0.07, 0.8), (0.87, 0.0, 0.06, 0.15, 1.0)]
-    return _heap(np.array(rows, np.float32))
+    return [np.einsum("ky,kx->yx", down[start:end], across[start:end]) for start, end in zip([0, *ends], ends)]
 
 
 def relight(
@@ -151,26 +155,31 @@ def relight(
     Returns:
         uint8 [size,size,3] BGR.
     """
-    relief = _SKULL + _heap(_bumps(points, identity, units))
+    middle = ((points + points[MIRROR] * (-1, 1)) / 2)[MIRROR].tolist()
+    bumps, hollows, flush = _heap(_bumps(middle, identity, units), _hollows(middle, units), _FLUSH)
+    relief = _SKULL + bumps
     right, down = (cv2.Sobel(relief, cv2.CV_32F, dx, 1 - dx, scale=1 / (8 * _CELL)) for dx in (1, 0))
     lamp = (pose.rotation.T @ light.direction).astype(np.float32)
     facing = (lamp[2] - lamp[0] * right - lamp[1] * down) / np.sqrt(1 + right * right + down * down)
-    facing = np.clip(facing, 0, 1)
+    facing = np.maximum(facing, 0)
     shade = light.ambient + (1.12 - light.ambient) * facing
-    shade *= 1 - np.clip(_heap(_hollows(points, units)), 0, 0.7)
+    shade *= 1 - np.minimum(hollows, 0.7)
     # Light that enters skin comes out red: blue loses most in the shade.
-    flush = 0.14 * _flush(points)
     blue, green, red = light.tint_bgr.astype(np.float32)
     shades = [blue * shade * (0.74 + 0.26 * shade - flush), green * shade * (0.88 + 0.12 * shade - flush),
               red * shade * (1.05 - 0.05 * shade + 0.3 * flush)]  # fmt: skip
-    gloss = facing**8
+    gloss = facing * facing * facing
+    gloss = gloss * gloss
     gloss = ((14 * (1 - light.ambient)) * gloss * gloss * gloss).astype(np.uint8)
     size = sheet.image.shape[1::-1]
-    folds = cv2.GaussianBlur(sheet.folds, (0, 0), max(0.011 * sheet.scale, 0.4))
-    folds = cv2.cvtColor(cv2.LUT(folds, _FOLD_LIGHT), cv2.COLOR_GRAY2BGR)
+    folds, blur = sheet.folds, 0.011 * sheet.scale
+    if blur > 0.5:
+        folds = cv2.GaussianBlur(folds, (0, 0), blur)
+    folds = cv2.LUT(cv2.cvtColor(folds, cv2.COLOR_GRAY2BGR), _FOLD_LIGHT)
     lit = cv2.multiply(sheet.image, folds, scale=1 / 255)
     lit = cv2.multiply(lit, cv2.resize(cv2.merge(shades), size), dtype=cv2.CV_8U)
     return cv2.add(lit, cv2.cvtColor(cv2.resize(gloss, size), cv2.COLOR_GRAY2BGR))
 
 
-_FOLD_LIGHT = np.round(255 - 0.72 * np.arange(256)).astype(np.uint8)  # depth of a fold -> light left there
+# Depth of a fold -> light left there; red light goes least, as skin lets it through.
+_FOLD_LIGHT = (255 - np.arange(256)[None, :, None] * [0.78, 0.74, 0.56]).astype(np.uint8)

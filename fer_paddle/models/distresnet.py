@@ -22,6 +22,13 @@ class ConvBN(nn.Sequential):
     """A convolution without bias, then batch normalisation; `same` padding for odd kernels.
 
     float32 [N, in, H, W] -> [N, out, ceil(H / stride), ceil(W / stride)].
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel: Side of the kernel, odd.
+        stride: Pixels between two outputs.
+        zero_scale: Start with a scale of zero, so that the layer gives zero.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, zero_scale: bool = False):
@@ -36,6 +43,11 @@ class Bottleneck(nn.Layer):
     """1x1, 3x3, 1x1 convolutions beside a shortcut; ELU after the sum and a further BN and ELU after the block.
 
     float32 [N, in, H, W] -> [N, 4 * filters, ceil(H / stride), ceil(W / stride)].
+
+    Args:
+        in_channels: Channels of the input.
+        filters: Channels of the 3x3 convolution, a quarter of the output's.
+        stride: Of the 3x3 convolution and of the shortcut.
     """
 
     def __init__(self, in_channels: int, filters: int, stride: int = 1):
@@ -65,9 +77,14 @@ class DistResNet(nn.Layer):
     Args:
         num_classes: Classes of the output, 1 or more.
         in_channels: Channels of the input, 1 for gray.
+
+    Raises:
+        ValueError: One of them is below 1.
     """
 
     def __init__(self, num_classes: int = 7, in_channels: int = 1):
+        if num_classes < 1 or in_channels < 1:
+            raise ValueError(f"expected num_classes and in_channels of 1 or more, got {num_classes} and {in_channels}")
         super().__init__()
         self.stem = nn.Sequential(ConvBN(in_channels, 16, 3), nn.ELU(), nn.MaxPool2D(3, 2, padding=1))
         stages, channels = [], 16
@@ -80,7 +97,7 @@ class DistResNet(nn.Layer):
         self.pool = nn.AdaptiveAvgPool2D(1)
         bound = 1.0 / math.sqrt(channels)
         uniform = paddle.ParamAttr(initializer=nn.initializer.Uniform(-bound, bound))
-        self.num_features = channels
+        self.num_features, self.num_classes = channels, num_classes
         self.classify = nn.Linear(channels, num_classes, weight_attr=uniform)
 
     def forward(self, images: paddle.Tensor) -> paddle.Tensor:
@@ -95,5 +112,5 @@ class DistResNet(nn.Layer):
         return self.classify(self.embed(images))
 
     def embed(self, images: paddle.Tensor) -> paddle.Tensor:
-        """Gives what the last layer sees: float32 [N, 256] for images as in `forward`."""
+        """Gives what the last layer sees: float32 [N, num_features] for images as in `forward`."""
         return self.pool(self.stages(self.stem(images))).flatten(1)

@@ -5,8 +5,10 @@ Source: Polyak and Juditsky 1992; as used with batch normalisation in Tarvainen 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+
+import numpy as np
 
 from fer_paddle.environment import paddle
 
@@ -17,33 +19,58 @@ class WeightAverage:
     Early on the decay is (1 + t) / (10 + t) where that is smaller, so that the random start is forgotten.
 
     Args:
-        model: The network to follow.
+        model: The network to follow; the average starts as its weights.
         decay: 0 to below 1; 0.999 averages over about the last thousand steps.
+
+    Raises:
+        ValueError: The decay is out of its range.
     """
 
     def __init__(self, model: paddle.nn.Layer, decay: float):
         if not 0 <= decay < 1:
             raise ValueError(f"expected a decay in [0, 1), got {decay}")
-        self.model, self.decay = model, decay
-        self.tensors = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        self.decay = decay
+        self._state = {name: tensor for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
+        # One flat vector: an update by tensor would cost DistResNet three operations for each of 317 tensors.
+        self._flat = self._flatten()
 
     @paddle.no_grad()
     def update(self, step: int) -> None:
         """Takes in the weights after the optimizer's step number `step`, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        for name, tensor in self.model.state_dict().items():
-            average = self.tensors[name]
-            average.add_((tensor - average) * (1 - decay))
+        self._flat.add_((self._flatten() - self._flat) * (1 - decay))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Copies the average to NumPy, by the names of the model's `state_dict`."""
+        ends = np.cumsum([tensor.size for tensor in self._state.values()])
+        parts = np.split(self._flat.numpy(), ends[:-1])
+        return {name: part.reshape(tensor.shape) for (name, tensor), part in zip(self._state.items(), parts)}
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Sets the average to what `arrays` gave.
+
+        Raises:
+            ValueError: A name is missing or too many, or a shape differs.
+        """
+        expected = {name: tuple(tensor.shape) for name, tensor in self._state.items()}
+        if {name: array.shape for name, array in arrays.items()} != expected:
+            raise ValueError("expected the moving average of this network's weights, got one of other names or shapes")
+        self._flat = paddle.to_tensor(np.concatenate([arrays[name].ravel() for name in self._state]))
 
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Puts the average into the network for the time of a `with` block."""
-        state = self.model.state_dict()
-        kept = {name: tensor.detach().clone() for name, tensor in state.items()}
+        kept = {name: tensor.numpy().copy() for name, tensor in self._state.items()}
         try:
-            for name, tensor in state.items():
-                tensor.set_value(self.tensors[name])
+            self._set(self.arrays())
             yield
         finally:
-            for name, tensor in state.items():
-                tensor.set_value(kept[name])
+            self._set(kept)
+
+    def _flatten(self) -> paddle.Tensor:
+        """The weights as one vector, a copy."""
+        return paddle.concat([tensor.detach().reshape([-1]) for tensor in self._state.values()])
+
+    def _set(self, arrays: Mapping[str, np.ndarray]) -> None:
+        for name, tensor in self._state.items():
+            tensor.set_value(arrays[name])

@@ -2,58 +2,93 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from fer_paddle import weight_files
-from fer_paddle.training.loop import Callback, Run
+from fer_paddle.training import parallel
+from fer_paddle.training.run import Callback, Run
 
 
 class ProgressBar(Callback):
-    """One bar over all steps of the run: loss, accuracy, images/s, time left, and a line per epoch.
+    """One bar over all steps of the run: loss, accuracy, images/s and time left; and a line per epoch.
+
+    Where nobody can see a bar move, as in a log file, it writes the same as a line now and then.
 
     Args:
-        file: Where to write; None writes to stderr (a widget in a notebook).
+        file: Where to write; None takes a widget in a notebook and stderr elsewhere.
+        line_seconds: Seconds between two lines where there is no bar.
     """
 
-    def __init__(self, file: IO[str] | None = None):
-        self.file = file
+    every_process = False
+
+    def __init__(self, file: IO[str] | None = None, line_seconds: float = 60.0):
+        self.file, self.line_seconds = file, line_seconds
 
     def on_fit_start(self, run: Run) -> None:
-        stream = self.file or sys.stderr
-        total, done = run.config.epochs * run.steps_per_epoch, run.epoch * run.steps_per_epoch + run.step
-        interval = 0.5 if stream.isatty() else 60.0
-        self.bar = tqdm(total=total, initial=done, unit="step", file=self.file, mininterval=interval, dynamic_ncols=True)
-        self.started, self.samples = time.monotonic(), 0
+        self.stream = self.file or sys.stderr
+        self.is_live = self.stream.isatty() or (self.file is None and _in_notebook())
+        # A bar that waits for ever is never drawn, but counts and measures all the same.
+        self.bar = tqdm(
+            total=run.config.epochs * run.steps_per_epoch,
+            initial=run.done_steps,
+            unit="step",
+            file=self.file,
+            dynamic_ncols=True,
+            mininterval=0.5,
+            delay=0 if self.is_live else math.inf,
+        )
+        self.last_line = self.started = time.monotonic()
+        self.samples = 0
 
     def on_step_end(self, run: Run) -> None:
-        self.samples += run.batch_samples
+        self.samples += run.batch_samples * parallel.world()
+        now = time.monotonic()
         figures = {name: f"{value:.4f}" for name, value in run.running.items() if name in ("loss", "accuracy")}
-        speed = self.samples / max(time.monotonic() - self.started, 1e-9)
+        speed = self.samples / max(now - self.started, 1e-9)
         self.bar.set_description(f"epoch {run.epoch + 1}/{run.config.epochs}", refresh=False)
         self.bar.set_postfix({**figures, "images/s": f"{speed:.0f}"}, refresh=False)
         self.bar.update()
+        if not self.is_live and now - self.last_line >= self.line_seconds:
+            self.last_line = now
+            self._write(str(self.bar))
 
     def on_epoch_end(self, run: Run) -> None:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in run.history[-1].items() if name != "epoch")
-        self.bar.write(f"epoch {run.epoch}: {figures}", file=self.file or sys.stderr)
+        self._write(f"epoch {run.epoch}: {figures}")
         self.started, self.samples = time.monotonic(), 0
 
     def on_fit_end(self, run: Run) -> None:
         self.bar.close()
 
+    def _write(self, line: str) -> None:
+        if self.is_live:
+            self.bar.write(line, file=self.stream)
+        else:
+            self.stream.write(line + "\n")
+            self.stream.flush()
+
+
+def _in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)
+    return "IPKernelApp" in getattr(get_ipython(), "config", {})
+
 
 class Curves(Callback):
     """The tutorial's plot: loss and the second figure over the steps, with the validation of each epoch.
 
-    The points are kept beside the checkpoint, so that a resumed run draws the whole curve.
+    The points are kept beside the plot, so that a resumed run draws the whole curve.
 
     Args:
         folder: Where `curves.json` and `curves.png` go.
@@ -61,21 +96,29 @@ class Curves(Callback):
         every: Steps between two points.
     """
 
+    every_process = False
+
     def __init__(self, folder: str | os.PathLike[str], figure_name: str = "accuracy", every: int = 10):
         self.folder, self.figure_name, self.every = Path(folder), figure_name, every
-        self.points: list[list[float]] = []
+        self.points: list[list[float | None]] = []
 
     def on_fit_start(self, run: Run) -> None:
-        done, path = run.epoch * run.steps_per_epoch + run.step, self.folder / "curves.json"
-        if done and path.is_file():
-            self.points = [point for point in weight_files.load_card(path)["points"] if point[0] <= done]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "curves.json"
+        if run.done_steps and path.is_file():
+            self.points = [point for point in weight_files.load_card(path)["points"] if point[0] <= run.done_steps]
 
     def on_step_end(self, run: Run) -> None:
-        done = run.epoch * run.steps_per_epoch + run.step
-        if done % self.every == 0:
-            self.points.append([done, run.running["loss"], run.running.get(self.figure_name, 0.0)])
+        if run.done_steps % self.every == 0:
+            self.points.append([run.done_steps, run.running["loss"], run.running.get(self.figure_name)])
 
     def on_epoch_end(self, run: Run) -> None:
+        self._write(run)
+
+    def on_fit_end(self, run: Run) -> None:
+        self._write(run)
+
+    def _write(self, run: Run) -> None:
         weight_files.write_json(self.folder / "curves.json", {"points": self.points})
         figure = draw_curves(self.points, run.history, run.steps_per_epoch, self.figure_name)
         temporary = self.folder / ".curves.tmp.png"
@@ -84,12 +127,15 @@ class Curves(Callback):
 
 
 def draw_curves(
-    points: list[list[float]], history: list[dict[str, float]], steps_per_epoch: int, figure_name: str = "accuracy"
+    points: list[list[float | None]],
+    history: list[dict[str, float]],
+    steps_per_epoch: int,
+    figure_name: str = "accuracy",
 ) -> Figure:
     """Draws loss and one more figure over the steps.
 
     Args:
-        points: Rows (step, mean loss, mean figure) of the training so far in each epoch.
+        points: Rows (step, mean loss, mean figure or None) of the training so far in each epoch.
         history: Records of loop.fit, for the validation points at each epoch's end.
         steps_per_epoch: Steps of an epoch.
         figure_name: The figure beside the loss, such as `accuracy`.
@@ -99,35 +145,51 @@ def draw_curves(
     """
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes: list[Axes] = list(figure.subplots(1, 2))
-    steps = [point[0] for point in points]
+    rows = np.array(points, float).reshape(-1, 3)  # None becomes NaN, which is not drawn
     ends = [record["epoch"] * steps_per_epoch for record in history]
     for axis, column, name in ((axes[0], 1, "loss"), (axes[1], 2, figure_name)):
-        axis.plot(steps, [point[column] for point in points], color="tab:blue", linewidth=1, label="training")
-        validation = [record.get(f"valid_{name}") for record in history]
-        if any(value is not None for value in validation):
+        validation = np.array([record.get(f"valid_{name}") for record in history], float)
+        if not np.isnan(rows[:, column]).all():
+            axis.plot(rows[:, 0], rows[:, column], color="tab:blue", linewidth=1, label="training")
+        if not np.isnan(validation).all():
             axis.plot(ends, validation, color="tab:orange", marker="o", markersize=3, label="validation")
         axis.set(xlabel="step", ylabel=name, title=name)
         axis.grid(alpha=0.3)
-        axis.legend()
+        if axis.lines:
+            axis.legend()
     return figure
 
 
 class VisualDL(Callback):
-    """Writes every figure of every epoch, and the running loss, for `visualdl --logdir FOLDER`."""
+    """Writes every figure of every epoch, and the running ones, for `visualdl --logdir FOLDER`.
+
+    A resumed run goes on in the same file. After a kill in mid-epoch the steps since the checkpoint stand there
+    twice, with the same values.
+
+    Args:
+        folder: Where the log goes.
+        every: Steps between two points of the running figures.
+    """
+
+    every_process = False
 
     def __init__(self, folder: str | os.PathLike[str], every: int = 10):
-        self.folder, self.every = str(folder), every
+        self.folder, self.every = Path(folder), every
 
     def on_fit_start(self, run: Run) -> None:
-        from visualdl import LogWriter
+        from visualdl import LogWriter  # takes seconds to import
 
-        self.writer = LogWriter(logdir=self.folder)
+        # VisualDL shows the newest file of a folder alone, and always appends to one that it is given by name.
+        name = "vdlrecords.fit.log"
+        if not run.done_steps:
+            (self.folder / name).unlink(missing_ok=True)
+        with redirect_stdout(sys.stderr):  # it says there that the file exists
+            self.writer = LogWriter(logdir=str(self.folder), file_name=name)
 
     def on_step_end(self, run: Run) -> None:
-        done = run.epoch * run.steps_per_epoch + run.step
-        if done % self.every == 0:
+        if run.done_steps % self.every == 0:
             for name, value in run.running.items():
-                self.writer.add_scalar(tag=f"step/{name}", step=done, value=value)
+                self.writer.add_scalar(tag=f"step/{name}", step=run.done_steps, value=value)
 
     def on_epoch_end(self, run: Run) -> None:
         for name, value in run.history[-1].items():

@@ -7,6 +7,7 @@ kill at any moment leaves the former checkpoint whole.
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,44 +15,17 @@ import numpy as np
 
 from fer_paddle import weight_files
 from fer_paddle.environment import paddle
+from fer_paddle.training.average import WeightAverage
 
 LAST = "last.json"
 _MODEL, _AVERAGE, _OPTIMIZER = "model.", "average.", "optimizer."
-
-
-def optimizer_arrays(model: paddle.nn.Layer, optimizer: paddle.optimizer.Optimizer) -> dict[str, np.ndarray]:
-    """Copies the optimizer's moments under the structured names of the parameters they belong to.
-
-    Paddle names them by a process-wide counter (`conv2d_7.w_0_moment1_0`), which another process need not share.
-    """
-    arrays, state = {}, optimizer.state_dict()
-    for structured, parameter in model.named_parameters():
-        prefix = parameter.name + "_"
-        for key, value in state.items():
-            if key.startswith(prefix) and isinstance(value, paddle.Tensor):
-                arrays[f"{structured}:{key[len(prefix):]}"] = value.numpy().copy()
-    return arrays
-
-
-def restore_optimizer(
-    model: paddle.nn.Layer, optimizer: paddle.optimizer.Optimizer, arrays: dict[str, np.ndarray], schedule: dict[str, Any] | None
-) -> None:
-    """Sets what `optimizer_arrays` copied, and the state of the learning-rate schedule where there is one."""
-    names = {structured: parameter.name for structured, parameter in model.named_parameters()}
-    state: dict[str, Any] = {}
-    for key, array in arrays.items():
-        structured, suffix = key.split(":")
-        state[f"{names[structured]}_{suffix}"] = paddle.to_tensor(array)
-    if schedule is not None:
-        state["LR_Scheduler"] = schedule
-    optimizer.set_state_dict(state)
 
 
 def save_checkpoint(
     folder: Path,
     model: paddle.nn.Layer,
     optimizer: paddle.optimizer.Optimizer,
-    average: dict[str, paddle.Tensor] | None,
+    average: WeightAverage | None,
     progress: dict[str, Any],
 ) -> None:
     """Writes the checkpoint of a run and removes the former one.
@@ -65,14 +39,16 @@ def save_checkpoint(
     """
     tensors = {_MODEL + name: array for name, array in weight_files.state_arrays(model).items()}
     tensors |= {_OPTIMIZER + name: array for name, array in optimizer_arrays(model, optimizer).items()}
-    tensors |= {_AVERAGE + name: tensor.numpy() for name, tensor in (average or {}).items()}
+    tensors |= {_AVERAGE + name: array for name, array in ({} if average is None else average.arrays()).items()}
     name = f"checkpoint-{progress['epoch']:04d}-{progress['step']:06d}.safetensors"
     weight_files.save_arrays(folder / name, tensors)
     schedule = optimizer.state_dict().get("LR_Scheduler")
     weight_files.write_json(folder / LAST, {"tensors": name, "schedule": schedule, **progress})
-    for former in folder.glob("checkpoint-*.safetensors"):
-        if former.name != name:
-            former.unlink()
+    # The former checkpoint, and what a kill in the middle of a write has left.
+    for pattern in ("checkpoint-*.safetensors", ".checkpoint-*.tmp", ".best.*.tmp"):
+        for former in folder.glob(pattern):
+            if former.name != name:
+                former.unlink()
 
 
 def load_progress(folder: Path) -> dict[str, Any]:
@@ -89,8 +65,9 @@ def load_progress(folder: Path) -> dict[str, Any]:
         progress = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"expected JSON in {path}, got: {error}") from error
-    if not isinstance(progress, dict) or not {"tensors", "epoch", "step", "history", "config"} <= progress.keys():
-        raise ValueError(f"expected a checkpoint with tensors, epoch, step, history and config in {path}")
+    fields = {"tensors", "schedule", "epoch", "step", "stopped", "means", "history", "config"}
+    if not isinstance(progress, dict) or not fields <= progress.keys():
+        raise ValueError(f"expected a checkpoint with the fields {', '.join(sorted(fields))} in {path}")
     return progress
 
 
@@ -99,9 +76,21 @@ def restore_checkpoint(
     progress: dict[str, Any],
     model: paddle.nn.Layer,
     optimizer: paddle.optimizer.Optimizer,
-    average: dict[str, paddle.Tensor] | None,
+    average: WeightAverage | None,
 ) -> None:
-    """Sets network, optimizer, schedule and average to what `save_checkpoint` wrote."""
+    """Sets network, optimizer, schedule and average to what `save_checkpoint` wrote.
+
+    Args:
+        folder: The run's folder.
+        progress: What `load_progress` read there.
+        model: The network, as new.
+        optimizer: Its optimizer, of the same kind.
+        average: The moving average, where the run keeps one.
+
+    Raises:
+        FileNotFoundError: The file of the tensors is gone.
+        ValueError: The file is damaged, or of another network or optimizer.
+    """
     tensors = weight_files.load_arrays(folder / progress["tensors"])
 
     def part(prefix: str) -> dict[str, np.ndarray]:
@@ -109,5 +98,54 @@ def restore_checkpoint(
 
     weight_files.load_into(model, part(_MODEL))
     restore_optimizer(model, optimizer, part(_OPTIMIZER), progress["schedule"])
-    for name, array in part(_AVERAGE).items():
-        average[name].set_value(array)
+    if average is not None:
+        average.load(part(_AVERAGE))
+
+
+def optimizer_arrays(model: paddle.nn.Layer, optimizer: paddle.optimizer.Optimizer) -> dict[str, np.ndarray]:
+    """Copies the optimizer's moments under the structured names of the parameters they belong to.
+
+    Paddle names them by a process-wide counter (`conv2d_7.w_0_moment1_0`), which another process need not share.
+
+    Returns:
+        Arrays by names such as `stem.0.weight:moment1_0`.
+    """
+    arrays, state = {}, optimizer.state_dict()
+    for structured, parameter in model.named_parameters():
+        prefix = parameter.name + "_"
+        for key, value in state.items():
+            if key.startswith(prefix) and isinstance(value, paddle.Tensor):
+                arrays[f"{structured}:{key[len(prefix) :]}"] = value.numpy().copy()
+    return arrays
+
+
+def restore_optimizer(
+    model: paddle.nn.Layer,
+    optimizer: paddle.optimizer.Optimizer,
+    arrays: dict[str, np.ndarray],
+    schedule: dict[str, Any] | None,
+) -> None:
+    """Sets what `optimizer_arrays` copied, and the state of the learning-rate schedule where there is one.
+
+    Paddle gives the moments to the optimizer by name when it makes them, in its first step. The loop runs that step
+    in a `unique_name.guard`, which numbers them as `optimizer_arrays` found them.
+
+    Raises:
+        ValueError: The optimizer has a schedule and the checkpoint has none, or the other way.
+    """
+    has_schedule = isinstance(optimizer._learning_rate, paddle.optimizer.lr.LRScheduler)
+    if has_schedule != (schedule is not None):
+        raise ValueError(
+            f"expected an optimizer {'with' if schedule else 'without'} a learning-rate schedule, as the checkpoint has"
+        )
+    names = {structured: parameter.name for structured, parameter in model.named_parameters()}
+    state: dict[str, Any] = {}
+    for key, array in arrays.items():
+        structured, suffix = key.split(":")
+        state[f"{names[structured]}_{suffix}"] = paddle.to_tensor(array)
+    if schedule is not None:
+        state["LR_Scheduler"] = schedule
+    with warnings.catch_warnings():
+        # LinearWarmup keeps the schedule after it among its own state, and Paddle wonders at that.
+        warnings.filterwarnings("ignore", message="There are some unused values in state_dict")
+        optimizer.set_state_dict(state)

@@ -6,262 +6,30 @@ scalars whose sum is minimised; each metric is a function of (outputs, targets) 
 
 from __future__ import annotations
 
-import dataclasses
+import itertools
 import math
-import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_paddle import weight_files
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training import parallel
-from fer_paddle.training.average import WeightAverage
-from fer_paddle.training.checkpoint import load_progress, restore_checkpoint, save_checkpoint
+from fer_paddle.training.checkpoint import LAST, load_progress
+from fer_paddle.training.config import FitConfig
+from fer_paddle.training.interrupt import Interrupted, note_interrupts
+from fer_paddle.training.means import Means
+from fer_paddle.training.run import BEST, Callback, Run
 
-BEST = "best.safetensors"
+__all__ = ["BEST", "Callback", "FitConfig", "Interrupted", "NonFiniteLoss", "Run", "fit"]
+
+Validate = Callable[[paddle.nn.Layer], Mapping[str, float]]
 
 
 class NonFiniteLoss(ArithmeticError):
     """The loss became NaN or infinite; the message names epoch, step and batch."""
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C: the step was finished and the checkpoint written before this was raised."""
-
-
-@dataclasses.dataclass(frozen=True)
-class FitConfig:
-    """What the loop itself is told. Saved in every checkpoint; a resumed run must bring the same.
-
-    Attributes:
-        epochs: Passes over the training loader, 1 or more.
-        seed: Seed of everything random in a step.
-        monitor: The figure of an epoch that decides which checkpoint is best, such as `valid_accuracy`.
-        mode: `max` when a larger `monitor` is better, else `min`.
-        patience: Stop after so many epochs without a better `monitor`; None never stops early.
-        average_decay: Keep a moving average of the weights and evaluate that; None keeps none.
-        task: The caller's own settings as JSON (recipe, data); kept beside the checkpoint.
-    """
-
-    epochs: int
-    seed: int = 0
-    monitor: str = "valid_loss"
-    mode: str = "min"
-    patience: int | None = None
-    average_decay: float | None = None
-    task: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.mode not in ("min", "max"):
-            raise ValueError(f"expected epochs >= 1 and mode 'min' or 'max', got {self.epochs} and {self.mode!r}")
-
-
-class Callback:
-    """What `fit` calls as it goes; every method may read and change the run. Override what you need."""
-
-    def on_fit_start(self, run: Run) -> None:
-        """Called once, after a checkpoint was restored."""
-
-    def on_step_end(self, run: Run) -> None:
-        """Called after each optimizer step; `run.running` holds the epoch's means so far."""
-
-    def on_epoch_end(self, run: Run) -> None:
-        """Called after validation and before the checkpoint; `run.history[-1]` is the epoch's record."""
-
-    def on_fit_end(self, run: Run) -> None:
-        """Called once, at the end, early stop, interruption or error."""
-
-
-class Means:
-    """Weighted running means of named figures."""
-
-    def __init__(self, state: Mapping[str, Sequence[float]] | None = None):
-        self.state = {name: list(pair) for name, pair in (state or {}).items()}
-
-    def add(self, figures: Mapping[str, float], weight: int) -> None:
-        for name, value in figures.items():
-            pair = self.state.setdefault(name, [0.0, 0])
-            pair[0] += value * weight
-            pair[1] += weight
-
-    def result(self) -> dict[str, float]:
-        return {name: total / weight for name, (total, weight) in self.state.items()}
-
-
-class Run:
-    """The state of one training run: what callbacks see and a checkpoint keeps."""
-
-    def __init__(
-        self,
-        model: paddle.nn.Layer,
-        loss: Callable[[Any, Any], Any],
-        loaders: Mapping[str, Iterable[Any]],
-        optimizer: paddle.optimizer.Optimizer,
-        metrics: Mapping[str, Callable[[Any, Any], float]],
-        callbacks: Sequence[Callback],
-        config: FitConfig,
-        folder: Path | None,
-        validate: Callable[[paddle.nn.Layer], Mapping[str, float]] | None,
-        validate_every: int,
-    ):
-        self.model, self.loss, self.loaders, self.optimizer = model, loss, loaders, optimizer
-        self.metrics, self.callbacks, self.config, self.folder = metrics, callbacks, config, folder
-        self.validate, self.validate_every = validate, validate_every
-        self.average = WeightAverage(model, config.average_decay) if config.average_decay is not None else None
-        self.epoch, self.step = 0, 0
-        self.history: list[dict[str, float]] = []
-        self.means = Means()
-        self.stop = False
-        self.batch_samples = 0
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return len(self.loaders["train"])
-
-    @property
-    def running(self) -> dict[str, float]:
-        return self.means.result()
-
-    @property
-    def best(self) -> float | None:
-        """The best value of the monitored figure so far; None before the first epoch's end."""
-        values = [record[self.config.monitor] for record in self.history if self.config.monitor in record]
-        return (max if self.config.mode == "max" else min)(values) if values else None
-
-    def train_epoch(self, interrupted: threading.Event) -> None:
-        """Runs the rest of the current epoch, from `self.step` on."""
-        start_epoch(self.loaders["train"], self.epoch, self.step)
-        self.model.train()
-        for inputs, targets in self.loaders["train"]:
-            self.train_step(inputs, targets)
-            self.step += 1
-            self.notify("on_step_end")
-            if interrupted.is_set():
-                self.save()
-                raise Interrupted(f"stopped by Ctrl-C after step {self.step} of epoch {self.epoch + 1}")
-
-    def train_step(self, inputs: Any, targets: Any) -> None:
-        """One forward, backward and optimizer step."""
-        seed_everything(int(np.random.SeedSequence((self.config.seed, self.epoch, self.step)).generate_state(1)[0]))
-        outputs = self.model(inputs)
-        total, terms = self.total_loss(outputs, targets)
-        if not math.isfinite(terms["loss"]):
-            raise NonFiniteLoss(self.describe_step(terms))
-        total.backward()
-        parallel.average_gradients(self.model)
-        self.optimizer.step()
-        self.optimizer.clear_grad()
-        schedule = self.optimizer._learning_rate
-        if isinstance(schedule, paddle.optimizer.lr.LRScheduler):
-            schedule.step()
-        if self.average is not None:
-            self.average.update(self.epoch * self.steps_per_epoch + self.step)
-        self.batch_samples = count_samples(inputs)
-        self.means.add({**terms, **self.measure(outputs, targets)}, self.batch_samples)
-
-    def total_loss(self, outputs: Any, targets: Any) -> tuple[paddle.Tensor, dict[str, float]]:
-        """Gives the loss to minimise and its terms as floats, `loss` being their sum."""
-        value = self.loss(outputs, targets)
-        if not isinstance(value, Mapping):
-            return value, {"loss": float(value)}
-        total = sum(value.values())
-        return total, {"loss": float(total), **{f"loss_{name}": float(term) for name, term in value.items()}}
-
-    def measure(self, outputs: Any, targets: Any) -> dict[str, float]:
-        with paddle.no_grad():
-            return {name: float(metric(outputs, targets)) for name, metric in self.metrics.items()}
-
-    def describe_step(self, terms: Mapping[str, float]) -> str:
-        """One line that names the epoch, step and samples of the current batch."""
-        sampler = getattr(self.loaders["train"], "batch_sampler", None)
-        samples = f", samples {sampler.batch(self.epoch, self.step)}" if hasattr(sampler, "batch") else ""
-        values = ", ".join(f"{name} {value}" for name, value in terms.items())
-        return f"expected a finite loss, got {values} in epoch {self.epoch + 1}, step {self.step + 1}{samples}"
-
-    @paddle.no_grad()
-    def evaluate(self) -> dict[str, float]:
-        """Measures the averaged weights (or the weights) on the validation loader and by `validate`."""
-        means = Means()
-        self.model.eval()
-        with self.average.applied() if self.average is not None else nullcontext():
-            start_epoch(self.loaders.get("valid"), self.epoch, 0)
-            for inputs, targets in self.loaders.get("valid", ()):
-                outputs = self.model(inputs)
-                means.add({**self.total_loss(outputs, targets)[1], **self.measure(outputs, targets)}, count_samples(inputs))
-            figures = parallel.sum_means(means).result()
-            if self.validate is not None and self.validation_is_due():
-                figures |= self.validate(self.model)
-        return {f"valid_{name}": float(value) for name, value in figures.items()}
-
-    def validation_is_due(self) -> bool:
-        done = self.epoch + 1
-        return done % self.validate_every == 0 or done == self.config.epochs
-
-    def finish_epoch(self) -> None:
-        """Records the epoch, keeps the best weights and writes the checkpoint."""
-        record = {f"train_{name}": value for name, value in parallel.sum_means(self.means).result().items()}
-        record = {"epoch": self.epoch + 1, "learning_rate": self.optimizer.get_lr(), **record, **self.evaluate()}
-        former = self.best
-        self.history.append(record)
-        self.epoch, self.step, self.means = self.epoch + 1, 0, Means()
-        self.notify("on_epoch_end")
-        if self.config.monitor not in record and self.epoch == self.config.epochs:
-            raise ValueError(f"expected the monitored figure {self.config.monitor!r} among {sorted(record)}")
-        if self.best != former:
-            self.save_best(record)
-        if self.config.patience is not None and self.epochs_since_best() >= self.config.patience:
-            self.stop = True
-        self.save()
-
-    def epochs_since_best(self) -> int:
-        values = [record.get(self.config.monitor) for record in self.history]
-        return len(values) - 1 - values.index(self.best)
-
-    def save_best(self, record: Mapping[str, float]) -> None:
-        if self.folder is None or parallel.rank() != 0:
-            return
-        with self.average.applied() if self.average is not None else nullcontext():
-            arrays = weight_files.state_arrays(self.model)
-        weight_files.save_weights(self.folder / BEST, arrays, {"figures": record, "config": dataclasses.asdict(self.config)})
-
-    def save(self) -> None:
-        """Writes the checkpoint from which `resume` goes on exactly here."""
-        if self.folder is None or parallel.rank() != 0:
-            return
-        progress = {
-            "epoch": self.epoch,
-            "step": self.step,
-            "stopped": self.stop,
-            "means": self.means.state,
-            "history": self.history,
-            "config": dataclasses.asdict(self.config),
-            "random": {"seed": self.config.seed, "rule": "every step seeds Python, NumPy and Paddle from (seed, epoch, step)"},
-        }
-        save_checkpoint(self.folder, self.model, self.optimizer, self.average and self.average.tensors, progress)
-
-    def restore(self) -> None:
-        """Goes back to the folder's last checkpoint.
-
-        Raises:
-            ValueError: The checkpoint was made with another configuration; the differing fields are named.
-        """
-        progress = load_progress(self.folder)
-        ours, theirs = dataclasses.asdict(self.config), progress["config"]
-        differing = [name for name in ours if ours[name] != theirs.get(name)]
-        if differing:
-            raise ValueError(f"expected the configuration of the checkpoint in {self.folder}; these differ: {', '.join(differing)}")
-        restore_checkpoint(self.folder, progress, self.model, self.optimizer, self.average and self.average.tensors)
-        self.epoch, self.step, self.stop = progress["epoch"], progress["step"], progress["stopped"]
-        self.history, self.means = progress["history"], Means(progress["means"])
-
-    def notify(self, event: str) -> None:
-        for callback in self.callbacks:
-            getattr(callback, event)(self)
 
 
 def fit(
@@ -275,55 +43,199 @@ def fit(
     config: FitConfig,
     folder: Path | None = None,
     resume: bool = False,
-    validate: Callable[[paddle.nn.Layer], Mapping[str, float]] | None = None,
+    validate: Validate | None = None,
     validate_every: int = 1,
 ) -> list[dict[str, float]]:
     """Trains a network.
 
+    A run that was killed, interrupted or resumed gives the same weights, bit for bit, as an unbroken one, where
+    the samples depend on the epoch and their index alone and the loaders come from `loader.make_loader`, or are
+    lists of batches.
+
     Args:
         model: Any network; with several processes (paddle.distributed.launch) see `parallel.prepare_model`.
         loss: (outputs, targets) -> scalar Tensor, or named scalars whose sum is minimised.
-        loaders: `train`, and `valid` where there is one, each giving (inputs, targets); those of
-            `loader.make_loader` can be resumed in mid-epoch.
+        loaders: `train`, and `valid` where there is one: (inputs, targets) batches that can be gone through again
+            and have a length. A smaller last batch counts by its samples.
         optimizer: A Paddle optimizer over the model's parameters; its schedule is advanced each step.
         metrics: Named functions (outputs, targets) -> mean over the batch.
         callbacks: Called in order.
         config: Epochs, seed, what is best, when to stop.
         folder: Where checkpoints go; None keeps none.
         resume: Go on from the folder's last checkpoint where there is one.
-        validate: Measures the network after an epoch, for figures no batch mean can give.
+        validate: Measures the network after an epoch, for figures no batch mean can give. Every process calls it.
         validate_every: Epochs between two calls of `validate`; the last epoch always has one.
 
     Returns:
-        One record per epoch: `epoch`, `learning_rate`, `train_*` and `valid_*` figures.
+        One record per epoch: `epoch`, `learning_rate` (of the next step), `train_*` and `valid_*` figures.
 
     Raises:
-        NonFiniteLoss: The loss is NaN or infinite.
-        Interrupted: Ctrl-C; the checkpoint was written.
-        ValueError: The checkpoint to resume is of another configuration or network.
+        NonFiniteLoss: The loss is NaN or infinite. The last checkpoint stays.
+        Interrupted: Ctrl-C or SIGTERM; the checkpoint was written.
+        ValueError: The checkpoint to resume is of another configuration or network; or the folder has one and
+            `resume` is False; or a loader is empty; or nothing measures the monitored figure.
     """
+    check_arguments(loaders, config, validate, validate_every)
+    folder = None if folder is None else Path(folder)
+    run = Run(model, loss, loaders, optimizer, metrics or {}, callbacks, config, folder)
     if folder is not None:
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-    run = Run(model, loss, loaders, optimizer, metrics or {}, callbacks, config, folder, validate, validate_every)
-    if resume and folder is not None and (folder / "last.json").is_file():
-        run.restore()
+        open_folder(run, resume)
     run.notify("on_fit_start")
     try:
-        with finish_step_on_interrupt() as interrupted:
+        with note_interrupts() as interrupted:
             while run.epoch < config.epochs and not run.stop:
-                run.train_epoch(interrupted)
-                run.finish_epoch()
+                train_epoch(run, interrupted)
+                finish_epoch(run, validate, validate_every)
+                stop_if_interrupted(run, interrupted)
     finally:
         run.notify("on_fit_end")
     return run.history
 
 
-def start_epoch(loader: Any, epoch: int, step: int) -> None:
-    """Tells a loader's sampler and data set which epoch and step comes next, where they want to know."""
-    for part in (getattr(loader, "dataset", None), getattr(loader, "batch_sampler", None)):
-        if hasattr(part, "set_epoch"):
-            part.set_epoch(epoch) if part is getattr(loader, "dataset", None) else part.set_epoch(epoch, step)
+def check_arguments(
+    loaders: Mapping[str, Iterable[Any]], config: FitConfig, validate: Validate | None, validate_every: int
+) -> None:
+    """Raises ValueError, before anything is trained, for what could only fail later."""
+    if "train" not in loaders or not set(loaders) <= {"train", "valid"}:
+        raise ValueError(f"expected the loaders train and, where there is one, valid, got {sorted(loaders)}")
+    for name, loader in loaders.items():
+        if not hasattr(loader, "__len__") or len(loader) == 0:
+            raise ValueError(f"expected a loader {name!r} with a length of at least one batch, got {loader}")
+    if validate_every < 1:
+        raise ValueError(f"expected validate_every >= 1, got {validate_every}")
+    if config.monitor.startswith("valid_") and "valid" not in loaders and validate is None:
+        raise ValueError(
+            f"expected a loader `valid` or the function `validate`, which {config.monitor!r} needs, got neither; "
+            "without them monitor 'train_loss'"
+        )
+
+
+def open_folder(run: Run, resume: bool) -> None:
+    """Makes the run's folder, or restores the run that lies there."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    if not (run.folder / LAST).is_file():
+        return
+    if not resume:
+        epoch = load_progress(run.folder)["epoch"]
+        raise ValueError(
+            f"expected a folder without a run, got {run.folder} with one of {epoch} finished epochs: "
+            "resume it or choose another folder"
+        )
+    run.restore()
+
+
+def train_epoch(run: Run, interrupted: threading.Event) -> None:
+    """Runs the rest of the current epoch, from `run.step` on."""
+    run.model.train()
+    for inputs, targets in batches_from(run.loaders["train"], run.epoch, run.step):
+        train_step(run, inputs, targets)
+        run.notify("on_step_end")
+        stop_if_interrupted(run, interrupted)
+
+
+def train_step(run: Run, inputs: Any, targets: Any) -> None:
+    """One forward, backward and optimizer step."""
+    seed = np.random.SeedSequence((run.config.seed, run.epoch, run.step)).generate_state(1)[0]
+    seed_everything(int(seed))
+    outputs = run.model(inputs)
+    total, terms = total_loss(run, outputs, targets)
+    if not math.isfinite(terms["loss"]):
+        raise NonFiniteLoss(describe_step(run, terms))
+    total.backward()
+    parallel.average_gradients(run.model)
+    # Numbers the optimizer's tensors from 0, whatever optimizers this process had before: see restore_optimizer.
+    with paddle.utils.unique_name.guard():
+        run.optimizer.step()
+    run.optimizer.clear_grad()
+    schedule = run.optimizer._learning_rate
+    if isinstance(schedule, paddle.optimizer.lr.LRScheduler):
+        schedule.step()
+    if run.average is not None:
+        run.average.update(run.done_steps)
+    run.batch_samples = count_samples(inputs)
+    run.means.add({**terms, **measure(run, outputs, targets)}, run.batch_samples)
+    run.step += 1
+
+
+def total_loss(run: Run, outputs: Any, targets: Any) -> tuple[paddle.Tensor, dict[str, float]]:
+    """Gives the loss to minimise and its terms as floats, `loss` being their sum."""
+    value = run.loss(outputs, targets)
+    if not isinstance(value, Mapping):
+        return value, {"loss": float(value)}
+    total = sum(value.values())
+    return total, {"loss": float(total), **{f"loss_{name}": float(term) for name, term in value.items()}}
+
+
+@paddle.no_grad()
+def measure(run: Run, outputs: Any, targets: Any) -> dict[str, float]:
+    """The metrics of one batch, by name."""
+    return {name: float(metric(outputs, targets)) for name, metric in run.metrics.items()}
+
+
+def describe_step(run: Run, terms: Mapping[str, float]) -> str:
+    """One line that names the epoch, step and samples of the batch whose loss is not finite."""
+    sampler = getattr(run.loaders["train"], "batch_sampler", None)
+    samples = f", samples {sampler.batch(run.epoch, run.step)}" if hasattr(sampler, "batch") else ""
+    values = ", ".join(f"{name} {value}" for name, value in terms.items())
+    return f"expected a finite loss, got {values} in epoch {run.epoch + 1}, step {run.step + 1}{samples}"
+
+
+def finish_epoch(run: Run, validate: Validate | None, validate_every: int) -> None:
+    """Evaluates, records the epoch, keeps the best weights and writes the checkpoint."""
+    is_due = (run.epoch + 1) % validate_every == 0 or run.epoch + 1 == run.config.epochs
+    record = {"epoch": run.epoch + 1, "learning_rate": run.optimizer.get_lr()}
+    record |= {f"train_{name}": value for name, value in parallel.sum_means(run.means).result().items()}
+    record |= {f"valid_{name}": value for name, value in evaluate(run, validate if is_due else None).items()}
+    measured = run.config.monitor in record
+    if is_due and not measured:
+        raise ValueError(f"expected the monitored figure {run.config.monitor!r} among {', '.join(record)}")
+    former = run.best
+    run.history.append(record)
+    run.epoch, run.step, run.means = run.epoch + 1, 0, Means()
+    run.notify("on_epoch_end")
+    if run.best != former:
+        run.save_best()
+    if measured and run.config.patience is not None and run.epochs_since_best() >= run.config.patience:
+        run.stop = True
+    run.stop = parallel.any_process(run.stop)
+    run.save()
+
+
+@paddle.no_grad()
+def evaluate(run: Run, validate: Validate | None) -> dict[str, float]:
+    """Measures the averaged weights (or the weights) on the loader `valid` and by `validate`, where there are any."""
+    means = Means()
+    run.model.eval()
+    with run.averaged():
+        for inputs, targets in batches_from(run.loaders.get("valid", ()), run.epoch, 0):
+            outputs = run.model(inputs)
+            figures = {**total_loss(run, outputs, targets)[1], **measure(run, outputs, targets)}
+            means.add(figures, count_samples(inputs))
+        figures = parallel.sum_means(means).result()
+        if validate is not None:
+            figures |= {name: float(value) for name, value in validate(run.model).items()}
+    return figures
+
+
+def stop_if_interrupted(run: Run, interrupted: threading.Event) -> None:
+    """Saves and raises Interrupted where Ctrl-C or SIGTERM came in any of the processes."""
+    if not parallel.any_process(interrupted.is_set()):
+        return
+    if run.step:
+        run.save()
+    kept = "without a folder nothing was kept" if run.folder is None else f"resume it from {run.folder}"
+    raise Interrupted(f"stopped after {run.epoch} epochs and {run.step} steps; {kept}")
+
+
+def batches_from(loader: Any, epoch: int, step: int) -> Iterator[Any]:
+    """Gives the batches of an epoch from one step on, telling data set and sampler of both where they want to know."""
+    dataset, sampler = getattr(loader, "dataset", None), getattr(loader, "batch_sampler", None)
+    if hasattr(dataset, "set_epoch"):
+        dataset.set_epoch(epoch)
+    if hasattr(sampler, "set_epoch"):
+        sampler.set_epoch(epoch, step)
+        return iter(loader)
+    return itertools.islice(loader, step, None)
 
 
 def count_samples(inputs: Any) -> int:
@@ -331,23 +243,3 @@ def count_samples(inputs: Any) -> int:
     while isinstance(inputs, (list, tuple)):
         inputs = inputs[0]
     return inputs.shape[0]
-
-
-@contextmanager
-def finish_step_on_interrupt() -> Iterator[threading.Event]:
-    """Turns Ctrl-C into an event, so that a step is never cut in two; a second Ctrl-C acts at once."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-    former = signal.getsignal(signal.SIGINT)
-
-    def note(number: int, frame: Any) -> None:
-        interrupted.set()
-        signal.signal(signal.SIGINT, former)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, former)

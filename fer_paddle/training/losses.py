@@ -1,4 +1,4 @@
-"""Losses and the accuracy of expression networks."""
+"""The loss of expression networks, the helping head that some recipes train with, and the accuracy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class TwoHeads(paddle.nn.Layer):
     label. Only `network` is kept after training. Source: multi-task learning, Caruana 1997.
 
     Args:
-        network: An expression network with `embed` and `num_features`.
+        network: An expression network with `embed`, `classify` and `num_features`.
         num_votes: Classes of the second head.
     """
 
@@ -38,14 +38,25 @@ class ExpressionLoss:
         label_smoothing: Share of the target spread evenly over the classes (Szegedy et al. 2016, arXiv:1512.00567).
         votes_weight: Weight of the second term.
         class_weights: float32 [num_classes], or None for equal weights.
+
+    Raises:
+        ValueError: `label_smoothing` is not in [0, 1).
     """
 
-    def __init__(self, label_smoothing: float = 0.0, votes_weight: float = 0.0, class_weights: np.ndarray | None = None):
+    def __init__(
+        self, label_smoothing: float = 0.0, votes_weight: float = 0.0, class_weights: np.ndarray | None = None
+    ):
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"expected a label smoothing in [0, 1), got {label_smoothing}")
         self.label_smoothing, self.votes_weight = label_smoothing, votes_weight
-        self.class_weights = None if class_weights is None else paddle.to_tensor(class_weights.astype(np.float32))
+        self.class_weights = None if class_weights is None else paddle.to_tensor(np.float32(class_weights))
 
-    def __call__(self, outputs, targets) -> dict[str, paddle.Tensor]:
-        """Gives the named terms.
+    def __call__(
+        self,
+        outputs: paddle.Tensor | tuple[paddle.Tensor, paddle.Tensor],
+        targets: tuple[paddle.Tensor, paddle.Tensor],
+    ) -> dict[str, paddle.Tensor]:
+        """Gives the terms `label` and, with a second head, `votes`.
 
         Args:
             outputs: logits float32 [N, C], or (logits, vote logits [N, V]).
@@ -59,9 +70,10 @@ class ExpressionLoss:
         return terms
 
     def label_term(self, logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
-        """Weighted mean over the batch of -sum(target * log softmax(logits))."""
+        """Mean over the batch of -class weight * sum(target * log softmax(logits)); divided by N, not by the weights."""
         num_classes = logits.shape[1]
-        target = functional.one_hot(labels, num_classes) * (1 - self.label_smoothing) + self.label_smoothing / num_classes
+        smoothing = self.label_smoothing
+        target = functional.one_hot(labels, num_classes) * (1 - smoothing) + smoothing / num_classes
         losses = -(target * functional.log_softmax(logits)).sum(1)
         if self.class_weights is None:
             return losses.mean()
@@ -72,15 +84,20 @@ def balance_weights(counts: np.ndarray, power: float) -> np.ndarray:
     """Class weights (mean count / count) ** power, scaled so that the mean over all samples is 1.
 
     Args:
-        counts: Samples of each class, int [C]; a class without samples gets weight 0.
+        counts: Samples of each class, int [C], one sample or more in all; a class without samples gets weight 0.
         power: 0 weighs all samples alike, 1 all classes alike.
+
+    Returns:
+        float32 [C].
     """
     counts = np.asarray(counts, np.float64)
     weights = np.where(counts > 0, (counts.mean() / np.maximum(counts, 1)) ** power, 0)
     return (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
 
 
-def accuracy(outputs, targets) -> float:
-    """Share of the batch whose largest logit is the label's; outputs and targets as in ExpressionLoss."""
+def accuracy(
+    outputs: paddle.Tensor | tuple[paddle.Tensor, paddle.Tensor], targets: tuple[paddle.Tensor, paddle.Tensor]
+) -> float:
+    """Share of the batch whose largest logit is the label's, 0 to 1; outputs and targets as in ExpressionLoss."""
     logits = outputs[0] if isinstance(outputs, tuple) else outputs
     return float((logits.argmax(1) == targets[0]).astype("float32").mean())

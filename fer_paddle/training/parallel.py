@@ -1,23 +1,21 @@
 """Data-parallel training over processes, with the result of one process at the same global batch.
 
-Started by `python -m paddle.distributed.launch --nproc_per_node 2 --backend gloo ...`. Gradients are averaged over
-the processes, and batch normalisation takes its statistics over the global batch. Paddle's own SyncBatchNorm has no
-CPU kernel, so the layer is written here.
+Started by `python -m paddle.distributed.launch --nproc_per_node 2 --backend gloo script.py`. Gradients are averaged
+over the processes, and batch normalisation takes its statistics over the global batch. Paddle's own SyncBatchNorm
+has no CPU kernel, so the layer is written here. All processes must bring batches of equal size to a step.
 
-Source: Ioffe and Szegedy 2015, arXiv:1502.03167, the backward pass of section 3.
+Source: Ioffe and Szegedy 2015, arXiv:1502.03167, the backward pass of section 3; the variance of joined parts is
+Chan et al. 1983, "Algorithms for Computing the Sample Variance", equation 1.5b.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fer_paddle.environment import paddle
-
-if TYPE_CHECKING:
-    from fer_paddle.training.loop import Means
+from fer_paddle.training.means import Means
 
 
 def rank() -> int:
@@ -41,14 +39,21 @@ def prepare_model(model: paddle.nn.Layer) -> paddle.nn.Layer:
 
     Returns:
         The same model, unchanged in a single process.
+
+    Raises:
+        ValueError: A layer normalises over the batch and is no plain BatchNorm2D, which alone can be made global.
     """
     if world() == 1:
         return model
     for tensor in model.state_dict().values():
         paddle.distributed.broadcast(tensor, src=0)
-    for layer in model.sublayers(include_self=True):
-        if type(layer) is paddle.nn.BatchNorm2D:
+    for name, layer in model.named_sublayers(include_self=True):
+        if type(layer) is paddle.nn.BatchNorm2D and layer._data_format == "NCHW":
             layer.__class__ = GlobalBatchNorm2D
+        elif isinstance(layer, (paddle.nn.BatchNorm, paddle.nn.layer.norm._BatchNormBase)):
+            raise ValueError(
+                f"expected BatchNorm2D (NCHW) in a network for several processes, got {type(layer).__name__} at {name!r}"
+            )
     return model
 
 
@@ -65,13 +70,22 @@ def average_gradients(model: paddle.nn.Layer) -> None:
 
 
 def sum_means(means: Means) -> Means:
-    """Adds the totals and weights of running means over the processes."""
+    """Adds the totals and weights of running means over the processes; each must bring the same names."""
     if world() == 1 or not means.state:
         return means
     names = sorted(means.state)
     totals = paddle.to_tensor(np.array([means.state[name] for name in names], np.float64))
     paddle.distributed.all_reduce(totals)
-    return type(means)({name: pair for name, pair in zip(names, totals.numpy().tolist())})
+    return Means(dict(zip(names, totals.numpy().tolist())))
+
+
+def any_process(flag: bool) -> bool:
+    """Tells every process whether the flag is set in one of them; all must call it."""
+    if world() == 1:
+        return flag
+    flags = paddle.to_tensor([float(flag)])
+    paddle.distributed.all_reduce(flags)
+    return bool(flags.item())
 
 
 class _GlobalNormalize(paddle.autograd.PyLayer):
@@ -79,34 +93,42 @@ class _GlobalNormalize(paddle.autograd.PyLayer):
 
     @staticmethod
     def forward(ctx, features, epsilon):
-        sums = paddle.concat([features.sum([0, 2, 3]), (features * features).sum([0, 2, 3])])
-        paddle.distributed.all_reduce(sums)
-        count = features.size // features.shape[1] * world()
-        mean, mean_square = paddle.split(sums / count, 2)
-        variance = mean_square - mean * mean
+        axes = [0, 2, 3]
+        moments = paddle.stack([features.mean(axes), features.var(axes, unbiased=False)])  # [2, C]
+        parts: list[paddle.Tensor] = []
+        paddle.distributed.all_gather(parts, moments)
+        means, variances = paddle.stack(parts, axis=1)  # each [world, C]
+        mean = means.mean(0)
+        variance = variances.mean(0) + ((means - mean) ** 2).mean(0)
         inverse_std = paddle.rsqrt(variance + epsilon)
         normalized = (features - mean.reshape([1, -1, 1, 1])) * inverse_std.reshape([1, -1, 1, 1])
         ctx.save_for_backward(normalized, inverse_std)
-        ctx.count = count
+        ctx.count = features.size // features.shape[1] * world()
         return normalized, mean, variance
 
     @staticmethod
     def backward(ctx, gradient, _mean_gradient, _variance_gradient):
         normalized, inverse_std = ctx.saved_tensor()
-        sums = paddle.concat([gradient.sum([0, 2, 3]), (gradient * normalized).sum([0, 2, 3])])
+        sums = paddle.stack([gradient.sum([0, 2, 3]), (gradient * normalized).sum([0, 2, 3])])
         paddle.distributed.all_reduce(sums)
-        mean_gradient, mean_product = (part.reshape([1, -1, 1, 1]) for part in paddle.split(sums / ctx.count, 2))
+        mean_gradient, mean_product = (part.reshape([1, -1, 1, 1]) for part in sums / ctx.count)
         return (gradient - mean_gradient - normalized * mean_product) * inverse_std.reshape([1, -1, 1, 1])
 
 
 class GlobalBatchNorm2D(paddle.nn.BatchNorm2D):
-    """Batch normalisation over the global batch of all processes; in eval mode the plain layer."""
+    """Batch normalisation over the global batch of all processes; in eval mode the plain layer.
+
+    The running variance takes in the biased variance, as Paddle's layer does on a CPU.
+    """
 
     def forward(self, features: paddle.Tensor) -> paddle.Tensor:
-        if not self.training:
+        """float32 [N, C, H, W] -> the same shape, normalised by channel, scaled and shifted."""
+        if not self.training or self._use_global_stats:
             return super().forward(features)
         normalized, mean, variance = _GlobalNormalize.apply(features, self._epsilon)
         with paddle.no_grad():
             self._mean.set_value(self._momentum * self._mean + (1 - self._momentum) * mean)
             self._variance.set_value(self._momentum * self._variance + (1 - self._momentum) * variance)
-        return normalized * self.weight.reshape([1, -1, 1, 1]) + self.bias.reshape([1, -1, 1, 1])
+        if self.weight is not None:
+            normalized = normalized * self.weight.reshape([1, -1, 1, 1])
+        return normalized if self.bias is None else normalized + self.bias.reshape([1, -1, 1, 1])

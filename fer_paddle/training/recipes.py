@@ -16,8 +16,8 @@ class Recipe:
         name: Name on the command line.
         epochs: Passes over the training faces.
         batch_size: Faces of one step, over all processes together.
-        sizes: Pairs (first epoch, side in pixels of the training faces), from epoch 0.
-        valid_sizes: The same for validation; the last side is the one the model ships with.
+        sizes: Pairs (first epoch, side in pixels of the training faces), from epoch 0, in rising order.
+        valid_sizes: The same for validation; the side of the best epoch is the one the model ships with.
         learning_rate: The highest rate.
         optimizer: `adam` or `adamw`.
         weight_decay: Of adamw; not applied to batch normalisation and biases.
@@ -29,6 +29,9 @@ class Recipe:
         average_decay: See average.WeightAverage; None evaluates the plain weights.
         augment: Strengths of the augmentation.
         seed: Seed of weights, order and augmentation.
+
+    Raises:
+        ValueError: A field is out of its range.
     """
 
     name: str
@@ -48,28 +51,45 @@ class Recipe:
     augment: AugmentConfig = AugmentConfig()
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1 or not self.learning_rate > 0:
+            raise ValueError(
+                "expected epochs and batch_size of at least 1 and a learning_rate above 0, "
+                f"got {self.epochs}, {self.batch_size} and {self.learning_rate}"
+            )
+        if self.optimizer not in ("adam", "adamw"):
+            raise ValueError(f"expected the optimizer adam or adamw, got {self.optimizer!r}")
+        for pairs in (self.sizes, self.valid_sizes):
+            firsts = [first for first, _ in pairs]
+            if firsts[:1] != [0] or firsts != sorted(set(firsts)) or any(size < 1 for _, size in pairs):
+                raise ValueError(f"expected pairs (first epoch, side), from epoch 0 in rising order, got {pairs}")
+
     @property
     def input_size(self) -> int:
-        """Side in pixels that the trained network is used with."""
-        return self.valid_sizes[-1][1]
+        """Side in pixels of the validation faces in the last epoch."""
+        return self.valid_size_at(self.epochs - 1)
+
+    def valid_size_at(self, epoch: int) -> int:
+        """Side in pixels of the validation faces in an epoch, counted from 0."""
+        return [size for first, size in self.valid_sizes if first <= epoch][-1]
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as plain JSON values."""
-        content = dataclasses.asdict(self)
-        return {**content, "sizes": [list(p) for p in self.sizes], "valid_sizes": [list(p) for p in self.valid_sizes]}
+        """The recipe as plain JSON values: tuples become lists."""
+        pairs = {name: [list(pair) for pair in getattr(self, name)] for name in ("sizes", "valid_sizes")}
+        return {**dataclasses.asdict(self), **pairs}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Recipe:
         """Reads what `to_json` wrote.
 
         Raises:
-            ValueError: A field is unknown or missing.
+            ValueError: A field is unknown, missing or out of its range.
         """
         try:
             pairs = {name: tuple((int(a), int(b)) for a, b in content[name]) for name in ("sizes", "valid_sizes")}
             return cls(**{**content, **pairs, "augment": AugmentConfig(**content["augment"])})
         except (TypeError, KeyError) as error:
-            raise ValueError(f"expected the fields of a recipe, got: {error}") from error
+            raise ValueError(f"expected the fields of a recipe, got {content}: {error!r}") from error
 
 
 # The course's own: Adam 2e-4, batches of 16, 20 epochs, flips, 128 px.

@@ -112,6 +112,7 @@ def test_clip_takes_height_first() -> None:
         ((480, 640), {"longest": 416}, (320, 416), 0.65, 0, 4),  # rectangular: 312 high, up to 320
         ((480, 640), {"longest": 640}, (480, 640), 1.0, 0, 0),  # already a multiple of 32
         ((1, 1000), {"longest": 416}, (32, 416), 0.416, 0, 15),  # a line keeps one pixel
+        ((31, 40), {"longest": 32}, (32, 32), 0.8, 0, 3),  # 24.8 rows round up
         ((7, 5), {"longest": 20}, (32, 32), 20 / 7, 9, 6),  # smaller than one stride
         ((30, 30), {"longest": 30, "stride": 16}, (32, 32), 1.0, 1, 1),
     ],
@@ -126,6 +127,8 @@ def test_letterbox_table(photo_hw, arguments, padded_hw, scale, left, top) -> No
     assert (padded[~is_photo] == boxes.PAD_GRAY).all()
     ys, xs = np.nonzero(is_photo)
     assert (ys.min(), xs.min()) == (top, left)
+    assert ys.max() + 1 - top == pytest.approx(max(1, photo_hw[0] * scale), abs=0.5)
+    assert xs.max() + 1 - left == pytest.approx(max(1, photo_hw[1] * scale), abs=0.5)
     # Centred: the borders on both sides differ by the odd pixel at most.
     assert 0 <= (padded_hw[0] - 1 - ys.max()) - top <= 1
     assert 0 <= (padded_hw[1] - 1 - xs.max()) - left <= 1
@@ -144,6 +147,13 @@ def test_boxes_follow_the_pixels(photo_hw: tuple, size_hw: tuple | None) -> None
     seen = np.array([[xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]])
     np.testing.assert_allclose(geometry.from_photo(box), seen, atol=1.0)
     np.testing.assert_allclose(geometry.to_photo(geometry.from_photo(box)), box, atol=1e-3)
+
+
+def test_shrinking_averages() -> None:
+    photo = np.zeros((128, 128, 3), np.uint8)
+    photo[:, ::4] = 255  # lines of one pixel, which sampling every fourth pixel would keep whole or lose
+    padded, _ = boxes.letterbox(photo, (32, 32))
+    assert np.abs(padded.astype(int) - 64).max() <= 1
 
 
 def test_letterbox_leaves_the_photo_alone() -> None:

@@ -25,7 +25,7 @@ def make_heads(
 
 
 def make_truths(n: int, m: int, num_classes: int = 1, padding: int = 3, seed: int = 0) -> tuple:
-    """Boxes of every size, some colliding in a cell; the last rows are padding."""
+    """Boxes of every size, some colliding in a cell, some of score 0; the last rows are padding."""
     rng = np.random.default_rng(seed)
     centres = rng.uniform(0, 0.999, (n, m, 2))
     sizes = np.exp(rng.uniform(np.log(0.01), np.log(0.9), (n, m, 2)))
@@ -33,6 +33,7 @@ def make_truths(n: int, m: int, num_classes: int = 1, padding: int = 3, seed: in
     boxes[:, m - padding :] = 0
     labels = rng.integers(0, num_classes, (n, m)).astype(np.int32)
     scores = rng.uniform(0.1, 1, (n, m)).astype(np.float32)
+    scores[:, ::5] = 0
     return boxes, labels, scores
 
 
@@ -161,13 +162,15 @@ def test_a_prediction_on_a_truth_is_not_a_negative() -> None:
     assert built.objectness.sum() == 1
 
 
-def test_predictions_in_an_ignored_box_are_not_judged() -> None:
+@pytest.mark.parametrize(("right_edge", "unjudged"), [(39.9, 2), (40.1, 3), (55.9, 3), (56.1, 4)])
+def test_predictions_half_in_an_ignored_box_are_not_judged(right_edge: float, unjudged: int) -> None:
     raw = np.zeros((1, 135, 6), dtype=np.float32)
-    # The left half is ignored. Anchor 0 makes boxes 10 px wide at x = 8, 24, 40, 56, 72, 88: three lie in it.
-    built = Yolo3Loss().build_targets(raw, GRIDS, targets(ignore=((0.25, 0.5, 0.5, 1.0),)))
+    # Anchor 0 makes boxes 10 px wide with their centres at x = 8, 24, 40, 56, 72, 88.
+    share = right_edge / 96
+    built = Yolo3Loss().build_targets(raw, GRIDS, targets(ignore=((share / 2, 0.5, share, 1.0),)))
     assert len(built.slots) == 0
     anchor0 = built.objectness_weight[0, 27 : 27 + 36].reshape(6, 6)
-    np.testing.assert_array_equal(anchor0, np.repeat([[0, 0, 0, 1, 1, 1]], 6, axis=0))
+    np.testing.assert_array_equal(anchor0, np.repeat([np.arange(6) >= unjudged], 6, axis=0))
     # Anchor 5, 344 x 319, is larger than the picture: no half of it can lie inside.
     assert (built.objectness_weight[0, 18:27] == 1).all()
 
@@ -200,6 +203,13 @@ def test_extra_anchors_learn_too() -> None:
     np.testing.assert_allclose(np.exp(extra.log_sizes), [(16 / 10, 20 / 14), (16 / 23, 20 / 27)], rtol=1e-5)
 
 
+def test_extra_anchors_of_another_head_or_an_ignored_box_learn_nothing() -> None:
+    raw = np.zeros((1, 27, 6), dtype=np.float32)
+    coarse = Yolo3Loss(masks=ANCHOR_MASKS[:1], strides=STRIDES[:1], extra_anchor_iou=0.01)
+    built = coarse.build_targets(raw, GRIDS[:1], targets(ONE, ignore=((0.7, 0.7, 0.5, 0.5),)))
+    assert built.slots.tolist() == [3]  # anchor 3 in column 0, row 1; anchors 4 and 5 fit too badly
+
+
 def test_an_extra_anchor_yields_to_the_best_of_another_truth() -> None:
     raw = np.zeros((1, 135, 6), dtype=np.float32)
     near = (0.3, 0.4, 10 / 96, 14 / 96), (0.31, 0.41, 16 / 96, 20 / 96)  # one cell; anchors 0 and 1 fit best
@@ -217,13 +227,17 @@ def test_no_truth_at_all(m: int) -> None:
     assert all(float(head.grad.abs().sum()) > 0 for head in heads)
 
 
-def test_padding_does_not_matter() -> None:
-    heads = tensors(make_heads(2))
-    boxes, _, _ = make_truths(2, 5, padding=2)
+@pytest.mark.parametrize("extra_anchor_iou", [None, 0.2])
+def test_padding_does_not_matter(extra_anchor_iou: float | None) -> None:
+    heads = make_heads(2)
+    loss = Yolo3Loss(extra_anchor_iou=extra_anchor_iou)
+    boxes, _, _ = make_truths(1, 3, padding=0)
     wide = np.zeros((2, 40, 4), np.float32)
-    wide[:, [3, 9, 20]] = boxes[:, :3]  # between the rows of zeros as well as before them
-    short = values(Yolo3Loss()(heads, (boxes, np.zeros((2, 5)))))
-    assert values(Yolo3Loss()(heads, (wide, np.zeros((2, 40))))) == pytest.approx(short)
+    wide[0, [3, 9, 20]] = boxes[0]  # zeros before, between and behind them, and a whole picture of zeros
+    terms = values(loss(tensors(heads), (wide, np.zeros((2, 40)))))
+    first = values(loss(tensors([head[:1] for head in heads]), (boxes, np.zeros((1, 3)))))
+    second = values(loss(tensors([head[1:] for head in heads]), (np.zeros((1, 0, 4)), np.zeros((1, 0)))))
+    assert terms == pytest.approx({name: (first[name] + second[name]) / 2 for name in TERMS})
 
 
 def test_the_loss_is_a_mean_over_pictures() -> None:

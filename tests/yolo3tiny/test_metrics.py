@@ -84,6 +84,13 @@ def test_table_of_single_photos(detections: list, truths: list, expected: float)
     assert result.ap == pytest.approx(expected)
 
 
+def test_a_low_threshold_excuses_by_iou_too() -> None:
+    # Around the ignored box: 121 / 400 is its IoU and the share of the detection.
+    detections, truths = [faces((*SAME, 0.1), (50, 50, 20, 0.9))], [faces(FACE, (50, 50, 11, 1))]
+    assert average_precision(detections, truths, 0.5).ap == 0.5
+    assert average_precision(detections, truths, 0.3).ap == 1.0
+
+
 def test_ignored_photos_change_nothing() -> None:
     detections, truths = [faces((*SAME, 0.9), (30, 0, 10, 0.95))], [faces(FACE)]
     alone = average_precision(detections, truths)

@@ -1,0 +1,64 @@
+"""What the training loop is told, saved in every checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class FitConfig:
+    """What the loop itself is told. Saved in every checkpoint; a resumed run must bring the same.
+
+    Attributes:
+        epochs: Passes over the training loader, 1 or more.
+        seed: Seed of everything random in a step, 0 or more.
+        monitor: The figure of an epoch that decides which checkpoint is best, such as `valid_accuracy`.
+        mode: `max` when a larger `monitor` is better, else `min`.
+        patience: Stop when `monitor`, measured anew, was not bettered for so many epochs; None never stops early.
+        average_decay: Keep a moving average of the weights and evaluate that; None keeps none.
+        task: The caller's own settings (recipe, data), kept beside the checkpoint. Any JSON values; tuples
+            become lists.
+
+    Raises:
+        ValueError: A field is out of its range, or `task` cannot be written as JSON.
+    """
+
+    epochs: int
+    seed: int = 0
+    monitor: str = "valid_loss"
+    mode: str = "min"
+    patience: int | None = None
+    average_decay: float | None = None
+    task: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.seed < 0:
+            raise ValueError(f"expected epochs >= 1 and seed >= 0, got {self.epochs} and {self.seed}")
+        if self.mode not in ("min", "max"):
+            raise ValueError(f"expected mode 'min' or 'max', got {self.mode!r}")
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"expected patience >= 1 or None, got {self.patience}")
+        try:
+            task = json.loads(json.dumps(dict(self.task)))
+        except TypeError as error:
+            raise ValueError(f"expected JSON values in the field task, got: {error}") from error
+        object.__setattr__(self, "task", task)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+def differing_fields(ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Names the fields of two JSON objects that differ, with both values, such as `task.epochs (3, was 2)`."""
+    found = []
+    for name in sorted(ours.keys() | theirs.keys()):
+        our, their = ours.get(name), theirs.get(name)
+        if isinstance(our, Mapping) and isinstance(their, Mapping):
+            found += differing_fields(our, their, f"{prefix}{name}.")
+        elif our != their:
+            found.append(f"{prefix}{name} ({our!r}, was {their!r})")
+    return found

@@ -1,0 +1,155 @@
+"""The state of one training run: what callbacks see, what a checkpoint keeps, and which epoch was the best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from fer_paddle import weight_files
+from fer_paddle.environment import paddle
+from fer_paddle.training import parallel
+from fer_paddle.training.average import WeightAverage
+from fer_paddle.training.checkpoint import load_progress, restore_checkpoint, save_checkpoint
+from fer_paddle.training.config import FitConfig, differing_fields
+from fer_paddle.training.means import Means
+
+BEST = "best.safetensors"
+
+
+class Callback:
+    """What `fit` calls as it goes; every method may read and change the run. Override what you need.
+
+    Attributes:
+        every_process: False for what only shows or writes: with several processes it is called in the first alone.
+    """
+
+    every_process = True
+
+    def on_fit_start(self, run: Run) -> None:
+        """Called once, after a checkpoint was restored."""
+
+    def on_step_end(self, run: Run) -> None:
+        """Called after each optimizer step, `run.step` of the epoch; `run.running` holds its means so far."""
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Called after validation and before the checkpoint; `run.history[-1]` is the epoch's record."""
+
+    def on_fit_end(self, run: Run) -> None:
+        """Called once, at the end, early stop, interruption or error."""
+
+
+class Run:
+    """One training run; the arguments are those of `loop.fit`.
+
+    Attributes:
+        epoch: Finished epochs.
+        step: Finished steps of the epoch that runs.
+        steps_per_epoch: Steps of a whole epoch.
+        batch_samples: Samples of the last step in this process.
+        history: One record of figures per finished epoch.
+        means: The training figures of the epoch that runs.
+        average: The moving average of the weights, or None.
+        stop: Set it to end the run after the epoch.
+    """
+
+    def __init__(
+        self,
+        model: paddle.nn.Layer,
+        loss: Callable[[Any, Any], Any],
+        loaders: Mapping[str, Iterable[Any]],
+        optimizer: paddle.optimizer.Optimizer,
+        metrics: Mapping[str, Callable[[Any, Any], float]],
+        callbacks: Sequence[Callback],
+        config: FitConfig,
+        folder: Path | None,
+    ):
+        self.model, self.loss, self.loaders, self.optimizer = model, loss, loaders, optimizer
+        self.metrics, self.config, self.folder = metrics, config, folder
+        self.callbacks = [callback for callback in callbacks if callback.every_process or parallel.rank() == 0]
+        self.average = None if config.average_decay is None else WeightAverage(model, config.average_decay)
+        self.epoch, self.step, self.batch_samples = 0, 0, 0
+        self.steps_per_epoch = len(loaders["train"])
+        self.history: list[dict[str, float]] = []
+        self.means = Means()
+        self.stop = False
+
+    @property
+    def done_steps(self) -> int:
+        """Steps since the run's first."""
+        return self.epoch * self.steps_per_epoch + self.step
+
+    @property
+    def running(self) -> dict[str, float]:
+        """The training figures of the epoch so far; of this process, where there are several."""
+        return self.means.result()
+
+    @property
+    def best(self) -> float | None:
+        """The best finite value of the monitored figure so far; None before there is one."""
+        values = [record.get(self.config.monitor, math.nan) for record in self.history]
+        finite = [value for value in values if math.isfinite(value)]
+        return (max if self.config.mode == "max" else min)(finite) if finite else None
+
+    def epochs_since_best(self) -> int:
+        """Epochs since the monitored figure was first as good as `best`; all of them where there is none."""
+        values = [record.get(self.config.monitor) for record in self.history]
+        return len(values) - 1 - values.index(self.best) if self.best is not None else len(values)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Puts the averaged weights, where the run keeps any, into the model for the time of a `with` block."""
+        return nullcontext() if self.average is None else self.average.applied()
+
+    def notify(self, event: str) -> None:
+        """Calls one method of every callback, in order."""
+        for callback in self.callbacks:
+            getattr(callback, event)(self)
+
+    def save_best(self) -> None:
+        """Writes the weights that were just evaluated, with the epoch's record and the configuration as card."""
+        if self.folder is None or parallel.rank() != 0:
+            return
+        with self.averaged():
+            arrays = weight_files.state_arrays(self.model)
+        card = {"figures": self.history[-1], "config": self.config.to_json()}
+        weight_files.save_weights(self.folder / BEST, arrays, card)
+
+    def save(self) -> None:
+        """Writes the checkpoint from which `restore` goes on exactly here; all processes must call it."""
+        means = parallel.sum_means(self.means)
+        if self.folder is None or parallel.rank() != 0:
+            return
+        progress = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "stopped": self.stop,
+            "means": means.state,
+            "history": self.history,
+            "config": self.config.to_json(),
+            "random": {
+                "seed": self.config.seed,
+                "rule": "every step seeds Python, NumPy and Paddle from (seed, epoch, step)",
+            },
+        }
+        save_checkpoint(self.folder, self.model, self.optimizer, self.average, progress)
+
+    def restore(self) -> None:
+        """Goes back to the folder's last checkpoint.
+
+        Raises:
+            ValueError: The checkpoint is of another configuration or network; what differs is named.
+        """
+        progress = load_progress(self.folder)
+        differing = differing_fields(self.config.to_json(), progress["config"])
+        if differing:
+            raise ValueError(
+                f"expected the configuration of the checkpoint in {self.folder}, got another: {', '.join(differing)}"
+            )
+        restore_checkpoint(self.folder, progress, self.model, self.optimizer, self.average)
+        self.epoch, self.step, self.stop = progress["epoch"], progress["step"], progress["stopped"]
+        self.history = progress["history"]
+        # The file holds the sum over all processes: the first goes on from it, the others from zero.
+        is_first = parallel.rank() == 0
+        self.means = Means({name: pair if is_first else [0.0, 0] for name, pair in progress["means"].items()})

@@ -1,0 +1,74 @@
+"""Writes small packs, csv files and class folders, drawn as noise: every picture differs from every other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_paddle.images import write_image
+
+
+@pytest.fixture
+def noise() -> Callable[..., np.ndarray]:
+    """`noise(count, seed, shape)`: pictures uint8 [count, *shape]."""
+
+    def draw(count: int, seed: int = 0, shape: tuple[int, ...] = (48, 48)) -> np.ndarray:
+        return np.random.default_rng(seed).integers(0, 256, (count, *shape), np.uint8)
+
+    return draw
+
+
+@pytest.fixture
+def write_pack() -> Callable[..., Path]:
+    """`write_pack(path, images, per_row, rows, **columns)`: sheets of `rows` times `per_row` pictures."""
+
+    def write(path: Path, images: np.ndarray, per_row: int = 4, rows: int = 2, **columns: object) -> Path:
+        arrays = {"shape": np.array(images.shape, np.int32), "per_row": np.int32(per_row)}
+        for number, start in enumerate(range(0, len(images), per_row * rows)):
+            sheet = np.zeros((rows * images.shape[1], per_row * images.shape[2], *images.shape[3:]), np.uint8)
+            for index, image in enumerate(images[start : start + per_row * rows]):
+                top, left = index // per_row * images.shape[1], index % per_row * images.shape[2]
+                sheet[top : top + images.shape[1], left : left + images.shape[2]] = image
+            bgr = sheet if sheet.ndim == 2 else sheet[..., ::-1]
+            arrays[f"sheet{number:02}"] = cv2.imencode(".png", bgr)[1].ravel()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            np.savez(file, **(arrays | columns))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_csv() -> Callable[..., Path]:
+    """`write_csv(path, images, labels, usages)`: the layout of the official fer2013.csv."""
+
+    def write(path: Path, images: np.ndarray, labels: Sequence[int], usages: Sequence[str]) -> Path:
+        rows = [
+            f"{label},{' '.join(map(str, image.ravel()))},{usage}"
+            for image, label, usage in zip(images, labels, usages)
+        ]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(["emotion,pixels,Usage", *rows, ""]))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_classes(noise) -> Callable[..., Path]:
+    """`write_classes(folder, {"happy": 3}, seed)`: class folders with so many pictures 0.png, 1.png, ..."""
+
+    def write(folder: Path, counts: dict[str, int], seed: int = 0) -> Path:
+        images = iter(noise(sum(counts.values()), seed))
+        for name, count in counts.items():
+            (folder / name).mkdir(parents=True)
+            for index in range(count):
+                write_image(folder / name / f"{index}.png", next(images))
+        return folder
+
+    return write

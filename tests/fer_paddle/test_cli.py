@@ -1,0 +1,138 @@
+"""The command line as a person meets it: exit codes, one-line errors, JSON alone on stdout, files written."""
+
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_paddle.cli import main
+from fer_paddle.data.synthetic import draw_scene, make_faces
+from fer_paddle.images import read_image, write_image
+from fer_paddle.labels import EXPRESSIONS, EXPRESSIONS_ZH
+
+COMMANDS = ("recognize", "demo", "train", "evaluate", "export", "benchmark")
+
+
+def run(capsys, *args):
+    """Runs the command line in this process: (exit code, stdout, stderr)."""
+    try:
+        code = main([str(arg) for arg in args])
+    except SystemExit as stopped:
+        code = stopped.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def class_folders(tmp_path_factory):
+    """Drawn faces as class folders with English, Chinese and numbered names."""
+    folder = tmp_path_factory.mktemp("表情")
+    faces = make_faces(70, size=48, seed=1)
+    for number, (image, label) in enumerate(zip(faces.images, faces.labels)):
+        name = (EXPRESSIONS[label], EXPRESSIONS_ZH[label], f"{label}_{EXPRESSIONS[label].title()}")[label % 3]
+        (folder / name).mkdir(exist_ok=True)
+        write_image(folder / name / f"图{number}.png", image)
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(capsys, command):
+    code, out, err = run(capsys, command, "--help")
+    assert code == 0 and f"python -m fer_paddle {command}" in out and not err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],  # no command
+        ["fly"],  # an unknown command
+        ["recognize"],  # no picture
+        ["recognize", "no_such_picture.jpg"],
+        ["recognize", "x.png", "--min-score", "1.5"],
+        ["recognize", "x.png", "--language", "fr"],
+        ["evaluate", "--data", "no_such_pack.npz"],
+        ["evaluate", "--data", __file__],  # neither pack nor csv nor folder
+        ["train", "--data", "no_such_folder"],
+        ["export", "--weights", "missing.safetensors", "--out", "x.onnx"],
+        ["benchmark", "--runs", "0"],
+    ],
+)
+def test_wrong_use_is_one_line_and_code_2(capsys, args):
+    code, out, err = run(capsys, *args)
+    assert code == 2 and not out
+    assert err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_recognize_goes_on_past_a_bad_file(capsys, tmp_path):
+    folder = tmp_path / "照片"
+    folder.mkdir()
+    write_image(folder / "许多脸.png", draw_scene(3, 320, 240, num_faces=2, min_px=60).image)
+    (folder / "坏.jpg").write_bytes(b"")
+    code, out, err = run(capsys, "recognize", folder, "--out", tmp_path / "out", "--json")
+    assert code == 1 and "坏.jpg" in err and err.count("error:") == 1
+    told = json.loads(out)
+    assert [picture["drawn"] for picture in told["pictures"]] == ["许多脸.png"]
+    assert told["failed"][0]["file"] == str(folder / "坏.jpg")
+    assert read_image(tmp_path / "out" / "许多脸.png").shape == (240, 320, 3)
+    for face in told["pictures"][0]["faces"]:
+        assert face["label"] in EXPRESSIONS and sum(face["probs"].values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_demo_prints_a_table_and_draws(capsys, tmp_path):
+    code, out, _ = run(capsys, "demo", "--out", tmp_path / "out")
+    assert code == 0
+    assert "astronaut.png" in out and "drawn_faces.png" in out and out.count("\n") > 4
+    original = read_image(tmp_path / "out" / "originals" / "astronaut.png")
+    drawn = read_image(tmp_path / "out" / "astronaut.png")
+    assert drawn.shape == original.shape and (drawn != original).any()
+
+
+def test_the_astronauts_face_is_found(capsys, tmp_path):
+    _, out, _ = run(capsys, "demo", "--out", tmp_path / "out", "--json")
+    picture = next(p for p in json.loads(out)["pictures"] if p["drawn"] == "astronaut.png")
+    left, top, right, bottom = picture["faces"][0]["box_xyxy"]
+    eyes_and_mouth = np.array([[212, 108], [248, 108], [230, 148]])  # by eye, in the 512 px picture
+    inside = (eyes_and_mouth > [left, top]) & (eyes_and_mouth < [right, bottom])
+    assert inside.all() and right - left < 150
+
+
+def test_evaluate_on_class_folders(capsys, class_folders):
+    code, out, _ = run(capsys, "evaluate", "--data", class_folders, "--json")
+    figures = json.loads(out)
+    assert code == 0 and figures["faces"] == 70 and 0 <= figures["accuracy"] <= 1
+    assert list(figures["recall"]) == list(EXPRESSIONS)
+    assert [sum(row) for row in figures["confusion"]] == [10] * 7
+
+
+def test_train_evaluate_export_recognize(capsys, class_folders, tmp_path):
+    """A person's own folder, from training to the first recognised picture."""
+    out = tmp_path / "我的训练"
+    code, text, err = run(
+        capsys, "train", "--data", class_folders, "--recipe", "tutorial", "--epochs", 1, "--size", 32, "--out", out
+    )
+    assert code == 0, err
+    assert "best epoch 1" in text
+    for name in ("last.json", "best.safetensors", "model.safetensors", "model.json", "model.onnx", "curves.png"):
+        assert (out / name).is_file(), name
+    by_paddle = run(capsys, "evaluate", "--data", class_folders, "--weights", out / "model.safetensors", "--json")
+    by_onnx = run(capsys, "evaluate", "--data", class_folders, "--weights", out / "model.onnx", "--json")
+    assert json.loads(by_paddle[1])["confusion"] == json.loads(by_onnx[1])["confusion"]
+    write_image(tmp_path / "scene.png", draw_scene(3, 320, 240, num_faces=1, min_px=100).image)
+    recognized = run(capsys, "recognize", tmp_path / "scene.png", "--weights", out / "model.onnx", "--out", tmp_path / "o")
+    assert recognized[0] == 0
+
+
+def test_whole_command_in_a_process_needs_no_paddle(tmp_path):
+    image = cv2.resize(draw_scene(5, 320, 240, num_faces=1, min_px=100).image, (160, 120))
+    write_image(tmp_path / "一.png", image)
+    code = (
+        "import sys; from fer_paddle.cli import main;"
+        f"code = main(['recognize', {str(tmp_path / '一.png')!r}, '--out', {str(tmp_path / 'out')!r}]);"
+        "assert 'paddle' not in sys.modules and 'matplotlib' not in sys.modules; sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "picture" in done.stdout and (tmp_path / "out" / "results.csv").is_file()

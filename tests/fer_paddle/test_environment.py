@@ -1,0 +1,177 @@
+"""Where data are looked for, and how the process is prepared for Paddle."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_paddle import environment
+from fer_paddle.environment import data_folders, find_data
+
+NAME = "faces.npz"
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """Gives the folders that are looked in, all empty, by a short name; nothing outside tmp_path is seen."""
+    folders = {
+        "explicit": tmp_path / "given",
+        "FER_DATA": tmp_path / "数据",
+        "shared": tmp_path / "shared" / "data",
+        "mounted a": tmp_path / "aistudio" / "data1",
+        "mounted b": tmp_path / "aistudio" / "data2",
+        "aistudio": tmp_path / "aistudio",
+    }
+    for folder in (*folders.values(), tmp_path / "elsewhere"):
+        folder.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(environment, "REPOSITORY", tmp_path / "project")
+    monkeypatch.setattr(environment, "AISTUDIO_DATA", tmp_path / "aistudio")
+    monkeypatch.delenv("FER_DATA", raising=False)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return folders
+
+
+@pytest.mark.parametrize("place", ["shared", "mounted a", "mounted b", "aistudio"])
+def test_find_data_looks_in_every_place(places, place):
+    (places[place] / NAME).touch()
+    assert find_data(NAME) == places[place] / NAME
+
+
+def test_find_data_takes_the_first_place(places):
+    for place in ("aistudio", "mounted b", "mounted a", "shared"):
+        (places[place] / NAME).touch()
+        assert find_data(NAME) == places[place] / NAME  # each stands before those already there
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_fer_data_is_the_only_place_once_it_is_set(places, monkeypatch, found):
+    monkeypatch.setenv("FER_DATA", str(places["FER_DATA"]))
+    (places["shared"] / NAME).touch()
+    if found:
+        (places["FER_DATA"] / NAME).touch()
+        assert find_data(NAME) == places["FER_DATA"] / NAME
+    else:  # what someone has named is never replaced by other data in silence
+        with pytest.raises(FileNotFoundError, match="数据"):
+            find_data(NAME)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_an_explicit_folder_comes_before_fer_data(places, monkeypatch, kind):
+    monkeypatch.setenv("FER_DATA", str(places["FER_DATA"]))
+    (places["FER_DATA"] / NAME).touch()
+    with pytest.raises(FileNotFoundError, match="given"):
+        find_data(NAME, kind(places["explicit"]))
+    (places["explicit"] / NAME).touch()
+    assert find_data(NAME, kind(places["explicit"])) == places["explicit"] / NAME
+
+
+def test_an_existing_path_is_taken_as_it_is(places, tmp_path):
+    (places["shared"] / NAME).touch()
+    assert find_data(str(tmp_path)) == tmp_path
+    Path(NAME).touch()  # here, in the working directory
+    assert find_data(NAME) == Path(NAME)
+
+
+def test_the_error_names_all_places(places):
+    with pytest.raises(FileNotFoundError) as caught:
+        find_data(NAME)
+    message = str(caught.value)
+    assert "\n" not in message and repr(NAME) in message and "FER_DATA" in message
+    assert all(str(folder) in message for folder in data_folders())
+    assert len(data_folders()) == 4
+
+
+def test_no_mounted_folder_is_no_error(places, monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "AISTUDIO_DATA", tmp_path / "absent")
+    assert data_folders() == [places["shared"], tmp_path / "absent"]
+
+
+def run_python(code: str, **variables: str) -> dict:
+    """Runs code that prints JSON in a fresh process, without the variables that `prepare` sets."""
+    unset = ("MKL_DEBUG_CPU_TYPE", "OPS_UNCHANGE_SHAPE", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    kept = {name: value for name, value in os.environ.items() if name not in unset}
+    kept |= {"PYTHONPATH": str(Path(environment.__file__).parents[1]), **variables}
+    done = subprocess.run([sys.executable, "-c", code], env=kept, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+PREPARE = """
+import json, os, sys
+from fer_paddle import environment
+environment.prepare({threads})
+environment.prepare({threads})
+names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MKL_DEBUG_CPU_TYPE", "OPS_UNCHANGE_SHAPE")
+print(json.dumps({{"paddle": "paddle" in sys.modules, **{{name: os.environ.get(name) for name in names}}}}))
+"""
+
+
+def test_prepare_sets_what_paddle_reads_and_does_not_import_it():
+    found = run_python(PREPARE.format(threads=3))
+    assert found["paddle"] is False
+    assert found["OMP_NUM_THREADS"] == found["MKL_NUM_THREADS"] == "3"
+    assert found["OPS_UNCHANGE_SHAPE"] == "elu"  # else PaddleSlim prunes nothing behind an ELU
+    amd = sys.platform == "linux" and "AuthenticAMD" in Path("/proc/cpuinfo").read_text()
+    assert found["MKL_DEBUG_CPU_TYPE"] == ("5" if amd else None)
+
+
+def test_prepare_leaves_the_choices_of_the_environment():
+    found = run_python(PREPARE.format(threads=None), MKL_DEBUG_CPU_TYPE="4", OPS_UNCHANGE_SHAPE="gelu")
+    assert found["OMP_NUM_THREADS"] is None
+    assert (found["MKL_DEBUG_CPU_TYPE"], found["OPS_UNCHANGE_SHAPE"]) == ("4", "gelu")
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_prepare_refuses_no_threads(threads):
+    with pytest.raises(ValueError, match=f"threads >= 1, got {threads}"):
+        environment.prepare(threads)
+
+
+def test_paddle_is_imported_prepared_and_after_zlib():
+    """libpaddle 2.6.2 exports zlib's symbols: inflating crashes where Paddle was loaded before zlib."""
+    code = """
+import json, os, sys
+from fer_paddle.environment import paddle
+import zlib
+modules = list(sys.modules)
+inflated = zlib.decompress(zlib.compress(bytes(1000)))
+prepared = "OPS_UNCHANGE_SHAPE" in os.environ
+print(json.dumps([modules.index("zlib") < modules.index("paddle"), len(inflated), prepared]))
+"""
+    assert run_python(code) == [True, 1000, True]
+
+
+def test_a_name_the_module_does_not_have_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="paddles"):
+        environment.paddles  # noqa: B018
+
+
+def test_seed_everything_repeats_all_three_generators():
+    def draw() -> list[float]:
+        return [random.random(), np.random.rand(), environment.paddle.rand([1]).item()]
+
+    environment.seed_everything(5)
+    first = draw()
+    assert draw() != first
+    environment.seed_everything(5)
+    assert draw() == first
+    environment.seed_everything(6)
+    assert all(a != b for a, b in zip(draw(), first))
+
+
+def test_versions_name_python_the_machine_and_the_packages():
+    found = environment.versions()
+    assert found["python"] == platform.python_version()
+    assert found["numpy"] == np.__version__
+    assert f"{os.cpu_count()} cores" in found["machine"]
+    assert {"opencv-python", "onnxruntime"} <= found.keys()
+    assert any(name.startswith("paddlepaddle") for name in found)
+    assert json.loads(json.dumps(found)) == found

@@ -1,0 +1,393 @@
+"""Writing, listing, cropping, resizing and normalising; reading is in test_decoding.py."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_paddle import images
+
+RNG = np.random.default_rng(0)
+NOISE = RNG.integers(0, 256, (37, 53, 3), dtype=np.uint8)
+SMOOTH = np.stack([*np.mgrid[0:240:6, 0:240:4], np.full((40, 60), 99)], axis=2).astype(np.uint8)
+NOT_IMAGES = [
+    None,
+    [[0, 0], [0, 0]],
+    np.zeros((4, 4, 3), np.float32),
+    np.zeros((4, 4, 3), np.int64),
+    np.zeros((4, 4), bool),
+    np.zeros((4, 4, 4), np.uint8),  # BGRA
+    np.zeros((4, 4, 1), np.uint8),
+    np.zeros((3, 4, 4), np.uint8),  # channels first
+    np.zeros(4, np.uint8),
+    np.zeros((1, 4, 4, 3), np.uint8),
+    np.zeros((0, 4, 3), np.uint8),
+    np.zeros((4, 0), np.uint8),
+]
+
+
+def test_importing_images_imports_no_paddle() -> None:
+    code = "import sys, fer_paddle.images; assert 'paddle' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+@pytest.mark.parametrize("image", NOT_IMAGES)
+def test_not_an_image(tmp_path: Path, image: object) -> None:
+    calls = [
+        lambda: images.write_image(tmp_path / "a.png", image),
+        lambda: images.to_gray(image),
+        lambda: images.resize(image, 4),
+        lambda: images.crop_square(image, [0, 0, 2, 2]),
+        lambda: images.faces_to_batch([image], 4),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"expected a uint8 image \[H,W,3\] or \[H,W\], got"):
+            call()
+    assert not list(tmp_path.iterdir())
+
+
+# ---- write_image
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.TIFF", "表情/图 1.PNG"])
+@pytest.mark.parametrize(
+    "image", [NOISE, NOISE[..., 0], NOISE[::2, ::-1], np.asfortranarray(NOISE), NOISE[:1, :1]]
+)
+def test_lossless_formats_keep_every_pixel(tmp_path: Path, name: str, image: np.ndarray) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    images.write_image(path, image)
+    read = images.read_image(path)
+    assert np.array_equal(read if image.ndim == 3 else read[..., 0], image)
+    assert [path] == list(path.parent.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "tolerance"), [("a.jpg", 4), ("a.JPEG", 4), ("a.jfif", 4), ("a.webp", 12), ("a.gif", 40)]
+)
+def test_lossy_formats_keep_the_picture(tmp_path: Path, name: str, tolerance: int) -> None:
+    images.write_image(str(tmp_path / name), SMOOTH)
+    assert np.abs(images.read_image(tmp_path / name).astype(int) - SMOOTH).max() <= tolerance
+
+
+def test_gray_gif_keeps_every_pixel(tmp_path: Path) -> None:
+    images.write_image(tmp_path / "a.gif", NOISE[..., 0])
+    assert np.array_equal(images.read_image(tmp_path / "a.gif")[..., 0], NOISE[..., 0])
+
+
+@pytest.mark.parametrize("name", ["a", "a.txt", "a.png.bak", ".png", "a.jpg2", "a.svg"])
+def test_unknown_extension(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=r"expected the name of a file that ends in \.jpg, .*, got"):
+        images.write_image(tmp_path / name, NOISE)
+    assert not list(tmp_path.iterdir())
+
+
+def test_writing_into_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="expected an existing folder"):
+        images.write_image(tmp_path / "none" / "a.png", NOISE)
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(ValueError, match="expected the name of a file"):
+        images.write_image(tmp_path / "folder.png", NOISE)
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.jpg"])
+def test_image_too_large_for_its_format_leaves_the_old_file(tmp_path: Path, name: str) -> None:
+    images.write_image(tmp_path / name, SMOOTH)
+    before = (tmp_path / name).read_bytes()
+    with pytest.raises(ValueError, match="expected an image that fits into"):
+        images.write_image(tmp_path / name, np.zeros((1, 70_000), np.uint8))
+    assert (tmp_path / name).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("step", ["write_bytes", "replace"])
+def test_failed_write_leaves_nothing_but_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    path = tmp_path / "a.png"
+    images.write_image(path, SMOOTH)
+    before = path.read_bytes()
+
+    def fail(self: Path, *_: object) -> None:
+        with self.open("ab") as file:
+            file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, step, fail)
+    with pytest.raises(OSError, match="No space left"):
+        images.write_image(path, NOISE)
+    monkeypatch.undo()
+    assert [path] == list(tmp_path.iterdir())
+    assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+def test_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
+    (tmp_path / "usual").write_bytes(b"")
+    images.write_image(tmp_path / "a.png", NOISE)
+    assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+# ---- list_images
+
+
+def test_list_images(tmp_path: Path) -> None:
+    wanted = ["1.jpg", "B.JPeG", "a.png", "x/图.webp", "x/y/z.tif", "x y/a.GIF", "生气/b.bmp"]
+    others = ["a.txt", "b.png.part", "png", ".hidden.png", "._a.png", ".cache/a.png", "x/.git/b.png", "a.npy"]
+    for name in wanted + others:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "folder.png").mkdir()
+    found = images.list_images(str(tmp_path))
+    assert found == sorted(tmp_path / name for name in wanted)
+    assert images.list_images(tmp_path / "folder.png") == []
+
+
+def test_list_images_of_a_hidden_folder(tmp_path: Path) -> None:
+    folder = tmp_path / ".data"  # what was asked for is not hidden
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"")
+    assert images.list_images(folder) == [folder / "a.png"]
+
+
+def test_list_images_follows_links_once(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "a.png").write_bytes(b"")
+    data = tmp_path / "data"
+    data.mkdir()
+    try:
+        (data / "sad").symlink_to(tmp_path / "far", target_is_directory=True)
+        (tmp_path / "far" / "back").symlink_to(data, target_is_directory=True)  # a circle
+    except OSError:
+        pytest.skip("links are not allowed here")
+    assert images.list_images(data) == [data / "sad" / "a.png"]
+
+
+def test_list_images_of_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none'.*found no such folder"):
+        images.list_images(tmp_path / "none")
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"a\.png'.*got a file"):
+        images.list_images(tmp_path / "a.png")
+
+
+# ---- to_gray, resize
+
+
+def test_to_gray() -> None:
+    expected = NOISE.astype(float) @ [0.114, 0.587, 0.299]  # BGR
+    gray = images.to_gray(NOISE)
+    assert gray.dtype == np.uint8
+    assert np.abs(gray - expected).max() <= 0.51
+    assert images.to_gray(gray) is gray
+    assert np.array_equal(images.to_gray(NOISE[:, ::-1]), gray[:, ::-1])
+
+
+@pytest.mark.parametrize("size", [1, 7, 48, 224])
+@pytest.mark.parametrize("shape", [(1, 1), (37, 53), (53, 37), (2, 300), (300, 2), (20_000, 3), (48, 48)])
+def test_resize(shape: tuple[int, int], size: int) -> None:
+    image = RNG.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    small = images.resize(image, size)
+    assert small.shape == (size, size, 3)
+    assert small.dtype == np.uint8
+    for gray, small_gray in zip(np.moveaxis(image, 2, 0), np.moveaxis(small, 2, 0)):  # they go the same way
+        assert np.array_equal(images.resize(gray, size), small_gray)
+
+
+def test_resize_averages_when_it_shrinks() -> None:
+    image = np.array([[0, 100, 10, 20], [100, 200, 30, 40]] * 2, np.uint8)
+    assert images.resize(image, 2).tolist() == [[100, 25], [100, 25]]
+    # One axis shrinks while the other grows: stripes must still melt into their mean.
+    stripes = np.tile(np.array([[0], [200]], np.uint8), (50, 2))
+    assert np.unique(images.resize(stripes, 10)).tolist() == [100]
+
+
+def test_resize_does_not_overshoot_when_it_grows() -> None:
+    edge = np.repeat([[50, 200]], 2, axis=0).astype(np.uint8)
+    grown = images.resize(edge, 16)
+    assert grown.min() == 50
+    assert grown.max() == 200
+    assert (np.diff(grown.astype(int), axis=1) >= 0).all()
+
+
+def test_resize_to_its_own_size_is_a_copy() -> None:
+    image = NOISE[:37, :37].copy()
+    same = images.resize(image, 37)
+    assert np.array_equal(same, image)
+    assert not np.shares_memory(same, image)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, "48", None, (48, 48)])
+def test_wrong_size(size: object) -> None:
+    with pytest.raises(ValueError, match="expected a size of at least 1 pixel, got"):
+        images.resize(NOISE, size)
+    with pytest.raises(ValueError, match="expected a size of at least 1 pixel, got"):
+        images.faces_to_batch([], size)
+
+
+# ---- crop_square
+
+
+def padded_crop(image: np.ndarray, box: list[float], margin: float) -> np.ndarray:
+    """The plain way: pad the whole image by the nearest pixels, then cut."""
+    x1, y1, x2, y2 = box
+    side = max(1, int(np.floor(max(x2 - x1, y2 - y1) * (1 + 2 * margin) + 0.5)))
+    left, top = (int(np.floor((low + high - side) / 2 + 0.5)) for low, high in ((x1, x2), (y1, y2)))
+    pad = side + 2
+    padded = np.pad(image, [(pad, pad), (pad, pad), (0, 0)][: image.ndim], mode="edge")
+    return padded[top + pad : top + pad + side, left + pad : left + pad + side]
+
+
+@pytest.mark.parametrize(
+    ("box", "margin"),
+    [
+        ([10, 8, 20, 18], 0.0),  # a square inside
+        ([10, 8, 20, 28], 0.0),  # tall
+        ([10, 8, 40, 18], 0.0),  # wide
+        ([10, 8, 20, 18], 0.25),
+        ([10, 8, 20, 18], 0.33),  # side 16.6 -> 17
+        ([10.5, 8.25, 20.75, 18.5], 0.0),  # between pixels
+        ([10, 8, 21, 18], 0.0),  # odd side, the centre on half a pixel
+        ([11, 8, 22, 18], 0.0),  # the same one further: moves by exactly one pixel
+        ([0, 0, 53, 37], 0.0),  # the whole image
+        ([0, 0, 53, 37], 0.5),
+        ([0, 0, 5, 5], 0.5),  # every corner
+        ([48, 0, 53, 5], 0.5),
+        ([0, 32, 5, 37], 0.5),
+        ([48, 32, 53, 37], 0.5),
+        ([-20, -20, 3, 3], 0.0),  # mostly outside
+        ([50, 30, 90, 70], 0.0),
+        ([-20, -30, 80, 60], 0.1),  # larger than the image
+        ([-100, 10, 1, 11], 0.0),  # one column meets the image
+        ([52, -100, 200, 1], 0.0),
+        ([-0.4, 5, 0.3, 5.5], 0.0),  # under a pixel, at the edge
+        ([52.9, 36.9, 53.6, 37.6], 0.0),  # rounded, its square lies just outside: the corner pixel
+        ([-0.9, -0.9, 0.1, 0.1], 0.0),
+        ([5, 5, 5.001, 5.001], 0.0),  # never less than one pixel
+    ],
+)
+@pytest.mark.parametrize("image", [NOISE, NOISE[..., 1], NOISE[::-1, ::-1], np.asfortranarray(NOISE)])
+def test_crop_square(image: np.ndarray, box: list[float], margin: float) -> None:
+    crop = images.crop_square(image, box, margin)
+    expected = padded_crop(image, box, margin)
+    assert crop.shape == (expected.shape[0],) * 2 + image.shape[2:]
+    assert np.array_equal(crop, expected)
+    assert crop.flags.c_contiguous
+    assert not np.shares_memory(crop, image)
+    assert np.array_equal(images.crop_square(image, np.array(box, np.float64), margin), crop)
+
+
+def test_crop_square_of_many_random_boxes() -> None:
+    for _ in range(300):
+        x1, y1 = RNG.uniform(-30, 52), RNG.uniform(-30, 36)
+        box = [x1, y1, max(x1, 0) + RNG.uniform(0.1, 60), max(y1, 0) + RNG.uniform(0.1, 60)]
+        margin = RNG.choice([0, 0.1, 0.5, 1])
+        assert np.array_equal(images.crop_square(NOISE, box, margin), padded_crop(NOISE, box, margin))
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        [5, 5, 5, 9],  # no width
+        [5, 5, 9, 5],
+        [9, 5, 5, 9],  # turned round
+        [-9, 5, 0, 9],  # ends where the image begins
+        [53, 5, 60, 9],
+        [5, -9, 9, 0],
+        [5, 37, 9, 60],
+        [0, 0, float("nan"), 5],
+        [0, 0, float("inf"), 5],
+        [float("-inf"), 0, 5, 5],
+        [0, 0, 5],
+        [0, 0, 5, 5, 0.9],  # with its score
+        [[0, 0, 5, 5]],
+        None,
+        [-1e308, 0, 1e308, 5],
+        [0, 0, 20_000, 5],
+    ],
+)
+def test_wrong_box(box: object) -> None:
+    with pytest.raises(ValueError, match=r"^expected a (box|square)") as caught:
+        images.crop_square(NOISE, box)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("margin", [-0.1, float("nan"), float("inf")])
+def test_wrong_margin(margin: float) -> None:
+    with pytest.raises(ValueError, match="expected a margin of 0 or more"):
+        images.crop_square(NOISE, [0, 0, 5, 5], margin)
+
+
+def test_crop_square_does_not_copy_a_huge_image() -> None:
+    huge = np.zeros((20_000, 5_000), np.uint8)
+    tracemalloc.start()
+    crop = images.crop_square(huge, [-50, 19_990, 50, 20_090])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert crop.shape == (100, 100)
+    assert peak < 100_000
+
+
+# ---- normalize, faces_to_batch
+
+
+def test_normalize() -> None:
+    gray = np.arange(256, dtype=np.uint8).reshape(2, 1, 128)
+    normal = images.normalize(gray)
+    assert normal.dtype == np.float32
+    assert normal.shape == gray.shape
+    assert np.allclose(normal, (gray.astype(np.float64) / 255 - images.FER_MEAN) / images.FER_STD, atol=1e-6)
+
+
+@pytest.mark.parametrize("gray", [np.zeros((2, 2), np.float32), [[0]], None])
+def test_normalize_wants_uint8(gray: object) -> None:
+    with pytest.raises(ValueError, match="expected a uint8 array, got"):
+        images.normalize(gray)
+
+
+def test_constants_are_those_of_fer2013(data_pack: Callable[[str], Path]) -> None:
+    from fer_paddle.data.packs import load_pack
+
+    counts = np.bincount(load_pack(data_pack("fer2013_train.npz"))["images"].ravel(), minlength=256)
+    levels = np.arange(256) / 255
+    mean = np.average(levels, weights=counts)
+    std = np.sqrt(np.average((levels - mean) ** 2, weights=counts))
+    assert (round(mean, 4), round(std, 4)) == (images.FER_MEAN, images.FER_STD)
+
+
+def test_faces_to_batch() -> None:
+    crops = [NOISE, NOISE[..., 0], NOISE[:10, :10], np.full((1, 1), 255, np.uint8)]
+    batch = images.faces_to_batch(crops, 24)
+    assert batch.shape == (4, 1, 24, 24)
+    assert batch.dtype == np.float32
+    assert batch.flags.c_contiguous
+    for crop, row in zip(crops, batch):
+        assert np.array_equal(row[0], images.normalize(images.resize(images.to_gray(crop), 24)))
+    assert np.allclose(batch[3], (1 - images.FER_MEAN) / images.FER_STD)
+
+
+@pytest.mark.parametrize("crops", [[], (), np.zeros((0, 48, 48), np.uint8)])
+def test_no_faces_are_an_empty_batch(crops: object) -> None:
+    batch = images.faces_to_batch(crops, 64)
+    assert batch.shape == (0, 1, 64, 64)
+    assert batch.dtype == np.float32
+
+
+def test_faces_of_one_array() -> None:
+    gray = RNG.integers(0, 256, (3, 48, 48), dtype=np.uint8)
+    assert images.faces_to_batch(gray, 48).shape == (3, 1, 48, 48)
+    assert images.faces_to_batch(np.repeat(gray[..., None], 3, axis=3), 48).shape == (3, 1, 48, 48)
+
+
+@pytest.mark.parametrize("image", [NOISE, NOISE[..., 0]])
+def test_one_image_is_not_a_list_of_crops(image: np.ndarray) -> None:
+    # Else its rows would be taken for crops.
+    with pytest.raises(ValueError, match="expected a list of crops, got one array"):
+        images.faces_to_batch(image, 48)

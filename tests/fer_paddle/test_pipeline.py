@@ -1,0 +1,75 @@
+"""The pipeline with a detector and a classifier that the test makes up, then with what ships."""
+
+import numpy as np
+import pytest
+
+from fer_paddle.images import crop_square
+from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.pipeline import Face, Pipeline
+from yolo3tiny.detector import Detections
+
+
+def detector_of(*boxes):
+    """A detector that always finds these boxes, with falling scores."""
+    array = np.array(boxes, np.float32).reshape(-1, 4)
+    scores = np.linspace(0.9, 0.6, len(array), dtype=np.float32)
+    return lambda image, min_score: Detections(array[scores >= min_score], scores[scores >= min_score])
+
+
+class Recorder:
+    """A classifier that remembers its crops and says happy."""
+
+    def __call__(self, crops):
+        self.crops = crops
+        probs = np.full((len(crops), 7), 0.05, np.float32)
+        probs[:, EXPRESSIONS.index("happy")] = 0.7
+        return probs
+
+
+def test_faces_carry_box_score_probs_and_label():
+    image = np.random.default_rng(0).integers(0, 256, (100, 200, 3), np.uint8)
+    boxes = [[10, 20, 50, 60], [150, 70, 199, 99]]
+    faces = Pipeline(detector_of(*boxes), Recorder())(image)
+    assert [face.box_xyxy.tolist() for face in faces] == boxes
+    assert [face.label for face in faces] == ["happy", "happy"]
+    assert faces[0].score == pytest.approx(0.9) and faces[0].probs.sum() == pytest.approx(1)
+
+
+def test_crops_are_those_of_training_in_one_batch():
+    image = np.random.default_rng(1).integers(0, 256, (100, 200, 3), np.uint8)
+    recorder = Recorder()
+    Pipeline(detector_of([10, 20, 50, 60], [150, 70, 200, 100]), recorder, margin=0.2)(image)
+    expected = [crop_square(image, box, 0.2) for box in ([10, 20, 50, 60], [150, 70, 200, 100])]
+    assert len(recorder.crops) == 2
+    for crop, wanted in zip(recorder.crops, expected):
+        np.testing.assert_array_equal(crop, wanted)
+
+
+def test_no_face_gives_an_empty_list():
+    assert Pipeline(detector_of(), Recorder())(np.zeros((50, 50, 3), np.uint8)) == []
+
+
+def test_min_score_reaches_the_detector():
+    pipeline = Pipeline(detector_of([0, 0, 9, 9], [20, 20, 40, 40]), Recorder())
+    assert len(pipeline(np.zeros((50, 50, 3), np.uint8), min_score=0.8)) == 1
+
+
+def test_json_of_a_face_is_plain():
+    face = Face(np.array([1.234, 2, 3, 4], np.float32), 0.98765, np.eye(7, dtype=np.float32)[3], "happy")
+    assert face.to_json() == {
+        "box_xyxy": [1.23, 2.0, 3.0, 4.0],
+        "score": 0.9877,
+        "label": "happy",
+        "probs": {name: float(name == "happy") for name in EXPRESSIONS},
+    }
+
+
+@pytest.mark.parametrize("image", [np.zeros((0, 10, 3), np.uint8), np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3))])
+def test_wrong_pictures_are_refused(image):
+    with pytest.raises(ValueError, match="expected"):
+        Pipeline()(image)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (2000, 3)])
+def test_odd_sizes_work(shape):
+    assert isinstance(Pipeline()(np.full((*shape, 3), 128, np.uint8)), list)

@@ -1,0 +1,412 @@
+"""fit: the same weights after any interruption, what it stops at, what it keeps, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from fer_paddle import weight_files
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.training.checkpoint import LAST, optimizer_arrays
+from fer_paddle.training.loop import BEST, Callback, FitConfig, Interrupted, NonFiniteLoss, Run, fit
+
+
+def assert_same_arrays(ours, theirs):
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+
+
+def everything_of(folder):
+    """All that a run leaves: the tensors of the last checkpoint and of the best weights, and the JSON beside them."""
+    last = json.loads((folder / LAST).read_text())
+    tensors = {f"last {name}": array for name, array in weight_files.load_arrays(folder / last["tensors"]).items()}
+    tensors |= {f"best {name}": array for name, array in weight_files.load_arrays(folder / BEST).items()}
+    texts = {name: json.loads((folder / name).read_text()) for name in ("best.json", "curves.json")}
+    return tensors, {**texts, LAST: last}
+
+
+def assert_same_runs(ours, theirs):
+    our_tensors, our_texts = everything_of(ours)
+    their_tensors, their_texts = everything_of(theirs)
+    assert our_texts == their_texts
+    assert_same_arrays(our_tensors, their_tensors)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tiny_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken")
+    model, optimizer, history = tiny_run.train(folder)
+    return folder, model, optimizer, history
+
+
+# --- resume ---
+
+
+@pytest.mark.parametrize("how", ["killed in mid-epoch", "killed while writing"])
+def test_a_killed_process_is_resumed_bit_for_bit(how, unbroken, tiny_run, start_tiny_run, tmp_path):
+    folder, model, optimizer, history = unbroken
+    done = start_tiny_run(tmp_path, how)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert "global mean and variance" not in done.stderr  # what Paddle says at every batch normalisation
+    assert json.loads((tmp_path / LAST).read_text())["epoch"] == 1  # the second epoch is lost, the first is whole
+    # In this process Paddle has counted on: the parameters and moments have other names than in the killed one.
+    resumed, resumed_optimizer, resumed_history = tiny_run.train(tmp_path, resume=True)
+    assert resumed_history == history
+    assert_same_arrays(weight_files.state_arrays(resumed), weight_files.state_arrays(model))
+    assert_same_arrays(optimizer_arrays(resumed, resumed_optimizer), optimizer_arrays(model, optimizer))
+    assert_same_runs(tmp_path, folder)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("epoch", "step", "saved"),
+    [
+        (0, 1, (0, 1)),  # before there is any checkpoint, in the warm-up of the rate
+        (1, 3, (1, 3)),
+        (1, 5, (1, 5)),  # after the last step, before the validation
+        (1, None, (2, 0)),  # at the epoch's end
+    ],
+)
+def test_ctrl_c_saves_and_is_resumed_bit_for_bit(epoch, step, saved, unbroken, tiny_run, tmp_path):
+    former = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Interrupted, match="resume it from"):
+        tiny_run.train(tmp_path, extra=[tiny_run.SignalAt(signal.SIGINT, epoch, step)])
+    assert signal.getsignal(signal.SIGINT) is former
+    last = json.loads((tmp_path / LAST).read_text())
+    assert (last["epoch"], last["step"]) == saved
+    tiny_run.train(tmp_path, resume=True)
+    assert_same_runs(tmp_path, unbroken[0])
+
+
+def test_a_notebook_resumes_over_the_same_model(unbroken, tiny_run, tmp_path):
+    """A person interrupts the cell and runs it again: the same model, a second optimizer over its parameters."""
+    model = tiny_run.TinyNet()
+    seed_everything(5)
+    model.set_state_dict(tiny_run.TinyNet().state_dict())  # the weights of every other run here
+    with pytest.raises(KeyboardInterrupt):
+        tiny_run.train(tmp_path, model=model, extra=[tiny_run.SignalAt(signal.SIGINT, 1, 2)])
+    tiny_run.train(tmp_path, model=model, resume=True)
+    assert_same_runs(tmp_path, unbroken[0])
+
+
+def test_sigterm_saves_too(tiny_run, tmp_path):
+    """paddle.distributed.launch turns Ctrl-C into SIGTERM for its processes, several times over."""
+    with pytest.raises(Interrupted):
+        twice = [tiny_run.SignalAt(signal.SIGTERM, 0, 2)] * 2
+        tiny_run.train(tmp_path, extra=twice)
+    assert json.loads((tmp_path / LAST).read_text())["step"] == 2
+
+
+def test_a_second_ctrl_c_acts_at_once(tiny_run, tmp_path):
+    with pytest.raises(KeyboardInterrupt) as raised:
+        tiny_run.train(tmp_path, extra=[tiny_run.SignalAt(signal.SIGINT, 0, 2)] * 2)
+    assert not isinstance(raised.value, Interrupted)
+    assert not (tmp_path / LAST).exists()
+
+
+def test_reader_processes_outlive_ctrl_c(unbroken, tiny_run, start_tiny_run, tmp_path):
+    done = start_tiny_run(tmp_path, "Ctrl-C with reader processes")
+    assert "Interrupted: stopped after 1 epochs and 3 steps" in done.stderr
+    tiny_run.train(tmp_path, resume=True)
+    assert_same_runs(tmp_path, unbroken[0])
+
+
+def test_a_finished_run_is_resumed_to_its_history(unbroken, tiny_run):
+    folder, _, _, history = unbroken
+    before = everything_of(folder)
+    _, _, again = tiny_run.train(folder, resume=True)
+    assert again == history
+    assert everything_of(folder)[1] == before[1]
+
+
+def test_lists_of_batches_are_resumed_in_mid_epoch(tiny_run, tmp_path):
+    batches = [(paddle.randn([2, 1, 8, 8]), paddle.to_tensor([i % 4, 1])) for i in range(4)]
+
+    def run(folder, callbacks=(), resume=False):
+        seed_everything(1)
+        model = tiny_run.TinyNet()
+        optimizer = paddle.optimizer.Momentum(0.1, parameters=model.parameters())
+        config = FitConfig(2, monitor="train_loss")
+        fit(
+            model, tiny_run.loss, {"train": batches}, optimizer, {}, callbacks,
+            config=config, folder=folder, resume=resume,
+        )  # fmt: skip
+        return weight_files.state_arrays(model)
+
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(tmp_path / "broken", [tiny_run.SignalAt(signal.SIGINT, 1, 2)])
+    assert_same_arrays(run(tmp_path / "broken", resume=True), whole)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"epochs": 4}, r"epochs \(4, was 3\)"),
+        ({"task": {"sizes": ((0, 16),)}}, r"task.sizes \(\[\[0, 16\]\], was \[\[0, 8\]\]\)"),
+        ({"seed": 1, "patience": 2}, r"patience \(2, was None\), seed \(1, was 9\)"),
+    ],
+)
+def test_another_configuration_is_refused_by_name(changes, named, unbroken, tiny_run):
+    with pytest.raises(ValueError, match=named):
+        tiny_run.train(unbroken[0], resume=True, **changes)
+
+
+def test_another_network_is_refused(unbroken, tiny_run):
+    class Other(tiny_run.TinyNet):
+        def __init__(self):
+            super().__init__()
+            self.classify = paddle.nn.Linear(24, 5)
+
+    with pytest.raises(ValueError, match="classify.weight"):
+        tiny_run.train(unbroken[0], resume=True, model=Other())
+
+
+def test_a_run_is_not_overwritten(unbroken, tiny_run):
+    with pytest.raises(ValueError, match="expected a folder without a run, got .* 3 finished epochs: resume it"):
+        tiny_run.train(unbroken[0])
+
+
+# --- what a run does ---
+
+
+def test_history_and_files(unbroken):
+    folder, _, optimizer, history = unbroken
+    assert [record["epoch"] for record in history] == [1, 2, 3]
+    names = {"loss", "loss_label", "loss_size", "accuracy"}
+    expected = {"epoch", "learning_rate", *(f"train_{name}" for name in names), *(f"valid_{name}" for name in names)}
+    assert all(set(record) == expected for record in history)
+    for record in history:
+        assert record["valid_loss"] == pytest.approx(record["valid_loss_label"] + record["valid_loss_size"])
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+    assert history[-1]["learning_rate"] == optimizer.get_lr() == pytest.approx(0, abs=1e-9)  # the cosine's end
+    names = {"best.json", "best.safetensors", "checkpoint-0003-000000.safetensors", "curves.json", "curves.png", LAST}
+    assert {path.name for path in folder.iterdir()} == names
+
+
+def test_the_best_weights_give_the_best_figure(unbroken, tiny_run):
+    folder, _, _, history = unbroken
+    model = tiny_run.TinyNet()
+    weight_files.load_into(model, weight_files.load_arrays(folder / BEST))
+    model.eval()
+    card = weight_files.load_card(folder / BEST)
+    assert card["figures"] == min(history, key=lambda record: record["valid_loss"])
+    images, labels = map(paddle.to_tensor, map(np.stack, zip(*(tiny_run.TinyData(7, False)[i] for i in range(7)))))
+    total = sum(tiny_run.loss(model(images), labels).values())
+    # Also: a second, smaller batch of three counts by its samples.
+    assert float(total) == pytest.approx(card["figures"]["valid_loss"], rel=1e-5)
+
+
+def test_a_smaller_last_batch_counts_by_its_samples():
+    """Means over batches of 3 and 1: 3 of 4 samples are worth 1, one is worth 5."""
+    batches = [(paddle.ones([3, 1]), paddle.ones([3])), (paddle.ones([1, 1]) * 5, paddle.ones([1]))]
+    model = paddle.nn.Linear(1, 1)
+    model.weight.set_value(np.float32([[1]]))
+    optimizer = paddle.optimizer.SGD(0.0, parameters=model.parameters())
+    (record,) = fit(
+        model, lambda outputs, targets: outputs.mean(), {"train": batches}, optimizer,
+        {"two": lambda outputs, targets: 2 * outputs.mean()}, config=FitConfig(1, monitor="train_loss"),
+    )  # fmt: skip
+    assert record == {"epoch": 1, "learning_rate": 0.0, "train_loss": 2.0, "train_two": 4.0}
+
+
+def test_validate_sees_the_average_in_eval_mode(tiny_run):
+    """And the next step goes on from the plain weights, in training mode."""
+    seen = []
+
+    def validate(model):
+        seen.append((model.training, model.features[0].weight.numpy().copy()))
+        return {"score": float(len(seen))}
+
+    class Watch(Callback):
+        def on_step_end(self, run):
+            assert run.model.training
+
+        def on_epoch_end(self, run):
+            average = run.average.arrays()["features.0.weight"]
+            np.testing.assert_array_equal(average, seen[-1][1])
+            assert not np.array_equal(average, run.model.features[0].weight.numpy())
+
+    model = tiny_run.TinyNet()
+    config = FitConfig(2, average_decay=0.9, monitor="valid_score", mode="max")
+    history = fit(
+        model, tiny_run.loss, {"train": tiny_run.make_loaders()["train"]}, tiny_run.make_optimizer(model), {}, [Watch()],
+        config=config, validate=validate,
+    )  # fmt: skip
+    assert [record["valid_score"] for record in history] == [1.0, 2.0]
+    assert not any(training for training, _ in seen)
+
+
+def test_outside_the_main_thread(tiny_run):
+    """Python allows signal handlers in the main thread alone."""
+    histories = []
+    thread = threading.Thread(target=lambda: histories.append(tiny_run.train(None, epochs=1)[2]))
+    thread.start()
+    thread.join()
+    assert len(histories[0]) == 1
+
+
+# --- what it stops at ---
+
+
+def figures_run(tiny_run, figures, validate_every=1, **config):
+    """Trains on one batch an epoch, with validation figures from a list; gives the history."""
+    values = iter(figures)
+    model = tiny_run.TinyNet()
+    return fit(
+        model,
+        tiny_run.loss,
+        {"train": [(paddle.zeros([2, 1, 8, 8]), paddle.to_tensor([0, 1]))]},
+        tiny_run.make_optimizer(model, epochs=9),
+        config=FitConfig(9, monitor="valid_score", **config),
+        validate=lambda model: {"score": next(values)},
+        validate_every=validate_every,
+    )
+
+
+@pytest.mark.parametrize(
+    ("figures", "validate_every", "config", "epochs"),
+    [
+        # mode max, patience 2: epochs 4 and 5 do not better the third
+        ([1, 2, 3, 3, 2, 9, 9, 9, 9], 1, {"mode": "max", "patience": 2}, 5),
+        # the same as losses
+        ([3, 2, 1, 1, 2, 0, 0, 0, 0], 1, {"mode": "min", "patience": 2}, 5),
+        # always better: to the end
+        (range(9), 1, {"mode": "max", "patience": 1}, 9),
+        # no patience: to the end
+        ([9, 8, 7, 6, 5, 4, 3, 2, 1], 1, {"mode": "max"}, 9),
+        # measured at epochs 3, 6, 9 only: nothing to compare before the third; the sixth is no better
+        ([5, 4, 9], 3, {"mode": "max", "patience": 2}, 6),
+        # not before the figure is measured again, though five epochs have passed
+        ([5, 6], 5, {"mode": "max", "patience": 1}, 9),
+        # NaN is never the best, not even the first
+        ([math.nan, 1, math.nan, math.nan, 9], 1, {"mode": "max", "patience": 2}, 4),
+        ([math.nan, math.nan, math.nan], 1, {"mode": "min", "patience": 2}, 2),
+    ],
+)
+def test_early_stopping(figures, validate_every, config, epochs, tiny_run):
+    history = figures_run(tiny_run, figures, validate_every, **config)
+    assert len(history) == epochs
+    assert all(("valid_score" in record) == (record["epoch"] % validate_every == 0 or record["epoch"] == 9) for record in history)
+
+
+def test_epochs_since_best_before_any_validation(tiny_run):
+    model = tiny_run.TinyNet()
+    loaders = {"train": [(paddle.zeros([1, 1, 8, 8]), paddle.zeros([1], "int64"))]}
+    run = Run(model, tiny_run.loss, loaders, None, {}, [], FitConfig(5), None)
+    run.history = [{"epoch": 1.0}, {"epoch": 2.0}]
+    assert (run.best, run.epochs_since_best()) == (None, 2)
+    run.history += [{"valid_loss": 3.0}, {"valid_loss": 2.0}, {"epoch": 5.0}]
+    assert (run.best, run.epochs_since_best()) == (2.0, 1)
+
+
+def test_a_stopped_run_stays_stopped(tiny_run, tmp_path):
+    class Stop(Callback):
+        def on_epoch_end(self, run):
+            run.stop = True
+
+    _, _, history = tiny_run.train(tmp_path, extra=[Stop()])
+    assert len(history) == 1
+    _, _, history = tiny_run.train(tmp_path, resume=True)
+    assert len(history) == 1
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_not_finite_stops_and_names_the_batch(value, tiny_run, tmp_path, monkeypatch):
+    calls = []
+
+    def loss(outputs, targets):
+        if outputs.stop_gradient:  # validation
+            return {"label": outputs.sum() * 0}
+        calls.append(1)
+        # the eighth training step is the third of the second epoch
+        return {"label": outputs.mean(), "bad": outputs.mean() * 0 + (value if len(calls) == 8 else 0.0)}
+
+    monkeypatch.setattr(tiny_run, "loss", loss)
+    ended = []
+
+    class End(Callback):
+        def on_fit_end(self, run):
+            ended.append(run.done_steps)
+
+    with pytest.raises(NonFiniteLoss) as raised:
+        tiny_run.train(tmp_path, extra=[End()])
+    samples = tiny_run.make_loaders()["train"].batch_sampler.batch(1, 2)
+    message = str(raised.value)
+    assert f"in epoch 2, step 3, samples {samples}" in message and f"loss_bad {value}" in message
+    assert "\n" not in message
+    assert ended == [7]
+    # The last checkpoint stands, and the run goes on from it.
+    assert json.loads((tmp_path / LAST).read_text())["epoch"] == 1
+    assert len(tiny_run.train(tmp_path, resume=True)[2]) == 3
+
+
+def test_an_error_of_a_callback_ends_the_run_and_calls_the_others(tiny_run):
+    class Fails(Callback):
+        def on_step_end(self, run):
+            raise OSError("disk full")
+
+    class End(Callback):
+        ended = False
+
+        def on_fit_end(self, run):
+            self.ended = True
+
+    end = End()
+    with pytest.raises(OSError, match="disk full"):
+        tiny_run.train(None, extra=[Fails(), end])
+    assert end.ended
+
+
+# --- what it refuses ---
+
+BATCH = [(paddle.zeros([2, 1, 8, 8]), paddle.to_tensor([0, 1]))]
+
+
+@pytest.mark.parametrize(
+    ("loaders", "arguments", "says"),
+    [
+        ({"train": []}, {}, "expected a loader 'train' with a length of at least one batch"),
+        ({"train": BATCH, "valid": []}, {}, "expected a loader 'valid' with a length of at least one batch"),
+        ({"train": iter(BATCH)}, {}, "expected a loader 'train' with a length"),  # gone after one epoch
+        ({"valid": BATCH}, {}, "expected the loaders train"),
+        ({"train": BATCH, "test": BATCH}, {}, "expected the loaders train"),
+        ({"train": BATCH}, {}, "'valid_loss' needs, got neither"),
+        ({"train": BATCH, "valid": BATCH}, {"validate_every": 0}, "validate_every >= 1, got 0"),
+    ],
+)
+def test_wrong_arguments_fail_before_the_first_step(loaders, arguments, says, tiny_run):
+    model = tiny_run.TinyNet()
+    with pytest.raises(ValueError, match=says):
+        fit(model, tiny_run.loss, loaders, None, config=FitConfig(1), **arguments)
+
+
+def test_an_unknown_monitor_fails_in_the_first_epoch(tiny_run):
+    with pytest.raises(ValueError, match="expected the monitored figure 'valid_f1' among epoch, learning_rate, train_"):
+        tiny_run.train(None, monitor="valid_f1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"epochs": 0}, "epochs >= 1"),
+        ({"epochs": 1, "seed": -1}, "seed >= 0"),
+        ({"epochs": 1, "mode": "best"}, "mode 'min' or 'max', got 'best'"),
+        ({"epochs": 1, "patience": 0}, "patience >= 1 or None, got 0"),
+        ({"epochs": 1, "task": {"x": np.float32(1)}}, "JSON values in the field task"),
+    ],
+)
+def test_a_wrong_configuration(fields, says):
+    with pytest.raises(ValueError, match=says):
+        FitConfig(**fields)
+
+
+def test_a_configuration_goes_through_json():
+    config = FitConfig(2, task={"sizes": ((0, 44), (26, 60)), "name": "强"})
+    assert FitConfig(**json.loads(json.dumps(config.to_json()))) == config

@@ -1,0 +1,171 @@
+"""A training small enough to be run, killed and resumed many times; as a script, a process that tests can kill.
+
+It has everything that a resumed run could lose: batch normalisation, dropout, an optimizer with moments, a schedule
+of two parts, a moving average, samples that change from epoch to epoch, and terms of the loss.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fer_paddle import weight_files
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.training import callbacks, checkpoint, parallel
+from fer_paddle.training.callbacks import Curves
+from fer_paddle.training.loader import make_loader
+from fer_paddle.training.loop import Callback, FitConfig, fit
+
+EPOCHS, STEPS = 3, 5
+CLASSES = 4
+
+
+class TinyNet(paddle.nn.Layer):
+    """float32 [N, 1, 8, 8] -> logits [N, CLASSES]."""
+
+    def __init__(self, dropout: float = 0.3):
+        super().__init__()
+        self.features = paddle.nn.Sequential(
+            paddle.nn.Conv2D(1, 6, 3, padding=1, bias_attr=False),
+            paddle.nn.BatchNorm2D(6),
+            paddle.nn.ELU(),
+            paddle.nn.AdaptiveAvgPool2D(2),
+            paddle.nn.Flatten(),
+            paddle.nn.Dropout(dropout),
+        )
+        self.classify = paddle.nn.Linear(24, CLASSES)
+
+    def forward(self, images):
+        return self.classify(self.features(images))
+
+
+class TinyData:
+    """Noise about one pattern for each class; a sample depends on (epoch, index) alone."""
+
+    def __init__(self, length: int, changes: bool = True):
+        self.length, self.changes, self.epoch = length, changes, 0
+        self.patterns = np.random.default_rng(1).normal(size=(CLASSES, 1, 8, 8))
+
+    def __len__(self):
+        return self.length
+
+    def set_epoch(self, epoch: int):
+        self.epoch = epoch if self.changes else 0
+
+    def __getitem__(self, index: int):
+        noise = np.random.default_rng((self.epoch, index)).normal(size=(1, 8, 8))
+        label = index % CLASSES
+        return np.float32(self.patterns[label] + noise), np.int64(label)
+
+
+def loss(outputs, targets):
+    """Two named terms."""
+    return {
+        "label": paddle.nn.functional.cross_entropy(outputs, targets),
+        "size": 1e-3 * (outputs * outputs).mean(),
+    }
+
+
+def accuracy(outputs, targets):
+    return (outputs.argmax(1) == targets).astype("float32").mean()
+
+
+def make_optimizer(model, epochs: int = EPOCHS, steps: int = STEPS):
+    cosine = paddle.optimizer.lr.CosineAnnealingDecay(0.02, epochs * steps - 3)
+    schedule = paddle.optimizer.lr.LinearWarmup(cosine, 3, 0.0, 0.02)
+    return paddle.optimizer.AdamW(schedule, parameters=model.parameters(), weight_decay=0.05)
+
+
+def make_loaders(workers: int = 0, batch_size: int = 4):
+    """STEPS batches of 4 and two samples over; two validation batches of which the second is smaller."""
+    share = {"seed": 3, "workers": workers, "rank": parallel.rank(), "world": parallel.world()}
+    batch_size //= parallel.world()
+    return {
+        "train": make_loader(TinyData(22), batch_size, shuffle=True, **share),
+        "valid": make_loader(TinyData(7, changes=False), batch_size, shuffle=False, **share),
+    }
+
+
+def train(folder, resume=False, extra=(), model=None, workers=0, dropout=0.3, **changes):
+    """Runs `fit` with the callbacks `extra` too; gives (model, optimizer, history)."""
+    seed_everything(5)
+    model = parallel.prepare_model(model or TinyNet(dropout))
+    optimizer = make_optimizer(model)
+    settings = {"epochs": EPOCHS, "seed": 9, "average_decay": 0.9, "task": {"sizes": ((0, 8),)}, **changes}
+    curves = [] if folder is None else [Curves(folder, every=2)]
+    with mock.patch.object(callbacks, "draw_curves", lambda *_: Figure((1, 1))):  # the drawing is the slowest part
+        history = fit(
+            model,
+            loss,
+            make_loaders(workers),
+            optimizer,
+            {"accuracy": accuracy},
+            [*curves, *extra],
+            config=FitConfig(**settings),
+            folder=folder,
+            resume=resume,
+        )
+    return model, optimizer, history
+
+
+class SignalAt(Callback):
+    """Sends this process (or, negative, its group) a signal after a step, or at an epoch's end for step None."""
+
+    def __init__(self, number: int, epoch: int, step: int | None, process: int | None = None):
+        self.number, self.epoch, self.step, self.process = number, epoch, step, process
+
+    def send(self):
+        if self.process is None:
+            os.kill(os.getpid(), self.number)
+        else:
+            os.killpg(self.process, self.number)
+
+    def on_step_end(self, run):
+        if (run.epoch, run.step) == (self.epoch, self.step):
+            self.send()
+
+    def on_epoch_end(self, run):
+        if self.step is None and run.epoch == self.epoch + 1:
+            self.send()
+
+
+def kill_before_last_json(epoch: int) -> None:
+    """Makes the process die when the tensors of that epoch's checkpoint are written and `last.json` is not."""
+    write_json = weight_files.write_json
+
+    def write(path, content):
+        if Path(path).name == checkpoint.LAST and content["epoch"] == epoch:
+            os.kill(os.getpid(), signal.SIGKILL)
+        write_json(path, content)
+
+    weight_files.write_json = write
+
+
+def main(folder: str, how: str) -> None:
+    if how == "killed in mid-epoch":
+        train(Path(folder), extra=[SignalAt(signal.SIGKILL, 1, 3)])
+    elif how == "killed while writing":
+        kill_before_last_json(epoch=2)
+        train(Path(folder))
+    elif how == "Ctrl-C with reader processes":  # a terminal sends it to all processes of the group
+        train(Path(folder), extra=[SignalAt(signal.SIGINT, 1, 3, process=os.getpgid(0))], workers=2)
+    elif how == "parallel":
+        parallel.start()
+        model, _, history = train(Path(folder), dropout=0.0)
+        ranks = Path(folder) / "ranks"
+        ranks.mkdir(exist_ok=True)
+        weight_files.save_weights(
+            ranks / f"{parallel.rank()}.safetensors", weight_files.state_arrays(model), {"history": history}
+        )
+    else:
+        raise ValueError(f"expected a known way, got {how!r}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,169 @@
+"""Settings, the rule for cut boxes as a table, and the changes of pixels."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from yolo3tiny.augment import AugmentConfig, change_colour, cut_boxes, damage, log_uniform
+
+STILL = AugmentConfig(colour=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0)
+
+
+def picture(seed: int = 0) -> np.ndarray:
+    """Smooth colours with a few edges, as in photos."""
+    rng = np.random.default_rng(seed)
+    image = np.repeat(np.repeat(rng.integers(40, 216, (8, 9, 3)), 8, axis=0), 8, axis=1)
+    return image.astype(np.uint8)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_config_survives_json() -> None:
+    config = AugmentConfig(mosaic=0.25, grids=(2, 6), face_px=(9.0, 50.0))
+    assert AugmentConfig.from_json(config.to_json()) == config
+    assert AugmentConfig.from_json('{"mosaic": 0.125}') == AugmentConfig(mosaic=0.125)
+
+
+@pytest.mark.parametrize("text", ['{"mosaik": 1}', "[1]"])
+def test_config_from_other_json(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a JSON object with fields among"):
+        AugmentConfig.from_json(text)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mosaic": 1.5},
+        {"min_visible": -0.1},
+        {"contrast": 2},
+        {"face_px": (0, 8)},  # a log-uniform draw needs a positive low end
+        {"scale": (2.0, 0.3)},
+        {"grids": ()},
+        {"grids": (0, 2)},
+        {"aspect": 0.5},
+        {"jpeg_quality": (25, 101)},
+    ],
+)
+def test_config_refuses(changes: dict) -> None:
+    with pytest.raises(
+        ValueError, match=f"expected .*{next(iter(changes))}|expected .* {next(iter(changes))}"
+    ):
+        AugmentConfig(**changes)
+
+
+@pytest.mark.parametrize(
+    ("box", "ignored", "expected", "expected_ignored"),
+    [
+        ((10, 10, 30, 30), False, (10, 10, 30, 30), False),  # whole
+        ((-10, 10, 10, 30), False, (0, 10, 10, 30), False),  # exactly half remains
+        ((-11, 10, 9, 30), False, (0, 10, 9, 30), True),  # less than half: neither face nor background
+        ((-17, 10, 3, 30), False, (0, 10, 3, 30), True),  # 0.15 of it
+        ((-19, 10, 1, 30), False, None, None),  # 0.05 of it: dropped
+        ((95, 95, 115, 115), False, None, None),  # a corner of 1/16
+        ((120, 10, 140, 30), False, None, None),  # outside
+        ((-20, -20, -5, -5), False, None, None),  # outside on both axes: negative extents are no area
+        ((10, 10, 16, 16), False, (10, 10, 16, 16), False),  # a side of exactly 6 px
+        ((10, 10, 15.9, 16), False, (10, 10, 15.9, 16), True),  # smaller: ignored
+        ((10, 10, 14, 20), False, (10, 10, 14, 20), False),  # the side is the root of the area: 6.3
+        ((10, 10, 11, 11), False, None, None),  # too small to matter
+        ((10, 10, 30, 30), True, (10, 10, 30, 30), True),  # an ignored box stays ignored
+        ((-10, 10, 10, 30), True, (0, 10, 10, 30), True),
+        ((-19, 10, 1, 30), True, None, None),
+    ],
+)
+def test_cut_boxes(
+    box: tuple[float, ...], ignored: bool, expected: tuple[float, ...] | None, expected_ignored: bool | None
+) -> None:
+    window = np.float32([0, 0, 100, 100])
+    config = AugmentConfig(min_visible=0.5, min_ignore=0.1, min_side_px=6)
+    boxes, ignore = cut_boxes(np.float32([box]), np.array([ignored]), window, config)
+    if expected is None:
+        assert boxes.shape == (0, 4) and ignore.shape == (0,)
+    else:
+        np.testing.assert_allclose(boxes, [expected], rtol=1e-6)
+        assert ignore.tolist() == [expected_ignored]
+
+
+def test_cut_boxes_each_at_its_own_window() -> None:
+    boxes = np.float32([[0, 0, 20, 20], [0, 0, 20, 20]])
+    windows = np.float32([[0, 0, 20, 12], [0, 0, 100, 100]])
+    cut, ignore = cut_boxes(boxes, np.zeros(2, bool), windows, AugmentConfig())
+    np.testing.assert_array_equal(cut, [[0, 0, 20, 12], [0, 0, 20, 20]])
+    assert boxes[0, 3] == 20  # the input is left as it was
+
+
+def test_log_uniform_is_even_over_octaves() -> None:
+    generator = rng()
+    draws = np.array([log_uniform(8, 64, generator) for _ in range(3000)])
+    assert draws.min() >= 8 and draws.max() < 64
+    shares = np.histogram(draws, [8, 16, 32, 64])[0] / len(draws)
+    np.testing.assert_allclose(shares, 1 / 3, atol=0.03)
+
+
+def test_nothing_is_changed_when_all_is_off() -> None:
+    image = picture()
+    for seed in range(5):
+        np.testing.assert_array_equal(damage(change_colour(image, rng(seed), STILL), rng(seed), STILL), image)
+
+
+@pytest.mark.parametrize("name", ["colour", "gray", "blur", "noise", "shrink", "jpeg"])
+def test_each_change_alone(name: str) -> None:
+    config = dataclasses.replace(STILL, **{name: 1})
+    image = picture()
+    before = image.copy()
+    for seed in range(8):
+        results = []
+        for generator in (rng(seed), rng(seed)):
+            results.append(damage(change_colour(image, generator, config), generator, config))
+        np.testing.assert_array_equal(*results)  # the generator decides alone
+        assert results[0].shape == image.shape and results[0].dtype == np.uint8
+        assert (results[0] != image).any()
+        np.testing.assert_array_equal(image, before)
+
+
+def test_gray_is_the_luma_in_all_channels() -> None:
+    image = change_colour(picture(), rng(), dataclasses.replace(STILL, gray=1))
+    luma = np.round(picture() @ [0.114, 0.587, 0.299])
+    assert np.abs(image - luma[..., None]).max() <= 1
+
+
+def test_hue_and_saturation_leave_gray_pixels_gray() -> None:
+    config = dataclasses.replace(STILL, colour=1, brightness=0, contrast=0, gamma=0, hue_deg=30)
+    gray = np.full((4, 4, 3), 77, np.uint8)
+    for seed in range(5):
+        assert np.abs(change_colour(gray, rng(seed), config).astype(int) - 77).max() <= 1
+
+
+def test_brightness_keeps_its_limit() -> None:
+    config = dataclasses.replace(
+        STILL, colour=1, brightness=0.1, contrast=0, saturation=0, hue_deg=0, gamma=0
+    )
+    gray = np.full((2, 2, 3), 128, np.uint8)
+    changes = [change_colour(gray, rng(seed), config)[0, 0, 0] - 128.0 for seed in range(60)]
+    assert max(np.abs(changes)) <= 26 and max(changes) > 15 and min(changes) < -15
+
+
+def test_blur_smooths_and_keeps_the_mean() -> None:
+    def roughness(image: np.ndarray) -> float:
+        return sum(np.square(np.diff(image.astype(float), axis=axis)).sum() for axis in (0, 1))
+
+    image = picture()
+    for seed in range(10):
+        blurred = damage(image, rng(seed), dataclasses.replace(STILL, blur=1, blur_px=(1.0, 2.0)))
+        assert roughness(blurred) < 0.8 * roughness(image)
+        assert abs(blurred.mean() - image.mean()) < 2
+
+
+def test_noise_has_the_strength_asked_for() -> None:
+    config = dataclasses.replace(STILL, noise=1, noise_std=(8.0, 8.0))
+    image = np.full((200, 200, 3), 255 // 4, np.uint8)
+    strengths = np.array([damage(image, rng(seed), config).std(axis=(0, 1)) for seed in range(12)])
+    # Gaussian noise has 8 everywhere, photon noise 8 at full light and half at a quarter; in every channel.
+    expected = np.where(strengths[:, :1] > 6, 8, 4)
+    assert set(expected.ravel()) == {4, 8}
+    np.testing.assert_allclose(strengths, np.repeat(expected, 3, axis=1), atol=0.3)

@@ -1,0 +1,168 @@
+"""The data set: shapes and units of samples, and that a sample depends on seed, epoch and index alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fer_paddle.environment import paddle
+from yolo3tiny.augment import AugmentConfig
+from yolo3tiny.data import FaceTrainingData, repeat_photos
+from yolo3tiny.detector import to_input
+from yolo3tiny.photos import Photo
+
+WHOLE = AugmentConfig(
+    mosaic=0, scale=(1.0, 1.0), aspect=1.0, flip=0, colour=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0
+)
+
+
+def make_photo(seed: int, source: str = "", faces: int = 2) -> Photo:
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 256, (90, 120, 3), np.uint8)
+    corners = rng.uniform(0, 50, (faces, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(12, 40, (faces, 2))], axis=1).astype(np.float32)
+    return Photo(f"{seed}.png", lambda: image, boxes, np.arange(faces) % 3 == 2, (90, 120), source)
+
+
+PHOTOS = [make_photo(seed) for seed in range(6)]
+
+
+def assert_same_sample(sample: tuple, other: tuple, same: bool = True) -> None:
+    arrays, others = (sample[0], *sample[1]), (other[0], *other[1])
+    assert all(np.array_equal(a, b) for a, b in zip(arrays, others)) is same
+
+
+def test_a_sample_holds_what_the_network_and_the_loss_take() -> None:
+    data = FaceTrainingData(PHOTOS, 96, max_boxes=50)
+    assert len(data) == 6
+    for index in range(6):
+        image, (boxes, ignore) = data[index]
+        assert image.shape == (3, 96, 96) and image.dtype == np.float32 and image.flags.c_contiguous
+        assert 0 <= image.min() and 0.3 < image.max() <= 1
+        assert boxes.shape == (50, 4) and boxes.dtype == np.float32
+        assert ignore.shape == (50,) and ignore.dtype == np.float32 and set(ignore) <= {0, 1}
+        rows = (boxes > 0).any(axis=1)
+        count = rows.sum()
+        assert rows[:count].all() and not ignore[count:].any()  # padding stands behind the boxes
+        assert (boxes[:count, 2:] > 0).all()
+        assert (boxes[:count, :2] - boxes[:count, 2:] / 2 > -1e-5).all()
+        assert (boxes[:count, :2] + boxes[:count, 2:] / 2 < 1 + 1e-5).all()
+
+
+def test_boxes_are_centre_and_size_in_parts_of_the_square() -> None:
+    image, box = np.zeros((128, 128, 3), np.uint8), np.float32([[32, 16, 64, 80]])
+    photo = Photo("a", lambda: image, box, np.array([False]), (128, 128))
+    _, (boxes, _) = FaceTrainingData([photo], 64, WHOLE)[0]
+    np.testing.assert_allclose(boxes[0], [48 / 128, 48 / 128, 32 / 128, 64 / 128], atol=1e-6)
+    assert not boxes[1:].any()
+
+
+def test_channels_stay_blue_green_red() -> None:
+    image = np.zeros((2, 3, 3), np.uint8)
+    image[0, 1] = (255, 51, 102)
+    np.testing.assert_allclose(to_input(image)[:, 0, 1], [1, 0.2, 0.4], rtol=1e-6)
+
+
+def test_a_sample_depends_on_seed_epoch_and_index_alone() -> None:
+    data, other = FaceTrainingData(PHOTOS, 96, seed=3), FaceTrainingData(PHOTOS, 96, seed=3, cache_mb=0)
+    for epoch in (0, 1, 2):
+        data.set_epoch(epoch)
+        for index in range(6):
+            data[index]
+    data.set_epoch(1)
+    other.set_epoch(1)  # straight to epoch 1, backwards, without a cache
+    for index in reversed(range(6)):
+        assert_same_sample(other[index], data[index])
+
+
+def test_epochs_and_seeds_differ() -> None:
+    data = FaceTrainingData(PHOTOS, 96)
+    first = data[0]
+    data.set_epoch(1)
+    assert_same_sample(first, data[0], same=False)
+    assert_same_sample(first, FaceTrainingData(PHOTOS, 96, seed=1)[0], same=False)
+    assert_same_sample(first, data[1], same=False)
+
+
+def test_side_follows_the_epoch() -> None:
+    data = FaceTrainingData(PHOTOS, [(0, 64), (2, 96)])
+    sides = []
+    for epoch in range(4):
+        data.set_epoch(epoch)
+        sides.append(data[0][0].shape[1])
+    assert sides == [64, 64, 96, 96]
+    # A sample does not depend on which epochs came before.
+    fresh = FaceTrainingData(PHOTOS, [(0, 64), (2, 96)])
+    fresh.set_epoch(3)
+    assert_same_sample(fresh[0], data[0])
+
+
+def test_when_boxes_are_too_many_faces_go_before_ignored_and_large_before_small() -> None:
+    sides = [10, 30, 20, 25, 15]
+    boxes = np.float32([[5 * i, 5 * i, 5 * i + side, 5 * i + side] for i, side in enumerate(sides)])
+    ignore = np.array([False, True, False, False, True])
+    photo = Photo("a", lambda: np.zeros((64, 64, 3), np.uint8), boxes, ignore, (64, 64))
+    for limit, expected in ((3, [25, 20, 10]), (4, [25, 20, 10, 30]), (5, sides)):
+        _, (rows, ignored) = FaceTrainingData([photo], 64, WHOLE, max_boxes=limit)[0]
+        np.testing.assert_allclose(rows[:, 2] * 64, expected, atol=1e-3)
+        assert ignored.sum() == (np.array(expected) >= 30).sum() + (15 in expected)
+
+
+def test_cache_keeps_its_limit_and_serves_repeated_photos() -> None:
+    reads = []
+
+    def read() -> np.ndarray:
+        reads.append(1)
+        return np.zeros((400, 400, 3), np.uint8)
+
+    photo = Photo("a", read, np.zeros((0, 4), np.float32), np.zeros(0, bool), (400, 400))
+    for cache_mb, expected in ((1, 1), (0, 4)):
+        reads.clear()
+        data = FaceTrainingData([photo, photo], 64, WHOLE, cache_mb=cache_mb)
+        for index in (0, 1, 0, 1):
+            data[index]
+        assert len(reads) == expected
+
+
+@pytest.mark.parametrize(
+    ("photos", "size", "max_boxes", "message"),
+    [
+        ([], 64, 10, "at least one photo"),
+        (PHOTOS, 65, 10, "multiple of 32"),
+        (PHOTOS, 0, 10, "multiple of 32"),
+        (PHOTOS, [(1, 64)], 10, "from epoch 0"),
+        (PHOTOS, [(0, 64), (3, 60)], 10, "multiple of 32"),
+        (PHOTOS, 64, 0, "max_boxes >= 1"),
+    ],
+)
+def test_wrong_arguments(photos: list[Photo], size: int | list, max_boxes: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FaceTrainingData(photos, size, max_boxes=max_boxes)
+
+
+@pytest.mark.parametrize("index", [-1, 6])
+def test_index_out_of_range(index: int) -> None:
+    with pytest.raises(IndexError):  # iteration over the data set ends by it
+        FaceTrainingData(PHOTOS, 64)[index]
+
+
+def test_repeat_photos() -> None:
+    photos = [make_photo(0, "web"), make_photo(1, "crowd"), make_photo(2, "web"), make_photo(3, "drawn")]
+    repeated = repeat_photos(photos, {"crowd": 3, "drawn": 0})
+    assert [photo.name for photo in repeated] == ["0.png", "1.png", "1.png", "1.png", "2.png"]
+
+
+@pytest.mark.parametrize("times", [{"croud": 2}, {"web": -1}])
+def test_repeat_of_an_unknown_source(times: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="expected sources among"):
+        repeat_photos([make_photo(0, "web")], times)
+
+
+def test_paddle_loads_it() -> None:
+    data = FaceTrainingData(PHOTOS, 64, max_boxes=40)
+    loader = paddle.io.DataLoader(data, batch_size=3, shuffle=False, num_workers=0)
+    batches = list(loader)
+    images, (boxes, ignore) = batches[1]
+    assert len(batches) == 2
+    assert images.shape == [3, 3, 64, 64] and boxes.shape == [3, 40, 4] and ignore.shape == [3, 40]
+    np.testing.assert_array_equal(images.numpy()[2], data[5][0])

@@ -1,0 +1,196 @@
+"""The tutorial's names: its cells run, and what they get means what it meant there."""
+
+import warnings
+
+import cv2
+import numpy as np
+import pytest
+
+from yolo3tiny import detection, detector
+from yolo3tiny.detection import Detector, draw_bbox, recover_img, scale_img
+
+
+@pytest.fixture
+def finder(white_finder, monkeypatch):
+    """detection.Detector over a network that finds white rectangles; the fixture lists the files it was asked for."""
+    asked = []
+
+    def forward(path, threads):
+        asked.append(path)
+        return white_finder
+
+    monkeypatch.setattr(detector, "OnnxForward", forward)
+    return asked
+
+
+def make_picture(height, width, *boxes):
+    image = np.zeros((height, width, 3), np.uint8)
+    for x1, y1, x2, y2 in boxes:
+        image[y1:y2, x1:x2] = 255
+    return image
+
+
+def test_the_cells_run(finder, tmp_path):
+    """The tutorial's steps: load, read, scale to 832, detect at 0.99, double the boxes, draw and cut, to the classifier."""
+    path = tmp_path / "图片.png"  # a path beyond ASCII
+    path.write_bytes(cv2.imencode(".png", make_picture(300, 600, (120, 60, 240, 180)))[1].tobytes())
+
+    with pytest.warns(UserWarning):
+        det = Detector(modelPath="./infer_model", USE_CUDA=True)
+    im = scale_img(str(path), 416 * 2)
+    bboxes_pre = det.detect(im, confidence_threshold=0.99, nms_threshold=0.3)[0]
+    result, rois = draw_bbox(im, bboxes_pre * 2)
+    shown = result[:, :, [2, 1, 0]]
+    crop = cv2.resize(cv2.cvtColor(rois[0], cv2.COLOR_BGR2GRAY), (128, 128))
+
+    # 600 x 300 lies in the middle of 600 x 600, which became 832 x 832.
+    expected = np.array([120, 210, 240, 330]) * 832 / 600
+    np.testing.assert_allclose(bboxes_pre[0, :4] * 2, expected, atol=3)
+    assert bboxes_pre.shape == (1, 5) and bboxes_pre.dtype == np.float32 and 0.99 < bboxes_pre[0, 4] <= 1
+    assert (shown.shape, shown.dtype, len(rois)) == ((832, 832, 3), np.uint8, 1)
+    assert (crop > 128).mean() > 0.95
+
+
+def test_a_call_takes_pictures_of_any_size(finder):
+    with pytest.warns(UserWarning, match="no longer reads"):
+        det = Detector()
+    pictures = [
+        make_picture(100, 200, (20, 20, 60, 60)),
+        make_picture(90, 50),
+        make_picture(416, 416, (0, 0, 50, 80)),
+    ]
+    arrays, boxes = det(pictures, confidence_threshold=0.5, nms_threshold=0.3)
+    assert [array.shape for array in arrays] == [(3, 416, 416)] * 3
+    assert [rows.shape for rows in boxes] == [(1, 5), (0, 5), (1, 5)]
+    np.testing.assert_allclose(boxes[0][0, :4], np.array([20, 70, 60, 110]) * 2.08, atol=2)
+    np.testing.assert_allclose(boxes[2][0, :4], [0, 0, 50, 80], atol=2)
+
+
+def test_a_call_without_pictures(finder):
+    with pytest.warns(UserWarning):
+        assert Detector()([]) == ([], [])
+
+
+def test_no_face_can_be_doubled_and_drawn(finder):
+    with pytest.warns(UserWarning):
+        det = Detector()
+    array = scale_img(make_picture(30, 40))
+    (boxes,) = det.detect(array)
+    result, rois = draw_bbox(array, boxes * 2)
+    assert boxes.shape == (0, 5) and rois == []
+    np.testing.assert_array_equal(result, recover_img(array))
+
+
+@pytest.mark.parametrize("side", [100, 416, 832, 1000])
+def test_boxes_are_in_pixels_of_the_416_square_whatever_the_array(side, finder):
+    with pytest.warns(UserWarning):
+        det = Detector()
+    (boxes,) = det.detect(scale_img(make_picture(200, 200, (50, 100, 150, 180)), side))
+    np.testing.assert_allclose(boxes[0, :4], np.array([50, 100, 150, 180]) * 2.08, atol=416 / side + 1.5)
+
+
+def test_it_says_that_it_loads_another_network(finder):
+    with pytest.warns(UserWarning, match=f"./infer_model: .* using {detector.WEIGHTS.name}"):
+        Detector()
+    with pytest.warns(UserWarning, match="CPU"):
+        Detector("ours.onnx", USE_CUDA=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Detector("ours.onnx")
+    assert finder == [detector.WEIGHTS, "ours.onnx", "ours.onnx"]
+
+
+def test_it_says_so_once(finder, recwarn):
+    warnings.simplefilter("default")
+    for _ in range(3):
+        Detector()
+    assert len(recwarn) == 1
+
+
+def test_an_onnx_file_that_is_not_there():
+    with pytest.raises(FileNotFoundError):
+        Detector("nosuch.onnx")
+
+
+# Arrays
+
+
+def test_scale_img_pads_to_a_black_square():
+    array = scale_img(np.full((2, 4, 3), 255, np.uint8), 8)
+    assert (array.shape, array.dtype) == ((3, 8, 8), np.float32)
+    expected = np.zeros((8, 8), np.float32)
+    expected[2:6] = 1
+    # Enlarging mixes the two rows beside the edge.
+    np.testing.assert_allclose(array[0][[0, 3, 4, 7]], expected[[0, 3, 4, 7]], atol=1e-6)
+    assert array.min() == 0 and array.max() == 1
+
+
+def test_scale_img_keeps_blue_first():
+    array = scale_img(np.full((3, 3, 3), (255, 51, 0), np.uint8), 32)
+    np.testing.assert_allclose(array[:, 16, 16], [1, 0.2, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (416, 416), (417, 333), (500, 3)])
+def test_recover_img_gives_every_level_back(shape):
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    side = max(shape)
+    square = recover_img(scale_img(image, side))
+    top, left = (side - shape[0]) // 2, (side - shape[1]) // 2
+    np.testing.assert_array_equal(square[top : top + shape[0], left : left + shape[1]], image)
+
+
+def test_recover_img_takes_what_the_tutorial_gives_it():
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    scaled = np.float32(image / 255)
+    for given in (
+        image,
+        scaled,
+        scaled.astype(np.float64),
+        scaled.transpose(2, 0, 1),
+        image.astype(np.float32),
+    ):
+        before = given.copy()
+        np.testing.assert_array_equal(recover_img(given), image)
+        np.testing.assert_array_equal(given, before)  # the tutorial's own changed its argument
+
+
+def test_a_dark_picture_stays_dark():
+    image = np.ones((20, 30, 3), np.uint8)  # levels 0 and 1 are no float in 0..1
+    np.testing.assert_array_equal(recover_img(image), image)
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((5, 5)), np.zeros((4, 5, 6)), np.zeros((0, 5, 3)), np.zeros((1, 3, 5, 5))]
+)
+def test_arrays_that_are_no_picture(array):
+    with pytest.raises(ValueError, match="expected a picture"):
+        recover_img(array)
+
+
+def test_files_that_are_no_picture(tmp_path):
+    for name, content in (("empty.jpg", b""), ("text.jpg", b"no picture")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match="expected a picture that OpenCV can read"):
+            scale_img(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        scale_img(str(tmp_path / "nosuch.jpg"))
+
+
+def test_draw_bbox_cuts_before_it_draws():
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    boxes = np.array([[10.4, 20, 30, 49.6, 0.9], [-5, -5, 8, 9, 0.8], [70, 50, 99, 99, 0.7]], np.float32)
+    result, rois = draw_bbox(image, boxes, color=(1, 2, 3))
+    for roi, expected in zip(rois, (image[20:50, 10:30], image[:9, :8], image[50:, 70:])):
+        np.testing.assert_array_equal(roi, expected)
+    assert result[20, 15].tolist() == [1, 2, 3]
+
+
+def test_every_box_has_a_crop_with_pixels():
+    image = make_picture(60, 80)
+    boxes = [[100, 100, 120, 120], [-20, -20, -10, -10], [5, 5, 5, 5], [79.6, 10, 79.9, 20]]
+    assert [roi.size > 0 for roi in draw_bbox(image, boxes)[1]] == [True] * 4
+
+
+def test_the_names_are_those_of_the_tutorial():
+    for name in ("Detector", "draw_bbox", "recover_img", "scale_img"):
+        assert callable(getattr(detection, name))

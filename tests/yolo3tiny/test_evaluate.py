@@ -1,0 +1,120 @@
+"""evaluate: its figures on photos whose answer is known, then those of the network that ships."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from yolo3tiny.detector import WEIGHTS, Detections, Detector
+from yolo3tiny.evaluate import MIN_SCORE, Stopwatch, evaluate
+from yolo3tiny.splits import choose_split, find_photos
+
+# What the shipped network must reach: average precision at IoU 0.5.
+FACEDET_AP, MASK_AP, CROWD_AP = 0.86, 0.77, 0.80
+
+
+class Answers:
+    """A detector that gives one prepared answer after the other."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.min_scores = []
+
+    def __call__(self, image, min_score):
+        self.min_scores.append(min_score)
+        boxes, scores = self.answers.pop(0)
+        return Detections(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32))
+
+
+ONE, TWO = (10, 10, 40, 50), (50, 60, 90, 92)
+
+
+def test_all_found(make_photo):
+    photos = [make_photo("a", [ONE]), make_photo("b", [ONE, TWO]), make_photo("c", [])]
+    detect = Answers(([ONE], [0.9]), ([TWO, ONE], [0.8, 0.6]), ([], []))
+    assert evaluate(detect, photos) == {"ap": 1.0, "recall_at_0.5": 1.0, "photos": 3, "faces": 3}
+    assert detect.min_scores == [MIN_SCORE] * 3
+
+
+def test_recall_counts_the_confident_alone(make_photo):
+    figures = evaluate(Answers(([ONE, TWO], [0.5, 0.4])), [make_photo("a", [ONE, TWO])])
+    assert (figures["ap"], figures["recall_at_0.5"]) == (1.0, 0.5)
+
+
+def test_nothing_found(make_photo):
+    figures = evaluate(Answers(([], [])), [make_photo("a", [ONE])])
+    assert (figures["ap"], figures["recall_at_0.5"]) == (0.0, 0.0)
+
+
+def test_each_source_has_its_own_figure(make_photo):
+    photos = [
+        make_photo("a", [ONE], source="x"),
+        make_photo("b", [ONE, TWO], source="y"),
+        make_photo("c", [], source="z"),
+    ]
+    figures = evaluate(Answers(([ONE], [0.9]), ([ONE], [0.8]), ([], [])), photos)
+    assert (figures["ap_x"], figures["ap_y"]) == (1.0, 0.5)
+    assert "ap_z" not in figures  # no face, so nothing to find
+    assert figures["ap"] == pytest.approx(2 / 3)
+
+
+def test_ignored_boxes_count_neither_way(make_photo):
+    photo = dataclasses.replace(make_photo("a", [ONE, TWO]), ignore=np.array([False, True]))
+    for answer in (([ONE], [0.9]), ([TWO, ONE], [0.95, 0.9])):
+        assert evaluate(Answers(answer), [photo]) == {
+            "ap": 1.0,
+            "recall_at_0.5": 1.0,
+            "photos": 1,
+            "faces": 1,
+        }
+
+
+def test_no_faces(make_photo):
+    ignored = dataclasses.replace(make_photo("a", [ONE]), ignore=np.array([True]))
+    for photos in ([], [make_photo("a", [])], [ignored]):
+        with pytest.raises(ValueError, match=f"got {len(photos)} photos without one"):
+            evaluate(Answers(), photos)
+
+
+def test_progress_sees_every_photo(make_photo):
+    seen = []
+    photos = [make_photo("a", [ONE])]
+    evaluate(
+        Answers(([ONE], [0.9])), photos, lambda items: (seen.append(item.name) or item for item in items)
+    )
+    assert seen == ["a"]
+
+
+def test_a_detector_end_to_end(white_finder, make_photo):
+    def white(height, width, box):
+        image = np.zeros((height, width, 3), np.uint8)
+        image[box[1] : box[3], box[0] : box[2]] = 255
+        photo = make_photo("a", [box])
+        return dataclasses.replace(photo, image=lambda: image, size_hw=(height, width))
+
+    photos = [
+        white(480, 640, (100, 200, 180, 290)),
+        white(300, 200, (10, 10, 60, 70)),
+        white(37, 999, (500, 2, 540, 30)),
+    ]
+    assert evaluate(Detector(forward=white_finder), photos)["ap"] == 1.0
+
+
+def test_stopwatch_notes_each_picture():
+    watched = Stopwatch(Answers(([ONE], [0.9]), ([], [])))
+    image = np.zeros((4, 4, 3), np.uint8)
+    assert [len(watched(image, min_score=0.5)) for _ in range(2)] == [1, 0]
+    assert len(watched.times_ms) == 2 and min(watched.times_ms) >= 0
+
+
+@pytest.mark.skipif(not WEIGHTS.is_file(), reason="no weights in this checkout")
+@pytest.mark.parametrize(
+    ("pack", "split", "least"),
+    [
+        ("facedet.tar", "val", {"ap": FACEDET_AP, "ap_mask853": MASK_AP}),
+        ("facedet_pseudo.tar", "held_out", {"ap": CROWD_AP}),
+    ],
+)
+def test_what_the_shipped_network_reaches(pack, split, least, data_pack):
+    figures = evaluate(Detector(), choose_split(find_photos(data_pack(pack)), split))
+    assert all(figures[name] >= value for name, value in least.items()), figures

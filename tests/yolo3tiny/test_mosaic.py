@@ -1,0 +1,186 @@
+"""Where boxes come to lie, checked on the pixels: photos with one rectangle of a colour of its own each."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from yolo3tiny.augment import AugmentConfig
+from yolo3tiny.mosaic import Pyramid, augment, mosaic, scale_and_crop
+
+STILL = AugmentConfig(colour=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0)
+COLOURS = [(255, green, red) for green in range(0, 256, 15) for red in range(0, 256, 15)]
+
+
+def make_photo(colour: tuple[int, int, int], rng: np.random.Generator, longest: int | None = None) -> Pyramid:
+    """A black photo with one "face": a rectangle of the colour, away from the borders."""
+    width, height = rng.integers(120, 420, 2)
+    side_w, side_h = rng.integers(40, 100, 2)
+    x1, y1 = rng.integers(5, (width - side_w - 5, height - side_h - 5))
+    image = np.zeros((height, width, 3), np.uint8)
+    image[y1 : y1 + side_h, x1 : x1 + side_w] = colour
+    return Pyramid(image, np.float32([[x1, y1, x1 + side_w, y1 + side_h]]), np.array([False]), longest)
+
+
+def find_rectangle(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray | None:
+    """The rectangle of the colour, xyxy, from the pixels; its edges are where the colour fades to half."""
+    image = image.astype(float)
+    blue = image[..., 0]
+    # A pixel mixed with black keeps the ratio of its channels.
+    ratio = image[..., 1:] * 255 / np.maximum(blue, 1)[..., None]
+    mask = (blue >= 128) & (np.abs(ratio - colour[1:]) < 5).all(axis=-1)
+    if not mask.any():
+        return None
+    ys, xs = np.nonzero(mask)
+    return np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
+
+
+def check_boxes(image: np.ndarray, boxes: np.ndarray, ignore: np.ndarray, colours: list) -> int:
+    """Every box has its rectangle and every large rectangle its box; returns the number of faces."""
+    left = [index for index in range(len(boxes))]
+    for colour in colours:
+        seen = find_rectangle(image, colour)
+        if seen is None:
+            continue
+        distance = np.abs(boxes[left] - seen).max(axis=1) if left else np.array([np.inf])
+        side = np.sqrt(np.prod(seen[2:] - seen[:2]))
+        if distance.min() > 1.6:  # a pixel of blur at each edge
+            assert side < 12, f"the rectangle {seen} has no box"
+        else:
+            left.pop(int(distance.argmin()))
+    assert not [boxes[index] for index in left if not ignore[index]], "a face box has no rectangle"
+    return int((~ignore).sum())
+
+
+@pytest.mark.parametrize("flip", [0, 1])
+@pytest.mark.parametrize("scale", [(0.3, 0.3), (0.5, 0.5), (1.0, 1.0), (2.0, 2.0), (0.3, 2.0)])
+def test_boxes_of_a_single_photo_fit_its_pixels(scale: tuple[float, float], flip: int) -> None:
+    config = dataclasses.replace(STILL, scale=scale, flip=flip)
+    rng, faces = np.random.default_rng(1), 0
+    for colour in COLOURS[::25]:
+        image, boxes, ignore = scale_and_crop(make_photo(colour, rng), 160, rng, config)
+        assert image.shape == (160, 160, 3) and image.dtype == np.uint8
+        faces += check_boxes(image, boxes, ignore, [colour])
+    assert faces >= 6
+
+
+def test_flip_mirrors_the_sample() -> None:
+    photo = make_photo(COLOURS[40], np.random.default_rng(0))
+    config = dataclasses.replace(
+        STILL, scale=(2.5, 2.5)
+    )  # the photo fills the whole width, so all is mirrored
+    plain, flipped = (
+        scale_and_crop(photo, 160, np.random.default_rng(5), dataclasses.replace(config, flip=flip))
+        for flip in (0, 1)
+    )
+    np.testing.assert_array_equal(flipped[0], plain[0][:, ::-1])
+    np.testing.assert_allclose(flipped[1][:, [0, 2]], 160 - plain[1][:, [2, 0]], atol=1e-4)
+
+
+@pytest.mark.parametrize("grid", [1, 2, 3, 4, 6])
+def test_boxes_of_a_mosaic_fit_its_pixels(grid: int) -> None:
+    config = dataclasses.replace(STILL, face_px=(16, 48))
+    for seed in range(3):
+        rng, used = np.random.default_rng((grid, seed)), []
+
+        def pick() -> Pyramid:
+            used.append(COLOURS[len(used)])
+            return make_photo(used[-1], rng)
+
+        image, boxes, ignore = mosaic(pick, grid, 320, rng, config)
+        assert check_boxes(image, boxes, ignore, used) >= 0.6 * len(used)
+        assert len(used) >= grid**2
+
+
+def test_a_long_photo_is_shrunk_with_its_boxes() -> None:
+    photo = make_photo(COLOURS[50], np.random.default_rng(3), longest=100)
+    assert max(photo.size_wh) == 100
+    np.testing.assert_allclose(photo.boxes_xyxy[0], find_rectangle(photo.levels[0], COLOURS[50]), atol=1)
+
+
+def test_copies_halve_and_serve_every_scale() -> None:
+    photo = Pyramid(np.zeros((101, 203, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, bool))
+    assert [level.shape[:2] for level in photo.levels] == [(101, 203), (51, 102), (26, 51), (13, 26)]
+    for scale in (3.0, 1.0, 0.7, 0.5, 0.49, 0.25, 0.2, 0.126):
+        assert 203 * scale <= photo.at(scale).shape[1] < max(2 * 203 * scale + 1, 204) or scale > 1
+    assert photo.at(0.001).shape[1] == 26  # the smallest there is
+    assert photo.nbytes == sum(level.nbytes for level in photo.levels)
+
+
+@pytest.mark.parametrize(
+    ("sides", "ignore", "expected"),
+    [
+        ([10, 20, 90], [False] * 3, 20),
+        ([10, 20, 90], [False, True, True], 10),  # ignored boxes do not set the scale
+        ([10, 20, 90], [True] * 3, 20),  # unless there are no others
+        ([], [], None),
+    ],
+)
+def test_typical_face(sides: list[int], ignore: list[bool], expected: float | None) -> None:
+    boxes = np.float32([[0, 0, side, side] for side in sides]).reshape(-1, 4)
+    photo = Pyramid(np.zeros((100, 100, 3), np.uint8), boxes, np.array(ignore, bool))
+    assert photo.face_side == expected
+
+
+def test_mosaics_turn_large_faces_into_a_crowd() -> None:
+    rng = np.random.default_rng(0)
+    # One face of 150 px in 300 x 400: what helen has, and what crowds have not.
+    boxes = np.float32([[80, 120, 230, 270]])
+    photo = Pyramid(np.zeros((400, 300, 3), np.uint8), boxes, np.array([False]))
+    sides = []
+    for grid in (2, 3, 4, 5, 6) * 3:
+        _, found, ignore = mosaic(lambda: photo, grid, 416, rng, STILL)
+        sides += np.sqrt((found[~ignore, 2:] - found[~ignore, :2]).prod(axis=1)).tolist()
+    sides = np.array(sides)
+    assert len(sides) > 15 * 20
+    assert ((sides >= 8) & (sides < 40)).mean() > 0.6
+    assert ((sides >= 8) & (sides < 16)).mean() > 0.15
+
+
+def test_photos_without_faces_fill_their_cells() -> None:
+    photo = Pyramid(np.full((60, 80, 3), 200, np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, bool))
+    image, boxes, ignore = mosaic(lambda: photo, 4, 128, np.random.default_rng(0), STILL)
+    assert boxes.shape == (0, 4) and ignore.shape == (0,)
+    assert (image == 200).all(axis=-1).mean() > 0.85
+
+
+def test_small_faces_are_not_shrunk_until_they_are_none() -> None:
+    boxes = np.float32([[100, 100, 112, 112]])
+    photo = Pyramid(np.zeros((416, 416, 3), np.uint8), boxes, np.array([False]))
+    config = dataclasses.replace(STILL, scale=(0.1, 1.0), aspect=1.0, face_px=(8.0, 80.0))
+    for seed in range(20):
+        _, found, ignore = scale_and_crop(photo, 416, np.random.default_rng(seed), config)
+        assert ignore.tolist() == [False] and found[0, 2] - found[0, 0] >= 7.9
+
+
+@pytest.mark.parametrize("size_wh", [(1, 1), (1, 300), (300, 2), (17, 16), (15, 15)])
+def test_odd_photos(size_wh: tuple[int, int]) -> None:
+    width, height = size_wh
+    box = np.float32([[0, 0, width, height]])
+    photo = Pyramid(np.zeros((height, width, 3), np.uint8), box, np.array([False]))
+    for seed, grid in itertools.product(range(5), (1, 3, 6)):
+        rng = np.random.default_rng(seed)
+        samples = mosaic(lambda: photo, grid, 96, rng, STILL), scale_and_crop(photo, 96, rng, STILL)
+        for image, boxes, _ in samples:
+            assert image.shape == (96, 96, 3)
+            assert np.isfinite(boxes).all() and (boxes >= 0).all() and (boxes <= 96).all()
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_augment_chooses_between_one_photo_and_a_mosaic(share: int) -> None:
+    rng = np.random.default_rng(0)
+    first, other = make_photo(COLOURS[1], rng), make_photo(COLOURS[80], rng)
+    picked = []
+
+    def pick() -> Pyramid:
+        picked.append(other)
+        return other
+
+    config = dataclasses.replace(STILL, mosaic=share, grids=(2,))
+    for seed in range(4):
+        image, _, _ = augment(first, pick, 256, np.random.default_rng(seed), config)
+        assert find_rectangle(image, COLOURS[1]) is not None  # a mosaic, too, holds the photo of the sample
+    assert bool(picked) == bool(share)

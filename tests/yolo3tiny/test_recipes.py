@@ -1,0 +1,93 @@
+"""DetectorRecipe: JSON there and back, other numbers of epochs, and what it refuses."""
+
+import dataclasses
+import json
+
+import pytest
+
+from yolo3tiny.augment import AugmentConfig
+from yolo3tiny.recipes import CROWD, DETECTOR_RECIPES, DetectorRecipe
+
+
+def test_the_names_of_the_recipes():
+    assert list(DETECTOR_RECIPES) == ["crowd"]
+    assert all(recipe.name == name for name, recipe in DETECTOR_RECIPES.items())
+
+
+def test_json_there_and_back():
+    recipe = dataclasses.replace(
+        CROWD, repeat=(("karan", 2),), average_decay=None, augment=AugmentConfig(grids=(2,), face_px=(5, 9))
+    )
+    content = json.loads(json.dumps(recipe.to_json()))
+    assert DetectorRecipe.from_json(content) == recipe
+    # A checkpoint compares its recipe with the one of the command: lists, as JSON reads them, not tuples.
+    assert recipe.to_json() == content
+
+
+def test_fields_left_out_keep_their_defaults():
+    content = {
+        "name": "a",
+        "epochs": 9,
+        "batch_size": 2,
+        "sizes": [[0, 96]],
+        "width": 1,
+        "learning_rate": 1e-3,
+    }
+    assert DetectorRecipe.from_json(content) == DetectorRecipe("a", 9, 2, ((0, 96),), 1, 1e-3)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epoch": 3},
+        {"epochs": "3"},
+        {"sizes": 416},
+        {"sizes": None},
+        {"augment": {"mosaik": 1}},
+        {"augment": None},
+    ],
+)
+def test_json_of_another_shape(change):
+    with pytest.raises(ValueError, match="expected"):
+        DetectorRecipe.from_json(CROWD.to_json() | change)
+
+
+@pytest.mark.parametrize("content", [None, [], {}, {"name": "a"}])
+def test_json_of_no_recipe(content):
+    with pytest.raises(ValueError, match="expected"):
+        DetectorRecipe.from_json(content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"validate_every": 0},
+        {"warmup_epochs": -1},
+        {"warmup_epochs": CROWD.epochs},
+    ],
+)
+def test_numbers_out_of_range(change):
+    with pytest.raises(ValueError, match="^expected .*got"):
+        dataclasses.replace(CROWD, **change)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "sizes", "warmup_epochs"),
+    [
+        (10, ((0, 320), (8, 416)), 1.0),
+        (20, ((0, 320), (16, 416)), 2.0),
+        (2, ((0, 320), (1, 416)), 0.2),
+        (1, ((0, 416),), 0.1),  # no epoch is left for the first stage
+    ],
+)
+def test_over_other_epochs(epochs, sizes, warmup_epochs):
+    recipe = DetectorRecipe("a", 10, 16, ((0, 320), (8, 416)), 0.5, 1e-3, warmup_epochs=1.0).over(epochs)
+    assert (recipe.epochs, recipe.sizes) == (epochs, sizes)
+    assert recipe.warmup_epochs == pytest.approx(warmup_epochs)
+
+
+def test_over_no_epochs():
+    with pytest.raises(ValueError, match="at least 1"):
+        CROWD.over(0)

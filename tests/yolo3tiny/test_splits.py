@@ -1,0 +1,92 @@
+"""Splits: a table's own, or every tenth photo by position."""
+
+import numpy as np
+import pytest
+
+from yolo3tiny.annotations import write_coco
+from yolo3tiny.splits import choose_split, find_photos, find_train_valid
+
+
+@pytest.fixture
+def table(make_photo):
+    """`table("train", "val", ...)`: photos 0, 1 ... with these splits."""
+    return lambda *splits: [make_photo(str(index), [], split=split) for index, split in enumerate(splits)]
+
+
+def names(photos):
+    return [int(photo.name) for photo in photos]
+
+
+CASES = [
+    # splits of the table, split asked for, positions
+    (["train", "val", "train", "test"], "train", [0, 2]),
+    (["train", "val", "train", "test"], "val", [1]),
+    (["train", "val", "train", "test"], "test", [3]),
+    (["train", "val", "train", "test"], "all", [0, 1, 2, 3]),
+    ([""] * 21, "val", [0, 10, 20]),
+    (["pseudo"] * 21, "held_out", [0, 10, 20]),
+    (["pseudo"] * 21, "pseudo", list(range(21))),
+    (["pseudo"] * 12, "train", [1, 2, 3, 4, 5, 6, 7, 8, 9, 11]),
+    # A split train without a val: else "train" and "val" would share photos.
+    (["train"] * 12, "train", [1, 2, 3, 4, 5, 6, 7, 8, 9, 11]),
+    (["train"] * 12, "val", [0, 10]),
+    (["test", *["train"] * 11], "val", [1, 11]),
+    (["test", "train", "train"], "test", [0]),
+]
+
+
+@pytest.mark.parametrize(("splits", "asked", "positions"), CASES)
+def test_choose_split(splits, asked, positions, table):
+    assert names(choose_split(table(*splits), asked)) == positions
+
+
+@pytest.mark.parametrize(
+    ("splits", "asked"),
+    [
+        (["train", "val"], "held_out"),
+        (["train", "val"], "test"),
+        (["val"], "train"),
+        ([""], "train"),
+        ([""], "vall"),
+    ],
+)
+def test_no_such_split(splits, asked, table):
+    with pytest.raises(ValueError, match=f"expected photos of a split among all, .*got none of '{asked}'"):
+        choose_split(table(*splits), asked)
+
+
+def test_tables_are_joined(photo_folder, tmp_path):
+    photos = find_photos(photo_folder)
+    for index, photo in enumerate(photos):
+        object.__setattr__(photo, "name", str(photo_folder / photo.name))
+        object.__setattr__(photo, "split", "val" if index >= 20 else "train")
+    write_coco(tmp_path / "mine.json", photos)
+    train, valid, words = find_train_valid([photo_folder, str(tmp_path / "mine.json")])
+    assert (len(train), len(valid)) == (21 + 20, 3 + 4)
+    assert f"{photo_folder.name}: 21 photos, measured on 3 others (every tenth)" in words
+    assert "mine.json: 20 photos, measured on 4 others (its split val)" in words
+
+
+def test_a_table_twice(photo_folder):
+    with pytest.raises(ValueError, match="each data set once"):
+        find_train_valid([photo_folder, str(photo_folder)])
+
+
+def test_a_wider_list(photo_folder, tmp_path):
+    listed = tmp_path / "mine_train_bbx_gt.txt"
+    listed.write_text("a.png\n1\n10 20 30 40 0 0 0 0 0 0\n")
+    (tmp_path / "a.png").write_bytes((photo_folder / "0.png").read_bytes())
+    (photo,) = find_photos(listed)
+    np.testing.assert_array_equal(photo.boxes_xyxy, [[10, 20, 40, 60]])
+
+
+def test_data_that_are_not_there():
+    with pytest.raises(FileNotFoundError, match=r"nosuch\.tar"):
+        find_photos("nosuch.tar")
+
+
+def test_the_held_out_photos_of_the_real_pack(data_pack):
+    photos = find_photos(data_pack("facedet_pseudo.tar"))
+    held_out = choose_split(photos, "held_out")
+    assert [photo.name for photo in held_out] == [photo.name for photo in photos[::10]]
+    assert len(choose_split(photos, "train")) + len(held_out) == len(photos) == 681

@@ -1,0 +1,198 @@
+"""Training: a batch is learned, anchors fit their data, an export says what the run says."""
+
+import dataclasses
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_paddle.environment import paddle, seed_everything
+from yolo3tiny.augment import AugmentConfig
+from yolo3tiny.boxes import iou
+from yolo3tiny.data import FaceTrainingData
+from yolo3tiny.detector import Detector
+from yolo3tiny.export import export_run
+from yolo3tiny.model import Yolo3Tiny
+from yolo3tiny.recipes import DetectorRecipe
+from yolo3tiny.splits import find_photos
+from yolo3tiny.train import fit_anchors, make_optimizer, paddle_forward, train_detector
+
+AS_THEY_ARE = AugmentConfig(
+    mosaic=0, scale=(1, 1), aspect=1, flip=0, colour=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0
+)
+ANCHORS = [(10, 14), (20, 26), (30, 40), (36, 46), (60, 60), (90, 90)]
+OVERFIT = DetectorRecipe(
+    name="overfit",
+    epochs=3,
+    batch_size=2,
+    sizes=((0, 96),),
+    width=0.25,
+    learning_rate=3e-3,
+    average_decay=None,
+    longest=96,
+    repeat=(("drawn", 25),),
+    augment=AS_THEY_ARE,
+)
+
+
+@pytest.fixture(scope="module")
+def photos(make_photo):
+    return [make_photo("a", [(10, 10, 40, 50)]), make_photo("b", [(50, 20, 86, 66), (4, 60, 24, 86)])]
+
+
+@pytest.fixture(scope="module")
+def run(photos, tmp_path_factory):
+    """A network that has seen two photos and nothing else: (network, history, folder of the run)."""
+    folder = tmp_path_factory.mktemp("run")
+    seed_everything(0)
+    network = Yolo3Tiny(width=OVERFIT.width)
+    history = train_detector(network, photos, photos, OVERFIT, ANCHORS, folder, about="two drawings")
+    network.eval()
+    return network, history, folder
+
+
+def test_one_batch_is_learned(run, photos):
+    network, history, _ = run
+    assert history[-1]["valid_ap"] == 1.0
+    assert history[-1]["train_loss"] < history[0]["train_loss"] / 3
+    terms = {name for name in history[-1] if name.startswith("train_loss_")}
+    assert terms == {"train_loss_xy", "train_loss_wh", "train_loss_objectness", "train_loss_class"}
+
+    detect = Detector(forward=paddle_forward(network), anchors=ANCHORS, longest=OVERFIT.longest)
+    for photo in photos:
+        faces = detect(photo.read())
+        assert len(faces) == len(photo.boxes_xyxy)
+        assert iou(photo.boxes_xyxy, faces.boxes_xyxy).max(axis=1).min() > 0.7
+    assert len(detect(np.full((96, 96, 3), 60, np.uint8))) == 0
+
+
+def test_the_run_says_how_it_was_made(run):
+    card = json.loads((run[2] / "best.json").read_text())
+    task = card["config"]["task"]
+    assert DetectorRecipe.from_json(task["recipe"]) == OVERFIT
+    assert (task["anchors"], task["photos"], task["data"]) == ([list(a) for a in ANCHORS], 50, "two drawings")
+
+
+def test_an_export_is_the_same_detector_and_says_what_it_is(run, photos, tmp_path):
+    network, history, folder = run
+    card = export_run(folder, tmp_path / "detector.onnx")
+    assert json.loads((tmp_path / "detector.json").read_text()) == card
+    assert (card["recipe"], card["trained_on"]) == (OVERFIT.to_json(), "two drawings")
+    assert card["figures"]["valid_ap"] == history[-1]["valid_ap"]
+    assert card["parameters"] == sum(p.size for p in network.parameters() if not p.stop_gradient)
+
+    exported = Detector(tmp_path / "detector.onnx", threads=1)
+    assert exported.settings.longest == OVERFIT.longest
+    np.testing.assert_array_equal(exported.settings.anchors, ANCHORS)
+    told = exported.forward.metadata
+    assert (told["recipe"], told["trained_on"], told["classes"]) == ("overfit", "two drawings", '["face"]')
+    detect = Detector(forward=paddle_forward(network), anchors=ANCHORS, longest=OVERFIT.longest)
+    image = cv2.resize(photos[1].read(), (150, 70))  # another shape than any in training
+    for min_score in (0.5, 0.01):
+        ours, theirs = detect(image, min_score), exported(image, min_score)
+        np.testing.assert_allclose(theirs.boxes_xyxy, ours.boxes_xyxy, atol=1e-2)
+        np.testing.assert_allclose(theirs.scores, ours.scores, atol=1e-4)
+
+
+def test_an_export_may_be_told_the_data(run, tmp_path):
+    assert export_run(run[2], tmp_path / "detector.onnx", "other words")["trained_on"] == "other words"
+
+
+def change_card(change):
+    """A copy of a run whose card was changed by a function."""
+
+    def copy(folder, to):
+        shutil.copytree(folder, to, dirs_exist_ok=True)
+        card = json.loads((to / "best.json").read_text())
+        change(card["config"]["task"])
+        (to / "best.json").write_text(json.dumps(card))
+
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda task: task.pop("data"), "training data in words"),
+        (lambda task: task.pop("anchors"), "lacks 'anchors'"),
+        (lambda task: task.update(anchors=[[1, 2]]), "6 anchors"),
+        (lambda task: task["recipe"].pop("width"), "lacks 'width'"),
+        (lambda task: task["recipe"].update(width=0.5), "do not fit"),
+        (lambda task: task.update(recipe="crowd"), "expected the card|expected a face detector's run"),
+    ],
+)
+def test_what_is_no_detector_run_is_not_exported(change, why, run, tmp_path):
+    change_card(change)(run[2], tmp_path / "run")
+    with pytest.raises(ValueError, match=why):
+        export_run(tmp_path / "run", tmp_path / "detector.onnx")
+    assert not (tmp_path / "detector.onnx").exists()
+
+
+def test_an_export_needs_a_run_and_a_name(run, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        export_run(tmp_path, tmp_path / "detector.onnx")
+    with pytest.raises(ValueError, match=r"ends in \.onnx"):
+        export_run(run[2], tmp_path / "detector.pt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_batch_that_cannot_be_filled(photos):
+    recipe = dataclasses.replace(OVERFIT, repeat=(), batch_size=4)
+    with pytest.raises(ValueError, match="smaller batch"):
+        train_detector(Yolo3Tiny(width=0.25), photos, photos, recipe, ANCHORS)
+
+
+def test_a_source_that_is_not_there(photos):
+    recipe = dataclasses.replace(OVERFIT, repeat=(("karan", 2),))
+    with pytest.raises(ValueError, match="karan"):
+        train_detector(Yolo3Tiny(width=0.25), photos, photos, recipe, ANCHORS)
+
+
+# Anchors and optimizer
+
+
+def test_anchors_fit_the_boxes_as_they_are_seen(make_photo):
+    sizes = [(12, 16), (20, 20), (28, 36), (40, 40), (52, 64), (72, 80)]
+    photos = [make_photo(str(i), [(4, 4, 4 + w, 4 + h)]) for i, (w, h) in enumerate(sizes * 4)]
+    as_marked = FaceTrainingData(photos, 96, AS_THEY_ARE)
+    np.testing.assert_allclose(fit_anchors(as_marked), sizes, atol=1e-3)
+    # A canvas twice as large shows faces twice as large.
+    np.testing.assert_allclose(
+        fit_anchors(FaceTrainingData(photos, 192, AS_THEY_ARE)), np.array(sizes) * 2, atol=2
+    )
+
+
+def test_anchors_are_the_same_each_time(photo_folder):
+    data = FaceTrainingData(find_photos(photo_folder), 96, AugmentConfig(), seed=3)
+    np.testing.assert_array_equal(fit_anchors(data, samples=10), fit_anchors(data, samples=10))
+
+
+def test_too_few_boxes_for_anchors(photos):
+    with pytest.raises(ValueError, match="at least k=6"):
+        fit_anchors(FaceTrainingData(photos, 96, AS_THEY_ARE))
+
+
+def test_the_rate_rises_and_falls():
+    network = paddle.nn.Linear(2, 2)
+    recipe = dataclasses.replace(OVERFIT, epochs=3, warmup_epochs=1.0, learning_rate=1.0)
+    optimizer = make_optimizer(network, recipe, steps_per_epoch=4)
+    rates = []
+    for _ in range(12):
+        rates.append(optimizer.get_lr())
+        optimizer._learning_rate.step()
+    np.testing.assert_allclose(rates[:5], [0, 0.25, 0.5, 0.75, 1.0])
+    np.testing.assert_allclose(rates[4:], (1 + np.cos(np.pi * np.arange(8) / 8)) / 2, atol=1e-6)
+
+
+def test_without_warmup_the_rate_only_falls():
+    optimizer = make_optimizer(paddle.nn.Linear(2, 2), dataclasses.replace(OVERFIT, warmup_epochs=0.0), 4)
+    assert optimizer.get_lr() == OVERFIT.learning_rate
+
+
+def test_only_matrices_decay():
+    network = paddle.nn.Sequential(paddle.nn.Conv2D(1, 1, 3), paddle.nn.BatchNorm2D(1))
+    optimizer = make_optimizer(network, OVERFIT, 4)
+    decayed = [p.shape for p in network.parameters() if optimizer._apply_decay_param_fun(p.name)]
+    assert decayed == [[1, 1, 3, 3]]
