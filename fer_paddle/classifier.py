@@ -63,6 +63,26 @@ class Classifier:
         return np.concatenate(parts)
 
 
+def load_classifier(weights: str | os.PathLike[str] | None = None) -> Classifier:
+    """Makes a Classifier from either kind of file: `.onnx` by ONNX Runtime, `.safetensors` by Paddle.
+
+    Args:
+        weights: The file; None takes the one that ships.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is of neither kind, or damaged.
+    """
+    suffix = ".onnx" if weights is None else Path(weights).suffix.lower()
+    if suffix == ".onnx":
+        return Classifier(weights)
+    if suffix != ".safetensors":
+        raise ValueError(f"expected weights as .onnx or .safetensors, got {weights}")
+    from fer_paddle.deployment.runtimes.dynamic import PaddleRunner
+
+    return Classifier(runner=PaddleRunner(weights))
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     """exp(logits) over their sum along the last axis, safe for large logits; float32 [..., C]."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))

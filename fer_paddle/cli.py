@@ -106,10 +106,13 @@ def train(args: argparse.Namespace) -> int:
     from fer_paddle import environment
 
     environment.prepare(args.threads)
+    from fer_paddle.training import parallel
     from fer_paddle.training.session import train_from_files
 
     changes = {name: getattr(args, name) for name in ("epochs", "size", "seed") if getattr(args, name) is not None}
     outcome = train_from_files(args.data, args.valid, args.model, args.recipe, args.out, args.resume, args.workers, changes)
+    if parallel.rank() != 0:
+        return OK
     from fer_paddle.deployment.expression import export_expression_network
 
     export_expression_network(outcome.weights, outcome.weights.with_suffix(".onnx"))
@@ -133,8 +136,8 @@ def _add_evaluate(commands: Any) -> None:
 def evaluate(args: argparse.Namespace) -> int:
     """Prints accuracy, mean recall and the recall of each class."""
     from fer_paddle.analysis.evaluate import evaluate_classifier
+    from fer_paddle.classifier import load_classifier
     from fer_paddle.data.expressions import load_faces
-    from fer_paddle.deployment.expression import load_classifier
     from fer_paddle.environment import find_data
 
     classifier = load_classifier(args.weights)
@@ -174,7 +177,7 @@ def _add_benchmark(commands: Any) -> None:
 
 def benchmark(args: argparse.Namespace) -> int:
     """Times the detector, the classifier, the pipeline and a whole command, after warm-up."""
-    from fer_paddle.deployment.benchmark import benchmark_shipped
+    from fer_paddle.speed import benchmark_shipped
 
     rows = benchmark_shipped(args.runs, _bar("rows"))
     if args.json:

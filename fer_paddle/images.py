@@ -191,6 +191,23 @@ def crop_square(image: np.ndarray, box_xyxy: Sequence[float] | np.ndarray, margi
     return cv2.copyMakeBorder(image[y_from:y_to, x_from:x_to], top, bottom, left, right, cv2.BORDER_REPLICATE)
 
 
+def to_square(image: np.ndarray) -> np.ndarray:
+    """Makes an image square by repeating the edge pixels of its shorter side, so that a face keeps its shape.
+
+    Args:
+        image: uint8 [H,W,3] or [H,W].
+
+    Returns:
+        uint8 [S,S,3] or [S,S] with S = max(H, W); a square image comes back as it is.
+
+    Raises:
+        ValueError: Not a uint8 image.
+    """
+    _check_image(image)
+    height, width = image.shape[:2]
+    return image if height == width else crop_square(image, (0, 0, width, height))
+
+
 def _round(value: float) -> int:
     """Rounds halves up; Python rounds them to even, which would move every second crop by a pixel."""
     return math.floor(value + 0.5)
@@ -216,7 +233,7 @@ def normalize(gray: np.ndarray) -> np.ndarray:
 
 
 def faces_to_batch(crops: Sequence[np.ndarray], size: int) -> np.ndarray:
-    """Makes the input of a classifier from face crops: gray, resized, normalised.
+    """Makes the input of a classifier from face crops: square, gray, resized, normalised.
 
     Args:
         crops: uint8 images [H,W,3] BGR or [H,W] gray, each of any size; may be empty.
@@ -233,7 +250,7 @@ def faces_to_batch(crops: Sequence[np.ndarray], size: int) -> np.ndarray:
         raise ValueError(f"expected a list of crops, got one array {_describe(crops)}")
     batch = np.empty((len(crops), 1, size, size), np.uint8)
     for row, crop in zip(batch, crops):
-        row[0] = resize(to_gray(crop), size)
+        row[0] = resize(to_gray(to_square(crop)), size)
     return normalize(batch)
 
 

@@ -43,8 +43,9 @@ class OutputNames:
 
     def __init__(self, folder: Path, pictures: Sequence[Path]):
         self.folder = folder
-        inside = [picture.resolve() for picture in pictures if picture.resolve().parent == folder.resolve()]
-        self.taken = {picture.name.lower() for picture in inside}
+        # By the name that was given and by the real one, where a link lies between them.
+        places = [place for path in pictures for place in (path.parent.resolve() / path.name, path.resolve())]
+        self.taken = {place.name.lower() for place in places if place.parent == folder.resolve()}
 
     def next_for(self, path: Path) -> Path:
         """Names the copy of one picture: its own name, with a number where that is taken.

@@ -30,7 +30,8 @@ DETECTOR = tuple(
 )
 DETECTOR_TRAINING = tuple(
     f"yolo3tiny.{name}"
-    for name in ("photos", "annotations", "augment", "mosaic", "data", "evaluate", "train")
+    for name in ("photos", "annotations", "splits", "augment", "mosaic", "data")
+    + ("recipes", "train", "evaluate", "export")
 )
 FOR_DETECTOR_TRAINING = (
     *DETECTOR,
@@ -87,16 +88,19 @@ RULES: dict[str, tuple[str, ...]] = {
         *FOR_PIPELINE,
         "fer_paddle.pipeline",
         "fer_paddle.drawing",
+        "fer_paddle.picture_files",
         "fer_paddle.weight_files",
     ),
     # Adapters: they may import anything, and only each other imports them
+    "fer_paddle.speed": (*FOR_PIPELINE, "fer_paddle.pipeline", "fer_paddle.demo", "fer_paddle.deployment.benchmark"),
     "fer_paddle.demo": ("fer_paddle.images", "fer_paddle.data"),
     "fer_paddle.commands": (),
+    "fer_paddle.picture_files": ("fer_paddle.images",),
     "fer_paddle.cli": PACKAGES,
     "fer_paddle.web": PACKAGES,
     "fer_paddle.api": PACKAGES,
     "fer_paddle.__main__": ("fer_paddle.cli",),
-    "yolo3tiny.__main__": (*FOR_DETECTOR_TRAINING, "fer_paddle.commands"),
+    "yolo3tiny.__main__": (*FOR_DETECTOR_TRAINING, "fer_paddle.commands", "fer_paddle.picture_files"),
 }
 # What a command needs is imported inside it, so that each starts fast. At the top there is no more than this.
 ADAPTERS = ("fer_paddle.cli", "fer_paddle.web", "fer_paddle.api")

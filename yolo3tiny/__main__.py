@@ -8,7 +8,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -237,14 +237,13 @@ def export(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _stdout_kept_for_json() -> Iterator[None]:
-    """Sends what others print meanwhile, Paddle2ONNX's C++ too, to stderr."""
-    sys.stdout.flush()
+    """Sends what others print meanwhile to stderr: Paddle2ONNX does, from Python and from C++."""
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
-        sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)
 

@@ -56,9 +56,9 @@ def export_run(
     difference = export_onnx(network, path, {"images": (None, 3, None, None)}, metadata, {"images": example})
     card = {
         "model": f"tiny YOLOv3 of one class, width {width}",
-        "parameters": sum(parameter.size for parameter in network.parameters()),
+        "parameters": sum(parameter.size for parameter in network.parameters() if not parameter.stop_gradient),
         **metadata,
-        "classes": CLASSES,
+        "classes": list(CLASSES),
         "anchors": anchors,
         "longest": settings.longest,
         "figures": figures,

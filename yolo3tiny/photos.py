@@ -118,7 +118,8 @@ def read_size(picture: str | os.PathLike[str]) -> tuple[int, int]:
     try:
         with Image.open(picture) as header:
             width, height = header.size
-            lies_on_its_side = header.getexif().get(_EXIF_ORIENTATION, 1) > 4
+            # Pillow has already turned the size of a TIFF.
+            lies_on_its_side = header.format != "TIFF" and header.getexif().get(_EXIF_ORIENTATION, 1) > 4
     except (OSError, SyntaxError, TypeError, Image.DecompressionBombError) as error:
         raise ValueError(f"{os.fspath(picture)}: expected a picture, got {error}") from error
     return (width, height) if lies_on_its_side else (height, width)

@@ -51,7 +51,7 @@ class DetectorRecipe:
     longest: int = 640
     validate_every: int = 3
     repeat: tuple[tuple[str, int], ...] = ()
-    augment: AugmentConfig = AugmentConfig()  # noqa: RUF009  it is frozen too
+    augment: AugmentConfig = AugmentConfig()
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -156,10 +156,11 @@ def train_from_files(
     if is_begun:
         anchors = load_progress(folder)["config"]["task"]["anchors"]
     else:
-        repeated = repeat_photos(photos, dict(recipe.repeat))
-        samples = FaceTrainingData(repeated, recipe.sizes[-1][1], recipe.augment, recipe.seed)
-        anchors = fit_anchors(samples, progress=partial(bar, desc="anchors")).round().tolist()
-        logger.info("anchors %s", anchors)
+        repeated, canvas = repeat_photos(photos, dict(recipe.repeat)), recipe.sizes[-1][1]
+        # The samples are not kept: they hold decoded photos, as those of the training will.
+        samples = partial(FaceTrainingData, repeated, canvas, recipe.augment, recipe.seed)
+        anchors = fit_anchors(samples(), progress=partial(bar, desc="anchors")).round().tolist()
+    logger.info("anchors %s", anchors)
     seed_everything(recipe.seed)
     callbacks = [ProgressBar(), Curves(folder, "ap"), VisualDL(folder / "visualdl")]
     network, measuring = Yolo3Tiny(width=recipe.width), partial(bar, desc="measuring")

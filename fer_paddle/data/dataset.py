@@ -37,7 +37,7 @@ class ExpressionData:
         if not sides or epochs[0] != 0 or epochs != sorted(set(epochs)) or min(sides) < 1:
             raise ValueError(f"expected sides of at least 1 pixel, from epochs that rise from 0, got {size}")
         self.faces, self.augment, self.seed = faces, augment, seed
-        self.squares = [_square_gray(image) for image in faces.images]
+        self.squares = [images.to_square(images.to_gray(image)) for image in faces.images]
         self.set_epoch(0)
 
     def __len__(self) -> int:
@@ -58,10 +58,3 @@ class ExpressionData:
         votes = self.faces.votes
         shares = np.zeros(len(FERPLUS_CLASSES), np.float32) if votes is None else votes[index]
         return images.normalize(face)[None], (self.faces.labels[index], shares)
-
-
-def _square_gray(image: np.ndarray) -> np.ndarray:
-    """Makes a crop gray and square, taking the whole of it; uint8 [S, S]."""
-    gray = images.to_gray(image)
-    height, width = gray.shape
-    return gray if height == width else images.crop_square(gray, (0, 0, width, height))

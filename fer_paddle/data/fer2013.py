@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_paddle.data.faces import USAGES, LabelledFaces, join_faces, take_usage
+from fer_paddle.data.faces import USAGES, LabelledFaces, check_usage, join_faces, take_usage
 from fer_paddle.data.fer2013_faults import is_no_face
 from fer_paddle.data.packs import load_pack
 from fer_paddle.environment import data_folders
@@ -120,11 +120,13 @@ def read_fer2013(folder: str | os.PathLike[str], usage: str | None = None) -> La
         ValueError: A file is damaged, or no face has this usage.
     """
     folder = Path(folder)
-    # Training is read with the test splits, for it must not contain their pictures.
-    wanted = [usage] if usage in USAGES[1:] else USAGES
-    packs = [folder / PACKS[name] for name in wanted if (folder / PACKS[name]).is_file()]
+    packs = [name for name in USAGES if (folder / PACKS[name]).is_file()]
     if packs:
-        return take_usage(join_faces([read_pack(pack) for pack in packs]), usage, folder)
+        if usage is not None:
+            check_usage(usage, packs, folder)
+        # Training is read with the test splits, for it must not contain their pictures.
+        wanted = packs if usage in (None, "Training") else [usage]
+        return take_usage(join_faces([read_pack(folder / PACKS[name]) for name in wanted]), usage, folder)
     for name in CSV_NAMES:
         if (folder / name).is_file():
             return read_csv(folder / name, usage)
@@ -169,9 +171,10 @@ def _read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         reader = csv.reader(file, skipinitialspace=True)
         try:
             yield from ((reader.line_num, row) for row in reader if row)
-        except (csv.Error, UnicodeDecodeError) as error:
-            line = reader.line_num + 1
-            raise ValueError(f"expected a csv in UTF-8 at {path}, got in line {line}: {error}") from error
+        except csv.Error as error:
+            raise ValueError(f"expected a csv at {path}, got in line {reader.line_num}: {error}") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"expected a csv in UTF-8 at {path}, got: {error}") from error
 
 
 def _read_faces(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -183,10 +186,12 @@ def _read_faces(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     columns = [header.index(name) for name in ("emotion", "pixels", "usage")]
     pixels, labels, usages = bytearray(), [], []
     for line, row in rows:
+        if len(row) != len(header):
+            raise ValueError(f"expected {len(header)} columns in line {line} of {path}, got {len(row)}")
+        emotion, numbers, usage = (row[column].strip() for column in columns)
         try:
-            emotion, numbers, usage = (row[column].strip() for column in columns)
             picture, label = bytes(map(int, numbers.split())), int(emotion)
-        except (ValueError, IndexError) as error:
+        except ValueError as error:
             raise ValueError(f"expected whole numbers in line {line} of {path}, got: {error}") from error
         if len(picture) != SIDE * SIDE or usage not in USAGES or not 0 <= label < len(EXPRESSIONS):
             expected = f"an emotion 0 to 6, {SIDE * SIDE} pixels and a usage of {', '.join(USAGES)}"

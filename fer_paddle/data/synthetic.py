@@ -1,8 +1,8 @@
 """Faces drawn by a program: portraits with one of seven expressions, and scenes with many faces.
 
-The embedded default of every notebook and of the tests: no photograph, no download. A head is a drawn sheet, bent
-over a relief, turned and lit (2.5-D); its expression is a set of facial action units of continuous strength; its
-box, its 68 points and its mouth are known exactly, because they are what is drawn.
+The embedded default of every notebook and of the tests: no photograph, no download. A head is a drawn sheet,
+bent over a relief, turned and lit (2.5-D); its expression is a set of facial action units of continuous
+strength; its box, its 68 points and its mouth are known exactly, because they are what is drawn.
 
 The same seed gives the same bytes, in every process and with any number of threads.
 """
@@ -10,7 +10,7 @@ The same seed gives the same bytes, in every process and with any number of thre
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import cv2
@@ -28,7 +28,7 @@ from fer_paddle.data.synthetic_camera import (
 )
 from fer_paddle.data.synthetic_person import face_box, paint_body, paint_head, sample_person
 from fer_paddle.data.synthetic_places import paint_backdrop, paint_place
-from fer_paddle.data.synthetic_scene import frame, paint_placed, place_people, sample_sizes
+from fer_paddle.data.synthetic_scene import LARGEST_SHARE, frame, paint_placed, place_people, sample_sizes
 from fer_paddle.labels import EXPRESSIONS, parse_expression
 
 MIN_SIZE, MAX_SIZE = 16, 1024  # sides of a portrait in pixels
@@ -106,16 +106,16 @@ def draw_face(
 ) -> SyntheticFace:
     """Draws one portrait.
 
-    The seed decides the person, the pose, the light, the place and the camera; the expression decides only the
-    muscles. So one seed with seven expressions is one person seven times.
+    The seed decides the person, the pose, the light, the place and the camera, the expression only the
+    muscles: one seed with seven expressions is one person seven times.
 
     Args:
         expression: A name of EXPRESSIONS or its index.
         size: Side of the picture in pixels, 16 to 1024.
         seed: An integer from 0 on, or several.
         intensity: Strength of the expression, 0 (at rest) to 1; None draws one from 0.7 to 1.
-        pose_deg: Yaw, pitch and roll in degrees (above 0: to the viewer's right, up, clockwise), at most 35, 25
-            and 45 either way; None draws a pose as people stand before a camera.
+        pose_deg: Yaw, pitch and roll in degrees (above 0: to the viewer's right, up, clockwise), at most 35,
+            25 and 45 either way; None draws a pose as people stand before a camera.
         clean: Leaves out the camera's faults: exposure, blur, noise, JPEG.
 
     Returns:
@@ -129,15 +129,19 @@ def draw_face(
     turn = None if pose_deg is None else _check_pose(pose_deg)
     if intensity is not None and not (isinstance(intensity, Real) and 0 <= intensity <= 1):
         raise ValueError(f"expected an intensity from 0 to 1, got {intensity!r}")
-    rng, muscles = _streams(seed)
-    drawn = muscles.uniform(0.7, 1.0)
-    person = sample_person(sample_identity(rng), muscles, label, drawn if intensity is None else float(intensity))
+    rng = _start(seed)
+    drawn = rng.uniform(0.7, 1.0)
+    strength = drawn if intensity is None else float(intensity)
+    person = sample_person(sample_identity(rng), rng, label, strength)
     light, drawn_turn = sample_light(rng), sample_pose(rng)
     fraction, shift = rng.uniform(0.60, 0.80), rng.uniform(-0.04, 0.04, 2)
     over = _oversampling(size)
     side = round(size * over)
-    # Framed by the face at rest: a dropped jaw does not make the person smaller.
+    # Framed by the face at rest, so that a dropped jaw does not make the person smaller.
     pose = frame(person.at_rest, turn or drawn_turn, (np.array([0.5, 0.52]) + shift) * side, fraction * side)
+    box = face_box(person.points, pose)
+    push = np.minimum(side - 1 - box[2:], 0) + np.maximum(1 - box[:2], 0)
+    pose, box = replace(pose, centre=tuple((push + pose.centre).tolist())), box + np.tile(push, 2)
     canvas = paint_backdrop(side, side, rng)
     paint_body(canvas, person, pose, light, rng)
     paint_head(canvas, person, pose, light, rng)
@@ -146,7 +150,7 @@ def draw_face(
     return SyntheticFace(
         image if clean else expose(image, rng, max(size / 120, 0.5)),
         label,
-        (face_box(person.points, pose) * (size / side)).astype(np.float32),
+        (box * (size / side)).astype(np.float32),
         points,
         _mouth_boxes(points),
     )
@@ -179,15 +183,21 @@ def make_faces(
     choices = [_check_expression(expression) for expression in expressions]
     images = np.empty((count, size, size, 3), np.uint8)
     faces = []
-    for index in range(count):
-        turn, place = divmod(index, len(choices))
-        order = np.random.default_rng((seed, turn, 1)).permutation(len(choices)) if place == 0 else order
-        face = draw_face(choices[order[place]], size, (seed, index))
+    for index, label in enumerate(_shuffle_rounds(choices, count, seed)):
+        face = draw_face(label, size, (seed, index))
         images[index] = face.image
         faces.append(face)
     points = np.array([face.points for face in faces], np.float32).reshape(count, 68, 2)
     boxes = np.array([face.box_xyxy for face in faces], np.float32).reshape(count, 4)
-    return FaceSet(images, np.array([face.label for face in faces], np.int64), boxes, points, _mouth_boxes(points))
+    labels = np.array([face.label for face in faces], np.int64)
+    return FaceSet(images, labels, boxes, points, _mouth_boxes(points))
+
+
+def _shuffle_rounds(choices: list[int], count: int, seed: int) -> list[int]:
+    """Deals `count` labels in rounds of all choices, each round in another order."""
+    rounds = -(-count // len(choices))
+    orders = [np.random.default_rng((seed, turn, 1)).permutation(len(choices)) for turn in range(rounds)]
+    return [choices[place] for order in orders for place in order.tolist()][:count]
 
 
 def draw_scene(
@@ -218,16 +228,23 @@ def draw_scene(
     _check_whole("height", height, MIN_SIDE, MAX_SIDE)
     if num_faces is not None:
         _check_whole("num_faces", num_faces, 0, MAX_FACES)
-    if not MIN_FACE <= min_px <= max_px or min_px > 0.6 * min(width, height):
-        limit = 0.6 * min(width, height)
-        raise ValueError(f"expected {MIN_FACE} <= min_px <= max_px and min_px <= {limit:.0f}, got {min_px} and {max_px}")
-    rng, people = _streams(seed)
+    limit = LARGEST_SHARE * min(width, height)
+    if not all(isinstance(px, Real) for px in (min_px, max_px)) or not MIN_FACE <= min_px <= min(
+        max_px, limit
+    ):
+        raise ValueError(
+            f"expected {MIN_FACE} <= min_px <= max_px, min_px <= {limit:.0f}, got {min_px}, {max_px}"
+        )
+    rng = _start(seed)
     light = sample_light(rng)
     image = paint_place(height, width, rng)
     count = int(np.exp(rng.uniform(0, np.log(25)))) if num_faces is None else num_faces
-    placed = place_people(people, width, height, sample_sizes(rng, width, height, count, min_px, max_px), min_px)
+    sizes = sample_sizes(rng, width, height, count, min_px, max_px)
+    placed = place_people(rng, width, height, sizes, min_px)
     if num_faces is not None and len(placed) < num_faces:
-        raise ValueError(f"expected room for {num_faces} faces in {width} x {height} px, found it for {len(placed)}")
+        raise ValueError(
+            f"expected room for {num_faces} faces in {width} x {height} px, found it for {len(placed)}"
+        )
     for one in reversed(placed):
         paint_placed(image, one, light, rng)
     points = np.array([one.pose.project(one.person.points) for one in placed], np.float32).reshape(-1, 68, 2)
@@ -247,12 +264,11 @@ def _mouth_boxes(points: np.ndarray) -> np.ndarray:
     return np.concatenate([mouths.min(-2), mouths.max(-2)], axis=-1)
 
 
-def _streams(seed: int | Sequence[int]) -> list[np.random.Generator]:
-    """Makes two sources of chance: for the picture and for the muscles."""
+def _start(seed: int | Sequence[int]) -> np.random.Generator:
     parts = list(seed) if isinstance(seed, Sequence) and not isinstance(seed, str) else [seed]
     if not parts or not all(_is_whole(part) and part >= 0 for part in parts):
         raise ValueError(f"expected a seed of one or more integers from 0 on, got {seed!r}")
-    return [np.random.default_rng(child) for child in np.random.SeedSequence(parts).spawn(2)]
+    return np.random.default_rng(parts)
 
 
 def _is_whole(value: object) -> bool:
@@ -274,6 +290,8 @@ def _check_expression(expression: int | str) -> int:
 
 def _check_pose(pose_deg: tuple[float, float, float]) -> Pose:
     limits = (MAX_YAW_DEG, MAX_PITCH_DEG, MAX_ROLL_DEG)
-    if len(pose_deg) != 3 or not all(abs(angle) <= limit for angle, limit in zip(pose_deg, limits)):
+    if len(pose_deg) != 3 or not all(
+        isinstance(angle, Real) and abs(angle) <= limit for angle, limit in zip(pose_deg, limits)
+    ):
         raise ValueError(f"expected yaw, pitch and roll within {limits} degrees either way, got {pose_deg}")
     return Pose(*(float(angle) for angle in pose_deg))

@@ -24,8 +24,9 @@ def depth(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     The slope stays under 1.2 outside the nose, so that the fixed point of `Pose.sheet_map` converges.
     """
-    skull = -0.8 * (np.sqrt(1 + (x / 0.7) ** 2) - 1) - 0.35 * (np.sqrt(1 + ((y - 0.05) / 0.7) ** 2) - 1)
-    return skull + 0.24 * np.exp(-0.5 * ((x / 0.17) ** 2 + ((y - 0.20) / 0.22) ** 2))
+    across, down, nose = x * x, y - 0.05, y - 0.20
+    skull = 1.15 - np.sqrt(0.64 + 1.306 * across) - np.sqrt(0.1225 + 0.25 * down * down)
+    return skull + 0.24 * np.exp(-17.3 * across - 10.3 * nose * nose)
 
 
 @lru_cache(maxsize=64)
@@ -79,7 +80,7 @@ class Pose:
         return self.rotation[:2, :2].T * self.scale, self.rotation[:2, 2] * self.scale
 
     def sheet_map(self, height: int, width: int, scale: float, origin: tuple[float, float]) -> np.ndarray:
-        """Gives for every pixel of a picture the place on the sheet that is seen there, as cv2.remap takes it.
+        """Gives for every pixel of a picture the place on the sheet that is seen there, as for cv2.remap.
 
         Args:
             height: Pixels of the picture.
@@ -91,8 +92,12 @@ class Pose:
             Pixels of the sheet, x and y, float32 [height,width,2].
         """
         rows, cols = min(height, _MAP_GRID), min(width, _MAP_GRID)
-        u = (np.arange(cols, dtype=np.float32) + 0.5) * (width / cols / self.scale) - self.centre[0] / self.scale
-        v = (np.arange(rows, dtype=np.float32) + 0.5) * (height / rows / self.scale) - self.centre[1] / self.scale
+        u = (np.arange(cols, dtype=np.float32) + 0.5) * (width / cols / self.scale) - self.centre[
+            0
+        ] / self.scale
+        v = (np.arange(rows, dtype=np.float32) + 0.5) * (height / rows / self.scale) - self.centre[
+            1
+        ] / self.scale
         (a, b, e), (c, d, f) = self.rotation[:2].tolist()
         area = a * d - b * c
         a, b, c, d = d / area, -b / area, -c / area, a / area
@@ -110,7 +115,12 @@ class Pose:
 def sample_pose(rng: np.random.Generator) -> Pose:
     """Draws a pose as people stand before a camera: mostly frontal, seldom past 25 degrees."""
     yaw, pitch, roll = rng.standard_normal(3) * (12.0, 6.0, 6.0)
-    return Pose(*(max(-most, min(float(angle), most)) for angle, most in ((yaw, MAX_YAW_DEG), (pitch, 16.0), (roll, 22.0))))
+    return Pose(
+        *(
+            max(-most, min(float(angle), most))
+            for angle, most in ((yaw, MAX_YAW_DEG), (pitch, 16.0), (roll, 22.0))
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -135,7 +145,7 @@ def sample_light(rng: np.random.Generator) -> Light:
     return Light(
         direction / np.linalg.norm(direction),
         float(rng.uniform(0.35, 0.7)),
-        np.array([1 - warmth, 1.0, 1 + warmth]) * rng.uniform(0.85, 1.12),
+        np.array([1 - warmth, 1.0, 1 + warmth]) * rng.uniform(0.92, 1.12),
     )
 
 
@@ -153,7 +163,7 @@ def expose(image: np.ndarray, rng: np.random.Generator, most_blur_px: float) -> 
     Returns:
         uint8 [H,W,3] BGR.
     """
-    gamma, gain, lift = np.exp(rng.normal(0, 0.12)), rng.uniform(0.85, 1.1), rng.uniform(-6, 14)
+    gamma, gain, lift = np.exp(rng.normal(0, 0.1)), rng.uniform(0.9, 1.1), rng.uniform(-6, 14)
     levels = np.minimum(np.maximum(255 * gain * _LEVELS**gamma + lift, 0), 255).astype(np.uint8)
     image = cv2.LUT(image, levels)
     sigma = rng.uniform(0.0, most_blur_px)
@@ -163,7 +173,9 @@ def expose(image: np.ndarray, rng: np.random.Generator, most_blur_px: float) -> 
     noise = rng.integers(0, 256, (2, *image.shape), dtype=np.uint8)
     noise = cv2.addWeighted(noise[0], 0.5, noise[1], 0.5, 0)
     image = cv2.addWeighted(image, 1.0, noise, grain, -127.5 * grain)
-    if rng.random() < 0.7:
+    if rng.random() < 0.6:
         quality = int(rng.integers(35, 96))
-        image = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+        image = cv2.imdecode(
+            cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR
+        )
     return image

@@ -5,8 +5,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fer_paddle.data.synthetic_anatomy import Identity, Side, halves
-from fer_paddle.data.synthetic_sheet import Sheet, blend, curve, fill_pixels, fixed, join, plain
+from fer_paddle.data.synthetic_anatomy import Identity, unfold, view_sides
+from fer_paddle.data.synthetic_sheet import (
+    Sheet,
+    blend,
+    curve,
+    fill_pixels,
+    fixed,
+    join,
+    plain,
+    stroke_pixels,
+)
 
 _TEETH_BGR = np.array([210.0, 226.0, 232.0])
 _MOUTH_BGR = np.array([28.0, 24.0, 62.0])
@@ -19,11 +28,19 @@ _IRIS_RADIUS = 0.080
 _OUTER_LIPS = np.array([(48, 49, 50, 51, 52, 53, 54), (48, 59, 58, 57, 56, 55, 54)])
 _INNER_LIPS = np.array([(60, 61, 62, 63, 64), (60, 67, 66, 65, 64)])
 _WING = curve([(0.015, -0.095), (-0.018, -0.05), (-0.012, 0.0), (0.03, 0.012)])
-_NOSTRIL = curve([(-0.018, -0.002), (0.008, -0.024), (0.048, -0.012), (0.044, 0.004), (0.008, 0.006)], closed=True)
+_NOSTRIL = curve(
+    [(-0.018, -0.002), (0.008, -0.024), (0.048, -0.012), (0.044, 0.004), (0.008, 0.006)], closed=True
+)
 _GLEAM = curve([(-1.0, -0.004), (0.0, -0.016), (1.0, -0.004), (0.0, 0.014)], closed=True)
 _SPOT = np.array([(-0.02, 0.0), (0.0, -0.013), (0.02, 0.0), (0.0, 0.013)])
 _LID_FOLD = np.array([(0.0, -0.26), (0.005, -0.22), (0.0, -0.22), (0.02, -0.20)])
-_BROW_PROFILE = np.interp(np.linspace(0, 1, 21), [0, 0.25, 0.6, 0.9, 1], [0.35, 0.75, 1.0, 1.1, 0.9])
+_LIDS = np.array([(36, 37, 38, 39), (36, 41, 40, 39), (36, 37, 38, 39)])
+_PUPIL_SHIFT = np.array([0.0, -0.018])
+_BROW_PROFILE = np.zeros((21, 2))
+_BROW_PROFILE[:, 1] = np.interp(np.linspace(0, 1, 21), [0, 0.25, 0.6, 0.9, 1], [0.35, 0.75, 1.0, 1.1, 0.9])
+_TONGUE = curve([(-0.3, 0.1), (-0.2, -0.22), (0.0, -0.28), (0.2, -0.22), (0.3, 0.1)])
+_TOOTH_SCALE = 45.0  # the same for single teeth
+_HAIR_SCALE = 60.0  # pixels of a face unit from which on single hairs of a brow are seen
 
 
 def draw_features(
@@ -38,36 +55,37 @@ def draw_features(
         units: Action unit -> strength.
         gaze: Shift of the irises in face units, x and y.
     """
-    for view, back in halves(points):
-        _draw_eye(sheet, view, back, identity, gaze)
-        _draw_brow(sheet, view, back, identity)
-        _draw_nostril(sheet, view, back, identity)
+    views = view_sides(points)
+    _draw_eyes(sheet, views, identity, gaze)
+    _draw_brows(sheet, views, identity)
+    _draw_nostrils(sheet, views, identity)
     _draw_mouth(sheet, points, identity, units)
 
 
-def _draw_eye(sheet: Sheet, view: np.ndarray, back: Side, identity: Identity, gaze: tuple[float, float]) -> None:
+def _draw_eyes(sheet: Sheet, views: np.ndarray, identity: Identity, gaze: tuple[float, float]) -> None:
+    edges = views[:, _LIDS]
     # The fold above the lid sinks under a lowered brow and opens with raised lids.
-    room = max((view[36:40, 1].sum() - view[18:22, 1].sum()) / 4, 0.05)
-    edges = np.stack([view[36:40], view[[36, 41, 40, 39]], view[36:40] + _LID_FOLD * room])
-    upper, lower, fold = (back(edge) for edge in curve(edges))
+    room = np.maximum(views[:, 36:40, 1].sum(1) - views[:, 18:22, 1].sum(1), 0.2) / 4
+    edges[:, 2] += _LID_FOLD * room[:, None, None]
+    upper, lower, fold = unfold(curve(edges)).swapaxes(0, 1)
     window, mask, corner = sheet.open_window(join(upper, lower))
-    centre = back((view[36:37] + view[39:40]) / 2) + gaze + (0.0, -0.018)
-    blend(window, _eyeball(mask.shape, sheet.pixels(centre)[0] - corner, sheet.scale, identity), mask)
+    centres = sheet.pixels(unfold((views[:, 36:37] + views[:, 39:40]) / 2) + gaze + _PUPIL_SHIFT) - corner
+    blend(window, _eyeballs(mask.shape, fixed(centres[:, 0]).tolist(), sheet.scale, identity), mask)
     skin, dark = identity.skin_bgr, np.minimum(identity.hair_bgr, 60) * 0.6
-    lid_width = 0.022 + 0.014 * identity.female
     sheet.soft(join(fold, upper), skin * _LID_SHADE, 0.45)
     sheet.stroke(fold, skin * _LINE_SHADE, 0.014)
     sheet.stroke(lower, skin * _LINE_SHADE, 0.012 + 0.008 * identity.female)
-    lash = np.array([(-0.022 - 0.02 * identity.female, -0.008 - 0.012 * identity.female)])
-    sheet.stroke(np.concatenate([back(view[36:37] + lash), upper]), dark, lid_width)
+    lash = unfold(views[:, 36:37] - (0.022 + 0.02 * identity.female, 0.008 + 0.012 * identity.female))
+    sheet.stroke(np.concatenate([lash, upper], axis=1), dark, 0.022 + 0.014 * identity.female)
 
 
-def _eyeball(shape: tuple[int, int], centre_px: np.ndarray, scale: float, identity: Identity) -> np.ndarray:
-    """Draws white, iris, pupil and glint of one eye in a window: uint8 [h,w,3]."""
-    ball = plain(*shape, _WHITE_BGR * (0.95 - 0.1 * identity.age))
+def _eyeballs(
+    shape: tuple[int, int], centres: list[list[int]], scale: float, identity: Identity
+) -> np.ndarray:
+    """Draws white, irises, pupils and glints in a window: uint8 [h,w,3]; centres in cv2's fixed point."""
+    balls = plain(*shape, _WHITE_BGR * (0.95 - 0.1 * identity.age))
     radius = 16 * _IRIS_RADIUS * (1 + 0.05 * identity.shape["eye_size"]) * scale
     iris = identity.iris_bgr
-    x, y = fixed(centre_px).tolist()
     discs = (
         ((iris * 0.45).tolist(), 1.0, 0.0, 0.0),
         (iris.tolist(), 0.84, 0.0, 0.0),
@@ -75,37 +93,35 @@ def _eyeball(shape: tuple[int, int], centre_px: np.ndarray, scale: float, identi
         ((9, 9, 9), 0.46, 0.0, 0.0),
         ((250, 250, 250), max(0.2, 8 / radius), -0.32, -0.34),
     )
-    for color, size, dx, dy in discs:
-        place = int(x + dx * radius), int(y + dy * radius)
-        cv2.circle(ball, place, int(size * radius), color, -1, cv2.LINE_AA, 4)
-    lid_shadow = ball[: max(shape[0] // 3, 1)]
+    for x, y in centres:
+        for color, size, dx, dy in discs:
+            place = int(x + dx * radius), int(y + dy * radius)
+            cv2.circle(balls, place, int(size * radius), color, -1, cv2.LINE_AA, 4)
+    lid_shadow = balls[: max(shape[0] // 3, 1)]
     cv2.multiply(lid_shadow, (0.75, 0.75, 0.75, 0.0), dst=lid_shadow)
-    return ball
+    return balls
 
 
-def _draw_brow(sheet: Sheet, view: np.ndarray, back: Side, identity: Identity) -> None:
-    line = curve(view[17:22])
-    heft = 0.036 * (1.15 + 0.35 * identity.shape["brow_weight"] - 0.45 * identity.female)
-    half = (heft * _BROW_PROFILE)[:, None] * (0.0, 1.0)
+def _draw_brows(sheet: Sheet, views: np.ndarray, identity: Identity) -> None:
+    line = curve(views[:, 17:22])
+    half = _BROW_PROFILE * (0.036 * (1.15 + 0.35 * identity.shape["brow_weight"] - 0.45 * identity.female))
     color = identity.hair_bgr * 0.62 + identity.skin_bgr * 0.08
-    sheet.soft(back(join(line - 0.7 * half, line + 1.2 * half)), color, 0.88, 0.010)
-    if sheet.scale > 60:
+    sheet.soft(unfold(join(line - 0.7 * half, line + 1.2 * half)), color, 0.88, 0.010)
+    if sheet.scale > _HAIR_SCALE:
         share = np.linspace(0.02, 0.98, 26)
-        at = (share * (len(line) - 1)).astype(int)
-        jitter = np.sin(17.0 * np.arange(26))[:, None] * (0.006, 0.006)
-        root, tip = line[at] + 1.1 * half[at] + (0.014, 0.0), line[at] - 0.7 * half[at] - (0.022, 0.0)
-        tip[:, 1] += 0.018 * (1 - 2 * share)
-        hairs = back(np.stack([root + jitter, tip + jitter], axis=1))
-        for hair in hairs:
-            sheet.stroke(hair, color * 0.7, 0.006)
+        at = (share * (line.shape[1] - 1)).astype(int)
+        jitter = 0.006 * np.sin(17.0 * np.arange(26))[:, None]
+        root, tip = line[:, at] + 1.1 * half[at] + (0.014, 0.0), line[:, at] - 0.7 * half[at] - (0.022, 0.0)
+        tip[..., 1] += 0.018 * (1 - 2 * share)
+        sheet.stroke(unfold(np.stack([root, tip], axis=2) + jitter[:, None]), color * 0.7, 0.006)
 
 
-def _draw_nostril(sheet: Sheet, view: np.ndarray, back: Side, identity: Identity) -> None:
-    skin, wing, base = identity.skin_bgr, view[31], view[32]
-    sheet.stroke(back(wing + _WING), skin * _LINE_SHADE, 0.014)
-    under = np.array([wing, base, (0.0, view[33, 1]), (0.0, view[33, 1] + 0.03), (wing[0], wing[1] + 0.02)])
-    sheet.soft(back(under), skin * _LINE_SHADE, 0.35, 0.013)
-    sheet.soft(back((wing + base) / 2 + _NOSTRIL), skin * _DARK_SHADE, 0.9, 0.006)
+def _draw_nostrils(sheet: Sheet, views: np.ndarray, identity: Identity) -> None:
+    skin, wing, base, tip = identity.skin_bgr, views[:, 31:32], views[:, 32:33], views[:, 33:34]
+    sheet.stroke(unfold(wing + _WING), skin * _LINE_SHADE, 0.014)
+    under = np.concatenate([wing, base, tip, tip + (0.0, 0.03), wing + (0.0, 0.02)], axis=1)
+    sheet.soft(unfold(under), skin * _LINE_SHADE, 0.35, 0.013)
+    sheet.soft(unfold((wing + base) / 2 + _NOSTRIL), skin * _DARK_SHADE, 0.9, 0.006)
 
 
 def lip_color(identity: Identity) -> np.ndarray:
@@ -128,12 +144,16 @@ def _draw_mouth(sheet: Sheet, points: np.ndarray, identity: Identity, units: dic
         _draw_inside(sheet, points, inner_top, inner_low, gap, units)
     else:
         sheet.stroke(inner_top, lips * _DARK_SHADE, 0.017)
-    for corner in points[[48, 54]]:
-        sheet.soft(corner + _SPOT, lips * 0.3, 0.7, 0.010)
+    sheet.soft(points[[48, 54], None] + _SPOT, lips * 0.3, 0.7, 0.010)
 
 
 def _draw_inside(
-    sheet: Sheet, points: np.ndarray, inner_top: np.ndarray, inner_low: np.ndarray, gap: float, units: dict[int, float]
+    sheet: Sheet,
+    points: np.ndarray,
+    inner_top: np.ndarray,
+    inner_low: np.ndarray,
+    gap: float,
+    units: dict[int, float],
 ) -> None:
     """Draws teeth and tongue within the lips of an open mouth."""
     window, mask, corner = sheet.open_window(join(inner_top, inner_low))
@@ -142,24 +162,24 @@ def _draw_inside(
     def place(shape: np.ndarray) -> np.ndarray:
         return sheet.pixels(shape) - corner
 
-    left, right, root, low = points[60], points[64], points[62], points[66]
+    left, right, root, low = points[[60, 64, 62, 66]]
     width, middle = right[0] - left[0], (left + right) / 2
     if gap > 0.10:
-        tongue = low + np.array([(-0.3, 0.1), (-0.2, -0.22), (0, -0.28), (0.2, -0.22), (0.3, 0.1)]) * (width, gap)
-        fill_pixels(inside, place(curve(tongue)), _TONGUE_BGR)
+        fill_pixels(inside, place(low + _TONGUE * (width, gap)), _TONGUE_BGR)
     bared = max(units.get(12, 0.0), units.get(10, 0.0), 0.75 * units.get(20, 0.0), units.get(16, 0.0), 0.35)
     teeth = min(0.12, (0.2 + 0.75 * bared) * gap if gap < 0.16 else 0.035 + 0.075 * bared)
     # The edge of the teeth is flatter than the lip above them: it follows half of the smile's bend.
-    bend = 0.5 * (middle[1] - root[1]) if middle[1] < root[1] else 0.0
-    edge = curve([(left[0], root[1] + teeth + bend), (middle[0], root[1] + teeth), (right[0], root[1] + teeth + bend)])
-    fill_pixels(inside, place(join(edge - (0, 1.0), edge)), _TEETH_BGR)
-    if sheet.scale > 45:
+    bend = 0.5 * min(middle[1] - root[1], 0.0)
+    ends = np.array([(left[0], bend), (middle[0], 0.0), (right[0], bend)])
+    edge = curve(ends + (0.0, root[1] + teeth))
+    fill_pixels(inside, place(join(edge - (0.0, 1.0), edge)), _TEETH_BGR)
+    if sheet.scale > _TOOTH_SCALE:
         for x in middle[0] + 0.056 * np.arange(-4, 5):
-            line = fixed(place(np.array([(x, root[1] - 0.1), (x, root[1] + teeth - 0.01)])))
-            cv2.polylines(inside, [line], False, tuple(_TEETH_BGR * 0.84), 1, cv2.LINE_AA, 4)
+            gap_line = place(np.array([(x, root[1] - 0.1), (x, root[1] + teeth - 0.01)]))
+            stroke_pixels(inside, gap_line, _TEETH_BGR * 0.84, 1)
     if units.get(16, 0.0) + 0.4 * units.get(20, 0.0) > 0.3:
-        edge = curve([(left[0], low[1] - 0.3 * teeth), (low[0], low[1] - 0.45 * teeth), (right[0], low[1] - 0.3 * teeth)])
-        fill_pixels(inside, place(join(edge, edge + (0, 1.0))), _TEETH_BGR * 0.86)
+        edge = ends * (1.0, -1.0) + (0.0, low[1] - 0.4 * teeth)
+        fill_pixels(inside, place(join(edge, edge + (0.0, 1.0))), _TEETH_BGR * 0.86)
     across = (np.arange(mask.shape[1]) + 0.5 - place(middle)[0]) / max(width * sheet.scale / 2, 1)
     dim = np.maximum(1 - 0.5 * across**2, 0.35) * np.minimum(np.linspace(0.72, 1.6, len(mask)), 1)[:, None]
     blend(window, (inside * dim[..., None]).astype(np.uint8), mask)

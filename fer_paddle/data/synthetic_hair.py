@@ -5,14 +5,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fer_paddle.data.synthetic_anatomy import Identity, halves, mirror
+from fer_paddle.data.synthetic_anatomy import Identity, mirror, unfold, view_sides
 from fer_paddle.data.synthetic_sheet import Sheet, curve, fixed, join
 
 _ARC = np.column_stack([np.cos(np.linspace(np.pi, 0, 9)), -np.sin(np.linspace(np.pi, 0, 9))])
 _CROWN = np.array([0.0, -0.15])
-_EAR = curve([(0.03, -0.20), (-0.06, -0.24), (-0.115, -0.12), (-0.085, 0.08), (-0.03, 0.19), (0.03, 0.17)], closed=True)
+_EAR = curve(
+    [(0.03, -0.20), (-0.06, -0.24), (-0.115, -0.12), (-0.085, 0.08), (-0.03, 0.19), (0.03, 0.17)], closed=True
+)
 _EAR_HOLLOW = curve([(-0.03, -0.195), (-0.08, -0.105), (-0.05, 0.045), (0.0, 0.128)])
 _EAR_SHADE, _LINE_SHADE = np.array([0.86, 0.84, 0.95]), np.array([0.5, 0.5, 0.6])
+_GLARE = np.array([(-0.12, 0.05), (-0.02, -0.09), (0.01, -0.09), (-0.09, 0.06)])
 _CIRCLE = np.linspace(0, 2 * np.pi, 28, endpoint=False)
 
 
@@ -32,9 +35,8 @@ def skull_arc(width: float, extra: float = 0.0, low: float = -0.15) -> np.ndarra
 def draw_head_shape(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
     """Marks the head and its ears on the sheet."""
     skin, width = identity.skin_bgr, points[16, 0]
-    for back in (np.asarray, mirror):
-        sheet.fill(back(_EAR - (width, 0.0)), skin * _EAR_SHADE, head=True)
-        sheet.stroke(back(_EAR_HOLLOW - (width, 0.0)), skin * _LINE_SHADE, 0.028)
+    sheet.fill(unfold(np.stack([_EAR, _EAR]) - (width, 0.0)), skin * _EAR_SHADE, head=True)
+    sheet.stroke(unfold(np.stack([_EAR_HOLLOW, _EAR_HOLLOW]) - (width, 0.0)), skin * _LINE_SHADE, 0.028)
     sheet.fill(join(curve(points[:17]), curve(skull_arc(width))), skin, head=True)
 
 
@@ -62,7 +64,9 @@ def _draw_cap(sheet: Sheet, width: float, identity: Identity, rng: np.random.Gen
         sheet.soft(join(inner, outer), color, 0.72, 0.03)
         return
     if style == "bun":
-        knot = (0.12 * identity.part, -1.33) + np.column_stack([0.25 * np.cos(_CIRCLE), 0.22 * np.sin(_CIRCLE)])
+        knot = (0.12 * identity.part, -1.33) + np.column_stack(
+            [0.25 * np.cos(_CIRCLE), 0.22 * np.sin(_CIRCLE)]
+        )
         sheet.fill(knot, color * 0.8, head=True)
     sheet.smooth_skin(join(inner, outer))
     sheet.fill(join(inner, outer), color * 0.9, head=True)
@@ -83,7 +87,9 @@ def _hairs(sheet: Sheet, density: float) -> int:
     return int(min(max(sheet.scale * density, 16), 140))
 
 
-def _draw_curls(sheet: Sheet, inner: np.ndarray, outer: np.ndarray, color: np.ndarray, rng: np.random.Generator) -> None:
+def _draw_curls(
+    sheet: Sheet, inner: np.ndarray, outer: np.ndarray, color: np.ndarray, rng: np.random.Generator
+) -> None:
     """Covers the ring between two edges [M,2] with curls, some over its outer edge."""
     count = int(min(max(1.2 * sheet.scale, 36), 90))
     at = np.linspace(0, len(inner) - 1, count).astype(int)
@@ -99,32 +105,39 @@ def _draw_parted(sheet: Sheet, width: float, identity: Identity, rng: np.random.
     """Draws hair that falls to both sides from a parting; for the long styles past the face."""
     low, puff = {"side": (-0.04, 0.10), "bob": (0.72, 0.16), "long": (1.40, 0.15)}[identity.hair]
     bare = 0.12 * identity.age * (1 - identity.female)
-    for flip in (1.0, -1.0):
-        part = 0.42 * identity.part * flip
-        near = [(part, -0.86 - bare), ((part - 0.62) * 0.5, -0.80 - bare), (-0.60, -0.56 - 0.6 * bare), (-width + 0.06, -0.28)]
-        far = [(part, -1.20 - puff), (part * 0.5 - 0.42, -1.14 - puff), (-0.80 - 0.7 * puff, -0.72), (-width - puff - 0.03, -0.28)]
+    near, far = [], []
+    for part in (0.42 * identity.part, -0.42 * identity.part):
+        near.append([(part, -0.86 - bare), ((part - 0.62) * 0.5, -0.80 - bare), (-0.60, -0.56 - 0.6 * bare),
+                     (-width + 0.06, -0.28)])  # fmt: skip
+        far.append([(part, -1.20 - puff), (part * 0.5 - 0.42, -1.14 - puff), (-0.80 - 0.7 * puff, -0.72),
+                    (-width - puff - 0.03, -0.28)])  # fmt: skip
         if low < 0:
-            near, far = [*near, (-width + 0.02, low)], [*far, (-width - 0.03, low)]
+            near[-1].append((-width + 0.02, low))
+            far[-1].append((-width - 0.03, low))
         for share, sway in ((0.3, 1.0), (0.65, -1.0), (1.0, 0.5)) if low > 0 else ():
             x, y = -width + 0.035 * identity.part * sway, -0.28 + share * (low + 0.28)
-            near, far = [*near, (x + 0.04 + 0.02 * share, y)], [*far, (x - puff - 0.07 + 0.05 * share, y)]
-        _draw_lock(sheet, curve(near) * (flip, 1), curve(far) * (flip, 1), identity, rng)
+            near[-1].append((x + 0.04 + 0.02 * share, y))
+            far[-1].append((x - puff - 0.07 + 0.05 * share, y))
+    _draw_locks(sheet, curve(near), curve(far), identity, rng)
 
 
-def _draw_lock(sheet: Sheet, near: np.ndarray, far: np.ndarray, identity: Identity, rng: np.random.Generator) -> None:
-    """Draws hair combed along two edges [M,2]: `near` the face and `far` from it."""
-    color, steps = identity.hair_bgr, len(near)
-    shadow = near + (0.02 * np.sign(-near[-1, 0]), 0.05)
-    sheet.soft(join(near, shadow), identity.skin_bgr * 0.4, 0.45, 0.02)
-    sheet.smooth_skin(join(near, far))
-    sheet.fill(join(near, far), color * 0.88, head=True)
-    shine = (0.5 * near + 0.5 * far)[steps // 6 : steps // 2]
-    sheet.soft(join(shine, shine * 1.07), color * 1.45 + 16, 0.35, 0.025)
+def _draw_locks(
+    sheet: Sheet, near: np.ndarray, far: np.ndarray, identity: Identity, rng: np.random.Generator
+) -> None:
+    """Draws hair combed along two edges [2,M,2], `near` the face and `far` from it, both as on the left."""
+    color, steps = identity.hair_bgr, near.shape[1]
+    sheet.soft(unfold(join(near, near + (0.02, 0.05))), identity.skin_bgr * 0.4, 0.45, 0.02)
+    locks = unfold(join(near, far))
+    sheet.smooth_skin(locks)
+    sheet.fill(locks, color * 0.88, head=True)
+    shine = (0.5 * near + 0.5 * far)[:, steps // 6 : steps // 2]
+    sheet.soft(unfold(join(shine, shine * 1.07)), color * 1.45 + 16, 0.35, 0.025)
     count = _hairs(sheet, 0.5)
     first = (rng.uniform(0, 0.7, count) * steps).astype(int)[:, None] + np.arange(0, max(steps // 3, 3), 2)
     first = np.minimum(first, steps - 1)
-    lines = near[first] + (far - near)[first] * rng.uniform(0, 1.02, (count, 1, 1))
-    sheet.strands(lines, color, rng.uniform(0.55, 1.35, count))
+    lines = near[:, first] + (far - near)[:, first] * rng.uniform(0, 1.02, (2, count, 1, 1))
+    lines = unfold(lines).reshape(-1, *lines.shape[2:])
+    sheet.strands(lines, color, rng.uniform(0.55, 1.35, 2 * count))
 
 
 def _draw_fringe(sheet: Sheet, width: float, identity: Identity, rng: np.random.Generator) -> None:
@@ -132,7 +145,9 @@ def _draw_fringe(sheet: Sheet, width: float, identity: Identity, rng: np.random.
     color, x = identity.hair_bgr, np.linspace(-width + 0.03, width - 0.03, 15)
     low = -0.50 + 0.12 * (x / width) ** 2 + 0.05 * identity.part * x + rng.uniform(-0.03, 0.02, 15)
     edge = np.column_stack([x, low])
-    top = np.column_stack([0.75 * x + 0.15 * identity.part, -1.0 - 0.12 * np.sqrt(np.clip(1 - (x / width) ** 2, 0, 1))])
+    top = np.column_stack(
+        [0.75 * x + 0.15 * identity.part, -1.0 - 0.12 * np.sqrt(np.clip(1 - (x / width) ** 2, 0, 1))]
+    )
     sheet.soft(join(edge, edge + (0, 0.07)), identity.skin_bgr * 0.4, 0.45, 0.02)
     sheet.smooth_skin(join(top, edge))
     sheet.fill(join(top, edge), color * 0.92)
@@ -140,7 +155,9 @@ def _draw_fringe(sheet: Sheet, width: float, identity: Identity, rng: np.random.
     at, share = rng.integers(0, 14, count), rng.uniform(0, 1, (count, 1))
     tip, root = (rows[at] * (1 - share) + rows[at + 1] * share for rows in (edge, top))
     along = rng.uniform(0, 0.6, (count, 1)) + np.array([0.0, 0.2, 0.4])
-    sheet.strands(root[:, None] + (tip - root)[:, None] * along[..., None], color, rng.uniform(0.6, 1.35, count))
+    sheet.strands(
+        root[:, None] + (tip - root)[:, None] * along[..., None], color, rng.uniform(0.6, 1.35, count)
+    )
 
 
 def draw_beard(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
@@ -149,8 +166,9 @@ def draw_beard(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
         return
     nose_y, top_y, low_y, chin_y = points[[33, 51, 57, 8], 1]
     out, corner_y = points[54]
-    moustache = curve([(-out - 0.05, corner_y + 0.03), (-0.13, nose_y + 0.07), (0, nose_y + 0.06), (0.13, nose_y + 0.07),
-                       (out + 0.05, corner_y + 0.03), (0.0, top_y + 0.02)], closed=True)  # fmt: skip
+    moustache = curve([(-out - 0.05, corner_y + 0.03), (-0.13, nose_y + 0.07), (0, nose_y + 0.06),
+                       (0.13, nose_y + 0.07), (out + 0.05, corner_y + 0.03), (0.0, top_y + 0.02)],
+                      closed=True)  # fmt: skip
     color = identity.hair_bgr * 0.8
     if identity.beard in ("full", "stubble"):
         full = identity.beard == "full"
@@ -165,7 +183,13 @@ def draw_beard(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
     else:
         sheet.soft(moustache, color, 0.9, 0.02)
     if identity.beard == "goatee":
-        goatee = [(-0.16, low_y + 0.03), (0.16, low_y + 0.03), (0.19, chin_y - 0.08), (0, chin_y + 0.05), (-0.19, chin_y - 0.08)]
+        goatee = [
+            (-0.16, low_y + 0.03),
+            (0.16, low_y + 0.03),
+            (0.19, chin_y - 0.08),
+            (0, chin_y + 0.05),
+            (-0.19, chin_y - 0.08),
+        ]
         sheet.soft(curve(goatee, closed=True), color, 0.9, 0.025)
 
 
@@ -177,14 +201,15 @@ def draw_glasses(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
     half, power = ((0.205, 0.135), 0.5) if identity.glasses == "rectangle" else ((0.185, 0.175), 1.0)
     ring = np.column_stack([np.cos(_CIRCLE), np.sin(_CIRCLE)])
     lens = np.sign(ring) * np.abs(ring) ** power * half
-    for view, back in halves(points):
-        centre = np.array([view[36:42, 0].mean(), -0.125])
-        sheet.soft(back(centre + lens), (255, 250, 245), 0.07)
-        glare = centre + [(-0.12, 0.05), (-0.02, -0.09), (0.01, -0.09), (-0.09, 0.06)]
-        sheet.soft(back(glare), (255, 255, 255), 0.2)
-        sheet.stroke(back(centre + lens), frame, 0.03, closed=True)
-        sheet.stroke(back(np.array([centre + (-half[0], -0.03), (view[0, 0], -0.17)])), frame, 0.03)
-        sheet.stroke(back(np.array([centre + (half[0], -0.02), (0.0, centre[1] - 0.05)])), frame, 0.03)
+    views = view_sides(points)
+    centre = np.stack([views[:, 36:42, 0].mean(1), np.full(2, -0.125)], axis=1)[:, None]
+    rims = unfold(centre + lens)
+    sheet.soft(rims, (255, 250, 245), 0.07)
+    sheet.soft(unfold(centre + _GLARE), (255, 255, 255), 0.2)
+    sheet.stroke(rims, frame, 0.03, closed=True)
+    arms = np.concatenate([centre - (half[0], 0.03), views[:, :1] * (1.0, 0.0) - (0.0, 0.17)], axis=1)
+    bridge = np.concatenate([centre + (half[0], -0.02), centre * (0.0, 1.0) - (0.0, 0.05)], axis=1)
+    sheet.stroke(unfold(np.stack([arms, bridge], axis=1)), frame, 0.03)
 
 
 def draw_hat(sheet: Sheet, points: np.ndarray, identity: Identity, rng: np.random.Generator) -> None:
@@ -211,8 +236,22 @@ def draw_hat(sheet: Sheet, points: np.ndarray, identity: Identity, rng: np.rando
 def _draw_scarf(sheet: Sheet, points: np.ndarray, color: np.ndarray, rng: np.random.Generator) -> None:
     """Draws a headscarf that leaves the face free."""
     width, chin = points[16, 0], points[8, 1]
-    half = [(0.0, chin - 0.015), (-0.46, 0.80), (-width + 0.09, 0.42), (-width + 0.06, -0.05), (-0.62, -0.50), (0.0, -0.74)]
-    wide = [(0.0, 1.40), (-0.72, 1.15), (-width - 0.16, 0.5), (-width - 0.17, -0.2), (-0.75, -0.95), (0.0, -1.34)]
+    half = [
+        (0.0, chin - 0.015),
+        (-0.46, 0.80),
+        (-width + 0.09, 0.42),
+        (-width + 0.06, -0.05),
+        (-0.62, -0.50),
+        (0.0, -0.74),
+    ]
+    wide = [
+        (0.0, 1.40),
+        (-0.72, 1.15),
+        (-width - 0.16, 0.5),
+        (-width - 0.17, -0.2),
+        (-0.75, -0.95),
+        (0.0, -1.34),
+    ]
     inner, outer = (curve([*shape, *mirror(shape[-2:0:-1])], closed=True) for shape in (half, wide))
     sheet.soft(join(inner, inner * 0.96), color * 0.3, 0.4, 0.02)
     ring = np.concatenate([inner, inner[:1], outer[:1], outer[::-1]])

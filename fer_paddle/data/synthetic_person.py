@@ -7,21 +7,32 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from fer_paddle.data.synthetic_anatomy import Identity, mirror, pose_muscles, resting_points, sample_units
+from fer_paddle.data.synthetic_anatomy import Identity, mirror, resting_points
 from fer_paddle.data.synthetic_camera import Light, Pose
 from fer_paddle.data.synthetic_features import draw_features
-from fer_paddle.data.synthetic_hair import draw_beard, draw_glasses, draw_hair, draw_hat, draw_head_shape, skull_arc
+from fer_paddle.data.synthetic_hair import (
+    draw_beard,
+    draw_glasses,
+    draw_hair,
+    draw_hat,
+    draw_head_shape,
+    skull_arc,
+)
+from fer_paddle.data.synthetic_muscles import pose_muscles, sample_units
 from fer_paddle.data.synthetic_sheet import ORIGIN, SPAN, Sheet, blend, curve, fill_fixed, fixed, join
 from fer_paddle.data.synthetic_skin import fold_skin, relight
 
 HEAD_REACH = 1.75  # face units around the origin that a head with hair and hat can cover
 _FOREHEAD_Y = -0.80
-_HIP_Y, _FOOT_Y = 8.0, 15.5  # a person is about seven heads tall
+_ELBOW_Y, _HIP_Y, _FOOT_Y = 3.5, 8.0, 15.5  # a person is about seven heads tall
 _CHEST = -0.3  # depth of neck and chest against the face
 _CIRCLE = np.linspace(0, 2 * np.pi, 40)
 _NECK_SHADE, _NECK_DARK = np.array([0.78, 0.80, 0.86]), np.array([0.50, 0.53, 0.62])
 _LEG = np.array([(0.4, 7.8), (2.0, 7.8), (1.75, _FOOT_Y), (0.85, _FOOT_Y)])
-_ARM = curve([(0.32, 1.80), (-0.02, 2.3), (-0.14, 4.4), (-0.10, 7.2), (0.22, 7.2), (0.30, 4.6), (0.36, 2.9)], closed=True)
+_ARM = curve(
+    [(0.32, 1.80), (-0.02, 2.3), (-0.14, 4.4), (-0.10, 7.2), (0.22, 7.2), (0.30, 4.6), (0.36, 2.9)],
+    closed=True,
+)
 _HAND = curve([(-0.08, 7.1), (-0.10, 7.8), (0.08, 8.1), (0.22, 7.7), (0.20, 7.1)], closed=True)
 _NAPE = np.array([(0.0, 0.5)])
 _NECK = np.array([(-1.0, 0.55), (-1.0, 1.05), (-1.4, 1.45), (0, 1.75), (1.4, 1.45), (1.0, 1.05), (1.0, 0.55)])
@@ -64,7 +75,9 @@ def face_box(points: np.ndarray, pose: Pose) -> np.ndarray:
     return np.concatenate([seen.min(0), seen.max(0)])
 
 
-def paint_body(canvas: np.ndarray, person: Person, pose: Pose, light: Light, rng: np.random.Generator) -> None:
+def paint_body(
+    canvas: np.ndarray, person: Person, pose: Pose, light: Light, rng: np.random.Generator
+) -> None:
     """Paints what is seen behind and under a head: hair, skull, neck, shoulders and chest.
 
     Args:
@@ -84,7 +97,8 @@ def paint_body(canvas: np.ndarray, person: Person, pose: Pose, light: Light, rng
     skin = identity.skin_bgr * glow
     neck = np.array([0.36 + 0.10 * (1 - identity.female), 1.0])
     shapes = [(_NECK * neck, skin * _NECK_SHADE), (_NECK_SHADOW * neck, skin * _NECK_DARK)]
-    _paint_shapes(canvas, trunk, [*shapes, *_clothes(identity, neck[0], glow, rng)])
+    low = (canvas.shape[0] - trunk.centre[1]) / trunk.scale
+    _paint_shapes(canvas, trunk, [*shapes, *_clothes(identity, neck[0], glow, low, rng)])
 
 
 def _paint_shapes(
@@ -113,31 +127,45 @@ def _paint_back(canvas: np.ndarray, person: Person, pose: Pose, glow: np.ndarray
     _paint_shapes(canvas, pose, [(_SKULL, color * (0.7 + 0.15 * bare) * glow)], -0.85)
 
 
+def _limbs(identity: Identity, broad: float, glow: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Gives legs, hands and arms: polygons in face units and their colours."""
+    shapes = []
+    for back, shade in ((np.asarray, 1.0), (mirror, 0.86)):
+        trousers = (0.25 * identity.cloth_bgr[::-1] + 25) * glow * shade
+        shapes.append((back(_LEG - (broad, 0.0)), trousers))
+        shapes.append((back(_HAND - (broad, 0.0)), identity.skin_bgr * glow * 0.8))
+        shapes.append((back(_ARM - (broad, 0.0)), identity.cloth_bgr * glow * 0.9 * shade))
+    return shapes
+
+
 def _clothes(
-    identity: Identity, neck: float, glow: np.ndarray, rng: np.random.Generator
+    identity: Identity, neck: float, glow: np.ndarray, low: float, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Gives legs, arms and a chest with a collar or stripes: polygons in face units and their colours."""
+    """Gives what is seen of a body down to `low`: polygons in face units and their colours."""
     broad, collar = 1.75 + 0.35 * (1 - identity.female), rng.uniform(1.28, 1.62)
-    kind, lapel, color = rng.integers(3), np.minimum(rng.uniform(120, 245) * glow, 255), identity.cloth_bgr * glow
-    trousers = (0.25 * identity.cloth_bgr[::-1] + 25) * glow
-    left = [(-neck - 0.05, 1.22), (-neck - 0.30, 1.40), (-broad + 0.3, 1.68), (-broad, 2.3), (-broad + 0.2, 4.0),
-            (-broad + 0.45, 6.0), (-broad + 0.35, _HIP_Y)]  # fmt: skip
+    kind, lapel, color = (
+        rng.integers(3),
+        np.minimum(rng.uniform(120, 245) * glow, 255),
+        identity.cloth_bgr * glow,
+    )
+    left = [(-neck - 0.05, 1.22), (-neck - 0.30, 1.40), (-broad + 0.3, 1.68), (-broad, 2.3),
+            (-broad + 0.2, 4.0), (-broad + 0.45, 6.0), (-broad + 0.35, _HIP_Y)]  # fmt: skip
     left, right = curve([left, mirror(left)])
     half = [(-neck - 0.05, 1.22), (-0.5 * neck, 0.35 + 0.65 * collar)]
     edge = curve([*half, (0, collar), *mirror(half[::-1])])
-    leg, arm, hand = _LEG + (-broad, 0.0), _ARM + (-broad, 0.0), _HAND + (-broad, 0.0)
     flank = np.array([(0.2, 1.7), (broad - 0.3, 1.75), (broad - 0.5, _HIP_Y), (0.5, _HIP_Y)])
-    shapes = [(leg, trousers), (mirror(leg), trousers * 0.86)]
-    shapes += [(np.concatenate([edge, right, left[::-1]]), color), (flank, color * 0.9)]
+    shapes = [(np.concatenate([edge, right, left[::-1]]), color), (flank, color * 0.9)]
     if kind == 1:
         for y in np.arange(collar + 0.2, 4.0, 0.26).tolist():
             ends = np.array([(-broad + 0.2, y), (0, y + 0.04), (broad - 0.2, y)])
             shapes.append((join(ends, ends + (0, 0.08)), color * 0.7))
-    for back, shade in ((np.asarray, 0.94), (mirror, 0.80)):
-        shapes += [(back(hand), identity.skin_bgr * glow * 0.8), (back(arm), color * shade)]
+    if low > _ELBOW_Y:
+        shapes = [*_limbs(identity, broad, glow), *shapes]
     shapes.append((join(edge, edge * (1.03, 1) + (0, 0.045)), color * 0.62))
     if kind == 0:
-        flap = np.array([(-neck - 0.04, 1.22), (-0.04, collar + 0.02), (-0.30, collar + 0.14), (-neck - 0.14, 1.36)])
+        flap = np.array(
+            [(-neck - 0.04, 1.22), (-0.04, collar + 0.02), (-0.30, collar + 0.14), (-neck - 0.14, 1.36)]
+        )
         shapes += [(flap, lapel), (mirror(flap), lapel)]
     return shapes
 
@@ -157,7 +185,9 @@ def draw_head(person: Person, pose: Pose, light: Light, rng: np.random.Generator
     return cv2.merge([*cv2.split(lit), sheet.alpha])
 
 
-def paint_head(canvas: np.ndarray, person: Person, pose: Pose, light: Light, rng: np.random.Generator) -> None:
+def paint_head(
+    canvas: np.ndarray, person: Person, pose: Pose, light: Light, rng: np.random.Generator
+) -> None:
     """Paints a head, bent and turned, into a picture.
 
     Args:

@@ -29,12 +29,16 @@ def _speckle(image: np.ndarray, rng: np.random.Generator, amount: float, cells: 
     height, width = image.shape[:2]
     step = max(height, width) / cells
     rough = rng.integers(0, 256, (max(int(height / step), 2), max(int(width / step), 2)), dtype=np.uint8)
-    rough = cv2.cvtColor(cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
+    rough = cv2.cvtColor(
+        cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR
+    )
     share = amount / 74  # 74 is the deviation of a byte
     cv2.addWeighted(image, 1.0, rough, share, -127.5 * share, dst=image)
 
 
-def _box(rng: np.random.Generator, height: int, width: int, least: float, most: float) -> tuple[int, int, int, int]:
+def _box(
+    rng: np.random.Generator, height: int, width: int, least: float, most: float
+) -> tuple[int, int, int, int]:
     """Draws a box: left, top, right, bottom in pixels; its sides are shares of the picture's shorter side."""
     a, b, c, d = rng.random(4).tolist()
     w, h = ((least + (most - least) * share) * min(height, width) for share in (a, b))
@@ -79,7 +83,11 @@ def _paint_street(image: np.ndarray, rng: np.random.Generator) -> None:
     """Sky, houses with windows, trees and a road."""
     height, width = image.shape[:2]
     horizon = int(height * rng.uniform(0.45, 0.7))
-    sky = np.linspace(0, 1, horizon)[:, None, None] * (20, 30, 40) + rng.uniform(150, 205) + np.array([30, 8, -8])
+    sky = (
+        np.linspace(0, 1, horizon)[:, None, None] * (20, 30, 40)
+        + rng.uniform(150, 205)
+        + np.array([30, 8, -8])
+    )
     image[:horizon] = np.clip(sky, 0, 255)
     image[horizon:] = _color(rng, 70, 150)
     x = -rng.integers(0, width // 6 + 1)
@@ -88,7 +96,13 @@ def _paint_street(image: np.ndarray, rng: np.random.Generator) -> None:
         _paint_house(image, rng, x, horizon - tall, wide, tall)
         x += wide + int(rng.uniform(0, 0.04) * width)
     for _ in range(rng.integers(1, 6)):
-        _paint_tree(image, rng, rng.uniform(0, width), horizon + rng.uniform(0, 0.1) * height, rng.uniform(0.08, 0.2) * height)
+        _paint_tree(
+            image,
+            rng,
+            rng.uniform(0, width),
+            horizon + rng.uniform(0, 0.1) * height,
+            rng.uniform(0.08, 0.2) * height,
+        )
 
 
 def _paint_house(image: np.ndarray, rng: np.random.Generator, x: int, y: int, wide: int, tall: int) -> None:
@@ -104,10 +118,14 @@ def _paint_house(image: np.ndarray, rng: np.random.Generator, x: int, y: int, wi
 
 def _paint_tree(image: np.ndarray, rng: np.random.Generator, x: float, y: float, size: float) -> None:
     trunk, leaf = (40, 60, 80), np.array([rng.uniform(20, 60), rng.uniform(80, 140), rng.uniform(40, 100)])
-    cv2.line(image, (int(x), int(y)), (int(x), int(y - 1.2 * size)), trunk, max(int(size / 7), 1), cv2.LINE_AA)
+    cv2.line(
+        image, (int(x), int(y)), (int(x), int(y - 1.2 * size)), trunk, max(int(size / 7), 1), cv2.LINE_AA
+    )
     for dx, dy, level in zip(rng.normal(0, 0.45, 40), rng.normal(-1.7, 0.4, 40), rng.uniform(0.6, 1.3, 40)):
         place = int(x + dx * size), int(y + dy * size)
-        cv2.circle(image, place, max(int(size * rng.uniform(0.08, 0.22)), 1), tuple(leaf * level), -1, cv2.LINE_AA)
+        cv2.circle(
+            image, place, max(int(size * rng.uniform(0.08, 0.22)), 1), tuple(leaf * level), -1, cv2.LINE_AA
+        )
 
 
 def _paint_room(image: np.ndarray, rng: np.random.Generator) -> None:
@@ -127,7 +145,9 @@ def _paint_room(image: np.ndarray, rng: np.random.Generator) -> None:
         place = int(rng.uniform(0, width)), int(rng.uniform(0, 0.4) * height)
         cv2.circle(image, place, radius, _color(rng, 150, 250), -1, cv2.LINE_AA)
         cv2.circle(image, place, radius, _color(rng, 40, 120), max(radius // 8, 1), cv2.LINE_AA)
-    stroke_pixels(image, np.array([(0.0, floor), (float(width), floor)]), _color(rng, 40, 110), max(height // 120, 1))
+    stroke_pixels(
+        image, np.array([(0.0, floor), (float(width), floor)]), _color(rng, 40, 110), max(height // 120, 1)
+    )
 
 
 def _paint_shelf(image: np.ndarray, rng: np.random.Generator) -> None:
@@ -150,7 +170,13 @@ def _paint_garden(image: np.ndarray, rng: np.random.Generator) -> None:
     ground = int(height * rng.uniform(0.3, 0.55))
     image[ground:] = (rng.uniform(40, 80), rng.uniform(110, 160), rng.uniform(70, 120))
     for _ in range(rng.integers(6, 14)):
-        _paint_tree(image, rng, rng.uniform(0, width), ground + rng.uniform(-0.05, 0.1) * height, rng.uniform(0.08, 0.25) * height)
+        _paint_tree(
+            image,
+            rng,
+            rng.uniform(0, width),
+            ground + rng.uniform(-0.05, 0.1) * height,
+            rng.uniform(0.08, 0.25) * height,
+        )
     if rng.random() < 0.5:
         y, tall = ground + 0.08 * height, 0.1 * height
         for x in np.arange(0, width, max(width / 40, 4)):

@@ -9,9 +9,17 @@ import numpy as np
 
 from fer_paddle.data.synthetic_anatomy import sample_identity
 from fer_paddle.data.synthetic_camera import Light, Pose, sample_pose
-from fer_paddle.data.synthetic_person import HEAD_REACH, Person, face_box, paint_body, paint_head, sample_person
+from fer_paddle.data.synthetic_person import (
+    HEAD_REACH,
+    Person,
+    face_box,
+    paint_body,
+    paint_head,
+    sample_person,
+)
 from fer_paddle.labels import EXPRESSIONS
 
+LARGEST_SHARE = 0.6  # of the picture's shorter side
 _TRIES = 150  # places tried for one person before it is drawn smaller
 _COVERED = 0.03  # share of a face that a nearer person may cover
 _FINE_SCALE = 26.0  # pixels of a face unit from which on a head is painted without oversampling
@@ -27,7 +35,9 @@ class Placed:
     box_xyxy: np.ndarray
 
 
-def frame(points: np.ndarray, pose: Pose, middle: np.ndarray | tuple[float, float], longer_side: float) -> Pose:
+def frame(
+    points: np.ndarray, pose: Pose, middle: np.ndarray | tuple[float, float], longer_side: float
+) -> Pose:
     """Scales and moves a pose so that the box of a face gets a given middle and longer side.
 
     Args:
@@ -45,13 +55,15 @@ def frame(points: np.ndarray, pose: Pose, middle: np.ndarray | tuple[float, floa
     return replace(pose, scale=scale, centre=(x, y))
 
 
-def sample_sizes(rng: np.random.Generator, width: int, height: int, count: int, least: float, most: float) -> np.ndarray:
+def sample_sizes(
+    rng: np.random.Generator, width: int, height: int, count: int, least: float, most: float
+) -> np.ndarray:
     """Draws the sizes of the faces of one picture, the largest first: float64 [count], pixels.
 
     Half of the pictures show people at every distance, half show people at about one.
     """
     room = 0.75 * np.sqrt(width * height / max(count, 1))
-    top = float(np.clip(min(room, 0.6 * min(width, height)), least, most))
+    top = float(np.clip(min(room, LARGEST_SHARE * min(width, height)), least, most))
     if rng.random() < 0.5:
         top = float(np.exp(rng.uniform(np.log(least), np.log(top))))
         least = max(least, top / 2.5)
@@ -74,25 +86,37 @@ def place_people(
         The people that found a place, the largest face first; the others are left out.
     """
     placed: list[Placed] = []
-    taken = np.zeros((0, 4))
-    labels = [label for _ in range(len(sizes) // len(EXPRESSIONS) + 1) for label in rng.permutation(len(EXPRESSIONS)).tolist()]
+    taken, largest = np.zeros((0, 4)), np.inf
+    labels = [
+        label
+        for _ in range(len(sizes) // len(EXPRESSIONS) + 1)
+        for label in rng.permutation(len(EXPRESSIONS)).tolist()
+    ]
     for size, label in zip(sizes.tolist(), labels):
         person = sample_person(sample_identity(rng), rng, label, rng.uniform(0.7, 1.0))
         turn = sample_pose(rng)
-        while True:
-            pose = _find_place(rng, person, turn, size, width, height, taken)
-            if pose is not None:
-                box = face_box(person.points, pose)
-                placed.append(Placed(person, label, pose, box))
-                taken = np.concatenate([taken, _reach(box, pose.scale)])
-            if pose is not None or size <= least:
-                break
+        # Never larger than the one before: who is placed later stands behind.
+        size = min(size, largest)
+        pose = _find_place(rng, person, turn, size, width, height, taken)
+        while pose is None and size > least:
             size = max(size * 0.8, least)
-    return sorted(placed, key=lambda one: -(one.box_xyxy[2:] - one.box_xyxy[:2]).max())
+            pose = _find_place(rng, person, turn, size, width, height, taken)
+        if pose is not None:
+            largest = size
+            box = face_box(person.points, pose)
+            placed.append(Placed(person, label, pose, box))
+            taken = np.concatenate([taken, _reach(box, pose.scale)])
+    return placed
 
 
 def _find_place(
-    rng: np.random.Generator, person: Person, turn: Pose, size: float, width: int, height: int, taken: np.ndarray
+    rng: np.random.Generator,
+    person: Person,
+    turn: Pose,
+    size: float,
+    width: int,
+    height: int,
+    taken: np.ndarray,
 ) -> Pose | None:
     """Tries places for a face; None when nearer people cover it everywhere."""
     pose = frame(person.points, turn, (0.0, 0.0), size)
@@ -102,7 +126,7 @@ def _find_place(
         return None
     spots = low + (high - low) * rng.random((_TRIES, 2))
     # A camera at about eye level: heads stand near one height, those of near people lower, hiding nobody.
-    level = rng.normal(0.25 * height + 0.9 * size, 0.08 * height, 2 * _TRIES // 3)
+    level = rng.normal(0.37 * height + 0.75 * size, 0.09 * height, 2 * _TRIES // 3)
     spots[: len(level), 1] = np.minimum(np.maximum(level, low[1]), high[1])
     boxes = np.concatenate([spots - half, spots + half], axis=1)
     edges = np.maximum(boxes[:, None, :2], taken[:, :2]), np.minimum(boxes[:, None, 2:], taken[:, 2:])
@@ -120,7 +144,10 @@ def _reach(box: np.ndarray, scale: float) -> np.ndarray:
 
 
 def paint_placed(canvas: np.ndarray, one: Placed, light: Light, rng: np.random.Generator) -> None:
-    """Paints a placed person into a picture uint8 [H,W,3], in place; a small head is painted larger and reduced."""
+    """Paints a placed person into a picture uint8 [H,W,3], in place.
+
+    A small head is painted larger and reduced, so that its thin lines stay even.
+    """
     paint_body(canvas, one.person, one.pose, light, rng)
     over = int(np.ceil(_FINE_SCALE / one.pose.scale))
     reach = int(HEAD_REACH * one.pose.scale) + 2

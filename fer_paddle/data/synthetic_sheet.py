@@ -1,7 +1,7 @@
 """The sheet a head is drawn on before it is bent and turned: strokes and fills in face units.
 
-The sheet holds the colours of skin and hair without light, which parts of it belong to the head, and how deep each
-place lies in a fold of the skin. `synthetic_skin` lights it.
+The sheet holds the colours of skin and hair without light, which parts of it belong to the head, and how deep
+each place lies in a fold of the skin. `synthetic_skin` lights it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ ORIGIN = (-1.55, -1.68)  # face units of the sheet's left top corner
 _SHIFT = 4  # cv2 draws at 1/16 pixel
 _DENSITY = 5  # points drawn for each control point of a curve
 _TAPER = np.sin(np.linspace(0.15, np.pi - 0.15, 3 * _DENSITY + 1))  # of a curve through four points
+_FAINT_PX = 0.7  # thinner lines are drawn a pixel wide and fainter
+_OPAQUE = 0.85  # what is stronger is drawn without mixing where its edges are sharp
 _TONES = 4  # shades that the hairs of one call are sorted into
 
 Color = tuple[float, ...] | np.ndarray
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _spline(count: int, closed: bool) -> np.ndarray:
     """Gives the matrix from control points to the points of a Catmull-Rom curve: float64 [M,count]."""
     spans = count if closed else count - 1
@@ -43,9 +45,9 @@ def curve(points: np.ndarray | list[tuple[float, float]], closed: bool = False) 
     return _spline(points.shape[-2], closed) @ points
 
 
-def join(*edges: np.ndarray) -> np.ndarray:
-    """Makes a polygon of edges [N,2], each given from the viewer's left: every second one runs back."""
-    return np.concatenate([edge[::-1] if turn % 2 else edge for turn, edge in enumerate(edges)])
+def join(there: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """Makes polygons [...,M,2] of two edges [...,N,2] that start at the same end."""
+    return np.concatenate([there, back[..., ::-1, :]], axis=-2)
 
 
 def plain(height: int, width: int, color: Color) -> np.ndarray:
@@ -56,7 +58,7 @@ def plain(height: int, width: int, color: Color) -> np.ndarray:
 
 
 def fixed(pixels: np.ndarray) -> np.ndarray:
-    """Brings places in pixels, counted from the left and top edge, to cv2's fixed point: int32, same shape."""
+    """Brings places in pixels, counted from the left and top edge, to cv2's fixed point: int32 [...,2]."""
     return (pixels * (1 << _SHIFT) + (0.5 - (1 << _SHIFT) / 2)).astype(np.int32)
 
 
@@ -83,6 +85,11 @@ def blend(window: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> None:
 
 def _scalar(color: Color | float) -> float | Sequence[float]:
     return color.tolist() if isinstance(color, np.ndarray) else color
+
+
+def _split(shapes: np.ndarray) -> list[np.ndarray]:
+    """Lists the shapes of an array int32 [...,N,2], as cv2 wants them."""
+    return [shapes] if shapes.ndim == 2 else list(shapes.reshape(-1, *shapes.shape[-2:]))
 
 
 class Sheet:
@@ -112,49 +119,56 @@ class Sheet:
         return (points * self._factor + self._offset).astype(np.int32)
 
     def fill(self, points: np.ndarray, color: Color, head: bool = False) -> None:
-        """Fills a polygon [N,2]; with `head` it becomes part of the head."""
-        polygon = [self.fixed(points)]
-        cv2.fillPoly(self.image, polygon, _scalar(color), cv2.LINE_AA, _SHIFT)
+        """Fills polygons [...,N,2]; with `head` they become part of the head."""
+        polygons = _split(self.fixed(points))
+        cv2.fillPoly(self.image, polygons, _scalar(color), cv2.LINE_AA, _SHIFT)
         if head:
-            cv2.fillPoly(self.alpha, polygon, 255, cv2.LINE_AA, _SHIFT)
+            cv2.fillPoly(self.alpha, polygons, 255, cv2.LINE_AA, _SHIFT)
 
     def smooth_skin(self, points: np.ndarray) -> None:
-        """Takes away the folds within a polygon [N,2], where something covers the skin."""
-        cv2.fillPoly(self.folds, [self.fixed(points)], 0, cv2.LINE_8, _SHIFT)
+        """Takes away the folds within polygons [...,N,2], where something covers the skin."""
+        cv2.fillPoly(self.folds, _split(self.fixed(points)), 0, cv2.LINE_8, _SHIFT)
 
     def stroke(self, points: np.ndarray, color: Color, width: float, closed: bool = False) -> None:
-        """Draws a line [N,2] of a width in face units; one thinner than a pixel is drawn fainter instead."""
-        line = self.fixed(points)
+        """Draws lines [...,N,2] of a width in face units; one thinner than a pixel is drawn fainter."""
+        lines = self.fixed(points)
         width_px = width * self.scale
         thick = max(round(width_px), 1)
-        window = self._window(line, thick)
-        before = window.copy() if width_px < 0.7 else None
-        cv2.polylines(self.image, [line], closed, _scalar(color), thick, cv2.LINE_AA, _SHIFT)
-        if before is not None:
+        window = self._window(lines, thick) if width_px < _FAINT_PX else None
+        before = None if window is None else window.copy()
+        cv2.polylines(self.image, _split(lines), closed, _scalar(color), thick, cv2.LINE_AA, _SHIFT)
+        if window is not None:
             cv2.addWeighted(window, width_px, before, 1 - width_px, 0, dst=window)
 
     def soft(self, points: np.ndarray, color: Color, strength: float, blur: float = 0.0) -> None:
-        """Fills a polygon [N,2] with `strength` 0 to 1 and edges of a softness `blur` in face units."""
-        polygon = self.fixed(points)
-        sigma = blur * self.scale
-        if sigma < 1 and strength > 0.85:  # no softer than a smooth edge is already
-            cv2.fillPoly(self.image, [polygon], _scalar(color), cv2.LINE_AA, _SHIFT)
-            return
-        if sigma < 1:
-            window = self._window(polygon, 2)
+        """Fills polygons [...,N,2] with `strength` 0 to 1 and edges of a softness `blur` in face units."""
+        fixed_points = self.fixed(points)
+        polygons, sigma = _split(fixed_points), blur * self.scale
+        if sigma >= 1:
+            self._soft_blurred(fixed_points, color, strength, sigma)
+        elif strength > _OPAQUE:
+            cv2.fillPoly(self.image, polygons, _scalar(color), cv2.LINE_AA, _SHIFT)
+        else:
+            window = self._window(fixed_points, 2)
             before = window.copy()
-            cv2.fillPoly(self.image, [polygon], _scalar(color), cv2.LINE_AA, _SHIFT)
+            cv2.fillPoly(self.image, polygons, _scalar(color), cv2.LINE_AA, _SHIFT)
             cv2.addWeighted(window, strength, before, 1 - strength, 0, dst=window)
-            return
-        margin = int(2.5 * sigma) + 2
-        left, top, right, bottom = self._bounds(polygon, margin)
+
+    def _soft_blurred(self, polygons: np.ndarray, color: Color, strength: float, sigma: float) -> None:
+        left, top, right, bottom = self._bounds(polygons, int(2.5 * sigma) + 2)
         mask = np.zeros((bottom - top, right - left), np.uint8)
-        cv2.fillPoly(mask, [polygon - (left << _SHIFT, top << _SHIFT)], 255 * strength, cv2.LINE_AA, _SHIFT)
+        inside = _split(polygons - (left << _SHIFT, top << _SHIFT))
+        cv2.fillPoly(mask, inside, 255 * strength, cv2.LINE_AA, _SHIFT)
         mask = cv2.GaussianBlur(mask, (0, 0), sigma)
         blend(self.image[top:bottom, left:right], plain(*mask.shape, color), mask)
 
     def strands(
-        self, lines: np.ndarray, color: np.ndarray, levels: np.ndarray, width: float = 0.014, head: bool = False
+        self,
+        lines: np.ndarray,
+        color: np.ndarray,
+        levels: np.ndarray,
+        width: float = 0.014,
+        head: bool = False,
     ) -> None:
         """Draws hairs; with `head` they become part of the head.
 
@@ -199,20 +213,25 @@ class Sheet:
             cv2.fillPoly(self.folds, [ribbon], level, cv2.LINE_AA, _SHIFT)
 
     def open_window(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Gives a hole [N,2] in the sheet: the image there (a view), the hole's mask, its left top corner in pixels."""
-        polygon = self.fixed(points)
-        left, top, right, bottom = self._bounds(polygon, 2)
+        """Opens holes with the outlines [...,N,2].
+
+        Returns:
+            The image around them (a view, uint8 [h,w,3]), where the holes are in it (uint8 [h,w], 255 inside)
+            and its left top corner in pixels [2].
+        """
+        polygons = self.fixed(points)
+        left, top, right, bottom = self._bounds(polygons, 2)
         mask = np.zeros((bottom - top, right - left), np.uint8)
-        cv2.fillPoly(mask, [polygon - (left << _SHIFT, top << _SHIFT)], 255, cv2.LINE_AA, _SHIFT)
+        cv2.fillPoly(mask, _split(polygons - (left << _SHIFT, top << _SHIFT)), 255, cv2.LINE_AA, _SHIFT)
         return self.image[top:bottom, left:right], mask, np.array([left, top])
 
-    def _bounds(self, polygon: np.ndarray, margin: int) -> tuple[int, int, int, int]:
-        x, y, wide, tall = cv2.boundingRect(polygon)
+    def _bounds(self, polygons: np.ndarray, margin: int) -> tuple[int, int, int, int]:
+        x, y, wide, tall = cv2.boundingRect(polygons.reshape(-1, 2))
         size = len(self.alpha)
         left, top = max((x >> _SHIFT) - margin, 0), max((y >> _SHIFT) - margin, 0)
         right, bottom = ((x + wide) >> _SHIFT) + margin + 2, ((y + tall) >> _SHIFT) + margin + 2
         return left, top, min(right, size), min(bottom, size)
 
-    def _window(self, polygon: np.ndarray, margin: int) -> np.ndarray:
-        left, top, right, bottom = self._bounds(polygon, margin)
+    def _window(self, polygons: np.ndarray, margin: int) -> np.ndarray:
+        left, top, right, bottom = self._bounds(polygons, margin)
         return self.image[top:bottom, left:right]

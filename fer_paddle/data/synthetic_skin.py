@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fer_paddle.data.synthetic_anatomy import MIRROR, Identity, halves
+from fer_paddle.data.synthetic_anatomy import MIRROR, Identity, unfold, view_sides
 from fer_paddle.data.synthetic_camera import Light, Pose
 from fer_paddle.data.synthetic_sheet import ORIGIN, SPAN, Sheet
 
@@ -15,51 +15,55 @@ _X = ((np.arange(_GRID, dtype=np.float32) + 0.5) * _CELL + ORIGIN[0]).astype(np.
 _Y = ((np.arange(_GRID, dtype=np.float32) + 0.5) * _CELL + ORIGIN[1]).astype(np.float32)
 _SKULL = 0.95 * np.sqrt(np.clip(1 - (_X / 1.02) ** 2 - ((_Y[:, None] + 0.12) / 1.32) ** 2, 0.06, None))
 
-# Folds of the viewer's left half. Each: the landmarks its four control points hang on, their shifts in face units,
-# the width, and how strength grows with action units ("age" and "always" stand beside them).
-_FOLDS: tuple[tuple[tuple[int, ...], tuple[tuple[float, float], ...], float, dict[int | str, float]], ...] = (
+# Folds of the viewer's left half. Each row: the landmark its four control points hang on (or one for each),
+# their shifts in face units, its width, and how its depth grows with action units, age and always.
+_FOLDS = (
     # forehead
-    ((21, 21, 20, 19), ((0.16, -0.10), (0.02, -0.11), (0.0, -0.11), (0.0, -0.10)), 0.024, {1: 0.3, 2: 0.25, "age": 0.2}),
-    ((21, 21, 20, 19), ((0.16, -0.19), (0.02, -0.20), (0.0, -0.20), (0.0, -0.19)), 0.024, {1: 0.25, 2: 0.25, "age": 0.2}),
-    ((21, 21, 20, 19), ((0.16, -0.28), (0.02, -0.29), (0.02, -0.28), (0.08, -0.27)), 0.022, {1: 0.12, 2: 0.2, "age": 0.15}),
+    ((21, 21, 20, 19), ((0.16, -0.10), (0.02, -0.11), (0.0, -0.11), (0.0, -0.10)), 0.024,
+     {1: 0.3, 2: 0.25, "age": 0.2}),
+    ((21, 21, 20, 19), ((0.16, -0.19), (0.02, -0.20), (0.0, -0.20), (0.0, -0.19)), 0.024,
+     {1: 0.25, 2: 0.25, "age": 0.2}),
+    ((21, 21, 20, 19), ((0.16, -0.28), (0.02, -0.29), (0.02, -0.28), (0.08, -0.27)), 0.022,
+     {1: 0.12, 2: 0.2, "age": 0.15}),
     # between the brows and over the root of the nose
-    ((21, 21, 21, 21), ((0.07, -0.10), (0.055, -0.04), (0.05, 0.03), (0.065, 0.10)), 0.030, {4: 0.8, 9: 0.4, "age": 0.1}),
-    ((27, 27, 27, 27), ((0.01, -0.055), (-0.03, -0.06), (-0.06, -0.03), (-0.09, -0.04)), 0.022, {9: 0.6}),
-    ((27, 27, 27, 27), ((0.01, 0.01), (-0.04, 0.0), (-0.08, 0.03), (-0.12, 0.02)), 0.022, {9: 0.6}),
-    ((27, 27, 27, 27), ((0.01, 0.075), (-0.04, 0.07), (-0.08, 0.10), (-0.13, 0.08)), 0.022, {9: 0.5}),
+    (21, ((0.07, -0.10), (0.055, -0.04), (0.05, 0.03), (0.065, 0.10)), 0.030, {4: 0.8, 9: 0.4, "age": 0.1}),
+    (27, ((0.01, -0.055), (-0.03, -0.06), (-0.06, -0.03), (-0.09, -0.04)), 0.022, {9: 0.6}),
+    (27, ((0.01, 0.01), (-0.04, 0.0), (-0.08, 0.03), (-0.12, 0.02)), 0.022, {9: 0.6}),
+    (27, ((0.01, 0.075), (-0.04, 0.07), (-0.08, 0.10), (-0.13, 0.08)), 0.022, {9: 0.5}),
     # under the eye and at its outer corner
     ((36, 41, 40, 39), ((0.03, 0.075), (0.0, 0.08), (0.0, 0.075), (0.01, 0.06)), 0.022,
      {6: 0.35, 7: 0.3, 9: 0.2, "age": 0.3, "always": 0.08}),
-    ((36, 36, 36, 36), ((-0.03, -0.02), (-0.07, -0.045), (-0.10, -0.06), (-0.13, -0.065)), 0.016, {6: 0.45, "age": 0.15}),
-    ((36, 36, 36, 36), ((-0.035, 0.0), (-0.075, 0.005), (-0.11, 0.01), (-0.15, 0.005)), 0.016, {6: 0.45, "age": 0.15}),
-    ((36, 36, 36, 36), ((-0.03, 0.025), (-0.065, 0.055), (-0.095, 0.075), (-0.12, 0.09)), 0.016, {6: 0.45, "age": 0.12}),
+    (36, ((-0.03, -0.02), (-0.07, -0.045), (-0.10, -0.06), (-0.13, -0.065)), 0.016, {6: 0.45, "age": 0.15}),
+    (36, ((-0.035, 0.0), (-0.075, 0.005), (-0.11, 0.01), (-0.15, 0.005)), 0.016, {6: 0.45, "age": 0.15}),
+    (36, ((-0.03, 0.025), (-0.065, 0.055), (-0.095, 0.075), (-0.12, 0.09)), 0.016, {6: 0.45, "age": 0.12}),
     # from the wing of the nose past the corner of the mouth
     ((31, 31, 48, 48), ((-0.035, -0.05), (-0.10, 0.05), (-0.095, -0.08), (-0.075, 0.035)), 0.034,
      {12: 0.42, 10: 0.25, 9: 0.25, 20: 0.15, "age": 0.3, "always": 0.06}),
-    ((48, 48, 48, 48), ((-0.03, -0.04), (-0.047, -0.01), (-0.045, 0.02), (-0.02, 0.05)), 0.022,
+    (48, ((-0.03, -0.04), (-0.047, -0.01), (-0.045, 0.02), (-0.02, 0.05)), 0.022,
      {12: 0.4, 20: 0.3, 23: 0.2, "always": 0.12}),
-    ((48, 48, 48, 48), ((-0.015, 0.01), (-0.04, 0.06), (-0.05, 0.11), (-0.055, 0.17)), 0.026, {15: 0.6, "age": 0.18}),
+    (48, ((-0.015, 0.01), (-0.04, 0.06), (-0.05, 0.11), (-0.055, 0.17)), 0.026, {15: 0.6, "age": 0.18}),
     # chin
-    ((57, 57, 57, 57), ((0.0, 0.075), (-0.06, 0.078), (-0.11, 0.10), (-0.15, 0.14)), 0.032, {17: 0.55, "always": 0.10}),
-    ((57, 57, 57, 57), ((-0.03, 0.16), (-0.04, 0.17), (-0.045, 0.18), (-0.055, 0.185)), 0.022, {17: 0.5}),
-    ((57, 57, 57, 57), ((-0.075, 0.19), (-0.085, 0.20), (-0.09, 0.21), (-0.10, 0.215)), 0.022, {17: 0.5}),
-    ((57, 57, 57, 57), ((-0.02, 0.22), (-0.03, 0.23), (-0.035, 0.24), (-0.04, 0.25)), 0.022, {17: 0.4}),
+    (57, ((0.0, 0.075), (-0.06, 0.078), (-0.11, 0.10), (-0.15, 0.14)), 0.032, {17: 0.55, "always": 0.10}),
+    (57, ((-0.03, 0.16), (-0.04, 0.17), (-0.045, 0.18), (-0.055, 0.185)), 0.022, {17: 0.5}),
+    (57, ((-0.075, 0.19), (-0.085, 0.20), (-0.09, 0.21), (-0.10, 0.215)), 0.022, {17: 0.5}),
+    (57, ((-0.02, 0.22), (-0.03, 0.23), (-0.035, 0.24), (-0.04, 0.25)), 0.022, {17: 0.4}),
 )  # fmt: skip
-_ANCHORS = np.array([row[0] for row in _FOLDS])
+_ANCHORS = np.array([np.broadcast_to(row[0], 4) for row in _FOLDS])
 _SHIFTS = np.array([row[1] for row in _FOLDS])
 _WIDTHS = np.array([row[2] for row in _FOLDS])
 _CAUSES = sorted({cause for row in _FOLDS for cause in row[3]}, key=str)
 _WEIGHTS = np.array([[row[3].get(cause, 0.0) for cause in _CAUSES] for row in _FOLDS])
+_SHALLOW = 0.07  # folds of less depth are left out
 
 
 def fold_skin(sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[int, float]) -> None:
     """Folds the sheet where the muscles and the years fold the skin of points [68,2]."""
     causes = {**units, "age": identity.age**1.5, "always": 1.0}
     strengths = np.minimum(_WEIGHTS @ [causes.get(cause, 0.0) for cause in _CAUSES], 0.8)
-    deep = np.flatnonzero(strengths > 0.07)
+    deep = np.flatnonzero(strengths > _SHALLOW)
     anchors, shifts = _ANCHORS[deep], _SHIFTS[deep]
-    lines = [back(view[anchors] + shifts) for view, back in halves(points)]
-    sheet.fold(np.concatenate(lines), np.tile(strengths[deep], 2), np.tile(_WIDTHS[deep], 2))
+    lines = unfold(view_sides(points)[:, anchors] + shifts).reshape(-1, 4, 2)
+    sheet.fold(lines, np.tile(strengths[deep], 2), np.tile(_WIDTHS[deep], 2))
 
 
 def _bumps(middle: list[list[float]], identity: Identity, units: dict[int, float]) -> list[tuple[float, ...]]:
@@ -73,7 +77,9 @@ def _bumps(middle: list[list[float]], identity: Identity, units: dict[int, float
     Returns:
         Rows of x, y, width, height, amount in face units; x different from 0 stands for both sides.
     """
-    brow_y, inner_y, nose_y, lip_top, lip_low, chin_y = (middle[point][1] for point in (24, 22, 33, 51, 57, 8))
+    brow_y, inner_y, nose_y, lip_top, lip_low, chin_y = (
+        middle[point][1] for point in (24, 22, 33, 51, 57, 8)
+    )
     (eye_x, eye_y), (wing_x, wing_y), (corner_x, corner_y) = _eye(middle), middle[35], middle[54]
     smile, raised, wrinkled, frown = (units.get(unit, 0.0) for unit in (12, 6, 9, 4))
     man, age, jaw = 1 - identity.female, identity.age, identity.shape["jaw"]
@@ -134,9 +140,10 @@ def _heap(*groups: list[tuple[float, ...]]) -> list[np.ndarray]:
     x, y, width, height, amount = np.array([row for rows in both for row in rows], np.float32).T[..., None]
     across = amount * np.exp(-0.5 * ((_X - x) / width) ** 2)
     down = np.exp(-0.5 * ((_Y - y) / height) ** 2)
-    ends = np.cumsum([len(rows) for rows in both]).tolist()
+    starts = np.cumsum([0, *(len(rows) for rows in both)])[:-1].tolist()
+    parts = [slice(start, start + len(rows)) for start, rows in zip(starts, both)]
     # einsum, not @: a product of BLAS may differ in the last bit with the number of threads.
-    return [np.einsum("ky,kx->yx", down[start:end], across[start:end]) for start, end in zip([0, *ends], ends)]
+    return [np.einsum("ky,kx->yx", down[part], across[part]) for part in parts]
 
 
 def relight(
@@ -164,21 +171,20 @@ def relight(
     facing = np.maximum(facing, 0)
     shade = light.ambient + (1.12 - light.ambient) * facing
     shade *= 1 - np.minimum(hollows, 0.7)
+    gloss = facing * facing * facing
+    gloss *= gloss
+    shade += (0.2 - 0.2 * light.ambient) * gloss * gloss
     # Light that enters skin comes out red: blue loses most in the shade.
     blue, green, red = light.tint_bgr.astype(np.float32)
     shades = [blue * shade * (0.74 + 0.26 * shade - flush), green * shade * (0.88 + 0.12 * shade - flush),
               red * shade * (1.05 - 0.05 * shade + 0.3 * flush)]  # fmt: skip
-    gloss = facing * facing * facing
-    gloss = gloss * gloss
-    gloss = ((14 * (1 - light.ambient)) * gloss * gloss * gloss).astype(np.uint8)
     size = sheet.image.shape[1::-1]
     folds, blur = sheet.folds, 0.011 * sheet.scale
     if blur > 0.5:
         folds = cv2.GaussianBlur(folds, (0, 0), blur)
     folds = cv2.LUT(cv2.cvtColor(folds, cv2.COLOR_GRAY2BGR), _FOLD_LIGHT)
     lit = cv2.multiply(sheet.image, folds, scale=1 / 255)
-    lit = cv2.multiply(lit, cv2.resize(cv2.merge(shades), size), dtype=cv2.CV_8U)
-    return cv2.add(lit, cv2.cvtColor(cv2.resize(gloss, size), cv2.COLOR_GRAY2BGR))
+    return cv2.multiply(lit, cv2.resize(cv2.merge(shades), size), dtype=cv2.CV_8U)
 
 
 # Depth of a fold -> light left there; red light goes least, as skin lets it through.

@@ -1,29 +1,15 @@
-"""Times what ships, on this machine: medians of many runs after warm-up."""
+"""Times a function: the median of many runs after warm-up."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import cv2
 import numpy as np
 
-from fer_paddle import images
-from fer_paddle.classifier import Classifier
-from fer_paddle.demo import astronaut
-from fer_paddle.pipeline import Pipeline
-from yolo3tiny.detector import Detector
 
-WARM_UP = 5
-SHELL_RUNS = 5
-
-
-def time_runs(function: Callable[[], Any], runs: int, warm_up: int = WARM_UP) -> dict[str, float | int]:
+def time_runs(function: Callable[[], Any], runs: int, warm_up: int = 3) -> dict[str, float | int]:
     """Gives `median_ms`, `p95_ms` and `runs` of calling a function, after `warm_up` calls that are not counted."""
     for _ in range(warm_up):
         function()
@@ -33,36 +19,3 @@ def time_runs(function: Callable[[], Any], runs: int, warm_up: int = WARM_UP) ->
         function()
         times_ms.append((time.perf_counter() - start) * 1e3)
     return {"median_ms": float(np.median(times_ms)), "p95_ms": float(np.percentile(times_ms, 95)), "runs": runs}
-
-
-def photo_640x480() -> np.ndarray:
-    """A 640x480 photo with one face: the astronaut on a wider background; uint8 [480, 640, 3] in BGR."""
-    square = cv2.resize(astronaut(), (480, 480), interpolation=cv2.INTER_AREA)
-    return cv2.copyMakeBorder(square, 0, 0, 80, 80, cv2.BORDER_REPLICATE)
-
-
-def benchmark_shipped(runs: int, progress: Callable[[Iterable], Iterable] = iter) -> list[dict[str, Any]]:
-    """Times detector, classifier, pipeline and a whole command.
-
-    Args:
-        runs: Timed runs of each row; the whole command runs at most SHELL_RUNS times.
-        progress: Wraps the rows for a progress bar.
-
-    Returns:
-        Rows with `what`, `median_ms`, `p95_ms` and `runs`.
-    """
-    photo, detector, classifier = photo_640x480(), Detector(), Classifier()
-    pipeline = Pipeline(detector, classifier)
-    faces = pipeline(photo)
-    crop = images.crop_square(photo, faces[0].box_xyxy, pipeline.margin) if faces else photo
-    with tempfile.TemporaryDirectory() as folder:
-        images.write_image(Path(folder) / "photo.png", photo)
-        command = [sys.executable, "-m", "fer_paddle", "recognize", f"{folder}/photo.png", "--out", f"{folder}/out"]
-        rows: list[tuple[str, Callable[[], Any], int, int]] = [
-            ("detector, 640x480 photo", lambda: detector(photo), runs, WARM_UP),
-            ("classifier, 1 face", lambda: classifier([crop]), runs, WARM_UP),
-            ("classifier, 32 faces", lambda: classifier([crop] * 32), runs, WARM_UP),
-            (f"pipeline, 640x480 photo, {len(faces)} face", lambda: pipeline(photo), runs, WARM_UP),
-            ("from the shell to the result", lambda: subprocess.run(command, check=True, capture_output=True), min(runs, SHELL_RUNS), 1),
-        ]
-        return [{"what": what, **time_runs(function, count, warm)} for what, function, count, warm in progress(rows)]

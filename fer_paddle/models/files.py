@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -96,6 +97,17 @@ def load_model(path: str | os.PathLike[str]) -> tuple[paddle.nn.Layer, dict[str,
         raise ValueError(f"expected {network.num_classes} classes in the card of {path}, got {len(card['classes'])}")
     network.eval()
     return network, card
+
+
+def card_metadata(card: Mapping[str, Any]) -> dict[str, str]:
+    """What a deployed file of the network says of itself, as text: classes, input size, colour and normalisation."""
+    return {
+        "model": card["model"],
+        "classes": json.dumps(card["classes"]),
+        "input_size": str(card["input_size"]),
+        "input": "gray face crop, float32 [N, 1, size, size], (pixel / 255 - mean) / std",
+        **{name: str(value) for name, value in card["normalize"].items()},
+    }
 
 
 def _check_suffix(path: str | os.PathLike[str]) -> Path:

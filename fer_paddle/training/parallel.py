@@ -4,8 +4,8 @@ Started by `python -m paddle.distributed.launch --nproc_per_node 2 --backend glo
 over the processes, and batch normalisation takes its statistics over the global batch. Paddle's own SyncBatchNorm
 has no CPU kernel, so the layer is written here. All processes must bring batches of equal size to a step.
 
-Source: Ioffe and Szegedy 2015, arXiv:1502.03167, the backward pass of section 3; the variance of joined parts is
-Chan et al. 1983, "Algorithms for Computing the Sample Variance", equation 1.5b.
+Source: Ioffe and Szegedy 2015, arXiv:1502.03167, the backward pass of section 3; Chan et al. 1983, "Algorithms for
+Computing the Sample Variance", for the variance of joined parts.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy as np
 
 from fer_paddle.environment import paddle
 from fer_paddle.training.means import Means
+
+functional = paddle.nn.functional
 
 
 def rank() -> int:
@@ -88,31 +90,45 @@ def any_process(flag: bool) -> bool:
     return bool(flags.item())
 
 
-class _GlobalNormalize(paddle.autograd.PyLayer):
-    """x -> (x - mean) / sqrt(var + eps) with mean and variance over all processes; float32 [N, C, H, W]."""
+class _ThroughStatistics(paddle.autograd.PyLayer):
+    """Gives its input back, and adds to the gradient what flows through mean and variance of all processes.
+
+    With the normalised input n and the gradient g that took the statistics for constants, the whole gradient is
+    g - mean(g) - n * mean(g * n). Written with Paddle's fused batch normalisation and products with a vector of
+    ones: its sums and broadcasts by channel are ten times slower on a CPU.
+    """
 
     @staticmethod
-    def forward(ctx, features, epsilon):
-        axes = [0, 2, 3]
-        moments = paddle.stack([features.mean(axes), features.var(axes, unbiased=False)])  # [2, C]
-        parts: list[paddle.Tensor] = []
-        paddle.distributed.all_gather(parts, moments)
-        means, variances = paddle.stack(parts, axis=1)  # each [world, C]
-        mean = means.mean(0)
-        variance = variances.mean(0) + ((means - mean) ** 2).mean(0)
-        inverse_std = paddle.rsqrt(variance + epsilon)
-        normalized = (features - mean.reshape([1, -1, 1, 1])) * inverse_std.reshape([1, -1, 1, 1])
-        ctx.save_for_backward(normalized, inverse_std)
-        ctx.count = features.size // features.shape[1] * world()
-        return normalized, mean, variance
+    def forward(ctx, features, mean, variance, epsilon):
+        ctx.save_for_backward(features, mean, variance)
+        ctx.epsilon = epsilon
+        return features.clone()
 
     @staticmethod
-    def backward(ctx, gradient, _mean_gradient, _variance_gradient):
-        normalized, inverse_std = ctx.saved_tensor()
-        sums = paddle.stack([gradient.sum([0, 2, 3]), (gradient * normalized).sum([0, 2, 3])])
+    def backward(ctx, gradient):
+        features, mean, variance = ctx.saved_tensor()
+        normalized = functional.batch_norm(features, mean, variance, epsilon=ctx.epsilon)
+        sums = paddle.stack([_sum_by_channel(gradient * normalized), _sum_by_channel(gradient)])
         paddle.distributed.all_reduce(sums)
-        mean_gradient, mean_product = (part.reshape([1, -1, 1, 1]) for part in sums / ctx.count)
-        return (gradient - mean_gradient - normalized * mean_product) * inverse_std.reshape([1, -1, 1, 1])
+        product, plain = sums / (features.size // features.shape[1] * world())
+        return gradient - functional.batch_norm(features, mean, variance, product, plain, epsilon=ctx.epsilon)
+
+
+def _sum_by_channel(features: paddle.Tensor) -> paddle.Tensor:
+    """float32 [N, C, H, W] -> [C]."""
+    rows = features.reshape([features.shape[0] * features.shape[1], -1])
+    return paddle.matmul(rows, paddle.ones([rows.shape[1]])).reshape(features.shape[:2]).sum(0)
+
+
+def _global_moments(features: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
+    """Mean and biased variance over all processes of each channel, each float32 [C]."""
+    mean, variance = paddle.zeros([features.shape[1]]), paddle.zeros([features.shape[1]])
+    functional.batch_norm(features, mean, variance, training=True, momentum=0.0)  # sets both to those of its input
+    parts: list[paddle.Tensor] = []
+    paddle.distributed.all_gather(parts, paddle.stack([mean, variance]))
+    means, variances = paddle.stack(parts, axis=1)  # each [world, C]
+    mean = means.mean(0)
+    return mean, variances.mean(0) + ((means - mean) ** 2).mean(0)
 
 
 class GlobalBatchNorm2D(paddle.nn.BatchNorm2D):
@@ -125,10 +141,9 @@ class GlobalBatchNorm2D(paddle.nn.BatchNorm2D):
         """float32 [N, C, H, W] -> the same shape, normalised by channel, scaled and shifted."""
         if not self.training or self._use_global_stats:
             return super().forward(features)
-        normalized, mean, variance = _GlobalNormalize.apply(features, self._epsilon)
         with paddle.no_grad():
+            mean, variance = _global_moments(features)
             self._mean.set_value(self._momentum * self._mean + (1 - self._momentum) * mean)
             self._variance.set_value(self._momentum * self._variance + (1 - self._momentum) * variance)
-        if self.weight is not None:
-            normalized = normalized * self.weight.reshape([1, -1, 1, 1])
-        return normalized if self.bias is None else normalized + self.bias.reshape([1, -1, 1, 1])
+        features = _ThroughStatistics.apply(features, mean, variance, self._epsilon)
+        return functional.batch_norm(features, mean, variance, self.weight, self.bias, epsilon=self._epsilon)

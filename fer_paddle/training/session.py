@@ -72,5 +72,6 @@ def train_from_files(
     history = train_expressions(network, train_faces, valid_faces, recipe, folder, resume, callbacks, workers)
     card = {"recipe": recipe.to_json(), "data": data, "train_faces": train_faces.counts(), "versions": versions()}
     weights = folder / "model.safetensors"
-    export_best(folder, weights, model, recipe.input_size, card)
+    if parallel.rank() == 0:
+        export_best(folder, weights, model, recipe.input_size, card)
     return Outcome(history, weights)

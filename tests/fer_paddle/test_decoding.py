@@ -464,7 +464,8 @@ def test_damaged_file_is_read_or_a_value_error(name: str) -> None:
             r"pixels of 0\.\.255, expected 0\.\.1",
         ),
         (tiff(2, 1, 32, 1, struct.pack("<2f", 0, float("nan")), sample_format=3), "pixels of nan"),
-        (tiff(2, 1, 32, 1, struct.pack("<fI", 0, 0x7F800001), sample_format=3), "pixels of"),  # signalling NaN
+        # A signalling NaN: comparing it warns.
+        (tiff(2, 1, 32, 1, struct.pack("<fI", 0, 0x7F800001), sample_format=3), "pixels of"),
         (tiff(2, 1, 16, 1, struct.pack("<2h", 0, -1), sample_format=2), r"expected 0\.\.65535"),
         (tiff(2, 1, 64, 1, struct.pack("<2d", 0, 1), sample_format=3), "expected a readable TIFF picture"),
     ],
@@ -485,7 +486,7 @@ def test_error_of_many_lines_is_told_in_one(monkeypatch: pytest.MonkeyPatch) -> 
         raise OSError("first\nsecond")
 
     monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile.load", fail)
-    with pytest.raises(ValueError, match="expected a readable JPEG picture, got OSError: first second$"):
+    with pytest.raises(ValueError, match=r"expected a readable JPEG picture, got OSError: first second$"):
         read_image(SEEDS["jpeg"])
 
 

@@ -202,11 +202,12 @@ def test_resize(shape: tuple[int, int], size: int) -> None:
 
 
 def test_resize_averages_when_it_shrinks() -> None:
-    image = np.array([[0, 100, 10, 20], [100, 200, 30, 40]] * 2, np.uint8)
-    assert images.resize(image, 2).tolist() == [[100, 25], [100, 25]]
-    # One axis shrinks while the other grows: stripes must still melt into their mean.
-    stripes = np.tile(np.array([[0], [200]], np.uint8), (50, 2))
-    assert np.unique(images.resize(stripes, 10)).tolist() == [100]
+    corner = np.zeros((9, 9), np.uint8)
+    corner[0::3, 0::3] = 90  # one pixel of nine, and not the one in the middle
+    assert np.unique(images.resize(corner, 3)).tolist() == [10]
+    # One axis shrinks while the other grows: the stripes must still melt into their mean.
+    stripes = np.tile(np.array([[0], [0], [0], [0], [200]], np.uint8), (20, 2))
+    assert np.unique(images.resize(stripes, 10)).tolist() == [40]
 
 
 def test_resize_does_not_overshoot_when_it_grows() -> None:
@@ -369,8 +370,20 @@ def test_faces_to_batch() -> None:
     assert batch.dtype == np.float32
     assert batch.flags.c_contiguous
     for crop, row in zip(crops, batch):
-        assert np.array_equal(row[0], images.normalize(images.resize(images.to_gray(crop), 24)))
+        assert np.array_equal(row[0], images.normalize(images.resize(images.to_square(images.to_gray(crop)), 24)))
     assert np.allclose(batch[3], (1 - images.FER_MEAN) / images.FER_STD)
+
+
+@pytest.mark.parametrize(
+    ("shape", "padding"),
+    [((5, 5), ((0, 0), (0, 0))), ((5, 9), ((2, 2), (0, 0))), ((9, 4), ((0, 0), (2, 3))), ((1, 3, 3), ((1, 1), (0, 0), (0, 0)))],
+)
+def test_to_square_repeats_the_edges(shape: tuple[int, ...], padding: tuple[tuple[int, int], ...]) -> None:
+    image = RNG.integers(0, 256, shape, dtype=np.uint8)
+    square = images.to_square(image)
+    assert square.shape[0] == square.shape[1] == max(shape[:2])
+    expected = {np.pad(image, padding, mode="edge").tobytes(), np.pad(image, [p[::-1] for p in padding], mode="edge").tobytes()}
+    assert square.tobytes() in expected  # an odd filling may lie more on either side
 
 
 @pytest.mark.parametrize("crops", [[], (), np.zeros((0, 48, 48), np.uint8)])

@@ -23,9 +23,7 @@ from fer_paddle.weight_files import (
 
 ARRAYS = {
     "weight": np.arange(6, dtype=np.float32).reshape(2, 3),
-    "moved": np.arange(6, dtype=np.float64)
-    .reshape(2, 3)
-    .T,  # not contiguous: raw bytes would mix it up
+    "moved": np.arange(6, dtype=np.float64).reshape(2, 3).T,  # not contiguous: raw bytes would mix it up
     "steps": np.array(7, np.int64),
     "empty": np.zeros((0, 4), np.float32),
     "mask": np.array([True, False]),

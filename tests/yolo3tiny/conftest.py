@@ -64,7 +64,7 @@ def make_heads() -> Callable:
 def make_onnx(tmp_path_factory) -> Callable[..., Path]:
     """`make_onnx(metadata, head_channels)`: an ONNX file with the inputs and outputs of Yolo3Tiny.
 
-    Each head is one convolution over the pixels of a cell. Where a cell is all white, its middle anchor finds a face.
+    Each head is one convolution over the pixels of a cell: where all are white, its middle anchor finds one.
     """
     onnx = pytest.importorskip("onnx")
     folder = tmp_path_factory.mktemp("onnx")
@@ -120,7 +120,7 @@ def photo_folder(tmp_path_factory) -> Path:
     rng = np.random.default_rng(0)
     photos = []
     for index in range(24):
-        corners = rng.integers(0, 40, (2, 2)) + [[0, 0], [48, 48]]
+        corners = rng.integers(0, 40, (2, 2)) + np.array([[0], [48]])
         sizes = rng.integers(12, 44, (2, 2))
         boxes = np.concatenate([corners, corners + sizes], axis=1).tolist()
         photos.append(draw_photo(f"{index}.png", boxes))

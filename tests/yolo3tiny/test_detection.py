@@ -12,7 +12,7 @@ from yolo3tiny.detection import Detector, draw_bbox, recover_img, scale_img
 
 @pytest.fixture
 def finder(white_finder, monkeypatch):
-    """detection.Detector over a network that finds white rectangles; the fixture lists the files it was asked for."""
+    """Detectors find white rectangles; the fixture lists the files they were asked for."""
     asked = []
 
     def forward(path, threads):
@@ -31,7 +31,7 @@ def make_picture(height, width, *boxes):
 
 
 def test_the_cells_run(finder, tmp_path):
-    """The tutorial's steps: load, read, scale to 832, detect at 0.99, double the boxes, draw and cut, to the classifier."""
+    """The tutorial's steps: load, read, scale to 832, detect at 0.99, double the boxes, draw, cut, go on."""
     path = tmp_path / "图片.png"  # a path beyond ASCII
     path.write_bytes(cv2.imencode(".png", make_picture(300, 600, (120, 60, 240, 180)))[1].tobytes())
 

@@ -76,7 +76,7 @@ def texts(monkeypatch):
     put_text = cv2.putText
 
     def note(image, text, origin, font, scale, color, thickness, *rest):
-        (width, height), baseline = cv2.getTextSize(text, font, scale, thickness)
+        (width, height), _ = cv2.getTextSize(text, font, scale, thickness)
         written.append((origin[0], origin[1] - height, origin[0] + width, origin[1]))
         return put_text(image, text, origin, font, scale, color, thickness, *rest)
 
@@ -136,5 +136,5 @@ def test_texts_can_be_read_on_any_colour():
     ],
 )
 def test_wrong_input_is_refused(image, boxes, scores):
-    with pytest.raises(ValueError, match="^expected .*got"):
+    with pytest.raises(ValueError, match=r"^expected .*got"):
         draw_boxes(image, boxes, scores)

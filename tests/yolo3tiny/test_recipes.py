@@ -69,7 +69,7 @@ def test_json_of_no_recipe(content):
     ],
 )
 def test_numbers_out_of_range(change):
-    with pytest.raises(ValueError, match="^expected .*got"):
+    with pytest.raises(ValueError, match=r"^expected .*got"):
         dataclasses.replace(CROWD, **change)
 
 

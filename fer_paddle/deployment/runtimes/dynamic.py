@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from fer_paddle.environment import paddle
-from fer_paddle.models.files import load_model
+from fer_paddle.models.files import card_metadata, load_model
 
 
 class PaddleRunner:
@@ -16,17 +16,15 @@ class PaddleRunner:
 
     Args:
         path: Written by models.files.save_model.
-        describe: Turns the card into the metadata that an ONNX file would hold.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged or of another network.
     """
 
-    def __init__(self, path: str | os.PathLike[str], describe: Callable[[dict], dict[str, str]]):
+    def __init__(self, path: str | os.PathLike[str]):
         self._network, card = load_model(path)
-        self._network.eval()
-        self.metadata = describe(card)
+        self.metadata = card_metadata(card)
 
     def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
         """float32 [N, C, H, W] -> the network's outputs."""

@@ -6,10 +6,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from fer_paddle.classifier import Classifier
+from fer_paddle.classifier import Classifier, load_classifier
 from fer_paddle.deployment import export as export_module
 from fer_paddle.deployment.export import export_onnx
-from fer_paddle.deployment.expression import export_expression_network, load_classifier
+from fer_paddle.deployment.expression import export_expression_network
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import build_model

@@ -83,7 +83,7 @@ def halves(monkeypatch):
     monkeypatch.setattr(paddle.distributed, "broadcast", lambda tensor, src: None)
 
 
-@pytest.mark.parametrize("mean", [0.0, 300.0])  # far from zero a variance as E[x^2] - E[x]^2 is lost in float32
+@pytest.mark.parametrize("mean", [0.0, 3000.0])  # far from zero a variance as E[x^2] - E[x]^2 is lost in float32
 def test_global_batch_norm_is_paddles_on_the_whole_batch(mean, halves):
     features = np.random.default_rng(0).normal(mean, 2, (3, 4, 5, 6)).astype(np.float32)
     gradient = np.random.default_rng(1).normal(size=(3, 4, 5, 6)).astype(np.float32)
@@ -100,7 +100,7 @@ def test_global_batch_norm_is_paddles_on_the_whole_batch(mean, halves):
         results.append([outputs[:3], inputs.grad[:3], layer.weight.grad / copies, layer.bias.grad / copies,
                         layer._mean, layer._variance])  # fmt: skip
     for expected, got in zip(*results):
-        np.testing.assert_allclose(got.numpy(), expected.numpy(), rtol=2e-4, atol=2e-4 * max(1, mean / 30))
+        np.testing.assert_allclose(got.numpy(), expected.numpy(), rtol=1e-4, atol=2e-3 if mean else 1e-5)
     plain.eval(), ours.eval()
     inputs = paddle.to_tensor(features)
     np.testing.assert_allclose(ours(inputs).numpy(), plain(inputs).numpy(), rtol=1e-4, atol=1e-4)

@@ -1,0 +1,114 @@
+"""Checkpoint files: what is in them, what survives a kill, what is said of a damaged one. Bit-exact resume: test_loop."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from fer_paddle import weight_files
+from fer_paddle.environment import paddle
+from fer_paddle.training.checkpoint import (
+    LAST,
+    load_progress,
+    optimizer_arrays,
+    restore_checkpoint,
+    restore_optimizer,
+    save_checkpoint,
+)
+
+PROGRESS = {"epoch": 1, "step": 2, "stopped": False, "means": {}, "history": [], "config": {}}
+
+
+def make_run(rate=0.1):
+    """A network and an optimizer that has made one step."""
+    model = paddle.nn.Sequential(paddle.nn.Linear(3, 4), paddle.nn.Linear(4, 2))
+    optimizer = paddle.optimizer.Adam(rate, parameters=model.parameters())
+    step(model, optimizer)
+    return model, optimizer
+
+
+def step(model, optimizer):
+    with paddle.utils.unique_name.guard():
+        (model(paddle.ones([2, 3])) ** 2).mean().backward()
+        optimizer.step()
+        optimizer.clear_grad()
+
+
+def test_moments_stand_under_structured_names():
+    """Two networks in one process: Paddle's own names differ, these do not."""
+    (first, first_optimizer), (second, second_optimizer) = make_run(), make_run()
+    assert first_optimizer.state_dict().keys() != second_optimizer.state_dict().keys()
+    arrays = optimizer_arrays(first, first_optimizer)
+    assert arrays.keys() == optimizer_arrays(second, second_optimizer).keys()
+    kinds = ("moment1_0", "moment2_0", "beta1_pow_acc_0", "beta2_pow_acc_0")
+    names = ("0.weight", "0.bias", "1.weight", "1.bias")
+    assert arrays.keys() == {f"{name}:{kind}" for name in names for kind in kinds}
+
+
+def test_the_next_step_is_the_same_after_a_restore(tmp_path):
+    model, optimizer = make_run()
+    save_checkpoint(tmp_path, model, optimizer, None, PROGRESS)
+    other, other_optimizer = make_run()
+    restore_checkpoint(tmp_path, load_progress(tmp_path), other, other_optimizer, None)
+    step(model, optimizer)
+    step(other, other_optimizer)
+    ours, theirs = weight_files.state_arrays(model), weight_files.state_arrays(other)
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name])
+
+
+def test_only_the_last_checkpoint_stays(tmp_path):
+    model, optimizer = make_run()
+    # what kills in the middle of a write leave, and files that are not ours
+    for name in (".checkpoint-0001-000000.safetensors.7.tmp", ".best.safetensors.7.tmp", "notes.txt", "best.safetensors"):
+        (tmp_path / name).write_text("x")
+    for number in (1, 2):
+        save_checkpoint(tmp_path, model, optimizer, None, {**PROGRESS, "epoch": number})
+    expected = {LAST, "checkpoint-0002-000002.safetensors", "notes.txt", "best.safetensors"}
+    assert {path.name for path in tmp_path.iterdir()} == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"epoch": 1', "expected JSON in"),
+        ("[]", "expected a checkpoint with the fields config, epoch"),
+        ('{"epoch": 1, "step": 0}', "expected a checkpoint with the fields config, epoch"),
+    ],
+)
+def test_a_damaged_json(text, says, tmp_path):
+    (tmp_path / LAST).write_text(text)
+    with pytest.raises(ValueError, match=says):
+        load_progress(tmp_path)
+
+
+def test_no_checkpoint(tmp_path):
+    with pytest.raises(FileNotFoundError, match="expected a checkpoint to resume at"):
+        load_progress(tmp_path)
+
+
+def test_a_truncated_tensor_file(tmp_path):
+    model, optimizer = make_run()
+    save_checkpoint(tmp_path, model, optimizer, None, PROGRESS)
+    path = tmp_path / json.loads((tmp_path / LAST).read_text())["tensors"]
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match="expected a whole safetensors file"):
+        restore_checkpoint(tmp_path, load_progress(tmp_path), model, optimizer, None)
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match="found none at"):
+        restore_checkpoint(tmp_path, load_progress(tmp_path), model, optimizer, None)
+
+
+@pytest.mark.parametrize(
+    ("rate", "schedule", "says"),
+    [
+        (0.1, {"last_epoch": 1, "last_lr": 0.1}, "expected an optimizer with a learning-rate schedule"),
+        (paddle.optimizer.lr.StepDecay(0.1, 2), None, "expected an optimizer without a learning-rate schedule"),
+    ],
+)
+def test_a_schedule_on_one_side_only(rate, schedule, says):
+    model, optimizer = make_run(rate)
+    with pytest.raises(ValueError, match=says):
+        restore_optimizer(model, optimizer, optimizer_arrays(model, optimizer), schedule)

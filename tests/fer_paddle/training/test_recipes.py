@@ -1,0 +1,82 @@
+"""The recipes: what the course and the issue ask of them, and their way through JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from fer_paddle.data.augment import AugmentConfig
+from fer_paddle.training.recipes import RECIPES, STRONG, TUTORIAL, Recipe
+
+
+def test_the_tutorials_own_settings():
+    assert (TUTORIAL.optimizer, TUTORIAL.learning_rate, TUTORIAL.batch_size, TUTORIAL.epochs) == ("adam", 2e-4, 16, 20)
+    assert TUTORIAL.sizes == TUTORIAL.valid_sizes == ((0, 128),)
+    assert AugmentConfig(flip=0.5) == TUTORIAL.augment
+    plain = (TUTORIAL.weight_decay, TUTORIAL.label_smoothing, TUTORIAL.votes_weight, TUTORIAL.class_balance)
+    assert plain == (0, 0, 0, 0) and not TUTORIAL.cosine and TUTORIAL.average_decay is None
+    assert TUTORIAL.input_size == 128
+
+
+def test_the_table_has_both():
+    assert RECIPES == {"tutorial": TUTORIAL, "strong": STRONG}
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_through_json_and_back(recipe):
+    again = Recipe.from_json(json.loads(json.dumps(recipe.to_json())))
+    assert again == recipe
+    assert json.loads(json.dumps(again.to_json())) == recipe.to_json()  # nothing JSON would change, such as a tuple
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.pop("epochs"),
+        lambda content: content.update(epoch=3),
+        lambda content: content.pop("sizes"),
+        lambda content: content.update(augment={"flop": 1}),
+        lambda content: content.update(sizes=3),
+    ],
+)
+def test_json_of_something_else(change):
+    content = STRONG.to_json()
+    change(content)
+    with pytest.raises(ValueError, match="expected the fields of a recipe"):
+        Recipe.from_json(content)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "size"),
+    [(0, 48), (25, 48), (26, 64), (31, 64), (99, 64)],
+)
+def test_size_of_an_epoch(epoch, size):
+    recipe = dataclasses.replace(STRONG, valid_sizes=((0, 48), (26, 64)))
+    assert recipe.valid_size_at(epoch) == size
+
+
+def test_input_size_is_that_of_the_last_epoch_that_runs():
+    recipe = dataclasses.replace(STRONG, valid_sizes=((0, 48), (26, 64)), epochs=5)
+    assert recipe.input_size == 48
+    assert dataclasses.replace(recipe, epochs=27).input_size == 64
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"epochs": 0}, "epochs and batch_size of at least 1"),
+        ({"batch_size": 0}, "epochs and batch_size of at least 1"),
+        ({"learning_rate": 0.0}, "a learning_rate above 0"),
+        ({"learning_rate": float("nan")}, "a learning_rate above 0"),
+        ({"optimizer": "sgd"}, "expected the optimizer adam or adamw, got 'sgd'"),
+        ({"sizes": ()}, "from epoch 0 in rising order"),
+        ({"sizes": ((1, 48),)}, "from epoch 0 in rising order"),
+        ({"valid_sizes": ((0, 48), (5, 64), (3, 80))}, "from epoch 0 in rising order"),
+        ({"valid_sizes": ((0, 0),)}, "from epoch 0 in rising order"),
+    ],
+)
+def test_fields_out_of_range(changes, says):
+    with pytest.raises(ValueError, match=says):
+        dataclasses.replace(STRONG, **changes)

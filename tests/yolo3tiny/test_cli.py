@@ -1,0 +1,282 @@
+"""`python -m yolo3tiny`: what each command prints and writes, and its exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_paddle.images import read_image, write_image
+from yolo3tiny import detector
+from yolo3tiny.__main__ import main
+from yolo3tiny.augment import AugmentConfig
+from yolo3tiny.recipes import DETECTOR_RECIPES, DetectorRecipe
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SMALL = DetectorRecipe(
+    name="small",
+    epochs=4,
+    batch_size=4,
+    sizes=((0, 64), (2, 96)),
+    width=0.25,
+    learning_rate=3e-3,
+    longest=96,
+    validate_every=2,
+    augment=AugmentConfig(grids=(2,)),
+)
+
+
+def call(*argv):
+    """The exit code of a command, also where argparse exits by itself."""
+    try:
+        return main([str(word) for word in argv])
+    except SystemExit as error:
+        return error.code
+
+
+@pytest.fixture
+def finder(white_finder, monkeypatch):
+    """Detectors find white rectangles, whatever their file."""
+    monkeypatch.setattr(detector, "OnnxForward", lambda path, threads: white_finder)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder with two pictures, one of them with a face at 20, 10 to 60, 50."""
+    image = np.zeros((100, 200, 3), np.uint8)
+    write_image(tmp_path / "none.png", image)
+    image[10:50, 20:60] = 255
+    write_image(tmp_path / "one.png", image)
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", ["detect", "train", "evaluate", "export"])
+def test_every_command_has_help_and_json(command, capsys):
+    assert call(command, "--help") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"usage: python -m yolo3tiny {command}") and "--json" in shown
+
+
+WRONG = [
+    [],
+    ["find"],
+    ["detect"],
+    ["detect", "nosuch.jpg"],
+    ["detect", "*.nosuch"],
+    ["detect", "{empty}"],
+    ["detect", "{one}", "--min-score", "2"],
+    ["detect", "{one}", "--min-score", "high"],
+    ["detect", "{one}", "--weights", "nosuch.onnx"],
+    ["detect", "{one}", "--weights", "{one}"],
+    ["evaluate", "--data", "nosuch.tar"],
+    ["evaluate", "--data", "{empty}"],
+    ["evaluate", "--data", "{photos}", "--split", "nosuch"],
+    ["evaluate", "--data", "{photos}", "--longest", "0"],
+    ["train", "--data", "{photos}"],
+    ["train", "--data", "{photos}", "--out", "{out}", "--recipe", "nosuch"],
+    ["train", "--data", "{photos}", "--out", "{out}", "--epochs", "none"],
+    ["train", "--data", "{photos}", "--out", "{out}", "--repeat", "drawn"],
+    ["train", "--data", "{photos}", "--out", "{out}", "--repeat", "drawn=0"],
+    ["export", "--run", "{empty}"],
+]
+
+
+@pytest.mark.parametrize("argv", WRONG, ids=" ".join)
+def test_wrong_use_is_one_line_and_2(argv, pictures, photo_folder, capsys, request):
+    if "--weights" not in argv:
+        request.getfixturevalue("finder")
+    (pictures / "empty").mkdir()
+    places = {
+        "one": pictures / "one.png",
+        "empty": pictures / "empty",
+        "photos": photo_folder,
+        "out": pictures / "out",
+    }
+    assert call(*(word.format(**places) for word in argv)) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and err.count("\n") == 1
+    assert not (pictures / "out").exists()
+
+
+# detect
+
+
+def test_detect_prints_a_table(pictures, finder, capsys):
+    assert call("detect", pictures / "one.png", pictures / "none.png") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1:] for line in lines] == [
+        ["score", "place", "and", "size"],
+        ["1.00", "20,10", "40x40"],
+        ["no", "face"],
+    ]
+
+
+def test_detect_goes_past_bad_pictures(pictures, finder, capsys):
+    (pictures / "empty.jpg").write_bytes(b"")
+    (pictures / "cut.png").write_bytes((pictures / "one.png").read_bytes()[:60])
+    assert call("detect", pictures, "--out", pictures / "drawn", "--json") == 1
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert [Path(row["file"]).name for row in told["pictures"]] == ["none.png", "one.png"]
+    assert [Path(row["file"]).name for row in told["failed"]] == ["cut.png", "empty.jpg"]
+    assert [line.partition(":")[0] for line in err.splitlines()] == ["error", "error"]
+
+    (face,) = told["pictures"][1]["faces"]
+    np.testing.assert_allclose(face["box_xyxy"], [20, 10, 60, 50], atol=1)
+    assert face["score"] > 0.99 and told["pictures"][0]["faces"] == []
+    assert sorted(path.name for path in (pictures / "drawn").iterdir()) == ["none.png", "one.png"]
+    before, drawn = read_image(pictures / "one.png"), read_image(told["pictures"][1]["drawn"])
+    assert drawn.shape == before.shape and (drawn != before).any()
+    np.testing.assert_array_equal(
+        read_image(pictures / "drawn" / "none.png"), read_image(pictures / "none.png")
+    )
+
+
+def test_detect_takes_globs_and_keeps_originals(pictures, finder, capsys):
+    before = (pictures / "one.png").read_bytes()
+    assert call("detect", pictures / "o*.png", "--out", pictures, "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)["pictures"]
+    assert Path(row["drawn"]).name == "one-2.png"
+    assert (pictures / "one.png").read_bytes() == before
+
+
+def test_detect_heeds_the_score(pictures, make_heads, monkeypatch, capsys):
+    def unsure(images):
+        return make_heads([(10, 10, 40, 40)], images.shape[2:], logits=[0.5])  # a score of 0.62
+
+    monkeypatch.setattr(detector, "OnnxForward", lambda path, threads: unsure)
+    for min_score, num_faces in (("0.6", 1), ("0.7", 0)):
+        assert call("detect", pictures / "one.png", "--min-score", min_score, "--json") == 0
+        assert len(json.loads(capsys.readouterr().out)["pictures"][0]["faces"]) == num_faces
+
+
+# evaluate
+
+
+def test_evaluate_prints_figures(photo_folder, make_onnx, capsys):
+    weights = make_onnx()
+    argv = ["evaluate", "--data", photo_folder, "--split", "held_out", "--weights", weights, "--threads", "1"]
+    assert call(*argv, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["photos"], told["longest"], told["split"]) == (3, 416, "held_out")
+    assert 0 <= told["ap"] <= 1 and told["latency_ms"] > 0
+    assert told["weights"] == str(weights)
+
+    assert call(*argv, "--longest", "128") == 0
+    rows = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    assert rows["longest"] == "128" and rows["photos"] == "3"
+
+
+# train and export: one small run for all
+
+
+@pytest.fixture(scope="module")
+def run(photo_folder, tmp_path_factory):
+    """The folder of a small training, and what it printed as JSON."""
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    argv = ["train", "--data", photo_folder, "--recipe", "small", "--out", folder, "--threads", "1", "--json"]
+    script = (
+        "import json, sys; from yolo3tiny.recipes import DETECTOR_RECIPES, DetectorRecipe as R;"
+        "recipe = R.from_json(json.loads(sys.argv.pop(1))); DETECTOR_RECIPES[recipe.name] = recipe;"
+        "from yolo3tiny.__main__ import main; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", script, json.dumps(SMALL.to_json()), *map(str, argv)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout)  # JSON alone, whatever Paddle2ONNX printed
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setitem(DETECTOR_RECIPES, "small", SMALL)
+
+
+def test_train_leaves_a_detector(run, pictures, capsys):
+    folder, history = run
+    assert [record["epoch"] for record in history] == [1, 2, 3, 4]
+    assert ["valid_ap" in record for record in history] == [False, True, False, True]
+    for name in ("best.safetensors", "best.json", "curves.png", "visualdl", "detector.onnx", "detector.json"):
+        assert (folder / name).exists(), name
+    assert call("detect", pictures / "one.png", "--weights", folder / "detector.onnx", "--json") == 0
+    card = json.loads((folder / "detector.json").read_text())
+    assert card["trained_on"].endswith("21 photos, measured on 3 others (every tenth)")
+
+
+def test_train_does_not_overwrite_a_run(run, photo_folder, small, capsys):
+    argv = ["train", "--data", photo_folder, "--recipe", "small", "--out", run[0]]
+    assert call(*argv) == 2
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_train_resumes_only_the_same_run(run, photo_folder, small, capsys):
+    argv = ["train", "--data", photo_folder, "--recipe", "small", "--out", run[0], "--resume"]
+    assert call(*argv, "--epochs", 6) == 2
+    assert "epochs" in capsys.readouterr().err
+    assert call(*argv, "--json") == 0  # it was finished: nothing is left to train
+    assert json.loads(capsys.readouterr().out) == run[1]
+
+
+def test_train_counts_what_it_is_told(run, photo_folder, small, tmp_path, capsys):
+    argv = ["train", "--data", photo_folder, "--recipe", "small", "--out", tmp_path / "run"]
+    assert call(*argv, "--batch-size", "99") == 2
+    assert "smaller batch" in capsys.readouterr().err
+    assert call(*argv, "--repeat", "karan=2") == 2
+    assert "karan" in capsys.readouterr().err
+
+
+def test_export_prints_the_card(run, tmp_path, capfd):
+    path = tmp_path / "new" / "face.onnx"
+    argv = ["export", "--run", run[0], "--out", path, "--trained-on", "drawings"]
+    assert call(*argv, "--json") == 0
+    assert json.loads(capfd.readouterr().out)["trained_on"] == "drawings"
+    assert sorted(child.name for child in path.parent.iterdir()) == ["face.json", "face.onnx"]
+
+
+def test_ctrl_c_is_130(photo_folder, small, tmp_path, monkeypatch, capsys):
+    from yolo3tiny import train
+
+    def interrupt(*args):
+        raise KeyboardInterrupt("stopped by Ctrl-C")
+
+    monkeypatch.setattr(train, "train_from_files", interrupt)
+    argv = ["train", "--data", photo_folder, "--recipe", "small", "--out", tmp_path / "run"]
+    assert call(*argv) == 130
+    assert capsys.readouterr().err == "error: stopped by Ctrl-C\n"
+
+
+def test_failed_work_is_1(pictures, finder, capsys):
+    (pictures / "file").write_text("in the way")
+    assert call("detect", pictures / "one.png", "--out", pictures / "file") == 1
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+# From the shell
+
+
+def test_from_the_shell(pictures, make_onnx):
+    command = [sys.executable, "-m", "yolo3tiny", "detect", "one.png", "--weights", make_onnx(), "--json"]
+    done = subprocess.run(
+        command, cwd=pictures, capture_output=True, text=True, env=shell_environment(), check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["pictures"][0]["width"] == 200
+
+
+def test_detect_starts_without_paddle(pictures, make_onnx):
+    code = (
+        "import sys; from yolo3tiny.__main__ import main;"
+        f"main(['detect', 'one.png', '--weights', {str(make_onnx())!r}]);"
+        "sys.exit('paddle' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=pictures, capture_output=True, text=True, env=shell_environment(), check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def shell_environment():
+    return {**os.environ, "PYTHONPATH": str(REPOSITORY)}
