@@ -127,7 +127,7 @@ def train(args: argparse.Namespace) -> int:
 def _add_evaluate(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="measure an expression network", description=evaluate.__doc__)
     parser.add_argument("--data", required=True, help=f"labelled faces: {_DATA_HELP}")
-    parser.add_argument("--usage", help="split of the data: Training, PublicTest or PrivateTest (default: all)")
+    parser.add_argument("--usage", help="Training, PublicTest or PrivateTest (default: PublicTest where the data have it, else all)")
     parser.add_argument("--weights", type=Path, help=".onnx or .safetensors (default: the network that ships)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=evaluate)
@@ -137,11 +137,13 @@ def evaluate(args: argparse.Namespace) -> int:
     """Prints accuracy, mean recall and the recall of each class."""
     from fer_paddle.analysis.evaluate import evaluate_classifier
     from fer_paddle.classifier import load_classifier
-    from fer_paddle.data.expressions import load_faces
+    from fer_paddle.data.expressions import load_faces, take_usage
     from fer_paddle.environment import find_data
 
     classifier = load_classifier(args.weights)
-    faces = load_faces(find_data(args.data), args.usage)
+    faces = load_faces(find_data(args.data), progress=_bar("pictures"))
+    usage = args.usage or ("PublicTest" if "PublicTest" in faces.found_usages() else None)
+    faces = take_usage(faces, usage, args.data)
     figures = evaluate_classifier(classifier, faces.images, faces.labels, _bar("batches"))
     if args.json:
         print_json(figures)

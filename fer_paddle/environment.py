@@ -25,9 +25,8 @@ AISTUDIO_DATA = Path("/home/aistudio/data")
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 
-@functools.cache
 def prepare(threads: int | None = None) -> None:
-    """Sets what must be set before Paddle is imported; a second call changes nothing.
+    """Sets what must be set before Paddle is imported.
 
     Paddle's MKL takes a slow path on AMD processors, and glibc gives every large tensor back to the system at
     once; both cost a factor of two to three in training (see the README's figures).
@@ -36,15 +35,23 @@ def prepare(threads: int | None = None) -> None:
         threads: Threads of OpenMP and MKL, 1 or more; None leaves the environment's choice.
 
     Raises:
-        ValueError: `threads` is below 1.
+        ValueError: `threads` is below 1, or Paddle is imported already and reads them no more.
     """
     if threads is not None:
         if threads < 1:
             raise ValueError(f"expected threads >= 1, got {threads}")
+        if "paddle" in sys.modules:
+            raise ValueError(f"expected threads before Paddle is imported, got {threads} after it")
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             os.environ[name] = str(threads)
+    _prepare_once()
+
+
+@functools.cache
+def _prepare_once() -> None:
     if sys.platform.startswith("linux"):
-        if "AuthenticAMD" in Path("/proc/cpuinfo").read_text(errors="replace"):
+        cpuinfo = Path("/proc/cpuinfo")
+        if cpuinfo.is_file() and "AuthenticAMD" in cpuinfo.read_text(errors="replace"):
             os.environ.setdefault("MKL_DEBUG_CPU_TYPE", "5")
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):

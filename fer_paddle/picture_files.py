@@ -25,7 +25,8 @@ def find_pictures(patterns: Sequence[str]) -> list[Path]:
         elif path.exists():
             paths = [path]
         else:
-            names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  Path.glob takes no absolute pattern
+            # Path.glob takes no absolute pattern.
+            names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
             paths = [Path(name) for name in names if Path(name).is_file()]
         if not paths:
             raise ValueError(f"expected pictures, a folder of pictures or a glob, found none for {pattern!r}")

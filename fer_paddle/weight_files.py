@@ -60,7 +60,12 @@ def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 def save_weights(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], card: Mapping[str, Any]) -> None:
-    """Writes `NAME.safetensors` and its card `NAME.json` beside it."""
+    """Writes `NAME.safetensors` and its card `NAME.json` beside it.
+
+    Raises:
+        TypeError: The card is no JSON; nothing was written.
+    """
+    json.dumps(card)
     save_arrays(path, arrays)
     write_json(Path(path).with_suffix(".json"), card)
 
@@ -92,7 +97,7 @@ def load_into(layer: Any, arrays: Mapping[str, np.ndarray]) -> None:
         arrays: One array for each name of `layer.state_dict()`, of the same shape.
 
     Raises:
-        ValueError: A name is missing or too many, or a shape differs; the first is named.
+        ValueError: A name is missing or too many, or a shape or dtype differs; the first is named.
     """
     state = layer.state_dict()
     missing, extra = sorted(state.keys() - arrays.keys()), sorted(arrays.keys() - state.keys())
@@ -102,8 +107,9 @@ def load_into(layer: Any, arrays: Mapping[str, np.ndarray]) -> None:
             f"weights do not fit {type(layer).__name__}: {len(missing)} names missing, {len(extra)} unknown, such as {name!r}"
         )
     for name, tensor in state.items():
-        if tuple(tensor.shape) != arrays[name].shape:
-            raise ValueError(f"weights do not fit: expected {name!r} of shape {tuple(tensor.shape)}, got {arrays[name].shape}")
+        wanted = f"{tensor.numpy().dtype} {tuple(tensor.shape)}"
+        if wanted != (got := f"{arrays[name].dtype} {arrays[name].shape}"):
+            raise ValueError(f"weights do not fit: expected {name!r} as {wanted}, got {got}")
     for name, tensor in state.items():
         tensor.set_value(arrays[name])
 

@@ -56,7 +56,7 @@ def export_run(
     difference = export_onnx(network, path, {"images": (None, 3, None, None)}, metadata, {"images": example})
     card = {
         "model": f"tiny YOLOv3 of one class, width {width}",
-        "parameters": sum(parameter.size for parameter in network.parameters() if not parameter.stop_gradient),
+        "parameters": sum(weight.size for weight in network.parameters() if not weight.stop_gradient),
         **metadata,
         "classes": list(CLASSES),
         "anchors": anchors,

@@ -154,7 +154,9 @@ def train_from_files(
     logger.info("%s", about)
     bar = partial(tqdm, disable=None, leave=False)  # on stderr, where a person looks on
     if is_begun:
-        anchors = load_progress(folder)["config"]["task"]["anchors"]
+        anchors = load_progress(folder)["config"]["task"].get("anchors")
+        if anchors is None:
+            raise ValueError(f"expected the run of a face detector in {folder}, got that of another network")
     else:
         repeated, canvas = repeat_photos(photos, dict(recipe.repeat)), recipe.sizes[-1][1]
         # The samples are not kept: they hold decoded photos, as those of the training will.

@@ -238,7 +238,7 @@ def draw_scene(
     rng = _start(seed)
     light = sample_light(rng)
     image = paint_place(height, width, rng)
-    count = int(np.exp(rng.uniform(0, np.log(25)))) if num_faces is None else num_faces
+    count = int(np.exp(rng.uniform(0.5, np.log(25)))) if num_faces is None else num_faces
     sizes = sample_sizes(rng, width, height, count, min_px, max_px)
     placed = place_people(rng, width, height, sizes, min_px)
     if num_faces is not None and len(placed) < num_faces:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 MAX_YAW_DEG, MAX_PITCH_DEG, MAX_ROLL_DEG = 35.0, 25.0, 45.0
-_MAP_GRID = 24  # the inverse map is smooth: it is solved on this grid and enlarged
+_MAP_CELLS = 24  # the map is smooth: it is solved in so many steps along a picture, and enlarged
 
 
 def depth(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -91,13 +91,12 @@ class Pose:
         Returns:
             Pixels of the sheet, x and y, float32 [height,width,2].
         """
-        rows, cols = min(height, _MAP_GRID), min(width, _MAP_GRID)
-        u = (np.arange(cols, dtype=np.float32) + 0.5) * (width / cols / self.scale) - self.centre[
-            0
-        ] / self.scale
-        v = (np.arange(rows, dtype=np.float32) + 0.5) * (height / rows / self.scale) - self.centre[
-            1
-        ] / self.scale
+        step = -(-max(height, width) // _MAP_CELLS)
+        cols, rows = -(-width // step) + 2, -(-height // step) + 2  # one more at each edge than is seen
+        u, v = (
+            ((np.arange(count, dtype=np.float32) - 0.5) * step - middle) / self.scale
+            for count, middle in ((cols, self.centre[0]), (rows, self.centre[1]))
+        )
         (a, b, e), (c, d, f) = self.rotation[:2].tolist()
         area = a * d - b * c
         a, b, c, d = d / area, -b / area, -c / area, a / area
@@ -109,7 +108,8 @@ class Pose:
             z = depth(x, y)
             x, y = flat_x - shift_x * z, flat_y - shift_y * z
         places = cv2.merge([(x - origin[0]) * scale - 0.5, (y - origin[1]) * scale - 0.5])
-        return cv2.resize(places, (width, height), interpolation=cv2.INTER_CUBIC)
+        places = cv2.resize(places, (cols * step, rows * step), interpolation=cv2.INTER_LINEAR)
+        return places[step : step + height, step : step + width]
 
 
 def sample_pose(rng: np.random.Generator) -> Pose:
@@ -140,10 +140,10 @@ class Light:
 
 def sample_light(rng: np.random.Generator) -> Light:
     """Draws a light that mostly comes from above and before the face."""
-    direction = np.array([rng.normal(0, 0.55), rng.normal(-0.55, 0.3), 1.0])
-    warmth = rng.normal(0, 0.035)
+    side, height, warmth = (rng.standard_normal(3) * (0.55, 0.3, 0.035)).tolist()
+    direction = np.array([side, height - 0.55, 1.0])
     return Light(
-        direction / np.linalg.norm(direction),
+        direction / math.hypot(*direction),
         float(rng.uniform(0.35, 0.7)),
         np.array([1 - warmth, 1.0, 1 + warmth]) * rng.uniform(0.92, 1.12),
     )

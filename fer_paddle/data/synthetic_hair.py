@@ -229,6 +229,7 @@ def draw_hat(sheet: Sheet, points: np.ndarray, identity: Identity, rng: np.rando
                 sheet.stroke(np.array([(x, -0.72), (x * 0.9, -0.98), (x * 0.55, -1.2)]), color * 0.72, 0.02)
         else:
             peak = curve([(-0.62, -0.60), (-0.4, -0.50), (0, -0.46), (0.4, -0.50), (0.62, -0.60)])
+            sheet.smooth_skin(join(brow, peak))
             sheet.fill(join(brow * (0.86, 1) - (0, 0.08), peak), color * 0.6, head=True)
             sheet.stroke(np.array([(0, -0.74), (0, -1.3)]), color * 0.75, 0.02)
 

@@ -193,24 +193,24 @@ class Sheet:
             cv2.polylines(self.image, list(paths[tone]), False, _scalar(shade), thick, cv2.LINE_AA, _SHIFT)
 
     def fold(self, lines: np.ndarray, strengths: np.ndarray, widths: np.ndarray) -> None:
-        """Folds the skin along lines that taper.
+        """Folds the skin along lines that taper, on both sides alike.
 
         Args:
-            lines: Control points in face units, float [N,4,2].
+            lines: Control points in face units, float [2,N,4,2].
             strengths: 0 to 1, float [N].
             widths: In face units, float [N].
         """
         paths = curve(lines)
         along = np.empty_like(paths)
-        along[:, :-1] = paths[:, 1:] - paths[:, :-1]
-        along[:, -1] = along[:, -2]
+        along[..., :-1, :] = paths[..., 1:, :] - paths[..., :-1, :]
+        along[..., -1, :] = along[..., -2, :]
         half = np.maximum(widths * self.scale, 1.0) / (2 * self.scale)
         half = half[:, None] * _TAPER / np.maximum(np.hypot(along[..., 0], along[..., 1]), 1e-6)
         across = along[..., ::-1] * (1, -1) * half[..., None]
-        ribbons = self.fixed(np.concatenate([paths + across, (paths - across)[:, ::-1]], axis=1))
+        ribbons = self.fixed(join(paths + across, paths - across))
         levels = 255 * np.minimum(strengths, 1) * np.minimum(widths * self.scale, 1)
-        for ribbon, level in zip(ribbons, levels.tolist()):
-            cv2.fillPoly(self.folds, [ribbon], level, cv2.LINE_AA, _SHIFT)
+        for left, right, level in zip(*ribbons, levels.tolist()):
+            cv2.fillPoly(self.folds, [left, right], level, cv2.LINE_AA, _SHIFT)
 
     def open_window(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Opens holes with the outlines [...,N,2].

@@ -62,8 +62,8 @@ def fold_skin(sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[
     strengths = np.minimum(_WEIGHTS @ [causes.get(cause, 0.0) for cause in _CAUSES], 0.8)
     deep = np.flatnonzero(strengths > _SHALLOW)
     anchors, shifts = _ANCHORS[deep], _SHIFTS[deep]
-    lines = unfold(view_sides(points)[:, anchors] + shifts).reshape(-1, 4, 2)
-    sheet.fold(lines, np.tile(strengths[deep], 2), np.tile(_WIDTHS[deep], 2))
+    lines = unfold(view_sides(points)[:, anchors] + shifts)
+    sheet.fold(lines, strengths[deep], _WIDTHS[deep])
 
 
 def _bumps(middle: list[list[float]], identity: Identity, units: dict[int, float]) -> list[tuple[float, ...]]:

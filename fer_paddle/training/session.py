@@ -68,7 +68,7 @@ def train_from_files(
         recipe = dataclasses.replace(recipe, votes_weight=0.0)
     seed_everything(recipe.seed)
     network = build_model(model)
-    callbacks = [ProgressBar(), Curves(folder), VisualDL(folder / "visualdl")] if parallel.rank() == 0 else []
+    callbacks = [ProgressBar(), Curves(folder), VisualDL(folder / "visualdl")]
     history = train_expressions(network, train_faces, valid_faces, recipe, folder, resume, callbacks, workers)
     card = {"recipe": recipe.to_json(), "data": data, "train_faces": train_faces.counts(), "versions": versions()}
     weights = folder / "model.safetensors"

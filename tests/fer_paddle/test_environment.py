@@ -135,6 +135,12 @@ def test_prepare_refuses_no_threads(threads):
         environment.prepare(threads)
 
 
+def test_threads_come_too_late_after_paddle():
+    assert environment.paddle
+    with pytest.raises(ValueError, match="expected threads before Paddle is imported, got 2 after it"):
+        environment.prepare(2)
+
+
 def test_paddle_is_imported_prepared_and_after_zlib():
     """libpaddle 2.6.2 exports zlib's symbols: inflating crashes where Paddle was loaded before zlib."""
     code = """

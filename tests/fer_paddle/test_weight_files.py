@@ -163,9 +163,9 @@ def zeros(count: int) -> np.ndarray:
     [
         (lambda arrays: arrays.pop("1._mean"), r"1 names missing, 0 unknown, such as '1\._mean'"),
         (lambda arrays: arrays.update(extra=zeros(1)), "0 names missing, 1 unknown, such as 'extra'"),
-        (lambda arrays: arrays.update({"0.bias": zeros(4)}), r"'0\.bias' of shape \(3,\), got \(4,\)"),
+        (lambda arrays: arrays.update({"0.bias": zeros(4)}), r"'0\.bias' as float32 \(3,\), got float32 \(4,\)"),
         # Paddle would spread one value over all three.
-        (lambda arrays: arrays.update({"0.bias": zeros(1)}), r"'0\.bias' of shape \(3,\), got \(1,\)"),
+        (lambda arrays: arrays.update({"0.bias": zeros(1)}), r"'0\.bias' as float32 \(3,\), got float32 \(1,\)"),
     ],
 )
 def test_arrays_that_do_not_fit_change_nothing(change, named):
@@ -177,3 +177,22 @@ def test_arrays_that_do_not_fit_change_nothing(change, named):
         load_into(layer, arrays)
     for name, array in state_arrays(layer).items():
         np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int32])
+def test_another_dtype_is_refused_before_anything_is_set(dtype):
+    layer = paddle.nn.Linear(3, 2)
+    before = state_arrays(layer)
+    other = {"weight": np.ones((3, 2), np.float32), "bias": np.ones(2, dtype)}
+    with pytest.raises(ValueError, match="expected 'bias' as float32"):
+        load_into(layer, other)
+    after = state_arrays(layer)
+    assert all((before[name] == after[name]).all() for name in before)
+
+
+def test_a_card_that_is_no_json_leaves_the_old_pair(tmp_path):
+    save_weights(tmp_path / "w.safetensors", {"a": np.zeros(2, np.float32)}, {"n": 1})
+    with pytest.raises(TypeError):
+        save_weights(tmp_path / "w.safetensors", {"a": np.ones(2, np.float32)}, {"n": object()})
+    assert not load_arrays(tmp_path / "w.safetensors")["a"].any()
+    assert load_card(tmp_path / "w.safetensors") == {"n": 1}

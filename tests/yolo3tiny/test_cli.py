@@ -219,6 +219,14 @@ def test_train_resumes_only_the_same_run(run, photo_folder, small, capsys):
     assert json.loads(capsys.readouterr().out) == run[1]
 
 
+def test_train_does_not_resume_another_kind_of_run(run, photo_folder, small, tmp_path, capsys):
+    progress = json.loads((run[0] / "last.json").read_text())
+    progress["config"]["task"] = {"recipe": {"name": "strong"}}
+    (tmp_path / "last.json").write_text(json.dumps(progress))
+    assert call("train", "--data", photo_folder, "--recipe", "small", "--out", tmp_path, "--resume") == 2
+    assert "expected the run of a face detector" in capsys.readouterr().err
+
+
 def test_train_counts_what_it_is_told(run, photo_folder, small, tmp_path, capsys):
     argv = ["train", "--data", photo_folder, "--recipe", "small", "--out", tmp_path / "run"]
     assert call(*argv, "--batch-size", "99") == 2

@@ -325,9 +325,9 @@ def test_expressions_can_be_learned_from_the_pictures(faces: FaceSet) -> None:
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.003, max_iter=200))
     model.fit(features[:700], faces.labels[:700])
     right = model.predict(features[700:]) == faces.labels[700:]
-    assert right.mean() > 0.6  # chance: 0.14
+    assert right.mean() > 0.8  # chance: 0.14
     for label in range(7):
-        assert right[faces.labels[700:] == label].mean() > 0.35
+        assert right[faces.labels[700:] == label].mean() > 0.6
 
 
 def test_a_detector_made_for_photographs_finds_them() -> None:
