@@ -35,7 +35,9 @@ def _rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> np.ndarray:
     turn = np.array([(math.cos(yaw), 0, math.sin(yaw)), (0, 1, 0), (-math.sin(yaw), 0, math.cos(yaw))])
     nod = np.array([(1, 0, 0), (0, math.cos(pitch), -math.sin(pitch)), (0, math.sin(pitch), math.cos(pitch))])
     lean = np.array([(math.cos(roll), -math.sin(roll), 0), (math.sin(roll), math.cos(roll), 0), (0, 0, 1)])
-    return lean @ nod @ turn
+    rotation = lean @ nod @ turn
+    rotation.flags.writeable = False
+    return rotation
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Pose:
 
     @property
     def rotation(self) -> np.ndarray:
-        """The rotation from the head to the camera, float64 [3,3]; not to be changed."""
+        """The rotation from the head to the camera, float64 [3,3], not writeable."""
         return _rotation(self.yaw_deg, self.pitch_deg, self.roll_deg)
 
     def project(self, points: np.ndarray, behind: float | None = None) -> np.ndarray:
@@ -115,12 +117,8 @@ class Pose:
 def sample_pose(rng: np.random.Generator) -> Pose:
     """Draws a pose as people stand before a camera: mostly frontal, seldom past 25 degrees."""
     yaw, pitch, roll = rng.standard_normal(3) * (12.0, 6.0, 6.0)
-    return Pose(
-        *(
-            max(-most, min(float(angle), most))
-            for angle, most in ((yaw, MAX_YAW_DEG), (pitch, 16.0), (roll, 22.0))
-        )
-    )
+    limits = ((yaw, MAX_YAW_DEG), (pitch, 16.0), (roll, 22.0))
+    return Pose(*(max(-most, min(float(angle), most)) for angle, most in limits))
 
 
 @dataclass(frozen=True)
@@ -174,8 +172,6 @@ def expose(image: np.ndarray, rng: np.random.Generator, most_blur_px: float) -> 
     noise = cv2.addWeighted(noise[0], 0.5, noise[1], 0.5, 0)
     image = cv2.addWeighted(image, 1.0, noise, grain, -127.5 * grain)
     if rng.random() < 0.6:
-        quality = int(rng.integers(35, 96))
-        image = cv2.imdecode(
-            cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR
-        )
+        packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 96))])[1]
+        image = cv2.imdecode(packed, cv2.IMREAD_COLOR)
     return image

@@ -17,6 +17,7 @@ _EAR_HOLLOW = curve([(-0.03, -0.195), (-0.08, -0.105), (-0.05, 0.045), (0.0, 0.1
 _EAR_SHADE, _LINE_SHADE = np.array([0.86, 0.84, 0.95]), np.array([0.5, 0.5, 0.6])
 _GLARE = np.array([(-0.12, 0.05), (-0.02, -0.09), (0.01, -0.09), (-0.09, 0.06)])
 _CIRCLE = np.linspace(0, 2 * np.pi, 28, endpoint=False)
+_RING = np.column_stack([np.cos(_CIRCLE), np.sin(_CIRCLE)])
 
 
 def skull_arc(width: float, extra: float = 0.0, low: float = -0.15) -> np.ndarray:
@@ -64,10 +65,7 @@ def _draw_cap(sheet: Sheet, width: float, identity: Identity, rng: np.random.Gen
         sheet.soft(join(inner, outer), color, 0.72, 0.03)
         return
     if style == "bun":
-        knot = (0.12 * identity.part, -1.33) + np.column_stack(
-            [0.25 * np.cos(_CIRCLE), 0.22 * np.sin(_CIRCLE)]
-        )
-        sheet.fill(knot, color * 0.8, head=True)
+        sheet.fill(_RING * (0.25, 0.22) + (0.12 * identity.part, -1.33), color * 0.8, head=True)
     sheet.smooth_skin(join(inner, outer))
     sheet.fill(join(inner, outer), color * 0.9, head=True)
     sheet.soft(join(inner - (0, 0.03), inner + (0, 0.02)), color * 0.75, 0.7, 0.014)
@@ -145,9 +143,8 @@ def _draw_fringe(sheet: Sheet, width: float, identity: Identity, rng: np.random.
     color, x = identity.hair_bgr, np.linspace(-width + 0.03, width - 0.03, 15)
     low = -0.50 + 0.12 * (x / width) ** 2 + 0.05 * identity.part * x + rng.uniform(-0.03, 0.02, 15)
     edge = np.column_stack([x, low])
-    top = np.column_stack(
-        [0.75 * x + 0.15 * identity.part, -1.0 - 0.12 * np.sqrt(np.clip(1 - (x / width) ** 2, 0, 1))]
-    )
+    crown = -1.0 - 0.12 * np.sqrt(1 - (x / width) ** 2)
+    top = np.column_stack([0.75 * x + 0.15 * identity.part, crown])
     sheet.soft(join(edge, edge + (0, 0.07)), identity.skin_bgr * 0.4, 0.45, 0.02)
     sheet.smooth_skin(join(top, edge))
     sheet.fill(join(top, edge), color * 0.92)
@@ -155,9 +152,8 @@ def _draw_fringe(sheet: Sheet, width: float, identity: Identity, rng: np.random.
     at, share = rng.integers(0, 14, count), rng.uniform(0, 1, (count, 1))
     tip, root = (rows[at] * (1 - share) + rows[at + 1] * share for rows in (edge, top))
     along = rng.uniform(0, 0.6, (count, 1)) + np.array([0.0, 0.2, 0.4])
-    sheet.strands(
-        root[:, None] + (tip - root)[:, None] * along[..., None], color, rng.uniform(0.6, 1.35, count)
-    )
+    lines = root[:, None] + (tip - root)[:, None] * along[..., None]
+    sheet.strands(lines, color, rng.uniform(0.6, 1.35, count))
 
 
 def draw_beard(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
@@ -183,13 +179,8 @@ def draw_beard(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
     else:
         sheet.soft(moustache, color, 0.9, 0.02)
     if identity.beard == "goatee":
-        goatee = [
-            (-0.16, low_y + 0.03),
-            (0.16, low_y + 0.03),
-            (0.19, chin_y - 0.08),
-            (0, chin_y + 0.05),
-            (-0.19, chin_y - 0.08),
-        ]
+        goatee = [(-0.16, low_y + 0.03), (0.16, low_y + 0.03), (0.19, chin_y - 0.08), (0, chin_y + 0.05),
+                  (-0.19, chin_y - 0.08)]  # fmt: skip
         sheet.soft(curve(goatee, closed=True), color, 0.9, 0.025)
 
 
@@ -199,8 +190,7 @@ def draw_glasses(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
         return
     frame = np.minimum(identity.cloth_bgr * 0.35, 70)
     half, power = ((0.205, 0.135), 0.5) if identity.glasses == "rectangle" else ((0.185, 0.175), 1.0)
-    ring = np.column_stack([np.cos(_CIRCLE), np.sin(_CIRCLE)])
-    lens = np.sign(ring) * np.abs(ring) ** power * half
+    lens = np.sign(_RING) * np.abs(_RING) ** power * half
     views = view_sides(points)
     centre = np.stack([views[:, 36:42, 0].mean(1), np.full(2, -0.125)], axis=1)[:, None]
     rims = unfold(centre + lens)
@@ -237,22 +227,10 @@ def draw_hat(sheet: Sheet, points: np.ndarray, identity: Identity, rng: np.rando
 def _draw_scarf(sheet: Sheet, points: np.ndarray, color: np.ndarray, rng: np.random.Generator) -> None:
     """Draws a headscarf that leaves the face free."""
     width, chin = points[16, 0], points[8, 1]
-    half = [
-        (0.0, chin - 0.015),
-        (-0.46, 0.80),
-        (-width + 0.09, 0.42),
-        (-width + 0.06, -0.05),
-        (-0.62, -0.50),
-        (0.0, -0.74),
-    ]
-    wide = [
-        (0.0, 1.40),
-        (-0.72, 1.15),
-        (-width - 0.16, 0.5),
-        (-width - 0.17, -0.2),
-        (-0.75, -0.95),
-        (0.0, -1.34),
-    ]
+    half = [(0.0, chin - 0.015), (-0.46, 0.80), (-width + 0.09, 0.42), (-width + 0.06, -0.05), (-0.62, -0.50),
+            (0.0, -0.74)]  # fmt: skip
+    wide = [(0.0, 1.40), (-0.72, 1.15), (-width - 0.16, 0.5), (-width - 0.17, -0.2), (-0.75, -0.95),
+            (0.0, -1.34)]  # fmt: skip
     inner, outer = (curve([*shape, *mirror(shape[-2:0:-1])], closed=True) for shape in (half, wide))
     sheet.soft(join(inner, inner * 0.96), color * 0.3, 0.4, 0.02)
     ring = np.concatenate([inner, inner[:1], outer[:1], outer[::-1]])

@@ -23,6 +23,8 @@ from fer_paddle.data.synthetic_sheet import ORIGIN, SPAN, Sheet, blend, curve, f
 from fer_paddle.data.synthetic_skin import fold_skin, relight
 
 HEAD_REACH = 1.75  # face units around the origin that a head with hair and hat can cover
+_FINENESS = 0.92  # pixels of the sheet for a pixel of the picture
+_MIN_SHEET, _MAX_SHEET = 64, 1200
 _FOREHEAD_Y = -0.80
 _ELBOW_Y, _HIP_Y, _FOOT_Y = 3.5, 8.0, 15.5  # a person is about seven heads tall
 _CHEST = -0.3  # depth of neck and chest against the face
@@ -59,10 +61,10 @@ class Person:
     gaze: tuple[float, float]
 
 
-def sample_person(identity: Identity, what: np.random.Generator, expression: int, intensity: float) -> Person:
-    """Draws how a person shows an expression."""
-    units = sample_units(what, expression, intensity)
-    gaze = np.clip(what.standard_normal(2) * (0.016, 0.006), -0.03, 0.03)
+def sample_person(identity: Identity, rng: np.random.Generator, expression: int, intensity: float) -> Person:
+    """Draws how a person shows an expression (an index into EXPRESSIONS) at an intensity from 0 to 1."""
+    units = sample_units(rng, expression, intensity)
+    gaze = np.clip(rng.standard_normal(2) * (0.016, 0.006), -0.03, 0.03)
     at_rest = resting_points(identity)
     return Person(identity, units, pose_muscles(at_rest, identity, units), at_rest, tuple(gaze.tolist()))
 
@@ -143,11 +145,8 @@ def _clothes(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Gives what is seen of a body down to `low`: polygons in face units and their colours."""
     broad, collar = 1.75 + 0.35 * (1 - identity.female), rng.uniform(1.28, 1.62)
-    kind, lapel, color = (
-        rng.integers(3),
-        np.minimum(rng.uniform(120, 245) * glow, 255),
-        identity.cloth_bgr * glow,
-    )
+    kind, lapel = rng.integers(3), np.minimum(rng.uniform(120, 245) * glow, 255)
+    color = identity.cloth_bgr * glow
     left = [(-neck - 0.05, 1.22), (-neck - 0.30, 1.40), (-broad + 0.3, 1.68), (-broad, 2.3),
             (-broad + 0.2, 4.0), (-broad + 0.45, 6.0), (-broad + 0.35, _HIP_Y)]  # fmt: skip
     left, right = curve([left, mirror(left)])
@@ -203,7 +202,7 @@ def paint_head(
     right, bottom = (int(min(middle + reach + 1, end)) for middle, end in zip(pose.centre, (width, height)))
     if right <= left or bottom <= top:
         return
-    size = int(np.clip(round(0.92 * SPAN * pose.scale), 64, 900))
+    size = min(max(round(_FINENESS * SPAN * pose.scale), _MIN_SHEET), _MAX_SHEET)
     head = draw_head(person, pose, light, rng, size)
     local = replace(pose, centre=(pose.centre[0] - left, pose.centre[1] - top))
     places = local.sheet_map(bottom - top, right - left, size / SPAN, ORIGIN)

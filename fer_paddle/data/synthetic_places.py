@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 
@@ -12,9 +10,9 @@ from fer_paddle.data.synthetic_sheet import fill_pixels, stroke_pixels
 
 def _color(rng: np.random.Generator, low: float = 30, high: float = 225) -> tuple[float, ...]:
     """Draws a colour as things have them: gray with a little of some hue."""
-    gray, *hue = rng.standard_normal(4).tolist()
-    gray = low + (high - low) * (0.5 + 0.5 * math.erf(gray / math.sqrt(2)))  # even between low and high
-    return tuple(min(max(gray + 20 * part, 0.0), 255.0) for part in hue)
+    gray, *hue = rng.random(4).tolist()
+    gray = low + (high - low) * gray
+    return tuple(min(max(gray + 70 * (part - 0.5), 0.0), 255.0) for part in hue)
 
 
 def _gradient(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
@@ -29,9 +27,8 @@ def _speckle(image: np.ndarray, rng: np.random.Generator, amount: float, cells: 
     height, width = image.shape[:2]
     step = max(height, width) / cells
     rough = rng.integers(0, 256, (max(int(height / step), 2), max(int(width / step), 2)), dtype=np.uint8)
-    rough = cv2.cvtColor(
-        cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR
-    )
+    rough = cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)
+    rough = cv2.cvtColor(rough, cv2.COLOR_GRAY2BGR)
     share = amount / 74  # 74 is the deviation of a byte
     cv2.addWeighted(image, 1.0, rough, share, -127.5 * share, dst=image)
 
@@ -83,11 +80,8 @@ def _paint_street(image: np.ndarray, rng: np.random.Generator) -> None:
     """Sky, houses with windows, trees and a road."""
     height, width = image.shape[:2]
     horizon = int(height * rng.uniform(0.45, 0.7))
-    sky = (
-        np.linspace(0, 1, horizon)[:, None, None] * (20, 30, 40)
-        + rng.uniform(150, 205)
-        + np.array([30, 8, -8])
-    )
+    zenith = rng.uniform(150, 205) + np.array([30, 8, -8])
+    sky = zenith + np.linspace(0, 1, horizon)[:, None, None] * (20, 30, 40)
     image[:horizon] = np.clip(sky, 0, 255)
     image[horizon:] = _color(rng, 70, 150)
     x = -rng.integers(0, width // 6 + 1)
@@ -96,13 +90,8 @@ def _paint_street(image: np.ndarray, rng: np.random.Generator) -> None:
         _paint_house(image, rng, x, horizon - tall, wide, tall)
         x += wide + int(rng.uniform(0, 0.04) * width)
     for _ in range(rng.integers(1, 6)):
-        _paint_tree(
-            image,
-            rng,
-            rng.uniform(0, width),
-            horizon + rng.uniform(0, 0.1) * height,
-            rng.uniform(0.08, 0.2) * height,
-        )
+        x, y = rng.uniform(0, width), horizon + rng.uniform(0, 0.1) * height
+        _paint_tree(image, rng, x, y, rng.uniform(0.08, 0.2) * height)
 
 
 def _paint_house(image: np.ndarray, rng: np.random.Generator, x: int, y: int, wide: int, tall: int) -> None:
@@ -117,15 +106,12 @@ def _paint_house(image: np.ndarray, rng: np.random.Generator, x: int, y: int, wi
 
 
 def _paint_tree(image: np.ndarray, rng: np.random.Generator, x: float, y: float, size: float) -> None:
-    trunk, leaf = (40, 60, 80), np.array([rng.uniform(20, 60), rng.uniform(80, 140), rng.uniform(40, 100)])
-    cv2.line(
-        image, (int(x), int(y)), (int(x), int(y - 1.2 * size)), trunk, max(int(size / 7), 1), cv2.LINE_AA
-    )
+    leaf = np.array([rng.uniform(20, 60), rng.uniform(80, 140), rng.uniform(40, 100)])
+    foot, crown = (int(x), int(y)), (int(x), int(y - 1.2 * size))
+    cv2.line(image, foot, crown, (40, 60, 80), max(int(size / 7), 1), cv2.LINE_AA)
     for dx, dy, level in zip(rng.normal(0, 0.45, 40), rng.normal(-1.7, 0.4, 40), rng.uniform(0.6, 1.3, 40)):
-        place = int(x + dx * size), int(y + dy * size)
-        cv2.circle(
-            image, place, max(int(size * rng.uniform(0.08, 0.22)), 1), tuple(leaf * level), -1, cv2.LINE_AA
-        )
+        place, radius = (int(x + dx * size), int(y + dy * size)), int(size * rng.uniform(0.08, 0.22))
+        cv2.circle(image, place, max(radius, 1), tuple(leaf * level), -1, cv2.LINE_AA)
 
 
 def _paint_room(image: np.ndarray, rng: np.random.Generator) -> None:
@@ -145,9 +131,8 @@ def _paint_room(image: np.ndarray, rng: np.random.Generator) -> None:
         place = int(rng.uniform(0, width)), int(rng.uniform(0, 0.4) * height)
         cv2.circle(image, place, radius, _color(rng, 150, 250), -1, cv2.LINE_AA)
         cv2.circle(image, place, radius, _color(rng, 40, 120), max(radius // 8, 1), cv2.LINE_AA)
-    stroke_pixels(
-        image, np.array([(0.0, floor), (float(width), floor)]), _color(rng, 40, 110), max(height // 120, 1)
-    )
+    skirting = np.array([(0.0, floor), (float(width), floor)])
+    stroke_pixels(image, skirting, _color(rng, 40, 110), max(height // 120, 1))
 
 
 def _paint_shelf(image: np.ndarray, rng: np.random.Generator) -> None:
@@ -170,13 +155,8 @@ def _paint_garden(image: np.ndarray, rng: np.random.Generator) -> None:
     ground = int(height * rng.uniform(0.3, 0.55))
     image[ground:] = (rng.uniform(40, 80), rng.uniform(110, 160), rng.uniform(70, 120))
     for _ in range(rng.integers(6, 14)):
-        _paint_tree(
-            image,
-            rng,
-            rng.uniform(0, width),
-            ground + rng.uniform(-0.05, 0.1) * height,
-            rng.uniform(0.08, 0.25) * height,
-        )
+        x, y = rng.uniform(0, width), ground + rng.uniform(-0.05, 0.1) * height
+        _paint_tree(image, rng, x, y, rng.uniform(0.08, 0.25) * height)
     if rng.random() < 0.5:
         y, tall = ground + 0.08 * height, 0.1 * height
         for x in np.arange(0, width, max(width / 40, 4)):

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import signal
+import sys
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
+import cv2
 import numpy as np
 
 from fer_paddle.environment import paddle
 
 
-class EpochSampler(paddle.io.BatchSampler):
+class EpochSampler:
     """Index batches of one process: the same order for the same (seed, epoch), from any step on.
 
     With several processes every global batch is cut into consecutive parts, so that together they see exactly the
@@ -75,6 +81,56 @@ class EpochSampler(paddle.io.BatchSampler):
         return order[start : start + self.batch_size].tolist()
 
 
+class Loader:
+    """Batches of a data set as Paddle tensors, read ahead in a thread or in processes.
+
+    paddle.io.DataLoader does the same, but an error of the data set makes it hang or end the epoch early; here it is
+    raised where its batch would have come.
+
+    Args:
+        dataset: Anything with `__len__` and `__getitem__`; where it has `set_epoch`, the loop calls it.
+        batch_sampler: Gives the indices of each batch.
+        workers: Reader processes; 0 reads in a thread of this one.
+        collate: Joins a list of samples to a batch (inputs, targets) of arrays; None stacks each field.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_sampler: EpochSampler,
+        workers: int = 0,
+        collate: Callable[[Sequence[Any]], Any] | None = None,
+    ):
+        self.dataset, self.batch_sampler, self.workers = dataset, batch_sampler, workers
+        self.collate = collate or stack_samples
+
+    def __len__(self) -> int:
+        """Batches of a whole epoch."""
+        return len(self.batch_sampler)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Gives the batches of the epoch and from the step that the sampler was told."""
+        executor = self._start_readers()
+        waiting: deque[Future] = deque()
+        try:
+            for indices in self.batch_sampler:
+                waiting.append(executor.submit(_read_batch, indices))
+                if len(waiting) > 2 * max(self.workers, 1):
+                    yield _to_tensors(waiting.popleft().result())
+            while waiting:
+                yield _to_tensors(waiting.popleft().result())
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+    def _start_readers(self) -> Executor:
+        """New ones for every epoch: a process sees the data set as it was when the process began."""
+        source = (self.dataset, self.collate)
+        if self.workers == 0:
+            return ThreadPoolExecutor(1, initializer=_start_reader, initargs=source)
+        context = get_context("fork" if sys.platform == "linux" else None)  # without a copy of the data set
+        return ProcessPoolExecutor(self.workers, context, _start_process, source)
+
+
 def make_loader(
     dataset: Any,
     batch_size: int,
@@ -84,28 +140,52 @@ def make_loader(
     rank: int = 0,
     world: int = 1,
     collate: Callable[[Sequence[Any]], Any] | None = None,
-) -> paddle.io.DataLoader:
-    """Makes a DataLoader over an EpochSampler.
+) -> Loader:
+    """Makes a Loader over an EpochSampler.
 
     Args:
-        dataset: Anything with `__len__` and `__getitem__`; where it has `set_epoch`, the loop calls it.
+        dataset: As in Loader.
         batch_size: Samples of one batch in this process.
         shuffle: As in EpochSampler.
         seed: As in EpochSampler.
-        workers: Reader processes; 0 reads in this one.
+        workers: As in Loader.
         rank: As in EpochSampler.
         world: As in EpochSampler.
-        collate: Joins samples to a batch (inputs, targets); None takes Paddle's own.
+        collate: As in Loader.
 
     Raises:
         ValueError: As in EpochSampler.
     """
-    sampler = EpochSampler(len(dataset), batch_size, shuffle, seed, rank, world)
-    return paddle.io.DataLoader(
-        dataset, batch_sampler=sampler, num_workers=workers, collate_fn=collate, worker_init_fn=_ignore_interrupt
-    )
+    return Loader(dataset, EpochSampler(len(dataset), batch_size, shuffle, seed, rank, world), workers, collate)
 
 
-def _ignore_interrupt(worker: int) -> None:
-    """Leaves Ctrl-C, which a terminal sends to every process, to the loop: it ends the step, saves, stops reading."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def stack_samples(samples: Sequence[Any]) -> Any:
+    """Joins samples, arrays or tuples of such, to one of the same form with a first axis more."""
+    if isinstance(samples[0], (tuple, list)):
+        return tuple(stack_samples(fields) for fields in zip(*samples, strict=True))
+    return np.stack(samples)
+
+
+# What a reader reads, one in each reading thread or process.
+_source = threading.local()
+
+
+def _start_reader(dataset: Any, collate: Callable[[Sequence[Any]], Any]) -> None:
+    _source.dataset, _source.collate = dataset, collate
+
+
+def _start_process(dataset: Any, collate: Callable[[Sequence[Any]], Any]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the loop ends the readers itself
+    cv2.setNumThreads(1)  # the readers share the cores; and OpenCV's threads do not live through a fork
+    _start_reader(dataset, collate)
+
+
+def _read_batch(indices: Sequence[int]) -> Any:
+    return _source.collate([_source.dataset[index] for index in indices])
+
+
+def _to_tensors(batch: Any) -> Any:
+    """Turns the arrays of a batch, in tuples or not, into tensors."""
+    if isinstance(batch, (tuple, list)):
+        return tuple(_to_tensors(part) for part in batch)
+    return paddle.to_tensor(batch)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import threading
+
 import numpy as np
 import pytest
 
@@ -97,5 +100,39 @@ def test_loader_gives_batches_of_the_chosen_epoch(workers, tiny_run):
 
 
 def test_loader_with_a_collate_function(tiny_run):
-    loader = make_loader(tiny_run.TinyData(5), 2, shuffle=False, collate=len)
-    assert [int(count) for count in loader] == [2, 2, 1]
+    loader = make_loader(tiny_run.TinyData(5), 2, shuffle=False, collate=lambda samples: np.array([len(samples)]))
+    assert [batch.tolist() for batch in loader] == [[2], [2], [1]]
+
+
+class BadPicture:
+    """Ten samples of which the sixth cannot be read."""
+
+    def __len__(self):
+        return 10
+
+    def __getitem__(self, index):
+        if index == 5:
+            raise ValueError("expected a picture, got a letter")
+        return np.float32([index]), (np.int64(1), np.zeros(2, np.float32))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_error_of_the_data_set_is_raised_in_its_place(workers):
+    """paddle.io.DataLoader ends the epoch early, or hangs, or says `Blocking queue is killed`."""
+    batches = iter(make_loader(BadPicture(), 2, shuffle=False, workers=workers))
+    images, (labels, votes) = next(batches)
+    assert (images.tolist(), labels.tolist(), votes.shape) == ([[0], [1]], [1, 1], [2, 2])
+    next(batches)
+    with pytest.raises(ValueError, match="expected a picture, got a letter"):
+        next(batches)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_loader_left_in_mid_epoch_ends_its_readers(workers, tiny_run):
+    before = threading.active_count()
+    batches = iter(make_loader(tiny_run.TinyData(40), 2, shuffle=False, workers=workers))
+    next(batches)
+    assert threading.active_count() > before
+    batches.close()
+    assert threading.active_count() == before
+    assert multiprocessing.active_children() == []
