@@ -1,6 +1,7 @@
 """DistResNet, the tutorial's expression network: ELU bottlenecks over gray faces.
 
-Source: the tutorial (COURSE: faces with tiny YOLO, expressions with DistResNet); bottlenecks from He et al. 2016,
+Source: the tutorial (COURSE: faces with tiny YOLO, expressions with DistResNet); bottlenecks from He et al.
+2016,
 arXiv:1512.03385; ELU from Clevert et al. 2016, arXiv:1511.07289; a last scale of zero from Goyal et al. 2017,
 arXiv:1706.02677.
 """
@@ -31,7 +32,9 @@ class ConvBN(nn.Sequential):
         zero_scale: Start with a scale of zero, so that the layer gives zero.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, zero_scale: bool = False):
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, zero_scale: bool = False
+    ):
         scale = paddle.ParamAttr(initializer=nn.initializer.Constant(0.0 if zero_scale else 1.0))
         super().__init__(
             nn.Conv2D(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias_attr=False),
@@ -40,7 +43,7 @@ class ConvBN(nn.Sequential):
 
 
 class Bottleneck(nn.Layer):
-    """1x1, 3x3, 1x1 convolutions beside a shortcut; ELU after the sum and a further BN and ELU after the block.
+    """1x1, 3x3, 1x1 convolutions beside a shortcut; ELU after the sum, a further BN and ELU after the block.
 
     float32 [N, in, H, W] -> [N, 4 * filters, ceil(H / stride), ceil(W / stride)].
 
@@ -71,8 +74,8 @@ class Bottleneck(nn.Layer):
 class DistResNet(nn.Layer):
     """The tutorial's network: 403,767 trainable parameters with 7 classes, about 0.4 million.
 
-    A 3x3 convolution to 16, BN, ELU and a 3x3/2 max pool; five stages of three bottlenecks with 16, 16, 32, 32
-    and 64 filters, the stages after the first halving the size; global average pool; one linear layer.
+    A 3x3 convolution to 16, BN, ELU and a 3x3/2 max pool; five stages of three bottlenecks with 16, 16, 32,
+    32 and 64 filters, the stages after the first halving the size; global average pool; one linear layer.
 
     Args:
         num_classes: Classes of the output, 1 or more.
@@ -84,7 +87,9 @@ class DistResNet(nn.Layer):
 
     def __init__(self, num_classes: int = 7, in_channels: int = 1):
         if num_classes < 1 or in_channels < 1:
-            raise ValueError(f"expected num_classes and in_channels of 1 or more, got {num_classes} and {in_channels}")
+            raise ValueError(
+                f"expected num_classes and in_channels of 1 or more, got {num_classes} and {in_channels}"
+            )
         super().__init__()
         self.stem = nn.Sequential(ConvBN(in_channels, 16, 3), nn.ELU(), nn.MaxPool2D(3, 2, padding=1))
         stages, channels = [], 16

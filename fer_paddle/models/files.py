@@ -43,14 +43,16 @@ def save_model(
         The card as written.
 
     Raises:
-        ValueError: The path ends otherwise, or name, arguments and classes do not build and name this network.
+        ValueError: The path ends otherwise, or name, arguments and classes do not build and name this
+            network.
     """
     path = _check_suffix(path)
     arguments = dict(arguments or {})
     twin = build_model(model, **arguments)
     if _shapes(twin) != _shapes(network):
         raise ValueError(
-            f"expected the network that {model!r} with {arguments} builds, got a {type(network).__name__} of other weights"
+            f"expected the network that {model!r} with {arguments} builds, "
+            f"got a {type(network).__name__} of other weights"
         )
     if len(classes) != twin.num_classes:
         raise ValueError(f"expected {twin.num_classes} classes, as the network has, got {len(classes)}")
@@ -63,7 +65,9 @@ def save_model(
         "parameters": sum(tensor.size for tensor in network.parameters() if not tensor.stop_gradient),
     }
     if taken := content.keys() & (card or {}).keys():
-        raise ValueError(f"expected a card without {', '.join(sorted(taken))}, which save_model writes itself")
+        raise ValueError(
+            f"expected a card without {', '.join(sorted(taken))}, which save_model writes itself"
+        )
     content |= card or {}
     weight_files.save_weights(path, weight_files.state_arrays(network), content)
     return content
@@ -80,27 +84,33 @@ def load_model(path: str | os.PathLike[str]) -> tuple[paddle.nn.Layer, dict[str,
 
     Raises:
         FileNotFoundError: The weights or the card are not there.
-        ValueError: The file is of another kind, truncated, or of another network than the card says; or it was
-            trained on pixels normalised otherwise.
+        ValueError: The file is of another kind, truncated, or of another network than the card says; or it
+            was trained on pixels normalised otherwise.
     """
     path = _check_suffix(path)
     arrays, card = weight_files.load_arrays(path), weight_files.load_card(path)
     if missing := [name for name in _FIELDS if name not in card]:
         raise ValueError(f"expected a model card beside {path}, it lacks {', '.join(missing)}")
     if not isinstance(card["model"], str) or not isinstance(card["arguments"], dict):
-        raise ValueError(f"expected a model's name and its arguments by name in the card of {path}, got others")
+        raise ValueError(
+            f"expected a model's name and its arguments by name in the card of {path}, got others"
+        )
     if card["normalize"] != NORMALIZE:
-        raise ValueError(f"expected a network for pixels normalised by {NORMALIZE}, got {card['normalize']} in {path}")
+        raise ValueError(
+            f"expected a network for pixels normalised by {NORMALIZE}, got {card['normalize']} in {path}"
+        )
     network = build_model(card["model"], **card["arguments"])
     weight_files.load_into(network, arrays)
     if len(card["classes"]) != network.num_classes:
-        raise ValueError(f"expected {network.num_classes} classes in the card of {path}, got {len(card['classes'])}")
+        raise ValueError(
+            f"expected {network.num_classes} classes in the card of {path}, got {len(card['classes'])}"
+        )
     network.eval()
     return network, card
 
 
 def card_metadata(card: Mapping[str, Any]) -> dict[str, str]:
-    """What a deployed file of the network says of itself, as text: classes, input size, colour and normalisation."""
+    """What a deployed file of the network says of itself, as text: classes, input size, normalisation."""
     return {
         "model": card["model"],
         "classes": json.dumps(card["classes"]),
@@ -114,7 +124,8 @@ def _check_suffix(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if path.suffix != ".safetensors":
         raise ValueError(
-            f"expected a .safetensors file, got {path}: pickled weights (.pdparams) can run code and are never loaded"
+            f"expected a .safetensors file, got {path}: "
+            "pickled weights (.pdparams) can run code and are never loaded"
         )
     return path
 

@@ -1,6 +1,7 @@
 """Exponential moving average of a network's weights.
 
-Source: Polyak and Juditsky 1992; as used with batch normalisation in Tarvainen and Valpola 2017, arXiv:1703.01780.
+Source: Polyak and Juditsky 1992; as used with batch normalisation in Tarvainen and Valpola 2017,
+arXiv:1703.01780.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ class WeightAverage:
         if not 0 <= decay < 1:
             raise ValueError(f"expected a decay in [0, 1), got {decay}")
         self.decay = decay
-        self._state = {name: tensor for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
+        self._state = {
+            name: tensor for name, tensor in model.state_dict().items() if tensor.is_floating_point()
+        }
         # One flat vector: an update by tensor would cost DistResNet three operations for each of 317 tensors.
         self._flat = self._flatten()
 
@@ -54,7 +57,9 @@ class WeightAverage:
         """
         expected = {name: tuple(tensor.shape) for name, tensor in self._state.items()}
         if {name: array.shape for name, array in arrays.items()} != expected:
-            raise ValueError("expected the moving average of this network's weights, got one of other names or shapes")
+            raise ValueError(
+                "expected the moving average of this network's weights, got one of other names or shapes"
+            )
         self._flat = paddle.to_tensor(np.concatenate([arrays[name].ravel() for name in self._state]))
 
     @contextmanager

@@ -1,7 +1,7 @@
 """Checkpoints that resume a run bit for bit: safetensors for the tensors, JSON for the rest.
 
-The tensors of an epoch go to a file of their own; `last.json` names that file and is renamed into place last. A
-kill at any moment leaves the former checkpoint whole.
+The tensors of an epoch go to a file of their own; `last.json` names that file and is renamed into place last.
+A kill at any moment leaves the former checkpoint whole.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def save_checkpoint(
     """
     tensors = {_MODEL + name: array for name, array in weight_files.state_arrays(model).items()}
     tensors |= {_OPTIMIZER + name: array for name, array in optimizer_arrays(model, optimizer).items()}
-    tensors |= {_AVERAGE + name: array for name, array in ({} if average is None else average.arrays()).items()}
+    tensors |= {
+        _AVERAGE + name: array for name, array in ({} if average is None else average.arrays()).items()
+    }
     name = f"checkpoint-{progress['epoch']:04d}-{progress['step']:06d}.safetensors"
     weight_files.save_arrays(folder / name, tensors)
     schedule = optimizer.state_dict().get("LR_Scheduler")
@@ -105,7 +107,8 @@ def restore_checkpoint(
 def optimizer_arrays(model: paddle.nn.Layer, optimizer: paddle.optimizer.Optimizer) -> dict[str, np.ndarray]:
     """Copies the optimizer's moments under the structured names of the parameters they belong to.
 
-    Paddle names them by a process-wide counter (`conv2d_7.w_0_moment1_0`), which another process need not share.
+    Paddle names them by a process-wide counter (`conv2d_7.w_0_moment1_0`), which another process need not
+    share.
 
     Returns:
         Arrays by names such as `stem.0.weight:moment1_0`.
@@ -127,8 +130,8 @@ def restore_optimizer(
 ) -> None:
     """Sets what `optimizer_arrays` copied, and the state of the learning-rate schedule where there is one.
 
-    Paddle gives the moments to the optimizer by name when it makes them, in its first step. The loop runs that step
-    in a `unique_name.guard`, which numbers them as `optimizer_arrays` found them.
+    Paddle gives the moments to the optimizer by name when it makes them, in its first step. The loop runs
+    that step in a `unique_name.guard`, which numbers them as `optimizer_arrays` found them.
 
     Raises:
         ValueError: The optimizer has a schedule and the checkpoint has none, or the other way.
@@ -136,7 +139,8 @@ def restore_optimizer(
     has_schedule = isinstance(optimizer._learning_rate, paddle.optimizer.lr.LRScheduler)
     if has_schedule != (schedule is not None):
         raise ValueError(
-            f"expected an optimizer {'with' if schedule else 'without'} a learning-rate schedule, as the checkpoint has"
+            f"expected an optimizer {'with' if schedule else 'without'} a learning-rate schedule, "
+            "as the checkpoint has, got another"
         )
     names = {structured: parameter.name for structured, parameter in model.named_parameters()}
     state: dict[str, Any] = {}

@@ -17,7 +17,8 @@ class FitConfig:
         seed: Seed of everything random in a step, 0 or more.
         monitor: The figure of an epoch that decides which checkpoint is best, such as `valid_accuracy`.
         mode: `max` when a larger `monitor` is better, else `min`.
-        patience: Stop when `monitor`, measured anew, was not bettered for so many epochs; None never stops early.
+        patience: Stop when `monitor`, measured anew, was not bettered for so many epochs; None never stops
+            early.
         average_decay: Keep a moving average of the weights and evaluate that; None keeps none.
         task: The caller's own settings (recipe, data), kept beside the checkpoint. Any JSON values; tuples
             become lists.
@@ -53,7 +54,7 @@ class FitConfig:
 
 
 def differing_fields(ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Names the fields of two JSON objects that differ, with both values, such as `task.epochs (3, was 2)`."""
+    """Names the fields of two JSON objects that differ, with both values: `task.epochs (3, was 2)`."""
     found = []
     for name in sorted(ours.keys() | theirs.keys()):
         our, their = ours.get(name), theirs.get(name)

@@ -37,7 +37,8 @@ def train_expressions(
     """Trains `network` in place; it ends with the weights of the last step, the best are in the folder.
 
     Args:
-        network: A network of MODELS; its weights should come from `seed_everything(recipe.seed)` for a repeatable run.
+        network: A network of MODELS; its weights should come from `seed_everything(recipe.seed)` for a
+            repeatable run.
         train: Faces to learn from; with `recipe.votes_weight` they need FER+ votes.
         valid: Faces to measure on after every epoch.
         recipe: How to train.
@@ -50,14 +51,16 @@ def train_expressions(
         The history of loop.fit.
 
     Raises:
-        ValueError: The recipe wants FER+ votes and the faces have none; the processes cannot share a batch; there
-            are fewer faces than one batch; or see loop.fit.
+        ValueError: The recipe wants FER+ votes and the faces have none; the processes cannot share a batch;
+            there are fewer faces than one batch; or see loop.fit.
     """
     world = parallel.world()
     if recipe.batch_size % world:
         raise ValueError(f"expected a batch size that {world} processes can share, got {recipe.batch_size}")
     if recipe.votes_weight and train.votes is None:
-        raise ValueError(f"expected faces with FER+ votes for the recipe {recipe.name!r}; use one with votes_weight 0")
+        raise ValueError(
+            f"expected faces with FER+ votes for the recipe {recipe.name!r}; use one with votes_weight 0"
+        )
     share = {"seed": recipe.seed, "rank": parallel.rank(), "world": world, "workers": workers}
     train_data = ExpressionData(train, recipe.sizes, recipe.augment, recipe.seed)
     valid_data = ExpressionData(valid, recipe.valid_sizes)
@@ -95,7 +98,9 @@ def make_loss(recipe: Recipe, train: LabelledFaces) -> ExpressionLoss:
     return ExpressionLoss(recipe.label_smoothing, recipe.votes_weight, weights)
 
 
-def make_optimizer(model: paddle.nn.Layer, recipe: Recipe, steps_per_epoch: int) -> paddle.optimizer.Optimizer:
+def make_optimizer(
+    model: paddle.nn.Layer, recipe: Recipe, steps_per_epoch: int
+) -> paddle.optimizer.Optimizer:
     """Makes the recipe's optimizer with its schedule, counted in steps."""
     rate = recipe.learning_rate
     warmup_steps = math.ceil(recipe.warmup_epochs * steps_per_epoch)
@@ -129,7 +134,8 @@ def export_best(
         folder: Folder of the run.
         path: The `.safetensors` file to write, its card beside it.
         model: Name in MODELS of the network that was trained.
-        input_size: Side in pixels to use it with; None takes the side of the faces the best epoch was measured on.
+        input_size: Side in pixels to use it with; None takes the side of the faces the best epoch was
+            measured on.
         card: More for the card, such as command, machine and hours.
         arguments: Of the network's constructor.
 

@@ -20,14 +20,15 @@ from fer_paddle.environment import paddle
 class EpochSampler:
     """Index batches of one process: the same order for the same (seed, epoch), from any step on.
 
-    With several processes every global batch is cut into consecutive parts, so that together they see exactly the
-    batches of one process with `batch_size * world`.
+    With several processes every global batch is cut into consecutive parts, so that together they see exactly
+    the batches of one process with `batch_size * world`.
 
     Args:
         length: Samples in the data set.
         batch_size: Samples of one batch in this process.
-        shuffle: Draw a new order each epoch; then the last incomplete global batch is left out. Otherwise every
-            sample comes once, in order, and the last batch may be smaller, or be missing in some processes.
+        shuffle: Draw a new order each epoch; then the last incomplete global batch is left out. Otherwise
+            every sample comes once, in order, and the last batch may be smaller, or be missing in some
+            processes.
         seed: Seed of the order.
         rank: Number of this process, 0 to world - 1.
         world: Number of processes.
@@ -36,7 +37,9 @@ class EpochSampler:
         ValueError: There are too few samples for one step in every process.
     """
 
-    def __init__(self, length: int, batch_size: int, shuffle: bool, seed: int = 0, rank: int = 0, world: int = 1):
+    def __init__(
+        self, length: int, batch_size: int, shuffle: bool, seed: int = 0, rank: int = 0, world: int = 1
+    ):
         if batch_size < 1 or length < 1:
             raise ValueError(
                 f"expected at least one sample and a batch size of at least 1, got {length} and {batch_size}"
@@ -44,7 +47,8 @@ class EpochSampler:
         needed = batch_size * world if shuffle else batch_size * (world - 1) + 1
         if length < needed:
             raise ValueError(
-                f"expected at least {needed} samples for batches of {batch_size * world}, got {length}; use a smaller batch"
+                f"expected at least {needed} samples for batches of {batch_size * world}, got {length}; "
+                "use a smaller batch"
             )
         self.length, self.batch_size, self.shuffle, self.seed = length, batch_size, shuffle, seed
         self.rank, self.world = rank, world
@@ -84,8 +88,8 @@ class EpochSampler:
 class Loader:
     """Batches of a data set as Paddle tensors, read ahead in a thread or in processes.
 
-    paddle.io.DataLoader does the same, but an error of the data set makes it hang or end the epoch early; here it is
-    raised where its batch would have come.
+    paddle.io.DataLoader does the same, but an error of the data set makes it hang or end the epoch early;
+    here it is raised where its batch would have come.
 
     Args:
         dataset: Anything with `__len__` and `__getitem__`; where it has `set_epoch`, the loop calls it.
@@ -156,7 +160,9 @@ def make_loader(
     Raises:
         ValueError: As in EpochSampler.
     """
-    return Loader(dataset, EpochSampler(len(dataset), batch_size, shuffle, seed, rank, world), workers, collate)
+    return Loader(
+        dataset, EpochSampler(len(dataset), batch_size, shuffle, seed, rank, world), workers, collate
+    )
 
 
 def stack_samples(samples: Sequence[Any]) -> Any:
@@ -175,7 +181,9 @@ def _start_reader(dataset: Any, collate: Callable[[Sequence[Any]], Any]) -> None
 
 
 def _start_process(dataset: Any, collate: Callable[[Sequence[Any]], Any]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the loop ends the readers itself
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # a terminal sends Ctrl-C to all; the loop ends the readers itself
     cv2.setNumThreads(1)  # the readers share the cores; and OpenCV's threads do not live through a fork
     _start_reader(dataset, collate)
 

@@ -1,7 +1,8 @@
 """The training loop. It knows no task: classifiers, detectors, landmarks and students all train by `fit`.
 
-Batches are (inputs, targets); the network maps inputs to outputs; `loss(outputs, targets)` gives a scalar or named
-scalars whose sum is minimised; each metric is a function of (outputs, targets) that gives the mean over the batch.
+Batches are (inputs, targets); the network maps inputs to outputs; `loss(outputs, targets)` gives a scalar or
+named scalars whose sum is minimised; each metric is a function of (outputs, targets) that gives the mean over
+the batch.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -48,22 +50,23 @@ def fit(
 ) -> list[dict[str, float]]:
     """Trains a network.
 
-    A run that was killed, interrupted or resumed gives the same weights, bit for bit, as an unbroken one, where
-    the samples depend on the epoch and their index alone and the loaders come from `loader.make_loader`, or are
-    lists of batches.
+    A run that was killed, interrupted or resumed gives the same weights, bit for bit, as an unbroken one,
+    where the samples depend on the epoch and their index alone and the loaders come from
+    `loader.make_loader`, or are lists of batches.
 
     Args:
         model: Any network; with several processes (paddle.distributed.launch) see `parallel.prepare_model`.
         loss: (outputs, targets) -> scalar Tensor, or named scalars whose sum is minimised.
-        loaders: `train`, and `valid` where there is one: (inputs, targets) batches that can be gone through again
-            and have a length. A smaller last batch counts by its samples.
+        loaders: `train`, and `valid` where there is one: (inputs, targets) batches that can be gone through
+            again and have a length. A smaller last batch counts by its samples.
         optimizer: A Paddle optimizer over the model's parameters; its schedule is advanced each step.
         metrics: Named functions (outputs, targets) -> mean over the batch.
         callbacks: Called in order.
         config: Epochs, seed, what is best, when to stop.
         folder: Where checkpoints go; None keeps none.
         resume: Go on from the folder's last checkpoint where there is one.
-        validate: Measures the network after an epoch, for figures no batch mean can give. Every process calls it.
+        validate: Measures the network after an epoch, for figures no batch mean can give. Every process calls
+            it.
         validate_every: Epochs between two calls of `validate`; the last epoch always has one.
 
     Returns:
@@ -105,8 +108,8 @@ def check_arguments(
         raise ValueError(f"expected validate_every >= 1, got {validate_every}")
     if config.monitor.startswith("valid_") and "valid" not in loaders and validate is None:
         raise ValueError(
-            f"expected a loader `valid` or the function `validate`, which {config.monitor!r} needs, got neither; "
-            "without them monitor 'train_loss'"
+            f"expected a loader `valid` or the function `validate`, which {config.monitor!r} needs, "
+            "got neither; without them monitor 'train_loss'"
         )
 
 
@@ -127,10 +130,12 @@ def open_folder(run: Run, resume: bool) -> None:
 def train_epoch(run: Run, interrupted: threading.Event) -> None:
     """Runs the rest of the current epoch, from `run.step` on."""
     run.model.train()
-    for inputs, targets in batches_from(run.loaders["train"], run.epoch, run.step):
-        train_step(run, inputs, targets)
-        run.notify("on_step_end")
-        stop_if_interrupted(run, interrupted)
+    # Closed by hand: where a notebook keeps the traceback of an error, the loader's readers would live on.
+    with closing(batches_from(run.loaders["train"], run.epoch, run.step)) as batches:
+        for inputs, targets in batches:
+            train_step(run, inputs, targets)
+            run.notify("on_step_end")
+            stop_if_interrupted(run, interrupted)
 
 
 def train_step(run: Run, inputs: Any, targets: Any) -> None:
@@ -143,7 +148,7 @@ def train_step(run: Run, inputs: Any, targets: Any) -> None:
         raise NonFiniteLoss(describe_step(run, terms))
     total.backward()
     parallel.average_gradients(run.model)
-    # Numbers the optimizer's tensors from 0, whatever optimizers this process had before: see restore_optimizer.
+    # Numbers the optimizer's tensors from 0, whatever the process had before: see restore_optimizer.
     with paddle.utils.unique_name.guard():
         run.optimizer.step()
     run.optimizer.clear_grad()
@@ -203,7 +208,7 @@ def finish_epoch(run: Run, validate: Validate | None, validate_every: int) -> No
 
 @paddle.no_grad()
 def evaluate(run: Run, validate: Validate | None) -> dict[str, float]:
-    """Measures the averaged weights (or the weights) on the loader `valid` and by `validate`, where there are any."""
+    """Measures the weights, or their average, on the loader `valid` and by `validate` where there are any."""
     means = Means()
     run.model.eval()
     with run.averaged():
@@ -227,15 +232,16 @@ def stop_if_interrupted(run: Run, interrupted: threading.Event) -> None:
     raise Interrupted(f"stopped after {run.epoch} epochs and {run.step} steps; {kept}")
 
 
-def batches_from(loader: Any, epoch: int, step: int) -> Iterator[Any]:
-    """Gives the batches of an epoch from one step on, telling data set and sampler of both where they want to know."""
+def batches_from(loader: Any, epoch: int, step: int) -> Generator[Any, None, None]:
+    """Gives the batches of an epoch from one step on, of which data set and sampler are told if they ask."""
     dataset, sampler = getattr(loader, "dataset", None), getattr(loader, "batch_sampler", None)
     if hasattr(dataset, "set_epoch"):
         dataset.set_epoch(epoch)
     if hasattr(sampler, "set_epoch"):
         sampler.set_epoch(epoch, step)
-        return iter(loader)
-    return itertools.islice(loader, step, None)
+        yield from loader
+    else:
+        yield from itertools.islice(loader, step, None)
 
 
 def count_samples(inputs: Any) -> int:

@@ -12,8 +12,8 @@ functional = paddle.nn.functional
 class TwoHeads(paddle.nn.Layer):
     """A network with a second, helping head that learns the crowd's FER+ votes beside the label.
 
-    FER2013's labels are noisy (FER+ agrees with 62.6 % of them); ten votes a picture say more about it than one
-    label. Only `network` is kept after training. Source: multi-task learning, Caruana 1997.
+    FER2013's labels are noisy (FER+ agrees with 62.6 % of them); ten votes a picture say more about it than
+    one label. Only `network` is kept after training. Source: multi-task learning, Caruana 1997.
 
     Args:
         network: An expression network with `embed`, `classify` and `num_features`.
@@ -35,7 +35,8 @@ class ExpressionLoss:
     """Cross-entropy of the labels, and of the FER+ vote shares where the network has a second head.
 
     Args:
-        label_smoothing: Share of the target spread evenly over the classes (Szegedy et al. 2016, arXiv:1512.00567).
+        label_smoothing: Share of the target spread evenly over the classes (Szegedy et al. 2016,
+            arXiv:1512.00567).
         votes_weight: Weight of the second term.
         class_weights: float32 [num_classes], or None for equal weights.
 
@@ -70,7 +71,7 @@ class ExpressionLoss:
         return terms
 
     def label_term(self, logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
-        """Mean over the batch of -class weight * sum(target * log softmax(logits)); divided by N, not by the weights."""
+        """Mean over the batch, not over the weights, of -class weight * sum(target * log softmax(logits))."""
         num_classes = logits.shape[1]
         smoothing = self.label_smoothing
         target = functional.one_hot(labels, num_classes) * (1 - smoothing) + smoothing / num_classes
@@ -84,7 +85,8 @@ def balance_weights(counts: np.ndarray, power: float) -> np.ndarray:
     """Class weights (mean count / count) ** power, scaled so that the mean over all samples is 1.
 
     Args:
-        counts: Samples of each class, int [C], one sample or more in all; a class without samples gets weight 0.
+        counts: Samples of each class, int [C], one sample or more in all; a class without samples weighs
+            nothing.
         power: 0 weighs all samples alike, 1 all classes alike.
 
     Returns:
@@ -98,6 +100,6 @@ def balance_weights(counts: np.ndarray, power: float) -> np.ndarray:
 def accuracy(
     outputs: paddle.Tensor | tuple[paddle.Tensor, paddle.Tensor], targets: tuple[paddle.Tensor, paddle.Tensor]
 ) -> float:
-    """Share of the batch whose largest logit is the label's, 0 to 1; outputs and targets as in ExpressionLoss."""
+    """Share of the batch whose largest logit is the label's, 0 to 1; arguments as in ExpressionLoss."""
     logits = outputs[0] if isinstance(outputs, tuple) else outputs
     return float((logits.argmax(1) == targets[0]).astype("float32").mean())

@@ -1,11 +1,12 @@
 """Data-parallel training over processes, with the result of one process at the same global batch.
 
-Started by `python -m paddle.distributed.launch --nproc_per_node 2 --backend gloo script.py`. Gradients are averaged
-over the processes, and batch normalisation takes its statistics over the global batch. Paddle's own SyncBatchNorm
-has no CPU kernel, so the layer is written here. All processes must bring batches of equal size to a step.
+Started by `python -m paddle.distributed.launch --nproc_per_node 2 --backend gloo script.py`. Gradients are
+averaged over the processes, and batch normalisation takes its statistics over the global batch. Paddle's own
+SyncBatchNorm has no CPU kernel, so the layer is written here. All processes must bring batches of equal size
+to a step.
 
-Source: Ioffe and Szegedy 2015, arXiv:1502.03167, the backward pass of section 3; Chan et al. 1983, "Algorithms for
-Computing the Sample Variance", for the variance of joined parts.
+Source: Ioffe and Szegedy 2015, arXiv:1502.03167, the backward pass of section 3; Chan et al. 1983,
+"Algorithms for Computing the Sample Variance", for the variance of joined parts.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def prepare_model(model: paddle.nn.Layer) -> paddle.nn.Layer:
         The same model, unchanged in a single process.
 
     Raises:
-        ValueError: A layer normalises over the batch and is no plain BatchNorm2D, which alone can be made global.
+        ValueError: A layer normalises over the batch and is no plain BatchNorm2D, which alone can be made
+            global.
     """
     if world() == 1:
         return model
@@ -54,7 +56,8 @@ def prepare_model(model: paddle.nn.Layer) -> paddle.nn.Layer:
             layer.__class__ = GlobalBatchNorm2D
         elif isinstance(layer, (paddle.nn.BatchNorm, paddle.nn.layer.norm._BatchNormBase)):
             raise ValueError(
-                f"expected BatchNorm2D (NCHW) in a network for several processes, got {type(layer).__name__} at {name!r}"
+                "expected BatchNorm2D (NCHW) in a network for several processes, "
+                f"got {type(layer).__name__} at {name!r}"
             )
     return model
 
@@ -93,9 +96,9 @@ def any_process(flag: bool) -> bool:
 class _ThroughStatistics(paddle.autograd.PyLayer):
     """Gives its input back, and adds to the gradient what flows through mean and variance of all processes.
 
-    With the normalised input n and the gradient g that took the statistics for constants, the whole gradient is
-    g - mean(g) - n * mean(g * n). Written with Paddle's fused batch normalisation and products with a vector of
-    ones: its sums and broadcasts by channel are ten times slower on a CPU.
+    With the normalised input n and the gradient g that took the statistics for constants, the whole gradient
+    is g - mean(g) - n * mean(g * n). Written with Paddle's fused batch normalisation and products with a
+    vector of ones: its sums and broadcasts by channel are ten times slower on a CPU.
     """
 
     @staticmethod
@@ -123,7 +126,9 @@ def _sum_by_channel(features: paddle.Tensor) -> paddle.Tensor:
 def _global_moments(features: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
     """Mean and biased variance over all processes of each channel, each float32 [C]."""
     mean, variance = paddle.zeros([features.shape[1]]), paddle.zeros([features.shape[1]])
-    functional.batch_norm(features, mean, variance, training=True, momentum=0.0)  # sets both to those of its input
+    functional.batch_norm(
+        features, mean, variance, training=True, momentum=0.0
+    )  # sets both to those of its input
     parts: list[paddle.Tensor] = []
     paddle.distributed.all_gather(parts, paddle.stack([mean, variance]))
     means, variances = paddle.stack(parts, axis=1)  # each [world, C]

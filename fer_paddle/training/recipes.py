@@ -62,7 +62,9 @@ class Recipe:
         for pairs in (self.sizes, self.valid_sizes):
             firsts = [first for first, _ in pairs]
             if firsts[:1] != [0] or firsts != sorted(set(firsts)) or any(size < 1 for _, size in pairs):
-                raise ValueError(f"expected pairs (first epoch, side), from epoch 0 in rising order, got {pairs}")
+                raise ValueError(
+                    f"expected pairs (first epoch, side), from epoch 0 in rising order, got {pairs}"
+                )
 
     @property
     def input_size(self) -> int:
@@ -86,7 +88,9 @@ class Recipe:
             ValueError: A field is unknown, missing or out of its range.
         """
         try:
-            pairs = {name: tuple((int(a), int(b)) for a, b in content[name]) for name in ("sizes", "valid_sizes")}
+            pairs = {
+                name: tuple((int(a), int(b)) for a, b in content[name]) for name in ("sizes", "valid_sizes")
+            }
             return cls(**{**content, **pairs, "augment": AugmentConfig(**content["augment"])})
         except (TypeError, KeyError) as error:
             raise ValueError(f"expected the fields of a recipe, got {content}: {error!r}") from error
@@ -120,7 +124,14 @@ STRONG = Recipe(
     class_balance=0.25,
     average_decay=0.998,
     augment=AugmentConfig(
-        flip=0.5, rotate_deg=12, scale=0.1, shift=0.06, brightness=0.1, contrast=0.2, erase=0.15, erase_area=0.15
+        flip=0.5,
+        rotate_deg=12,
+        scale=0.1,
+        shift=0.06,
+        brightness=0.1,
+        contrast=0.2,
+        erase=0.15,
+        erase_area=0.15,
     ),
 )
 

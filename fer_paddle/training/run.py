@@ -1,4 +1,4 @@
-"""The state of one training run: what callbacks see, what a checkpoint keeps, and which epoch was the best."""
+"""The state of one training run: what callbacks see, what a checkpoint keeps, which epoch was best."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class Callback:
     """What `fit` calls as it goes; every method may read and change the run. Override what you need.
 
     Attributes:
-        every_process: False for what only shows or writes: with several processes it is called in the first alone.
+        every_process: False for what only shows or writes: with several processes it is called in the first
+            alone.
     """
 
     every_process = True
@@ -68,7 +69,9 @@ class Run:
     ):
         self.model, self.loss, self.loaders, self.optimizer = model, loss, loaders, optimizer
         self.metrics, self.config, self.folder = metrics, config, folder
-        self.callbacks = [callback for callback in callbacks if callback.every_process or parallel.rank() == 0]
+        self.callbacks = [
+            callback for callback in callbacks if callback.every_process or parallel.rank() == 0
+        ]
         self.average = None if config.average_decay is None else WeightAverage(model, config.average_decay)
         self.epoch, self.step, self.batch_samples = 0, 0, 0
         self.steps_per_epoch = len(loaders["train"])
@@ -99,7 +102,7 @@ class Run:
         return len(values) - 1 - values.index(self.best) if self.best is not None else len(values)
 
     def averaged(self) -> AbstractContextManager[None]:
-        """Puts the averaged weights, where the run keeps any, into the model for the time of a `with` block."""
+        """Puts the averaged weights, where there are any, into the model for the time of a `with` block."""
         return nullcontext() if self.average is None else self.average.applied()
 
     def notify(self, event: str) -> None:
@@ -108,7 +111,7 @@ class Run:
             getattr(callback, event)(self)
 
     def save_best(self) -> None:
-        """Writes the weights that were just evaluated, with the epoch's record and the configuration as card."""
+        """Writes the weights that were just evaluated, with the epoch's figures and the configuration."""
         if self.folder is None or parallel.rank() != 0:
             return
         with self.averaged():
@@ -145,7 +148,8 @@ class Run:
         differing = differing_fields(self.config.to_json(), progress["config"])
         if differing:
             raise ValueError(
-                f"expected the configuration of the checkpoint in {self.folder}, got another: {', '.join(differing)}"
+                f"expected the configuration of the checkpoint in {self.folder}, "
+                f"got another: {', '.join(differing)}"
             )
         restore_checkpoint(self.folder, progress, self.model, self.optimizer, self.average)
         self.epoch, self.step, self.stop = progress["epoch"], progress["step"], progress["stopped"]

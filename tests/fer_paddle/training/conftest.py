@@ -25,7 +25,7 @@ def tiny_run():
 
 @pytest.fixture(scope="session")
 def start_tiny_run():
-    """Gives `start(folder, how, launcher=())`, which runs tiny_run.py as a process group of its own to its end."""
+    """Gives `start(folder, how, launcher=())`, which runs tiny_run.py in a process group of its own."""
 
     def start(folder: Path, how: str, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
         return subprocess.run(

@@ -62,7 +62,11 @@ def test_arrays_and_load_go_round(network):
 def test_load_refuses_another_network(network):
     average = WeightAverage(network, 0.9)
     arrays = average.arrays()
-    for wrong in ({}, {**arrays, "more": np.zeros(1, np.float32)}, {**arrays, "0.bias": np.zeros(3, np.float32)}):
+    for wrong in (
+        {},
+        {**arrays, "more": np.zeros(1, np.float32)},
+        {**arrays, "0.bias": np.zeros(3, np.float32)},
+    ):
         with pytest.raises(ValueError, match="expected the moving average of this network"):
             average.load(wrong)
 

@@ -1,4 +1,7 @@
-"""Checkpoint files: what is in them, what survives a kill, what is said of a damaged one. Bit-exact resume: test_loop."""
+"""Checkpoint files: what is in them, what survives a kill, what is said of a damaged one.
+
+That a run resumes bit for bit stands in test_loop.py.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,12 @@ def test_the_next_step_is_the_same_after_a_restore(tmp_path):
 def test_only_the_last_checkpoint_stays(tmp_path):
     model, optimizer = make_run()
     # what kills in the middle of a write leave, and files that are not ours
-    for name in (".checkpoint-0001-000000.safetensors.7.tmp", ".best.safetensors.7.tmp", "notes.txt", "best.safetensors"):
+    for name in (
+        ".checkpoint-0001-000000.safetensors.7.tmp",
+        ".best.safetensors.7.tmp",
+        "notes.txt",
+        "best.safetensors",
+    ):
         (tmp_path / name).write_text("x")
     for number in (1, 2):
         save_checkpoint(tmp_path, model, optimizer, None, {**PROGRESS, "epoch": number})
@@ -105,7 +113,11 @@ def test_a_truncated_tensor_file(tmp_path):
     ("rate", "schedule", "says"),
     [
         (0.1, {"last_epoch": 1, "last_lr": 0.1}, "expected an optimizer with a learning-rate schedule"),
-        (paddle.optimizer.lr.StepDecay(0.1, 2), None, "expected an optimizer without a learning-rate schedule"),
+        (
+            paddle.optimizer.lr.StepDecay(0.1, 2),
+            None,
+            "expected an optimizer without a learning-rate schedule",
+        ),
     ],
 )
 def test_a_schedule_on_one_side_only(rate, schedule, says):

@@ -1,4 +1,4 @@
-"""The order of the samples: of seed and epoch alone, from any step on, shared by processes without overlap."""
+"""The order of the samples: of seed and epoch alone, from any step on, shared by processes; and errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_shuffled_order_is_of_seed_and_epoch_alone():
 
 def test_shuffled_batches_are_full_and_without_repeats():
     batches = epoch_of(EpochSampler(23, 4, True), 0)
-    seen = sum(batches, [])
+    seen = [index for batch in batches for index in batch]
     assert [len(batch) for batch in batches] == [4] * 5  # three samples are left out, others in each epoch
     assert len(set(seen)) == 20 and set(seen) <= set(range(23))
 
@@ -76,7 +76,10 @@ def test_two_processes_share_the_batches_of_one(shuffle):
         ((4, 0, False), "batch size of at least 1, got 4 and 0"),
         ((3, 4, True), "expected at least 4 samples for batches of 4, got 3; use a smaller batch"),
         ((7, 4, True, 0, 0, 2), "expected at least 8 samples for batches of 8, got 7"),
-        ((4, 4, False, 0, 1, 2), "expected at least 5 samples for batches of 8, got 4"),  # nothing for the second
+        (
+            (4, 4, False, 0, 1, 2),
+            "expected at least 5 samples for batches of 8, got 4",
+        ),  # nothing for the second
     ],
 )
 def test_too_few_samples(arguments, says):
@@ -100,7 +103,9 @@ def test_loader_gives_batches_of_the_chosen_epoch(workers, tiny_run):
 
 
 def test_loader_with_a_collate_function(tiny_run):
-    loader = make_loader(tiny_run.TinyData(5), 2, shuffle=False, collate=lambda samples: np.array([len(samples)]))
+    loader = make_loader(
+        tiny_run.TinyData(5), 2, shuffle=False, collate=lambda samples: np.array([len(samples)])
+    )
     assert [batch.tolist() for batch in loader] == [[2], [2], [1]]
 
 

@@ -23,9 +23,11 @@ def assert_same_arrays(ours, theirs):
 
 
 def everything_of(folder):
-    """All that a run leaves: the tensors of the last checkpoint and of the best weights, and the JSON beside them."""
+    """All that a run leaves: the tensors of the last checkpoint and of the best weights, and the JSON."""
     last = json.loads((folder / LAST).read_text())
-    tensors = {f"last {name}": array for name, array in weight_files.load_arrays(folder / last["tensors"]).items()}
+    tensors = {
+        f"last {name}": array for name, array in weight_files.load_arrays(folder / last["tensors"]).items()
+    }
     tensors |= {f"best {name}": array for name, array in weight_files.load_arrays(folder / BEST).items()}
     texts = {name: json.loads((folder / name).read_text()) for name in ("best.json", "curves.json")}
     return tensors, {**texts, LAST: last}
@@ -54,8 +56,10 @@ def test_a_killed_process_is_resumed_bit_for_bit(how, unbroken, tiny_run, start_
     done = start_tiny_run(tmp_path, how)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert "global mean and variance" not in done.stderr  # what Paddle says at every batch normalisation
-    assert json.loads((tmp_path / LAST).read_text())["epoch"] == 1  # the second epoch is lost, the first is whole
-    # In this process Paddle has counted on: the parameters and moments have other names than in the killed one.
+    assert (
+        json.loads((tmp_path / LAST).read_text())["epoch"] == 1
+    )  # the second epoch is lost, the first is whole
+    # In this process Paddle has counted on: parameters and moments have other names than in the killed one.
     resumed, resumed_optimizer, resumed_history = tiny_run.train(tmp_path, resume=True)
     assert resumed_history == history
     assert_same_arrays(weight_files.state_arrays(resumed), weight_files.state_arrays(model))
@@ -85,7 +89,7 @@ def test_ctrl_c_saves_and_is_resumed_bit_for_bit(epoch, step, saved, unbroken, t
 
 
 def test_a_notebook_resumes_over_the_same_model(unbroken, tiny_run, tmp_path):
-    """A person interrupts the cell and runs it again: the same model, a second optimizer over its parameters."""
+    """A person interrupts the cell and runs it again: the same model, a second optimizer over it."""
     model = tiny_run.TinyNet()
     seed_everything(5)
     model.set_state_dict(tiny_run.TinyNet().state_dict())  # the weights of every other run here
@@ -169,7 +173,9 @@ def test_another_network_is_refused(unbroken, tiny_run):
 
 
 def test_a_run_is_not_overwritten(unbroken, tiny_run):
-    with pytest.raises(ValueError, match="expected a folder without a run, got .* 3 finished epochs: resume it"):
+    with pytest.raises(
+        ValueError, match="expected a folder without a run, got .* 3 finished epochs: resume it"
+    ):
         tiny_run.train(unbroken[0])
 
 
@@ -180,13 +186,27 @@ def test_history_and_files(unbroken):
     folder, _, optimizer, history = unbroken
     assert [record["epoch"] for record in history] == [1, 2, 3]
     names = {"loss", "loss_label", "loss_size", "accuracy"}
-    expected = {"epoch", "learning_rate", *(f"train_{name}" for name in names), *(f"valid_{name}" for name in names)}
+    expected = {
+        "epoch",
+        "learning_rate",
+        *(f"train_{name}" for name in names),
+        *(f"valid_{name}" for name in names),
+    }
     assert all(set(record) == expected for record in history)
     for record in history:
         assert record["valid_loss"] == pytest.approx(record["valid_loss_label"] + record["valid_loss_size"])
     assert history[-1]["train_loss"] < history[0]["train_loss"]
-    assert history[-1]["learning_rate"] == optimizer.get_lr() == pytest.approx(0, abs=1e-9)  # the cosine's end
-    names = {"best.json", "best.safetensors", "checkpoint-0003-000000.safetensors", "curves.json", "curves.png", LAST}
+    assert (
+        history[-1]["learning_rate"] == optimizer.get_lr() == pytest.approx(0, abs=1e-9)
+    )  # the cosine's end
+    names = {
+        "best.json",
+        "best.safetensors",
+        "checkpoint-0003-000000.safetensors",
+        "curves.json",
+        "curves.png",
+        LAST,
+    }
     assert {path.name for path in folder.iterdir()} == names
 
 
@@ -197,7 +217,9 @@ def test_the_best_weights_give_the_best_figure(unbroken, tiny_run):
     model.eval()
     card = weight_files.load_card(folder / BEST)
     assert card["figures"] == min(history, key=lambda record: record["valid_loss"])
-    images, labels = map(paddle.to_tensor, map(np.stack, zip(*(tiny_run.TinyData(7, False)[i] for i in range(7)))))
+    images, labels = map(
+        paddle.to_tensor, map(np.stack, zip(*(tiny_run.TinyData(7, False)[i] for i in range(7))))
+    )
     total = sum(tiny_run.loss(model(images), labels).values())
     # Also: a second, smaller batch of three counts by its samples.
     assert float(total) == pytest.approx(card["figures"]["valid_loss"], rel=1e-5)
@@ -235,10 +257,9 @@ def test_validate_sees_the_average_in_eval_mode(tiny_run):
 
     model = tiny_run.TinyNet()
     config = FitConfig(2, average_decay=0.9, monitor="valid_score", mode="max")
-    history = fit(
-        model, tiny_run.loss, {"train": tiny_run.make_loaders()["train"]}, tiny_run.make_optimizer(model), {}, [Watch()],
-        config=config, validate=validate,
-    )  # fmt: skip
+    loaders = {"train": tiny_run.make_loaders()["train"]}
+    optimizer = tiny_run.make_optimizer(model)
+    history = fit(model, tiny_run.loss, loaders, optimizer, {}, [Watch()], config=config, validate=validate)
     assert [record["valid_score"] for record in history] == [1.0, 2.0]
     assert not any(training for training, _ in seen)
 
@@ -293,7 +314,10 @@ def figures_run(tiny_run, figures, validate_every=1, **config):
 def test_early_stopping(figures, validate_every, config, epochs, tiny_run):
     history = figures_run(tiny_run, figures, validate_every, **config)
     assert len(history) == epochs
-    assert all(("valid_score" in record) == (record["epoch"] % validate_every == 0 or record["epoch"] == 9) for record in history)
+    assert all(
+        ("valid_score" in record) == (record["epoch"] % validate_every == 0 or record["epoch"] == 9)
+        for record in history
+    )
 
 
 def test_epochs_since_best_before_any_validation(tiny_run):
@@ -388,7 +412,9 @@ def test_wrong_arguments_fail_before_the_first_step(loaders, arguments, says, ti
 
 
 def test_an_unknown_monitor_fails_in_the_first_epoch(tiny_run):
-    with pytest.raises(ValueError, match="expected the monitored figure 'valid_f1' among epoch, learning_rate, train_"):
+    with pytest.raises(
+        ValueError, match="expected the monitored figure 'valid_f1' among epoch, learning_rate, train_"
+    ):
         tiny_run.train(None, monitor="valid_f1")
 
 

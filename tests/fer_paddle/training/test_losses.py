@@ -22,20 +22,30 @@ def batch():
     votes = rng.dirichlet(np.ones(10), 6)
     votes[2] = 0
     logits = rng.normal(size=(6, 7)) * 4
-    return np.float32(logits), np.float32(rng.normal(size=(6, 10))), np.array([0, 6, 3, 3, 1, 5]), np.float32(votes)
+    return (
+        np.float32(logits),
+        np.float32(rng.normal(size=(6, 10))),
+        np.array([0, 6, 3, 3, 1, 5]),
+        np.float32(votes),
+    )
 
 
 def evaluate(loss, logits, vote_logits, labels, votes):
     outputs = paddle.to_tensor(logits)
     if vote_logits is not None:
         outputs = (outputs, paddle.to_tensor(vote_logits))
-    return {name: float(term) for name, term in loss(outputs, (paddle.to_tensor(labels), paddle.to_tensor(votes))).items()}
+    return {
+        name: float(term)
+        for name, term in loss(outputs, (paddle.to_tensor(labels), paddle.to_tensor(votes))).items()
+    }
 
 
 def test_plain_is_paddles_cross_entropy(batch):
     logits, _, labels, votes = batch
     expected = float(functional.cross_entropy(paddle.to_tensor(logits), paddle.to_tensor(labels)))
-    assert evaluate(ExpressionLoss(), logits, None, labels, votes) == {"label": pytest.approx(expected, rel=1e-6)}
+    assert evaluate(ExpressionLoss(), logits, None, labels, votes) == {
+        "label": pytest.approx(expected, rel=1e-6)
+    }
 
 
 @pytest.mark.parametrize("smoothing", [0.05, 0.3])
@@ -43,7 +53,9 @@ def test_smoothing_is_paddles_label_smooth(smoothing, batch):
     logits, _, labels, votes = batch
     soft = functional.label_smooth(functional.one_hot(paddle.to_tensor(labels), 7), epsilon=smoothing)
     expected = float(functional.cross_entropy(paddle.to_tensor(logits), soft, soft_label=True))
-    assert evaluate(ExpressionLoss(smoothing), logits, None, labels, votes)["label"] == pytest.approx(expected, rel=1e-5)
+    assert evaluate(ExpressionLoss(smoothing), logits, None, labels, votes)["label"] == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_class_weights_multiply_and_the_batch_divides(batch):
@@ -106,7 +118,9 @@ def test_accuracy_is_scikit_learns(batch):
     expected = accuracy_score(labels, logits.argmax(1))
     targets = (paddle.to_tensor(labels), paddle.to_tensor(votes))
     assert accuracy(paddle.to_tensor(logits), targets) == pytest.approx(expected)
-    assert accuracy((paddle.to_tensor(logits), paddle.to_tensor(vote_logits)), targets) == pytest.approx(expected)
+    assert accuracy((paddle.to_tensor(logits), paddle.to_tensor(vote_logits)), targets) == pytest.approx(
+        expected
+    )
 
 
 def test_two_heads_give_the_networks_logits_and_votes():

@@ -1,4 +1,4 @@
-"""Two processes give what one gives at the same global batch, up to rounding; without a launcher nothing changes."""
+"""Two processes give what one gives at the same global batch, up to rounding; one alone changes nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def both(tiny_run, start_tiny_run, tmp_path_factory):
 
 def tensors_of(folder):
     last = json.loads((folder / LAST).read_text())
-    arrays = {f"last {name}": array for name, array in weight_files.load_arrays(folder / last["tensors"]).items()}
+    arrays = {
+        f"last {name}": array for name, array in weight_files.load_arrays(folder / last["tensors"]).items()
+    }
     return arrays | {f"best {name}": array for name, array in weight_files.load_arrays(folder / BEST).items()}
 
 
@@ -78,12 +80,16 @@ def test_one_process_changes_nothing(tiny_run):
 def halves(monkeypatch):
     """Two identical processes in one: every exchange finds the same numbers in the other."""
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
-    monkeypatch.setattr(paddle.distributed, "all_gather", lambda parts, tensor: parts.extend([tensor, tensor]))
+    monkeypatch.setattr(
+        paddle.distributed, "all_gather", lambda parts, tensor: parts.extend([tensor, tensor])
+    )
     monkeypatch.setattr(paddle.distributed, "all_reduce", lambda tensor: tensor.set_value(tensor * 2))
     monkeypatch.setattr(paddle.distributed, "broadcast", lambda tensor, src: None)
 
 
-@pytest.mark.parametrize("mean", [0.0, 3000.0])  # far from zero a variance as E[x^2] - E[x]^2 is lost in float32
+@pytest.mark.parametrize(
+    "mean", [0.0, 3000.0]
+)  # far from zero a variance as E[x^2] - E[x]^2 is lost in float32
 def test_global_batch_norm_is_paddles_on_the_whole_batch(mean, halves):
     features = np.random.default_rng(0).normal(mean, 2, (3, 4, 5, 6)).astype(np.float32)
     gradient = np.random.default_rng(1).normal(size=(3, 4, 5, 6)).astype(np.float32)

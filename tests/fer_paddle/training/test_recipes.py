@@ -12,7 +12,12 @@ from fer_paddle.training.recipes import RECIPES, STRONG, TUTORIAL, Recipe
 
 
 def test_the_tutorials_own_settings():
-    assert (TUTORIAL.optimizer, TUTORIAL.learning_rate, TUTORIAL.batch_size, TUTORIAL.epochs) == ("adam", 2e-4, 16, 20)
+    assert (TUTORIAL.optimizer, TUTORIAL.learning_rate, TUTORIAL.batch_size, TUTORIAL.epochs) == (
+        "adam",
+        2e-4,
+        16,
+        20,
+    )
     assert TUTORIAL.sizes == TUTORIAL.valid_sizes == ((0, 128),)
     assert AugmentConfig(flip=0.5) == TUTORIAL.augment
     plain = (TUTORIAL.weight_decay, TUTORIAL.label_smoothing, TUTORIAL.votes_weight, TUTORIAL.class_balance)
@@ -28,7 +33,9 @@ def test_the_table_has_both():
 def test_through_json_and_back(recipe):
     again = Recipe.from_json(json.loads(json.dumps(recipe.to_json())))
     assert again == recipe
-    assert json.loads(json.dumps(again.to_json())) == recipe.to_json()  # nothing JSON would change, such as a tuple
+    assert (
+        json.loads(json.dumps(again.to_json())) == recipe.to_json()
+    )  # nothing JSON would change, such as a tuple
 
 
 @pytest.mark.parametrize(

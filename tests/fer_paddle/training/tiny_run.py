@@ -1,7 +1,7 @@
-"""A training small enough to be run, killed and resumed many times; as a script, a process that tests can kill.
+"""A training small enough to be killed and resumed many times; as a script, a process that tests can kill.
 
-It has everything that a resumed run could lose: batch normalisation, dropout, an optimizer with moments, a schedule
-of two parts, a moving average, samples that change from epoch to epoch, and terms of the loss.
+It has everything that a resumed run could lose: batch normalisation, dropout, an optimizer with moments, a
+schedule of two parts, a moving average, samples that change from epoch to epoch, and terms of the loss.
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ def train(folder, resume=False, extra=(), model=None, workers=0, dropout=0.3, **
     optimizer = make_optimizer(model)
     settings = {"epochs": EPOCHS, "seed": 9, "average_decay": 0.9, "task": {"sizes": ((0, 8),)}, **changes}
     curves = [] if folder is None else [Curves(folder, every=2)]
-    with mock.patch.object(callbacks, "draw_curves", lambda *_: Figure((1, 1))):  # the drawing is the slowest part
+    with mock.patch.object(
+        callbacks, "draw_curves", lambda *_: Figure((1, 1))
+    ):  # the drawing is the slowest part
         history = fit(
             model,
             loss,
@@ -115,16 +117,16 @@ def train(folder, resume=False, extra=(), model=None, workers=0, dropout=0.3, **
 
 
 class SignalAt(Callback):
-    """Sends this process (or, negative, its group) a signal after a step, or at an epoch's end for step None."""
+    """Sends this process, or a process group, a signal after a step, or at an epoch's end for step None."""
 
-    def __init__(self, number: int, epoch: int, step: int | None, process: int | None = None):
-        self.number, self.epoch, self.step, self.process = number, epoch, step, process
+    def __init__(self, number: int, epoch: int, step: int | None, group: int | None = None):
+        self.number, self.epoch, self.step, self.group = number, epoch, step, group
 
     def send(self):
-        if self.process is None:
+        if self.group is None:
             os.kill(os.getpid(), self.number)
         else:
-            os.killpg(self.process, self.number)
+            os.killpg(self.group, self.number)
 
     def on_step_end(self, run):
         if (run.epoch, run.step) == (self.epoch, self.step):
@@ -136,7 +138,7 @@ class SignalAt(Callback):
 
 
 def kill_before_last_json(epoch: int) -> None:
-    """Makes the process die when the tensors of that epoch's checkpoint are written and `last.json` is not."""
+    """Makes the process die when that epoch's tensors are written and `last.json` is not."""
     write_json = weight_files.write_json
 
     def write(path, content):
@@ -154,7 +156,7 @@ def main(folder: str, how: str) -> None:
         kill_before_last_json(epoch=2)
         train(Path(folder))
     elif how == "Ctrl-C with reader processes":  # a terminal sends it to all processes of the group
-        train(Path(folder), extra=[SignalAt(signal.SIGINT, 1, 3, process=os.getpgid(0))], workers=2)
+        train(Path(folder), extra=[SignalAt(signal.SIGINT, 1, 3, group=os.getpgid(0))], workers=2)
     elif how == "parallel":
         parallel.start()
         model, _, history = train(Path(folder), dropout=0.0)

@@ -67,13 +67,13 @@ class Pose:
         """Projects points of the sheet.
 
         Args:
-            points: Face units, float [N,2].
+            points: Face units, float [...,2].
             behind: Depth of all points instead of the relief's, for what hangs behind the head.
 
         Returns:
-            Pixels, float64 [N,2].
+            Pixels, float64 [...,2].
         """
-        z = depth(points[:, 0], points[:, 1])[:, None] if behind is None else behind
+        z = depth(points[..., 0], points[..., 1])[..., None] if behind is None else behind
         across, along = self._scaled
         return points @ across + z * along + self.centre
 

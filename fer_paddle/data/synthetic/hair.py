@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fer_paddle.data.synthetic_anatomy import Identity, mirror, unfold, view_sides
-from fer_paddle.data.synthetic_sheet import Sheet, curve, fixed, join
+from fer_paddle.data.synthetic.anatomy import Identity, mirror, unfold, view_sides
+from fer_paddle.data.synthetic.sheet import Sheet, curve, fixed, join
 
 _ARC = np.column_stack([np.cos(np.linspace(np.pi, 0, 9)), -np.sin(np.linspace(np.pi, 0, 9))])
 _CROWN = np.array([0.0, -0.15])

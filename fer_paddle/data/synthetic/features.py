@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fer_paddle.data.synthetic_anatomy import Identity, unfold, view_sides
-from fer_paddle.data.synthetic_sheet import (
+from fer_paddle.data.synthetic.anatomy import Identity, unfold, view_sides
+from fer_paddle.data.synthetic.sheet import (
     Sheet,
     blend,
     curve,

@@ -16,8 +16,8 @@ from numbers import Integral, Real
 import cv2
 import numpy as np
 
-from fer_paddle.data.synthetic_anatomy import sample_identity
-from fer_paddle.data.synthetic_camera import (
+from fer_paddle.data.synthetic.anatomy import sample_identity
+from fer_paddle.data.synthetic.camera import (
     MAX_PITCH_DEG,
     MAX_ROLL_DEG,
     MAX_YAW_DEG,
@@ -26,9 +26,9 @@ from fer_paddle.data.synthetic_camera import (
     sample_light,
     sample_pose,
 )
-from fer_paddle.data.synthetic_person import face_box, paint_body, paint_head, sample_person
-from fer_paddle.data.synthetic_places import paint_backdrop, paint_place
-from fer_paddle.data.synthetic_scene import LARGEST_SHARE, frame, paint_placed, place_people, sample_sizes
+from fer_paddle.data.synthetic.person import face_box, paint_body, paint_head, sample_person
+from fer_paddle.data.synthetic.places import paint_backdrop, paint_place
+from fer_paddle.data.synthetic.scene import LARGEST_SHARE, paint_placed, place_people, sample_sizes
 from fer_paddle.labels import EXPRESSIONS, parse_expression
 
 MIN_SIZE, MAX_SIZE = 16, 1024  # sides of a portrait in pixels
@@ -126,22 +126,25 @@ def draw_face(
     """
     label = _check_expression(expression)
     _check_whole("size", size, MIN_SIZE, MAX_SIZE)
-    turn = None if pose_deg is None else _check_pose(pose_deg)
+    if pose_deg is not None:
+        _check_pose(pose_deg)
     if intensity is not None and not (isinstance(intensity, Real) and 0 <= intensity <= 1):
         raise ValueError(f"expected an intensity from 0 to 1, got {intensity!r}")
     rng = _start(seed)
     drawn = rng.uniform(0.7, 1.0)
     strength = drawn if intensity is None else float(intensity)
     person = sample_person(sample_identity(rng), rng, label, strength)
-    light, drawn_turn = sample_light(rng), sample_pose(rng)
+    light, turn = sample_light(rng), sample_pose(rng)
+    turn = turn if pose_deg is None else Pose(*map(float, pose_deg))
     fraction, shift = rng.uniform(0.60, 0.80), rng.uniform(-0.04, 0.04, 2)
     over = _oversampling(size)
     side = round(size * over)
     # Framed by the face at rest, so that a dropped jaw does not make the person smaller.
-    pose = frame(person.at_rest, turn or drawn_turn, (np.array([0.5, 0.52]) + shift) * side, fraction * side)
-    box = face_box(person.points, pose)
-    push = np.minimum(side - 1 - box[2:], 0) + np.maximum(1 - box[:2], 0)
-    pose, box = replace(pose, centre=tuple((push + pose.centre).tolist())), box + np.tile(push, 2)
+    at_rest, box = face_box(np.stack([person.at_rest, person.points]), turn)
+    scale = fraction * side / max(at_rest[2] - at_rest[0], at_rest[3] - at_rest[1])
+    centre = (np.array([0.5, 0.52]) + shift) * side - scale * (at_rest[:2] + at_rest[2:]) / 2
+    centre = np.clip(centre, 1 - scale * box[:2], side - 1 - scale * box[2:])
+    pose = replace(turn, scale=float(scale), centre=tuple(centre.tolist()))
     canvas = paint_backdrop(side, side, rng)
     paint_body(canvas, person, pose, light, rng)
     paint_head(canvas, person, pose, light, rng)
@@ -150,7 +153,7 @@ def draw_face(
     return SyntheticFace(
         image if clean else expose(image, rng, max(size / 120, 0.5)),
         label,
-        (box * (size / side)).astype(np.float32),
+        ((scale * box + np.tile(centre, 2)) * (size / side)).astype(np.float32),
         points,
         _mouth_boxes(points),
     )
@@ -288,10 +291,9 @@ def _check_expression(expression: int | str) -> int:
     return int(expression)
 
 
-def _check_pose(pose_deg: tuple[float, float, float]) -> Pose:
+def _check_pose(pose_deg: tuple[float, float, float]) -> None:
     limits = (MAX_YAW_DEG, MAX_PITCH_DEG, MAX_ROLL_DEG)
     if len(pose_deg) != 3 or not all(
         isinstance(angle, Real) and abs(angle) <= limit for angle, limit in zip(pose_deg, limits)
     ):
         raise ValueError(f"expected yaw, pitch and roll within {limits} degrees either way, got {pose_deg}")
-    return Pose(*(float(angle) for angle in pose_deg))

@@ -1,7 +1,7 @@
 """The sheet a head is drawn on before it is bent and turned: strokes and fills in face units.
 
 The sheet holds the colours of skin and hair without light, which parts of it belong to the head, and how deep
-each place lies in a fold of the skin. `synthetic_skin` lights it.
+each place lies in a fold of the skin. `skin` lights it.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fer_paddle.data.synthetic_anatomy import MIRROR, Identity, unfold, view_sides
-from fer_paddle.data.synthetic_camera import Light, Pose
-from fer_paddle.data.synthetic_sheet import ORIGIN, SPAN, Sheet
+from fer_paddle.data.synthetic.anatomy import MIRROR, Identity, unfold, view_sides
+from fer_paddle.data.synthetic.camera import Light, Pose
+from fer_paddle.data.synthetic.sheet import ORIGIN, SPAN, Sheet
 
 _GRID = 48
 _CELL = SPAN / _GRID
@@ -40,7 +40,7 @@ _FOLDS = (
     ((31, 31, 48, 48), ((-0.035, -0.05), (-0.10, 0.05), (-0.095, -0.08), (-0.075, 0.035)), 0.034,
      {12: 0.42, 10: 0.25, 9: 0.25, 20: 0.15, "age": 0.3, "always": 0.06}),
     (48, ((-0.03, -0.04), (-0.047, -0.01), (-0.045, 0.02), (-0.02, 0.05)), 0.022,
-     {12: 0.4, 20: 0.3, 23: 0.2, "always": 0.12}),
+     {12: 0.4, 20: 0.3, 23: 0.2, "always": 0.13}),
     (48, ((-0.015, 0.01), (-0.04, 0.06), (-0.05, 0.11), (-0.055, 0.17)), 0.026, {15: 0.6, "age": 0.18}),
     # chin
     (57, ((0.0, 0.075), (-0.06, 0.078), (-0.11, 0.10), (-0.15, 0.14)), 0.032, {17: 0.55, "always": 0.10}),
@@ -53,7 +53,7 @@ _SHIFTS = np.array([row[1] for row in _FOLDS])
 _WIDTHS = np.array([row[2] for row in _FOLDS])
 _CAUSES = sorted({cause for row in _FOLDS for cause in row[3]}, key=str)
 _WEIGHTS = np.array([[row[3].get(cause, 0.0) for cause in _CAUSES] for row in _FOLDS])
-_SHALLOW = 0.07  # folds of less depth are left out
+_SHALLOW = 0.10  # folds of less depth are left out
 
 
 def fold_skin(sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[int, float]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_paddle.data.synthetic_anatomy import LEFT_HALF, Identity, both_sides
+from fer_paddle.data.synthetic.anatomy import LEFT_HALF, Identity, both_sides
 from fer_paddle.labels import EXPRESSIONS
 
 # What one action unit at full strength does to the viewer's left half: point index -> dx, dy.

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from fer_paddle.data.synthetic_anatomy import Identity, mirror, resting_points
-from fer_paddle.data.synthetic_camera import Light, Pose
-from fer_paddle.data.synthetic_features import draw_features
-from fer_paddle.data.synthetic_hair import (
+from fer_paddle.data.synthetic.anatomy import Identity, mirror, resting_points
+from fer_paddle.data.synthetic.camera import Light, Pose
+from fer_paddle.data.synthetic.features import draw_features
+from fer_paddle.data.synthetic.hair import (
     draw_beard,
     draw_glasses,
     draw_hair,
@@ -18,18 +18,25 @@ from fer_paddle.data.synthetic_hair import (
     draw_head_shape,
     skull_arc,
 )
-from fer_paddle.data.synthetic_muscles import pose_muscles, sample_units
-from fer_paddle.data.synthetic_sheet import ORIGIN, SPAN, Sheet, blend, curve, fill_fixed, fixed, join
-from fer_paddle.data.synthetic_skin import fold_skin, relight
+from fer_paddle.data.synthetic.muscles import pose_muscles, sample_units
+from fer_paddle.data.synthetic.sheet import ORIGIN, SPAN, Sheet, blend, curve, fill_fixed, fixed, join
+from fer_paddle.data.synthetic.skin import fold_skin, relight
 
 HEAD_REACH = 1.75  # face units around the origin that a head with hair and hat can cover
 _FINENESS = 0.92  # pixels of the sheet for a pixel of the picture
 _MIN_SHEET, _MAX_SHEET = 64, 1200
-_FOREHEAD_Y = -0.80
+_FOREHEAD_SHARE = np.array([(1.0, 0.0), (0.77, 0.0), (0.2, 0.0), (0.2, 0.0), (0.77, 0.0), (1.0, 0.0)])
+_FOREHEAD_LIFT = np.array([(0, -0.45), (0, -0.65), (0, -0.80), (0, -0.80), (0, -0.65), (0, -0.45)])
 _ELBOW_Y, _HIP_Y, _FOOT_Y = 3.5, 8.0, 15.5  # a person is about seven heads tall
 _CHEST = -0.3  # depth of neck and chest against the face
 _CIRCLE = np.linspace(0, 2 * np.pi, 40)
 _NECK_SHADE, _NECK_DARK = np.array([0.78, 0.80, 0.86]), np.array([0.50, 0.53, 0.62])
+# The outline of a trunk from neck to hip: what is fixed, what grows with the neck and with the shoulders.
+_SIDE = curve(
+    [(-0.05, 1.22), (-0.30, 1.40), (0.3, 1.68), (0.0, 2.3), (0.2, 4.0), (0.45, 6.0), (0.35, _HIP_Y)]
+)
+_SIDE_BY_NECK = curve([(-1.0, 0.0), (-1.0, 0.0), *[(0.0, 0.0)] * 5])
+_SIDE_BY_SHOULDERS = curve([(0.0, 0.0), (0.0, 0.0), *[(-1.0, 0.0)] * 5])
 _LEG = np.array([(0.4, 7.8), (2.0, 7.8), (1.75, _FOOT_Y), (0.85, _FOOT_Y)])
 _ARM = curve(
     [(0.32, 1.80), (-0.02, 2.3), (-0.14, 4.4), (-0.10, 7.2), (0.22, 7.2), (0.30, 4.6), (0.36, 2.9)],
@@ -70,11 +77,19 @@ def sample_person(identity: Identity, rng: np.random.Generator, expression: int,
 
 
 def face_box(points: np.ndarray, pose: Pose) -> np.ndarray:
-    """Gives the box of the face, forehead to chin and ear to ear, in pixels: float64 [4] x1 y1 x2 y2."""
-    width = points[16, 0]
-    forehead = [(-width, -0.45), (-0.6, -0.65), (0.0, _FOREHEAD_Y), (0.6, -0.65), (width, -0.45)]
-    seen = pose.project(np.concatenate([points, forehead]))
-    return np.concatenate([seen.min(0), seen.max(0)])
+    """Gives boxes of faces, forehead to chin and ear to ear.
+
+    Args:
+        points: The 68 points in face units, float [...,68,2].
+        pose: Where and how the head is.
+
+    Returns:
+        Pixels, x1 y1 x2 y2, float64 [...,4].
+    """
+    # The forehead has no landmarks: its outline follows from the width of the head.
+    forehead = points[..., [0, 0, 0, 16, 16, 16], :] * _FOREHEAD_SHARE + _FOREHEAD_LIFT
+    seen = pose.project(np.concatenate([points, forehead], axis=-2))
+    return np.concatenate([seen.min(-2), seen.max(-2)], axis=-1)
 
 
 def paint_body(
@@ -147,13 +162,11 @@ def _clothes(
     broad, collar = 1.75 + 0.35 * (1 - identity.female), rng.uniform(1.28, 1.62)
     kind, lapel = rng.integers(3), np.minimum(rng.uniform(120, 245) * glow, 255)
     color = identity.cloth_bgr * glow
-    left = [(-neck - 0.05, 1.22), (-neck - 0.30, 1.40), (-broad + 0.3, 1.68), (-broad, 2.3),
-            (-broad + 0.2, 4.0), (-broad + 0.45, 6.0), (-broad + 0.35, _HIP_Y)]  # fmt: skip
-    left, right = curve([left, mirror(left)])
+    left = _SIDE + neck * _SIDE_BY_NECK + broad * _SIDE_BY_SHOULDERS
     half = [(-neck - 0.05, 1.22), (-0.5 * neck, 0.35 + 0.65 * collar)]
     edge = curve([*half, (0, collar), *mirror(half[::-1])])
     flank = np.array([(0.2, 1.7), (broad - 0.3, 1.75), (broad - 0.5, _HIP_Y), (0.5, _HIP_Y)])
-    shapes = [(np.concatenate([edge, right, left[::-1]]), color), (flank, color * 0.9)]
+    shapes = [(np.concatenate([edge, mirror(left), left[::-1]]), color), (flank, color * 0.9)]
     if kind == 1:
         for y in np.arange(collar + 0.2, 4.0, 0.26).tolist():
             ends = np.array([(-broad + 0.2, y), (0, y + 0.04), (broad - 0.2, y)])

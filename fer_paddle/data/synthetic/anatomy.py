@@ -1,7 +1,7 @@
 """Who a drawn face is: identity and the 68 points at rest.
 
 Everything here lives in face units: x to the viewer's right, y down, the eyes near y = -0.16, the chin near
-y = 1.05, half a face about 0.78 wide. No pixel appears before `synthetic_camera`.
+y = 1.05, half a face about 0.78 wide. No pixel appears before `camera`.
 
 Source: Sagonas et al. 2013, "300 Faces in-the-Wild Challenge" (the order of the 68 points).
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from fer_paddle.data.synthetic_sheet import fill_pixels, stroke_pixels
+from fer_paddle.data.synthetic.sheet import fill_pixels, stroke_pixels
 
 
 def _color(rng: np.random.Generator, low: float = 30, high: float = 225) -> tuple[float, ...]:

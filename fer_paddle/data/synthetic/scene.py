@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from fer_paddle.data.synthetic_anatomy import sample_identity
-from fer_paddle.data.synthetic_camera import Light, Pose, sample_pose
-from fer_paddle.data.synthetic_person import (
+from fer_paddle.data.synthetic.anatomy import sample_identity
+from fer_paddle.data.synthetic.camera import Light, Pose, sample_pose
+from fer_paddle.data.synthetic.person import (
     HEAD_REACH,
     Person,
     face_box,

@@ -1,0 +1,191 @@
+"""DistResNet as the tutorial has it, and what every network of MODELS must hold to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.models import MODELS, build_model
+from fer_paddle.models.distresnet import Bottleneck, ConvBN, DistResNet
+
+nn = paddle.nn
+SIZES = [(48, 48), (64, 64), (100, 80), (128, 128)]
+
+
+def trainable(network):
+    return sum(parameter.size for parameter in network.parameters() if not parameter.stop_gradient)
+
+
+# --- the tutorial's network ---
+
+
+@pytest.mark.parametrize(("num_classes", "expected"), [(7, 403_767), (10, 404_538)])
+def test_parameters(num_classes, expected):
+    assert trainable(DistResNet(num_classes)) == expected
+
+
+@pytest.fixture(scope="module")
+def network():
+    seed_everything(0)
+    return DistResNet()
+
+
+@pytest.fixture(scope="module")
+def blocks(network):
+    return [layer for layer in network.sublayers() if isinstance(layer, Bottleneck)]
+
+
+def test_stem(network):
+    (convolution, norm), elu, pool = network.stem
+    assert convolution.weight.shape == [16, 1, 3, 3] and convolution.bias is None
+    assert type(norm) is nn.BatchNorm2D and type(elu) is nn.ELU
+    assert network.stem(paddle.zeros([1, 1, 128, 128])).shape == [1, 16, 64, 64]  # only the pool halves
+    assert (pool.ksize, pool.stride) == (3, 2)
+
+
+def test_five_stages_of_three_bottlenecks(blocks):
+    filters = [filter for filter in (16, 16, 32, 32, 64) for _ in range(3)]
+    assert len(blocks) == 15
+    channels = 16
+    for block, width in zip(blocks, filters):
+        shapes = [part[0].weight.shape for part in (block.reduce, block.spatial, block.expand)]
+        assert shapes == [[width, channels, 1, 1], [width, width, 3, 3], [4 * width, width, 1, 1]]
+        channels = 4 * width
+
+
+def test_strides_and_shortcuts(blocks):
+    """Stride 2 in the 3x3 of the first block of stages 2 to 5; 1x1 and BN where the shape changes."""
+    for number, block in enumerate(blocks):
+        is_first = number % 3 == 0
+        stride = 2 if is_first and number > 0 else 1
+        assert (block.reduce[0]._stride, block.expand[0]._stride) == ([1, 1], [1, 1])
+        assert block.spatial[0]._stride == [stride, stride]
+        # The third stage doubles the filters, the second has those of the first but a stride of its own.
+        if is_first:
+            assert isinstance(block.shortcut, ConvBN)
+            assert block.shortcut[0].weight.shape[2:] == [1, 1] and block.shortcut[0]._stride == [
+                stride,
+                stride,
+            ]
+        else:
+            assert isinstance(block.shortcut, nn.Identity)
+
+
+def test_the_last_scale_of_a_block_starts_at_zero(blocks):
+    for block in blocks:
+        assert (block.expand[1].weight.numpy() == 0).all()
+        for norm in (block.reduce[1], block.spatial[1], block.after[0]):
+            assert (norm.weight.numpy() == 1).all()
+
+
+def test_a_new_block_gives_its_shortcut_through_elu_norm_and_elu():
+    """ELU after the sum, then a further BN and ELU; with a last scale of zero the sum is the shortcut."""
+    block = Bottleneck(64, 16)
+    block.eval()
+    features = paddle.randn([2, 64, 5, 5]) * 2
+    elu = nn.functional.elu
+    expected = elu(
+        elu(features) / np.sqrt(1 + 1e-5)
+    )  # a new norm in eval mode only divides by sqrt(1 + epsilon)
+    np.testing.assert_allclose(block(features).numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_the_last_layer_starts_uniform(network):
+    weight, bound = network.classify.weight.numpy(), 1 / 16
+    assert weight.shape == (256, 7)
+    assert np.abs(weight).max() <= bound
+    # 1792 uniform draws come close to both bounds, and their spread is bound / sqrt(3)
+    assert weight.max() > 0.98 * bound and weight.min() < -0.98 * bound
+    assert weight.std() == pytest.approx(bound / np.sqrt(3), rel=0.05)
+    assert (network.classify.bias.numpy() == 0).all()
+
+
+@pytest.mark.parametrize("arguments", [{"num_classes": 0}, {"in_channels": 0}])
+def test_arguments_out_of_range(arguments):
+    with pytest.raises(ValueError, match="expected num_classes and in_channels of 1 or more"):
+        DistResNet(**arguments)
+
+
+def test_it_learns_sixteen_pictures_by_heart():
+    seed_everything(1)
+    network = DistResNet()
+    images, labels = paddle.randn([16, 1, 32, 32]), paddle.arange(16) % 7
+    optimizer = paddle.optimizer.Adam(5e-3, parameters=network.parameters())
+    for _ in range(40):
+        loss = nn.functional.cross_entropy(network(images), labels)
+        loss.backward()
+        optimizer.step()
+        optimizer.clear_grad()
+        if float(loss) < 0.05:
+            break
+    assert float(loss) < 0.05
+
+
+# --- every network of the table, after timm's test_models.py ---
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("name", MODELS)
+def test_any_size_gives_finite_logits(name, size):
+    model = build_model(name)
+    model.eval()
+    with paddle.no_grad():
+        logits = model(paddle.randn([2, 1, *size]))
+    assert logits.shape == [2, 7] and logits.dtype == paddle.float32
+    assert np.isfinite(logits.numpy()).all()
+
+
+@pytest.mark.parametrize(("num_classes", "in_channels"), [(1, 1), (10, 3)])
+@pytest.mark.parametrize("name", MODELS)
+def test_classes_and_channels(name, num_classes, in_channels):
+    model = build_model(name, num_classes=num_classes, in_channels=in_channels)
+    model.eval()
+    images = paddle.randn([2, in_channels, 48, 48])
+    features = model.embed(images)
+    assert (features.shape, model.num_classes) == ([2, model.num_features], num_classes)
+    np.testing.assert_array_equal(model.classify(features).numpy(), model(images).numpy())
+    assert model(images).shape == [2, num_classes]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_parameter_has_a_gradient(name):
+    model = build_model(name)
+    for parameter in model.parameters():  # scales that start at zero would hide what lies before them
+        if not parameter.stop_gradient and not parameter.numpy().any():
+            parameter.set_value(paddle.full(parameter.shape, 0.5))
+    nn.functional.cross_entropy(
+        model(paddle.randn([4, 1, 48, 48])), paddle.to_tensor([0, 1, 2, 3])
+    ).backward()
+    for parameter_name, parameter in model.named_parameters():
+        if parameter.stop_gradient:
+            continue
+        assert parameter.grad is not None, parameter_name
+        gradient = parameter.grad.numpy()
+        assert np.isfinite(gradient).all() and gradient.any(), parameter_name
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_same_seed_gives_the_same_network(name):
+    def weights(seed):
+        seed_everything(seed)
+        return np.concatenate([tensor.numpy().ravel() for tensor in build_model(name).state_dict().values()])
+
+    np.testing.assert_array_equal(weights(3), weights(3))
+    assert not np.array_equal(weights(3), weights(4))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "says"),
+    [
+        ("resnet", {}, "expected a model of distresnet.*, got 'resnet'"),
+        (
+            "distresnet",
+            {"classes": 7},
+            "expected arguments that the model 'distresnet' has, got {'classes': 7}",
+        ),
+    ],
+)
+def test_unknown_names(name, arguments, says):
+    with pytest.raises(ValueError, match=says):
+        build_model(name, **arguments)

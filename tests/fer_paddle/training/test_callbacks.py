@@ -1,0 +1,157 @@
+"""What a person sees: lines or a bar, the curves, the VisualDL log; and nothing twice after a resume."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import sys
+import types
+
+import pytest
+
+from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL, draw_curves
+from fer_paddle.training.loop import Interrupted
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+# --- progress bar ---
+
+
+def test_in_a_log_file_a_line_for_each_epoch(tiny_run):
+    stream = io.StringIO()
+    _, _, history = tiny_run.train(None, extra=[ProgressBar(stream)])
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == len(history) == 3 and "\r" not in stream.getvalue()
+    for line, record in zip(lines, history):
+        assert line.startswith(f"epoch {record['epoch']}: learning_rate")
+        assert (
+            f"train_loss {record['train_loss']:.4g}" in line
+            and f"valid_accuracy {record['valid_accuracy']:.4g}" in line
+        )
+
+
+def test_in_a_log_file_a_line_now_and_then(tiny_run):
+    stream = io.StringIO()
+    tiny_run.train(None, extra=[ProgressBar(stream, line_seconds=0)], epochs=1)
+    *steps, epoch = stream.getvalue().splitlines()
+    assert len(steps) == tiny_run.STEPS and epoch.startswith("epoch 1:")
+    for number, line in enumerate(steps, start=1):
+        assert line.startswith("epoch 1/1:") and f" {number}/5 [" in line
+        assert all(name in line for name in ("loss=", "accuracy=", "images/s=", "<"))  # "<": time left
+
+
+def test_on_a_terminal_one_bar(tiny_run):
+    stream = Terminal()
+    tiny_run.train(None, extra=[ProgressBar(stream)])
+    text = stream.getvalue()
+    assert "\r" in text and text.count("epoch 2: learning_rate") == 1
+    last = text.rstrip().rpartition("\r")[2]
+    assert "epoch 3/3: 100%" in last and " 15/15 [" in last and "images/s=" in last
+
+
+def test_a_resumed_bar_begins_where_the_run_was(tiny_run, tmp_path):
+    with pytest.raises(Interrupted):
+        tiny_run.train(tmp_path, extra=[tiny_run.SignalAt(signal.SIGINT, 1, 2)])
+    stream = io.StringIO()
+    tiny_run.train(tmp_path, resume=True, extra=[ProgressBar(stream, line_seconds=0)])
+    assert " 8/15 [" in stream.getvalue().splitlines()[0]
+
+
+def test_a_notebook_has_a_bar_though_its_stderr_is_no_terminal(monkeypatch):
+    from fer_paddle.training.callbacks import _in_notebook
+
+    assert not _in_notebook()
+    kernel = types.SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: kernel))
+    assert _in_notebook()
+    kernel.config = {"TerminalIPythonApp": {}}
+    assert not _in_notebook()
+
+
+@pytest.mark.parametrize(("rank", "lines"), [("0", 1), ("1", 0)])
+def test_of_several_processes_the_first_alone_writes(rank, lines, tiny_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("PADDLE_TRAINER_ID", rank)
+    stream = io.StringIO()
+    folder = tmp_path / "out"
+    tiny_run.train(None, extra=[ProgressBar(stream), Curves(folder), VisualDL(folder)], epochs=1)
+    assert len(stream.getvalue().splitlines()) == lines
+    assert folder.exists() == bool(lines)
+
+
+# --- curves ---
+
+
+def test_curves_are_drawn_from_points_and_history(tiny_run, tmp_path):
+    _, _, history = tiny_run.train(None, extra=[Curves(tmp_path / "new", every=2)])
+    points = json.loads((tmp_path / "new" / "curves.json").read_text())["points"]
+    assert [step for step, *_ in points] == [2, 4, 6, 8, 10, 12, 14]
+    assert points[4][1:] == [
+        history[1]["train_loss"],
+        history[1]["train_accuracy"],
+    ]  # step 10 ends the second epoch
+    loss, accuracy = draw_curves(points, history, tiny_run.STEPS).axes
+    for axis, name, column in ((loss, "loss", 1), (accuracy, "accuracy", 2)):
+        training, validation = axis.lines
+        assert training.get_xdata().tolist() == [2, 4, 6, 8, 10, 12, 14]
+        assert training.get_ydata().tolist() == [point[column] for point in points]
+        assert list(validation.get_xdata()) == [5, 10, 15]
+        assert validation.get_ydata().tolist() == [record[f"valid_{name}"] for record in history]
+        assert axis.get_title() == name
+
+
+def test_a_figure_that_was_not_measured_is_not_drawn():
+    """Not as zeros: a detector has no accuracy, and a validation every third epoch leaves gaps."""
+    history = [{"epoch": 1, "valid_loss": 2.0}, {"epoch": 2}, {"epoch": 3, "valid_loss": 1.0}]
+    loss, accuracy = draw_curves([[1, 3.0, None], [2, 2.5, None]], history, 2).axes
+    assert len(loss.lines) == 2 and len(accuracy.lines) == 0
+    empty = draw_curves([], [], 2)
+    assert [len(axis.lines) for axis in empty.axes] == [0, 0]
+
+
+def test_the_picture_is_a_png(tiny_run, tmp_path):
+    curves = Curves(tmp_path)
+    _, _, history = tiny_run.train(None, extra=[curves], epochs=1)
+    draw_curves(curves.points, history, 5).savefig(tmp_path / "real.png")
+    for name in ("real.png", "curves.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert {path.name for path in tmp_path.iterdir()} == {"real.png", "curves.png", "curves.json"}
+
+
+# --- VisualDL ---
+
+
+def read_scalars(folder):
+    """{tag: [(step, value), ...]} as the VisualDL page reads it."""
+    from visualdl import LogReader
+
+    (path,) = folder.iterdir()
+    data = LogReader(file_path=str(path))
+    tags = data.get_tags()["scalar"]
+    return {
+        tag.replace("%", "/"): [(one.id, one.value) for one in data.get_data("scalar", tag)] for tag in tags
+    }
+
+
+def test_visualdl_has_every_figure_once_though_resumed(tiny_run, tmp_path, capsys):
+    with pytest.raises(Interrupted):
+        log = VisualDL(tmp_path / "log", every=2)
+        tiny_run.train(tmp_path / "run", extra=[log, tiny_run.SignalAt(signal.SIGINT, 1, 3)])
+    log = VisualDL(tmp_path / "log", every=2)
+    _, _, history = tiny_run.train(tmp_path / "run", resume=True, extra=[log])
+    scalars = read_scalars(tmp_path / "log")
+    assert [step for step, _ in scalars["step/loss"]] == [2, 4, 6, 8, 10, 12, 14]
+    for name in history[0]:
+        expected = [(record["epoch"], pytest.approx(record[name], rel=1e-6)) for record in history]
+        assert scalars[f"epoch/{name}"] == expected
+    assert "vdlrecords" not in capsys.readouterr().out  # stdout is for results
+
+
+def test_visualdl_of_a_new_run_forgets_the_former(tiny_run, tmp_path):
+    for _ in range(2):
+        tiny_run.train(None, extra=[VisualDL(tmp_path)], epochs=1)
+    assert len(read_scalars(tmp_path)["epoch/train_loss"]) == 1
