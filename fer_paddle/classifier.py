@@ -41,7 +41,8 @@ class Classifier:
         told = dict(runner.metadata)
         classes = tuple(json.loads(told.get("classes", "[]")))
         if classes != EXPRESSIONS or "input_size" not in told:
-            raise ValueError(f"expected a network of the classes {', '.join(EXPRESSIONS)}, got one of {', '.join(classes) or 'no classes'}")
+            got = ", ".join(classes) or "no classes"
+            raise ValueError(f"expected a network of the classes {', '.join(EXPRESSIONS)}, got one of {got}")
         self.input_size = int(told["input_size"])
 
     def __call__(self, crops: Sequence[np.ndarray]) -> np.ndarray:

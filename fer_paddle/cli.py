@@ -25,8 +25,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _add_recognize(commands: Any) -> None:
     parser = commands.add_parser("recognize", help="name the expressions in pictures", description=recognize.__doc__)
     parser.add_argument("pictures", nargs="+", help="files, folders or globs")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the annotated pictures and results.json/csv (default: out)")
-    parser.add_argument("--min-score", type=_share, default=0.5, help="lowest detector score of a face, 0 to 1 (default: 0.5)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("out"),
+        help="folder for the annotated pictures and results.json/csv (default: out)",
+    )
+    parser.add_argument(
+        "--min-score", type=_share, default=0.5, help="lowest detector score of a face, 0 to 1 (default: 0.5)"
+    )
     parser.add_argument("--language", choices=("en", "zh"), default="en", help="names in the pictures (default: en)")
     parser.add_argument("--weights", type=Path, help="expression network, .onnx (default: the one that ships)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -34,7 +41,7 @@ def _add_recognize(commands: Any) -> None:
 
 
 def recognize(args: argparse.Namespace) -> int:
-    """Finds the faces in pictures, names their expressions, and writes annotated copies. Exits with 1 if a picture failed."""
+    """Finds the faces in pictures, names their expressions, writes annotated copies. Exits with 1 if a picture failed."""
     from fer_paddle.classifier import Classifier
     from fer_paddle.picture_files import find_pictures
     from fer_paddle.pipeline import Pipeline
@@ -48,7 +55,9 @@ def recognize(args: argparse.Namespace) -> int:
 
 def _add_demo(commands: Any) -> None:
     parser = commands.add_parser("demo", help="recognise a shipped photo and drawn faces", description=demo.__doc__)
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the annotated pictures (default: out)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out"), help="folder for the annotated pictures (default: out)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=demo)
 
@@ -74,7 +83,15 @@ def _print_report(report: Any, folder: Path, as_json: bool) -> int:
             for face in result["faces"]:
                 left, top, right, bottom = (round(side) for side in face["box_xyxy"])
                 share = face["probs"][face["label"]]
-                rows.append([name, face["label"], f"{share:.0%}", f"{face['score']:.2f}", f"{left},{top} {right - left}x{bottom - top}"])
+                rows.append(
+                    [
+                        name,
+                        face["label"],
+                        f"{share:.0%}",
+                        f"{face['score']:.2f}",
+                        f"{left},{top} {right - left}x{bottom - top}",
+                    ]
+                )
             if not result["faces"]:
                 rows.append([name, "no face", "", "", ""])
         print_table(["picture", "expression", "sure", "face score", "place and size"], rows)
@@ -90,7 +107,9 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--valid", help="faces to measure on (default: PublicTest of the data, or a tenth of it)")
     parser.add_argument("--recipe", default="strong", help="tutorial or strong (default: strong)")
     parser.add_argument("--model", default="distresnet", help="network (default: distresnet)")
-    parser.add_argument("--out", type=Path, default=Path("runs/expression"), help="folder of the run (default: runs/expression)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/expression"), help="folder of the run (default: runs/expression)"
+    )
     parser.add_argument("--epochs", type=_count, help="instead of the recipe's")
     parser.add_argument("--size", type=_count, help="side of the faces in pixels, instead of the recipe's")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
@@ -102,7 +121,7 @@ def _add_train(commands: Any) -> None:
 
 
 def train(args: argparse.Namespace) -> int:
-    """Trains on labelled faces; writes checkpoints, curves, model.safetensors and model.onnx to the folder of the run."""
+    """Trains on labelled faces; writes checkpoints, curves, model.safetensors and model.onnx to the run folder."""
     from fer_paddle import environment
 
     environment.prepare(args.threads)
@@ -110,7 +129,9 @@ def train(args: argparse.Namespace) -> int:
     from fer_paddle.training.session import train_from_files
 
     changes = {name: getattr(args, name) for name in ("epochs", "size", "seed") if getattr(args, name) is not None}
-    outcome = train_from_files(args.data, args.valid, args.model, args.recipe, args.out, args.resume, args.workers, changes)
+    outcome = train_from_files(
+        args.data, args.valid, args.model, args.recipe, args.out, args.resume, args.workers, changes
+    )
     if parallel.rank() != 0:
         return OK
     from fer_paddle.deployment.expression import export_expression_network
@@ -127,7 +148,9 @@ def train(args: argparse.Namespace) -> int:
 def _add_evaluate(commands: Any) -> None:
     parser = commands.add_parser("evaluate", help="measure an expression network", description=evaluate.__doc__)
     parser.add_argument("--data", required=True, help=f"labelled faces: {_DATA_HELP}")
-    parser.add_argument("--usage", help="Training, PublicTest or PrivateTest (default: PublicTest where the data have it, else all)")
+    parser.add_argument(
+        "--usage", help="Training, PublicTest or PrivateTest (default: PublicTest where the data have it, else all)"
+    )
     parser.add_argument("--weights", type=Path, help=".onnx or .safetensors (default: the network that ships)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=evaluate)
@@ -150,7 +173,9 @@ def evaluate(args: argparse.Namespace) -> int:
         return OK
     shown = [[name, *(_percent(figures[kind][name]) for kind in ("recall", "precision"))] for name in figures["recall"]]
     print_table(["class", "recall", "precision"], shown)
-    print(f"\naccuracy {figures['accuracy']:.4f}, mean recall {figures['mean_recall']:.4f} over {figures['faces']} faces")
+    print(
+        f"\naccuracy {figures['accuracy']:.4f}, mean recall {figures['mean_recall']:.4f} over {figures['faces']} faces"
+    )
     return OK
 
 

@@ -26,7 +26,19 @@ _FONT_FOLDERS = (
     "~/.local/share/fonts",
     "~/Library/Fonts",
 )
-_CHINESE_FONTS = ("NotoSansCJK", "NotoSansSC", "SourceHanSans", "wqy-", "msyh", "simhei", "simsun", "PingFang", "STHeiti", "DroidSansFallback", "uming")
+_CHINESE_FONTS = (
+    "NotoSansCJK",
+    "NotoSansSC",
+    "SourceHanSans",
+    "wqy-",
+    "msyh",
+    "simhei",
+    "simsun",
+    "PingFang",
+    "STHeiti",
+    "DroidSansFallback",
+    "uming",
+)
 
 
 def draw_faces(image: np.ndarray, faces: Sequence[Face], language: str = "en") -> np.ndarray:
@@ -50,7 +62,7 @@ def draw_faces(image: np.ndarray, faces: Sequence[Face], language: str = "en") -
     drawn = image.copy()
     thickness = max(1, round(max(image.shape[:2]) / 300))
     for face in faces:
-        left, top, right, bottom = (int(round(float(side))) for side in face.box_xyxy)
+        left, top, right, bottom = (round(float(side)) for side in face.box_xyxy)
         cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), COLORS_BGR[EXPRESSIONS.index(face.label)], thickness)
     canvas = Image.fromarray(np.ascontiguousarray(drawn[..., ::-1]))
     for face in faces:
@@ -72,7 +84,9 @@ def _draw_name(canvas: Image.Image, face: Face, text: str, color_rgb: tuple[int,
     draw = ImageDraw.Draw(canvas)
     draw.rectangle((x, y, x + width - 1, y + height - 1), fill=color_rgb)
     dark = sum(color_rgb) > 3 * 140
-    draw.text((x + width / 2, y + height / 2), text, font=font, fill=(0, 0, 0) if dark else (255, 255, 255), anchor="mm")
+    draw.text(
+        (x + width / 2, y + height / 2), text, font=font, fill=(0, 0, 0) if dark else (255, 255, 255), anchor="mm"
+    )
 
 
 def _fit_text(
@@ -82,7 +96,7 @@ def _fit_text(
     size = wanted_px
     while size >= _MIN_TEXT_PX:
         font = _load_font(round(size), font_path)
-        left, top, right, bottom = font.getbbox(text, anchor="mm")
+        left, _, right, _ = font.getbbox(text, anchor="mm")
         width, height = int(right - left + size * 0.4), int(size * 1.35)
         if width <= picture_wh[0] and height <= picture_wh[1]:
             return font, width, height

@@ -80,8 +80,19 @@ def seed_everything(seed: int) -> None:
 
 def versions() -> dict[str, str]:
     """Names the versions that decide a result: Python, machine and the packages of the requirements."""
-    packages = ("paddlepaddle", "paddlepaddle-gpu", "paddleslim", "paddle2onnx", "onnxruntime", "opencv-python", "numpy")
-    found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"}
+    packages = (
+        "paddlepaddle",
+        "paddlepaddle-gpu",
+        "paddleslim",
+        "paddle2onnx",
+        "onnxruntime",
+        "opencv-python",
+        "numpy",
+    )
+    found = {
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
     for package in packages:
         try:
             found[package] = importlib.metadata.version(package)
@@ -124,4 +135,6 @@ def find_data(name: str, folder: str | os.PathLike[str] | None = None) -> Path:
         if (place / name).exists():
             return place / name
     looked = ", ".join(str(place) for place in places)
-    raise FileNotFoundError(f"expected the data {name!r} in one of: {looked} (set FER_DATA or give a folder); found in none")
+    raise FileNotFoundError(
+        f"expected the data {name!r} in one of: {looked} (set FER_DATA or give a folder); found in none"
+    )

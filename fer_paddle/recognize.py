@@ -80,7 +80,9 @@ def _write_csv(path: Path, report: Report) -> None:
             writer.writerow(["file", "left", "top", "right", "bottom", "score", "label", *EXPRESSIONS])
             for result in report.results:
                 for face in result["faces"]:
-                    writer.writerow([result["file"], *face["box_xyxy"], face["score"], face["label"], *face["probs"].values()])
+                    writer.writerow(
+                        [result["file"], *face["box_xyxy"], face["score"], face["label"], *face["probs"].values()]
+                    )
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -50,6 +50,10 @@ def benchmark_shipped(runs: int, progress: Callable[[Iterable], Iterable] = iter
             ("classifier, 1 face", lambda: classifier([crop]), runs),
             ("classifier, 32 faces", lambda: classifier([crop] * 32), runs),
             (f"pipeline, 640x480 photo, {len(faces)} face", lambda: pipeline(photo), runs),
-            ("from the shell to the result", lambda: subprocess.run(command, check=True, capture_output=True), min(runs, SHELL_RUNS)),
+            (
+                "from the shell to the result",
+                lambda: subprocess.run(command, check=True, capture_output=True),
+                min(runs, SHELL_RUNS),
+            ),
         ]
         return [{"what": what, **time_runs(function, count)} for what, function, count in progress(rows)]

@@ -103,9 +103,8 @@ def load_into(layer: Any, arrays: Mapping[str, np.ndarray]) -> None:
     missing, extra = sorted(state.keys() - arrays.keys()), sorted(arrays.keys() - state.keys())
     if missing or extra:
         name = (missing or extra)[0]
-        raise ValueError(
-            f"weights do not fit {type(layer).__name__}: {len(missing)} names missing, {len(extra)} unknown, such as {name!r}"
-        )
+        counts = f"{len(missing)} names missing, {len(extra)} unknown, such as {name!r}"
+        raise ValueError(f"weights do not fit {type(layer).__name__}: {counts}")
     for name, tensor in state.items():
         wanted = f"{tensor.numpy().dtype} {tuple(tensor.shape)}"
         if wanted != (got := f"{arrays[name].dtype} {arrays[name].shape}"):

@@ -38,9 +38,7 @@ def _add_detect(commands: Any) -> None:
     parser = commands.add_parser("detect", help="find the faces in pictures", description=detect.__doc__)
     parser.add_argument("pictures", nargs="+", metavar="PATH", help="files, folders or globs")
     parser.add_argument("--out", type=Path, help="folder for copies with the boxes drawn in (default: none)")
-    parser.add_argument(
-        "--min-score", type=_share, default=0.5, help="lowest score of a face, 0 to 1 (default: 0.5)"
-    )
+    parser.add_argument("--min-score", type=_share, default=0.5, help="lowest score of a face, 0 to 1 (default: 0.5)")
     parser.add_argument("--weights", type=Path, help="network, .onnx (default: the one that ships)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=detect)
@@ -113,14 +111,10 @@ def _add_train(commands: Any) -> None:
         required=True,
         help=f"photos with boxes, may be given several times: {_DATA_HELP}",
     )
-    parser.add_argument(
-        "--recipe", choices=DETECTOR_RECIPES, default=CROWD.name, help=f"default: {CROWD.name}"
-    )
+    parser.add_argument("--recipe", choices=DETECTOR_RECIPES, default=CROWD.name, help=f"default: {CROWD.name}")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
-    parser.add_argument(
-        "--epochs", type=_count, help="instead of the recipe's; its stages shrink or grow with them"
-    )
+    parser.add_argument("--epochs", type=_count, help="instead of the recipe's; its stages shrink or grow with them")
     parser.add_argument("--batch-size", type=_count, help="photos of a step, instead of the recipe's")
     parser.add_argument(
         "--repeat", type=_repeat, action="append", default=[], metavar="SOURCE=N",
@@ -162,12 +156,8 @@ def train(args: argparse.Namespace) -> int:
     if args.json:
         print_json(history)
     else:
-        best = max(
-            (record for record in history if "valid_ap" in record), key=lambda record: record["valid_ap"]
-        )
-        print(
-            f"best epoch {best['epoch']}: AP {best['valid_ap']:.4f}; written to {args.out / 'detector.onnx'}"
-        )
+        best = max((record for record in history if "valid_ap" in record), key=lambda record: record["valid_ap"])
+        print(f"best epoch {best['epoch']}: AP {best['valid_ap']:.4f}; written to {args.out / 'detector.onnx'}")
     return OK
 
 
@@ -200,22 +190,16 @@ def evaluate(args: argparse.Namespace) -> int:
     figures = measure(watched, choose_split(find_photos(args.data), args.split), _bar("photos"))
     figures |= {"latency_ms": float(np.median(watched.times_ms)), "longest": detector.settings.longest}
     if args.json:
-        print_json(
-            {"data": args.data, "split": args.split, "weights": str(args.weights or WEIGHTS.name), **figures}
-        )
+        print_json({"data": args.data, "split": args.split, "weights": str(args.weights or WEIGHTS.name), **figures})
         return OK
     print_table(["figure", "value"], [[name, _short(value)] for name, value in figures.items()])
     return OK
 
 
 def _add_export(commands: Any) -> None:
-    parser = commands.add_parser(
-        "export", help="write the network of a run as ONNX", description=export.__doc__
-    )
+    parser = commands.add_parser("export", help="write the network of a run as ONNX", description=export.__doc__)
     parser.add_argument("--run", type=Path, required=True, dest="folder", help="folder of a run of train")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="the .onnx file to write; its card .json stands beside"
-    )
+    parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write; its card .json stands beside")
     parser.add_argument("--trained-on", help="the training data in words (default: the run's own)")
     parser.add_argument("--json", action="store_true", help="print the card as JSON")
     parser.set_defaults(run=export)

@@ -214,9 +214,7 @@ def read_voc(folder: str | os.PathLike[str]) -> list[Photo]:
     return found.finish()
 
 
-def _parse_coco(
-    text: bytes, where: str, split: str | None, find: Callable[[str], Path | bytes]
-) -> list[Photo]:
+def _parse_coco(text: bytes, where: str, split: str | None, find: Callable[[str], Path | bytes]) -> list[Photo]:
     with _located(where, "COCO JSON with images, each of its own id, and annotations"):
         table = json.loads(text)
         rows, marked = table["images"], table["annotations"]

@@ -156,9 +156,7 @@ def draw_bbox(
 
 def _read(path: str | os.PathLike[str]) -> np.ndarray:
     # Not cv2.imread, which knows no path beyond ASCII on Windows.
-    picture = (
-        cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if Path(path).stat().st_size else None
-    )
+    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if Path(path).stat().st_size else None
     if picture is None:
         raise ValueError(f"expected a picture that OpenCV can read, got {os.fspath(path)}")
     return picture

@@ -42,9 +42,7 @@ class Detections:
 
     def __post_init__(self) -> None:
         boxes, scores = self.boxes_xyxy, self.scores
-        are_float32 = all(
-            isinstance(array, np.ndarray) and array.dtype == np.float32 for array in (boxes, scores)
-        )
+        are_float32 = all(isinstance(array, np.ndarray) and array.dtype == np.float32 for array in (boxes, scores))
         if not are_float32 or scores.ndim != 1 or boxes.shape != (len(scores), 4):
             got = f"{_say(boxes)} and {_say(scores)}"
             raise ValueError(f"expected boxes float32 [N, 4] and scores float32 [N], got {got}")
@@ -133,9 +131,7 @@ class OnnxForward:
         options.log_severity_level = 3
         try:
             # From bytes, because ONNX Runtime would also read other files that the ONNX file names.
-            session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
+            session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's own classes share no narrower base
             reason = " ".join(str(error).split())
             raise ValueError(f"expected an ONNX file at {path}, got: {reason}") from error
@@ -207,9 +203,7 @@ class Detector:
         boxes, scores = decode_above(heads, min_score, self.settings.anchors)[0]
         kept = nms(boxes, scores, nms_iou)
         inside = clip(placed.to_photo(boxes[kept]), image.shape[:2])
-        has_area = (inside[:, 2:] > inside[:, :2]).all(
-            axis=1
-        )  # a box wholly in the gray border has none left
+        has_area = (inside[:, 2:] > inside[:, :2]).all(axis=1)  # a box wholly in the gray border has none left
         return Detections(inside[has_area], scores[kept][has_area].astype(np.float32, copy=False))
 
 

@@ -63,9 +63,7 @@ def _thickness(picture_side: int, box_side: int) -> int:
     return max(1, min(round(picture_side / 400), round(box_side / 16)))
 
 
-def _draw_score(
-    drawn: np.ndarray, text: str, left: int, top: int, box_width: int, color: tuple[int, ...]
-) -> None:
+def _draw_score(drawn: np.ndarray, text: str, left: int, top: int, box_width: int, color: tuple[int, ...]) -> None:
     """Writes one text on a plate of the box's colour, in place, where there is room."""
     picture_h, picture_w = drawn.shape[:2]
     text_px = round(min(max(_MIN_TEXT_PX, box_width / 6), max(picture_h, picture_w) / 40 + _MIN_TEXT_PX))

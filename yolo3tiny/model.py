@@ -33,16 +33,22 @@ class Yolo3Tiny(nn.Layer):
         self.num_classes, self.width = num_classes, width
         c16, c32, c64, c128, c256, c512, c1024 = (_scale(16 << i, width) for i in range(7))
         self.fine = nn.Sequential(  # to stride 16
-            _conv(3, c16), nn.MaxPool2D(2, 2),
-            _conv(c16, c32), nn.MaxPool2D(2, 2),
-            _conv(c32, c64), nn.MaxPool2D(2, 2),
-            _conv(c64, c128), nn.MaxPool2D(2, 2),
+            _conv(3, c16),
+            nn.MaxPool2D(2, 2),
+            _conv(c16, c32),
+            nn.MaxPool2D(2, 2),
+            _conv(c32, c64),
+            nn.MaxPool2D(2, 2),
+            _conv(c64, c128),
+            nn.MaxPool2D(2, 2),
             _conv(c128, c256),
         )
         self.coarse = nn.Sequential(  # to stride 32
-            nn.MaxPool2D(2, 2), _conv(c256, c512),
+            nn.MaxPool2D(2, 2),
+            _conv(c256, c512),
             # The last pool keeps its size: one row and column more at the bottom and right, which never win.
-            nn.MaxPool2D(2, 1, padding=[0, 1, 0, 1]), _conv(c512, c1024),
+            nn.MaxPool2D(2, 1, padding=[0, 1, 0, 1]),
+            _conv(c512, c1024),
             _conv(c1024, c256, kernel=1),
         )
         self.up = nn.Sequential(_conv(c256, c128, kernel=1), nn.Upsample(scale_factor=2, mode="nearest"))
@@ -90,7 +96,9 @@ def _head(channels_in: int, num_classes: int) -> nn.Conv2D:
     """
     bias = [0.0, 0.0, 0.0, 0.0, -math.log(1 / OBJECTNESS_PRIOR - 1)] + [0.0] * num_classes
     return nn.Conv2D(
-        channels_in, ANCHORS_PER_HEAD * len(bias), 1,
+        channels_in,
+        ANCHORS_PER_HEAD * len(bias),
+        1,
         weight_attr=nn.initializer.Normal(std=0.01),
         bias_attr=nn.initializer.Assign(bias * ANCHORS_PER_HEAD),
     )

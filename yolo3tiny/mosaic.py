@@ -232,9 +232,7 @@ def _fit(
     return (first, min(level, max(first + 1, round((start + cell) * ratio)))), (0, cell)
 
 
-def _tile_scale(
-    photo: Pyramid, face_px: float, cell_xyxy: Cell, min_fill: float, config: AugmentConfig
-) -> float:
+def _tile_scale(photo: Pyramid, face_px: float, cell_xyxy: Cell, min_fill: float, config: AugmentConfig) -> float:
     """Scale that gives a typical face of the photo the side face_px, if it then fits the cell.
 
     The face may not fill more than 0.9 of the cell, nor the photo less than min_fill of its width and height.

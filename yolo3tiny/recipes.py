@@ -87,9 +87,7 @@ class DetectorRecipe:
             ValueError: A field is unknown, missing or malformed.
         """
         try:
-            pairs = {
-                name: tuple(map(tuple, content[name])) for name in ("sizes", "repeat") if name in content
-            }
+            pairs = {name: tuple(map(tuple, content[name])) for name in ("sizes", "repeat") if name in content}
             augment = AugmentConfig.from_json(json.dumps(content.get("augment", {})))
             return cls(**{**content, **pairs, "augment": augment})
         except (TypeError, AttributeError, KeyError) as error:

@@ -52,9 +52,7 @@ def choose_split(photos: Sequence[Photo], split: str) -> list[Photo]:
         chosen = [photo for photo in photos if photo.split == split]
     if not chosen:
         known = {ALL, *own} | (set() if VAL in own else {TRAIN, VAL, HELD_OUT})
-        raise ValueError(
-            f"expected photos of a split among {', '.join(sorted(known))}, got none of {split!r}"
-        )
+        raise ValueError(f"expected photos of a split among {', '.join(sorted(known))}, got none of {split!r}")
     return chosen
 
 

@@ -171,9 +171,7 @@ def train_from_files(
     )
 
 
-def make_optimizer(
-    model: paddle.nn.Layer, recipe: DetectorRecipe, steps_per_epoch: int
-) -> paddle.optimizer.AdamW:
+def make_optimizer(model: paddle.nn.Layer, recipe: DetectorRecipe, steps_per_epoch: int) -> paddle.optimizer.AdamW:
     """Makes AdamW with its schedule, counted in steps."""
     warmup_steps = math.ceil(recipe.warmup_epochs * steps_per_epoch)
     cosine_steps = max(1, recipe.epochs * steps_per_epoch - warmup_steps)

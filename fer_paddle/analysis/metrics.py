@@ -24,7 +24,9 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, num_classes: int
     """
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     if labels.shape != predicted.shape or labels.ndim != 1:
-        raise ValueError(f"expected labels and predictions of one length, got shapes {labels.shape} and {predicted.shape}")
+        raise ValueError(
+            f"expected labels and predictions of one length, got shapes {labels.shape} and {predicted.shape}"
+        )
     both = np.concatenate([labels, predicted])
     if both.size and not (0 <= both.min() and both.max() < num_classes):
         raise ValueError(f"expected class indices 0 to {num_classes - 1}, got {both.min()} to {both.max()}")

@@ -48,13 +48,14 @@ def export_onnx(
     network.eval()
     specs = [paddle.static.InputSpec([*shape], "float32", name) for name, shape in input_spec.items()]
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-        prefix = os.path.join(folder, "network")
-        paddle.onnx.export(network, prefix, input_spec=specs, opset_version=OPSET)
-        exported = Path(prefix + ".onnx")
+        exported = Path(folder, "network.onnx")
+        paddle.onnx.export(network, str(exported.with_suffix("")), input_spec=specs, opset_version=OPSET)
         _add_metadata(exported, metadata)
         difference = _compare(network, exported, example)
         if not difference <= LARGEST_DIFFERENCE:
-            raise RuntimeError(f"expected ONNX within {LARGEST_DIFFERENCE} of Paddle, got a difference of {difference:.3g}")
+            raise RuntimeError(
+                f"expected ONNX within {LARGEST_DIFFERENCE} of Paddle, got a difference of {difference:.3g}"
+            )
         os.replace(exported, path)
     return difference
 

@@ -160,9 +160,8 @@ def make_loader(
     Raises:
         ValueError: As in EpochSampler.
     """
-    return Loader(
-        dataset, EpochSampler(len(dataset), batch_size, shuffle, seed, rank, world), workers, collate
-    )
+    sampler = EpochSampler(len(dataset), batch_size, shuffle, seed, rank, world)
+    return Loader(dataset, sampler, workers, collate)
 
 
 def stack_samples(samples: Sequence[Any]) -> Any:
@@ -181,10 +180,10 @@ def _start_reader(dataset: Any, collate: Callable[[Sequence[Any]], Any]) -> None
 
 
 def _start_process(dataset: Any, collate: Callable[[Sequence[Any]], Any]) -> None:
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # a terminal sends Ctrl-C to all; the loop ends the readers itself
-    cv2.setNumThreads(1)  # the readers share the cores; and OpenCV's threads do not live through a fork
+    # A terminal sends Ctrl-C to every process; the loop ends its readers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The readers share the cores; and OpenCV's threads do not live through a fork.
+    cv2.setNumThreads(1)
     _start_reader(dataset, collate)
 
 

@@ -43,7 +43,14 @@ def choose_recipe(name: str, changes: Mapping[str, int]) -> Recipe:
 
 
 def train_from_files(
-    data: str, valid: str | None, model: str, recipe_name: str, folder: Path, resume: bool, workers: int, changes: Mapping[str, int]
+    data: str,
+    valid: str | None,
+    model: str,
+    recipe_name: str,
+    folder: Path,
+    resume: bool,
+    workers: int,
+    changes: Mapping[str, int],
 ) -> Outcome:
     """Reads faces, trains, and writes `model.safetensors` with its card into the run's folder.
 

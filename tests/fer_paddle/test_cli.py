@@ -121,7 +121,9 @@ def test_train_evaluate_export_recognize(capsys, class_folders, tmp_path):
     by_onnx = run(capsys, "evaluate", "--data", class_folders, "--weights", out / "model.onnx", "--json")
     assert json.loads(by_paddle[1])["confusion"] == json.loads(by_onnx[1])["confusion"]
     write_image(tmp_path / "scene.png", draw_scene(3, 320, 240, num_faces=1, min_px=100).image)
-    recognized = run(capsys, "recognize", tmp_path / "scene.png", "--weights", out / "model.onnx", "--out", tmp_path / "o")
+    recognized = run(
+        capsys, "recognize", tmp_path / "scene.png", "--weights", out / "model.onnx", "--out", tmp_path / "o"
+    )
     assert recognized[0] == 0
 
 

@@ -25,9 +25,7 @@ from fer_paddle.images import read_image
 
 # Six flat fields of 32 pixels: even a JPEG with halved colour keeps the pixel in the middle of each.
 FIELD = 32
-FIELDS_RGB = np.array(
-    [[[250, 20, 20], [20, 200, 40], [30, 40, 220]], [[0, 0, 0], [255, 255, 255], [120, 120, 120]]]
-)
+FIELDS_RGB = np.array([[[250, 20, 20], [20, 200, 40], [30, 40, 220]], [[0, 0, 0], [255, 255, 255], [120, 120, 120]]])
 RGB = FIELDS_RGB.repeat(FIELD, 0).repeat(FIELD, 1).astype(np.uint8)
 GRAY = np.array([[0, 60, 120], [180, 240, 255]]).repeat(FIELD, 0).repeat(FIELD, 1).astype(np.uint8)
 ALPHA = np.array([[255, 128, 0], [0, 128, 255]]).repeat(FIELD, 0).repeat(FIELD, 1).astype(np.uint8)
@@ -77,9 +75,7 @@ def png_chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def tiff(
-    width: int, height: int, bits: int, photometric: int, data: bytes, compression: int = 1, **more: int
-) -> bytes:
+def tiff(width: int, height: int, bits: int, photometric: int, data: bytes, compression: int = 1, **more: int) -> bytes:
     """A little-endian TIFF of one sample a pixel: one strip, or one tile where `tile` gives its side."""
     tile = more.get("tile")
     tags = {
@@ -147,9 +143,7 @@ def test_one_bit(kind: str) -> None:
     assert np.array_equal(image, gray_as_rgb(np.where(GRAY >= 128, 255, 0)))
 
 
-@pytest.mark.parametrize(
-    ("kind", "options"), [("PNG", {}), ("WEBP", {"lossless": True, "exact": True}), ("TIFF", {})]
-)
+@pytest.mark.parametrize(("kind", "options"), [("PNG", {}), ("WEBP", {"lossless": True, "exact": True}), ("TIFF", {})])
 def test_alpha_is_laid_over_white(kind: str, options: dict[str, bool]) -> None:
     image = read_image(encode(rgba_image(), kind, **options))
     expected = over_white(RGB, ALPHA)
@@ -329,9 +323,7 @@ def test_unknown_orientation_leaves_the_picture(orientation: int) -> None:
     assert np.array_equal(read_image(encode(rgb_image(), "PNG", exif=exif)), RGB[..., ::-1])
 
 
-@pytest.mark.parametrize(
-    "exif", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12", b"Exif\0\0", b"\0" * 9]
-)
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12", b"Exif\0\0", b"\0" * 9])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_damaged_exif_does_no_harm_and_is_silent(kind: str, exif: bytes) -> None:
     file = encode(rgb_image(), kind, exif=exif)
@@ -343,9 +335,7 @@ def test_damaged_exif_does_no_harm_and_is_silent(kind: str, exif: bytes) -> None
 # ---- paths
 
 
-@pytest.mark.parametrize(
-    "name", ["picture.png", "表情 识别/生气.png", "été ß.png", "no_extension", "wrong.jpg"]
-)
+@pytest.mark.parametrize("name", ["picture.png", "表情 识别/生气.png", "été ß.png", "no_extension", "wrong.jpg"])
 def test_paths(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)

@@ -57,9 +57,7 @@ def test_not_an_image(tmp_path: Path, image: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.TIFF", "表情/图 1.PNG"])
-@pytest.mark.parametrize(
-    "image", [NOISE, NOISE[..., 0], NOISE[::2, ::-1], np.asfortranarray(NOISE), NOISE[:1, :1]]
-)
+@pytest.mark.parametrize("image", [NOISE, NOISE[..., 0], NOISE[::2, ::-1], np.asfortranarray(NOISE), NOISE[:1, :1]])
 def test_lossless_formats_keep_every_pixel(tmp_path: Path, name: str, image: np.ndarray) -> None:
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
@@ -376,13 +374,21 @@ def test_faces_to_batch() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "padding"),
-    [((5, 5), ((0, 0), (0, 0))), ((5, 9), ((2, 2), (0, 0))), ((9, 4), ((0, 0), (2, 3))), ((1, 3, 3), ((1, 1), (0, 0), (0, 0)))],
+    [
+        ((5, 5), ((0, 0), (0, 0))),
+        ((5, 9), ((2, 2), (0, 0))),
+        ((9, 4), ((0, 0), (2, 3))),
+        ((1, 3, 3), ((1, 1), (0, 0), (0, 0))),
+    ],
 )
 def test_to_square_repeats_the_edges(shape: tuple[int, ...], padding: tuple[tuple[int, int], ...]) -> None:
     image = RNG.integers(0, 256, shape, dtype=np.uint8)
     square = images.to_square(image)
     assert square.shape[0] == square.shape[1] == max(shape[:2])
-    expected = {np.pad(image, padding, mode="edge").tobytes(), np.pad(image, [p[::-1] for p in padding], mode="edge").tobytes()}
+    expected = {
+        np.pad(image, padding, mode="edge").tobytes(),
+        np.pad(image, [p[::-1] for p in padding], mode="edge").tobytes(),
+    }
     assert square.tobytes() in expected  # an odd filling may lie more on either side
 
 

@@ -55,7 +55,9 @@ def test_originals_are_never_overwritten(tmp_path):
 
 
 def test_files_globs_and_folders_each_once(pictures):
-    found = find_pictures([str(pictures / "*.png"), str(pictures / "empty.jpg"), str(pictures / "more"), str(pictures / "empty.jpg")])
+    found = find_pictures(
+        [str(pictures / "*.png"), str(pictures / "empty.jpg"), str(pictures / "more"), str(pictures / "empty.jpg")]
+    )
     assert found == [pictures / "笑脸.png", pictures / "empty.jpg", pictures / "more" / "笑脸.png"]
 
 

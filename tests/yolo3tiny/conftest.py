@@ -18,10 +18,7 @@ NO_FACE, SURE = -20.0, 12.0  # logits
 
 def encode_heads(boxes_xyxy, input_hw, anchors=ANCHORS, logits=None):
     """The heads of a network that finds these boxes, in pixels of its input: what decode.py undoes."""
-    heads = [
-        np.full((1, 18, input_hw[0] // stride, input_hw[1] // stride), NO_FACE, np.float32)
-        for stride in STRIDES
-    ]
+    heads = [np.full((1, 18, input_hw[0] // stride, input_hw[1] // stride), NO_FACE, np.float32) for stride in STRIDES]
     for index, (x1, y1, x2, y2) in enumerate(boxes_xyxy):
         size = np.array([x2 - x1, y2 - y1])
         best = int(size_iou(size, np.array(anchors)).argmax())

@@ -50,9 +50,7 @@ def test_config_from_other_json(text: str) -> None:
     ],
 )
 def test_config_refuses(changes: dict) -> None:
-    with pytest.raises(
-        ValueError, match=f"expected .*{next(iter(changes))}|expected .* {next(iter(changes))}"
-    ):
+    with pytest.raises(ValueError, match=f"expected .*{next(iter(changes))}|expected .* {next(iter(changes))}"):
         AugmentConfig(**changes)
 
 
@@ -92,7 +90,7 @@ def test_cut_boxes(
 def test_cut_boxes_each_at_its_own_window() -> None:
     boxes = np.float32([[0, 0, 20, 20], [0, 0, 20, 20]])
     windows = np.float32([[0, 0, 20, 12], [0, 0, 100, 100]])
-    cut, ignore = cut_boxes(boxes, np.zeros(2, bool), windows, AugmentConfig())
+    cut, _ = cut_boxes(boxes, np.zeros(2, bool), windows, AugmentConfig())
     np.testing.assert_array_equal(cut, [[0, 0, 20, 12], [0, 0, 20, 20]])
     assert boxes[0, 3] == 20  # the input is left as it was
 
@@ -140,9 +138,7 @@ def test_hue_and_saturation_leave_gray_pixels_gray() -> None:
 
 
 def test_brightness_keeps_its_limit() -> None:
-    config = dataclasses.replace(
-        STILL, colour=1, brightness=0.1, contrast=0, saturation=0, hue_deg=0, gamma=0
-    )
+    config = dataclasses.replace(STILL, colour=1, brightness=0.1, contrast=0, saturation=0, hue_deg=0, gamma=0)
     gray = np.full((2, 2, 3), 128, np.uint8)
     changes = [change_colour(gray, rng(seed), config)[0, 0, 0] - 128.0 for seed in range(60)]
     assert max(np.abs(changes)) <= 26 and max(changes) > 15 and min(changes) < -15

@@ -130,9 +130,7 @@ def test_detect_goes_past_bad_pictures(pictures, finder, capsys):
     assert sorted(path.name for path in (pictures / "drawn").iterdir()) == ["none.png", "one.png"]
     before, drawn = read_image(pictures / "one.png"), read_image(told["pictures"][1]["drawn"])
     assert drawn.shape == before.shape and (drawn != before).any()
-    np.testing.assert_array_equal(
-        read_image(pictures / "drawn" / "none.png"), read_image(pictures / "none.png")
-    )
+    np.testing.assert_array_equal(read_image(pictures / "drawn" / "none.png"), read_image(pictures / "none.png"))
 
 
 def test_detect_takes_globs_and_keeps_originals(pictures, finder, capsys):
@@ -266,9 +264,7 @@ def test_failed_work_is_1(pictures, finder, capsys):
 
 def test_from_the_shell(pictures, make_onnx):
     command = [sys.executable, "-m", "yolo3tiny", "detect", "one.png", "--weights", make_onnx(), "--json"]
-    done = subprocess.run(
-        command, cwd=pictures, capture_output=True, text=True, env=shell_environment(), check=False
-    )
+    done = subprocess.run(command, cwd=pictures, capture_output=True, text=True, env=shell_environment(), check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["pictures"][0]["width"] == 200
 
@@ -280,9 +276,7 @@ def test_detect_starts_without_paddle(pictures, make_onnx):
         "sys.exit('paddle' in sys.modules)"
     )
     command = [sys.executable, "-c", code]
-    done = subprocess.run(
-        command, cwd=pictures, capture_output=True, text=True, env=shell_environment(), check=False
-    )
+    done = subprocess.run(command, cwd=pictures, capture_output=True, text=True, env=shell_environment(), check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -45,8 +45,13 @@ def test_decode_equals_paddles_yolo_box(h: int, w: int, num_classes: int) -> Non
     boxes, scores = decode(heads, num_classes=num_classes)
     parts = [
         paddle.vision.ops.yolo_box(
-            paddle.to_tensor(head), paddle.to_tensor(np.array([[h, w]] * 2, np.int32)),
-            [side for i in mask for side in ANCHORS[i]], num_classes, 0.0, stride, clip_bbox=False,
+            paddle.to_tensor(head),
+            paddle.to_tensor(np.array([[h, w]] * 2, np.int32)),
+            [side for i in mask for side in ANCHORS[i]],
+            num_classes,
+            0.0,
+            stride,
+            clip_bbox=False,
         )
         for head, mask, stride in zip(heads, ANCHOR_MASKS, STRIDES)
     ]
@@ -61,7 +66,7 @@ def test_decode_one_prediction_by_hand() -> None:
     heads = [np.full((1, 18, 1, 2), -20, np.float32), np.full((1, 18, 2, 4), -20, np.float32)]
     # Anchor 1 of the fine head, (23, 27), in row 1, column 2: centre (2.5 * 16, 1.75 * 16), twice as wide.
     heads[1][0, 6:12, 1, 2] = 0, np.log(3), np.log(2), 0, np.log(4), np.log(9)
-    (boxes, scores), = decode_above(heads, 0.5)
+    ((boxes, scores),) = decode_above(heads, 0.5)
     np.testing.assert_allclose(boxes, [(40 - 23, 28 - 13.5, 40 + 23, 28 + 13.5)], rtol=1e-5)
     np.testing.assert_allclose(scores, [0.8 * 0.9], rtol=1e-5)
 

@@ -159,9 +159,7 @@ def test_a_dark_picture_stays_dark():
     np.testing.assert_array_equal(recover_img(image), image)
 
 
-@pytest.mark.parametrize(
-    "array", [np.zeros((5, 5)), np.zeros((4, 5, 6)), np.zeros((0, 5, 3)), np.zeros((1, 3, 5, 5))]
-)
+@pytest.mark.parametrize("array", [np.zeros((5, 5)), np.zeros((4, 5, 6)), np.zeros((0, 5, 3)), np.zeros((1, 3, 5, 5))])
 def test_arrays_that_are_no_picture(array):
     with pytest.raises(ValueError, match="expected a picture"):
         recover_img(array)

@@ -31,9 +31,7 @@ PICTURES = [
 ]
 
 
-@pytest.mark.parametrize(
-    "longest", [640, 416, 100]
-)  # 100: not a multiple of 32, so that there is padding everywhere
+@pytest.mark.parametrize("longest", [640, 416, 100])  # 100: not a multiple of 32, so that there is padding everywhere
 @pytest.mark.parametrize(("height", "width", "box"), PICTURES)
 def test_boxes_are_in_pixels_of_the_picture(height, width, box, longest, white_finder):
     faces = Detector(forward=white_finder, longest=longest)(white_on_black(height, width, box))
@@ -58,9 +56,7 @@ def test_no_face_gives_empty_detections(white_finder):
 
 def test_best_first_and_not_below_min_score(make_heads):
     boxes, logits = [(10, 10, 40, 50), (100, 10, 160, 90), (200, 100, 300, 220)], [1.0, 4.0, -1.0]
-    detector = Detector(
-        forward=lambda images: make_heads(boxes, images.shape[2:], logits=logits), longest=320
-    )
+    detector = Detector(forward=lambda images: make_heads(boxes, images.shape[2:], logits=logits), longest=320)
     image = np.zeros((320, 320, 3), np.uint8)
     found = detector(image, min_score=0.1)
     expected = 1 / (1 + np.exp([-4.0, -1.0, 1.0]))
@@ -72,9 +68,7 @@ def test_best_first_and_not_below_min_score(make_heads):
 
 def test_of_two_boxes_on_one_face_the_better_stays(make_heads):
     boxes = [(100, 100, 160, 160), (104, 130, 164, 190)]  # IoU 0.3
-    detector = Detector(
-        forward=lambda images: make_heads(boxes, images.shape[2:], logits=[1.0, 2.0]), longest=320
-    )
+    detector = Detector(forward=lambda images: make_heads(boxes, images.shape[2:], logits=[1.0, 2.0]), longest=320)
     image = np.zeros((320, 320, 3), np.uint8)
     assert len(detector(image)) == 2
     np.testing.assert_allclose(detector(image, nms_iou=0.25).boxes_xyxy, boxes[1:], atol=1e-3)

@@ -79,9 +79,7 @@ def test_no_faces(make_photo):
 def test_progress_sees_every_photo(make_photo):
     seen = []
     photos = [make_photo("a", [ONE])]
-    evaluate(
-        Answers(([ONE], [0.9])), photos, lambda items: (seen.append(item.name) or item for item in items)
-    )
+    evaluate(Answers(([ONE], [0.9])), photos, lambda items: (seen.append(item.name) or item for item in items))
     assert seen == ["a"]
 
 

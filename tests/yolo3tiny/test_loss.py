@@ -47,16 +47,22 @@ def paddle_loss(
     boxes, labels, scores = truths
     sides = [side for anchor in ANCHORS for side in anchor]
     return paddle.vision.ops.yolo_loss(
-        head, paddle.to_tensor(boxes), paddle.to_tensor(labels), sides,
-        list(ANCHOR_MASKS[k]), num_classes, ignore_iou, STRIDES[k], gt_score=paddle.to_tensor(scores),
-        use_label_smooth=False, scale_x_y=1.0,
+        head,
+        paddle.to_tensor(boxes),
+        paddle.to_tensor(labels),
+        sides,
+        list(ANCHOR_MASKS[k]),
+        num_classes,
+        ignore_iou,
+        STRIDES[k],
+        gt_score=paddle.to_tensor(scores),
+        use_label_smooth=False,
+        scale_x_y=1.0,
     ).mean()
 
 
 def loss_of_head(k: int, num_classes: int, ignore_iou: float = 0.7) -> Yolo3Loss:
-    return Yolo3Loss(
-        masks=(ANCHOR_MASKS[k],), strides=(STRIDES[k],), num_classes=num_classes, ignore_iou=ignore_iou
-    )
+    return Yolo3Loss(masks=(ANCHOR_MASKS[k],), strides=(STRIDES[k],), num_classes=num_classes, ignore_iou=ignore_iou)
 
 
 def values(terms: dict) -> dict[str, float]:
@@ -256,9 +262,7 @@ def test_the_loss_is_a_mean_over_pictures() -> None:
 
 @pytest.mark.parametrize("centre", [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
 def test_centres_on_the_border_stay_in_the_grid(centre: tuple) -> None:
-    built = Yolo3Loss().build_targets(
-        np.zeros((1, 135, 6), np.float32), GRIDS, targets((*centre, 10 / 96, 14 / 96))
-    )
+    built = Yolo3Loss().build_targets(np.zeros((1, 135, 6), np.float32), GRIDS, targets((*centre, 10 / 96, 14 / 96)))
     column, row = (5 if side == 1 else 0 for side in centre)
     assert built.slots.tolist() == [27 + row * 6 + column]
     np.testing.assert_allclose(built.offsets, [centre], atol=1e-6)

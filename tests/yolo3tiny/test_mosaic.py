@@ -40,7 +40,7 @@ def find_rectangle(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarra
 
 def check_boxes(image: np.ndarray, boxes: np.ndarray, ignore: np.ndarray, colours: list) -> int:
     """Every box has its rectangle and every large rectangle its box; returns the number of faces."""
-    left = [index for index in range(len(boxes))]
+    left = list(range(len(boxes)))
     for colour in colours:
         seen = find_rectangle(image, colour)
         if seen is None:
@@ -69,12 +69,9 @@ def test_boxes_of_a_single_photo_fit_its_pixels(scale: tuple[float, float], flip
 
 def test_flip_mirrors_the_sample() -> None:
     photo = make_photo(COLOURS[40], np.random.default_rng(0))
-    config = dataclasses.replace(
-        STILL, scale=(2.5, 2.5)
-    )  # the photo fills the whole width, so all is mirrored
+    config = dataclasses.replace(STILL, scale=(2.5, 2.5))  # the photo fills the whole width, so all is mirrored
     plain, flipped = (
-        scale_and_crop(photo, 160, np.random.default_rng(5), dataclasses.replace(config, flip=flip))
-        for flip in (0, 1)
+        scale_and_crop(photo, 160, np.random.default_rng(5), dataclasses.replace(config, flip=flip)) for flip in (0, 1)
     )
     np.testing.assert_array_equal(flipped[0], plain[0][:, ::-1])
     np.testing.assert_allclose(flipped[1][:, [0, 2]], 160 - plain[1][:, [2, 0]], atol=1e-4)
@@ -86,7 +83,7 @@ def test_boxes_of_a_mosaic_fit_its_pixels(grid: int) -> None:
     for seed in range(3):
         rng, used = np.random.default_rng((grid, seed)), []
 
-        def pick() -> Pyramid:
+        def pick(rng=rng, used=used) -> Pyramid:
             used.append(COLOURS[len(used)])
             return make_photo(used[-1], rng)
 

@@ -159,9 +159,7 @@ def test_anchors_fit_the_boxes_as_they_are_seen(make_photo):
     as_marked = FaceTrainingData(photos, 96, AS_THEY_ARE)
     np.testing.assert_allclose(fit_anchors(as_marked), sizes, atol=1e-3)
     # A canvas twice as large shows faces twice as large.
-    np.testing.assert_allclose(
-        fit_anchors(FaceTrainingData(photos, 192, AS_THEY_ARE)), np.array(sizes) * 2, atol=2
-    )
+    np.testing.assert_allclose(fit_anchors(FaceTrainingData(photos, 192, AS_THEY_ARE)), np.array(sizes) * 2, atol=2)
 
 
 def test_anchors_are_the_same_each_time(photo_folder):

@@ -159,9 +159,7 @@ def draw_face(
     )
 
 
-def make_faces(
-    count: int, size: int = 64, seed: int = 0, expressions: Sequence[int | str] = EXPRESSIONS
-) -> FaceSet:
+def make_faces(count: int, size: int = 64, seed: int = 0, expressions: Sequence[int | str] = EXPRESSIONS) -> FaceSet:
     """Draws a set of portraits, each of another person, with the expressions in equal numbers.
 
     Face i is `draw_face(label, size, (seed, i))`; the first k faces of a set are the set of k faces.
@@ -232,12 +230,8 @@ def draw_scene(
     if num_faces is not None:
         _check_whole("num_faces", num_faces, 0, MAX_FACES)
     limit = LARGEST_SHARE * min(width, height)
-    if not all(isinstance(px, Real) for px in (min_px, max_px)) or not MIN_FACE <= min_px <= min(
-        max_px, limit
-    ):
-        raise ValueError(
-            f"expected {MIN_FACE} <= min_px <= max_px, min_px <= {limit:.0f}, got {min_px}, {max_px}"
-        )
+    if not all(isinstance(px, Real) for px in (min_px, max_px)) or not MIN_FACE <= min_px <= min(max_px, limit):
+        raise ValueError(f"expected {MIN_FACE} <= min_px <= max_px, min_px <= {limit:.0f}, got {min_px}, {max_px}")
     rng = _start(seed)
     light = sample_light(rng)
     image = paint_place(height, width, rng)
@@ -245,9 +239,7 @@ def draw_scene(
     sizes = sample_sizes(rng, width, height, count, min_px, max_px)
     placed = place_people(rng, width, height, sizes, min_px)
     if num_faces is not None and len(placed) < num_faces:
-        raise ValueError(
-            f"expected room for {num_faces} faces in {width} x {height} px, found it for {len(placed)}"
-        )
+        raise ValueError(f"expected room for {num_faces} faces in {width} x {height} px, found it for {len(placed)}")
     for one in reversed(placed):
         paint_placed(image, one, light, rng)
     points = np.array([one.pose.project(one.person.points) for one in placed], np.float32).reshape(-1, 68, 2)

@@ -191,9 +191,7 @@ def resting_points(identity: Identity) -> np.ndarray:
     points[eyes, 0] += side[eyes] * 0.03 * shape["eye_gap"]
     points[eyes, 1] -= (np.abs(points[eyes, 0]) - 0.3475) * (0.10 * shape["eye_tilt"] + 0.05)
     points[brows, 0] += side[brows] * 0.02 * shape["eye_gap"]
-    points[brows, 1] -= (
-        0.03 * shape["brow_height"] + 0.03 * identity.female + 0.02 * _BROW_ARCH * shape["brow_arch"]
-    )
+    points[brows, 1] -= 0.03 * shape["brow_height"] + 0.03 * identity.female + 0.02 * _BROW_ARCH * shape["brow_arch"]
     points[nose, 0] *= 1 + 0.16 * shape["nose_width"] + 0.10 * man - 0.05
     points[nose, 1] += (points[nose, 1] + 0.16) * 0.09 * shape["nose_length"]
     points[mouth, 0] *= 1 + 0.10 * shape["mouth_width"]

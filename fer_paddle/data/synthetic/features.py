@@ -28,9 +28,7 @@ _IRIS_RADIUS = 0.080
 _OUTER_LIPS = np.array([(48, 49, 50, 51, 52, 53, 54), (48, 59, 58, 57, 56, 55, 54)])
 _INNER_LIPS = np.array([(60, 61, 62, 63, 64), (60, 67, 66, 65, 64)])
 _WING = curve([(0.015, -0.095), (-0.018, -0.05), (-0.012, 0.0), (0.03, 0.012)])
-_NOSTRIL = curve(
-    [(-0.018, -0.002), (0.008, -0.024), (0.048, -0.012), (0.044, 0.004), (0.008, 0.006)], closed=True
-)
+_NOSTRIL = curve([(-0.018, -0.002), (0.008, -0.024), (0.048, -0.012), (0.044, 0.004), (0.008, 0.006)], closed=True)
 _GLEAM = curve([(-1.0, -0.004), (0.0, -0.016), (1.0, -0.004), (0.0, 0.014)], closed=True)
 _SPOT = np.array([(-0.02, 0.0), (0.0, -0.013), (0.02, 0.0), (0.0, 0.013)])
 _LID_FOLD = np.array([(0.0, -0.26), (0.005, -0.22), (0.0, -0.22), (0.02, -0.20)])
@@ -79,9 +77,7 @@ def _draw_eyes(sheet: Sheet, views: np.ndarray, identity: Identity, gaze: tuple[
     sheet.stroke(np.concatenate([lash, upper], axis=1), dark, 0.022 + 0.014 * identity.female)
 
 
-def _eyeballs(
-    shape: tuple[int, int], centres: list[list[int]], scale: float, identity: Identity
-) -> np.ndarray:
+def _eyeballs(shape: tuple[int, int], centres: list[list[int]], scale: float, identity: Identity) -> np.ndarray:
     """Draws white, irises, pupils and glints in a window: uint8 [h,w,3]; centres in cv2's fixed point."""
     balls = plain(*shape, _WHITE_BGR * (0.95 - 0.1 * identity.age))
     radius = 16 * _IRIS_RADIUS * (1 + 0.05 * identity.shape["eye_size"]) * scale

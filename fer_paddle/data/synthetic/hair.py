@@ -10,9 +10,7 @@ from fer_paddle.data.synthetic.sheet import Sheet, curve, fixed, join
 
 _ARC = np.column_stack([np.cos(np.linspace(np.pi, 0, 9)), -np.sin(np.linspace(np.pi, 0, 9))])
 _CROWN = np.array([0.0, -0.15])
-_EAR = curve(
-    [(0.03, -0.20), (-0.06, -0.24), (-0.115, -0.12), (-0.085, 0.08), (-0.03, 0.19), (0.03, 0.17)], closed=True
-)
+_EAR = curve([(0.03, -0.20), (-0.06, -0.24), (-0.115, -0.12), (-0.085, 0.08), (-0.03, 0.19), (0.03, 0.17)], closed=True)
 _EAR_HOLLOW = curve([(-0.03, -0.195), (-0.08, -0.105), (-0.05, 0.045), (0.0, 0.128)])
 _EAR_SHADE, _LINE_SHADE = np.array([0.86, 0.84, 0.95]), np.array([0.5, 0.5, 0.6])
 _GLARE = np.array([(-0.12, 0.05), (-0.02, -0.09), (0.01, -0.09), (-0.09, 0.06)])
@@ -119,9 +117,7 @@ def _draw_parted(sheet: Sheet, width: float, identity: Identity, rng: np.random.
     _draw_locks(sheet, curve(near), curve(far), identity, rng)
 
 
-def _draw_locks(
-    sheet: Sheet, near: np.ndarray, far: np.ndarray, identity: Identity, rng: np.random.Generator
-) -> None:
+def _draw_locks(sheet: Sheet, near: np.ndarray, far: np.ndarray, identity: Identity, rng: np.random.Generator) -> None:
     """Draws hair combed along two edges [2,M,2], `near` the face and `far` from it, both as on the left."""
     color, steps = identity.hair_bgr, near.shape[1]
     sheet.soft(unfold(join(near, near + (0.02, 0.05))), identity.skin_bgr * 0.4, 0.45, 0.02)

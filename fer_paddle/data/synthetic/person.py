@@ -32,9 +32,7 @@ _CHEST = -0.3  # depth of neck and chest against the face
 _CIRCLE = np.linspace(0, 2 * np.pi, 40)
 _NECK_SHADE, _NECK_DARK = np.array([0.78, 0.80, 0.86]), np.array([0.50, 0.53, 0.62])
 # The outline of a trunk from neck to hip: what is fixed, what grows with the neck and with the shoulders.
-_SIDE = curve(
-    [(-0.05, 1.22), (-0.30, 1.40), (0.3, 1.68), (0.0, 2.3), (0.2, 4.0), (0.45, 6.0), (0.35, _HIP_Y)]
-)
+_SIDE = curve([(-0.05, 1.22), (-0.30, 1.40), (0.3, 1.68), (0.0, 2.3), (0.2, 4.0), (0.45, 6.0), (0.35, _HIP_Y)])
 _SIDE_BY_NECK = curve([(-1.0, 0.0), (-1.0, 0.0), *[(0.0, 0.0)] * 5])
 _SIDE_BY_SHOULDERS = curve([(0.0, 0.0), (0.0, 0.0), *[(-1.0, 0.0)] * 5])
 _LEG = np.array([(0.4, 7.8), (2.0, 7.8), (1.75, _FOOT_Y), (0.85, _FOOT_Y)])
@@ -92,9 +90,7 @@ def face_box(points: np.ndarray, pose: Pose) -> np.ndarray:
     return np.concatenate([seen.min(-2), seen.max(-2)], axis=-1)
 
 
-def paint_body(
-    canvas: np.ndarray, person: Person, pose: Pose, light: Light, rng: np.random.Generator
-) -> None:
+def paint_body(canvas: np.ndarray, person: Person, pose: Pose, light: Light, rng: np.random.Generator) -> None:
     """Paints what is seen behind and under a head: hair, skull, neck, shoulders and chest.
 
     Args:
@@ -175,9 +171,7 @@ def _clothes(
         shapes = [*_limbs(identity, broad, glow), *shapes]
     shapes.append((join(edge, edge * (1.03, 1) + (0, 0.045)), color * 0.62))
     if kind == 0:
-        flap = np.array(
-            [(-neck - 0.04, 1.22), (-0.04, collar + 0.02), (-0.30, collar + 0.14), (-neck - 0.14, 1.36)]
-        )
+        flap = np.array([(-neck - 0.04, 1.22), (-0.04, collar + 0.02), (-0.30, collar + 0.14), (-neck - 0.14, 1.36)])
         shapes += [(flap, lapel), (mirror(flap), lapel)]
     return shapes
 
@@ -197,9 +191,7 @@ def draw_head(person: Person, pose: Pose, light: Light, rng: np.random.Generator
     return cv2.merge([*cv2.split(lit), sheet.alpha])
 
 
-def paint_head(
-    canvas: np.ndarray, person: Person, pose: Pose, light: Light, rng: np.random.Generator
-) -> None:
+def paint_head(canvas: np.ndarray, person: Person, pose: Pose, light: Light, rng: np.random.Generator) -> None:
     """Paints a head, bent and turned, into a picture.
 
     Args:

@@ -33,9 +33,7 @@ def _speckle(image: np.ndarray, rng: np.random.Generator, amount: float, cells: 
     cv2.addWeighted(image, 1.0, rough, share, -127.5 * share, dst=image)
 
 
-def _box(
-    rng: np.random.Generator, height: int, width: int, least: float, most: float
-) -> tuple[int, int, int, int]:
+def _box(rng: np.random.Generator, height: int, width: int, least: float, most: float) -> tuple[int, int, int, int]:
     """Draws a box: left, top, right, bottom in pixels; its sides are shares of the picture's shorter side."""
     a, b, c, d = rng.random(4).tolist()
     w, h = ((least + (most - least) * share) * min(height, width) for share in (a, b))

@@ -35,9 +35,7 @@ class Placed:
     box_xyxy: np.ndarray
 
 
-def frame(
-    points: np.ndarray, pose: Pose, middle: np.ndarray | tuple[float, float], longer_side: float
-) -> Pose:
+def frame(points: np.ndarray, pose: Pose, middle: np.ndarray | tuple[float, float], longer_side: float) -> Pose:
     """Scales and moves a pose so that the box of a face gets a given middle and longer side.
 
     Args:
@@ -70,9 +68,7 @@ def sample_sizes(
     return np.sort(np.exp(rng.uniform(np.log(least), np.log(top), count)))[::-1]
 
 
-def place_people(
-    rng: np.random.Generator, width: int, height: int, sizes: np.ndarray, least: float
-) -> list[Placed]:
+def place_people(rng: np.random.Generator, width: int, height: int, sizes: np.ndarray, least: float) -> list[Placed]:
     """Finds places where no face is covered, the largest faces first.
 
     Args:
@@ -88,9 +84,7 @@ def place_people(
     placed: list[Placed] = []
     taken, largest = np.zeros((0, 4)), np.inf
     labels = [
-        label
-        for _ in range(len(sizes) // len(EXPRESSIONS) + 1)
-        for label in rng.permutation(len(EXPRESSIONS)).tolist()
+        label for _ in range(len(sizes) // len(EXPRESSIONS) + 1) for label in rng.permutation(len(EXPRESSIONS)).tolist()
     ]
     for size, label in zip(sizes.tolist(), labels):
         person = sample_person(sample_identity(rng), rng, label, rng.uniform(0.7, 1.0))

@@ -77,9 +77,7 @@ def _bumps(middle: list[list[float]], identity: Identity, units: dict[int, float
     Returns:
         Rows of x, y, width, height, amount in face units; x different from 0 stands for both sides.
     """
-    brow_y, inner_y, nose_y, lip_top, lip_low, chin_y = (
-        middle[point][1] for point in (24, 22, 33, 51, 57, 8)
-    )
+    brow_y, inner_y, nose_y, lip_top, lip_low, chin_y = (middle[point][1] for point in (24, 22, 33, 51, 57, 8))
     (eye_x, eye_y), (wing_x, wing_y), (corner_x, corner_y) = _eye(middle), middle[35], middle[54]
     smile, raised, wrinkled, frown = (units.get(unit, 0.0) for unit in (12, 6, 9, 4))
     man, age, jaw = 1 - identity.female, identity.age, identity.shape["jaw"]

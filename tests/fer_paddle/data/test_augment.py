@@ -96,9 +96,7 @@ def test_shift_is_numpys_roll_inside_and_the_edge_outside(noise, right, down):
     inside = (slice(max(down, 0), 48 + min(down, 0)), slice(max(right, 0), 48 + min(right, 0)))
     np.testing.assert_array_equal(found[inside], np.roll(image, (down, right), (0, 1))[inside])
     if right > 0:
-        np.testing.assert_array_equal(
-            found[inside[0], :right], found[inside[0], right : right + 1].repeat(right, 1)
-        )
+        np.testing.assert_array_equal(found[inside[0], :right], found[inside[0], right : right + 1].repeat(right, 1))
 
 
 @pytest.mark.parametrize(("angle", "turns"), [(90, -1), (-90, 1), (180, 2)])
@@ -187,9 +185,7 @@ def test_erase_never_leaves_a_small_picture():
         augment_face(np.zeros((5, 5), np.uint8), 5, config, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize(
-    ("config", "share"), [(AugmentConfig(flip=0.3), 0.3), (AugmentConfig(erase=0.7), 0.7)]
-)
+@pytest.mark.parametrize(("config", "share"), [(AugmentConfig(flip=0.3), 0.3), (AugmentConfig(erase=0.7), 0.7)])
 def test_probabilities(noise, config, share):
     (image,) = noise(1)
     rng = np.random.default_rng(1)

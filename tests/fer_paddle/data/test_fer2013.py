@@ -34,10 +34,7 @@ def csv_file(tmp_path, noise, write_csv):
 
 
 def write_votes(path, usages=USAGES, change=None):
-    rows = [
-        [usage, f"fer{i:07}.png", *("1" if i == j else "0" for j in range(10))]
-        for i, usage in enumerate(usages)
-    ]
+    rows = [[usage, f"fer{i:07}.png", *("1" if i == j else "0" for j in range(10))] for i, usage in enumerate(usages)]
     for (row, column), value in (change or {}).items():
         rows[row][column] = value
     path.write_text("\n".join([VOTES_HEADER, *(",".join(row) for row in rows)]) + "\n")
@@ -294,9 +291,7 @@ def test_load_fer2013_keeps_every_test_picture_out_of_training(pack_folder, nois
     assert len(load_fer2013(pack_folder)[0]) == 3
 
 
-@pytest.mark.parametrize(
-    ("usage", "count"), [("Training", 2), ("PublicTest", 3), ("PrivateTest", 2), (None, 9)]
-)
+@pytest.mark.parametrize(("usage", "count"), [("Training", 2), ("PublicTest", 3), ("PrivateTest", 2), (None, 9)])
 def test_read_fer2013_of_packs(pack_folder, usage, count):
     assert len(read_fer2013(pack_folder, usage)) == count
 

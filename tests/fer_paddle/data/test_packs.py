@@ -34,9 +34,7 @@ def test_pictures_come_back_in_order(tmp_path, noise, write_pack, count, shape, 
 
 def test_further_arrays_are_kept(tmp_path, noise, write_pack):
     names = np.array(["a", "b", "c"])
-    pack = load_pack(
-        str(write_pack(tmp_path / "a.npz", noise(3), labels=np.arange(3, dtype=np.uint8), name=names))
-    )
+    pack = load_pack(str(write_pack(tmp_path / "a.npz", noise(3), labels=np.arange(3, dtype=np.uint8), name=names)))
     assert pack.keys() == {"images", "labels", "name"}
     assert pack["labels"].tolist() == [0, 1, 2] and pack["name"].tolist() == ["a", "b", "c"]
 

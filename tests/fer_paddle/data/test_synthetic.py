@@ -163,9 +163,7 @@ def test_points_lie_where_eyes_and_mouth_are_drawn() -> None:
         for eye in (face.points[36:42], face.points[42:48]):
             inside = np.zeros(gray.shape, np.uint8)
             cv2.fillPoly(inside, [np.round(eye - 0.5).astype(np.int32)], 1)
-            around = cv2.dilate(inside, np.ones((15, 15), np.uint8)) - cv2.dilate(
-                inside, np.ones((5, 5), np.uint8)
-            )
+            around = cv2.dilate(inside, np.ones((15, 15), np.uint8)) - cv2.dilate(inside, np.ones((5, 5), np.uint8))
             # An open eye has white and black within its outline, the skin around it has neither.
             assert np.ptp(gray[inside == 1]) > 1.15 * np.ptp(gray[around == 1])
 
@@ -250,9 +248,7 @@ def test_muscles_move_each_face_away_from_its_own_neutral(
     expression: str,
     sign: int,
 ) -> None:
-    moved = [
-        sign * (measure(face) - measure(rest)) for face, rest in zip(people[expression], people["neutral"])
-    ]
+    moved = [sign * (measure(face) - measure(rest)) for face, rest in zip(people[expression], people["neutral"])]
     assert min(moved) > 0.25  # pixels of 64
 
 
@@ -279,9 +275,7 @@ def test_fear_and_surprise_differ_in_brows_and_mouth(people: dict[str, list[Synt
 
 
 def test_intensity_is_continuous_and_starts_at_rest() -> None:
-    smiles = [
-        _corner_drop(draw_face("happy", 128, 4, strength, FRONTAL)) for strength in np.linspace(0, 1, 6)
-    ]
+    smiles = [_corner_drop(draw_face("happy", 128, 4, strength, FRONTAL)) for strength in np.linspace(0, 1, 6)]
     steps = np.diff(smiles)
     assert (steps < 0).all()
     assert np.ptp(steps) < 0.2 * np.abs(steps).mean()
@@ -294,9 +288,7 @@ def test_one_seed_is_one_person_whatever_the_expression(people: dict[str, list[S
         corners = np.array([people[name][index].image[:6, :6] for name in EXPRESSIONS], int)
         assert np.abs(corners - corners[0]).mean((1, 2, 3)).max() < 6  # the same wall, but for JPEG
     rims = np.array([people["neutral"][index].points[[0, 16, 27]] for index in PEOPLE])
-    assert np.array([people["angry"][index].points[[0, 16, 27]] for index in PEOPLE]) == pytest.approx(
-        rims, abs=0.6
-    )
+    assert np.array([people["angry"][index].points[[0, 16, 27]] for index in PEOPLE]) == pytest.approx(rims, abs=0.6)
 
 
 def test_people_differ(faces: FaceSet) -> None:
@@ -380,9 +372,7 @@ def test_faces_of_a_scene_are_seen_where_their_boxes_are() -> None:
     found = wanted = 0
     for seed in range(4):
         scene = draw_scene(seed, 480, 360, num_faces=3, min_px=60, max_px=90)
-        hits = finder.detectMultiScale(
-            cv2.cvtColor(scene.image, cv2.COLOR_BGR2GRAY), 1.1, 3, minSize=(40, 40)
-        )
+        hits = finder.detectMultiScale(cv2.cvtColor(scene.image, cv2.COLOR_BGR2GRAY), 1.1, 3, minSize=(40, 40))
         for x1, y1, x2, y2 in scene.boxes_xyxy:
             wanted += 1
             found += any(x1 < x + w / 2 < x2 and y1 < y + h / 2 < y2 for x, y, w, h in hits)

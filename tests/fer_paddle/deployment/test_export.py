@@ -65,7 +65,9 @@ def test_any_batch_size(exported, batch):
 def test_a_difference_is_refused_and_nothing_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr(export_module, "_compare", lambda *_: 1e-3)
     with pytest.raises(RuntimeError, match="expected ONNX within 0.0001 of Paddle"):
-        export_onnx(paddle.nn.Linear(3, 2), tmp_path / "x.onnx", {"x": (None, 3)}, {}, {"x": np.zeros((1, 3), np.float32)})
+        export_onnx(
+            paddle.nn.Linear(3, 2), tmp_path / "x.onnx", {"x": (None, 3)}, {}, {"x": np.zeros((1, 3), np.float32)}
+        )
     assert list(tmp_path.iterdir()) == []
 
 
