@@ -41,7 +41,7 @@ def _add_recognize(commands: Any) -> None:
 
 
 def recognize(args: argparse.Namespace) -> int:
-    """Finds the faces in pictures, names their expressions, writes annotated copies. Exits with 1 if a picture failed."""
+    """Finds the faces in pictures, names their expressions, writes annotated copies; exits with 1 if one failed."""
     from fer_paddle.classifier import Classifier
     from fer_paddle.picture_files import find_pictures
     from fer_paddle.pipeline import Pipeline

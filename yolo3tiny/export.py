@@ -18,7 +18,10 @@ INPUT = "float32 [N, 3, H, W], blue, green, red in 0..1, H and W multiples of 32
 
 
 def export_run(
-    run: str | os.PathLike[str], path: str | os.PathLike[str], trained_on: str | None = None
+    run: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    trained_on: str | None = None,
+    longest: int | None = None,
 ) -> dict[str, Any]:
     """Writes the best weights of a run as ONNX, and their card as JSON of the same name.
 
@@ -26,6 +29,7 @@ def export_run(
         run: Folder of a run of train.train_detector.
         path: The `.onnx` file to write.
         trained_on: The training data in words; None takes the run's own words.
+        longest: Longer side of the input in pixels that the detector is to use; None takes the recipe's.
 
     Returns:
         The card.
@@ -42,7 +46,7 @@ def export_run(
     try:
         task, figures = told["config"]["task"], told["figures"]
         recipe, anchors = task["recipe"], task["anchors"]
-        settings = NetworkSettings(anchors, recipe["longest"])
+        settings = NetworkSettings(anchors, longest or recipe["longest"])
         name, width = recipe["name"], recipe["width"]
     except (KeyError, TypeError) as error:
         raise ValueError(f"expected a face detector's run in {run}, its card lacks {error}") from error

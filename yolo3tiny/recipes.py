@@ -94,7 +94,7 @@ class DetectorRecipe:
             raise ValueError(f"expected the fields of a detector recipe, got: {error}") from error
 
 
-# Faces of 8 to 400 px, small and damaged ones in dozens. Made for facedet with facedet_pseudo repeated twice.
+# Faces of 8 to 400 px, small and damaged ones in dozens. Made for facedet, with facedet_pseudo and mask853 seen twice.
 CROWD = DetectorRecipe(
     name="crowd",
     epochs=10,
@@ -102,6 +102,7 @@ CROWD = DetectorRecipe(
     sizes=((0, 320), (3, 416)),
     width=0.5,
     learning_rate=1.5e-3,
+    longest=544,
     augment=AugmentConfig(mosaic=0.4, scale=(0.4, 2.0)),
 )
 

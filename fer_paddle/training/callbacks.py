@@ -152,13 +152,15 @@ def draw_curves(
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes: list[Axes] = list(figure.subplots(1, 2))
     rows = np.array(points, float).reshape(-1, 3)  # None becomes NaN, which is not drawn
-    ends = [record["epoch"] * steps_per_epoch for record in history]
+    ends = np.array([record["epoch"] * steps_per_epoch for record in history])
     for axis, column, name in ((axes[0], 1, "loss"), (axes[1], 2, figure_name)):
         validation = np.array([record.get(f"valid_{name}") for record in history], float)
         if not np.isnan(rows[:, column]).all():
             axis.plot(rows[:, 0], rows[:, column], color="tab:blue", linewidth=1, label="training")
-        if not np.isnan(validation).all():
-            axis.plot(ends, validation, color="tab:orange", marker="o", markersize=3, label="validation")
+        measured = ~np.isnan(validation)
+        if measured.any():
+            validation = validation[measured]
+            axis.plot(ends[measured], validation, "o-", color="tab:orange", markersize=3, label="validation")
         axis.set(xlabel="step", ylabel=name, title=name)
         axis.grid(alpha=0.3)
         if axis.lines:

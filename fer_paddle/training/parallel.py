@@ -126,9 +126,8 @@ def _sum_by_channel(features: paddle.Tensor) -> paddle.Tensor:
 def _global_moments(features: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
     """Mean and biased variance over all processes of each channel, each float32 [C]."""
     mean, variance = paddle.zeros([features.shape[1]]), paddle.zeros([features.shape[1]])
-    functional.batch_norm(
-        features, mean, variance, training=True, momentum=0.0
-    )  # sets both to those of its input
+    # With a momentum of zero the running statistics become those of the input.
+    functional.batch_norm(features, mean, variance, training=True, momentum=0.0)
     parts: list[paddle.Tensor] = []
     paddle.distributed.all_gather(parts, paddle.stack([mean, variance]))
     means, variances = paddle.stack(parts, axis=1)  # each [world, C]

@@ -80,5 +80,5 @@ def train_from_files(
     card = {"recipe": recipe.to_json(), "data": data, "train_faces": train_faces.counts(), "versions": versions()}
     weights = folder / "model.safetensors"
     if parallel.rank() == 0:
-        export_best(folder, weights, model, recipe.input_size, card)
+        export_best(folder, weights, model, card=card)
     return Outcome(history, weights)

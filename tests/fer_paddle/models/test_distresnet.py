@@ -85,9 +85,8 @@ def test_a_new_block_gives_its_shortcut_through_elu_norm_and_elu():
     block.eval()
     features = paddle.randn([2, 64, 5, 5]) * 2
     elu = nn.functional.elu
-    expected = elu(
-        elu(features) / np.sqrt(1 + 1e-5)
-    )  # a new norm in eval mode only divides by sqrt(1 + epsilon)
+    # A new norm in eval mode only divides by sqrt(1 + epsilon).
+    expected = elu(elu(features) / np.sqrt(1 + 1e-5))
     np.testing.assert_allclose(block(features).numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
 
 

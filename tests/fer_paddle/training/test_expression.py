@@ -77,8 +77,8 @@ def test_history_and_checkpoint(faces, tmp_path):
 
 
 def test_it_learns(faces):
-    recipe = dataclasses.replace(TUTORIAL, epochs=25, batch_size=7, learning_rate=0.02, sizes=((0, 24),),
-                                 valid_sizes=((0, 24),), augment=AugmentConfig())  # fmt: skip
+    sizes = {"sizes": ((0, 24),), "valid_sizes": ((0, 24),), "augment": AugmentConfig()}
+    recipe = dataclasses.replace(TUTORIAL, epochs=25, batch_size=7, learning_rate=0.02, **sizes)
     _, history = train(faces, recipe)
     assert history[-1]["valid_accuracy"] > 0.9 and history[-1]["train_loss"] < history[0]["train_loss"] / 2
     assert "train_loss_votes" not in history[0]
@@ -160,9 +160,8 @@ def test_the_strong_rate_rises_and_falls():
     found = rates(dataclasses.replace(STRONG, epochs=10, warmup_epochs=2), 5)
     peak = STRONG.learning_rate
     np.testing.assert_allclose(found[:10], peak * np.arange(10) / 10, rtol=1e-6)
-    expected = (
-        peak * (1 + np.cos(np.pi * np.arange(40) / 40)) / 2
-    )  # a half cosine over the 40 steps that are left
+    # A half cosine over the 40 steps that are left.
+    expected = peak * (1 + np.cos(np.pi * np.arange(40) / 40)) / 2
     np.testing.assert_allclose(found[10:], expected, rtol=1e-6, atol=1e-9)
 
 

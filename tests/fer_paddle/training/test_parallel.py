@@ -87,9 +87,8 @@ def halves(monkeypatch):
     monkeypatch.setattr(paddle.distributed, "broadcast", lambda tensor, src: None)
 
 
-@pytest.mark.parametrize(
-    "mean", [0.0, 3000.0]
-)  # far from zero a variance as E[x^2] - E[x]^2 is lost in float32
+# Far from zero a variance as E[x^2] - E[x]^2 is lost in float32.
+@pytest.mark.parametrize("mean", [0.0, 3000.0])
 def test_global_batch_norm_is_paddles_on_the_whole_batch(mean, halves):
     features = np.random.default_rng(0).normal(mean, 2, (3, 4, 5, 6)).astype(np.float32)
     gradient = np.random.default_rng(1).normal(size=(3, 4, 5, 6)).astype(np.float32)
@@ -103,8 +102,8 @@ def test_global_batch_norm_is_paddles_on_the_whole_batch(mean, halves):
         inputs = paddle.to_tensor(np.tile(features, (copies, 1, 1, 1)), stop_gradient=False)
         outputs = layer(inputs)
         (outputs * paddle.to_tensor(np.tile(gradient, (copies, 1, 1, 1)))).sum().backward()
-        results.append([outputs[:3], inputs.grad[:3], layer.weight.grad / copies, layer.bias.grad / copies,
-                        layer._mean, layer._variance])  # fmt: skip
+        gradients = [inputs.grad[:3], layer.weight.grad / copies, layer.bias.grad / copies]
+        results.append([outputs[:3], *gradients, layer._mean, layer._variance])
     for expected, got in zip(*results):
         np.testing.assert_allclose(got.numpy(), expected.numpy(), rtol=1e-4, atol=2e-3 if mean else 1e-5)
     plain.eval(), ours.eval()

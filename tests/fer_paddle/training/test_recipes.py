@@ -33,9 +33,8 @@ def test_the_table_has_both():
 def test_through_json_and_back(recipe):
     again = Recipe.from_json(json.loads(json.dumps(recipe.to_json())))
     assert again == recipe
-    assert (
-        json.loads(json.dumps(again.to_json())) == recipe.to_json()
-    )  # nothing JSON would change, such as a tuple
+    # Nothing that JSON would change, such as a tuple.
+    assert json.loads(json.dumps(again.to_json())) == recipe.to_json()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from fer_paddle import weight_files
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training import callbacks, checkpoint, parallel
 from fer_paddle.training.callbacks import Curves
-from fer_paddle.training.loader import make_loader
+from fer_paddle.training.loader import EpochSampler, make_loader
 from fer_paddle.training.loop import Callback, FitConfig, fit
 
 EPOCHS, STEPS = 3, 5
@@ -64,6 +64,15 @@ class TinyData:
         return np.float32(self.patterns[label] + noise), np.int64(label)
 
 
+class InterruptingData(TinyData):
+    """Sends Ctrl-C to all processes of the group, as a terminal does, while the third batch of epoch 2 is read."""
+
+    def __getitem__(self, index: int):
+        if self.epoch == 1 and index == EpochSampler(self.length, 4, True, seed=3).batch(1, 2)[0]:
+            os.killpg(os.getpgid(0), signal.SIGINT)
+        return super().__getitem__(index)
+
+
 def loss(outputs, targets):
     """Two named terms."""
     return {
@@ -82,17 +91,17 @@ def make_optimizer(model, epochs: int = EPOCHS, steps: int = STEPS):
     return paddle.optimizer.AdamW(schedule, parameters=model.parameters(), weight_decay=0.05)
 
 
-def make_loaders(workers: int = 0, batch_size: int = 4):
+def make_loaders(workers: int = 0, batch_size: int = 4, data=TinyData):
     """STEPS batches of 4 and two samples over; two validation batches of which the second is smaller."""
     share = {"seed": 3, "workers": workers, "rank": parallel.rank(), "world": parallel.world()}
     batch_size //= parallel.world()
     return {
-        "train": make_loader(TinyData(22), batch_size, shuffle=True, **share),
+        "train": make_loader(data(22), batch_size, shuffle=True, **share),
         "valid": make_loader(TinyData(7, changes=False), batch_size, shuffle=False, **share),
     }
 
 
-def train(folder, resume=False, extra=(), model=None, workers=0, dropout=0.3, **changes):
+def train(folder, resume=False, extra=(), model=None, workers=0, dropout=0.3, data=TinyData, **changes):
     """Runs `fit` with the callbacks `extra` too; gives (model, optimizer, history)."""
     seed_everything(5)
     model = parallel.prepare_model(model or TinyNet(dropout))
@@ -105,7 +114,7 @@ def train(folder, resume=False, extra=(), model=None, workers=0, dropout=0.3, **
         history = fit(
             model,
             loss,
-            make_loaders(workers),
+            make_loaders(workers, data=data),
             optimizer,
             {"accuracy": accuracy},
             [*curves, *extra],
@@ -117,16 +126,13 @@ def train(folder, resume=False, extra=(), model=None, workers=0, dropout=0.3, **
 
 
 class SignalAt(Callback):
-    """Sends this process, or a process group, a signal after a step, or at an epoch's end for step None."""
+    """Sends this process a signal after a step, or at an epoch's end for step None."""
 
-    def __init__(self, number: int, epoch: int, step: int | None, group: int | None = None):
-        self.number, self.epoch, self.step, self.group = number, epoch, step, group
+    def __init__(self, number: int, epoch: int, step: int | None):
+        self.number, self.epoch, self.step = number, epoch, step
 
     def send(self):
-        if self.group is None:
-            os.kill(os.getpid(), self.number)
-        else:
-            os.killpg(self.group, self.number)
+        os.kill(os.getpid(), self.number)
 
     def on_step_end(self, run):
         if (run.epoch, run.step) == (self.epoch, self.step):
@@ -155,8 +161,8 @@ def main(folder: str, how: str) -> None:
     elif how == "killed while writing":
         kill_before_last_json(epoch=2)
         train(Path(folder))
-    elif how == "Ctrl-C with reader processes":  # a terminal sends it to all processes of the group
-        train(Path(folder), extra=[SignalAt(signal.SIGINT, 1, 3, group=os.getpgid(0))], workers=2)
+    elif how == "Ctrl-C with reader processes":
+        train(Path(folder), data=InterruptingData, workers=2)
     elif how == "parallel":
         parallel.start()
         model, _, history = train(Path(folder), dropout=0.0)
