@@ -97,7 +97,7 @@ def _print_report(report: Any, folder: Path, as_json: bool) -> int:
         print_table(["picture", "expression", "sure", "face score", "place and size"], rows)
         print(f"\n{len(report.results)} pictures written to {folder}")
     for file, reason in report.failed:
-        fail(f"{file}: {reason}", FAILED)
+        fail(reason if file in reason else f"{file}: {reason}", FAILED)
     return FAILED if report.failed else OK
 
 

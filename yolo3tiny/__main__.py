@@ -79,7 +79,8 @@ def detect(args: argparse.Namespace) -> int:
     elif pictures:
         _print_faces(pictures)
     for failure in failed:
-        fail(f"{failure['file']}: {failure['reason']}", FAILED)
+        reason = failure["reason"]
+        fail(reason if failure["file"] in reason else f"{failure['file']}: {reason}", FAILED)
     return FAILED if failed else OK
 
 

@@ -132,7 +132,16 @@ class Loader:
         if self.workers == 0:
             return ThreadPoolExecutor(1, initializer=_start_reader, initargs=source)
         context = get_context("fork" if sys.platform == "linux" else None)  # without a copy of the data set
-        return ProcessPoolExecutor(self.workers, context, _start_process, source)
+        # OpenCV's threads do not live through a fork, and a child that waits for them waits for ever: one thread ends
+        # them here, and is what each reader shall have.
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            executor = ProcessPoolExecutor(self.workers, context, _start_process, source)
+            executor.submit(_do_nothing).result()  # starts all processes
+        finally:
+            cv2.setNumThreads(threads)
+        return executor
 
 
 def make_loader(
@@ -182,9 +191,11 @@ def _start_reader(dataset: Any, collate: Callable[[Sequence[Any]], Any]) -> None
 def _start_process(dataset: Any, collate: Callable[[Sequence[Any]], Any]) -> None:
     # A terminal sends Ctrl-C to every process; the loop ends its readers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # The readers share the cores; and OpenCV's threads do not live through a fork.
-    cv2.setNumThreads(1)
     _start_reader(dataset, collate)
+
+
+def _do_nothing() -> None:
+    pass
 
 
 def _read_batch(indices: Sequence[int]) -> Any:

@@ -95,7 +95,7 @@ def test_augmented_samples_leave_the_faces_alone(faces):
 
 @pytest.mark.parametrize(("epoch", "side"), [(0, 44), (25, 44), (26, 60), (31, 60), (100, 60)])
 def test_the_size_follows_the_epoch(faces, epoch, side):
-    data = ExpressionData(faces, STRONG.sizes, STRONG.augment)
+    data = ExpressionData(faces, ((0, 44), (26, 60)), STRONG.augment)
     data.set_epoch(epoch)
     assert data[0][0].shape == (1, side, side)
 

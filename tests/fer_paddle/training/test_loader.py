@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 
+import cv2
 import numpy as np
 import pytest
 
@@ -141,3 +142,26 @@ def test_a_loader_left_in_mid_epoch_ends_its_readers(workers, tiny_run):
     batches.close()
     assert threading.active_count() == before
     assert multiprocessing.active_children() == []
+
+
+def test_readers_start_after_opencv_has_run_its_threads():
+    """OpenCV's threads do not live through a fork; a reader that waited for them would never answer."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        cv2.GaussianBlur(np.zeros((2000, 2000), np.uint8), (0, 0), 3)  # large enough for the threads to start
+        loader = make_loader(ResizedSquares(), 4, shuffle=False, workers=1)
+        assert [batch.shape for batch in loader] == [[4, 8, 8], [2, 8, 8]]
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(threads)
+
+
+class ResizedSquares:
+    """Six squares, each resized by OpenCV when it is read."""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        return cv2.resize(np.full((600, 600), index, np.uint8), (8, 8), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,203 @@
+"""Holds how a notebook reads, and runs each from top to bottom.
+
+Every notebook under notebooks/ is executed as JupyterLab does it: in a kernel of its own whose working
+directory is the notebook's folder. The checks are functions from a notebook to its faults, so that the tests
+at the end can show them faulty ones.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+SOLUTIONS = FOLDER / "solutions"
+NOTEBOOKS = sorted(path for path in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+CHAPTERS = [path for path in NOTEBOOKS if path.parent == FOLDER]
+
+MAX_FILE_BYTES = 600_000
+MAX_CELL_LINES = 25
+MAX_PICTURE_BYTES = 250_000
+MAX_PICTURE_SIDE = 1400
+MAX_TEXT_CHARACTERS = 5_000
+CELL_SECONDS = 600
+# A folder of one machine: home, temporary, mounted, or on a drive. AI Studio's own is the same for everybody.
+MACHINE_PATH = re.compile(
+    r"(?<![\w.:/~-])/(?:home/(?!aistudio\b)|(?:root|tmp|work|Users|private|mnt|opt)\b)"
+    r"|\b[A-Z]:\\+(?:Users|Temp)\b"
+)
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [path.relative_to(FOLDER).as_posix() for path in paths]
+
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=names(NOTEBOOKS))
+each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=names(CHAPTERS))
+
+
+def test_every_chapter_has_solutions_and_every_solution_a_chapter():
+    assert CHAPTERS, f"no notebook in {FOLDER}"
+    assert names(CHAPTERS) == sorted(path.name for path in SOLUTIONS.glob("*.ipynb"))
+
+
+@each_notebook
+def test_reads_well(path: Path):
+    assert path.stat().st_size <= MAX_FILE_BYTES
+    assert list(cell_faults(nbformat.read(path, 4))) == []
+
+
+@each_chapter
+def test_has_the_sections_of_a_chapter(path: Path):
+    assert list(chapter_faults(nbformat.read(path, 4), nbformat.read(SOLUTIONS / path.name, 4))) == []
+
+
+@each_notebook
+def test_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("PYTHONPATH", "MPLBACKEND"):  # what a person who starts JupyterLab has not set
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))  # no start-up files of the user
+    monkeypatch.setenv("FER_DATA", str(tmp_path))  # an empty folder: the default run needs no data
+    files = set(FOLDER.rglob("*"))
+    notebook = nbformat.read(path, 4)
+    place = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", resources=place).execute()
+    assert list(cell_faults(notebook)) == []
+    assert set(FOLDER.rglob("*")) == files, "a notebook leaves nothing beside itself"
+
+
+def cell_faults(notebook: NotebookNode) -> Iterator[str]:
+    """Names what is wrong with single cells and their outputs."""
+    count = 0
+    for number, cell in enumerate(notebook.cells):
+        where = f"cell {number}"
+        if path := MACHINE_PATH.search(cell.source):
+            yield f"{where}: a path of one machine in the source: {path.group()}"
+        if cell.cell_type != "code":
+            continue
+        count += 1
+        lines = len(cell.source.splitlines())
+        if not 1 <= lines <= MAX_CELL_LINES:
+            yield f"{where}: {lines} lines, expected 1 to {MAX_CELL_LINES}"
+        if cell.execution_count != count:
+            yield f"{where}: run as number {cell.execution_count}, expected {count} of one clean run"
+        for output in cell.outputs:
+            yield from (f"{where}: {fault}" for fault in output_faults(output))
+
+
+def output_faults(output: NotebookNode) -> Iterator[str]:
+    """Names what is wrong with one output."""
+    if output.output_type == "error":
+        yield f"ends in {output.ename}: {output.evalue}"
+        return
+    parts = {"text/plain": output.text} if output.output_type == "stream" else output.data
+    for kind, content in parts.items():
+        if kind in ("image/png", "image/jpeg"):
+            encoded = base64.b64decode(content)
+            sides = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR).shape[:2]
+            if len(encoded) > MAX_PICTURE_BYTES or max(sides) > MAX_PICTURE_SIDE:
+                yield f"a picture of {len(encoded)} bytes, {sides[1]} x {sides[0]} px"
+            continue
+        text = str(content)
+        if path := MACHINE_PATH.search(text):
+            yield f"a path of one machine in the output: {text[path.start() : path.start() + 60]}"
+        if len(text) > MAX_TEXT_CHARACTERS:
+            yield f"{len(text)} characters of {kind}"
+
+
+def chapter_faults(notebook: NotebookNode, solutions: NotebookNode) -> Iterator[str]:
+    """Names what a chapter lacks: the goal first, titles in two languages, a summary, solved exercises."""
+    text = markdown(notebook)
+    sections = re.split(r"^(?=#{1,2} )", text, flags=re.MULTILINE)[1:]
+    titles = [section.splitlines()[0] for section in sections]
+    if not text.startswith("# ") or "Goal" not in sections[0]:
+        yield "expected a title and the goal in the first cell"
+    english = [title for title in titles if not CHINESE.search(title)]
+    yield from (f"expected a Chinese name beside the English in {title!r}" for title in english)
+    if not any("Summary" in title for title in titles):
+        yield "expected a section Summary"
+    asked = "".join(section for section in sections if "Exercises" in section.splitlines()[0])
+    exercises = [int(number) for number in re.findall(r"^(\d+)\. ", asked, flags=re.MULTILINE)]
+    if exercises != list(range(1, len(exercises) + 1)) or not 3 <= len(exercises) <= 5:
+        yield f"expected a section Exercises with 3 to 5 numbered ones, got {exercises}"
+    solved = re.findall(r"^##+ (?:Exercise )?(\d+)\b", markdown(solutions), flags=re.MULTILINE)
+    missing = set(exercises) - set(map(int, solved))
+    yield from (f"expected a solution headed '## Exercise {number}'" for number in sorted(missing))
+
+
+def markdown(notebook: NotebookNode) -> str:
+    """The text of a notebook without blocks of code, whose comments look like titles."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return re.sub(r"^```.*?^```", "", "\n\n".join(texts), flags=re.MULTILINE | re.DOTALL)
+
+
+def code(source: str = "1 + 1", count: int = 1, outputs: list[NotebookNode] | None = None) -> NotebookNode:
+    return new_notebook(cells=[new_code_cell(source, execution_count=count, outputs=outputs or [])])
+
+
+def picture(side: int) -> NotebookNode:
+    noise = np.random.default_rng(0).integers(0, 256, (side, 8), np.uint8)
+    encoded = base64.b64encode(cv2.imencode(".png", noise)[1]).decode()
+    return new_output("display_data", {"image/png": encoded})
+
+
+@pytest.mark.parametrize(
+    ("notebook", "fault"),
+    [
+        (code(), None),
+        (code(outputs=[picture(64), new_output("stream", text="runs/mine and /home/aistudio/work")]), None),
+        (code(count=2), "run as number 2"),
+        (code(count=None), "run as number None"),
+        (code("1\n" * 26), "26 lines"),
+        (code(""), "0 lines"),
+        (code("open('/home/me/face.png')"), "path of one machine"),
+        (code(r"open('C:\\Users\\me')"), "path of one machine"),
+        (code(outputs=[new_output("stream", text="written to /tmp/x")]), "path of one machine"),
+        (code(outputs=[new_output("display_data", {"text/plain": "'/root/x'"})]), "path of one machine"),
+        (code(outputs=[new_output("stream", text="x" * 5001)]), "5001 characters"),
+        (code(outputs=[picture(1401)]), "1401 px"),
+        (code(outputs=[new_output("error", ename="ValueError", evalue="no", traceback=[])]), "ValueError"),
+    ],
+)
+def test_the_checks_of_cells_can_fail(notebook: NotebookNode, fault: str | None):
+    found = list(cell_faults(notebook))
+    assert found == [] if fault is None else len(found) == 1 and fault in found[0]
+
+
+GOOD = [
+    "# 01 Faces 人脸\n**Goal.** See.",
+    "```bash\n# a comment\n```\n## Summary 小结",
+    "## Exercises 练习\n\n1. One.\n2. Two.\n3. Three.",
+]
+SOLVED = "# Solutions\n## Exercise 1: one\n## Exercise 2\n## 3 Three"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "faults"),
+    [
+        ("", "", []),
+        ("**Goal.**", "", ["goal"]),
+        ("人脸", "", ["Chinese"]),
+        ("Summary", "End", ["Summary"]),
+        ("3. Three.", "", ["3 to 5"]),
+        ("2. Two.", "4. Two.", ["3 to 5", "Exercise 4"]),
+        ("## 3 Three", "", ["Exercise 3"]),
+    ],
+)
+def test_the_checks_of_a_chapter_can_fail(old: str, new: str, faults: list[str]):
+    chapter = new_notebook(cells=[new_markdown_cell(text.replace(old, new)) for text in GOOD])
+    solutions = new_notebook(cells=[new_markdown_cell(SOLVED.replace(old, new))])
+    found = list(chapter_faults(chapter, solutions))
+    assert len(found) == len(faults)
+    assert all(part in fault for part, fault in zip(faults, found))
