@@ -22,7 +22,10 @@ def astronaut() -> np.ndarray:
 def write_demo_pictures(folder: Path) -> list[Path]:
     """Writes the two pictures into a folder, which is made, and gives their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {"astronaut.png": astronaut(), "drawn_faces.png": draw_scene(SCENE_SEED, 960, 640, num_faces=8, min_px=50).image}
+    pictures = {
+        "astronaut.png": astronaut(),
+        "drawn_faces.png": draw_scene(SCENE_SEED, 960, 640, num_faces=8, min_px=50).image,
+    }
     for name, image in pictures.items():
         write_image(folder / name, image)
     return [folder / name for name in pictures]

@@ -202,7 +202,9 @@ def _add_export(commands: Any) -> None:
     parser.add_argument("--run", type=Path, required=True, dest="folder", help="folder of a run of train")
     parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write; its card .json stands beside")
     parser.add_argument("--trained-on", help="the training data in words (default: the run's own)")
-    parser.add_argument("--longest", type=partial(_whole, least=32), help="longer side of the input (default: the recipe's)")
+    parser.add_argument(
+        "--longest", type=partial(_whole, least=32), help="longer side of the input (default: the recipe's)"
+    )
     parser.add_argument("--json", action="store_true", help="print the card as JSON")
     parser.set_defaults(run=export)
 

@@ -129,6 +129,8 @@ class OnnxForward:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        # Detector and classifier take turns: threads that spin while they wait take the cores from the other.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             # From bytes, because ONNX Runtime would also read other files that the ONNX file names.
             session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])

@@ -28,6 +28,4 @@ def build_model(name: str, **arguments: Any) -> paddle.nn.Layer:
     try:
         return MODELS[name](**arguments)
     except TypeError as error:
-        raise ValueError(
-            f"expected arguments that the model {name!r} has, got {arguments}: {error}"
-        ) from error
+        raise ValueError(f"expected arguments that the model {name!r} has, got {arguments}: {error}") from error

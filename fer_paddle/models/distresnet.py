@@ -32,9 +32,7 @@ class ConvBN(nn.Sequential):
         zero_scale: Start with a scale of zero, so that the layer gives zero.
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, zero_scale: bool = False
-    ):
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, zero_scale: bool = False):
         scale = paddle.ParamAttr(initializer=nn.initializer.Constant(0.0 if zero_scale else 1.0))
         super().__init__(
             nn.Conv2D(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias_attr=False),
@@ -87,9 +85,7 @@ class DistResNet(nn.Layer):
 
     def __init__(self, num_classes: int = 7, in_channels: int = 1):
         if num_classes < 1 or in_channels < 1:
-            raise ValueError(
-                f"expected num_classes and in_channels of 1 or more, got {num_classes} and {in_channels}"
-            )
+            raise ValueError(f"expected num_classes and in_channels of 1 or more, got {num_classes} and {in_channels}")
         super().__init__()
         self.stem = nn.Sequential(ConvBN(in_channels, 16, 3), nn.ELU(), nn.MaxPool2D(3, 2, padding=1))
         stages, channels = [], 16

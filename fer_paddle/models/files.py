@@ -65,9 +65,7 @@ def save_model(
         "parameters": sum(tensor.size for tensor in network.parameters() if not tensor.stop_gradient),
     }
     if taken := content.keys() & (card or {}).keys():
-        raise ValueError(
-            f"expected a card without {', '.join(sorted(taken))}, which save_model writes itself"
-        )
+        raise ValueError(f"expected a card without {', '.join(sorted(taken))}, which save_model writes itself")
     content |= card or {}
     weight_files.save_weights(path, weight_files.state_arrays(network), content)
     return content
@@ -92,19 +90,13 @@ def load_model(path: str | os.PathLike[str]) -> tuple[paddle.nn.Layer, dict[str,
     if missing := [name for name in _FIELDS if name not in card]:
         raise ValueError(f"expected a model card beside {path}, it lacks {', '.join(missing)}")
     if not isinstance(card["model"], str) or not isinstance(card["arguments"], dict):
-        raise ValueError(
-            f"expected a model's name and its arguments by name in the card of {path}, got others"
-        )
+        raise ValueError(f"expected a model's name and its arguments by name in the card of {path}, got others")
     if card["normalize"] != NORMALIZE:
-        raise ValueError(
-            f"expected a network for pixels normalised by {NORMALIZE}, got {card['normalize']} in {path}"
-        )
+        raise ValueError(f"expected a network for pixels normalised by {NORMALIZE}, got {card['normalize']} in {path}")
     network = build_model(card["model"], **card["arguments"])
     weight_files.load_into(network, arrays)
     if len(card["classes"]) != network.num_classes:
-        raise ValueError(
-            f"expected {network.num_classes} classes in the card of {path}, got {len(card['classes'])}"
-        )
+        raise ValueError(f"expected {network.num_classes} classes in the card of {path}, got {len(card['classes'])}")
     network.eval()
     return network, card
 
@@ -124,8 +116,7 @@ def _check_suffix(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if path.suffix != ".safetensors":
         raise ValueError(
-            f"expected a .safetensors file, got {path}: "
-            "pickled weights (.pdparams) can run code and are never loaded"
+            f"expected a .safetensors file, got {path}: pickled weights (.pdparams) can run code and are never loaded"
         )
     return path
 

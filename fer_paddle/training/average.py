@@ -31,9 +31,7 @@ class WeightAverage:
         if not 0 <= decay < 1:
             raise ValueError(f"expected a decay in [0, 1), got {decay}")
         self.decay = decay
-        self._state = {
-            name: tensor for name, tensor in model.state_dict().items() if tensor.is_floating_point()
-        }
+        self._state = {name: tensor for name, tensor in model.state_dict().items() if tensor.is_floating_point()}
         # One flat vector: an update by tensor would cost DistResNet three operations for each of 317 tensors.
         self._flat = self._flatten()
 
@@ -57,9 +55,7 @@ class WeightAverage:
         """
         expected = {name: tuple(tensor.shape) for name, tensor in self._state.items()}
         if {name: array.shape for name, array in arrays.items()} != expected:
-            raise ValueError(
-                "expected the moving average of this network's weights, got one of other names or shapes"
-            )
+            raise ValueError("expected the moving average of this network's weights, got one of other names or shapes")
         self._flat = paddle.to_tensor(np.concatenate([arrays[name].ravel() for name in self._state]))
 
     @contextmanager

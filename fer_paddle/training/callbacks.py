@@ -54,9 +54,7 @@ class ProgressBar(Callback):
     def on_step_end(self, run: Run) -> None:
         self.samples += run.batch_samples * parallel.world()
         now = time.monotonic()
-        figures = {
-            name: f"{value:.4f}" for name, value in run.running.items() if name in ("loss", "accuracy")
-        }
+        figures = {name: f"{value:.4f}" for name, value in run.running.items() if name in ("loss", "accuracy")}
         speed = self.samples / max(now - self.started, 1e-9)
         self.bar.set_description(f"epoch {run.epoch + 1}/{run.config.epochs}", refresh=False)
         self.bar.set_postfix({**figures, "images/s": f"{speed:.0f}"}, refresh=False)
@@ -66,9 +64,7 @@ class ProgressBar(Callback):
             self._write(str(self.bar))
 
     def on_epoch_end(self, run: Run) -> None:
-        figures = ", ".join(
-            f"{name} {value:.4g}" for name, value in run.history[-1].items() if name != "epoch"
-        )
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in run.history[-1].items() if name != "epoch")
         self._write(f"epoch {run.epoch}: {figures}")
         self.started, self.samples = time.monotonic(), 0
 
@@ -110,9 +106,7 @@ class Curves(Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "curves.json"
         if run.done_steps and path.is_file():
-            self.points = [
-                point for point in weight_files.load_card(path)["points"] if point[0] <= run.done_steps
-            ]
+            self.points = [point for point in weight_files.load_card(path)["points"] if point[0] <= run.done_steps]
 
     def on_step_end(self, run: Run) -> None:
         if run.done_steps % self.every == 0:

@@ -39,9 +39,7 @@ def save_checkpoint(
     """
     tensors = {_MODEL + name: array for name, array in weight_files.state_arrays(model).items()}
     tensors |= {_OPTIMIZER + name: array for name, array in optimizer_arrays(model, optimizer).items()}
-    tensors |= {
-        _AVERAGE + name: array for name, array in ({} if average is None else average.arrays()).items()
-    }
+    tensors |= {_AVERAGE + name: array for name, array in ({} if average is None else average.arrays()).items()}
     name = f"checkpoint-{progress['epoch']:04d}-{progress['step']:06d}.safetensors"
     weight_files.save_arrays(folder / name, tensors)
     schedule = optimizer.state_dict().get("LR_Scheduler")

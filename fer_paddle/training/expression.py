@@ -58,9 +58,7 @@ def train_expressions(
     if recipe.batch_size % world:
         raise ValueError(f"expected a batch size that {world} processes can share, got {recipe.batch_size}")
     if recipe.votes_weight and train.votes is None:
-        raise ValueError(
-            f"expected faces with FER+ votes for the recipe {recipe.name!r}; use one with votes_weight 0"
-        )
+        raise ValueError(f"expected faces with FER+ votes for the recipe {recipe.name!r}; use one with votes_weight 0")
     share = {"seed": recipe.seed, "rank": parallel.rank(), "world": world, "workers": workers}
     train_data = ExpressionData(train, recipe.sizes, recipe.augment, recipe.seed)
     valid_data = ExpressionData(valid, recipe.valid_sizes)
@@ -98,9 +96,7 @@ def make_loss(recipe: Recipe, train: LabelledFaces) -> ExpressionLoss:
     return ExpressionLoss(recipe.label_smoothing, recipe.votes_weight, weights)
 
 
-def make_optimizer(
-    model: paddle.nn.Layer, recipe: Recipe, steps_per_epoch: int
-) -> paddle.optimizer.Optimizer:
+def make_optimizer(model: paddle.nn.Layer, recipe: Recipe, steps_per_epoch: int) -> paddle.optimizer.Optimizer:
     """Makes the recipe's optimizer with its schedule, counted in steps."""
     rate = recipe.learning_rate
     warmup_steps = math.ceil(recipe.warmup_epochs * steps_per_epoch)

@@ -34,9 +34,7 @@ def note_interrupts() -> Iterator[threading.Event]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     # A handler that was not set from Python reads as None; SIG_DFL is the nearest that can be set back.
-    former = {
-        number: signal.getsignal(number) or signal.SIG_DFL for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    former = {number: signal.getsignal(number) or signal.SIG_DFL for number in (signal.SIGINT, signal.SIGTERM)}
     for number in former:
         signal.signal(number, note)
     try:

@@ -37,9 +37,7 @@ class EpochSampler:
         ValueError: There are too few samples for one step in every process.
     """
 
-    def __init__(
-        self, length: int, batch_size: int, shuffle: bool, seed: int = 0, rank: int = 0, world: int = 1
-    ):
+    def __init__(self, length: int, batch_size: int, shuffle: bool, seed: int = 0, rank: int = 0, world: int = 1):
         if batch_size < 1 or length < 1:
             raise ValueError(
                 f"expected at least one sample and a batch size of at least 1, got {length} and {batch_size}"

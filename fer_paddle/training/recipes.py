@@ -62,9 +62,7 @@ class Recipe:
         for pairs in (self.sizes, self.valid_sizes):
             firsts = [first for first, _ in pairs]
             if firsts[:1] != [0] or firsts != sorted(set(firsts)) or any(size < 1 for _, size in pairs):
-                raise ValueError(
-                    f"expected pairs (first epoch, side), from epoch 0 in rising order, got {pairs}"
-                )
+                raise ValueError(f"expected pairs (first epoch, side), from epoch 0 in rising order, got {pairs}")
 
     @property
     def input_size(self) -> int:
@@ -88,9 +86,7 @@ class Recipe:
             ValueError: A field is unknown, missing or out of its range.
         """
         try:
-            pairs = {
-                name: tuple((int(a), int(b)) for a, b in content[name]) for name in ("sizes", "valid_sizes")
-            }
+            pairs = {name: tuple((int(a), int(b)) for a, b in content[name]) for name in ("sizes", "valid_sizes")}
             return cls(**{**content, **pairs, "augment": AugmentConfig(**content["augment"])})
         except (TypeError, KeyError) as error:
             raise ValueError(f"expected the fields of a recipe, got {content}: {error!r}") from error
@@ -112,7 +108,9 @@ STRONG = Recipe(
     name="strong",
     epochs=30,
     batch_size=128,
-    sizes=((0, 44),),  # a little smaller than in use, so that faces look as large: Touvron et al. 2019, arXiv:1906.06423
+    sizes=(
+        (0, 44),
+    ),  # a little smaller than in use, so that faces look as large: Touvron et al. 2019, arXiv:1906.06423
     valid_sizes=((0, 48),),
     learning_rate=3e-3,
     optimizer="adamw",

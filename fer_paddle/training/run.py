@@ -69,9 +69,7 @@ class Run:
     ):
         self.model, self.loss, self.loaders, self.optimizer = model, loss, loaders, optimizer
         self.metrics, self.config, self.folder = metrics, config, folder
-        self.callbacks = [
-            callback for callback in callbacks if callback.every_process or parallel.rank() == 0
-        ]
+        self.callbacks = [callback for callback in callbacks if callback.every_process or parallel.rank() == 0]
         self.average = None if config.average_decay is None else WeightAverage(model, config.average_decay)
         self.epoch, self.step, self.batch_samples = 0, 0, 0
         self.steps_per_epoch = len(loaders["train"])
@@ -148,8 +146,7 @@ class Run:
         differing = differing_fields(self.config.to_json(), progress["config"])
         if differing:
             raise ValueError(
-                f"expected the configuration of the checkpoint in {self.folder}, "
-                f"got another: {', '.join(differing)}"
+                f"expected the configuration of the checkpoint in {self.folder}, got another: {', '.join(differing)}"
             )
         restore_checkpoint(self.folder, progress, self.model, self.optimizer, self.average)
         self.epoch, self.step, self.stop = progress["epoch"], progress["step"], progress["stopped"]

@@ -153,9 +153,7 @@ def test_every_parameter_has_a_gradient(name):
     for parameter in model.parameters():  # scales that start at zero would hide what lies before them
         if not parameter.stop_gradient and not parameter.numpy().any():
             parameter.set_value(paddle.full(parameter.shape, 0.5))
-    nn.functional.cross_entropy(
-        model(paddle.randn([4, 1, 48, 48])), paddle.to_tensor([0, 1, 2, 3])
-    ).backward()
+    nn.functional.cross_entropy(model(paddle.randn([4, 1, 48, 48])), paddle.to_tensor([0, 1, 2, 3])).backward()
     for parameter_name, parameter in model.named_parameters():
         if parameter.stop_gradient:
             continue

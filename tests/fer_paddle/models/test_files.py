@@ -92,9 +92,7 @@ def test_a_pickle_is_never_opened(tmp_path):
     for name in ("model.pdparams", "model.safetensors"):
         (tmp_path / name).write_bytes(pickle.dumps(Danger()))
     (tmp_path / "model.json").write_text("{}")
-    with pytest.raises(
-        ValueError, match=r"expected a .safetensors file, got .*model.pdparams: pickled weights"
-    ):
+    with pytest.raises(ValueError, match=r"expected a .safetensors file, got .*model.pdparams: pickled weights"):
         load_model(tmp_path / "model.pdparams")
     with pytest.raises(ValueError, match="expected a whole safetensors file"):
         load_model(tmp_path / "model.safetensors")

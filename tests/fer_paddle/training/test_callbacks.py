@@ -133,9 +133,7 @@ def read_scalars(folder):
     (path,) = folder.iterdir()
     data = LogReader(file_path=str(path))
     tags = data.get_tags()["scalar"]
-    return {
-        tag.replace("%", "/"): [(one.id, one.value) for one in data.get_data("scalar", tag)] for tag in tags
-    }
+    return {tag.replace("%", "/"): [(one.id, one.value) for one in data.get_data("scalar", tag)] for tag in tags}
 
 
 def test_visualdl_has_every_figure_once_though_resumed(tiny_run, tmp_path, capsys):

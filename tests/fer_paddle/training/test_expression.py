@@ -68,9 +68,7 @@ def train(faces, recipe, folder=None, **arguments):
 
 def test_history_and_checkpoint(faces, tmp_path):
     _, history = train(faces, SMALL, tmp_path)
-    assert (
-        len(history) == 3 and {"train_loss_votes", "valid_accuracy", "valid_loss_label"} <= history[0].keys()
-    )
+    assert len(history) == 3 and {"train_loss_votes", "valid_accuracy", "valid_loss_label"} <= history[0].keys()
     task = json.loads((tmp_path / LAST).read_text())["config"]["task"]
     assert Recipe.from_json(task["recipe"]) == SMALL
     assert (task["train_faces"], task["valid_faces"]) == (28, 28)
@@ -232,11 +230,7 @@ def test_export_refuses_another_run(run_folder, tmp_path):
     with pytest.raises(ValueError, match="weights do not fit"):
         export_best(run_folder, path, arguments={"num_classes": 10})
     arrays = weight_files.load_arrays(run_folder / BEST)
-    weight_files.save_weights(
-        tmp_path / BEST, arrays, {"figures": {"epoch": 1}, "config": {"task": {"photos": 3}}}
-    )
-    with pytest.raises(
-        ValueError, match="expected the card of an expression run beside .*, it lacks 'recipe'"
-    ):
+    weight_files.save_weights(tmp_path / BEST, arrays, {"figures": {"epoch": 1}, "config": {"task": {"photos": 3}}})
+    with pytest.raises(ValueError, match="expected the card of an expression run beside .*, it lacks 'recipe'"):
         export_best(tmp_path, path)
     assert not path.exists()

@@ -104,9 +104,7 @@ def test_loader_gives_batches_of_the_chosen_epoch(workers, tiny_run):
 
 
 def test_loader_with_a_collate_function(tiny_run):
-    loader = make_loader(
-        tiny_run.TinyData(5), 2, shuffle=False, collate=lambda samples: np.array([len(samples)])
-    )
+    loader = make_loader(tiny_run.TinyData(5), 2, shuffle=False, collate=lambda samples: np.array([len(samples)]))
     assert [batch.tolist() for batch in loader] == [[2], [2], [1]]
 
 

@@ -25,9 +25,7 @@ def assert_same_arrays(ours, theirs):
 def everything_of(folder):
     """All that a run leaves: the tensors of the last checkpoint and of the best weights, and the JSON."""
     last = json.loads((folder / LAST).read_text())
-    tensors = {
-        f"last {name}": array for name, array in weight_files.load_arrays(folder / last["tensors"]).items()
-    }
+    tensors = {f"last {name}": array for name, array in weight_files.load_arrays(folder / last["tensors"]).items()}
     tensors |= {f"best {name}": array for name, array in weight_files.load_arrays(folder / BEST).items()}
     texts = {name: json.loads((folder / name).read_text()) for name in ("best.json", "curves.json")}
     return tensors, {**texts, LAST: last}
@@ -172,9 +170,7 @@ def test_another_network_is_refused(unbroken, tiny_run):
 
 
 def test_a_run_is_not_overwritten(unbroken, tiny_run):
-    with pytest.raises(
-        ValueError, match="expected a folder without a run, got .* 3 finished epochs: resume it"
-    ):
+    with pytest.raises(ValueError, match="expected a folder without a run, got .* 3 finished epochs: resume it"):
         tiny_run.train(unbroken[0])
 
 
@@ -215,9 +211,7 @@ def test_the_best_weights_give_the_best_figure(unbroken, tiny_run):
     model.eval()
     card = weight_files.load_card(folder / BEST)
     assert card["figures"] == min(history, key=lambda record: record["valid_loss"])
-    images, labels = map(
-        paddle.to_tensor, map(np.stack, zip(*(tiny_run.TinyData(7, False)[i] for i in range(7))))
-    )
+    images, labels = map(paddle.to_tensor, map(np.stack, zip(*(tiny_run.TinyData(7, False)[i] for i in range(7)))))
     total = sum(tiny_run.loss(model(images), labels).values())
     # Also: a second, smaller batch of three counts by its samples.
     assert float(total) == pytest.approx(card["figures"]["valid_loss"], rel=1e-5)
@@ -412,9 +406,7 @@ def test_wrong_arguments_fail_before_the_first_step(loaders, arguments, says, ti
 
 
 def test_an_unknown_monitor_fails_in_the_first_epoch(tiny_run):
-    with pytest.raises(
-        ValueError, match="expected the monitored figure 'valid_f1' among epoch, learning_rate, train_"
-    ):
+    with pytest.raises(ValueError, match="expected the monitored figure 'valid_f1' among epoch, learning_rate, train_"):
         tiny_run.train(None, monitor="valid_f1")
 
 

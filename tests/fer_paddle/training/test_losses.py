@@ -35,17 +35,14 @@ def evaluate(loss, logits, vote_logits, labels, votes):
     if vote_logits is not None:
         outputs = (outputs, paddle.to_tensor(vote_logits))
     return {
-        name: float(term)
-        for name, term in loss(outputs, (paddle.to_tensor(labels), paddle.to_tensor(votes))).items()
+        name: float(term) for name, term in loss(outputs, (paddle.to_tensor(labels), paddle.to_tensor(votes))).items()
     }
 
 
 def test_plain_is_paddles_cross_entropy(batch):
     logits, _, labels, votes = batch
     expected = float(functional.cross_entropy(paddle.to_tensor(logits), paddle.to_tensor(labels)))
-    assert evaluate(ExpressionLoss(), logits, None, labels, votes) == {
-        "label": pytest.approx(expected, rel=1e-6)
-    }
+    assert evaluate(ExpressionLoss(), logits, None, labels, votes) == {"label": pytest.approx(expected, rel=1e-6)}
 
 
 @pytest.mark.parametrize("smoothing", [0.05, 0.3])
@@ -118,9 +115,7 @@ def test_accuracy_is_scikit_learns(batch):
     expected = accuracy_score(labels, logits.argmax(1))
     targets = (paddle.to_tensor(labels), paddle.to_tensor(votes))
     assert accuracy(paddle.to_tensor(logits), targets) == pytest.approx(expected)
-    assert accuracy((paddle.to_tensor(logits), paddle.to_tensor(vote_logits)), targets) == pytest.approx(
-        expected
-    )
+    assert accuracy((paddle.to_tensor(logits), paddle.to_tensor(vote_logits)), targets) == pytest.approx(expected)
 
 
 def test_two_heads_give_the_networks_logits_and_votes():

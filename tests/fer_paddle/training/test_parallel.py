@@ -30,9 +30,7 @@ def both(tiny_run, start_tiny_run, tmp_path_factory):
 
 def tensors_of(folder):
     last = json.loads((folder / LAST).read_text())
-    arrays = {
-        f"last {name}": array for name, array in weight_files.load_arrays(folder / last["tensors"]).items()
-    }
+    arrays = {f"last {name}": array for name, array in weight_files.load_arrays(folder / last["tensors"]).items()}
     return arrays | {f"best {name}": array for name, array in weight_files.load_arrays(folder / BEST).items()}
 
 
@@ -80,9 +78,7 @@ def test_one_process_changes_nothing(tiny_run):
 def halves(monkeypatch):
     """Two identical processes in one: every exchange finds the same numbers in the other."""
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
-    monkeypatch.setattr(
-        paddle.distributed, "all_gather", lambda parts, tensor: parts.extend([tensor, tensor])
-    )
+    monkeypatch.setattr(paddle.distributed, "all_gather", lambda parts, tensor: parts.extend([tensor, tensor]))
     monkeypatch.setattr(paddle.distributed, "all_reduce", lambda tensor: tensor.set_value(tensor * 2))
     monkeypatch.setattr(paddle.distributed, "broadcast", lambda tensor, src: None)
 

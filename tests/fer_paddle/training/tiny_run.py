@@ -108,9 +108,7 @@ def train(folder, resume=False, extra=(), model=None, workers=0, dropout=0.3, da
     optimizer = make_optimizer(model)
     settings = {"epochs": EPOCHS, "seed": 9, "average_decay": 0.9, "task": {"sizes": ((0, 8),)}, **changes}
     curves = [] if folder is None else [Curves(folder, every=2)]
-    with mock.patch.object(
-        callbacks, "draw_curves", lambda *_: Figure((1, 1))
-    ):  # the drawing is the slowest part
+    with mock.patch.object(callbacks, "draw_curves", lambda *_: Figure((1, 1))):  # the drawing is the slowest part
         history = fit(
             model,
             loss,
