@@ -1,4 +1,4 @@
-"""A training run as one ONNX file that says itself how to use it, with a JSON card beside it."""
+"""A training run as one ONNX file that says itself how to use it, with its Paddle weights and a JSON card beside it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def export_run(
     trained_on: str | None = None,
     longest: int | None = None,
 ) -> dict[str, Any]:
-    """Writes the best weights of a run as ONNX, and their card as JSON of the same name.
+    """Writes the best weights of a run as ONNX; of the same name, their card as JSON and Paddle's own as safetensors.
 
     Args:
         run: Folder of a run of train.train_detector.
@@ -69,5 +69,5 @@ def export_run(
         "recipe": recipe,
         "largest_difference_from_paddle": difference,
     }
-    weight_files.write_json(path.with_suffix(".json"), card)
+    weight_files.save_weights(path.with_suffix(".safetensors"), arrays, card)
     return card

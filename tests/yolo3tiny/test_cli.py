@@ -238,7 +238,7 @@ def test_export_prints_the_card(run, tmp_path, capfd):
     argv = ["export", "--run", run[0], "--out", path, "--trained-on", "drawings"]
     assert call(*argv, "--json") == 0
     assert json.loads(capfd.readouterr().out)["trained_on"] == "drawings"
-    assert sorted(child.name for child in path.parent.iterdir()) == ["face.json", "face.onnx"]
+    assert sorted(child.name for child in path.parent.iterdir()) == ["face.json", "face.onnx", "face.safetensors"]
 
 
 def test_ctrl_c_is_130(photo_folder, small, tmp_path, monkeypatch, capsys):
