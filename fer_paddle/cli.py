@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.commands import FAILED, OK, Parser, fail, print_json, print_table, run
+from fer_paddle.commands import FAILED, OK, Parser, fail, print_json, print_table, run, stdout_kept_for_json
 
 _DATA_HELP = "a pack (.npz), the official csv, a folder with the packs, or a folder of class folders"
 
@@ -136,7 +136,8 @@ def train(args: argparse.Namespace) -> int:
         return OK
     from fer_paddle.deployment.expression import export_expression_network
 
-    export_expression_network(outcome.weights, outcome.weights.with_suffix(".onnx"))
+    with stdout_kept_for_json():
+        export_expression_network(outcome.weights, outcome.weights.with_suffix(".onnx"))
     if args.json:
         print_json(outcome.history)
     else:
@@ -190,7 +191,8 @@ def export(args: argparse.Namespace) -> int:
     """Writes ONNX with classes, size and normalisation inside, after comparing it with Paddle."""
     from fer_paddle.deployment.expression import export_expression_network
 
-    difference = export_expression_network(args.weights, args.out)
+    with stdout_kept_for_json():
+        difference = export_expression_network(args.weights, args.out)
     print(f"{args.out}: largest difference from Paddle {difference:.2g}")
     return OK
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.commands import FAILED, OK, Parser, fail, print_json, print_table, run
+from fer_paddle.commands import FAILED, OK, Parser, fail, print_json, print_table, run, stdout_kept_for_json
 
 _DATA_HELP = (
     "a name in the data folders or a path: a folder or .tar with annotations.json (COCO), a COCO .json, a "
@@ -145,7 +143,7 @@ def train(args: argparse.Namespace) -> int:
     }
     recipe = dataclasses.replace(recipe, **changes)
     environment.prepare(args.threads)
-    with _stdout_kept_for_json():
+    with stdout_kept_for_json():
         from fer_paddle.training import parallel
         from yolo3tiny.export import export_run
         from yolo3tiny.train import train_from_files
@@ -211,7 +209,7 @@ def _add_export(commands: Any) -> None:
 
 def export(args: argparse.Namespace) -> int:
     """Writes the best weights of a run as ONNX with their settings inside, after comparing it with Paddle."""
-    with _stdout_kept_for_json():
+    with stdout_kept_for_json():
         from yolo3tiny.export import export_run
 
         card = export_run(args.folder, args.out, args.trained_on, args.longest)
@@ -221,19 +219,6 @@ def export(args: argparse.Namespace) -> int:
         difference = card["largest_difference_from_paddle"]
         print(f"{args.out}: {card['parameters']} parameters, largest difference from Paddle {difference:.2g}")
     return OK
-
-
-@contextmanager
-def _stdout_kept_for_json() -> Iterator[None]:
-    """Sends what others print meanwhile to stderr: Paddle2ONNX does, from Python and from C++."""
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
 
 
 def _bar(unit: str) -> Any:

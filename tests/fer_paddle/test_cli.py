@@ -127,6 +127,13 @@ def test_train_evaluate_export_recognize(capsys, class_folders, tmp_path):
     assert recognized[0] == 0
 
 
+def test_train_prints_json_alone(capfd, class_folders, tmp_path):
+    """Paddle2ONNX prints while it exports, from C++ too; machines read stdout."""
+    args = ["train", "--data", class_folders, "--recipe", "tutorial", "--epochs", 1, "--size", 32, "--out", tmp_path]
+    assert main([*map(str, args), "--json"]) == 0
+    assert [record["epoch"] for record in json.loads(capfd.readouterr().out)] == [1]
+
+
 def test_whole_command_in_a_process_needs_no_paddle(tmp_path):
     image = cv2.resize(draw_scene(5, 320, 240, num_faces=1, min_px=100).image, (160, 120))
     write_image(tmp_path / "一.png", image)
