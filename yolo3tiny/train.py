@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
 from fer_paddle.training.checkpoint import LAST, load_progress
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import Callback, FitConfig, fit
+from fer_paddle.training.optimizers import adamw, warm_up
 from yolo3tiny.anchors import kmeans_anchors
 from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.detector import Detector
@@ -173,19 +173,8 @@ def train_from_files(
 
 def make_optimizer(model: paddle.nn.Layer, recipe: DetectorRecipe, steps_per_epoch: int) -> paddle.optimizer.AdamW:
     """Makes AdamW with its schedule, counted in steps."""
-    warmup_steps = math.ceil(recipe.warmup_epochs * steps_per_epoch)
-    cosine_steps = max(1, recipe.epochs * steps_per_epoch - warmup_steps)
-    rate = paddle.optimizer.lr.CosineAnnealingDecay(recipe.learning_rate, cosine_steps)
-    if warmup_steps:
-        rate = paddle.optimizer.lr.LinearWarmup(rate, warmup_steps, start_lr=0.0, end_lr=recipe.learning_rate)
-    matrices = {parameter.name for parameter in model.parameters() if parameter.ndim > 1}
-    return paddle.optimizer.AdamW(
-        rate,
-        parameters=model.parameters(),
-        weight_decay=recipe.weight_decay,
-        apply_decay_param_fun=matrices.__contains__,
-        grad_clip=paddle.nn.ClipGradByGlobalNorm(recipe.clip_norm),
-    )
+    rate = warm_up(recipe.learning_rate, recipe.epochs, recipe.warmup_epochs, steps_per_epoch)
+    return adamw(model, rate, recipe.weight_decay, paddle.nn.ClipGradByGlobalNorm(recipe.clip_norm))
 
 
 def paddle_forward(network: paddle.nn.Layer) -> Callable[[np.ndarray], list[np.ndarray]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from fer_paddle.training import parallel
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import BEST, Callback, FitConfig, fit
 from fer_paddle.training.losses import ExpressionLoss, TwoHeads, accuracy, balance_weights
+from fer_paddle.training.optimizers import adamw, warm_up
 from fer_paddle.training.recipes import Recipe
 
 
@@ -98,22 +98,10 @@ def make_loss(recipe: Recipe, train: LabelledFaces) -> ExpressionLoss:
 
 def make_optimizer(model: paddle.nn.Layer, recipe: Recipe, steps_per_epoch: int) -> paddle.optimizer.Optimizer:
     """Makes the recipe's optimizer with its schedule, counted in steps."""
-    rate = recipe.learning_rate
-    warmup_steps = math.ceil(recipe.warmup_epochs * steps_per_epoch)
-    if recipe.cosine:
-        cosine_steps = max(recipe.epochs * steps_per_epoch - warmup_steps, 1)
-        rate = paddle.optimizer.lr.CosineAnnealingDecay(rate, T_max=cosine_steps)
-    if warmup_steps:
-        rate = paddle.optimizer.lr.LinearWarmup(rate, warmup_steps, start_lr=0.0, end_lr=recipe.learning_rate)
+    rate = warm_up(recipe.learning_rate, recipe.epochs, recipe.warmup_epochs, steps_per_epoch, recipe.cosine)
     if recipe.optimizer == "adam":
         return paddle.optimizer.Adam(rate, parameters=model.parameters())
-    matrices = {parameter.name for parameter in model.parameters() if parameter.ndim > 1}
-    return paddle.optimizer.AdamW(
-        rate,
-        parameters=model.parameters(),
-        weight_decay=recipe.weight_decay,
-        apply_decay_param_fun=matrices.__contains__,
-    )
+    return adamw(model, rate, recipe.weight_decay)
 
 
 def export_best(
