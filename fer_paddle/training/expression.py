@@ -67,7 +67,8 @@ def train_expressions(
         "valid": make_loader(valid_data, recipe.batch_size // world, shuffle=False, **share),
     }
     parallel.start()
-    model = parallel.prepare_model(TwoHeads(network) if recipe.votes_weight else network)
+    trained = TwoHeads(network) if recipe.votes_weight else network
+    model = parallel.prepare_model(trained, recipe.global_statistics)
     config = FitConfig(
         epochs=recipe.epochs,
         seed=recipe.seed,

@@ -147,7 +147,7 @@ def train_step(run: Run, inputs: Any, targets: Any) -> None:
     if not math.isfinite(terms["loss"]):
         raise NonFiniteLoss(describe_step(run, terms))
     total.backward()
-    parallel.average_gradients(run.model)
+    parallel.average_step(run.model)
     # Numbers the optimizer's tensors from 0, whatever the process had before: see restore_optimizer.
     with paddle.utils.unique_name.guard():
         run.optimizer.step()

@@ -131,7 +131,7 @@ def test_loss_of_a_recipe(faces):
     few = faces.select(np.array([0, 1, 7, 14]))  # three of class 0, one of class 1
     loss = make_loss(dataclasses.replace(SMALL, class_balance=1.0), few)
     np.testing.assert_allclose(loss.class_weights.numpy(), [2 / 3, 2, 0, 0, 0, 0, 0], rtol=1e-6)
-    assert (loss.label_smoothing, loss.votes_weight) == (0.05, 0.5)
+    assert (loss.label_smoothing, loss.votes_weight) == (STRONG.label_smoothing, STRONG.votes_weight)
     assert make_loss(TUTORIAL, few).class_weights is None
 
 

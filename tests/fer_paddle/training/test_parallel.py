@@ -65,7 +65,7 @@ def test_one_process_changes_nothing(tiny_run):
     parallel.start()
     assert parallel.prepare_model(model) is model
     assert type(model.features[1]) is paddle.nn.BatchNorm2D
-    parallel.average_gradients(model)
+    parallel.average_step(model)
     assert parallel.sum_means(means) is means
     assert [parallel.any_process(flag) for flag in (True, False)] == [True, False]
     assert (parallel.rank(), parallel.world()) == (0, 1)
