@@ -77,16 +77,26 @@ def load_card(path: str | os.PathLike[str]) -> dict[str, Any]:
         FileNotFoundError: There is no card.
         ValueError: The card is no JSON object.
     """
-    path = Path(path).with_suffix(".json")
+    return read_json(Path(path).with_suffix(".json"), "the card of the weights")
+
+
+def read_json(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
+    """Reads a file with one JSON object; `what` it is stands in the message where it is missing.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It holds no JSON object.
+    """
+    path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"expected the card of the weights at {path}, found none")
+        raise FileNotFoundError(f"expected {what} at {path}, found none")
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"expected JSON in {path}, got: {error}") from error
-    if not isinstance(card, dict):
-        raise ValueError(f"expected a JSON object in {path}, got {type(card).__name__}")
-    return card
+    if not isinstance(content, dict):
+        raise ValueError(f"expected a JSON object in {path}, got {type(content).__name__}")
+    return content
 
 
 def load_into(layer: Any, arrays: Mapping[str, np.ndarray]) -> None:

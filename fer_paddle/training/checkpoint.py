@@ -6,7 +6,6 @@ A kill at any moment leaves the former checkpoint whole.
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -59,14 +58,9 @@ def load_progress(folder: Path) -> dict[str, Any]:
         ValueError: It is no checkpoint of this project.
     """
     path = folder / LAST
-    if not path.is_file():
-        raise FileNotFoundError(f"expected a checkpoint to resume at {path}, found none")
-    try:
-        progress = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"expected JSON in {path}, got: {error}") from error
+    progress = weight_files.read_json(path, "a checkpoint to resume")
     fields = {"tensors", "schedule", "epoch", "step", "stopped", "means", "history", "config"}
-    if not isinstance(progress, dict) or not fields <= progress.keys():
+    if not fields <= progress.keys():
         raise ValueError(f"expected a checkpoint with the fields {', '.join(sorted(fields))} in {path}")
     return progress
 

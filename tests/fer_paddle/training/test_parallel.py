@@ -125,3 +125,20 @@ def test_other_layers_over_the_batch_are_refused(layer, halves):
 
 def test_layers_over_a_sample_pass(halves):
     parallel.prepare_model(paddle.nn.Sequential(paddle.nn.LayerNorm(3), paddle.nn.GroupNorm(1, 3)))
+
+
+@pytest.mark.parametrize(("global_statistics", "share"), [(True, 1.0), (False, 0.5)])
+def test_an_exchange_takes_in_running_statistics_that_are_not_global(global_statistics, share, halves, monkeypatch):
+    """The other process brings zeros, so that every mean is half of ours; global statistics are no one's own."""
+    model = parallel.prepare_model(
+        paddle.nn.Sequential(paddle.nn.Conv2D(1, 2, 3), paddle.nn.BatchNorm2D(2)), global_statistics
+    )
+    model(paddle.randn([4, 1, 5, 5]) + 3).sum().backward()
+    gradient = model[1].bias.grad.numpy().copy()
+    mean, variance = model[1]._mean.numpy().copy(), model[1]._variance.numpy().copy()
+    assert np.abs(mean).min() > 0
+    monkeypatch.setattr(paddle.distributed, "all_reduce", lambda tensor: None)
+    parallel.average_step(model)
+    np.testing.assert_allclose(model[1].bias.grad.numpy(), gradient / 2)
+    np.testing.assert_allclose(model[1]._mean.numpy(), mean * share)
+    np.testing.assert_allclose(model[1]._variance.numpy(), variance * share)
