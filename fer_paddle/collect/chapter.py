@@ -1,0 +1,185 @@
+"""The whole chapter for one class: sources in, a clean folder of faces or mouths out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fer_paddle.collect.clean import CleanRule, apply_clean, plan_clean
+from fer_paddle.collect.crawl import MANIFEST, Crawler, read_url_list
+from fer_paddle.collect.fetch import Fetcher
+from fer_paddle.collect.names import safe_name
+from fer_paddle.collect.pages import SeedPages
+from fer_paddle.collect.select import FaceRule, Landmarks, select_faces
+from fer_paddle.collect.video import VIDEO_SUFFIXES, FrameRule, save_frames
+from fer_paddle.images import list_images
+
+
+@dataclass(frozen=True)
+class ChapterRules:
+    """How a class is collected; see the parts."""
+
+    frames: FrameRule = FrameRule()
+    faces: FaceRule = FaceRule()
+    clean: CleanRule = CleanRule(suffix=".png")
+    kind: str = "faces"
+    depth: int = 0
+    min_side: int = 64
+    max_pictures: int | None = None
+
+
+@dataclass
+class ClassReport:
+    """What one class gave.
+
+    Attributes:
+        name: Of the class and its folder.
+        crawled: Addresses of each status.
+        frames: Frames of each video.
+        pictures: Pictures that were looked at.
+        refused: Those without a face that counts.
+        cut: Faces or mouths cut out now.
+        copies: Of those, copies that were set aside.
+        files: Pictures that the class folder holds now.
+        warnings: What is worth a look, one line each.
+    """
+
+    name: str
+    crawled: dict[str, int] = field(default_factory=dict)
+    frames: dict[str, int] = field(default_factory=dict)
+    pictures: int = 0
+    refused: int = 0
+    cut: int = 0
+    copies: int = 0
+    files: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a class is collected from, sorted by kind."""
+
+    urls: tuple[str, ...] = ()
+    videos: tuple[Path, ...] = ()
+    pictures: tuple[Path, ...] = ()
+
+
+def sort_sources(sources: Sequence[str]) -> Sources:
+    """Sorts sources by kind: a URL, a text file of URLs, a video, a picture, or a folder of videos and pictures.
+
+    Raises:
+        FileNotFoundError: A file or folder is not there.
+        ValueError: A list of URLs is damaged, or a folder is empty.
+    """
+    urls: list[str] = []
+    videos: list[Path] = []
+    pictures: list[Path] = []
+    for source in sources:
+        path = Path(source)
+        if source.startswith(("http://", "https://")):
+            urls.append(source)
+        elif path.is_dir():
+            found = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in VIDEO_SUFFIXES]
+            clips = [file for file in found if file.is_file() and file.suffix.lower() != ".gif"]
+            stills = list_images(path)
+            if not clips and not stills:
+                raise ValueError(f"expected pictures or videos in {path}, found none")
+            videos += clips
+            pictures += stills
+        elif not path.is_file():
+            raise FileNotFoundError(
+                f"expected a URL, a list of URLs, a video, a picture or a folder, found no {source}"
+            )
+        elif path.suffix.lower() == ".txt":
+            urls += read_url_list(path)
+        elif path.suffix.lower() in VIDEO_SUFFIXES:  # a GIF that is named by itself is a video
+            videos.append(path)
+        else:
+            pictures.append(path)
+    return Sources(tuple(urls), tuple(videos), tuple(pictures))
+
+
+def collect_class(
+    name: str,
+    sources: Sources,
+    out: Path,
+    work: Path,
+    fetcher: Fetcher,
+    rules: ChapterRules = ChapterRules(),
+    detector: Callable[..., Any] | None = None,
+    landmarks: Landmarks | None = None,
+    progress: Callable[[str], Callable[..., Any]] = lambda unit: iter,
+) -> ClassReport:
+    """Crawls, takes frames, keeps what has a face, cuts it out, and tidies; a second run goes on.
+
+    Args:
+        name: Of the class, such as `happy` or `嘟嘴`.
+        sources: What to collect from.
+        out: The data set: the class becomes a folder in it.
+        work: Where downloads and frames are kept, never within `out`.
+        fetcher: Fetches.
+        rules: How.
+        detector: See select.select_faces.
+        landmarks: See select.select_faces.
+        progress: From a unit to a wrapper of what is gone through, for a progress bar.
+
+    Raises:
+        ValueError: The name is none for a folder, or `work` lies in `out`.
+        OSError: A folder cannot be written.
+    """
+    if name != safe_name(name):
+        raise ValueError(f"expected a class name that can be a folder's, got {name!r}; such as {safe_name(name)!r}")
+    if work.resolve() == out.resolve() or out.resolve() in work.resolve().parents:
+        raise ValueError(f"expected a work folder outside of {out}, got {work}: all folders in there are classes")
+    report, pictures = ClassReport(name), list(sources.pictures)
+    if sources.urls:
+        pictures += _crawl(sources.urls, work / name / "web", fetcher, rules, report)
+    if sources.videos:
+        pictures += _take_frames(sources.videos, work / name / "frames", rules, report, progress)
+    report.pictures = len(pictures)
+    folder = out / name
+    selected = select_faces(
+        pictures, folder, rules.faces, rules.kind, detector, landmarks, progress=progress("pictures")
+    )
+    report.refused, report.cut = len(selected.refused), len(selected.files)
+    report.warnings += [f"{path}: {reason}" for path, reason in selected.failed.items()]
+    plan = plan_clean(folder, rules.clean, progress("crops"))
+    report.copies = sum(len(group) - 1 for group in plan.copies)
+    apply_clean(plan, rules.clean)
+    report.files = len(list_images(folder))
+    if not report.files:
+        report.warnings.append(f"{folder}: no {rules.kind} found")
+    return report
+
+
+def _crawl(urls: Sequence[str], folder: Path, fetcher: Fetcher, rules: ChapterRules, report: ClassReport) -> list[Path]:
+    crawler = Crawler(folder, fetcher, min_side=rules.min_side, max_pictures=rules.max_pictures)
+    found = crawler.crawl(SeedPages(urls, rules.depth))
+    report.crawled = found.counts()
+    report.warnings += [
+        f"{record.url[:200]}: {record.reason} (see {folder / MANIFEST})"
+        for record in found.records
+        if record.page is None and record.reason
+    ]
+    return list_images(folder)
+
+
+def _take_frames(
+    videos: Sequence[Path], folder: Path, rules: ChapterRules, report: ClassReport, progress: Callable[[str], Any]
+) -> list[Path]:
+    for video in videos:
+        try:
+            taken = save_frames(video, folder, rules.frames, progress=progress("frames"))
+        except ValueError as error:
+            report.warnings.append(str(error))
+            continue
+        report.frames[str(video)] = len(taken.files)
+        if taken.warning:
+            report.warnings.append(f"{video}: {taken.warning}")
+    return list_images(folder) if folder.is_dir() else []

@@ -1,0 +1,254 @@
+"""Fetches the pictures of a page source into a folder, with a manifest that says where each came from."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from fer_paddle.collect.addresses import Refused
+from fer_paddle.collect.fetch import Answer, Fetcher, Unreachable, Want
+from fer_paddle.collect.jsonlines import append_json_line, read_json_lines
+from fer_paddle.collect.links import PictureLink
+from fer_paddle.collect.names import free_name, safe_name
+from fer_paddle.collect.pages import PageSource
+from fer_paddle.collect.undo import Journal, file_digest, undone_batches, utc_now
+from fer_paddle.images import list_images, read_image
+
+logger = logging.getLogger(__name__)
+
+MANIFEST = "manifest.jsonl"
+MAX_PICTURE_BYTES = 20_000_000
+MAX_PAGE_BYTES = 5_000_000
+_PICTURES = ("image/", "application/octet-stream", "binary/octet-stream")
+_PAGES = ("text/html", "application/xhtml+xml", "application/json")
+_SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp"}
+_SUFFIXES |= {b"II": ".tif", b"MM": ".tif"}
+
+SAVED, COPY, REFUSED, FAILED = "saved", "copy", "refused", "failed"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of the manifest: what became of one address.
+
+    Attributes:
+        url: The address.
+        status: `saved`; `copy` of a file that is there already; `refused` for good; `failed` for now.
+        page: The page that named it; None for one that was given.
+        time: UTC, ISO 8601.
+        file: Name in the folder, of a saved picture or of the one it copies.
+        sha256: Of the file's bytes.
+        bytes: Their number.
+        width: Of the picture in pixels.
+        height: Likewise.
+        source: Where the bytes came from, after redirects.
+        licence: What the page or the server said of the licence.
+        reason: Why it was refused or failed.
+        batch: The undo journal of the crawl.
+    """
+
+    url: str
+    status: str
+    page: str | None
+    time: str = field(default_factory=utc_now)
+    file: str | None = None
+    sha256: str | None = None
+    bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    source: str | None = None
+    licence: str | None = None
+    reason: str | None = None
+    batch: str | None = None
+
+
+@dataclass
+class CrawlReport:
+    """The records of one crawl, and what was done by an earlier one."""
+
+    records: list[Record] = field(default_factory=list)
+    done_before: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """Addresses of each status."""
+        found = Counter(record.status for record in self.records)
+        return {status: found[status] for status in (SAVED, COPY, REFUSED, FAILED)}
+
+
+class Crawler:
+    """Fetches pictures into one folder; what an earlier crawl brought or refused is not fetched again.
+
+    Args:
+        folder: Where the pictures go; made where it is missing.
+        fetcher: Fetches.
+        again: Also try what an earlier crawl refused, as after a change of the settings.
+        min_side: Least width and height of a picture in pixels: smaller ones are icons.
+        max_pictures: Ends the crawl after so many saved pictures; None goes on to the end.
+        on_record: Called with each record, for a progress bar.
+
+    Raises:
+        ValueError: The folder's manifest is damaged.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        fetcher: Fetcher,
+        *,
+        again: bool = False,
+        min_side: int = 64,
+        max_pictures: int | None = None,
+        on_record: Callable[[Record], object] = lambda record: None,
+    ):
+        self.folder, self.fetcher, self.again, self.min_side = folder, fetcher, again, min_side
+        self.max_pictures, self.on_record = max_pictures, on_record
+        self.journal = Journal(folder, "crawl")
+        self.report = CrawlReport()
+        undone = undone_batches(folder)
+        records = [record for record in read_manifest(folder) if record.get("batch") not in undone]
+        self._done = {record["url"] for record in records if self._is_done(record)}
+        # By sha256, the file that holds it or held it once: what was taken out by hand does not come back.
+        self._files = {record["sha256"]: str(record["file"]) for record in records if record.get("sha256")}
+        self._files |= {file_digest(path): path.name for path in list_images(folder) if path.parent == folder}
+        self._seen: set[str] = set()
+
+    def crawl(self, source: PageSource) -> CrawlReport:
+        """Reads the pages of a source and saves their pictures; a bad address is recorded, and the crawl goes on.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        waiting = deque(source.first())
+        read: set[str] = set()
+        while waiting and not self._is_full():
+            url = waiting.popleft()
+            if url in read or url in self._done:
+                self.report.done_before += url in self._done
+                continue
+            read.add(url)
+            link = PictureLink(url, "")
+            answer = self._fetch(link, Want(MAX_PAGE_BYTES, _PAGES + _PICTURES))
+            if answer is None:
+                continue
+            if not answer.kind.startswith(_PAGES):
+                self._save(link, answer)
+                continue
+            try:
+                found = source.read(answer)
+            except ValueError as error:
+                self._note(link, REFUSED, reason=str(error))
+                continue
+            waiting.extend(found.pages)
+            for picture in found.pictures:
+                self._take(picture)
+                if self._is_full():
+                    break
+        return self.report
+
+    def _is_full(self) -> bool:
+        return self.max_pictures is not None and self.report.counts()[SAVED] >= self.max_pictures
+
+    def _is_done(self, record: dict[str, Any]) -> bool:
+        if record.get("status") in (SAVED, COPY):
+            return True
+        # What was named by hand is tried each time.
+        return record.get("status") == REFUSED and bool(record.get("page")) and not self.again
+
+    def _take(self, link: PictureLink) -> None:
+        if link.url in self._seen:
+            return
+        self._seen.add(link.url)
+        if link.url in self._done:
+            self.report.done_before += 1
+            return
+        answer = self._fetch(link, Want(MAX_PICTURE_BYTES, _PICTURES))
+        if answer is not None:
+            self._save(link, answer)
+
+    def _fetch(self, link: PictureLink, want: Want) -> Answer | None:
+        try:
+            return self.fetcher.get(link.url, want)
+        except Refused as error:
+            self._note(link, REFUSED, reason=str(error))
+        except Unreachable as error:
+            self._note(link, FAILED, reason=str(error))
+        return None
+
+    def _save(self, link: PictureLink, answer: Answer) -> None:
+        """Keeps the bytes as they came, under a name and a suffix of our own, if they are a picture."""
+        try:
+            height, width = read_image(answer.body).shape[:2]
+            if min(height, width) < self.min_side:
+                raise ValueError(f"expected at least {self.min_side} pixels a side, got {width} x {height}")
+        except ValueError as error:
+            self._note(link, REFUSED, source=answer.url, reason=str(error))
+            return
+        digest = sha256(answer.body).hexdigest()
+        known = self._files.get(digest)
+        if known is None:
+            suffix = next(suffix for start, suffix in _SUFFIXES.items() if answer.body.startswith(start))
+            path = free_name(self.folder, _stem_of(answer.url), suffix)
+            self.journal.create(path, lambda temporary: temporary.write_bytes(answer.body))
+            self._files[digest] = path.name
+        self._note(
+            link,
+            SAVED if known is None else COPY,
+            file=self._files[digest],
+            sha256=digest,
+            bytes=len(answer.body),
+            width=width,
+            height=height,
+            source=answer.url,
+            licence=answer.licence or link.licence,
+        )
+
+    def _note(self, link: PictureLink, status: str, **more: object) -> None:
+        record = Record(link.url, status, link.page or None, batch=self.journal.name, **more)
+        self.report.records.append(record)
+        append_json_line(self.folder / MANIFEST, asdict(record))
+        self.on_record(record)
+
+
+def _stem_of(url: str) -> str:
+    name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+    return safe_name(name.rpartition(".")[0] or name)
+
+
+def read_manifest(folder: Path) -> list[dict[str, Any]]:
+    """Reads the manifest of a folder, oldest record first; empty where there is none.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return []
+    records = read_json_lines(path)
+    if missing := [record for record in records if not isinstance(record.get("url"), str)]:
+        raise ValueError(f"expected a URL in every line of {path}, got {missing[0]}")
+    return records
+
+
+def read_url_list(path: Path) -> list[str]:
+    """Reads a text file of one URL a line; empty lines and those that start with `#` are passed over.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no UTF-8 text, or holds no URL.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a text file of URLs, found none at {path}")
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except UnicodeError as error:
+        raise ValueError(f"expected a text file of URLs in UTF-8 at {path}, got other bytes: {error}") from error
+    urls = [line for line in lines if line and not line.startswith("#")]
+    if not urls:
+        raise ValueError(f"expected URLs in {path}, one a line, found none")
+    return urls

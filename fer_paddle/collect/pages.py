@@ -1,0 +1,149 @@
+"""Where pictures are looked for: seed pages, and pages of search results. One small interface for both."""
+
+from __future__ import annotations
+
+import json
+import string
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+from fer_paddle.collect.fetch import Answer
+from fer_paddle.collect.links import Found, PictureLink, absolute_url, find_links
+
+MAX_PAGES = 10_000
+
+
+class PageSource(Protocol):
+    """Knows which pages to read, and how. Write one for a site with a way of its own."""
+
+    def first(self) -> Sequence[str]:
+        """Gives the addresses to begin with: pages, or pictures themselves."""
+        ...
+
+    def read(self, page: Answer) -> Found:
+        """Gives the pictures of a page, and the pages to read next.
+
+        Raises:
+            ValueError: The page is not what it should be.
+        """
+        ...
+
+
+class SeedPages:
+    """Reads pages and, where `depth` is above 0, the pages of the same host that they link to.
+
+    Args:
+        urls: Pages, or pictures themselves.
+        depth: How many links away from a seed a page may be.
+        max_pages: Most pages in all.
+
+    Raises:
+        ValueError: There is no URL, or a number is out of its range.
+    """
+
+    def __init__(self, urls: Sequence[str], depth: int = 0, max_pages: int = 100):
+        if not urls or depth < 0 or not 1 <= max_pages <= MAX_PAGES:
+            got = f"{len(urls)} URLs, depth {depth}, {max_pages} pages"
+            raise ValueError(f"expected URLs, a depth of at least 0 and 1 to {MAX_PAGES} pages, got {got}")
+        self.depth, self.max_pages = depth, max_pages
+        self._depths = dict.fromkeys(urls, 0)
+
+    def first(self) -> Sequence[str]:
+        return list(self._depths)
+
+    def read(self, page: Answer) -> Found:
+        found = find_links(page.body, page.url, page.charset)
+        depth = self._depths.get(page.asked, 0) + 1
+        if depth > self.depth:
+            return Found(found.pictures)
+        host = urlsplit(page.url).netloc
+        new = [url for url in found.pages if url not in self._depths and urlsplit(url).netloc == host]
+        new = new[: max(self.max_pages - len(self._depths), 0)]
+        self._depths.update(dict.fromkeys(new, depth))
+        return Found(found.pictures, tuple(new))
+
+
+class SearchPages:
+    """Reads the numbered pages of a search, until one has no picture.
+
+    Args:
+        address: URL with `$query` and `$page`, such as `https://example.org/search?q=$query&page=$page`.
+        query: What to search for.
+        pages: Most pages.
+        read_page: Gives the pictures of one page of results; None takes those of an HTML page.
+        first_page: Number of the first page.
+
+    Raises:
+        ValueError: The address lacks `$query` or, for several pages, `$page`, or a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        query: str,
+        pages: int = 1,
+        read_page: Callable[[Answer], Sequence[PictureLink]] | None = None,
+        first_page: int = 1,
+    ):
+        if not 1 <= pages <= MAX_PAGES or not query.strip():
+            raise ValueError(f"expected a query and 1 to {MAX_PAGES} pages, got {query!r} and {pages}")
+        if "$query" not in address or (pages > 1 and "$page" not in address):
+            raise ValueError(f"expected an address with $query and $page, got {address!r}")
+        self.address, self.query, self.last_page = address, query, first_page + pages - 1
+        self.page, self.read_page = first_page, read_page or _read_html
+
+    def first(self) -> Sequence[str]:
+        return [self._url()]
+
+    def read(self, page: Answer) -> Found:
+        pictures = tuple(self.read_page(page))
+        if not pictures or self.page >= self.last_page:
+            return Found(pictures)
+        self.page += 1
+        return Found(pictures, (self._url(),))
+
+    def _url(self) -> str:
+        return string.Template(self.address).safe_substitute(query=quote(self.query, safe=""), page=self.page)
+
+
+def _read_html(page: Answer) -> Sequence[PictureLink]:
+    return find_links(page.body, page.url, page.charset).pictures
+
+
+def openverse(query: str, pages: int = 1) -> SearchPages:
+    """Searches Openverse, whose pictures are openly licensed and carry their licence.
+
+    Source: https://api.openverse.org/v1/.
+    """
+    address = "https://api.openverse.org/v1/images/?q=$query&page=$page&page_size=20&format=json"
+    return SearchPages(address, query, pages, read_openverse)
+
+
+def read_openverse(page: Answer) -> list[PictureLink]:
+    """Gives the pictures of one answer of Openverse.
+
+    Raises:
+        ValueError: It is no such answer.
+    """
+    results = _json(page).get("results")
+    if not isinstance(results, list):
+        raise ValueError(f"{page.url}: expected JSON with a list of results, got none")
+    links = []
+    for result in results:
+        address = result.get("url") if isinstance(result, dict) else None
+        url = absolute_url(page.url, address) if isinstance(address, str) and address else None
+        if url is not None:
+            landing = str(result.get("foreign_landing_url") or page.url)
+            links.append(PictureLink(url, landing, str(result.get("attribution") or result.get("license_url") or "")))
+    return links
+
+
+def _json(page: Answer) -> dict[str, Any]:
+    try:
+        content = json.loads(page.body)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{page.url}: expected JSON, got {type(error).__name__}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{page.url}: expected a JSON object, got {type(content).__name__}")
+    return content

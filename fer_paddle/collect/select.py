@@ -1,0 +1,231 @@
+"""Keeps the pictures with faces, and cuts faces or mouths out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_paddle.collect.jsonlines import append_json_line, read_json_lines
+from fer_paddle.collect.names import free_name, safe_name
+from fer_paddle.collect.sharpness import sharpness
+from fer_paddle.collect.undo import Journal, file_digest, undone_batches
+from fer_paddle.images import crop_square, read_image, write_image
+from yolo3tiny.detector import Detections, Detector
+
+SELECTED = "selected.jsonl"
+KINDS = ("pictures", "faces", "mouths")
+FACE_MARGIN = 0.05  # as the pipeline cuts them later: fer_paddle.pipeline.MARGIN
+SHARPNESS_SIDE = 64  # at which faces are compared; most small ones have no more
+# Where the lips lie in a box of the shipped detector, and how wide they are, as shares of the box: medians over the 131
+# of 150 faces of landmarks68_160 (validation part) that it found. Half of all mouths lie within 0.05 of it.
+MOUTH_CENTRE = (0.50, 0.83)
+MOUTH_WIDTH = 0.41
+MOUTH_MARGIN = 0.45  # on each side, as a share of the mouth's width: as the crops of mouth_smile
+
+# (image, face box) -> 68 points [68, 2] in pixels of the image, in iBUG's order; None where they are not found
+Landmarks = Callable[[np.ndarray, np.ndarray], "np.ndarray | None"]
+
+
+@dataclass(frozen=True)
+class FaceRule:
+    """Which pictures are kept; smaller, blurred and doubtful faces do not count.
+
+    Attributes:
+        min_faces: Least faces of a picture.
+        max_faces: Most faces; None for any number.
+        min_score: Least score of a face, 0 to 1.
+        min_px: Least shorter side of a face in pixels.
+        min_sharpness: Least sharpness of a face, brought to 64 pixels; see sharpness.sharpness.
+
+    Raises:
+        ValueError: One of them is out of its range.
+    """
+
+    min_faces: int = 1
+    max_faces: int | None = None
+    min_score: float = 0.5
+    min_px: float = 40.0
+    min_sharpness: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.min_faces < 1 or (self.max_faces is not None and self.max_faces < self.min_faces):
+            raise ValueError(f"expected 1 <= min_faces <= max_faces, got {self.min_faces} and {self.max_faces}")
+        if not 0 <= self.min_score <= 1 or self.min_px < 0 or self.min_sharpness < 0:
+            got = f"{self.min_score}, {self.min_px} and {self.min_sharpness}"
+            raise ValueError(f"expected a score from 0 to 1, and size and sharpness of at least 0, got {got}")
+
+
+@dataclass
+class SelectReport:
+    """What became of the pictures.
+
+    Attributes:
+        kept: Paths of the pictures with faces, and how many each has.
+        refused: Paths of the others, and why.
+        failed: Paths of those that cannot be read, and why.
+        files: Names of the files written.
+        done_before: Pictures that an earlier run had looked at.
+    """
+
+    kept: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    done_before: int = 0
+
+
+def find_faces(image: np.ndarray, rule: FaceRule, detector: Callable[..., Detections]) -> tuple[list[Any], str | None]:
+    """Finds the faces of a picture that count.
+
+    Args:
+        image: uint8 [H, W, 3] BGR.
+        rule: Which count.
+        detector: (image, min_score) -> Detections.
+
+    Returns:
+        Pairs (box_xyxy float32 [4], figures: score, px, sharpness), best score first, and why the picture is refused,
+        None where it is kept.
+    """
+    found = detector(image, min_score=rule.min_score)
+    faces = []
+    for box, score in zip(found.boxes_xyxy, found.scores):
+        px = float((box[2:] - box[:2]).min())
+        sharp = sharpness(crop_square(image, box), SHARPNESS_SIDE)
+        if px >= rule.min_px and sharp >= rule.min_sharpness:
+            faces.append((box, {"score": round(float(score), 4), "px": round(px, 1), "sharpness": round(sharp, 1)}))
+    if len(faces) < rule.min_faces:
+        left_out = f" and {len(found) - len(faces)} too small or blurred" if len(found) > len(faces) else ""
+        return faces, f"{len(faces)} faces{left_out}, expected at least {rule.min_faces}"
+    if rule.max_faces is not None and len(faces) > rule.max_faces:
+        return faces, f"{len(faces)} faces, expected at most {rule.max_faces}"
+    return faces, None
+
+
+def mouth_box(box_xyxy: np.ndarray, points: np.ndarray | None = None) -> np.ndarray:
+    """Gives the square around the mouth of a face.
+
+    Args:
+        box_xyxy: The face's box, [4] in pixels.
+        points: Its 68 points, [68, 2] in pixels; None takes the place from the box alone.
+
+    Returns:
+        float32 [4].
+
+    Raises:
+        ValueError: The points are not [68, 2].
+    """
+    box = np.asarray(box_xyxy, np.float64)
+    if points is None:
+        size = box[2:] - box[:2]
+        centre, width = box[:2] + size * MOUTH_CENTRE, size[0] * MOUTH_WIDTH
+    else:
+        points = np.asarray(points, np.float64)
+        if points.shape != (68, 2):
+            raise ValueError(f"expected points [68, 2], got shape {points.shape}")
+        low, high = points[48:].min(axis=0), points[48:].max(axis=0)  # the lips
+        centre, width = (low + high) / 2, (high - low).max()
+    half = width * (0.5 + MOUTH_MARGIN)
+    return np.concatenate([centre - half, centre + half]).astype(np.float32)
+
+
+def select_faces(
+    paths: Sequence[Path],
+    folder: Path,
+    rule: FaceRule = FaceRule(),
+    kind: str = "faces",
+    detector: Callable[..., Detections] | None = None,
+    landmarks: Landmarks | None = None,
+    sort: Callable[[np.ndarray], str] | None = None,
+    progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
+) -> SelectReport:
+    """Copies the pictures that a rule keeps, or cuts their faces or mouths out, into a folder; originals stay.
+
+    `selected.jsonl` in the folder keeps source, box, score, size and sharpness of each file. What it names already is
+    not done again.
+
+    Args:
+        paths: Picture files.
+        folder: Where to write; made where it is missing.
+        rule: Which pictures and faces.
+        kind: `pictures`, `faces` or `mouths`.
+        detector: (image, min_score) -> Detections; None takes the one that ships.
+        landmarks: Finds the 68 points of a face, to cut its mouth; None cuts by the face's box.
+        sort: Names the folder below for each crop, such as its class; None sorts nothing.
+        progress: Wraps the paths for a progress bar.
+
+    Raises:
+        ValueError: The kind is unknown.
+        OSError: The folder cannot be written.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"expected a kind of {', '.join(KINDS)}, got {kind!r}")
+    detector = detector or Detector()
+    journal, report = Journal(folder, "select"), SelectReport()
+    done = {record.get("source_sha256") for record in read_selected(folder)}
+    for path in progress(paths):
+        try:
+            image = read_image(path)
+            digest = file_digest(path)
+        except (ValueError, FileNotFoundError) as error:
+            report.failed[str(path)] = str(error)
+            continue
+        if digest in done:
+            report.done_before += 1
+            continue
+        faces, reason = find_faces(image, rule, detector)
+        if reason is not None:
+            report.refused[str(path)] = reason
+            continue
+        report.kept[str(path)] = len(faces)
+        for crop, record in _cut(image, faces, kind, landmarks):
+            target = folder / sort(crop) if sort is not None else folder
+            _write(journal, path, target, crop, {**record, "source_sha256": digest}, report)
+        done.add(digest)
+    return report
+
+
+def _cut(image: np.ndarray, faces: Sequence[Any], kind: str, landmarks: Landmarks | None) -> list[Any]:
+    """Gives pairs (pixels, record) to write for one picture."""
+    if kind == "pictures":
+        return [(image, {"kind": kind, "faces": [{"box_xyxy": _rounded(box), **figures} for box, figures in faces]})]
+    crops = []
+    for box, figures in faces:
+        if kind == "faces":
+            cut = box
+            crop = crop_square(image, box, FACE_MARGIN)
+        else:
+            points = landmarks(image, box) if landmarks is not None else None
+            cut = mouth_box(box, points)
+            crop = crop_square(image, cut)
+        crops.append((crop, {"kind": kind, "box_xyxy": _rounded(cut), **figures}))
+    return crops
+
+
+def _write(journal: Journal, source: Path, folder: Path, crop: np.ndarray, record: Any, report: SelectReport) -> None:
+    """Writes one crop as PNG, so that nothing is lost a second time; a whole picture is copied as it is."""
+    journal.make_folder(folder)
+    whole = record["kind"] == "pictures"
+    target = free_name(folder, safe_name(source.stem), source.suffix.lower() if whole else ".png")
+    journal.create(
+        target,
+        lambda temporary: temporary.write_bytes(source.read_bytes()) if whole else write_image(temporary, crop),
+    )
+    name = target.relative_to(journal.folder).as_posix()
+    report.files.append(name)
+    append_json_line(journal.folder / SELECTED, {"file": name, "source": str(source), **record, "batch": journal.name})
+
+
+def _rounded(box: np.ndarray) -> list[float]:
+    return [round(float(side), 1) for side in box]
+
+
+def read_selected(folder: Path) -> list[dict[str, Any]]:
+    """Reads `selected.jsonl` of a folder, without what was undone; empty where there is none."""
+    path = folder / SELECTED
+    records = read_json_lines(path) if path.is_file() else []
+    undone = undone_batches(folder)
+    return [record for record in records if record.get("batch") not in undone]

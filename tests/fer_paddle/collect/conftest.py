@@ -1,0 +1,106 @@
+"""A site on the loopback with every kind of answer a crawler meets, and pictures to serve."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_paddle.collect.fetch import Fetcher, Manners
+
+Page = tuple[int, dict[str, str], bytes]
+
+
+def encode(seed: int, side: int = 80, suffix: str = ".jpg") -> bytes:
+    """Draws a picture that differs from those of other seeds."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), np.uint8)
+    return cv2.imencode(suffix, cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC))[1].tobytes()
+
+
+class Site:
+    """A real HTTP server on a free port of 127.0.0.1.
+
+    Attributes:
+        pages: Path -> (status, headers, body), or a function of the handler that answers by itself.
+        asked: How often each path was asked for.
+        times: When each request came, in seconds.
+        headers: Those of the last request to each path.
+    """
+
+    def __init__(self) -> None:
+        self.pages: dict[str, Page | Callable[[BaseHTTPRequestHandler], None]] = {}
+        self.asked: Counter[str] = Counter()
+        self.times: list[float] = []
+        self.headers: dict[str, dict[str, str]] = {}
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                site.answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        self.asked[handler.path] += 1
+        self.times.append(time.monotonic())
+        self.headers[handler.path] = dict(handler.headers)
+        page = self.pages.get(handler.path, (404, {}, b""))
+        try:
+            if callable(page):
+                page(handler)
+                return
+            status, headers, body = page
+            handler.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                handler.send_header(name, value)
+            handler.end_headers()
+            handler.wfile.write(body)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the crawler had enough
+
+    def put(self, path: str, body: bytes | str, kind: str = "text/html", status: int = 200, **headers: str) -> str:
+        """Serves a body, and gives its address."""
+        body = body.encode() if isinstance(body, str) else body
+        self.pages[path] = (status, {"Content-Type": kind, **headers}, body)
+        return self.url + path
+
+    def put_picture(self, path: str, seed: int, side: int = 80) -> bytes:
+        body = encode(seed, side, ".png" if path.endswith(".png") else ".jpg")
+        self.put(path, body, "image/png" if path.endswith(".png") else "image/jpeg")
+        return body
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    one = Site()
+    yield one
+    one.server.shutdown()
+    one.server.server_close()
+
+
+@pytest.fixture
+def make_fetcher() -> Iterator[Callable[..., Fetcher]]:
+    """`make_fetcher(**changes)`: a Fetcher that may visit the loopback and never really sleeps between requests."""
+    made = []
+
+    def make(sleep: Callable[[float], None] = lambda seconds: None, **changes: object) -> Fetcher:
+        how = {key: changes.pop(key) for key in ("proxy", "cookies") if key in changes}
+        manners = Manners(**{"allow_private": True, "pause_seconds": 0.0, "read_seconds": 2.0, **changes})
+        made.append(Fetcher(manners, sleep=sleep, **how))
+        return made[-1]
+
+    yield make
+    for fetcher in made:
+        fetcher.close()

@@ -1,0 +1,132 @@
+"""Which addresses may be fetched."""
+
+import socket
+
+import httpcore
+import pytest
+
+from fer_paddle.collect import addresses
+from fer_paddle.collect.addresses import Refused, check_url, is_public, names_own_network, resolve
+from fer_paddle.collect.transport import CheckedBackend
+
+PRIVATE = [
+    "127.0.0.1",
+    "127.255.255.254",
+    "0.0.0.0",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",  # where clouds keep their keys
+    "100.100.100.200",  # where Alibaba's does
+    "192.0.0.8",
+    "198.18.0.1",
+    "203.0.113.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "fc00::1",
+    "fe80::1%eth0",
+    "fec0::1",
+    "ff02::1",
+    "2001:db8::1",
+    # IPv4 inside IPv6: mapped, compatible, NAT64, 6to4, Teredo (written inverted)
+    "::ffff:127.0.0.1",
+    "::ffff:7f00:1",
+    "::ffff:10.0.0.1",
+    "::127.0.0.1",
+    "64:ff9b::7f00:1",
+    "2002:7f00:1::",
+    "2001:0:0:0:0:0:80ff:fffe",
+]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_private_addresses(address):
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "::ffff:8.8.8.8", "64:ff9b::808:808", "2606:4700::1", "223.5.5.5"])
+def test_public_addresses(address):
+    assert is_public(address)
+
+
+# glibc reads all of these as 127.0.0.1; where a system does not, they do not resolve.
+ODD = ["127.1", "0x7f.1", "0177.0.0.1", "2130706433", "0x7f000001", "127.0.0.1."]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "::ffff:127.0.0.1", *ODD])
+def test_own_machine_is_refused_in_any_spelling(host):
+    with pytest.raises((Refused, OSError)):
+        resolve(host, 80)
+    assert names_own_network(host)
+
+
+@pytest.mark.parametrize(
+    ("host", "own"), [("example.org", False), ("8.8.8.8", False), ("printer", True), ("nas.local", True)]
+)
+def test_names_that_only_a_proxy_can_resolve(host, own):
+    assert names_own_network(host) is own
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://example.org/a.jpg",
+        "javascript:alert(1)",
+        "data:image/png;base64,AA==",
+        "//example.org/a",
+        "example.org",
+        "http://",
+        "http:///a.jpg",
+        "http://good.example@127.0.0.1/",  # a user name that looks like a host
+        "http://[::1",
+        "http://a\x00b/",
+        "",
+    ],
+)
+def test_urls_that_are_none_to_fetch(url):
+    with pytest.raises(Refused):
+        check_url(url)
+
+
+def test_chinese_urls_are_understood():
+    assert check_url("https://例子.中国/图片.jpg?q=笑").host == "例子.中国"
+
+
+def test_a_name_is_resolved_once_and_that_address_is_used(monkeypatch):
+    """DNS rebinding: public when it is checked, private when it is connected to."""
+    answers = iter(["93.184.216.34", "127.0.0.1"])
+    asked, connected = [], []
+
+    def getaddrinfo(host, port, **_):
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
+
+    class Sockets(httpcore.NetworkBackend):
+        def connect_tcp(self, host, port, *_):
+            connected.append(host)
+            raise httpcore.ConnectError("no network in tests")
+
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", getaddrinfo)
+    backend = CheckedBackend()
+    backend._sockets = Sockets()
+    with pytest.raises(httpcore.ConnectError):
+        backend.connect_tcp("rebind.example", 80)
+    assert (asked, connected) == (["rebind.example"], ["93.184.216.34"])
+
+
+def test_of_several_addresses_only_the_public_ones_count(monkeypatch):
+    found = [(0, 0, 0, "", (address, 80)) for address in ("10.0.0.1", "8.8.8.8", "8.8.8.8", "::1")]
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_, **__: found)
+    assert resolve("mixed.example", 80) == ["8.8.8.8"]
+    assert resolve("mixed.example", 80, allow_private=True) == ["10.0.0.1", "8.8.8.8", "::1"]
+
+
+def test_a_request_ends_by_its_deadline():
+    backend = CheckedBackend()
+    backend.deadline = 0.0  # long ago
+    with pytest.raises(httpcore.ReadTimeout):
+        backend.left(5.0)

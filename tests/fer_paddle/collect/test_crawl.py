@@ -1,0 +1,195 @@
+"""The crawl as a whole: pages in, pictures and a manifest out; it goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from fer_paddle.collect.crawl import MANIFEST, Crawler, read_manifest, read_url_list
+from fer_paddle.collect.fetch import Want
+from fer_paddle.collect.pages import SearchPages, SeedPages, read_openverse
+from fer_paddle.collect.undo import undo_last
+from fer_paddle.images import list_images, read_image
+
+
+def names(folder):
+    return [path.name for path in list_images(folder)]
+
+
+def fates(report):
+    return {record.url.rpartition("/")[2]: record.status for record in report.records}
+
+
+def test_pictures_and_their_manifest(site, make_fetcher, tmp_path):
+    body = site.put_picture("/a/face.jpg", 1)
+    site.put_picture("/%E7%AC%91.png", 2)
+    page = site.put("/page", "<a rel=license href=/by>CC BY</a><img src=/a/face.jpg><img src=/笑.png>")
+    report = Crawler(tmp_path, make_fetcher()).crawl(SeedPages([page]))
+    assert report.counts() == {"saved": 2, "copy": 0, "refused": 0, "failed": 0}
+    assert names(tmp_path) == ["face.jpg", "笑.png"]
+    assert (tmp_path / "face.jpg").read_bytes() == body  # as it came, not encoded again
+    record = read_manifest(tmp_path)[0]
+    assert record["url"] == f"{site.url}/a/face.jpg" and record["page"] == page and record["file"] == "face.jpg"
+    assert record["sha256"] == hashlib.sha256(body).hexdigest() and record["bytes"] == len(body)
+    assert (record["width"], record["height"]) == (80, 80)
+    assert record["licence"] == f"CC BY {site.url}/by" and record["time"].endswith("+00:00")
+
+
+def test_what_lies_is_found_out(site, make_fetcher, tmp_path):
+    """A content type, a name and a length say nothing; the bytes do."""
+    site.put("/html.jpg", "<html>", "image/jpeg")
+    site.put("/empty.jpg", b"", "image/jpeg")
+    site.put("/tiny.jpg", site.put_picture("/tiny-one", 3, side=8), "image/jpeg")
+    png = site.put_picture("/x.png", 4)
+    site.put("/photo.jpg", png, "image/jpeg")  # a PNG
+    site.put("/half.jpg", site.put_picture("/whole.jpg", 5)[:400], "image/jpeg")
+    site.put("/face.php", site.put_picture("/face", 6), "application/octet-stream")
+    site.put("/page.jpg", "<img>", "text/html")
+    sources = ["html.jpg", "empty.jpg", "tiny.jpg", "photo.jpg", "half.jpg", "face.php", "page.jpg", "gone.jpg"]
+    page = site.put("/", "".join(f"<img src={name}>" for name in sources))
+    report = Crawler(tmp_path, make_fetcher()).crawl(SeedPages([page]))
+    assert names(tmp_path) == ["face.jpg", "photo.png"]
+    refused = {name for name, status in fates(report).items() if status == "refused"}
+    assert refused == {"html.jpg", "empty.jpg", "tiny.jpg", "half.jpg", "page.jpg", "gone.jpg"}
+    assert all(record.reason for record in report.records if record.status == "refused")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/..%2F..%2Fevil.jpg", "evil.jpg"),
+        ("/%2e%2e%5Cevil.jpg", "evil.jpg"),
+        ("/CON.jpg", "CON_.jpg"),
+        ("/a%00b.jpg", "ab.jpg"),
+        ("/.htaccess.jpg", "htaccess.jpg"),
+        ("/" + "x" * 300 + ".jpg", "x" * 100 + ".jpg"),
+        ("/", "picture.jpg"),
+        ("/get?file=../../x.jpg", "get.jpg"),
+    ],
+)
+def test_names_stay_in_the_folder(site, make_fetcher, tmp_path, path, name):
+    site.put_picture(path, 1)
+    Crawler(tmp_path / "in", make_fetcher()).crawl(SeedPages([site.url + path]))
+    assert names(tmp_path / "in") == [name]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["in"]
+
+
+def test_one_name_and_one_picture_twice(site, make_fetcher, tmp_path):
+    body = site.put_picture("/1/face.jpg", 1)
+    site.put_picture("/2/FACE.jpg", 2)
+    site.put("/3/again.jpg", body, "image/jpeg")
+    urls = [f"{site.url}/{path}" for path in ("1/face.jpg", "2/FACE.jpg", "3/again.jpg")]
+    report = Crawler(tmp_path, make_fetcher()).crawl(SeedPages(urls))
+    assert report.counts()["saved"] == 2 and report.counts()["copy"] == 1
+    assert report.records[2].file == "face.jpg"
+    assert len(names(tmp_path)) == 2
+
+
+def test_a_crawl_goes_on_where_it_was(site, make_fetcher, tmp_path):
+    for number in range(4):
+        site.put_picture(f"/{number}.jpg", number)
+    site.pages["/1.jpg"] = (503, {}, b"")
+    page = site.put("/", "".join(f"<img src={number}.jpg>" for number in range(5)))
+    first = Crawler(tmp_path, make_fetcher(attempts=1), max_pictures=2).crawl(SeedPages([page]))
+    assert first.counts() == {"saved": 2, "copy": 0, "refused": 0, "failed": 1}
+    (tmp_path / "0.jpg").unlink()  # the user did not like it
+    with (tmp_path / MANIFEST).open("a") as file:
+        file.write('{"url": "http://cut.off')  # as after a power cut
+    site.put_picture("/1.jpg", 1)
+    second = Crawler(tmp_path, make_fetcher()).crawl(SeedPages([page]))
+    assert second.counts() == {"saved": 2, "copy": 0, "refused": 1, "failed": 0} and second.done_before == 2
+    assert names(tmp_path) == ["1.jpg", "2.jpg", "3.jpg"]
+    assert site.asked["/0.jpg"] == site.asked["/2.jpg"] == 1
+    third = Crawler(tmp_path, make_fetcher()).crawl(SeedPages([page]))
+    assert not third.records and third.done_before == 5  # what was refused is not asked for again
+    assert len(read_manifest(tmp_path)) == 6
+
+
+def test_an_undone_crawl_counts_as_not_done(site, make_fetcher, tmp_path):
+    site.put_picture("/a.jpg", 1)
+    for _ in range(2):
+        report = Crawler(tmp_path, make_fetcher()).crawl(SeedPages([f"{site.url}/a.jpg"]))
+        assert report.counts()["saved"] == 1
+        assert undo_last(tmp_path).removed == ["a.jpg"]
+    assert names(tmp_path) == []
+
+
+def test_links_are_followed_on_their_host_alone(site, make_fetcher, tmp_path):
+    for number in range(3):
+        site.put_picture(f"/{number}.jpg", number)
+    site.put("/", "<img src=0.jpg><a href=/one>1</a><a href=/>home</a><a href=http://other.example/>away</a>")
+    site.put("/one", "<img src=1.jpg><a href=/two>2</a>")
+    site.put("/two", "<img src=2.jpg>")
+    Crawler(tmp_path, make_fetcher()).crawl(SeedPages([f"{site.url}/"], depth=1))
+    assert names(tmp_path) == ["0.jpg", "1.jpg"] and site.asked["/"] == 1
+
+
+def test_a_search_goes_from_page_to_page(site, make_fetcher, tmp_path):
+    for number in (1, 2):
+        site.put_picture(f"/{number}.jpg", number)
+        site.put(f"/search?q=%E5%98%9F%E5%98%B4%20x&page={number}", f"<img src={number}.jpg>")
+    site.put("/search?q=%E5%98%9F%E5%98%B4%20x&page=3", "nothing more")
+    source = SearchPages(f"{site.url}/search?q=$query&page=$page", "嘟嘴 x", pages=9)
+    Crawler(tmp_path, make_fetcher()).crawl(source)
+    assert names(tmp_path) == ["1.jpg", "2.jpg"]
+    assert not any("page=4" in path for path in site.asked)
+
+
+def test_openverse_answers(site, make_fetcher, tmp_path):
+    site.put_picture("/a.jpg", 1)
+    results = [{"url": f"{site.url}/a.jpg", "foreign_landing_url": "https://f.example/1", "attribution": "A by B, CC0"}]
+    page = site.put("/api?q=x", json.dumps({"results": [*results, {"url": None}, "?"]}), "application/json")
+    source = SearchPages(f"{site.url}/api?q=$query", "x", read_page=read_openverse)
+    Crawler(tmp_path, make_fetcher()).crawl(source)
+    (record,) = read_manifest(tmp_path)
+    assert record["licence"] == "A by B, CC0" and record["page"] == "https://f.example/1"
+    for body in ("[]", "{", '{"results": 1}', "[" * 100_000):
+        site.put("/api?q=x", body, "application/json")
+        answer = make_fetcher().get(page, Want(10**6))
+        with pytest.raises(ValueError, match="expected"):
+            read_openverse(answer)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"", "found none"), (b"# only\n\n", "found none"), (b"\xff\xfeh\x00", "UTF-8")],
+)
+def test_url_lists_that_are_none(tmp_path, content, says):
+    (tmp_path / "urls.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=says):
+        read_url_list(tmp_path / "urls.txt")
+
+
+def test_url_list(tmp_path):
+    (tmp_path / "u.txt").write_bytes("\ufeffhttp://a/\r\n# no\r\n\r\n https://例/ \n".encode())
+    assert read_url_list(tmp_path / "u.txt") == ["http://a/", "https://例/"]
+
+
+@pytest.mark.parametrize("line", ["[]\n", "{\n", '{"status": "saved"}\n'])
+def test_a_damaged_manifest_is_named(make_fetcher, tmp_path, line):
+    (tmp_path / MANIFEST).write_text(line)
+    with pytest.raises(ValueError, match=MANIFEST):
+        Crawler(tmp_path, make_fetcher())
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: SeedPages([]),
+        lambda: SeedPages(["http://a/"], depth=-1),
+        lambda: SearchPages("http://a/?q=$query", "x", pages=2),
+        lambda: SearchPages("http://a/?page=$page", "x"),
+        lambda: SearchPages("http://a/?q=$query", " "),
+    ],
+)
+def test_page_sources_out_of_range(make):
+    with pytest.raises(ValueError, match="expected"):
+        make()
+
+
+def test_a_picture_is_readable(site, make_fetcher, tmp_path):
+    site.put_picture("/a.jpg", 1)
+    Crawler(tmp_path, make_fetcher()).crawl(SeedPages([f"{site.url}/a.jpg"]))
+    assert read_image(tmp_path / "a.jpg").shape == (80, 80, 3)

@@ -1,0 +1,290 @@
+"""Downloads from a real server that is slow, broken, redirecting, huge and lying."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Callable
+
+import pytest
+
+from fer_paddle.collect.addresses import Refused
+from fer_paddle.collect.fetch import Fetcher, Manners, Unreachable, Want, read_cookies
+
+ANY = Want(10_000)
+
+
+def redirect(target: str, status: int = 302) -> tuple[int, dict[str, str], bytes]:
+    return status, {"Location": target}, b""
+
+
+def test_an_answer_says_where_it_came_from(site, make_fetcher):
+    body = "<p>笑</p>".encode("gbk")
+    site.put("/end", body, 'Text/HTML; Charset="GBK"', Link='<https://l.example/by>; rel="license"')
+    site.pages["/start"] = redirect("/end")
+    answer = make_fetcher().get(f"{site.url}/start#part", ANY)
+    assert (answer.body, answer.kind, answer.charset) == (body, "text/html", "GBK")
+    assert (answer.asked, answer.url) == (f"{site.url}/start#part", f"{site.url}/end")
+    assert answer.licence == "https://l.example/by"
+    assert site.headers["/end"]["User-Agent"].startswith("fer_paddle/")
+
+
+def test_the_loopback_is_refused_unless_allowed(site):
+    with Fetcher(Manners(respect_robots=False)) as fetcher, pytest.raises(Refused, match=r"127\.0\.0\.1"):
+        fetcher.get(site.url, ANY)
+    assert not site.asked
+
+
+def test_a_redirect_to_the_own_network_is_refused(site, make_fetcher, monkeypatch):
+    """The first hop is public, as far as this machine knows; the second is not."""
+    from fer_paddle.collect import transport
+
+    site.pages["/"] = redirect("http://10.0.0.1/secret")
+    port = site.server.server_port
+    real = transport.resolve
+    monkeypatch.setattr(
+        transport, "resolve", lambda host, p, allow: ["127.0.0.1"] if host == "public.example" else real(host, p, allow)
+    )
+    with pytest.raises(Refused, match=r"open internet, got 10\.0\.0\.1"):
+        make_fetcher(allow_private=False, respect_robots=False).get(f"http://public.example:{port}/", ANY)
+    assert site.asked["/"] == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("file:///etc/passwd", "http or https"),
+        ("ftp://example.org/", "http or https"),
+        ("http://user@127.0.0.1/", "user name"),
+        ("/", "at most 5 redirects"),  # for ever
+    ],
+)
+def test_redirects_that_lead_nowhere(site, make_fetcher, target, says):
+    site.pages["/"] = redirect(target)
+    with pytest.raises(Refused, match=says):
+        make_fetcher(respect_robots=False).get(f"{site.url}/", ANY)
+
+
+def drip(handler) -> None:
+    """Sends a byte now and then: no single read takes long."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "5000")
+    handler.end_headers()
+    for _ in range(100):
+        handler.wfile.write(b"x")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def drip_headers(handler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    for _ in range(100):
+        handler.wfile.write(b"x")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def silence(handler) -> None:
+    time.sleep(0.6)
+
+
+def cut_off(handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b"half")
+    handler.close_connection = True
+
+
+def no_http(handler) -> None:
+    handler.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+    handler.close_connection = True
+
+
+@pytest.mark.parametrize("page", [drip, drip_headers, silence, cut_off, no_http])
+def test_slow_and_broken_servers_are_left_for_later(site, make_fetcher, page):
+    site.pages["/"] = page
+    fetcher = make_fetcher(total_seconds=0.4, read_seconds=0.3, attempts=2, respect_robots=False)
+    started = time.monotonic()
+    with pytest.raises(Unreachable, match="in 2 attempts"):
+        fetcher.get(f"{site.url}/", ANY)
+    assert site.asked["/"] == 2
+    assert time.monotonic() - started < 4  # dripping alone would take ten seconds
+
+
+def test_no_server_and_no_name(site, make_fetcher):
+    site.server.shutdown()
+    site.server.server_close()
+    for url in (site.url, "http://no-such-name.invalid/"):
+        with pytest.raises(Unreachable):
+            make_fetcher(attempts=1).get(url, ANY)
+
+
+def without_length(handler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    for _ in range(200):
+        handler.wfile.write(b"x" * 10_000)
+    handler.close_connection = True
+
+
+BOMB = gzip.compress(bytes(5_000_000))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        (200, {"Content-Length": "999999999999"}, b""),  # says that it is huge
+        without_length,  # is huge, and does not say
+        (200, {"Content-Encoding": "gzip"}, BOMB),  # 5 kB that unfold to 5 MB, though nobody asked for gzip
+    ],
+)
+def test_huge_answers_are_refused(site, make_fetcher, page):
+    site.pages["/"] = page
+    with pytest.raises(Refused, match="at most 10000 bytes"):
+        make_fetcher().get(f"{site.url}/", ANY)
+    assert site.headers["/"]["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [
+        ((404, {}, b"no"), "got 404"),
+        ((403, {}, b""), "got 403"),
+        ((204, {}, b""), "got 204"),
+        ((200, {"Content-Type": "video/mp4"}, b"x"), "got 'video/mp4'"),
+        ((200, {}, b"x"), "got no type"),
+        ((200, {"Content-Type": "image/jpeg", "Content-Encoding": "gzip"}, b"no gzip"), "rules of HTTP"),
+    ],
+)
+def test_answers_that_are_not_wanted(site, make_fetcher, page, says):
+    site.pages["/"] = page
+    with pytest.raises(Refused, match=says):
+        make_fetcher().get(f"{site.url}/", Want(1000, ("image/",)))
+    assert site.asked["/"] == 1  # trying again is of no use
+
+
+@pytest.mark.parametrize(
+    ("headers", "waits"),
+    [
+        ({}, [1, 2]),
+        ({"Retry-After": "7"}, [7, 7]),
+        ({"Retry-After": "soon"}, [1, 2]),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, [1, 2]),  # long ago
+    ],
+)
+def test_a_failing_server_is_tried_again_later_and_later(site, make_fetcher, headers, waits):
+    slept: list[float] = []
+    site.pages["/"] = (503, headers, b"")
+    with pytest.raises(Unreachable, match="status 503, in 3 attempts"):
+        make_fetcher(slept.append, respect_robots=False).get(f"{site.url}/", ANY)
+    assert [round(seconds) for seconds in slept] == waits
+
+
+def test_a_server_that_wants_too_much_patience(site, make_fetcher):
+    site.pages["/"] = (429, {"Retry-After": "86400"}, b"")
+    with pytest.raises(Unreachable, match="86400 s of patience"):
+        make_fetcher(respect_robots=False).get(f"{site.url}/", ANY)
+    assert site.asked["/"] == 1
+
+
+def test_a_server_that_recovers(site, make_fetcher):
+    def recover(handler):
+        page = (503, b"") if site.asked["/"] < 3 else (200, b"well")
+        handler.send_response(page[0])
+        handler.send_header("Content-Length", str(len(page[1])))
+        handler.end_headers()
+        handler.wfile.write(page[1])
+
+    site.pages["/"] = recover
+    assert make_fetcher().get(f"{site.url}/", ANY).body == b"well"
+
+
+def test_a_pause_between_two_requests_to_one_host(site, make_fetcher):
+    site.put("/robots.txt", "User-agent: *\nCrawl-delay: 3", "text/plain")
+    site.put("/a", "a")
+    slept: list[float] = []
+    fetcher = make_fetcher(slept.append, pause_seconds=1.0)
+    fetcher.get(f"{site.url}/a", ANY)
+    fetcher.get(f"{site.url}/a", ANY)
+    assert [round(seconds) for seconds in slept] == [3, 3]  # after robots.txt, then after the first page
+    assert site.asked["/robots.txt"] == 1
+
+
+@pytest.mark.parametrize(
+    ("robots", "error"),
+    [
+        ((200, {}, b"User-agent: *\nDisallow: /a"), Refused),
+        ((200, {}, b"User-agent: *\nDisallow: /a\n" + b"#" * 600_000), Refused),  # only its start is read
+        ((500, {}, b""), Unreachable),  # RFC 9309: then the whole site is left alone
+        ((404, {}, b""), None),
+        ((403, {}, b""), None),
+        ((200, {"Content-Type": "text/html"}, b"<h1>Welcome</h1>"), None),
+    ],
+)
+def test_robots(site, make_fetcher, robots, error):
+    site.pages["/robots.txt"] = robots
+    site.put("/a", "a")
+    fetcher = make_fetcher()
+    if error is None:
+        assert fetcher.get(f"{site.url}/a", ANY).body == b"a"
+        return
+    with pytest.raises(error, match=r"robots\.txt"):
+        fetcher.get(f"{site.url}/a", ANY)
+    assert not site.asked["/a"]
+
+
+def test_robots_count_for_every_hop(site, make_fetcher):
+    site.put("/robots.txt", "User-agent: *\nDisallow: /b", "text/plain")
+    site.put("/b", "b")
+    site.pages["/a"] = redirect("/b")
+    with pytest.raises(Refused, match=r"robots\.txt"):
+        make_fetcher().get(f"{site.url}/a", ANY)
+    assert not site.asked["/b"]
+
+
+def test_cookies_go_to_their_own_host_alone(site, make_fetcher, tmp_path):
+    file = tmp_path / "cookies.txt"
+    rows = [("127.0.0.1", "mine"), ("other.example", "secret")]
+    lines = [f"{host}\tFALSE\t/\tFALSE\t0\tname\t{value}" for host, value in rows]
+    file.write_text("\n".join(["# Netscape HTTP Cookie File", *lines, ""]))
+    site.put("/", "x")
+    make_fetcher(cookies=file).get(f"{site.url}/", ANY)
+    assert site.headers["/"]["Cookie"] == "name=mine"
+
+
+def test_cookie_files_that_are_none(tmp_path):
+    (tmp_path / "c.txt").write_text("name=value\n")
+    with pytest.raises(ValueError, match="cookies.txt"):
+        read_cookies(tmp_path / "c.txt")
+    with pytest.raises(FileNotFoundError):
+        read_cookies(tmp_path / "none.txt")
+
+
+def test_a_proxy_gets_the_whole_address(site, make_fetcher):
+    site.pages["http://pictures.example/a"] = (200, {"Content-Length": "5"}, b"proxy")
+    fetcher = make_fetcher(proxy=site.url, allow_private=False, respect_robots=False)
+    assert fetcher.get("http://pictures.example/a", ANY).body == b"proxy"
+    for url in (
+        "http://127.0.0.1/",
+        "http://2130706433/",
+        "http://localhost:8080/",
+        "http://[::1]/",
+        "http://intranet/",
+    ):
+        with pytest.raises(Refused, match="open internet"):
+            fetcher.get(url, ANY)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"pause_seconds": -1}, {"attempts": 0}, {"total_seconds": 0}, {"agent": "笑"}, {"agent": "a\r\nX: y"}],
+)
+def test_manners_out_of_range(change):
+    with pytest.raises(ValueError, match="expected"):
+        Manners(**change)
+
+
+def test_a_proxy_that_is_none(make_fetcher: Callable[..., Fetcher]):
+    with pytest.raises(ValueError, match="expected a proxy"):
+        make_fetcher(proxy="localhost:8080")

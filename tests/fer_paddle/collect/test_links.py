@@ -1,0 +1,95 @@
+"""Picture links out of pages."""
+
+import pytest
+
+from fer_paddle.collect.links import absolute_url, find_links, largest_candidate
+
+BASE = "http://site.example/people/page.html"
+
+
+def urls(html, **more):
+    found = find_links(html.encode() if isinstance(html, str) else html, BASE, **more)
+    return [link.url.removeprefix("http://site.example/") for link in found.pictures]
+
+
+@pytest.mark.parametrize(
+    ("html", "found"),
+    [
+        ("<img src=a.jpg>", ["people/a.jpg"]),
+        ("<IMG SRC='/a.jpg'/>", ["a.jpg"]),
+        ("<img src=../笑.jpg>", ["笑.jpg"]),
+        ("<base href=/other/><img src=a.jpg>", ["other/a.jpg"]),
+        ("<img src=a.jpg><img src='a.jpg#top'>", ["people/a.jpg"]),  # once
+        # lazy loading: the address the picture will get, not its placeholder
+        ("<img src='data:image/gif;base64,R0' data-src=a.jpg>", ["people/a.jpg"]),
+        ("<img src=grey.gif data-original=a.jpg>", ["people/a.jpg"]),
+        ("<img src=grey.gif data-srcset='a.jpg 1x, b.jpg 2x'>", ["people/b.jpg"]),
+        ("<noscript><img src=a.jpg></noscript>", ["people/a.jpg"]),
+        ("<img src=s.jpg srcset='m.jpg 480w, l.jpg 960w'>", ["people/l.jpg"]),
+        ("<picture><source srcset=a.webp><img src=a.jpg></picture>", ["people/a.webp", "people/a.jpg"]),
+        ("<video poster=p.jpg><source src=film.mp4></video>", ["people/p.jpg"]),
+        ("<meta property=og:image content=/og.jpg>", ["og.jpg"]),
+        ("<meta name=twitter:image content=/tw.jpg>", ["tw.jpg"]),
+        ("<link rel=image_src href=/is.jpg><link rel=stylesheet href=x.css>", ["is.jpg"]),
+        ("<a href=full.JPG?x=1><img src=thumb.jpg></a>", ["people/full.JPG?x=1", "people/thumb.jpg"]),
+        ("<div style=\"background: url('b.png')\">", ["people/b.png"]),
+        # what is no picture to fetch
+        ("<img><img src=''><img src='data:image/png;base64,AA=='><img src='javascript:x'>", []),
+        ("<img src='http://[bad/a.jpg'><img src='file:///etc/passwd'>", []),
+        ("<script>var a = '<img src=a.jpg>'</script><!-- <img src=b.jpg> -->", []),
+        ("", []),
+        ("<img src=a.jpg", []),  # cut off within the tag
+        ("<div>" * 3000 + "<img src=a.jpg>", ["people/a.jpg"]),  # deep
+    ],
+)
+def test_pictures(html, found):
+    assert urls(html) == found
+
+
+def test_further_pages_and_encodings():
+    found = find_links("<a href=next.html>下一页</a><a href=a.jpg></a><a href=mailto:x@y>".encode("gbk"), BASE, "gbk")
+    assert found.pages == ("http://site.example/people/next.html",)
+    assert urls("<img src=笑.jpg>".encode("gbk"), charset="gbk") == ["people/笑.jpg"]
+    assert urls(b"<img src=a.jpg>", charset="no-such-charset") == ["people/a.jpg"]
+    assert urls(b"\xff\xfe\x00\x81<img src=a.jpg>\x00") in ([], ["people/a.jpg"])  # garbage does not raise
+
+
+@pytest.mark.parametrize(
+    ("srcset", "largest"),
+    [
+        ("a.jpg", "a.jpg"),
+        ("a.jpg 1x, b.jpg 1.5x", "b.jpg"),
+        ("a.jpg 480w,b.jpg 1200w, c.jpg 800w", "b.jpg"),
+        ("/w_300,h_200/a.jpg 300w, /w_600,h_400/a.jpg 600w", "/w_600,h_400/a.jpg"),  # commas within an address
+        ("a.jpg, b.jpg 2x", "b.jpg"),
+        (" , a.jpg oops", "a.jpg"),
+        ("", None),
+        (",,,", None),
+    ],
+)
+def test_srcset(srcset, largest):
+    assert largest_candidate(srcset) == largest
+
+
+@pytest.mark.parametrize(
+    ("html", "licence"),
+    [
+        ("<a rel=license href=/by>CC BY 4.0</a>", "CC BY 4.0 http://site.example/by"),
+        ("<link rel='nofollow license' href=https://l.example/0>", "https://l.example/0"),
+        ("<meta name=dcterms.rights content='© A  B'>", "© A B"),
+        (
+            '<script type="application/ld+json">{"@graph": [{"license": "https://l.example/1"}]}</script>',
+            "https://l.example/1",
+        ),
+        ('<script type="application/ld+json">{broken</script>', None),
+        ("<a href=/by>CC BY 4.0</a>", None),
+    ],
+)
+def test_licences(html, licence):
+    (link,) = find_links(f"{html}<img src=a.jpg>".encode(), BASE).pictures
+    assert link.licence == licence and link.page == BASE
+
+
+def test_absolute_url_refuses_what_is_none():
+    assert absolute_url(BASE, "  //cdn.example/a.jpg ") == "http://cdn.example/a.jpg"
+    assert absolute_url(BASE, "http://[bad") is None

@@ -1,0 +1,49 @@
+"""File names out of foreign text."""
+
+import pytest
+
+from fer_paddle.collect.names import MAX_BYTES, free_name, safe_name
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("smile 01", "smile_01"),
+        ("笑脸（一）", "笑脸（一）"),  # letters and signs of all scripts stay
+        ("e\u0301te\u0301", "\u00e9t\u00e9"),  # one spelling of each letter
+        ("../../etc/passwd", "etc_passwd"),
+        ("..\\..\\boot", "boot"),
+        ("／etc／passwd", "etc_passwd"),  # full-width slashes
+        ("C:\\a", "C_a"),
+        ('a:b*c?d<e>f|g"h', "a_b_c_d_e_f_g_h"),
+        (".hidden", "hidden"),  # a dot would hide it from list_images
+        ("dots...", "dots"),  # Windows drops them, and two names become one
+        ("a\x00b\nc", "ab_c"),
+        ("photo\u202egpj.exe", "photogpj.exe"),  # a mark that turns the direction of writing
+        ("\ud800", "picture"),  # half a surrogate pair
+        ("", "picture"),
+        ("..", "picture"),
+        ("///", "picture"),
+        # Windows' devices, in any case and with any suffix
+        ("con", "con_"),
+        ("NUL", "NUL_"),
+        ("Com1.backup", "Com1_.backup"),
+        ("lpt¹", "lpt¹_"),
+        ("aux .txt", "aux_.txt"),
+        ("console", "console"),
+    ],
+)
+def test_safe_name(text, name):
+    assert safe_name(text) == name
+
+
+def test_long_names_are_cut_between_letters():
+    name = safe_name("图" * 200)
+    assert len(name.encode()) <= MAX_BYTES and set(name) == {"图"}
+
+
+def test_a_taken_name_gets_a_number(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "a-2.jpg").symlink_to("nowhere")  # a broken link takes its name too
+    assert free_name(tmp_path, "a", ".jpg").name == "a-3.jpg"
+    assert free_name(tmp_path, "B", ".jpg", taken={"b.jpg"}).name == "B-2.jpg"

@@ -1,0 +1,149 @@
+"""Keeping pictures with faces, and cutting faces and mouths."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_paddle import pipeline
+from fer_paddle.collect.select import FACE_MARGIN, SELECTED, FaceRule, find_faces, mouth_box, select_faces
+from fer_paddle.collect.sharpness import sharpness
+from fer_paddle.collect.undo import undo_last
+from fer_paddle.data.synthetic import draw_face, make_faces
+from fer_paddle.images import list_images, read_image, write_image
+from yolo3tiny.detector import Detections
+
+BOX = (40.0, 20.0, 100.0, 100.0)
+
+
+def detector_of(*boxes, score=0.9):
+    """A detector that finds the same boxes everywhere."""
+
+    def detect(image, min_score=0.5):
+        kept = [box for box in boxes if score >= min_score]
+        return Detections(np.array(kept, np.float32).reshape(-1, 4), np.full(len(kept), score, np.float32))
+
+    return detect
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "照片 1.png"
+    write_image(path, np.random.default_rng(0).integers(0, 256, (120, 140, 3), np.uint8))
+    return path
+
+
+def test_faces_are_cut_as_the_pipeline_cuts_them(photo, tmp_path):
+    assert FACE_MARGIN == pipeline.MARGIN
+    out = tmp_path / "out"
+    report = select_faces([photo], out, detector=detector_of(BOX))
+    assert report.files == ["照片_1.png"] and report.kept == {str(photo): 1}
+    assert read_image(out / "照片_1.png").shape == (88, 88, 3)  # the longer side, 80, and 5 % on each side
+    (record,) = (json.loads(line) for line in (out / SELECTED).read_text(encoding="utf-8").splitlines())
+    assert record["box_xyxy"] == list(BOX) and record["px"] == 60 and record["score"] == 0.9
+    assert record["source"] == str(photo) and record["sharpness"] > 0
+
+
+def test_whole_pictures_are_copied_byte_for_byte(photo, tmp_path):
+    select_faces([photo], tmp_path / "out", kind="pictures", detector=detector_of(BOX, BOX))
+    assert (tmp_path / "out" / "照片_1.png").read_bytes() == photo.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        (FaceRule(), None),
+        (FaceRule(min_faces=2), "1 faces, expected at least 2"),
+        (FaceRule(min_px=60), None),
+        (FaceRule(min_px=61), "too small or blurred"),
+        (FaceRule(min_sharpness=1e9), "too small or blurred"),
+        (FaceRule(min_score=0.95), "0 faces, expected at least 1"),
+    ],
+)
+def test_which_pictures_are_kept(photo, rule, says):
+    _, reason = find_faces(read_image(photo), rule, detector_of(BOX))
+    assert reason is None if says is None else says in reason
+
+
+def test_too_many_faces(photo):
+    _, reason = find_faces(read_image(photo), FaceRule(max_faces=1), detector_of(BOX, BOX))
+    assert reason == "2 faces, expected at most 1"
+
+
+def test_bad_files_are_named_and_the_rest_goes_on(photo, tmp_path):
+    bad = tmp_path / "坏.jpg"
+    bad.write_bytes(b"no")
+    paths = [bad, tmp_path / "none.jpg", photo]
+    report = select_faces(paths, tmp_path / "out", detector=detector_of(BOX))
+    assert set(report.failed) == {str(bad), str(tmp_path / "none.jpg")} and len(report.files) == 1
+
+
+def test_a_second_run_goes_on_and_undo_takes_it_back(photo, tmp_path):
+    out = tmp_path / "out"
+    select_faces([photo], out, detector=detector_of(BOX))
+    again = select_faces([photo], out, detector=detector_of(BOX))
+    assert again.done_before == 1 and not again.files
+    undo_last(out)
+    assert list_images(out) == []
+    assert select_faces([photo], out, detector=detector_of(BOX)).files
+
+
+def test_the_mouth_by_points():
+    points = np.zeros((68, 2), np.float32)
+    points[48:] = np.linspace((30, 70), (50, 74), 20)
+    assert mouth_box(BOX, points) == pytest.approx([21, 53, 59, 91])  # centre 40, 72; half of 20 * 1.9
+    with pytest.raises(ValueError, match="68"):
+        mouth_box(BOX, points[:67])
+
+
+def test_the_mouth_by_the_box_alone_meets_the_drawn_one():
+    """Drawn faces know their mouth: its centre must lie well within the square that the face's box gives."""
+    faces = make_faces(14, 128, seed=3)
+    for box, mouth in zip(faces.boxes_xyxy, faces.mouth_boxes_xyxy):
+        square = mouth_box(box)
+        centre = (mouth[:2] + mouth[2:]) / 2
+        side = square[2] - square[0]
+        assert (np.abs((square[:2] + square[2:]) / 2 - centre) < 0.3 * side).all()
+
+
+def test_mouths_are_sorted_by_a_classifier(photo, tmp_path):
+    out = tmp_path / "out"
+    report = select_faces(
+        [photo], out, kind="mouths", detector=detector_of(BOX, (5.0, 5.0, 60.0, 80.0)),
+        landmarks=lambda image, box: None, sort=lambda crop: "smile" if crop.shape[0] > 44 else "pout",
+    )  # fmt: skip
+    assert report.files == ["smile/照片_1.png", "pout/照片_1.png"]
+    undo_last(out)
+    assert not (out / "smile").exists()
+
+
+def test_the_shipped_detector_finds_a_drawn_face(tmp_path):
+    write_image(tmp_path / "face.png", draw_face("happy", 256, seed=4).image)
+    write_image(tmp_path / "wall.png", np.full((200, 200, 3), 128, np.uint8))
+    report = select_faces(list_images(tmp_path), tmp_path / "out")
+    assert list(report.kept) == [str(tmp_path / "face.png")] and list(report.refused) == [str(tmp_path / "wall.png")]
+
+
+def test_an_unknown_kind(tmp_path):
+    with pytest.raises(ValueError, match="mouths"):
+        select_faces([], tmp_path / "out", kind="eyes", detector=detector_of())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"min_faces": 0}, {"min_faces": 3, "max_faces": 2}, {"min_score": 1.1}, {"min_px": -1}, {"min_sharpness": -1}],
+)
+def test_rules_out_of_range(change):
+    with pytest.raises(ValueError, match="expected"):
+        FaceRule(**change)
+
+
+def test_sharpness_knows_blur_and_not_size():
+    face = draw_face("neutral", 256, seed=1, clean=True).image
+    small = face[::2, ::2]
+    assert sharpness(cv2.GaussianBlur(face, (9, 9), 3)) < 0.5 * sharpness(face)
+    assert sharpness(np.full((1, 5, 3), 7, np.uint8)) == 0
+    assert 0.3 < sharpness(small, 64) / sharpness(face, 64) < 3
