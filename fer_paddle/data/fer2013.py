@@ -39,11 +39,14 @@ TRAINING_ROWS = 28709
 
 
 def read_csv(
-    path: str | os.PathLike[str], usage: str | None = None, ferplus: str | os.PathLike[str] | None = None
+    path: str | os.PathLike[str],
+    usage: str | None = None,
+    ferplus: str | os.PathLike[str] | None = None,
+    keep_faults: bool = False,
 ) -> LabelledFaces:
     """Reads the official `fer2013.csv` (or `icml_face_data.csv`).
 
-    FER2013's Training rows that are no faces are left out.
+    FER2013's Training rows that are no faces are left out, unless `keep_faults`.
 
     Args:
         path: A csv with the columns emotion, pixels (2304 numbers) and Usage.
@@ -51,6 +54,7 @@ def read_csv(
             in a test split of the file.
         ferplus: The official `fer2013new.csv`, whose rows follow those of the first; None takes the file of
             this name beside the csv, and no votes where there is none.
+        keep_faults: Give every row, for a report on the data.
 
     Returns:
         Faces uint8 [N, 48, 48] in file order.
@@ -67,7 +71,9 @@ def read_csv(
     votes = None if ferplus is None else _shares(_read_votes(Path(ferplus), usages))
     faces = LabelledFaces(images, labels, votes, usages)
     training = usages == "Training"
-    if training.sum() == TRAINING_ROWS:  # a csv of the reader's own may hold a black picture on purpose
+    if (
+        training.sum() == TRAINING_ROWS and not keep_faults
+    ):  # a csv of the reader's own may hold a black picture on purpose
         faces = faces.select(~(training & [is_no_face(image) for image in images]))
     return take_usage(faces, usage, path)
 

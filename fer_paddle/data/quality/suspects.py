@@ -1,0 +1,103 @@
+"""Labels that are likely wrong, by confident learning.
+
+A model that never saw a picture is asked for its class; where it is surer of another class than such pictures usually
+make it, the label is suspected. Source: Northcutt et al. 2021, "Confident learning", arXiv:1911.00068; cleanlab.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+FOLDS = 5
+LEAST_PROB = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class Suspects:
+    """Pictures whose label is likely wrong, the likeliest first.
+
+    Attributes:
+        indices: int64 [S], places among the pictures that were given.
+        suggested: int64 [S], the class that the model gives instead.
+        self_confidence: float64 [S], out-of-sample probability of the label that stands there, 0 to 1.
+        accuracy: How often the out-of-sample model gives the label that stands there; the list is no better than it.
+        judged: Pictures that were judged: those of classes with at least FOLDS pictures.
+    """
+
+    indices: np.ndarray
+    suggested: np.ndarray
+    self_confidence: np.ndarray
+    accuracy: float
+    judged: int
+
+
+def find_suspects(features: np.ndarray, labels: np.ndarray, copies: np.ndarray, seed: int = 0) -> Suspects | None:
+    """Finds likely wrong labels from features of the pictures.
+
+    The model is a logistic regression over `features`, fitted in FOLDS folds that each keep every class's share;
+    copies of a picture lie in one fold, or they would tell each other's labels.
+
+    Args:
+        features: float [N, F], such as the log probabilities of an expression network. Where that network was itself
+            trained on these pictures and labels, they are not wholly out of sample: it then finds fewer, not more.
+        labels: int [N]; a class with fewer than FOLDS pictures, and -1, is left out.
+        copies: int [N], the same number for the copies of one picture.
+        seed: Seed of the folds.
+
+    Returns:
+        None where fewer than two classes have enough pictures.
+    """
+    from cleanlab.filter import find_label_issues  # takes a second to import
+
+    classes, counts = np.unique(labels[labels >= 0], return_counts=True)
+    classes = classes[counts >= FOLDS]
+    if len(classes) < 2:
+        return None
+    judged = np.flatnonzero(np.isin(labels, classes))
+    targets = np.searchsorted(classes, labels[judged])
+    probs = out_of_sample_probs(features[judged], targets, copies[judged], seed)
+    found = find_label_issues(
+        targets, probs, filter_by="low_self_confidence", return_indices_ranked_by="self_confidence", n_jobs=1
+    )
+    return Suspects(
+        judged[found],
+        classes[probs[found].argmax(axis=1)],
+        probs[found, targets[found]],
+        float((probs.argmax(axis=1) == targets).mean()),
+        len(judged),
+    )
+
+
+def out_of_sample_probs(features: np.ndarray, labels: np.ndarray, copies: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Gives each picture the probabilities of a logistic regression that was fitted without it or its copies.
+
+    Args:
+        features: float [N, F].
+        labels: int [N], 0 to C - 1, each class FOLDS times or more.
+        copies: int [N], the same number for the copies of one picture.
+        seed: Seed of the folds.
+
+    Returns:
+        float64 [N, C].
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    probs = np.zeros((len(labels), labels.max() + 1))
+    folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(features, labels, copies))
+    if any(len(np.unique(labels[train])) < probs.shape[1] for train, _ in folds):
+        # A small class that is all copies would be missing from its own fit.
+        folds = list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, labels))
+    for train, test in folds:
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
+        probs[test] = model.fit(features[train], labels[train]).predict_proba(features[test])
+    return probs
+
+
+def log_features(probs: np.ndarray) -> np.ndarray:
+    """Makes features of probabilities: their logarithms, in which classes lie apart by planes; float64 [N, C]."""
+    return np.log(np.maximum(np.asarray(probs, np.float64), LEAST_PROB))
