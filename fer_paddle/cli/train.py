@@ -9,6 +9,8 @@ from typing import Any
 from fer_paddle.cli.arguments import DATA_HELP, bar, count, percent
 from fer_paddle.commands import OK, print_json, print_table, stdout_kept_for_json
 
+LATENCY_RUNS = 100
+
 
 def add_commands(commands: Any) -> None:
     """Adds train and evaluate to the command line."""
@@ -20,11 +22,14 @@ def add_train(commands: Any) -> None:
     parser = commands.add_parser("train", help="train an expression network", description=train.__doc__)
     parser.add_argument("--data", required=True, help=f"faces to learn from: {DATA_HELP}")
     parser.add_argument("--valid", help="faces to measure on (default: PublicTest of the data, or a tenth of it)")
-    parser.add_argument("--recipe", default="strong", help="tutorial or strong (default: strong)")
-    parser.add_argument("--model", default="distresnet", help="network (default: distresnet)")
+    parser.add_argument(
+        "--recipe", default="strong", help="tutorial, strong, ferplus, compare or fine_tune (default: strong)"
+    )
+    parser.add_argument("--model", default="distresnet", help="a network of `compare` (default: distresnet)")
     parser.add_argument(
         "--out", type=Path, default=Path("runs/expression"), help="folder of the run (default: runs/expression)"
     )
+    parser.add_argument("--start", type=Path, help="weights to begin with, .safetensors of the same network")
     parser.add_argument("--epochs", type=count, help="instead of the recipe's")
     parser.add_argument("--size", type=count, help="side of the faces in pixels, instead of the recipe's")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
@@ -45,7 +50,7 @@ def train(args: argparse.Namespace) -> int:
 
     changes = {name: getattr(args, name) for name in ("epochs", "size", "seed") if getattr(args, name) is not None}
     outcome = train_from_files(
-        args.data, args.valid, args.model, args.recipe, args.out, args.resume, args.workers, changes
+        args.data, args.valid, args.model, args.recipe, args.out, args.resume, args.workers, changes, args.start
     )
     if parallel.rank() != 0:
         return OK
@@ -67,23 +72,36 @@ def add_evaluate(commands: Any) -> None:
     parser.add_argument(
         "--usage", help="Training, PublicTest or PrivateTest (default: PublicTest where the data have it, else all)"
     )
-    parser.add_argument("--weights", type=Path, help=".onnx or .safetensors (default: the network that ships)")
+    parser.add_argument("--weights", type=Path, help="file of a network (default: the network that ships)")
+    parser.add_argument("--runtime", help="onnx, openvino, ncnn, mnn, paddle, dynamic (default: the file's own)")
+    parser.add_argument("--threads", type=count, help="threads of the runtime (default: it chooses)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=evaluate)
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    """Prints accuracy, mean recall and the recall of each class."""
+    """Prints accuracy, mean recall and the recall of each class, and the median time of one face."""
+    from fer_paddle import environment
     from fer_paddle.analysis.evaluate import evaluate_classifier
-    from fer_paddle.classifier import load_classifier
+    from fer_paddle.classifier import load_classifier, shipped_weights
     from fer_paddle.data.expressions import load_faces, take_usage
-    from fer_paddle.environment import find_data
+    from fer_paddle.deployment.benchmark import time_runs
+    from fer_paddle.deployment.runtimes.model_files import size_on_disk
 
-    classifier = load_classifier(args.weights)
-    faces = load_faces(find_data(args.data), progress=bar("pictures"))
+    if args.runtime in ("paddle", "dynamic") or (args.weights and args.weights.suffix in (".safetensors", ".pdmodel")):
+        environment.prepare(args.threads)  # Paddle reads its threads when it is imported
+    with stdout_kept_for_json():
+        classifier = load_classifier(args.weights, args.runtime, args.threads or 0)
+    faces = load_faces(environment.find_data(args.data), progress=bar("pictures"))
     usage = args.usage or ("PublicTest" if "PublicTest" in faces.found_usages() else None)
     faces = take_usage(faces, usage, args.data)
     figures = evaluate_classifier(classifier, faces.images, faces.labels, bar("batches"))
+    weights = args.weights or shipped_weights(args.runtime or "onnx")
+    figures |= {
+        "latency_ms": time_runs(lambda: classifier(faces.images[:1]), LATENCY_RUNS)["median_ms"],
+        "weights": weights.name,
+        "file_bytes": size_on_disk(weights),
+    }
     if args.json:
         print_json(figures)
         return OK
@@ -91,5 +109,6 @@ def evaluate(args: argparse.Namespace) -> int:
     print_table(["class", "recall", "precision"], shown)
     print(
         f"\naccuracy {figures['accuracy']:.4f}, mean recall {figures['mean_recall']:.4f} over {figures['faces']} faces"
+        f"; {figures['latency_ms']:.2f} ms a face, {figures['file_bytes'] / 1000:.0f} kB"
     )
     return OK

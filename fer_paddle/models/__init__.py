@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fer_paddle.environment import paddle
 from fer_paddle.models.distresnet import DistResNet
+from fer_paddle.models.mini_xception import MiniXception
+from fer_paddle.models.mobilenet import MobileNetV2, MobileNetV3Small, PocketNet
+from fer_paddle.models.resnet import ResNet18
+from fer_paddle.models.shufflenet import ShuffleNetV2
+from fer_paddle.models.squeezenet import SqueezeNet
+from fer_paddle.models.vgg import VGG8
 
 # Name -> constructor. Each network maps float32 [N, in_channels, H, W] to logits [N, num_classes] and has
 # `embed` and `classify`, whose chain is `forward`, and `num_features` and `num_classes`, the sizes of both.
-MODELS: dict[str, Callable[..., paddle.nn.Layer]] = {"distresnet": DistResNet}
+MODELS: dict[str, Callable[..., paddle.nn.Layer]] = {
+    "distresnet": DistResNet,
+    "resnet18": ResNet18,
+    "vgg8": VGG8,
+    "mini_xception": MiniXception,
+    "mobilenet_v2": MobileNetV2,
+    "mobilenet_v3_small": MobileNetV3Small,
+    "pocketnet": PocketNet,
+    "shufflenet_v2": ShuffleNetV2,
+    "squeezenet": SqueezeNet,
+}
+
+# Design experiments: name -> (name in MODELS, arguments). Every name of MODELS is a design without arguments.
+DESIGNS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name: (name, {}) for name in MODELS},
+    "resnet18_narrow": ("resnet18", {"width": 0.25}),
+    "resnet18_se": ("resnet18", {"attention": "se"}),
+    "resnet18_cbam": ("resnet18", {"attention": "cbam"}),
+    "resnet18_depthwise": ("resnet18", {"depthwise": True}),
+    "resnet18_stride2": ("resnet18", {"stem_stride": 2}),
+}
 
 
 def build_model(name: str, **arguments: Any) -> paddle.nn.Layer:
@@ -29,3 +55,15 @@ def build_model(name: str, **arguments: Any) -> paddle.nn.Layer:
         return MODELS[name](**arguments)
     except TypeError as error:
         raise ValueError(f"expected arguments that the model {name!r} has, got {arguments}: {error}") from error
+
+
+def find_design(name: str, more: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+    """Gives the name in MODELS and the arguments of a design, with further arguments.
+
+    Raises:
+        ValueError: The name is unknown.
+    """
+    if name not in DESIGNS:
+        raise ValueError(f"expected a model of {', '.join(DESIGNS)}, got {name!r}")
+    model, arguments = DESIGNS[name]
+    return model, {**arguments, **(more or {})}

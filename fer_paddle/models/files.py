@@ -12,6 +12,7 @@ from fer_paddle import weight_files
 from fer_paddle.environment import paddle
 from fer_paddle.images import FER_MEAN, FER_STD
 from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.layer_sizes import changed_shapes, resize_layers
 from fer_paddle.models import build_model
 
 # What images.normalize does to the pixels, in training and in every runtime.
@@ -33,7 +34,7 @@ def save_model(
     Args:
         path: The `.safetensors` file to write; its folder must exist.
         model: Name of the network in MODELS.
-        network: The network.
+        network: The network; of a pruned one the card keeps the shapes of the layers that lost filters.
         input_size: Side in pixels of the faces it is to be used with.
         card: More for the card: figures, recipe, command, machine, hours, terms of the data.
         arguments: What its constructor was called with.
@@ -49,7 +50,8 @@ def save_model(
     path = _check_suffix(path)
     arguments = dict(arguments or {})
     twin = build_model(model, **arguments)
-    if _shapes(twin) != _shapes(network):
+    shapes = _pruned_shapes(network, twin)
+    if shapes is None:
         raise ValueError(
             f"expected the network that {model!r} with {arguments} builds, "
             f"got a {type(network).__name__} of other weights"
@@ -64,6 +66,8 @@ def save_model(
         "normalize": NORMALIZE,
         "parameters": sum(tensor.size for tensor in network.parameters() if not tensor.stop_gradient),
     }
+    if shapes:
+        content["shapes"] = shapes
     if taken := content.keys() & (card or {}).keys():
         raise ValueError(f"expected a card without {', '.join(sorted(taken))}, which save_model writes itself")
     content |= card or {}
@@ -83,7 +87,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[paddle.nn.Layer, dict[str,
     Raises:
         FileNotFoundError: The weights or the card are not there.
         ValueError: The file is of another kind, truncated, or of another network than the card says; or it
-            was trained on pixels normalised otherwise.
+            was trained on pixels normalised otherwise; or the layers of a pruned network do not fit together.
     """
     path = _check_suffix(path)
     arrays, card = weight_files.load_arrays(path), weight_files.load_card(path)
@@ -94,11 +98,36 @@ def load_model(path: str | os.PathLike[str]) -> tuple[paddle.nn.Layer, dict[str,
     if card["normalize"] != NORMALIZE:
         raise ValueError(f"expected a network for pixels normalised by {NORMALIZE}, got {card['normalize']} in {path}")
     network = build_model(card["model"], **card["arguments"])
+    if "shapes" in card:
+        resize_layers(network, card["shapes"])
+        count_features(network)
     weight_files.load_into(network, arrays)
     if len(card["classes"]) != network.num_classes:
         raise ValueError(f"expected {network.num_classes} classes in the card of {path}, got {len(card['classes'])}")
     network.eval()
     return network, card
+
+
+def count_features(network: paddle.nn.Layer) -> None:
+    """Sets `num_features` of a network whose layers lost filters to what its `embed` gives.
+
+    Raises:
+        ValueError: Its layers do not fit together.
+    """
+    first = next(layer for layer in network.sublayers() if isinstance(layer, paddle.nn.Conv2D))
+    images, was_training = paddle.zeros([1, first._in_channels, 32, 32]), network.training
+    network.eval()
+    try:
+        with paddle.no_grad():
+            features = network.embed(images)
+            network.classify(features)
+    except (ValueError, RuntimeError) as error:  # Paddle's own, many lines long
+        raise ValueError(f"expected layers of {type(network).__name__} that fit together, got others") from error
+    finally:
+        if was_training:
+            network.train()
+    if network.num_features != features.shape[1]:
+        network.num_features = features.shape[1]
 
 
 def card_metadata(card: Mapping[str, Any]) -> dict[str, str]:
@@ -119,6 +148,21 @@ def _check_suffix(path: str | os.PathLike[str]) -> Path:
             f"expected a .safetensors file, got {path}: pickled weights (.pdparams) can run code and are never loaded"
         )
     return path
+
+
+def _pruned_shapes(network: paddle.nn.Layer, twin: paddle.nn.Layer) -> dict[str, list[int]] | None:
+    """Gives the shapes that make `twin` the network, none for the same sizes; None for another network.
+
+    The twin ends with the sizes of the network.
+    """
+    if getattr(network, "num_classes", None) != twin.num_classes:
+        return None
+    shapes = changed_shapes(network, twin)
+    try:
+        resize_layers(twin, shapes)
+    except ValueError:
+        return None
+    return shapes if _shapes(twin) == _shapes(network) else None
 
 
 def _shapes(network: paddle.nn.Layer) -> dict[str, list[int]]:

@@ -1,17 +1,19 @@
-"""Exponential moving average of a network's weights.
+"""Averages of a network's weights over the steps of a run: exponential and equal.
 
-Source: Polyak and Juditsky 1992; as used with batch normalisation in Tarvainen and Valpola 2017,
-arXiv:1703.01780.
+Sources: Polyak and Juditsky 1992; the exponential one as used with batch normalisation in Tarvainen and Valpola 2017,
+arXiv:1703.01780; the equal one, SWA, from Izmailov et al. 2018, arXiv:1803.05407.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from fer_paddle.environment import paddle
+from fer_paddle.training.config import FitConfig
 
 
 class WeightAverage:
@@ -75,3 +77,64 @@ class WeightAverage:
     def _set(self, arrays: Mapping[str, np.ndarray]) -> None:
         for name, tensor in self._state.items():
             tensor.set_value(arrays[name])
+
+
+class EqualAverage(WeightAverage):
+    """Keeps the equal mean of the weights at the ends of the epochs from one on (SWA); before it, the weights.
+
+    The running statistics are averaged too. Those of the averaged network itself differ a little: see
+    `refresh_statistics`.
+
+    Args:
+        model: The network to follow.
+        first_epoch: The first epoch that counts, counted from 0.
+        steps_per_epoch: Steps of an epoch.
+    """
+
+    def __init__(self, model: paddle.nn.Layer, first_epoch: int, steps_per_epoch: int):
+        super().__init__(model, 0.0)
+        self.first_epoch, self.steps_per_epoch = first_epoch, steps_per_epoch
+
+    @paddle.no_grad()
+    def update(self, step: int) -> None:
+        """Takes in the weights where step number `step`, counted from 0, was the last of an epoch."""
+        epochs, rest = divmod(step + 1, self.steps_per_epoch)
+        if rest:
+            return
+        taken = epochs - self.first_epoch
+        if taken <= 1:
+            self._flat = self._flatten()
+        else:
+            self._flat.add_((self._flatten() - self._flat) / taken)
+
+
+def make_average(model: paddle.nn.Layer, config: FitConfig, steps_per_epoch: int) -> WeightAverage | None:
+    """Makes the average that a configuration asks for; None where it asks for none."""
+    if config.average_from is not None:
+        return EqualAverage(model, config.average_from, steps_per_epoch)
+    return None if config.average_decay is None else WeightAverage(model, config.average_decay)
+
+
+@paddle.no_grad()
+def refresh_statistics(model: paddle.nn.Layer, batches: Iterable[Any]) -> None:
+    """Sets the running statistics of batch normalisation to their means over some batches, in place.
+
+    Source: Izmailov et al. 2018, arXiv:1803.05407, section 3.2.
+
+    Args:
+        model: The network, such as one with averaged weights.
+        batches: (inputs, targets) of training.
+    """
+    norms = [layer for layer in model.sublayers(include_self=True) if isinstance(layer, paddle.nn.BatchNorm2D)]
+    momenta, was_training = [layer._momentum for layer in norms], model.training
+    model.train()
+    try:
+        for count, (inputs, _) in enumerate(batches):
+            for layer in norms:
+                layer._momentum = count / (count + 1)  # the first batch replaces what was there
+            model(inputs)
+    finally:
+        for layer, momentum in zip(norms, momenta):
+            layer._momentum = momentum
+        if not was_training:
+            model.eval()

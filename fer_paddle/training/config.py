@@ -20,6 +20,10 @@ class FitConfig:
         patience: Stop when `monitor`, measured anew, was not bettered for so many epochs; None never stops
             early.
         average_decay: Keep a moving average of the weights and evaluate that; None keeps none.
+        average_from: Keep the equal mean of the weights at the ends of the epochs from this one on, counted from 0
+            (see average.EqualAverage); None keeps none.
+        accumulate: Parts in which each batch goes through the network before one optimizer step: the step of the
+            whole batch, in less memory, but for batch normalisation, which sees the parts.
         task: The caller's own settings (recipe, data), kept beside the checkpoint. Any JSON values; tuples
             become lists.
 
@@ -34,6 +38,8 @@ class FitConfig:
     patience: int | None = None
     average_decay: float | None = None
     task: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    average_from: int | None = None
+    accumulate: int = 1
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.seed < 0:
@@ -42,6 +48,11 @@ class FitConfig:
             raise ValueError(f"expected mode 'min' or 'max', got {self.mode!r}")
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"expected patience >= 1 or None, got {self.patience}")
+        if self.average_from is not None and (self.average_decay is not None or self.average_from < 0):
+            got = f"{self.average_from} with the decay {self.average_decay}"
+            raise ValueError(f"expected average_from >= 0 and no average_decay beside it, got {got}")
+        if self.accumulate < 1:
+            raise ValueError(f"expected accumulate >= 1, got {self.accumulate}")
         try:
             task = json.loads(json.dumps(dict(self.task)))
         except TypeError as error:
@@ -51,6 +62,12 @@ class FitConfig:
     def to_json(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
         return dataclasses.asdict(self)
+
+    @classmethod
+    def complete(cls, content: Mapping[str, Any]) -> dict[str, Any]:
+        """What `to_json` gave, with the fields added since, at the defaults that an older run had without knowing."""
+        defaults = {field.name: field.default for field in dataclasses.fields(cls)}
+        return {**{name: value for name, value in defaults.items() if value is not dataclasses.MISSING}, **content}
 
 
 def differing_fields(ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str = "") -> list[str]:

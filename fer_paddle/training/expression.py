@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,22 +13,28 @@ import numpy as np
 from fer_paddle import weight_files
 from fer_paddle.data.dataset import ExpressionData
 from fer_paddle.data.expressions import LabelledFaces
+from fer_paddle.data.ferplus import FERPLUS_EXPRESSIONS, FerPlusFaces, SoftData, mix_votes
 from fer_paddle.environment import paddle
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.models.files import save_model
 from fer_paddle.training import parallel
-from fer_paddle.training.loader import make_loader
+from fer_paddle.training.loader import Loader, make_loader
 from fer_paddle.training.loop import BEST, Callback, FitConfig, fit
 from fer_paddle.training.losses import ExpressionLoss, TwoHeads, accuracy, balance_weights
-from fer_paddle.training.optimizers import adamw, warm_up
+from fer_paddle.training.optimizers import adamw, momentum, warm_up
 from fer_paddle.training.recipes import Recipe
+from fer_paddle.training.sampling import BalancedSampler
+from fer_paddle.training.schedules import make_schedule
+from fer_paddle.training.transfer import UnfreezeAt, freeze_backbone, set_backbone_rate
+
+Faces = LabelledFaces | FerPlusFaces
 
 
 def train_expressions(
     network: paddle.nn.Layer,
-    train: LabelledFaces,
-    valid: LabelledFaces,
+    train: Faces,
+    valid: Faces,
     recipe: Recipe,
     folder: Path | None = None,
     resume: bool = False,
@@ -39,7 +46,7 @@ def train_expressions(
     Args:
         network: A network of MODELS; its weights should come from `seed_everything(recipe.seed)` for a
             repeatable run.
-        train: Faces to learn from; with `recipe.votes_weight` they need FER+ votes.
+        train: Faces to learn from; with `recipe.votes_weight` or `recipe.soft_labels` they need FER+ votes.
         valid: Faces to measure on after every epoch.
         recipe: How to train.
         folder: Where checkpoints go; None keeps none.
@@ -57,24 +64,25 @@ def train_expressions(
     world = parallel.world()
     if recipe.batch_size % world:
         raise ValueError(f"expected a batch size that {world} processes can share, got {recipe.batch_size}")
-    if recipe.votes_weight and train.votes is None:
+    if (recipe.votes_weight or recipe.soft_labels) and train.votes is None:
         raise ValueError(f"expected faces with FER+ votes for the recipe {recipe.name!r}; use one with votes_weight 0")
-    share = {"seed": recipe.seed, "rank": parallel.rank(), "world": world, "workers": workers}
-    train_data = ExpressionData(train, recipe.sizes, recipe.augment, recipe.seed)
-    valid_data = ExpressionData(valid, recipe.valid_sizes)
-    loaders = {
-        "train": make_loader(train_data, recipe.batch_size // world, shuffle=True, **share),
-        "valid": make_loader(valid_data, recipe.batch_size // world, shuffle=False, **share),
-    }
+    loaders = make_loaders(train, valid, recipe, workers)
     parallel.start()
     trained = TwoHeads(network) if recipe.votes_weight else network
     model = parallel.prepare_model(trained, recipe.global_statistics)
+    if recipe.backbone_rate != 1:
+        set_backbone_rate(model, recipe.backbone_rate)
+    if recipe.freeze_epochs:
+        freeze_backbone(model)
+        callbacks = [*callbacks, UnfreezeAt(recipe.freeze_epochs)]
     config = FitConfig(
         epochs=recipe.epochs,
         seed=recipe.seed,
         monitor="valid_accuracy",
         mode="max",
         average_decay=recipe.average_decay,
+        average_from=recipe.average_from,
+        accumulate=recipe.accumulate,
         task={"recipe": recipe.to_json(), "train_faces": len(train), "valid_faces": len(valid)},
     )
     return fit(
@@ -90,19 +98,52 @@ def train_expressions(
     )
 
 
-def make_loss(recipe: Recipe, train: LabelledFaces) -> ExpressionLoss:
+def make_loaders(train: Faces, valid: Faces, recipe: Recipe, workers: int = 0) -> dict[str, Loader]:
+    """Makes the loaders `train` and `valid` of this process, with the labels and the order that the recipe wants."""
+    world = parallel.world()
+    batch_size = recipe.batch_size // world
+    share = {"seed": recipe.seed, "rank": parallel.rank(), "world": world}
+    shown = (recipe.sizes, recipe.augment, recipe.seed)
+    if isinstance(train, FerPlusFaces):
+        train_data: ExpressionData = SoftData(train, train.shares, *shown, draw=train.draw)
+    elif recipe.soft_labels:
+        train_data = SoftData(train, mix_votes(train.labels, train.votes, recipe.soft_labels), *shown)
+    else:
+        train_data = ExpressionData(train, *shown)
+    if recipe.balanced_sampling:
+        sampler = BalancedSampler(train.labels, recipe.balanced_sampling, batch_size, **share)
+        train_loader = Loader(train_data, sampler, workers)
+    else:
+        train_loader = make_loader(train_data, batch_size, shuffle=True, workers=workers, **share)
+    valid_data = ExpressionData(valid, recipe.valid_sizes)
+    return {"train": train_loader, "valid": make_loader(valid_data, batch_size, False, workers=workers, **share)}
+
+
+def make_loss(recipe: Recipe, train: Faces) -> ExpressionLoss:
     """Makes the recipe's loss, with class weights from the faces that are trained on."""
-    counts = np.bincount(train.labels, minlength=len(EXPRESSIONS))
+    counts = np.array(list(train.counts().values()))
     weights = balance_weights(counts, recipe.class_balance) if recipe.class_balance else None
     return ExpressionLoss(recipe.label_smoothing, recipe.votes_weight, weights)
 
 
 def make_optimizer(model: paddle.nn.Layer, recipe: Recipe, steps_per_epoch: int) -> paddle.optimizer.Optimizer:
     """Makes the recipe's optimizer with its schedule, counted in steps."""
-    rate = warm_up(recipe.learning_rate, recipe.epochs, recipe.warmup_epochs, steps_per_epoch, recipe.cosine)
+    if recipe.schedule is None:
+        rate = warm_up(recipe.learning_rate, recipe.epochs, recipe.warmup_epochs, steps_per_epoch, recipe.cosine)
+    else:
+        # A plateau counts epochs, all others steps.
+        scale = 1 if recipe.schedule == "plateau" else steps_per_epoch
+        rate = make_schedule(
+            recipe.schedule,
+            recipe.learning_rate,
+            recipe.epochs * steps_per_epoch,
+            [math.ceil(point * scale) for point in recipe.schedule_points],
+            recipe.schedule_factor,
+            math.ceil(recipe.warmup_epochs * steps_per_epoch),
+        )
     if recipe.optimizer == "adam":
         return paddle.optimizer.Adam(rate, parameters=model.parameters())
-    return adamw(model, rate, recipe.weight_decay)
+    return (momentum if recipe.optimizer == "momentum" else adamw)(model, rate, recipe.weight_decay)
 
 
 def export_best(
@@ -122,7 +163,7 @@ def export_best(
         input_size: Side in pixels to use it with; None takes the side of the faces the best epoch was
             measured on.
         card: More for the card, such as command, machine and hours.
-        arguments: Of the network's constructor.
+        arguments: Of the network's constructor, as it was trained.
 
     Returns:
         The card: that of `models.files.save_model` with the run's `figures` and `recipe`.
@@ -141,4 +182,5 @@ def export_best(
     weight_files.load_into(TwoHeads(network) if recipe.votes_weight else network, arrays)
     size = recipe.valid_size_at(figures["epoch"] - 1) if input_size is None else input_size
     content = {"figures": figures, "recipe": recipe.to_json(), **(card or {})}
-    return save_model(path, model, network, size, content, arguments)
+    classes = FERPLUS_EXPRESSIONS if recipe.ferplus else EXPRESSIONS
+    return save_model(path, model, network, size, content, arguments, classes)

@@ -28,6 +28,7 @@ from fer_paddle.training.run import BEST, Callback, Run
 __all__ = ["BEST", "Callback", "FitConfig", "Interrupted", "NonFiniteLoss", "Run", "fit"]
 
 Validate = Callable[[paddle.nn.Layer], Mapping[str, float]]
+Plateau = paddle.optimizer.lr.ReduceOnPlateau
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -59,7 +60,8 @@ def fit(
         loss: (outputs, targets) -> scalar Tensor, or named scalars whose sum is minimised.
         loaders: `train`, and `valid` where there is one: (inputs, targets) batches that can be gone through
             again and have a length. A smaller last batch counts by its samples.
-        optimizer: A Paddle optimizer over the model's parameters; its schedule is advanced each step.
+        optimizer: A Paddle optimizer over the model's parameters; its schedule is advanced each step, and
+            ReduceOnPlateau after each epoch that measures the monitored figure.
         metrics: Named functions (outputs, targets) -> mean over the batch.
         callbacks: Called in order.
         config: Epochs, seed, what is best, when to stop.
@@ -139,36 +141,58 @@ def train_epoch(run: Run, interrupted: threading.Event) -> None:
 
 
 def train_step(run: Run, inputs: Any, targets: Any) -> None:
-    """One forward, backward and optimizer step."""
+    """One forward, backward and optimizer step, the batch in as many parts as the configuration says."""
     seed = np.random.SeedSequence((run.config.seed, run.epoch, run.step)).generate_state(1)[0]
     seed_everything(int(seed))
-    outputs = run.model(inputs)
-    total, terms = total_loss(run, outputs, targets)
-    if not math.isfinite(terms["loss"]):
-        raise NonFiniteLoss(describe_step(run, terms))
-    total.backward()
+    run.batch_samples = count_samples(inputs)
+    for part_inputs, part_targets in split_batch(inputs, targets, run.config.accumulate):
+        outputs = run.model(part_inputs)
+        total, terms = total_loss(run, outputs, part_targets)
+        if not math.isfinite(terms["loss"]):
+            raise NonFiniteLoss(describe_step(run, terms))
+        samples = count_samples(part_inputs)
+        (total if samples == run.batch_samples else total * (samples / run.batch_samples)).backward()
+        run.means.add({**terms, **measure(run, outputs, part_targets)}, samples)
     parallel.average_step(run.model)
     # Numbers the optimizer's tensors from 0, whatever the process had before: see restore_optimizer.
     with paddle.utils.unique_name.guard():
         run.optimizer.step()
     run.optimizer.clear_grad()
     schedule = run.optimizer._learning_rate
-    if isinstance(schedule, paddle.optimizer.lr.LRScheduler):
+    if isinstance(schedule, paddle.optimizer.lr.LRScheduler) and not isinstance(schedule, Plateau):
         schedule.step()
     if run.average is not None:
         run.average.update(run.done_steps)
-    run.batch_samples = count_samples(inputs)
-    run.means.add({**terms, **measure(run, outputs, targets)}, run.batch_samples)
     run.step += 1
+
+
+def split_batch(inputs: Any, targets: Any, parts: int) -> list[tuple[Any, Any]]:
+    """Cuts a batch into consecutive parts of nearly equal size, at most one for each sample."""
+    if parts == 1:
+        return [(inputs, targets)]
+    count = count_samples(inputs)
+    ends = np.linspace(0, count, min(parts, count) + 1).astype(int).tolist()
+    return [(cut(inputs, start, end), cut(targets, start, end)) for start, end in zip(ends, ends[1:])]
+
+
+def cut(batch: Any, start: int, end: int) -> Any:
+    """Takes some samples of every tensor of a batch."""
+    if isinstance(batch, (list, tuple)):
+        return tuple(cut(part, start, end) for part in batch)
+    return batch[start:end]
 
 
 def total_loss(run: Run, outputs: Any, targets: Any) -> tuple[paddle.Tensor, dict[str, float]]:
     """Gives the loss to minimise and its terms as floats, `loss` being their sum."""
     value = run.loss(outputs, targets)
-    if not isinstance(value, Mapping):
-        return value, {"loss": float(value)}
-    total = sum(value.values())
-    return total, {"loss": float(total), **{f"loss_{name}": float(term) for name, term in value.items()}}
+    total = total_of(value)
+    named = value if isinstance(value, Mapping) else {}
+    return total, {"loss": float(total), **{f"loss_{name}": float(term) for name, term in named.items()}}
+
+
+def total_of(loss: Any) -> paddle.Tensor:
+    """The scalar to minimise, of what a loss function gave: itself, or the sum of its named terms."""
+    return sum(loss.values()) if isinstance(loss, Mapping) else loss
 
 
 @paddle.no_grad()
@@ -195,6 +219,9 @@ def finish_epoch(run: Run, validate: Validate | None, validate_every: int) -> No
     if is_due and not measured:
         raise ValueError(f"expected the monitored figure {run.config.monitor!r} among {', '.join(record)}")
     former = run.best
+    if measured and isinstance(run.optimizer._learning_rate, Plateau):
+        run.optimizer._learning_rate.step(record[run.config.monitor])
+        record["learning_rate"] = run.optimizer.get_lr()
     run.history.append(record)
     run.epoch, run.step, run.means = run.epoch + 1, 0, Means()
     run.notify("on_epoch_end")

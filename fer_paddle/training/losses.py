@@ -61,7 +61,8 @@ class ExpressionLoss:
 
         Args:
             outputs: logits float32 [N, C], or (logits, vote logits [N, V]).
-            targets: (labels int64 [N], vote shares float32 [N, V]; a row of zeros has no votes).
+            targets: (labels int64 [N], or their shares float32 [N, C] where a label is soft; vote shares
+                float32 [N, V], where a row of zeros has no votes).
         """
         labels, votes = targets
         logits, vote_logits = outputs if isinstance(outputs, tuple) else (outputs, None)
@@ -74,11 +75,13 @@ class ExpressionLoss:
         """Mean over the batch, not over the weights, of -class weight * sum(target * log softmax(logits))."""
         num_classes = logits.shape[1]
         smoothing = self.label_smoothing
-        target = functional.one_hot(labels, num_classes) * (1 - smoothing) + smoothing / num_classes
+        shares = functional.one_hot(labels, num_classes) if labels.ndim == 1 else labels
+        target = shares * (1 - smoothing) + smoothing / num_classes
         losses = -(target * functional.log_softmax(logits)).sum(1)
         if self.class_weights is None:
             return losses.mean()
-        return (losses * self.class_weights.gather(labels)).mean()
+        weights = self.class_weights.gather(labels) if labels.ndim == 1 else paddle.matmul(labels, self.class_weights)
+        return (losses * weights).mean()
 
 
 def balance_weights(counts: np.ndarray, power: float) -> np.ndarray:
@@ -100,6 +103,10 @@ def balance_weights(counts: np.ndarray, power: float) -> np.ndarray:
 def accuracy(
     outputs: paddle.Tensor | tuple[paddle.Tensor, paddle.Tensor], targets: tuple[paddle.Tensor, paddle.Tensor]
 ) -> float:
-    """Share of the batch whose largest logit is the label's, 0 to 1; arguments as in ExpressionLoss."""
+    """Share of the batch whose largest logit is the label's, 0 to 1; arguments as in ExpressionLoss.
+
+    The label of a soft one is the class with the largest share.
+    """
     logits = outputs[0] if isinstance(outputs, tuple) else outputs
-    return float((logits.argmax(1) == targets[0]).astype("float32").mean())
+    labels = targets[0] if targets[0].ndim == 1 else targets[0].argmax(1)
+    return float((logits.argmax(1) == labels).astype("float32").mean())

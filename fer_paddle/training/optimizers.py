@@ -1,4 +1,4 @@
-"""AdamW and its schedule as the recipes of both packages use them, counted in steps."""
+"""AdamW and its schedule as the recipes of both packages use them, counted in steps; and SGD with momentum."""
 
 from __future__ import annotations
 
@@ -34,4 +34,11 @@ def adamw(model: paddle.nn.Layer, rate: Any, weight_decay: float, grad_clip: Any
         weight_decay=weight_decay,
         apply_decay_param_fun=matrices.__contains__,
         grad_clip=grad_clip,
+    )
+
+
+def momentum(model: paddle.nn.Layer, rate: Any, weight_decay: float) -> paddle.optimizer.Momentum:
+    """Makes SGD with Nesterov's momentum 0.9 over a model; the decay is an L2 penalty on all weights."""
+    return paddle.optimizer.Momentum(
+        rate, momentum=0.9, parameters=model.parameters(), weight_decay=weight_decay or None, use_nesterov=True
     )

@@ -11,7 +11,7 @@ from typing import Any
 from fer_paddle import weight_files
 from fer_paddle.environment import paddle
 from fer_paddle.training import parallel
-from fer_paddle.training.average import WeightAverage
+from fer_paddle.training.average import make_average
 from fer_paddle.training.checkpoint import load_progress, restore_checkpoint, save_checkpoint
 from fer_paddle.training.config import FitConfig, differing_fields
 from fer_paddle.training.means import Means
@@ -70,9 +70,9 @@ class Run:
         self.model, self.loss, self.loaders, self.optimizer = model, loss, loaders, optimizer
         self.metrics, self.config, self.folder = metrics, config, folder
         self.callbacks = [callback for callback in callbacks if callback.every_process or parallel.rank() == 0]
-        self.average = None if config.average_decay is None else WeightAverage(model, config.average_decay)
         self.epoch, self.step, self.batch_samples = 0, 0, 0
         self.steps_per_epoch = len(loaders["train"])
+        self.average = make_average(model, config, self.steps_per_epoch)
         self.history: list[dict[str, float]] = []
         self.means = Means()
         self.stop = False
@@ -143,7 +143,7 @@ class Run:
             ValueError: The checkpoint is of another configuration or network; what differs is named.
         """
         progress = load_progress(self.folder)
-        differing = differing_fields(self.config.to_json(), progress["config"])
+        differing = differing_fields(self.config.to_json(), FitConfig.complete(progress["config"]))
         if differing:
             raise ValueError(
                 f"expected the configuration of the checkpoint in {self.folder}, got another: {', '.join(differing)}"

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_paddle.data.expressions import load_train_valid
+from fer_paddle.data.ferplus import FERPLUS_EXPRESSIONS, take_ferplus
 from fer_paddle.environment import seed_everything, versions
-from fer_paddle.models import build_model
+from fer_paddle.models import build_model, find_design
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
 from fer_paddle.training.expression import export_best, train_expressions
 from fer_paddle.training.recipes import RECIPES, Recipe
+from fer_paddle.training.transfer import start_from_file
 
 logger = logging.getLogger(__name__)
 
@@ -51,34 +53,42 @@ def train_from_files(
     resume: bool,
     workers: int,
     changes: Mapping[str, int],
+    start: Path | None = None,
 ) -> Outcome:
     """Reads faces, trains, and writes `model.safetensors` with its card into the run's folder.
 
     Args:
         data: Where the faces lie; see data.expressions.load_train_valid.
         valid: Where those to measure on lie, or None.
-        model: A name of MODELS.
+        model: A name of models.DESIGNS.
         recipe_name: A name of RECIPES.
         folder: Folder of the run.
         resume: Go on from its last checkpoint.
         workers: Reader processes.
         changes: See choose_recipe.
+        start: Weights of the same kind of network to start from, `.safetensors`; a last layer for other classes is
+            new. None starts from random ones.
 
     Raises:
-        FileNotFoundError: The data are not there.
-        ValueError: A name is unknown, or the data are of no known kind.
+        FileNotFoundError: The data or the start are not there.
+        ValueError: A name is unknown, the data are of no known kind, or the start is of another network.
     """
     recipe = choose_recipe(recipe_name, changes)
     train_faces, valid_faces = load_train_valid(data, valid, seed=recipe.seed)
     if recipe.votes_weight and train_faces.votes is None:
         logger.warning("these faces have no FER+ votes: training without the helping head")
         recipe = dataclasses.replace(recipe, votes_weight=0.0)
+    model, arguments = find_design(model, {"num_classes": len(FERPLUS_EXPRESSIONS)} if recipe.ferplus else {})
+    if recipe.ferplus:
+        train_faces, valid_faces = take_ferplus(train_faces, recipe.ferplus), take_ferplus(valid_faces, "majority")
     seed_everything(recipe.seed)
-    network = build_model(model)
+    network = build_model(model, **arguments)
+    if start is not None:
+        start_from_file(network, start)
     callbacks = [ProgressBar(), Curves(folder), VisualDL(folder / "visualdl")]
     history = train_expressions(network, train_faces, valid_faces, recipe, folder, resume, callbacks, workers)
     card = {"recipe": recipe.to_json(), "data": data, "train_faces": train_faces.counts(), "versions": versions()}
     weights = folder / "model.safetensors"
     if parallel.rank() == 0:
-        export_best(folder, weights, model, card=card)
+        export_best(folder, weights, model, card=card, arguments=arguments)
     return Outcome(history, weights)

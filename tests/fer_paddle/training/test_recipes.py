@@ -25,8 +25,51 @@ def test_the_tutorials_own_settings():
     assert TUTORIAL.input_size == 128
 
 
-def test_the_table_has_both():
-    assert RECIPES == {"tutorial": TUTORIAL, "strong": STRONG}
+def test_the_table_has_all_by_name():
+    assert RECIPES["tutorial"] is TUTORIAL and RECIPES["strong"] is STRONG
+    assert all(name == recipe.name for name, recipe in RECIPES.items())
+
+
+# What the card of a network that was trained before these fields says of its recipe, and its run's checkpoint.
+FORMER = {
+    "name": "strong",
+    "epochs": 60,
+    "batch_size": 128,
+    "sizes": [[0, 56]],
+    "valid_sizes": [[0, 64]],
+    "learning_rate": 3e-3,
+    "optimizer": "adamw",
+    "weight_decay": 0.05,
+    "warmup_epochs": 1,
+    "cosine": True,
+    "label_smoothing": 0.05,
+    "votes_weight": 1.0,
+    "class_balance": 0.4,
+    "average_decay": 0.998,
+    "global_statistics": False,
+    "seed": 0,
+    "augment": {
+        "flip": 0.5,
+        "rotate_deg": 15,
+        "scale": 0.18,
+        "shift": 0.08,
+        "brightness": 0.15,
+        "contrast": 0.3,
+        "erase": 0.25,
+        "erase_area": 0.2,
+    },
+}
+
+
+def test_a_former_recipe_is_read_and_written_as_it_was():
+    """A run that was begun before a field was added can be resumed: its configuration is compared as JSON."""
+    assert Recipe.from_json(FORMER) == STRONG
+    assert STRONG.to_json() == FORMER
+
+
+def test_a_later_field_is_written_where_it_says_something():
+    recipe = dataclasses.replace(TUTORIAL, schedule="multi_step", schedule_points=(8, 12.5), accumulate=2)
+    assert recipe.to_json().keys() - TUTORIAL.to_json().keys() == {"schedule", "schedule_points", "accumulate"}
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
@@ -76,7 +119,13 @@ def test_input_size_is_that_of_the_last_epoch_that_runs():
         ({"batch_size": 0}, "epochs and batch_size of at least 1"),
         ({"learning_rate": 0.0}, "a learning_rate above 0"),
         ({"learning_rate": float("nan")}, "a learning_rate above 0"),
-        ({"optimizer": "sgd"}, "expected the optimizer adam or adamw, got 'sgd'"),
+        ({"optimizer": "sgd"}, "expected the optimizer adam, adamw, momentum, got 'sgd'"),
+        ({"schedule": "linear"}, "expected a schedule of constant, step"),
+        ({"schedule": "one_cycle"}, "expected no warm-up for the schedule one_cycle"),
+        ({"balanced_sampling": 1.5}, "expected shares from 0 to 1, got .*1.5"),
+        ({"ferplus": "majority"}, "no other use of the votes, got 'majority' with votes_weight 1.0"),
+        ({"ferplus": "mean", "votes_weight": 0}, "expected ferplus of majority, probability, crossentropy"),
+        ({"freeze_epochs": -1}, "expected freeze_epochs and backbone_rate of 0 or more"),
         ({"sizes": ()}, "from epoch 0 in rising order"),
         ({"sizes": ((1, 48),)}, "from epoch 0 in rising order"),
         ({"valid_sizes": ((0, 48), (5, 64), (3, 80))}, "from epoch 0 in rising order"),

@@ -1,0 +1,88 @@
+"""Building blocks that networks are put together from: attention, depthwise and inverted residual convolutions."""
+
+from __future__ import annotations
+
+from fer_paddle.environment import paddle
+
+nn = paddle.nn
+
+# Paddle's own where they fit.
+# ConvNorm(in, out, kernel_size=3, stride=1, groups=1, activation_layer=ReLU): convolution, batch norm, activation.
+ConvNorm = paddle.vision.ops.ConvNormActivation
+# InvertedResidual(in, expanded, out, kernel, stride, use_se, activation_layer, norm_layer): Howard et al. 2019,
+# arXiv:1905.02244, figure 4.
+InvertedResidual = paddle.vision.models.mobilenetv3.InvertedResidual
+
+ATTENTIONS = ("none", "se", "cbam")
+
+
+class SqueezeExcite(paddle.vision.models.mobilenetv3.SqueezeExcitation):
+    """Weighs the channels by what the whole picture holds: x * sigmoid(W2 relu(W1 mean(x))).
+
+    float32 [N, C, H, W] -> the same shape. Source: Hu et al. 2018, arXiv:1709.01507, equations 2 to 4.
+
+    Args:
+        channels: C.
+        reduction: The hidden layer has C / reduction channels, 4 or more.
+    """
+
+    def __init__(self, channels: int, reduction: int = 8):
+        super().__init__(channels, max(channels // reduction, 4))
+
+
+class ConvolutionalAttention(nn.Layer):
+    """CBAM: weighs first the channels, by their mean and maximum, then the places, by those over the channels.
+
+    float32 [N, C, H, W] -> the same shape. Source: Woo et al. 2018, arXiv:1807.06521, equations 2 and 3.
+
+    Args:
+        channels: C.
+        reduction: As in SqueezeExcite.
+        kernel: Side of the convolution over the places, odd.
+    """
+
+    def __init__(self, channels: int, reduction: int = 8, kernel: int = 7):
+        super().__init__()
+        hidden = max(channels // reduction, 4)
+        self.channel = nn.Sequential(nn.Conv2D(channels, hidden, 1), nn.ReLU(), nn.Conv2D(hidden, channels, 1))
+        self.place = nn.Conv2D(2, 1, kernel, padding=kernel // 2, bias_attr=False)
+
+    def forward(self, features: paddle.Tensor) -> paddle.Tensor:
+        mean, largest = features.mean((2, 3), keepdim=True), features.max((2, 3), keepdim=True)  # [N, C, 1, 1]
+        features = features * nn.functional.sigmoid(self.channel(mean) + self.channel(largest))
+        both = paddle.concat([features.mean(1, keepdim=True), features.max(1, keepdim=True)], axis=1)  # [N, 2, H, W]
+        return features * nn.functional.sigmoid(self.place(both))
+
+
+class DepthwiseSeparable(nn.Sequential):
+    """A 3x3 convolution of each channel alone, then a 1x1 convolution over all, with batch normalisation.
+
+    float32 [N, in, H, W] -> [N, out, ceil(H / stride), ceil(W / stride)]. It costs 1 / out + 1 / 9 of a full 3x3
+    convolution. Source: Howard et al. 2017, arXiv:1704.04861, section 3.1.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Of the 3x3 convolution.
+        inner: Batch normalisation and ReLU between the two, as in MobileNet; Xception has nothing there.
+        outer: ReLU at the end.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, inner: bool = True, outer: bool = True):
+        if inner:
+            depthwise: nn.Layer = ConvNorm(in_channels, in_channels, 3, stride, groups=in_channels)
+        else:
+            depthwise = nn.Conv2D(in_channels, in_channels, 3, stride, 1, groups=in_channels, bias_attr=False)
+        super().__init__(depthwise, ConvNorm(in_channels, out_channels, 1, activation_layer=nn.ReLU if outer else None))
+
+
+def make_attention(kind: str, channels: int) -> nn.Layer:
+    """Makes one of ATTENTIONS over so many channels.
+
+    Raises:
+        ValueError: The kind is unknown.
+    """
+    if kind not in ATTENTIONS:
+        raise ValueError(f"expected attention of {', '.join(ATTENTIONS)}, got {kind!r}")
+    kinds = {"none": lambda _: nn.Identity(), "se": SqueezeExcite, "cbam": ConvolutionalAttention}
+    return kinds[kind](channels)

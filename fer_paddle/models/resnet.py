@@ -1,0 +1,86 @@
+"""ResNet-18 for small gray faces: no early downsampling, any width, attention and depthwise variants.
+
+Source: He et al. 2016, arXiv:1512.03385; the 3x3 first convolution of stride 1 without a pool is theirs for CIFAR
+(section 4.2). paddle.vision's ResNet halves the picture twice before its first block, which leaves 2x2 of 48 px.
+"""
+
+from __future__ import annotations
+
+from fer_paddle.environment import paddle
+from fer_paddle.models.blocks import ConvNorm, DepthwiseSeparable, make_attention
+from fer_paddle.models.network import ExpressionNetwork, check_sizes, scale_channels
+
+nn = paddle.nn
+
+STAGE_CHANNELS = (64, 128, 256, 512)
+BLOCKS_PER_STAGE = 2
+
+
+class BasicBlock(nn.Layer):
+    """Two 3x3 convolutions and attention beside a shortcut, ReLU after the sum.
+
+    float32 [N, in, H, W] -> [N, out, ceil(H / stride), ceil(W / stride)].
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        stride: Of the first convolution and of the shortcut.
+        attention: One of blocks.ATTENTIONS.
+        depthwise: Depthwise separable convolutions instead of full ones.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int, attention: str, depthwise: bool):
+        super().__init__()
+        if depthwise:
+            first = DepthwiseSeparable(in_channels, out_channels, stride)
+            second = DepthwiseSeparable(out_channels, out_channels, outer=False)
+        else:
+            first = ConvNorm(in_channels, out_channels, 3, stride)
+            second = ConvNorm(out_channels, out_channels, 3, activation_layer=None)
+        self.branch = nn.Sequential(first, second, make_attention(attention, out_channels))
+        same_shape = stride == 1 and in_channels == out_channels
+        self.shortcut = (
+            nn.Identity() if same_shape else ConvNorm(in_channels, out_channels, 1, stride, activation_layer=None)
+        )
+        self.relu = nn.ReLU()
+
+    def forward(self, features: paddle.Tensor) -> paddle.Tensor:
+        return self.relu(self.branch(features) + self.shortcut(features))
+
+
+class ResNet18(ExpressionNetwork):
+    """A 3x3 convolution and four stages of two basic blocks; at half width 2.8 million parameters.
+
+    Args:
+        num_classes: Classes of the output, 1 or more.
+        in_channels: Channels of the input, 1 for gray.
+        width: Times the channels 64, 128, 256 and 512 of the stages.
+        attention: `none`, `se` or `cbam` at the end of each block's branch.
+        depthwise: Depthwise separable convolutions in the blocks.
+        stem_stride: 2 halves the picture at once, for a quarter of the cost.
+        dropout: Before the last layer.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 7,
+        in_channels: int = 1,
+        width: float = 0.5,
+        attention: str = "none",
+        depthwise: bool = False,
+        stem_stride: int = 1,
+        dropout: float = 0.2,
+    ):
+        check_sizes(num_classes, in_channels, width)
+        channels = scale_channels(STAGE_CHANNELS[0], width)
+        layers: list[nn.Layer] = [ConvNorm(in_channels, channels, 3, stem_stride)]
+        for stage, base in enumerate(STAGE_CHANNELS):
+            out_channels = scale_channels(base, width)
+            for block in range(BLOCKS_PER_STAGE):
+                stride = 2 if stage > 0 and block == 0 else 1
+                layers.append(BasicBlock(channels, out_channels, stride, attention, depthwise))
+                channels = out_channels
+        super().__init__(nn.Sequential(*layers), channels, num_classes, dropout)

@@ -1,0 +1,124 @@
+"""Networks compared on the same faces under one stated budget: one row each, kept as it is finished."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from fer_paddle import weight_files
+from fer_paddle.data.expressions import LabelledFaces, split_faces
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.models import build_model, find_design
+from fer_paddle.training.expression import train_expressions
+from fer_paddle.training.loop import Callback
+from fer_paddle.training.recipes import Recipe
+
+COSTS = {"mflops": "million multiply-adds", "parameters": "parameters", "latency_ms": "milliseconds, one face"}
+
+
+def take_some(faces: LabelledFaces, count: int | None, seed: int) -> LabelledFaces:
+    """Takes about so many faces, of each class its share; all where there are no more, or for None."""
+    if count is None or count >= len(faces):
+        return faces
+    return split_faces(faces, count / len(faces), seed)[1]
+
+
+def compare_designs(
+    names: Sequence[str],
+    train: LabelledFaces,
+    valid: LabelledFaces,
+    recipe: Recipe,
+    folder: Path,
+    measure: Callable[[paddle.nn.Layer, int], Mapping[str, Any]],
+    make_callbacks: Callable[[str], Sequence[Callback]] = lambda name: (),
+    workers: int = 0,
+) -> list[dict[str, Any]]:
+    """Trains each network by one recipe; a finished one is not trained again, a broken one goes on.
+
+    Args:
+        names: Names of models.DESIGNS.
+        train: Faces to learn from.
+        valid: Faces to measure on.
+        recipe: The budget: epochs, side, batch, everything that is the same for all.
+        folder: Where each has its run `NAME/` and its row `NAME.json`.
+        measure: (trained network, side in pixels) -> further figures for its row, such as its latency.
+        make_callbacks: Name -> callbacks of its run, see loop.fit.
+        workers: Reader processes.
+
+    Returns:
+        Rows in the order of the names: `name`, `model`, `arguments`, `parameters`, `accuracy` and `train_accuracy` of
+        the last epoch (not of the best: that would choose by the faces it is measured on), `train_seconds` (of this
+        process, which may have done other work meanwhile; None where the run was resumed), and what `measure` gave.
+
+    Raises:
+        ValueError: A name is unknown, or the folder holds rows of another budget.
+    """
+    for name in names:
+        find_design(name)
+    budget = {"recipe": recipe.to_json(), "train_faces": len(train), "valid_faces": len(valid)}
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for name in names:
+        path = folder / f"{name}.json"
+        if path.is_file():
+            kept = weight_files.load_card(path)
+            if kept["budget"] != budget:
+                raise ValueError(f"expected a row of the same budget at {path}, got another: choose another folder")
+        else:
+            row = run_design(name, train, valid, recipe, folder / name, make_callbacks(name), workers)
+            network = row.pop("network")
+            kept = {"budget": budget, "row": {**row, **measure(network, recipe.input_size)}}
+            weight_files.write_json(path, kept)
+        rows.append(kept["row"])
+    return rows
+
+
+def run_design(
+    name: str,
+    train: LabelledFaces,
+    valid: LabelledFaces,
+    recipe: Recipe,
+    folder: Path,
+    callbacks: Sequence[Callback],
+    workers: int,
+) -> dict[str, Any]:
+    """Trains one network, or goes on where its run broke off; gives its row, and the `network` itself."""
+    model, arguments = find_design(name)
+    seed_everything(recipe.seed)
+    network = build_model(model, **arguments)
+    resumed, start = (folder / "last.json").is_file(), time.process_time()
+    last = train_expressions(network, train, valid, recipe, folder, True, callbacks, workers)[-1]
+    return {
+        "name": name,
+        "model": model,
+        "arguments": arguments,
+        "parameters": sum(tensor.size for tensor in network.parameters() if not tensor.stop_gradient),
+        "accuracy": last["valid_accuracy"],
+        "train_accuracy": last["train_accuracy"],
+        "train_seconds": None if resumed else round(time.process_time() - start, 1),
+        "network": network,
+    }
+
+
+def draw_costs(rows: Sequence[Mapping[str, Any]], costs: Sequence[str] = ("mflops", "parameters")) -> Figure:
+    """Draws accuracy over what it costs, each cost on a logarithmic axis.
+
+    Args:
+        rows: What `compare_designs` gave.
+        costs: Names of COSTS.
+    """
+    figure = Figure(figsize=(5.5 * len(costs), 4), layout="constrained")
+    for axis, cost in zip(figure.subplots(1, len(costs), squeeze=False)[0], costs):
+        for row in rows:
+            axis.plot(row[cost], 100 * row["accuracy"], "o", markersize=5)
+            axis.annotate(
+                row["name"], (row[cost], 100 * row["accuracy"]), (4, 3), textcoords="offset points", fontsize=7
+            )
+        axis.set(xscale="log", xlabel=COSTS[cost], ylabel="accuracy, %")
+        axis.grid(alpha=0.3, which="both")
+        axis.margins(x=0.25)
+    return figure

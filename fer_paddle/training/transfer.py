@@ -1,0 +1,245 @@
+"""Transfer learning: start from the weights of another network, freeze, unfreeze, and learn at several rates.
+
+Names of weights are matched by shell patterns, such as `classify.*` or `*stages.0*`.
+
+Sources: Yosinski et al. 2014, arXiv:1411.1792 (which layers transfer); Howard and Ruder 2018, arXiv:1801.06146
+(gradual unfreezing, section 3.3; discriminative rates, section 3.2); Wortsman et al. 2022, arXiv:2203.05482 (means of
+weights).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from fer_paddle import weight_files
+from fer_paddle.environment import paddle
+from fer_paddle.training.run import Callback, Run
+
+# What an expression network learns anew for other classes, and its helping head.
+HEADS = ("classify.*", "*.classify.*", "votes.*")
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def drop_keys(arrays: Arrays, patterns: Sequence[str]) -> dict[str, np.ndarray]:
+    """Leaves out the arrays whose name matches one of the patterns.
+
+    Raises:
+        ValueError: A pattern matches no name.
+    """
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in arrays):
+            raise ValueError(
+                f"expected a weight whose name matches {pattern!r}, got {', '.join(list(arrays)[:5])}, ..."
+            )
+    return {name: array for name, array in arrays.items() if not _matches(name, patterns)}
+
+
+def with_prefix(arrays: Arrays, prefix: str) -> dict[str, np.ndarray]:
+    """Puts `prefix` before every name: the names the weights have as a part of a larger network."""
+    return {prefix + name: array for name, array in arrays.items()}
+
+
+def without_prefix(arrays: Arrays, prefix: str) -> dict[str, np.ndarray]:
+    """Keeps the arrays whose name begins with `prefix`, without it: one part of a larger network.
+
+    Raises:
+        ValueError: There is none.
+    """
+    kept = {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
+    if not kept:
+        raise ValueError(f"expected weights whose names begin with {prefix!r}, got {', '.join(list(arrays)[:5])}, ...")
+    return kept
+
+
+def merge_states(*states: Arrays) -> dict[str, np.ndarray]:
+    """Joins the weights of several networks to those of one that holds them all.
+
+    Raises:
+        ValueError: Two have a name in common: give one a prefix first.
+    """
+    merged: dict[str, np.ndarray] = {}
+    for state in states:
+        if common := sorted(merged.keys() & state.keys()):
+            raise ValueError(f"expected weights of different names, got {len(common)} twice, such as {common[0]!r}")
+        merged |= state
+    return merged
+
+
+def average_states(states: Sequence[Arrays], weights: Sequence[float] | None = None) -> dict[str, np.ndarray]:
+    """Takes the weighted mean of the same network's weights from several runs that had one start.
+
+    Whole numbers, such as counters, are those of the first.
+
+    Args:
+        states: One or more.
+        weights: One above 0 for each; None takes all alike.
+
+    Raises:
+        ValueError: There is none, names or shapes differ, or the weights do not fit.
+    """
+    weights = [1.0] * len(states) if weights is None else list(weights)
+    if not states or len(weights) != len(states) or min(weights) <= 0:
+        raise ValueError(f"expected one weight above 0 for each of one or more states, got {len(states)} and {weights}")
+    shapes = [{name: array.shape for name, array in state.items()} for state in states]
+    if any(one != shapes[0] for one in shapes):
+        raise ValueError("expected weights of one network, got other names or shapes")
+    total = sum(weights)
+
+    def mean(name: str) -> np.ndarray:
+        first = states[0][name]
+        if first.dtype.kind != "f":
+            return first
+        return sum(state[name] * (weight / total) for state, weight in zip(states, weights)).astype(first.dtype)
+
+    return {name: mean(name) for name in states[0]}
+
+
+def start_from(network: paddle.nn.Layer, arrays: Arrays, new: Sequence[str] = ()) -> list[str]:
+    """Sets a network's weights to those of another, but for the layers that shall be new.
+
+    Args:
+        network: The network.
+        arrays: Weights by name, such as `weight_files.load_arrays(path)`.
+        new: Patterns of the names that keep what they have, such as transfer.HEADS.
+
+    Returns:
+        The names that were kept new.
+
+    Raises:
+        ValueError: Without those, a name is missing or too many, or a shape differs; the first is named.
+    """
+    own = weight_files.state_arrays(network)
+    kept = {name: array for name, array in own.items() if _matches(name, new)}
+    weight_files.load_into(network, {**{n: a for n, a in arrays.items() if not _matches(n, new)}, **kept})
+    return sorted(kept)
+
+
+def start_from_file(network: paddle.nn.Layer, path: str | os.PathLike[str]) -> list[str]:
+    """Starts an expression network from a weights file; the last layer stays new where it has other classes.
+
+    Returns:
+        The names that were kept new.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is damaged or of another network.
+    """
+    arrays = weight_files.load_arrays(path)
+    head = arrays.get("classify.weight")
+    same = head is not None and list(head.shape) == network.classify.weight.shape
+    return start_from(network, arrays, () if same else HEADS)
+
+
+def freeze(network: paddle.nn.Layer, patterns: Sequence[str]) -> list[str]:
+    """Stops the learning of every parameter whose name matches, and of its batch normalisation's statistics.
+
+    Returns:
+        The names of the frozen parameters.
+
+    Raises:
+        ValueError: Nothing matches.
+    """
+    return _set_learning(network, patterns, False)
+
+
+def unfreeze(network: paddle.nn.Layer, patterns: Sequence[str] = ("*",)) -> list[str]:
+    """Lets every parameter learn whose name matches, and its batch normalisation's statistics too.
+
+    Returns:
+        The names of these parameters.
+
+    Raises:
+        ValueError: Nothing matches.
+    """
+    return _set_learning(network, patterns, True)
+
+
+def freeze_backbone(network: paddle.nn.Layer) -> list[str]:
+    """Freezes all but the heads: only they learn. Gives the names of the frozen parameters."""
+    names = [name for name, _ in _learnable(network) if not _matches(name, HEADS)]
+    return freeze(network, names)
+
+
+def set_rates(network: paddle.nn.Layer, factors: Mapping[str, float]) -> dict[str, float]:
+    """Gives parameters their own learning rate, as a factor of the optimizer's (discriminative rates).
+
+    The factors act in every optimizer of Paddle and stay with the parameters until they are set anew.
+
+    Args:
+        network: The network.
+        factors: Pattern -> factor, 0 or more; of several patterns that match, the last counts. Others get 1.
+
+    Returns:
+        The factor of each parameter by name.
+
+    Raises:
+        ValueError: A factor is below 0, or a pattern matches nothing.
+    """
+    if any(factor < 0 for factor in factors.values()):
+        raise ValueError(f"expected factors of 0 or more, got {dict(factors)}")
+    names = [name for name, _ in _learnable(network)]
+    for pattern in factors:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ValueError(f"expected a parameter whose name matches {pattern!r}, got {', '.join(names[:5])}, ...")
+    found = {}
+    for name, parameter in _learnable(network):
+        matching = [factor for pattern, factor in factors.items() if fnmatchcase(name, pattern)]
+        parameter.optimize_attr["learning_rate"] = found[name] = float(matching[-1]) if matching else 1.0
+    return found
+
+
+def set_backbone_rate(network: paddle.nn.Layer, factor: float) -> None:
+    """Gives all layers but the heads a learning rate of `factor` times the optimizer's."""
+    set_rates(network, {name: factor for name, _ in _learnable(network) if not _matches(name, HEADS)})
+
+
+class UnfreezeAt(Callback):
+    """Unfreezes parameters when an epoch begins; a resumed run finds them as they were.
+
+    Args:
+        epoch: The epoch, counted from 0.
+        patterns: As in `unfreeze`.
+    """
+
+    def __init__(self, epoch: int, patterns: Sequence[str] = ("*",)):
+        self.epoch, self.patterns = epoch, tuple(patterns)
+
+    def on_fit_start(self, run: Run) -> None:
+        if run.epoch >= self.epoch:
+            unfreeze(run.model, self.patterns)
+
+    def on_epoch_end(self, run: Run) -> None:
+        if run.epoch == self.epoch:
+            unfreeze(run.model, self.patterns)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _learnable(network: paddle.nn.Layer) -> list[tuple[str, paddle.Tensor]]:
+    """Parameters by name, frozen ones too; without the running statistics, which Paddle counts among them."""
+    statistics = {
+        id(tensor)
+        for layer in network.sublayers(include_self=True)
+        if isinstance(layer, paddle.nn.BatchNorm2D)
+        for tensor in (layer._mean, layer._variance)
+    }
+    return [(name, tensor) for name, tensor in network.named_parameters() if id(tensor) not in statistics]
+
+
+def _set_learning(network: paddle.nn.Layer, patterns: Sequence[str], learning: bool) -> list[str]:
+    chosen = {name: parameter for name, parameter in _learnable(network) if _matches(name, patterns)}
+    if not chosen:
+        raise ValueError(f"expected parameters whose names match {', '.join(patterns)}, got none")
+    for parameter in chosen.values():
+        parameter.stop_gradient = not learning
+    for name, layer in network.named_sublayers(include_self=True):
+        if isinstance(layer, paddle.nn.BatchNorm2D) and (f"{name}." if name else "") + "weight" in chosen:
+            layer._use_global_stats = None if learning else True
+    return list(chosen)

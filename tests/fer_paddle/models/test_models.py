@@ -1,0 +1,179 @@
+"""Every design, after timm's test_models.py: shapes, no NaN, a gradient for every parameter, any size, to disk."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fer_paddle import weight_files
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.models import DESIGNS, MODELS, blocks, build_model, find_design
+from fer_paddle.models.files import load_model, save_model
+from fer_paddle.models.network import ExpressionNetwork, scale_channels
+from fer_paddle.training.losses import TwoHeads
+
+nn = paddle.nn
+SIZE = 32  # small, for the sweep goes through many networks
+each_design = pytest.mark.parametrize("name", DESIGNS)
+
+
+@pytest.fixture(scope="module")
+def networks():
+    """Every design once; tests that change one build their own."""
+    built = {}
+
+    def get(name):
+        if name not in built:
+            seed_everything(0)
+            model, arguments = find_design(name)
+            built[name] = build_model(model, **arguments)
+        built[name].eval()
+        return built[name]
+
+    return get
+
+
+def trainable(network):
+    return [(name, tensor) for name, tensor in network.named_parameters() if not tensor.stop_gradient]
+
+
+@each_design
+def test_features_and_logits(name, networks):
+    network = networks(name)
+    images = paddle.randn([2, 1, SIZE, SIZE])
+    with paddle.no_grad():
+        features, logits = network.embed(images), network(images)
+        np.testing.assert_array_equal(network.classify(features).numpy(), logits.numpy())
+    assert (features.shape, logits.shape) == ([2, network.num_features], [2, network.num_classes]) and logits.shape[
+        1
+    ] == 7
+    assert np.isfinite(logits.numpy()).all() and isinstance(network.classify, nn.Linear)
+    assert not np.array_equal(logits.numpy()[0], logits.numpy()[1])  # it looks at the picture
+
+
+@pytest.mark.parametrize("size", [(16, 16), (27, 48), (64, 40)], ids=str)
+@each_design
+def test_any_size(name, size, networks):
+    with paddle.no_grad():
+        logits = networks(name)(paddle.randn([1, 1, *size]))
+    assert logits.shape == [1, 7] and np.isfinite(logits.numpy()).all()
+
+
+@each_design
+def test_a_gradient_for_every_parameter_with_the_helping_head_too(name):
+    model, arguments = find_design(name)
+    network = TwoHeads(build_model(model, **arguments))
+    for _, parameter in trainable(network):  # scales that start at zero would hide what lies before them
+        if not parameter.numpy().any():
+            parameter.set_value(paddle.full(parameter.shape, 0.5))
+    logits, votes = network(paddle.randn([3, 1, SIZE, SIZE]))
+    (nn.functional.cross_entropy(logits, paddle.to_tensor([0, 1, 2])) + votes.square().mean()).backward()
+    for parameter_name, parameter in trainable(network):
+        assert parameter.grad is not None, parameter_name
+        gradient = parameter.grad.numpy()
+        assert np.isfinite(gradient).all() and gradient.any(), parameter_name
+
+
+@pytest.mark.parametrize("name", [name for name in DESIGNS if name not in MODELS])
+def test_a_variant_goes_to_disk_and_back(name, networks, tmp_path):
+    """The networks of MODELS do in test_files."""
+    network, (model, arguments) = networks(name), find_design(name)
+    save_model(tmp_path / "model.safetensors", model, network, SIZE, arguments=arguments)
+    again, card = load_model(tmp_path / "model.safetensors")
+    assert card["arguments"] == arguments
+    theirs = weight_files.state_arrays(again)
+    for key, array in weight_files.state_arrays(network).items():
+        np.testing.assert_array_equal(theirs[key], array)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mini_xception", 49_783),  # the paper's 56,951 less 128 * 7 * (9 - 1): a linear layer for the 3x3 convolution
+        ("resnet18", 2_796_263),
+        ("vgg8", 1_174_439),
+    ],
+)
+def test_parameters_by_formula(name, expected, networks):
+    assert sum(tensor.size for _, tensor in trainable(networks(name))) == expected
+
+
+def test_the_small_design_keeps_its_limit(networks):
+    assert sum(tensor.size for _, tensor in trainable(networks("pocketnet"))) <= 100_000
+
+
+@each_design
+def test_the_last_features_of_48_px_have_places_left(name, networks):
+    """Grad-CAM and occlusion look at places: paddle.vision's networks would leave 2x2 of 48 px."""
+    network = networks(name)
+    if not isinstance(network, ExpressionNetwork):
+        return  # DistResNet, as the tutorial has it
+    with paddle.no_grad():
+        height, width = network.features(paddle.randn([1, 1, 48, 48])).shape[2:]
+    assert height == width and height >= 3
+
+
+def test_depthwise_and_narrow_cost_less_than_the_plain_one(networks):
+    sizes = {name: sum(tensor.size for _, tensor in trainable(networks(name))) for name in DESIGNS}
+    assert sizes["resnet18_depthwise"] < sizes["resnet18"] / 5
+    assert sizes["resnet18_narrow"] < sizes["resnet18"] / 3.5
+    assert sizes["resnet18_stride2"] == sizes["resnet18"] < sizes["resnet18_se"] < sizes["resnet18"] * 1.03
+
+
+# --- blocks ---
+
+
+def test_squeeze_and_excitation_is_the_formula():
+    block = blocks.SqueezeExcite(16)
+    x = paddle.randn([2, 16, 3, 5])
+    mean = x.numpy().mean((2, 3))
+    hidden = np.maximum(mean @ block.fc1.weight.numpy()[:, :, 0, 0].T + block.fc1.bias.numpy(), 0)
+    gate = 1 / (1 + np.exp(-(hidden @ block.fc2.weight.numpy()[:, :, 0, 0].T + block.fc2.bias.numpy())))
+    np.testing.assert_allclose(block(x).numpy(), x.numpy() * gate[:, :, None, None], rtol=1e-5, atol=1e-6)
+
+
+def test_cbam_weighs_channels_then_places():
+    block = blocks.ConvolutionalAttention(8, kernel=1)
+    block.place.weight.set_value(paddle.to_tensor([[[[2.0]], [[-1.0]]]]))
+    x = paddle.randn([1, 8, 4, 4])
+    by_channel = nn.functional.sigmoid(
+        block.channel(x.mean((2, 3), keepdim=True)) + block.channel(x.max((2, 3), keepdim=True))
+    )
+    weighed = (x * by_channel).numpy()
+    gate = 1 / (1 + np.exp(-(2 * weighed.mean(1, keepdims=True) - weighed.max(1, keepdims=True))))
+    np.testing.assert_allclose(block(x).numpy(), weighed * gate, rtol=1e-5, atol=1e-6)
+
+
+def test_depthwise_separable_costs_one_over_nine_and_one_over_out():
+    layers = blocks.DepthwiseSeparable(32, 64, inner=False, outer=False)
+    weights = sum(layer.weight.size for layer in layers.sublayers() if isinstance(layer, nn.Conv2D))
+    assert weights / (9 * 32 * 64) == pytest.approx(1 / 64 + 1 / 9)
+    assert layers(paddle.randn([1, 32, 5, 5])).shape == [1, 64, 5, 5]
+
+
+@pytest.mark.parametrize(("channels", "width", "expected"), [(64, 0.5, 32), (64, 0.05, 8), (100, 1.0, 96), (20, 1, 16)])
+def test_channels_are_multiples_of_eight(channels, width, expected):
+    assert scale_channels(channels, width) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "says"),
+    [
+        ("resnet18", {"width": 0}, "a width above 0"),
+        ("resnet18", {"attention": "eca"}, "expected attention of none, se, cbam, got 'eca'"),
+        ("vgg8", {"num_classes": 0}, "expected num_classes and in_channels of 1 or more"),
+        ("shufflenet_v2", {"width": 0.7}, "expected a width of 0.25, 0.33, .*, got 0.7"),
+        ("mini_xception", {"width": 2}, "expected arguments that the model 'mini_xception' has"),
+    ],
+)
+def test_arguments_out_of_range(name, arguments, says):
+    with pytest.raises(ValueError, match=says):
+        build_model(name, **arguments)
+
+
+def test_designs_are_models_and_variants():
+    assert MODELS.keys() <= DESIGNS.keys()
+    assert find_design("resnet18_se", {"num_classes": 8}) == ("resnet18", {"attention": "se", "num_classes": 8})
+    assert DESIGNS["resnet18_se"] == ("resnet18", {"attention": "se"})  # not changed by the call above
+    with pytest.raises(ValueError, match="expected a model of distresnet, .*, got 'resnet99'"):
+        find_design("resnet99")

@@ -1,0 +1,226 @@
+"""Accumulated gradients, the plateau, the equal average and unfreezing inside the loop, and their exact resume."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from fer_paddle import weight_files
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.training.average import EqualAverage, refresh_statistics
+from fer_paddle.training.checkpoint import LAST
+from fer_paddle.training.config import FitConfig
+from fer_paddle.training.loop import Callback, fit, split_batch
+from fer_paddle.training.schedules import make_schedule
+from fer_paddle.training.transfer import UnfreezeAt, freeze
+
+nn = paddle.nn
+BATCHES = 4
+
+
+class Net(nn.Layer):
+    def __init__(self, norm=False):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2D(1, 4, 3), nn.BatchNorm2D(4) if norm else nn.Identity(), nn.ELU())
+        self.classify = nn.Linear(4, 3)
+
+    def forward(self, images):
+        return self.classify(self.body(images).mean((2, 3)))
+
+
+class StopAt(Callback):
+    def __init__(self, epoch, step):
+        self.place = (epoch, step)
+
+    def on_step_end(self, run):
+        if (run.epoch, run.step) == self.place:
+            run.save()
+            raise RuntimeError("power cut")
+
+
+def loss(outputs, targets):
+    return {"label": nn.functional.cross_entropy(outputs, targets)}
+
+
+def accuracy(outputs, targets):
+    return (outputs.argmax(1) == targets).astype("float32").mean()
+
+
+@pytest.fixture(scope="module")
+def batches():
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(BATCHES, 5, 1, 6, 6)).astype(np.float32)
+    return [(paddle.to_tensor(image), paddle.to_tensor(rng.integers(0, 3, 5))) for image in images]
+
+
+def train(batches, folder=None, *, norm=False, rate=0.05, extra=(), prepare=None, resume=False, **config):
+    seed_everything(4)
+    model = Net(norm)
+    if prepare is not None:
+        prepare(model)
+    optimizer = paddle.optimizer.Momentum(rate() if callable(rate) else rate, parameters=model.parameters())
+    settings = {"epochs": 3, "monitor": "valid_loss", **config}
+    loaders = {"train": batches, "valid": batches[:1]}
+    arguments = (model, loss, loaders, optimizer, {"accuracy": accuracy}, extra)
+    return model, fit(*arguments, config=FitConfig(**settings), folder=folder, resume=resume)
+
+
+def assert_resumes_bit_for_bit(batches, tmp_path, place, extra=list, **arguments):
+    whole, history = train(batches, tmp_path / "whole", extra=extra(), **arguments)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(batches, tmp_path / "broken", extra=[*extra(), StopAt(*place)], **arguments)
+    again, resumed = train(batches, tmp_path / "broken", extra=extra(), resume=True, **arguments)
+    assert resumed == history
+    theirs = weight_files.state_arrays(again)
+    for name, array in weight_files.state_arrays(whole).items():
+        np.testing.assert_array_equal(theirs[name], array, err_msg=name)
+    ends = [json.loads((tmp_path / name / LAST).read_text()) for name in ("whole", "broken")]
+    assert ends[0] == ends[1]
+
+
+# --- accumulated gradients ---
+
+
+@pytest.mark.parametrize("parts", [2, 3, 99])  # 5 samples: 2 + 3, 1 + 2 + 2, and one by one
+def test_the_parts_of_a_batch_make_the_step_of_the_whole(parts, batches):
+    """Without batch normalisation the gradient of a mean is the weighted mean of the parts' gradients."""
+    whole, history = train(batches)
+    cut, cut_history = train(batches, accumulate=parts)
+    for ours, theirs in zip(weight_files.state_arrays(cut).values(), weight_files.state_arrays(whole).values()):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-6)
+    for ours, theirs in zip(cut_history, history):
+        assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+def test_a_forgotten_weight_would_show(batches):
+    """The parts are of 2 and 3 samples: their plain sum is another gradient, twice as large."""
+    inputs, targets = batches[0]
+    model = Net()
+    loss(model(inputs), targets)["label"].backward()
+    whole = model.classify.weight.grad.numpy()
+    model.clear_gradients()
+    for part_inputs, part_targets in split_batch(inputs, targets, 2):
+        loss(model(part_inputs), part_targets)["label"].backward()
+    assert np.abs(model.classify.weight.grad.numpy() - whole).max() > 0.5 * np.abs(whole).max()
+
+
+def test_batches_are_cut_through_tuples():
+    images, labels, votes = paddle.randn([5, 1]), paddle.arange(5), paddle.randn([5, 2])
+    parts = split_batch(images, (labels, votes), 2)
+    assert [inputs.shape for inputs, _ in parts] == [[2, 1], [3, 1]]
+    assert [targets[0].tolist() for _, targets in parts] == [[0, 1], [2, 3, 4]]
+    ((same, _),) = split_batch(images, labels, 1)
+    assert same is images
+
+
+def test_accumulation_is_resumed_bit_for_bit(batches, tmp_path):
+    assert_resumes_bit_for_bit(batches, tmp_path, (1, 2), norm=True, accumulate=2, average_decay=0.9)
+
+
+def test_another_accumulation_is_no_resume(batches, tmp_path):
+    train(batches, tmp_path, epochs=1)
+    with pytest.raises(ValueError, match=r"accumulate \(2, was 1\)"):
+        train(batches, tmp_path, epochs=1, resume=True, accumulate=2)
+
+
+def test_a_checkpoint_from_before_these_fields_is_resumed(batches, tmp_path):
+    _, history = train(batches, tmp_path, epochs=2)
+    last = json.loads((tmp_path / LAST).read_text())
+    for name in ("accumulate", "average_from"):
+        last["config"].pop(name)
+    (tmp_path / LAST).write_text(json.dumps(last))
+    assert train(batches, tmp_path, epochs=2, resume=True)[1] == history
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"accumulate": 0}, "expected accumulate >= 1, got 0"),
+        ({"average_from": -1}, "expected average_from >= 0"),
+        ({"average_from": 1, "average_decay": 0.9}, "no average_decay beside it"),
+    ],
+)
+def test_configurations_out_of_range(changes, says):
+    with pytest.raises(ValueError, match=says):
+        FitConfig(2, **changes)
+
+
+# --- the plateau ---
+
+
+def plateau():
+    return make_schedule("plateau", 0.1, 0, (1,), factor=0.5, mode="max")
+
+
+def test_the_rate_falls_when_the_monitored_figure_stands(batches, tmp_path):
+    """The accuracy of five samples rises five times at most; the record tells the rate of the next step."""
+    arguments = {"rate": plateau, "monitor": "valid_accuracy", "mode": "max", "epochs": 14}
+    _, history = train(batches, **arguments)
+    rate, best, waited = 0.1, -1.0, 0
+    for record in history:
+        better = record["valid_accuracy"] > best * (1 + 1e-4)
+        best, waited = (record["valid_accuracy"], 0) if better else (best, waited + 1)
+        if waited > 1:
+            rate, waited = rate / 2, 0
+        assert record["learning_rate"] == pytest.approx(rate)
+    assert history[-1]["learning_rate"] < 0.1
+    assert_resumes_bit_for_bit(batches, tmp_path, (12, 1), **arguments)
+
+
+# --- the equal average ---
+
+
+def test_swa_is_the_mean_over_the_ends_of_the_epochs(batches, tmp_path):
+    ends = []
+
+    class Watch(Callback):
+        def on_epoch_end(self, run):
+            ends.append(weight_files.state_arrays(run.model))
+
+    config = {"average_from": 1, "epochs": 4, "norm": True}
+    train(batches, tmp_path, extra=[Watch()], **config)
+    last = json.loads((tmp_path / LAST).read_text())
+    kept = weight_files.load_arrays(tmp_path / last["tensors"])
+    for name in ends[0]:
+        expected = np.mean([end[name] for end in ends[1:]], axis=0)
+        np.testing.assert_allclose(kept[f"average.{name}"], expected, rtol=1e-5, atol=1e-7)
+    assert_resumes_bit_for_bit(batches, tmp_path / "resume", (2, 1), **config)
+
+
+def test_before_its_first_epoch_swa_is_the_weights_themselves():
+    model = nn.Linear(1, 1)
+    average = EqualAverage(model, first_epoch=5, steps_per_epoch=2)
+    model.weight.set_value(paddle.to_tensor([[3.0]]))
+    average.update(0)  # in the middle of an epoch: nothing is taken
+    assert average.arrays()["weight"] != 3
+    average.update(1)
+    assert average.arrays()["weight"] == 3
+
+
+def test_refreshed_statistics_are_those_of_the_batches(batches):
+    model = Net(norm=True)
+    model.eval()
+    refresh_statistics(model, batches)
+    norm = model.body[1]
+    means = [model.body[0](inputs).mean((0, 2, 3)).numpy() for inputs, _ in batches]
+    np.testing.assert_allclose(norm._mean.numpy(), np.mean(means, axis=0), rtol=1e-4, atol=1e-6)
+    assert (norm._momentum, model.training) == (0.9, False)
+
+
+# --- unfreezing in mid-run ---
+
+
+@pytest.mark.parametrize("place", [(0, 3), (1, 2)], ids=["while frozen", "after it"])
+def test_unfreezing_is_resumed_bit_for_bit(place, batches, tmp_path):
+    def prepare(model):
+        freeze(model, ["body.*"])
+
+    start = weight_files.state_arrays(train(batches, prepare=prepare, norm=True, epochs=1)[0])
+    seed_everything(4)
+    for name, array in weight_files.state_arrays(Net(True)).items():
+        assert np.array_equal(start[name], array) == name.startswith("body."), name  # running statistics too
+    assert_resumes_bit_for_bit(
+        batches, tmp_path, place, extra=lambda: [UnfreezeAt(1, ["body.*"])], prepare=prepare, norm=True
+    )

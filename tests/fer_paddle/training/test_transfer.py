@@ -1,0 +1,177 @@
+"""Transfer learning: names and patterns, what freezes, what starts anew, which rate acts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fer_paddle import weight_files
+from fer_paddle.environment import paddle
+from fer_paddle.models import build_model
+from fer_paddle.training import transfer
+from fer_paddle.training.losses import TwoHeads
+from fer_paddle.training.optimizers import adamw, momentum
+
+nn = paddle.nn
+
+
+class Small(nn.Layer):
+    """The names of an expression network in a few parameters."""
+
+    def __init__(self, num_classes=7):
+        super().__init__()
+        self.num_features, self.num_classes = 4, num_classes
+        self.features = nn.Sequential(nn.Conv2D(1, 4, 3), nn.BatchNorm2D(4))
+        self.classify = nn.Linear(4, num_classes)
+
+    def embed(self, images):
+        return self.features(images).mean((2, 3))
+
+    def forward(self, images):
+        return self.classify(self.embed(images))
+
+
+def arrays(*names, value=0.0):
+    return {name: np.full(2, value, np.float32) for name in names}
+
+
+# --- two state dicts ---
+
+
+def test_drop_keys_by_pattern():
+    state = arrays("stem.weight", "stages.0.weight", "stages.10.weight", "classify.bias")
+    assert list(transfer.drop_keys(state, ["stages.1*", "classify.*"])) == ["stem.weight", "stages.0.weight"]
+    with pytest.raises(ValueError, match="expected a weight whose name matches 'head.*', got stem.weight"):
+        transfer.drop_keys(state, ["head.*"])
+
+
+def test_two_networks_in_one_and_apart_again():
+    faces, mouths = arrays("weight", value=1), arrays("weight", "bias", value=2)
+    merged = transfer.merge_states(transfer.with_prefix(faces, "faces."), transfer.with_prefix(mouths, "mouths."))
+    assert list(merged) == ["faces.weight", "mouths.weight", "mouths.bias"]
+    np.testing.assert_array_equal(transfer.without_prefix(merged, "mouths.")["weight"], [2, 2])
+    with pytest.raises(ValueError, match="expected weights of different names, got 1 twice, such as 'weight'"):
+        transfer.merge_states(faces, mouths)
+    with pytest.raises(ValueError, match="names begin with 'eyes.'"):
+        transfer.without_prefix(merged, "eyes.")
+
+
+def test_the_merged_weights_fit_the_merged_network():
+    both = nn.Layer()
+    both.first, both.second = nn.Linear(1, 2), Small()
+    states = [weight_files.state_arrays(nn.Linear(1, 2)), weight_files.state_arrays(Small())]
+    merged = transfer.merge_states(*(transfer.with_prefix(s, p) for s, p in zip(states, ("first.", "second."))))
+    weight_files.load_into(both, merged)
+    np.testing.assert_array_equal(both.second.classify.weight.numpy(), states[1]["classify.weight"])
+
+
+def test_means_of_weights():
+    states = [{**arrays("a", value=value), "count": np.array([int(value)])} for value in (1, 4)]
+    assert transfer.average_states(states)["a"].tolist() == [2.5, 2.5]
+    mean = transfer.average_states(states, [2, 1])
+    assert mean["a"].tolist() == [2, 2] and mean["a"].dtype == np.float32 and mean["count"] == [1]
+    for wrong, weights in (([], None), (states, [1]), (states, [1, 0]), ([states[0], arrays("b")], None)):
+        with pytest.raises(ValueError, match="expected"):
+            transfer.average_states(wrong, weights)
+
+
+# --- start ---
+
+
+def test_start_keeps_what_shall_be_new():
+    old, new = Small(7), Small(8)
+    head = new.classify.weight.numpy().copy()
+    kept = transfer.start_from(new, weight_files.state_arrays(old), transfer.HEADS)
+    assert kept == ["classify.bias", "classify.weight"]
+    np.testing.assert_array_equal(new.features[0].weight.numpy(), old.features[0].weight.numpy())
+    np.testing.assert_array_equal(new.classify.weight.numpy(), head)
+    with pytest.raises(ValueError, match="weights do not fit: expected 'classify.bias'|'classify.weight'"):
+        transfer.start_from(new, weight_files.state_arrays(old))
+
+
+@pytest.mark.parametrize(("num_classes", "kept"), [(7, 0), (8, 2)])
+def test_a_file_of_other_classes_gives_all_but_the_last_layer(num_classes, kept, tmp_path):
+    weight_files.save_arrays(tmp_path / "old.safetensors", weight_files.state_arrays(Small(7)))
+    assert len(transfer.start_from_file(Small(num_classes), tmp_path / "old.safetensors")) == kept
+    with pytest.raises(ValueError, match="weights do not fit"):
+        transfer.start_from_file(build_model("mini_xception"), tmp_path / "old.safetensors")
+
+
+# --- freeze ---
+
+
+def step(network, optimizer):
+    network(paddle.randn([4, 1, 6, 6]) + 3).square().mean().backward()
+    optimizer.step()
+    optimizer.clear_grad()
+
+
+@pytest.mark.parametrize("make", [adamw, momentum])
+def test_what_is_frozen_stands_still(make):
+    """Running statistics too: else the features of a frozen part would drift."""
+    network = Small()
+    frozen = transfer.freeze_backbone(network)
+    assert frozen == ["features.0.weight", "features.0.bias", "features.1.weight", "features.1.bias"]
+    before = weight_files.state_arrays(network)
+    network.train()
+    step(network, make(network, 0.1, 0.01))
+    after = weight_files.state_arrays(network)
+    assert {name for name in before if not np.array_equal(before[name], after[name])} == {
+        "classify.weight",
+        "classify.bias",
+    }
+
+
+def test_what_is_unfrozen_learns_again():
+    network = Small()
+    transfer.freeze(network, ["*"])
+    transfer.unfreeze(network)
+    before = weight_files.state_arrays(network)
+    step(network, momentum(network, 0.1, 0.0))
+    after = weight_files.state_arrays(network)
+    assert not any(np.array_equal(before[name], after[name]) for name in before)
+    assert network.features[1]._mean.stop_gradient  # a statistic is no parameter to learn
+    with pytest.raises(ValueError, match="expected parameters whose names match body.*, got none"):
+        transfer.freeze(network, ["body.*"])
+
+
+def test_the_helping_head_is_a_head():
+    network = TwoHeads(Small())
+    transfer.freeze_backbone(network)
+    learning = [name for name, parameter in network.named_parameters() if not parameter.stop_gradient]
+    assert learning == ["network.classify.weight", "network.classify.bias", "votes.weight", "votes.bias"]
+
+
+# --- discriminative rates ---
+
+
+@pytest.mark.parametrize("make", [adamw, momentum])
+def test_factors_act_on_the_step(make):
+    """From the same weights and the same gradient, a tenth of the rate is a tenth of the step."""
+    steps = []
+    for factor in (1.0, 0.1):
+        paddle.seed(1)
+        network = Small()
+        transfer.set_backbone_rate(network, factor)
+        before = weight_files.state_arrays(network)
+        step(network, make(network, 0.01, 0.0))
+        after = weight_files.state_arrays(network)
+        steps.append({name: after[name] - before[name] for name in before})
+    np.testing.assert_allclose(steps[1]["features.0.weight"], 0.1 * steps[0]["features.0.weight"], rtol=1e-2, atol=1e-6)
+    np.testing.assert_allclose(steps[1]["classify.weight"], steps[0]["classify.weight"], rtol=1e-3, atol=1e-7)
+
+
+def test_the_last_pattern_that_matches_counts():
+    factors = transfer.set_rates(Small(), {"*": 0.5, "features.*": 0.1, "features.1.*": 0.0})
+    assert factors == {
+        "features.0.weight": 0.1,
+        "features.0.bias": 0.1,
+        "features.1.weight": 0.0,
+        "features.1.bias": 0.0,
+        "classify.weight": 0.5,
+        "classify.bias": 0.5,
+    }
+    with pytest.raises(ValueError, match="expected factors of 0 or more"):
+        transfer.set_rates(Small(), {"*": -1})
+    with pytest.raises(ValueError, match="expected a parameter whose name matches 'body.*'"):
+        transfer.set_rates(Small(), {"body.*": 1})
