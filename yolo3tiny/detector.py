@@ -108,6 +108,17 @@ class NetworkSettings:
         return cls(**values)
 
 
+def check_metadata(metadata: Mapping[str, str]) -> None:
+    """Refuses a network whose file says that it names other things than faces; one that says nothing may pass.
+
+    Raises:
+        ValueError: It is another network.
+    """
+    classes = metadata.get("classes", json.dumps(CLASSES))
+    if classes != json.dumps(CLASSES):
+        raise ValueError(f"expected a network of the class {', '.join(CLASSES)}, got one of {classes}")
+
+
 class OnnxForward:
     """The network as a function, run by ONNX Runtime.
 
@@ -155,8 +166,9 @@ class Detector:
 
     Args:
         weights: An ONNX file; None takes the one that ships with this package.
-        forward: Used instead of a file: any callable images float32 [N, 3, H, W] -> the two heads. Its
-            attribute `metadata`, where it has one, is read as that of a file.
+        forward: Used instead of a file: any callable images float32 [N, 3, H, W] -> the two heads, such as a
+            runner of any runtime (deploy.load_forward). Its attribute `metadata`, where it has one, is read as
+            that of a file.
         anchors: Width and height in input pixels of the six anchors; None reads them from the metadata.
         longest: The longer side of the network's input in pixels; None reads it from the metadata.
         threads: Of ONNX Runtime; 0 lets it choose.
@@ -183,7 +195,9 @@ class Detector:
         asked = {"anchors": anchors, "longest": longest}
         given = {name: value for name, value in asked.items() if value is not None}
         self.forward = forward
-        told = NetworkSettings.from_metadata(getattr(forward, "metadata", {}))
+        metadata = getattr(forward, "metadata", {})
+        check_metadata(metadata)
+        told = NetworkSettings.from_metadata(metadata)
         self.settings = dataclasses.replace(told, **given)
 
     def __call__(self, image: np.ndarray, min_score: float = 0.5, nms_iou: float = NMS_IOU) -> Detections:

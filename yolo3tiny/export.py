@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 
 from fer_paddle import weight_files
 from fer_paddle.deployment.export import export_onnx
+from fer_paddle.environment import paddle
+from fer_paddle.layer_sizes import changed_shapes, resize_layers
 from fer_paddle.training.loop import BEST
 from yolo3tiny.detector import CLASSES, NetworkSettings
 from yolo3tiny.model import Yolo3Tiny
@@ -40,7 +43,6 @@ def export_run(
             it was trained on, or the path does not end in `.onnx`.
         RuntimeError: ONNX Runtime and Paddle differ too much.
     """
-    path = Path(path)
     best = Path(run) / BEST
     arrays, told = weight_files.load_arrays(best), weight_files.load_card(best)
     try:
@@ -55,19 +57,82 @@ def export_run(
         raise ValueError(f"expected the training data in words, for the run in {run} does not say them")
     network = Yolo3Tiny(width=width)
     weight_files.load_into(network, arrays)
-    metadata = settings.to_metadata() | {"recipe": name, "trained_on": trained_on, "input": INPUT}
+    card = {"recipe": recipe, "figures": figures}
+    return export_network(network, path, settings, {"recipe": name, "trained_on": trained_on}, card)
+
+
+def export_network(
+    network: Yolo3Tiny,
+    path: str | os.PathLike[str],
+    settings: NetworkSettings,
+    told: Mapping[str, str],
+    card: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Writes a network as ONNX; of the same name, its card as JSON and Paddle's own weights as safetensors.
+
+    Args:
+        network: The network, which may be pruned; it ends in eval mode.
+        path: The `.onnx` file to write.
+        settings: Anchors and input size.
+        told: More text for the metadata, such as the training data in words.
+        card: More for the card.
+
+    Returns:
+        The card as written; that of a pruned network keeps the `shapes` of the layers that lost filters.
+
+    Raises:
+        ValueError: The path does not end in `.onnx`.
+        RuntimeError: ONNX Runtime and Paddle differ too much.
+    """
+    path = Path(path)
+    metadata = settings.to_metadata() | dict(told) | {"input": INPUT}
     example = np.random.default_rng(0).random((2, 3, 96, 160), np.float32)
     difference = export_onnx(network, path, {"images": (None, 3, None, None)}, metadata, {"images": example})
-    card = {
-        "model": f"tiny YOLOv3 of one class, width {width}",
+    content = {
+        "model": f"tiny YOLOv3 of one class, width {network.width}",
+        "width": network.width,
         "parameters": sum(weight.size for weight in network.parameters() if not weight.stop_gradient),
         **metadata,
         "classes": list(CLASSES),
-        "anchors": anchors,
+        "anchors": np.asarray(settings.anchors, np.float64).tolist(),
         "longest": settings.longest,
-        "figures": figures,
-        "recipe": recipe,
+        **card,
         "largest_difference_from_paddle": difference,
     }
-    weight_files.save_weights(path.with_suffix(".safetensors"), arrays, card)
-    return card
+    if shapes := changed_shapes(network, Yolo3Tiny(width=network.width)):
+        content["shapes"] = shapes
+    weight_files.save_weights(path.with_suffix(".safetensors"), weight_files.state_arrays(network), content)
+    return content
+
+
+def load_network(path: str | os.PathLike[str]) -> tuple[Yolo3Tiny, dict[str, Any]]:
+    """Reads the `.safetensors` file and card that `export_run` or `export_network` wrote.
+
+    Returns:
+        The network in eval mode, pruned where it was, and its card.
+
+    Raises:
+        FileNotFoundError: The weights or the card are not there.
+        ValueError: The file is of another kind, truncated, or of another network than the card says, or the
+            layers of a pruned network do not fit together.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"expected a .safetensors file, got {path}: pickled weights can run code and are never loaded")
+    arrays, card = weight_files.load_arrays(path), weight_files.load_card(path)
+    try:
+        width = card["width"] if "width" in card else card["recipe"]["width"]
+        NetworkSettings(card["anchors"], card["longest"])
+        network = Yolo3Tiny(width=float(width))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"expected the card of a face detector beside {path}, got another: {error!r}") from error
+    if "shapes" in card:
+        resize_layers(network, card["shapes"])
+    weight_files.load_into(network, arrays)
+    network.eval()
+    try:
+        with paddle.no_grad():
+            network(paddle.zeros([1, 3, 32, 32]))
+    except (ValueError, RuntimeError) as error:  # Paddle's own, many lines long
+        raise ValueError(f"expected layers that fit together in {path}, got others") from error
+    return network, card

@@ -11,8 +11,8 @@ import pytest
 
 from fer_paddle.images import read_image, write_image
 from yolo3tiny import detector
-from yolo3tiny.__main__ import main
 from yolo3tiny.augment import AugmentConfig
+from yolo3tiny.cli import main
 from yolo3tiny.recipes import DETECTOR_RECIPES, DetectorRecipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -179,7 +179,7 @@ def run(photo_folder, tmp_path_factory):
     script = (
         "import json, sys; from yolo3tiny.recipes import DETECTOR_RECIPES, DetectorRecipe as R;"
         "recipe = R.from_json(json.loads(sys.argv.pop(1))); DETECTOR_RECIPES[recipe.name] = recipe;"
-        "from yolo3tiny.__main__ import main; sys.exit(main())"
+        "from yolo3tiny.cli import main; sys.exit(main())"
     )
     command = [sys.executable, "-c", script, json.dumps(SMALL.to_json()), *map(str, argv)]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
@@ -238,7 +238,9 @@ def test_export_prints_the_card(run, tmp_path, capfd):
     argv = ["export", "--run", run[0], "--out", path, "--trained-on", "drawings"]
     assert call(*argv, "--json") == 0
     assert json.loads(capfd.readouterr().out)["trained_on"] == "drawings"
-    assert sorted(child.name for child in path.parent.iterdir()) == ["face.json", "face.onnx", "face.safetensors"]
+    assert sorted(child.name for child in path.parent.iterdir()) == [
+        *("face.json", "face.onnx", "face.onnx.parity.json", "face.safetensors")
+    ]
 
 
 def test_ctrl_c_is_130(photo_folder, small, tmp_path, monkeypatch, capsys):
@@ -271,7 +273,7 @@ def test_from_the_shell(pictures, make_onnx):
 
 def test_detect_starts_without_paddle(pictures, make_onnx):
     code = (
-        "import sys; from yolo3tiny.__main__ import main;"
+        "import sys; from yolo3tiny.cli import main;"
         f"main(['detect', 'one.png', '--weights', {str(make_onnx())!r}]);"
         "sys.exit('paddle' in sys.modules)"
     )

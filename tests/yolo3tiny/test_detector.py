@@ -1,6 +1,7 @@
 """Detector: boxes in pixels of any picture, with networks whose answer is known, then with what ships."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -134,6 +135,15 @@ def test_thresholds_out_of_range(thresholds, white_finder):
 def test_weights_and_forward_exclude_each_other(white_finder):
     with pytest.raises(ValueError, match="got both"):
         Detector("network.onnx", white_finder)
+
+
+def test_a_runner_of_another_network_is_refused(white_finder):
+    class Expressions:
+        metadata: ClassVar = {"classes": '["angry", "happy"]', "input_size": "64"}
+        __call__ = staticmethod(white_finder)
+
+    with pytest.raises(ValueError, match="expected a network of the class face, got one of"):
+        Detector(forward=Expressions())
 
 
 # The ONNX file and its settings

@@ -1,0 +1,169 @@
+"""Chapter 5: filter pruning with PaddleSlim. Whole filters go, so the network that is left is smaller and faster.
+
+PaddleSlim finds which tensors must lose a channel together (a filter, its batch normalisation, the next convolution's
+input, everything a sum ties to it) and cuts them. Its traps, mended here:
+
+- It stops in silence at an operator that it does not know. `environment` sets OPS_UNCHANGE_SHAPE=elu before PaddleSlim
+  is imported; without it DistResNet has no prunable group at all.
+- It keeps every former weight as a buffer `*_backup`, which state_dict carries along. They are dropped here.
+- It cuts the weights and leaves what the layers say of their size.
+- Its trip to static mode and back starts Paddle's names anew: the next layer made would share the names of its
+  parameters with an old one, and an optimizer would mix up their moments. The names are put back here.
+
+Source: Li et al. 2017, arXiv:1608.08710 (L1); He et al. 2019, arXiv:1811.00250 (FPGM); Liu et al. 2017,
+arXiv:1708.06519 (scales of batch normalisation); PaddleSlim 2.6.0, dygraph/prune and prune/criterion.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fer_paddle.compression.slim import importing_slim
+from fer_paddle.environment import paddle
+from fer_paddle.layer_sizes import sized_layers, update_sizes
+
+CRITERIA = ("l1", "fpgm", "bn_scale")
+
+
+@dataclass(frozen=True)
+class FilterGroup:
+    """The filters of one convolution, and what goes with them.
+
+    Attributes:
+        layer: Name of the convolution, which names the group.
+        filters: Its filters.
+        members: Pairs (name of a parameter, axis) that lose an entry with each filter; the convolution's own first.
+    """
+
+    layer: str
+    filters: int
+    members: tuple[tuple[str, int], ...]
+
+
+class FilterPruner:
+    """Cuts filters out of a network, for good or for the time of a `with` block.
+
+    Args:
+        network: The network; PaddleSlim traces it once, here.
+        input_shape: Of a batch of one, such as (1, 1, 48, 48).
+        criterion: Which filters go first. `l1`: those of the smallest mean absolute weight. `fpgm`: those nearest to
+            all others, which these can replace. `bn_scale`: those whose batch normalisation scales them the least.
+
+    Attributes:
+        groups: The prunable groups by the name of their convolution, in the network's order.
+
+    Raises:
+        ValueError: The criterion is unknown, or PaddleSlim finds nothing to prune in this network.
+    """
+
+    def __init__(self, network: paddle.nn.Layer, input_shape: Sequence[int], criterion: str = "l1"):
+        if criterion not in CRITERIA:
+            raise ValueError(f"expected a criterion of {', '.join(CRITERIA)}, got {criterion!r}")
+        self.network, self.input_shape, self.criterion = network, tuple(input_shape), criterion
+        was_training, slim_pruner = network.training, _slim_pruner(criterion)
+        network.eval()
+        names = paddle.utils.unique_name.switch()
+        try:
+            self._slim = slim_pruner(network, list(input_shape))
+        finally:
+            paddle.utils.unique_name.switch(*names)
+            if was_training:
+                network.train()
+        self._tensor_names = {tensor.name: name for name, tensor in network.named_parameters()}
+        self.groups = {group.layer: group for group in map(self._read_group, self._slim.collections)}
+        if not self.groups:
+            raise ValueError(f"expected convolutions that can be pruned in {type(network).__name__}, found none")
+
+    def _read_group(self, collection: Any) -> FilterGroup:
+        """Names what PaddleSlim found by the network's own names; outputs that it lists too are left out."""
+        master = self._tensor_names[collection.master_name]
+        filters = collection.values[collection.master_name].shape[0]
+        details = [(self._tensor_names.get(one.name), one.axis) for one in collection.all_pruning_details()]
+        members = dict.fromkeys([(master, 0), *((name, axis) for name, axis in details if name is not None)])
+        return FilterGroup(master.removesuffix(".weight"), filters, tuple(members))
+
+    def prune(self, kept: Mapping[str, int]) -> None:
+        """Cuts the network down, for good; then the pruner is used up: make a new one to cut further.
+
+        Args:
+            kept: Filters that stay, by group; 1 or more each. Groups that are not named keep all.
+
+        Raises:
+            ValueError: A group is unknown or cannot keep so many.
+        """
+        self._cut(kept)
+        for layer in self.network.sublayers(include_self=True):
+            for name in [name for name in layer._buffers if name.endswith("_backup")]:
+                del layer._buffers[name]
+            layer.__dict__.pop("_origin_groups", None)
+
+    @contextmanager
+    def pruned(self, kept: Mapping[str, int]) -> Iterator[None]:
+        """Cuts the network down for the time of a `with` block; arguments and errors as in `prune`."""
+        plan = self._cut(kept)
+        try:
+            yield
+        finally:
+            plan.restore(self.network)
+            update_sizes(self.network)
+
+    def _cut(self, kept: Mapping[str, int]) -> Any:
+        for name, count in kept.items():
+            if name not in self.groups:
+                raise ValueError(f"expected a prunable convolution, one of {', '.join(self.groups)}, got {name!r}")
+            if not 1 <= count <= self.groups[name].filters:
+                raise ValueError(f"expected 1 to {self.groups[name].filters} filters to keep in {name}, got {count}")
+        parameters = dict(self.network.named_parameters())
+        ratios = {
+            parameters[f"{name}.weight"].name: 1 - count / self.groups[name].filters
+            for name, count in kept.items()
+            if count < self.groups[name].filters
+        }
+        plan = self._slim.prune_vars(ratios, axis=0)
+        update_sizes(self.network)
+        return plan
+
+    def unprunable(self) -> list[str]:
+        """Names the convolutions whose filters are in no group: outputs, or behind an operator PaddleSlim lacks."""
+        cut = {name for group in self.groups.values() for name, axis in group.members if axis == 0}
+        layers = sized_layers(self.network).items()
+        return [name for name, layer in layers if isinstance(layer, paddle.nn.Conv2D) and f"{name}.weight" not in cut]
+
+
+def _slim_pruner(criterion: str) -> type:
+    """PaddleSlim's pruner class for a criterion. It has no BN-scale pruner for dynamic networks: one is made here."""
+    with importing_slim():  # only here: it costs a second of CPU, which only those who prune shall pay
+        from paddleslim.dygraph import FilterPruner as SlimFilterPruner
+        from paddleslim.dygraph import FPGMFilterPruner, L1NormFilterPruner
+        from paddleslim.prune import prune_worker
+        from paddleslim.prune.criterion import CRITERION
+
+    if "elu" not in prune_worker.OPS_UNCHANGE_SHAPE:
+        raise ValueError("expected OPS_UNCHANGE_SHAPE=elu, or fer_paddle.environment imported before paddleslim")
+
+    class ScaleFilterPruner(SlimFilterPruner):
+        """PaddleSlim's own criterion `bn_scale`, which it offers to static programs alone."""
+
+        def cal_mask(self, pruned_ratio: float, collection: Any, num_head: int = -1) -> np.ndarray:
+            graph = collection.all_pruning_details()[0].op._graph
+            try:
+                scores = CRITERION.get("bn_scale")(collection, collection.values, graph)
+            except (IndexError, SystemExit) as error:  # what PaddleSlim raises where there is none
+                got = "found one without; take another criterion"
+                raise ValueError(f"expected batch normalisation behind each convolution, {got}") from error
+            scores = scores[collection.master_name][collection.master_axis]
+            return keep_mask(scores, len(scores) - round(len(scores) * pruned_ratio))
+
+    return {"l1": L1NormFilterPruner, "fpgm": FPGMFilterPruner, "bn_scale": ScaleFilterPruner}[criterion]
+
+
+def keep_mask(scores: np.ndarray, count: int) -> np.ndarray:
+    """Marks the `count` largest scores of a vector with 1, the others with 0: int32, same shape."""
+    mask = np.zeros(len(scores), np.int32)
+    mask[np.argsort(scores)[len(scores) - count :]] = 1
+    return mask

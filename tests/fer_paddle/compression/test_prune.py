@@ -1,0 +1,208 @@
+"""Filter pruning: the criteria against ones written by hand, and a network that is whole before and after."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fer_paddle.compression.flops import count_flops
+from fer_paddle.compression.plan import FlopsModel, plan_by_sensitivity, plan_evenly
+from fer_paddle.compression.prune import CRITERIA, FilterPruner
+from fer_paddle.compression.sensitivity import Sensitivities
+from fer_paddle.environment import paddle
+
+nn = paddle.nn
+SHAPE = (1, 1, 8, 8)
+
+
+# --- the criteria by hand: which filters stay ---
+
+
+def l1_scores(layer, norm):
+    return np.abs(layer.weight.numpy()).sum((1, 2, 3))
+
+
+def fpgm_scores(layer, norm):
+    filters = layer.weight.numpy().reshape(layer.weight.shape[0], -1)
+    return np.sqrt(((filters[:, None] - filters[None]) ** 2).sum(-1)).sum(1)  # distances to all others
+
+
+def scale_scores(layer, norm):
+    return np.abs(norm.weight.numpy())
+
+
+BY_HAND = {"l1": l1_scores, "fpgm": fpgm_scores, "bn_scale": scale_scores}
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_the_filters_that_stay_are_those_chosen_by_hand(criterion, count, small_net):
+    layer, norm = small_net.first[0], small_net.first[1]
+    weight, scale, following = (t.numpy().copy() for t in (layer.weight, norm.weight, small_net.second[0].weight))
+    stay = np.sort(np.argsort(BY_HAND[criterion](layer, norm))[6 - count :])
+    FilterPruner(small_net, SHAPE, criterion).prune({"first.0": count})
+    np.testing.assert_array_equal(layer.weight.numpy(), weight[stay])
+    np.testing.assert_array_equal(norm.weight.numpy(), scale[stay])
+    np.testing.assert_array_equal(small_net.second[0].weight.numpy(), following[:, stay])
+
+
+def test_criteria_differ(make_net):
+    """Else the test above would not tell them apart."""
+    layer, norm = make_net().first[0], make_net().first[1]
+    orders = {tuple(np.argsort(scores(layer, norm))) for scores in BY_HAND.values()}
+    assert len(orders) == len(BY_HAND)
+
+
+# --- what goes together ---
+
+
+def test_groups(small_net):
+    pruner = FilterPruner(small_net, SHAPE)
+    assert {name: group.filters for name, group in pruner.groups.items()} == {"stem.0": 8, "first.0": 6}
+    # The sum ties the last convolution to the first, and the linear layer reads both.
+    assert {("second.0.weight", 0), ("first.0.weight", 1), ("classify.weight", 0)} < set(
+        pruner.groups["stem.0"].members
+    )
+    assert pruner.unprunable() == []
+
+
+def test_the_pruned_network_is_clean_and_trains(small_net):
+    names = set(small_net.state_dict())
+    pruner = FilterPruner(small_net, SHAPE)
+    pruner.prune({"stem.0": 5, "first.0": 2})
+    assert set(small_net.state_dict()) == names  # no *_backup
+    assert (small_net.stem[0]._out_channels, small_net.first[0]._in_channels) == (5, 5)
+    assert small_net.first[1]._num_features == 2 and small_net.classify.weight.shape == [5, 3]
+    before = small_net.stem[0].weight.numpy().copy()
+    optimizer = paddle.optimizer.AdamW(1e-2, parameters=small_net.parameters())
+    small_net(paddle.randn([4, 1, 8, 8])).square().mean().backward()
+    optimizer.step()
+    assert not np.array_equal(small_net.stem[0].weight.numpy(), before)
+
+
+def test_pruned_for_a_while(small_net):
+    images = paddle.randn([2, 1, 8, 8])
+    before, state = small_net(images).numpy(), {n: t.numpy().copy() for n, t in small_net.state_dict().items()}
+    pruner = FilterPruner(small_net, SHAPE)
+    with pytest.raises(KeyError), pruner.pruned({"first.0": 2}):
+        assert small_net.first[0].weight.shape[0] == 2
+        assert not np.array_equal(small_net(images).numpy(), before)
+        raise KeyError
+    np.testing.assert_array_equal(small_net(images).numpy(), before)
+    assert {n: t.shape for n, t in small_net.state_dict().items()} == {n: list(a.shape) for n, a in state.items()}
+    assert small_net.first[0]._out_channels == 6
+
+
+def test_layers_made_later_have_names_of_their_own(small_net):
+    """PaddleSlim's tracing starts Paddle's names anew; two parameters of one name would share Adam's moments."""
+    FilterPruner(small_net, SHAPE)
+    names = {tensor.name for tensor in small_net.parameters()}
+    assert not {tensor.name for tensor in nn.Linear(8, 3).parameters()} & names
+
+
+def test_a_depthwise_convolution_loses_whole_groups():
+    network = nn.Sequential(
+        nn.Conv2D(1, 8, 1, bias_attr=False), nn.BatchNorm2D(8), nn.ReLU(),
+        nn.Conv2D(8, 8, 3, padding=1, groups=8, bias_attr=False), nn.BatchNorm2D(8), nn.ReLU(),
+        nn.Conv2D(8, 4, 1, bias_attr=False), nn.BatchNorm2D(4), nn.AdaptiveAvgPool2D(1),
+    )  # fmt: skip
+    network.eval()
+    FilterPruner(network, SHAPE).prune({"0": 3})
+    assert (network[3].weight.shape, network[3]._groups, network[6]._in_channels) == ([3, 1, 3, 3], 3, 3)
+    assert network(paddle.randn([2, 1, 8, 8])).shape == [2, 4, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("kept", "says"),
+    [
+        ({"second.0": 2}, "expected a prunable convolution, one of stem.0, first.0, got 'second.0'"),
+        ({"first.0": 0}, "expected 1 to 6 filters to keep in first.0, got 0"),
+        ({"first.0": 7}, "expected 1 to 6 filters to keep in first.0, got 7"),
+    ],
+)
+def test_wrong_counts(kept, says, small_net):
+    with pytest.raises(ValueError, match=says):
+        FilterPruner(small_net, SHAPE).prune(kept)
+    assert small_net.first[0].weight.shape[0] == 6
+
+
+def test_an_unknown_criterion(small_net):
+    with pytest.raises(ValueError, match="expected a criterion of l1, fpgm, bn_scale, got 'l2'"):
+        FilterPruner(small_net, SHAPE, "l2")
+
+
+def test_nothing_to_prune_is_said():
+    """PaddleSlim stops at an operator it does not know, in silence; so would a study, with a perfect result."""
+    network = nn.Sequential(nn.Conv2D(1, 4, 1), nn.Softplus(), nn.Conv2D(4, 2, 1))
+    with pytest.raises(ValueError, match="expected convolutions that can be pruned in Sequential, found none"):
+        FilterPruner(network, SHAPE)
+
+
+def test_a_scale_that_is_not_there():
+    network = nn.Sequential(nn.Conv2D(1, 4, 1), nn.ReLU(), nn.Conv2D(4, 2, 1), nn.BatchNorm2D(2))
+    network.eval()
+    with pytest.raises(ValueError, match="expected batch normalisation behind each convolution"):
+        FilterPruner(network, SHAPE, "bn_scale").prune({"0": 2})
+
+
+# --- FLOPs and plans ---
+
+
+def test_flops_are_those_of_the_formula_and_of_paddleslim(small_net):
+    from paddleslim.analysis import dygraph_flops
+
+    by_hand = 64 * (9 * 1 * 8 + 9 * 8 * 6 + 6 * 8) + 8 * 3
+    assert count_flops(small_net, SHAPE) == by_hand == dygraph_flops(small_net, list(SHAPE), only_conv=True)
+
+
+@pytest.mark.parametrize("kept", [{}, {"stem.0": 3}, {"first.0": 1}, {"stem.0": 5, "first.0": 2}])
+def test_predicted_flops_are_those_of_the_pruned_network(kept, small_net):
+    pruner = FilterPruner(small_net, SHAPE)
+    predicted = FlopsModel(pruner).predict(kept)
+    pruner.prune(kept)
+    assert count_flops(small_net, SHAPE) == predicted
+
+
+def made_up(stem, first):
+    """Sensitivities in which the loss rises by so much when a layer loses all filters, in proportion."""
+    layers = {
+        name: {"filters": filters, "pruned": {str(n): {"loss": 1 + rise * n / filters} for n in range(1, filters)}}
+        for name, filters, rise in (("stem.0", 8, stem), ("first.0", 6, first))
+    }
+    return Sensitivities("l1", "", {}, {"loss": 1.0}, layers)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.2])
+def test_plans_meet_their_target(share, small_net):
+    pruner = FilterPruner(small_net, SHAPE)
+    for plan in (plan_evenly(pruner, share), plan_by_sensitivity(pruner, made_up(1, 1), share)):
+        assert plan.flops_share <= share
+        with pruner.pruned(plan.kept):
+            assert count_flops(small_net, SHAPE) == plan.flops
+
+
+def test_the_layer_that_hurts_more_keeps_more(small_net):
+    pruner = FilterPruner(small_net, SHAPE)
+    kept = plan_by_sensitivity(pruner, made_up(stem=10, first=0.1), 0.5).kept
+    assert kept["stem.0"] == 8 and kept["first.0"] < 4
+    kept = plan_by_sensitivity(pruner, made_up(stem=0.1, first=10), 0.5).kept
+    assert kept["first.0"] == 6 and kept["stem.0"] < 5
+
+
+def test_filters_in_multiples(small_net):
+    pruner = FilterPruner(small_net, SHAPE)
+    kept = plan_evenly(pruner, 0.6, multiple=4).kept
+    assert kept == {"stem.0": 4, "first.0": 4}
+
+
+@pytest.mark.parametrize(("share", "says"), [(0.0, "above 0 and at most 1"), (1.5, "above 0"), (0.01, "is the least")])
+def test_targets_out_of_reach(share, says, small_net):
+    with pytest.raises(ValueError, match=says):
+        plan_by_sensitivity(FilterPruner(small_net, SHAPE), made_up(1, 1), share)
+
+
+def test_sensitivities_of_other_layers(small_net):
+    found = made_up(1, 1)
+    found.layers.pop("first.0")
+    with pytest.raises(ValueError, match="expected the sensitivities of this network's layers"):
+        plan_by_sensitivity(FilterPruner(small_net, SHAPE), found, 0.5)

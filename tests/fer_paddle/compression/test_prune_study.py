@@ -1,0 +1,262 @@
+"""Sensitivities, plain zeros, new means, and a whole study that is stopped and goes on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fer_paddle import weight_files
+from fer_paddle.compression.prune import FilterPruner
+from fer_paddle.compression.prune_curve import draw_prune_curve
+from fer_paddle.compression.prune_results import RESULTS, check_new, run_study, table_of
+from fer_paddle.compression.prune_speed import time_in_turns
+from fer_paddle.compression.prune_study import MAGNITUDE, PruneSettings, PruningStudy
+from fer_paddle.compression.recalibrate import recalibrate_norms
+from fer_paddle.compression.sensitivity import Sensitivities, measure_sensitivities, plot_sensitivities
+from fer_paddle.compression.unstructured import KeepZeros, apply_masks, magnitude_masks, zero_share
+from fer_paddle.environment import paddle
+from fer_paddle.layer_sizes import changed_shapes, resize_layers
+
+SHAPE = (1, 1, 8, 8)
+SHARES = (0.25, 0.5)
+
+
+def filters_left(network):
+    """A measure that says exactly what was pruned: every lost filter costs its place in the network."""
+    lost = 8 - network.stem[0].weight.shape[0] + 10 * (6 - network.first[0].weight.shape[0])
+    return {"loss": 1.0 + lost, "accuracy": 1 - lost / 100}
+
+
+# --- sensitivities ---
+
+
+def test_every_layer_is_measured_alone(small_net):
+    found = measure_sensitivities(FilterPruner(small_net, SHAPE), filters_left, SHARES)
+    assert found.baseline == {"loss": 1.0, "accuracy": 1.0}
+    np.testing.assert_allclose(found.rise("stem.0"), [[0, 2 / 8, 4 / 8], [0, 2, 4]])
+    np.testing.assert_allclose(found.rise("first.0"), [[0, 2 / 6, 3 / 6], [0, 20, 30]])
+    assert Sensitivities.from_json(found.to_json()) == found
+
+
+def test_a_stopped_measurement_goes_on_with_the_next_layer(small_net, tmp_path):
+    pruner, path, asked = FilterPruner(small_net, SHAPE), tmp_path / "s.json", []
+
+    def measure(network):
+        asked.append(filters_left(network)["loss"])
+        if len(asked) == 4:  # baseline, two of the first layer, then the first of the second
+            raise KeyboardInterrupt
+        return filters_left(network)
+
+    with pytest.raises(KeyboardInterrupt):
+        measure_sensitivities(pruner, measure, SHARES, path)
+    assert list(weight_files.load_card(path)["layers"]) == ["stem.0"]
+    found = measure_sensitivities(pruner, measure, SHARES, path)
+    assert asked == [1, 3, 5, 21, 21, 31]  # the first layer is not measured again
+    assert found == measure_sensitivities(FilterPruner(small_net, SHAPE), filters_left, SHARES)
+
+
+def test_a_file_of_another_measurement(small_net, tmp_path):
+    pruner, path = FilterPruner(small_net, SHAPE), tmp_path / "s.json"
+    measure_sensitivities(pruner, filters_left, SHARES, path, {"data": "a"})
+    with pytest.raises(ValueError, match=r"other are its \['data'\]"):
+        measure_sensitivities(pruner, filters_left, SHARES, path, {"data": "b"})
+    small_net.stem[0].weight.set_value(small_net.stem[0].weight * 2)
+    with pytest.raises(ValueError, match=r"other are its \['weights'\]"):
+        measure_sensitivities(pruner, filters_left, SHARES, path, {"data": "a"})
+    path.write_text('{"layers": {}}')
+    with pytest.raises(ValueError, match="expected sensitivities as measure_sensitivities writes them"):
+        measure_sensitivities(pruner, filters_left, SHARES, path)
+
+
+def test_the_map(small_net):
+    found = measure_sensitivities(FilterPruner(small_net, SHAPE), filters_left, SHARES)
+    axis, _ = plot_sensitivities(found).axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["stem.0", "first.0"]
+    drawn = axis.images[0].get_array()
+    assert drawn[1].max() == 30 and drawn[0].max() == 4
+    accuracy = plot_sensitivities(found, "accuracy").axes[0].images[0].get_array()
+    assert accuracy[1].max() == pytest.approx(0.3)  # dark is worse there too
+
+
+@pytest.mark.parametrize("shares", [(), (0.0,), (1.0,)])
+def test_shares_out_of_range(shares, small_net):
+    with pytest.raises(ValueError, match="expected shares between 0 and 1"):
+        measure_sensitivities(FilterPruner(small_net, SHAPE), filters_left, shares)
+
+
+# --- single weights ---
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_masks_are_those_of_paddleslim(share, small_net, make_net, capfd):
+    from paddleslim.dygraph import UnstructuredPruner
+
+    theirs = make_net()
+    pruner = UnstructuredPruner(theirs, "ratio", ratio=share)
+    pruner.step()
+    pruner.update_params()
+    masks = magnitude_masks(small_net, share)
+    names = {name: parameter.name for name, parameter in theirs.named_parameters()}
+    different = sum((mask != pruner.masks[names[name]].numpy()).sum() for name, mask in masks.items())
+    # They keep the weight at the threshold and let the last bias-like tensors in or out: a weight or two.
+    assert different <= 2
+
+
+def test_zeros_stay_zero_in_training(small_net):
+    masks = magnitude_masks(small_net, 0.5)
+    apply_masks(small_net, masks)
+    assert zero_share(small_net) == pytest.approx(0.5, abs=0.01)
+    keep = KeepZeros(small_net, masks)
+    optimizer = paddle.optimizer.AdamW(1e-2, parameters=small_net.parameters())
+    small_net(paddle.randn([4, 1, 8, 8])).square().mean().backward()
+    optimizer.step()
+    assert zero_share(small_net) < 0.1
+    keep.on_step_end(None)
+    assert zero_share(small_net) == pytest.approx(0.5, abs=0.01)
+    assert all((small_net.state_dict()[name].numpy()[mask == 0] == 0).all() for name, mask in masks.items())
+
+
+# --- batch normalisation anew ---
+
+
+def test_new_means_are_those_of_the_batches(small_net):
+    batches = [np.random.default_rng(seed).normal(seed, 2, (5, 1, 8, 8)).astype(np.float32) for seed in range(3)]
+    outputs = [small_net.stem[0](paddle.to_tensor(images)).numpy() for images in batches]
+    weights = {name: tensor.numpy().copy() for name, tensor in small_net.named_parameters() if not tensor.stop_gradient}
+    recalibrate_norms(small_net, batches)
+    norm = small_net.stem[1]
+    np.testing.assert_allclose(
+        norm._mean.numpy(), np.mean([o.mean((0, 2, 3)) for o in outputs], 0), rtol=1e-3, atol=1e-4
+    )
+    np.testing.assert_allclose(norm._variance.numpy(), np.mean([o.var((0, 2, 3)) for o in outputs], 0), rtol=2e-2)
+    assert norm._momentum == 0.9 and not small_net.training and not norm.training
+    for name, tensor in small_net.named_parameters():
+        if name in weights:
+            np.testing.assert_array_equal(tensor.numpy(), weights[name])
+
+
+def test_no_batch_to_measure_on(small_net):
+    with pytest.raises(ValueError, match="expected at least one batch"):
+        recalibrate_norms(small_net, [])
+
+
+# --- a whole study ---
+
+
+class SmallTask:
+    """A task whose training counts its calls; the network is judged by its filters."""
+
+    input_shape = SHAPE
+
+    def __init__(self, make_net, fail_in=None):
+        self.make_net, self.fail_in, self.trained = make_net, fail_in, []
+        self.about = self.measured_on = {"data": "none"}
+
+    def load(self):
+        return self.make_net()
+
+    def measure(self, network):
+        return filters_left(network)
+
+    measure_sensitivity = measure
+
+    def norm_batches(self):
+        return [np.ones((2, 1, 8, 8), np.float32)]
+
+    def fit(self, network, folder, callbacks):
+        self.trained.append(folder.parent.name + "/" + folder.name)
+        if len(self.trained) == self.fail_in:
+            raise KeyboardInterrupt
+
+    def save(self, network, path, record):
+        card = {"shapes": changed_shapes(network, self.make_net()), "record": record}
+        weight_files.save_weights(path, weight_files.state_arrays(network), card)
+        path.with_suffix(".onnx").write_bytes(b"onnx")
+
+    def load_pruned(self, path):
+        network, card = self.make_net(), weight_files.load_card(path)
+        resize_layers(network, card["shapes"])
+        weight_files.load_into(network, weight_files.load_arrays(path))
+        return network, card["record"]
+
+
+def make_study(folder, make_net, fail_in=None, **settings):
+    task = SmallTask(make_net, fail_in)
+    return task, PruningStudy(task, PruneSettings(**{"flops_shares": (0.6, 0.3), **settings}), folder)
+
+
+def test_a_study_in_rounds(make_net, tmp_path):
+    _, study = make_study(tmp_path, make_net, steps=2)
+    results = run_study(study, (0.6, 0.3), study.measure_sensitivities(), "accuracy", {"seed": 0})
+    for row, share in zip(results["rows"], (0.6, 0.3)):
+        assert row["flops_share"] <= share and row["file_bytes"] == 4
+        first, second = row["rounds"]
+        assert share < first["flops_share"] <= share**0.5 and second["flops"] == row["flops"]
+        network, _ = study.task.load_pruned(tmp_path / "l1_60" / "round2" / "model.safetensors")
+        assert study.task.measure(network)["accuracy"] == results["rows"][0]["accuracy"]
+    assert weight_files.load_card(tmp_path / RESULTS) == results
+    assert {path.name for path in tmp_path.iterdir()} >= {"curve.png", "sensitivities_l1.png", "study.json", "l1_30"}
+    assert len(draw_prune_curve([results]).axes[0].lines) == 2
+    assert [row[0] for row in table_of(results, "accuracy")[1]] == ["full", "60%", "30%"]
+
+
+def test_a_layer_of_one_filter_stays(make_net, tmp_path):
+    """What the second round cut to one filter is in the third round's plan too, and cannot be cut further."""
+    _, study = make_study(tmp_path, make_net, steps=3)
+    layers = {"stem.0": {"filters": 8, "pruned": {"7": {"loss": 9.0}}}, "first.0": {"filters": 6, "pruned": {}}}
+    layers["first.0"]["pruned"] = {"5": {"loss": 1.0}}
+    row = study.run(0.1, Sensitivities("l1", "", {}, {"loss": 1.0}, layers))
+    assert [one["kept"]["first.0"] for one in row["rounds"]] == [2, 1, 1]
+    pruner = FilterPruner(study.task.load_pruned(tmp_path / "l1_10" / "round3" / "model.safetensors")[0], SHAPE)
+    assert measure_sensitivities(pruner, filters_left, SHARES).rise("first.0")[0].tolist() == [0]
+
+
+def test_a_stopped_study_goes_on(make_net, tmp_path):
+    _, study = make_study(tmp_path, make_net, fail_in=2)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, (0.6, 0.3), study.measure_sensitivities(), "accuracy", {})
+    with pytest.raises(ValueError, match="expected a new folder, or --resume"):
+        check_new(tmp_path, resume=False)
+    task, study = make_study(tmp_path, make_net)
+    results = run_study(study, (0.6, 0.3), study.measure_sensitivities(), "accuracy", {})
+    assert task.trained == ["l1_30/round1"] and len(results["rows"]) == 2
+
+
+def test_a_study_of_other_settings(make_net, tmp_path):
+    make_study(tmp_path, make_net)
+    make_study(tmp_path, make_net, flops_shares=(0.5,))  # another target is no other study
+    with pytest.raises(ValueError, match=r"got another: settings.steps \(2, was 1\)"):
+        make_study(tmp_path, make_net, steps=2)
+
+
+def test_single_weights_keep_size_and_flops(make_net, tmp_path):
+    _, study = make_study(tmp_path, make_net, criterion=MAGNITUDE)
+    row = study.run(0.3)
+    assert row["zero_share"] == pytest.approx(0.7, abs=0.01)
+    assert row["flops_share"] == 1.0 and row["parameters"] == study.full["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"flops_shares": ()}, "expected shares above 0"),
+        ({"flops_shares": (1.2,)}, "expected shares above 0"),
+        ({"criterion": "l2"}, "expected a criterion of l1, fpgm, bn_scale, magnitude, got 'l2'"),
+        ({"steps": 0}, "expected steps and multiple of at least 1"),
+    ],
+)
+def test_settings_out_of_range(changes, says):
+    with pytest.raises(ValueError, match=says):
+        PruneSettings(**changes)
+
+
+def test_time_in_turns():
+    calls = []
+    times = time_in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, runs=2, warm_up=1)
+    assert calls == ["a", "b"] * 3
+    assert times["a"].keys() == {"median_ms", "p95_ms", "least_ms", "runs"} and times["b"]["runs"] == 2
+
+
+def test_results_without_the_figure():
+    with pytest.raises(ValueError, match="expected the results of a pruning study with 'ap'"):
+        draw_prune_curve([{"criterion": "l1", "full": {"accuracy": 1}, "rows": []}], "ap")

@@ -1,0 +1,149 @@
+"""A pruned detector: what can be cut, the same network back from disk, and the task of a study."""
+
+import numpy as np
+import pytest
+
+from fer_paddle import weight_files
+from fer_paddle.compression.flops import count_flops
+from fer_paddle.compression.plan import plan_evenly
+from fer_paddle.compression.prune import FilterPruner
+from fer_paddle.environment import paddle, seed_everything
+from yolo3tiny.augment import AugmentConfig
+from yolo3tiny.cli import main
+from yolo3tiny.detector import WEIGHTS, Detector, NetworkSettings
+from yolo3tiny.export import export_network, load_network
+from yolo3tiny.model import Yolo3Tiny
+from yolo3tiny.prune import DetectorTask, finetune_recipe, make_batches
+from yolo3tiny.recipes import CROWD, DetectorRecipe
+
+SHAPE = (1, 3, 96, 96)
+ANCHORS = [[10, 14], [20, 26], [30, 40], [36, 46], [60, 60], [90, 90]]
+SETTINGS = NetworkSettings(ANCHORS, 96)
+RECIPE = DetectorRecipe(
+    name="tiny", epochs=3, batch_size=2, sizes=((0, 96),), width=0.25, learning_rate=1e-3, longest=96,
+    augment=AugmentConfig(mosaic=0),
+)  # fmt: skip
+
+
+def make_network():
+    seed_everything(0)
+    network = Yolo3Tiny(width=0.25)
+    network.eval()
+    return network
+
+
+@pytest.fixture(scope="module")
+def pruned():
+    network = make_network()
+    pruner = FilterPruner(network, SHAPE)
+    full = count_flops(network, SHAPE)
+    plan = plan_evenly(pruner, 0.5)
+    pruner.prune(plan.kept)
+    assert count_flops(network, SHAPE) == plan.flops <= full / 2
+    return network
+
+
+@pytest.fixture(scope="module")
+def saved(pruned, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "detector.onnx"
+    card = export_network(pruned, path, SETTINGS, {"recipe": "tiny"}, {"recipe": RECIPE.to_json()})
+    return path, card
+
+
+def test_nine_convolutions_can_be_cut():
+    """Not the heads' outputs, and not what PaddleSlim's missing concat joins."""
+    pruner = FilterPruner(make_network(), SHAPE)
+    assert len(pruner.groups) == 9
+    assert pruner.unprunable() == ["fine.8.0", "up.0.0", "head32.1", "head16.1"]
+
+
+def test_bit_equal_after_reload(pruned, saved):
+    again, card = load_network(saved[0].with_suffix(".safetensors"))
+    assert card == saved[1] and card["shapes"]
+    images = paddle.rand([2, 3, 64, 96])
+    for ours, theirs in zip(again(images), pruned(images)):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+def test_its_onnx_file_is_a_detector(saved):
+    detector = Detector(saved[0])
+    assert detector.settings.longest == 96 and saved[1]["largest_difference_from_paddle"] < 1e-4
+    detector(np.zeros((50, 70, 3), np.uint8))
+
+
+def test_the_shipped_detector_can_be_read():
+    network, card = load_network(WEIGHTS.with_suffix(".safetensors"))
+    assert network.width == 0.5 and "shapes" not in card
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"shapes": None}, "weights do not fit"),
+        ({"shapes": {"fine.0.0": [99, 3, 3, 3]}}, "or with fewer filters for the layer 'fine.0.0'"),
+        ({"anchors": None}, "expected the card of a face detector beside"),
+        ({"width": "wide"}, "expected the card of a face detector beside"),
+    ],
+)
+def test_a_card_of_another_network(changes, says, saved, tmp_path):
+    path = tmp_path / "other.safetensors"
+    card = {**saved[1], **changes}
+    arrays = weight_files.load_arrays(saved[0].with_suffix(".safetensors"))
+    weight_files.save_weights(path, arrays, {name: value for name, value in card.items() if value is not None})
+    with pytest.raises(ValueError, match=says):
+        load_network(path)
+
+
+def test_pickled_weights_are_never_loaded(tmp_path):
+    with pytest.raises(ValueError, match="expected a .safetensors file"):
+        load_network(tmp_path / "model.pdparams")
+
+
+# --- the task of a study ---
+
+
+@pytest.fixture(scope="module")
+def task(saved, make_photo):
+    photos = [make_photo("a", [(10, 10, 40, 50)]), make_photo("b", [(50, 20, 86, 66)])]
+    weights = saved[0].with_suffix(".safetensors")
+    return DetectorTask(weights, photos * 4, photos, "drawings", epochs=1, learning_rate=1e-3, samples=9)
+
+
+def test_the_task_measures(task, pruned):
+    figures = task.measure_sensitivity(pruned)
+    assert figures["loss"] == pytest.approx(sum(value for name, value in figures.items() if name != "loss"))
+    assert figures == task.measure_sensitivity(task.load())
+    assert "ap" in task.measure(pruned)
+    assert [len(images) for images in task.norm_batches()] == [8, 1]
+    assert task.input_shape == SHAPE
+
+
+def test_the_task_trains_and_keeps_a_pruned_network(task, tmp_path):
+    network = task.load()
+    before = network.fine[0][0].weight.numpy().copy()
+    task.fit(network, tmp_path, [])
+    assert not np.array_equal(network.fine[0][0].weight.numpy(), before)
+    network.eval()
+    task.save(network, tmp_path / "model.safetensors", {"flops_share": 0.5})
+    again, record = task.load_pruned(tmp_path / "model.safetensors")
+    images = paddle.rand([1, 3, 64, 64])
+    np.testing.assert_array_equal(again(images)[0].numpy(), network(images)[0].numpy())
+    assert record == {"flops_share": 0.5} and (tmp_path / "model.onnx").is_file()
+
+
+def test_samples_depend_on_the_seed_alone(make_photo):
+    photos = [make_photo("a", [(10, 10, 40, 50)])]
+    (first, _), (again, _) = make_batches(photos, RECIPE, 2)[0], make_batches(photos, RECIPE, 2)[0]
+    np.testing.assert_array_equal(first, again)
+
+
+def test_the_fine_tuning_recipe():
+    recipe = finetune_recipe({"recipe": CROWD.to_json(), "longest": 544}, 4, 1e-4, 3)
+    assert (recipe.epochs, recipe.learning_rate, recipe.seed, recipe.longest) == (4, 1e-4, 3, 544)
+    assert (recipe.sizes, recipe.width, recipe.average_decay) == (((0, 416),), 0.5, None)
+
+
+def test_a_folder_with_a_study_wants_resume(tmp_path, capsys):
+    (tmp_path / "study.json").write_text("{}")
+    assert main(["prune", "--data", "nowhere", "--out", str(tmp_path)]) == 2
+    assert "expected a new folder, or --resume" in capsys.readouterr().err

@@ -1,0 +1,58 @@
+"""The detector as the subject of a comparison: the shipped network on two drawn scenes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fer_paddle.compression.onnx_compact import read_onnx
+from fer_paddle.compression.quantize import compare
+from fer_paddle.data.synthetic import draw_scene
+from yolo3tiny.detector import WEIGHTS, Detector, OnnxForward
+from yolo3tiny.photos import Photo
+from yolo3tiny.quantize import calibration_batches, detector_subject, finetune_detector
+
+
+@pytest.fixture(scope="module")
+def photos():
+    found = []
+    for seed in range(2):
+        scene = draw_scene(seed, 192, 160, 2, 40)
+        boxes = np.asarray(scene.boxes_xyxy, np.float32)
+        found.append(Photo(f"{seed}", scene.image.copy, boxes, np.zeros(len(boxes), bool), scene.image.shape[:2]))
+    return found
+
+
+def test_batches_are_padded_squares(photos):
+    (batch,) = calibration_batches([photo.read() for photo in photos], 100)
+    assert batch.shape == (2, 3, 128, 128) and batch.dtype == np.float32  # the next multiple of 32
+    assert 0 <= batch.min() and batch.max() <= 1
+
+
+def test_int8_finds_the_same_faces_and_keeps_the_heads_in_float(photos, tmp_path):
+    pictures = [photo.read() for photo in photos]
+    subject = detector_subject(WEIGHTS, pictures, photos)
+    compare(subject, ["ort-minmax"], tmp_path, tmp_path / "table.json")
+    path = tmp_path / "ort-minmax" / "network.onnx"
+    floats = [
+        tensor.dims for tensor in read_onnx(path).graph.initializer if tensor.data_type == 1 and len(tensor.dims) == 4
+    ]
+    assert sorted(dims[0] for dims in floats) == [18, 18]
+    assert path.stat().st_size < 0.35 * WEIGHTS.stat().st_size
+    exact, found = (Detector(file, threads=1)(pictures[0], 0.6) for file in (WEIGHTS, path))
+    assert len(exact) == len(found)
+    assert np.abs(exact.boxes_xyxy - found.boxes_xyxy).max(initial=0) < 8
+    assert OnnxForward(path).metadata["anchors"] == OnnxForward(WEIGHTS).metadata["anchors"]
+
+
+@pytest.mark.parametrize("empty", ["calibration", "valid"])
+def test_without_photos(photos, empty):
+    pictures = [photo.read() for photo in photos]
+    with pytest.raises(ValueError, match="expected calibration photos"):
+        detector_subject(WEIGHTS, [] if empty == "calibration" else pictures, [] if empty == "valid" else photos)
+
+
+def test_qat_needs_the_card_of_a_detector(photos, tmp_path):
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(ValueError, match="lacks anchors"):
+        finetune_detector(photos, photos, tmp_path / "other.safetensors")

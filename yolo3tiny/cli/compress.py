@@ -1,0 +1,171 @@
+"""Commands that make a face detector smaller."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fer_paddle.commands import OK, print_json, print_table, stdout_kept_for_json
+from yolo3tiny.cli.arguments import DATA_HELP, bar, count, count_or_none, part
+
+
+def add_commands(commands: Any) -> None:
+    """Adds prune and quantize to the command line."""
+    add_prune(commands)
+    add_quantize(commands)
+
+
+def add_prune(commands: Any) -> None:
+    parser = commands.add_parser("prune", help="make a smaller face detector", description=prune.__doc__)
+    parser.add_argument("--weights", type=Path, help="network, .safetensors (default: the one that ships)")
+    parser.add_argument(
+        "--data",
+        action="append",
+        required=True,
+        help=f"photos with boxes, may be given several times: {DATA_HELP}",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the study")
+    parser.add_argument(
+        "--flops", type=part, nargs="+", default=[0.5], metavar="SHARE",
+        help="parts of the FLOPs to keep, one network each (default: 0.5)",
+    )  # fmt: skip
+    parser.add_argument("--criterion", default="l1", help="l1, fpgm, bn_scale or magnitude (default: l1)")
+    parser.add_argument("--steps", type=count, default=1, help="rounds of pruning and fine-tuning (default: 1)")
+    parser.add_argument("--epochs", type=count, default=4, help="of fine-tuning in each round (default: 4)")
+    parser.add_argument("--learning-rate", type=float, default=5e-4, help="highest of fine-tuning (default: 0.0005)")
+    parser.add_argument("--multiple", type=count, default=1, help="keep filters in multiples of this (default: 1)")
+    parser.add_argument("--samples", type=count, default=96, help="samples for the sensitivities (default: 96)")
+    parser.add_argument("--sensitivities", type=Path, help="their .json file (default: in the folder of the study)")
+    parser.add_argument("--sensitivities-only", action="store_true", help="stop when they are measured")
+    parser.add_argument("--workers", type=count_or_none, default=0, help="reader processes (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument("--threads", type=count, help="threads of Paddle (default: the environment's)")
+    parser.add_argument("--results", type=Path, help="copy of results.json to write as well")
+    parser.add_argument("--resume", action="store_true", help="go on with the study in the folder")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(run=prune)
+
+
+def prune(args: argparse.Namespace) -> int:
+    """Measures how much each layer matters, cuts the network to parts of its FLOPs and fine-tunes each.
+
+    Writes sensitivities_*.json and .png, one folder a pruned network with model.safetensors and model.onnx,
+    results.json and curve.png to the folder of the study. What was finished is not done again with --resume.
+    """
+    from fer_paddle import environment
+
+    environment.prepare(args.threads)
+    from fer_paddle.compression.prune_results import check_new, describe_run, run_study, table_of
+    from fer_paddle.compression.prune_study import PruneSettings, PruningStudy
+    from fer_paddle.training.callbacks import ProgressBar
+    from yolo3tiny.detector import WEIGHTS
+    from yolo3tiny.prune import DetectorTask
+    from yolo3tiny.splits import find_train_valid
+
+    check_new(args.out, args.resume)
+    settings = PruneSettings(tuple(args.flops), args.criterion, args.steps, args.multiple)
+    weights = args.weights or WEIGHTS.with_suffix(".safetensors")
+    task = DetectorTask(
+        weights,
+        *find_train_valid(args.data),
+        *(args.epochs, args.learning_rate, args.samples, args.seed, args.workers),
+        progress=partial(bar("photos"), desc="measuring"),
+    )
+    command = describe_run("python -m yolo3tiny", {"data": args.data, "weights": weights.name, "seed": args.seed})
+    with stdout_kept_for_json():
+        study = PruningStudy(task, settings, args.out, [ProgressBar()])
+        sensitivities = None
+        if study.needs_sensitivities:
+            sensitivities = study.measure_sensitivities(args.sensitivities, bar("layers"))
+        shares = () if args.sensitivities_only else settings.flops_shares
+        results = run_study(study, shares, sensitivities, "ap", command, copy_to=args.results)
+    if args.json:
+        print_json(results)
+    else:
+        print_table(*table_of(results, "ap"))
+    return OK
+
+
+def add_quantize(commands: Any) -> None:
+    """Adds quantize to the command line."""
+    parser = commands.add_parser("quantize", help="quantise a face detector", description=quantize.__doc__)
+    parser.add_argument("--weights", type=Path, help="network, .onnx, for slim- methods its .safetensors beside it")
+    parser.add_argument("--data", required=True, help="photos with boxes: the split val measures, train calibrates")
+    parser.add_argument("--calibrate", type=Path, help="folder of any photos to calibrate on instead")
+    parser.add_argument("--pictures", type=count, default=64, help="calibration photos (default: 64)")
+    parser.add_argument(
+        "--methods", nargs="+", metavar="METHOD", default=["ort-minmax"],
+        help="ort-minmax ort-entropy ort-percentile slim-abs_max slim-avg slim-hist slim-mse slim-KL slim-weights "
+        "slim-qat, or all (default: ort-minmax)",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("runs/quantize-yolo"), help="default: runs/quantize-yolo")
+    parser.add_argument("--results", type=Path, help="JSON file of the table (default: results.json in the folder)")
+    parser.add_argument("--photos", type=count, help="measure on every n-th photo, so many at most")
+    parser.add_argument("--epochs", type=count, default=2, help="of slim-qat (default: 2)")
+    parser.add_argument("--learning-rate", type=float, default=1e-4, help="highest of slim-qat (default: 0.0001)")
+    parser.add_argument("--quantize-last", action="store_true", help="quantise the convolutions of the heads, too")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of photos (default: 0)")
+    parser.add_argument("--threads", type=count, default=1, help="threads (default: 1)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(run=quantize)
+
+
+def quantize(args: argparse.Namespace) -> int:
+    """Quantises a detector by several methods, measures each file, prints method, runtime, AP, drop and file size.
+
+    The files go to OUT/METHOD, the table to OUT/results.json. Rows already there for the same weights and photos are
+    kept, so an interrupted comparison goes on where it was.
+    """
+    from fer_paddle import environment
+
+    environment.prepare(args.threads)
+    from tqdm import tqdm
+
+    from fer_paddle.compression.calibration_set import choose, read_pictures
+    from fer_paddle.compression.quantize import METHODS, compare
+    from yolo3tiny.detector import WEIGHTS
+    from yolo3tiny.quantize import detector_subject, finetune_detector
+    from yolo3tiny.splits import TRAIN, VAL, choose_split, find_photos
+
+    progress = partial(tqdm, disable=None, leave=False)
+    methods = METHODS if args.methods == ["all"] else args.methods
+    weights = args.weights or WEIGHTS
+    photos = find_photos(args.data)
+    train, valid = choose_split(photos, TRAIN), choose_split(photos, VAL)
+    if args.photos is not None:
+        valid = valid[:: -(-len(valid) // args.photos)]
+    if args.calibrate is None:
+        pictures = [photo.read() for photo in choose(train, args.pictures, args.seed)]
+    else:
+        pictures = read_pictures(args.calibrate, args.pictures, args.seed, progress)
+    about = {
+        "command": "python -m yolo3tiny quantize",
+        "data": args.data,
+        "calibration": str(args.calibrate or args.data),
+        "seed": args.seed,
+    }
+    finetune = None
+    if "slim-qat" in methods:
+        finetune = finetune_detector(train, valid, weights, args.epochs, args.learning_rate)
+    keep_last = not args.quantize_last
+    subject = detector_subject(weights, pictures, valid, finetune, keep_last, args.threads, about, progress)
+    with stdout_kept_for_json():
+        content = compare(subject, methods, args.out, args.results or args.out / "results.json", progress)
+    if args.json:
+        print_json(content)
+        return OK
+    rows = [
+        [
+            row["method"],
+            row["runtime"],
+            f"{row['figure']:.4f}",
+            f"{row['drop']:+.2f}",
+            row["bytes"],
+            f"{row['share']:.3f}",
+        ]
+        for row in content["rows"]
+    ]
+    print_table(["method", "runtime", "AP", "drop in points", "bytes", "of fp32"], rows)
+    return OK

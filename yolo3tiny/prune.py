@@ -1,0 +1,159 @@
+"""Tiny YOLOv3 and its photos as the task of a pruning study (fer_paddle.compression.prune_study).
+
+PaddleSlim knows no concat ("Unsupported operator named concat"): the two convolutions whose outputs are joined before
+the fine head keep their filters, and the outputs of both heads are what decode.py reads. The nine others can be cut.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_paddle import weight_files
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.training.loop import BEST, Callback
+from yolo3tiny.data import FaceTrainingData
+from yolo3tiny.detector import Detector, NetworkSettings
+from yolo3tiny.evaluate import evaluate
+from yolo3tiny.export import export_network, load_network
+from yolo3tiny.loss import Yolo3Loss
+from yolo3tiny.photos import Photo
+from yolo3tiny.recipes import CROWD, DetectorRecipe
+from yolo3tiny.train import paddle_forward, train_detector
+
+BATCH = 8
+Progress = Callable[[Iterable], Iterable]
+
+
+class DetectorTask:
+    """What a study of the face detector needs, see prune_study.PruneTask.
+
+    Args:
+        weights: `.safetensors` file of the detector.
+        train: Photos to learn from; sensitivities and batch normalisation are measured on samples of them too.
+        valid: Photos to measure the average precision on.
+        trained_on: These photos in words.
+        epochs: Of fine-tuning in each round.
+        learning_rate: The highest rate of fine-tuning; it falls to zero along a half cosine.
+        samples: Augmented samples that each layer's sensitivity is measured on, and batch normalisation anew.
+        seed: Of the choice of these samples and of fine-tuning.
+        workers: Reader processes of fine-tuning.
+        progress: Wraps the photos of a measurement for a progress bar.
+
+    Raises:
+        FileNotFoundError: There are no weights.
+        ValueError: The weights are damaged, or a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        weights: Path,
+        train: Sequence[Photo],
+        valid: Sequence[Photo],
+        trained_on: str,
+        epochs: int = 4,
+        learning_rate: float = 5e-4,
+        samples: int = 96,
+        seed: int = 0,
+        workers: int = 0,
+        progress: Progress = iter,
+    ):
+        if samples < 1:
+            raise ValueError(f"expected at least one sample to measure on, got {samples}")
+        self.weights, self.train, self.valid, self.trained_on = weights, train, valid, trained_on
+        self.workers, self.progress = workers, progress
+        self.card = load_network(weights)[1]
+        self.settings = NetworkSettings(self.card["anchors"], self.card["longest"])
+        side = -(-self.settings.longest // 32) * 32
+        self.input_shape = (1, 3, side, side)
+        self.recipe = finetune_recipe(self.card, epochs, learning_rate, seed)
+        self._loss = Yolo3Loss(
+            self.settings.anchors, ignore_iou=self.recipe.ignore_iou, extra_anchor_iou=self.recipe.extra_anchor_iou
+        )
+        self._batches = make_batches(train, self.recipe, samples)
+        side = self.recipe.sizes[-1][1]
+        self.measured_on = {"train_photos": len(train), "samples": samples, "seed": seed, "size": side}
+        self.about = {**self.measured_on, "valid_photos": len(valid), "recipe": self.recipe.to_json()}
+
+    def load(self) -> paddle.nn.Layer:
+        """Gives the network to prune."""
+        return load_network(self.weights)[0]
+
+    def measure(self, network: paddle.nn.Layer) -> dict[str, float]:
+        """Gives the average precision on the photos to measure on, and what else evaluate tells."""
+        network.eval()
+        detect = Detector(forward=paddle_forward(network), anchors=self.settings.anchors, longest=self.settings.longest)
+        return evaluate(detect, self.valid, self.progress)
+
+    def measure_sensitivity(self, network: paddle.nn.Layer) -> dict[str, float]:
+        """Gives the training loss on fixed samples, by term, and their sum as `loss`."""
+        network.eval()
+        totals: dict[str, float] = {}
+        with paddle.no_grad():
+            for images, targets in self._batches:
+                terms = self._loss(network(paddle.to_tensor(images)), targets)
+                for name, term in terms.items():
+                    totals[name] = totals.get(name, 0.0) + float(term) / len(self._batches)
+        return {"loss": sum(totals.values()), **totals}
+
+    def norm_batches(self) -> Iterable[np.ndarray]:
+        """Gives the same samples, float32 [N, 3, side, side]."""
+        return (images for images, _ in self._batches)
+
+    def fit(self, network: paddle.nn.Layer, folder: Path, callbacks: Sequence[Callback]) -> None:
+        """Trains on by the fine-tuning recipe."""
+        seed_everything(self.recipe.seed)
+        anchors = self.settings.anchors
+        train_detector(
+            network, self.train, self.valid, self.recipe, anchors, folder, True, callbacks, self.workers,
+            self.trained_on, self.progress,
+        )  # fmt: skip
+        weight_files.load_into(network, weight_files.load_arrays(folder / BEST))
+
+    def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
+        """Writes ONNX and Paddle's weights; the card keeps the recipe and the record."""
+        told = {"recipe": self.recipe.name, "trained_on": self.trained_on}
+        card = {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
+        export_network(network, path.with_suffix(".onnx"), self.settings, told, card)
+
+    def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:
+        """Reads the network and the record."""
+        network, card = load_network(path)
+        return network, card["pruning"]
+
+
+def finetune_recipe(card: Mapping[str, Any], epochs: int, learning_rate: float, seed: int) -> DetectorRecipe:
+    """Shortens the recipe that a detector was trained by: fewer epochs, a lower rate, the canvas of its end."""
+    recipe = DetectorRecipe.from_json(card["recipe"]) if "recipe" in card else CROWD
+    return dataclasses.replace(
+        recipe,
+        name="finetune",
+        epochs=epochs,
+        sizes=((0, recipe.sizes[-1][1]),),
+        learning_rate=learning_rate,
+        warmup_epochs=0.25,
+        average_decay=None,  # an average over so few steps would keep much of the weights of before
+        longest=card["longest"],
+        validate_every=max(epochs // 2, 1),
+        seed=seed,
+    )
+
+
+def make_batches(photos: Sequence[Photo], recipe: DetectorRecipe, samples: int) -> list[tuple[np.ndarray, Any]]:
+    """Draws augmented samples of photos, the same for the same recipe, in batches of BATCH.
+
+    Returns:
+        Pairs (images float32 [BATCH, 3, side, side], targets as FaceTrainingData gives them, stacked).
+    """
+    data = FaceTrainingData(photos, recipe.sizes[-1][1], recipe.augment, recipe.seed, cache_mb=0)
+    rng = np.random.default_rng(recipe.seed)
+    drawn = [data[int(index)] for index in rng.integers(0, len(photos), samples)]
+    batches = []
+    for start in range(0, samples, BATCH):
+        images, targets = zip(*drawn[start : start + BATCH])
+        batches.append((np.stack(images), tuple(np.stack(part) for part in zip(*targets))))
+    return batches

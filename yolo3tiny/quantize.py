@@ -1,0 +1,154 @@
+"""Tiny YOLOv3 and its photos as the subject of a comparison of quantisation methods (fer_paddle.compression.quantize).
+
+The convolutions that make the heads stay in float by default, and so does decoding, which is no part of the network:
+the numbers they give place boxes to a fraction of a pixel, and objectness must rank faces far apart in score.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_paddle import weight_files
+from fer_paddle.compression.onnx_compact import read_onnx
+from fer_paddle.compression.quantize import Forward, Subject
+from yolo3tiny.boxes import letterbox
+from yolo3tiny.detector import Detector, NetworkSettings, OnnxForward, to_input
+from yolo3tiny.evaluate import evaluate
+from yolo3tiny.photos import Photo
+
+LAST_LAYERS = ("head32.1", "head16.1")
+BATCH = 4  # photos of 544 x 544 px; all activations of a batch lie in memory at once
+
+Progress = Callable[[Iterable], Iterable]
+
+
+def detector_subject(
+    weights: str | os.PathLike[str],
+    calibration: Sequence[np.ndarray],
+    valid: Sequence[Photo],
+    finetune: Callable[[Any, Path], None] | None = None,
+    keep_last: bool = True,
+    threads: int = 1,
+    about: Mapping[str, Any] | None = None,
+    progress: Progress = iter,
+) -> Subject:
+    """Makes the subject of compression.quantize.compare from a detector's `.onnx` file, its `.safetensors` beside it.
+
+    Args:
+        weights: The ONNX file; PaddleSlim's methods read the weights of the same name in `.safetensors`.
+        calibration: Photos uint8 [H, W, 3] in BGR, of any sizes.
+        valid: Annotated photos to measure the average precision on.
+        finetune: See Subject; `finetune_detector` makes one.
+        keep_last: Leave the two convolutions that make the heads in float.
+        threads: Of ONNX Runtime while it measures.
+        about: What the result shall say of the data.
+        progress: Wraps the photos of a measurement for a progress bar.
+
+    Raises:
+        FileNotFoundError: There are no weights.
+        ValueError: The file is damaged or of another network, or there is no photo.
+    """
+    weights = Path(weights)
+    if not len(calibration) or not len(valid):
+        got = f"{len(calibration)} and {len(valid)}"
+        raise ValueError(f"expected calibration photos and photos to measure on, got {got}")
+    metadata = {field.key: field.value for field in read_onnx(weights).metadata_props}
+    settings = NetworkSettings.from_metadata(metadata)
+
+    def measure(forward: Forward) -> float:
+        detect = Detector(forward=forward, anchors=settings.anchors, longest=settings.longest)
+        return evaluate(detect, valid, progress)["ap"]
+
+    return Subject(
+        onnx=weights,
+        metadata=metadata,
+        input_shape=(None, 3, None, None),
+        batches=calibration_batches(calibration, settings.longest),
+        load_network=lambda: _load(weights),
+        load_onnx=lambda path: OnnxForward(path, threads),
+        measure=measure,
+        finetune=finetune,
+        keep_last=keep_last,
+        last_layers=LAST_LAYERS,
+        about={"measure": "AP at IoU 0.5", "photos": len(valid), "longest": settings.longest, **(about or {})},
+    )
+
+
+def calibration_batches(photos: Sequence[np.ndarray], longest: int, batch_size: int = BATCH) -> list[np.ndarray]:
+    """Photos uint8 [H, W, 3] as float32 [N, 3, S, S], padded to squares of one side, for batches need one size."""
+    side = -(-longest // 32) * 32
+    images = [to_input(letterbox(photo, (side, side))[0]) for photo in photos]
+    return [np.stack(images[start : start + batch_size]) for start in range(0, len(images), batch_size)]
+
+
+def finetune_detector(
+    train: Sequence[Photo],
+    valid: Sequence[Photo],
+    weights: str | os.PathLike[str],
+    epochs: int = 2,
+    learning_rate: float = 1e-4,
+    workers: int = 0,
+) -> Callable[[Any, Path], None]:
+    """Makes the function that trains a detector with fake quantisation, from its trained weights.
+
+    Args:
+        train: Photos to learn from.
+        valid: Photos to choose the best epoch on.
+        weights: The detector's file, beside which its card says the anchors.
+        epochs: Of QAT.
+        learning_rate: The highest rate, about a tenth of the training's.
+        workers: Reader processes.
+
+    Raises:
+        FileNotFoundError: There is no card.
+        ValueError: The card is none of a detector.
+    """
+    card = weight_files.load_card(weights)
+    if "anchors" not in card:
+        raise ValueError(f"expected the card of a face detector beside {weights}, it lacks anchors")
+
+    def finetune(network: Any, folder: Path) -> None:
+        import dataclasses
+
+        from fer_paddle.environment import seed_everything
+        from fer_paddle.training.callbacks import ProgressBar
+        from fer_paddle.training.loop import BEST
+        from yolo3tiny.recipes import CROWD
+        from yolo3tiny.train import train_detector
+
+        recipe = dataclasses.replace(
+            CROWD.over(epochs),
+            name="crowd-qat",
+            sizes=((0, CROWD.sizes[-1][1]),),
+            learning_rate=learning_rate,
+            average_decay=None,  # it would average the ranges of the activations, too
+            longest=card["longest"],
+            validate_every=1,
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        seed_everything(recipe.seed)
+        train_detector(
+            network,
+            train,
+            valid,
+            recipe,
+            card["anchors"],
+            folder,
+            resume=True,
+            callbacks=[ProgressBar()],
+            workers=workers,
+        )
+        weight_files.load_into(network, weight_files.load_arrays(folder / BEST))
+
+    return finetune
+
+
+def _load(weights: Path) -> Any:
+    from yolo3tiny.export import load_network
+
+    return load_network(weights.with_suffix(".safetensors"))[0]
