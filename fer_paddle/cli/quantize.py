@@ -1,0 +1,93 @@
+"""Command of chapter 6: quantise an expression network by many methods and compare them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from fer_paddle.cli.arguments import DATA_HELP, bar, count, percent
+from fer_paddle.commands import OK, print_json, print_table, stdout_kept_for_json
+
+
+def add_commands(commands: Any) -> None:
+    """Adds quantize to the command line."""
+    parser = commands.add_parser("quantize", help="quantise an expression network", description=quantize.__doc__)
+    parser.add_argument("--weights", type=Path, help="network, .safetensors (default: the one that ships)")
+    parser.add_argument("--data", required=True, help=f"faces to calibrate and train on: {DATA_HELP}")
+    parser.add_argument("--valid", help="faces to measure on (default: PublicTest of the data, or a tenth of it)")
+    parser.add_argument("--calibrate", type=Path, help="folder of any face pictures to calibrate on instead")
+    parser.add_argument("--pictures", type=count, default=256, help="calibration pictures (default: 256)")
+    parser.add_argument(
+        "--methods", nargs="+", metavar="METHOD", default=["ort-minmax", "ort-entropy", "ort-percentile"],
+        help="ort-minmax ort-entropy ort-percentile slim-abs_max slim-avg slim-hist slim-mse slim-KL slim-weights "
+        "slim-qat, or all (default: the three of ONNX Runtime, which take seconds)",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("runs/quantize"), help="folder (default: runs/quantize)")
+    parser.add_argument("--results", type=Path, help="JSON file of the table (default: results.json in the folder)")
+    parser.add_argument("--faces", type=count, help="measure on the first so many faces only")
+    parser.add_argument("--epochs", type=count, default=2, help="of slim-qat (default: 2)")
+    parser.add_argument("--learning-rate", type=float, default=2e-4, help="highest of slim-qat (default: 0.0002)")
+    parser.add_argument("--keep-last", action="store_true", help="leave the last layer in float")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of pictures (default: 0)")
+    parser.add_argument("--threads", type=count, help="threads of Paddle (default: the environment's)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(run=quantize)
+
+
+def quantize(args: argparse.Namespace) -> int:
+    """Quantises a network by several methods, measures each file, prints method, runtime, accuracy, drop and file size.
+
+    The files go to OUT/METHOD, the table to OUT/results.json. Rows already there for the same weights and pictures are
+    kept, so an interrupted comparison goes on where it was.
+    """
+    from fer_paddle import environment
+
+    environment.prepare(args.threads)
+    import numpy as np
+
+    from fer_paddle.compression.calibration_set import choose, read_pictures
+    from fer_paddle.compression.quantize import METHODS, compare
+    from fer_paddle.compression.quantize_expression import expression_subject
+    from fer_paddle.data.expressions import load_train_valid
+    from fer_paddle.deployment.runtimes.onnx import OnnxRunner
+
+    methods = METHODS if args.methods == ["all"] else args.methods
+    weights = args.weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
+    train, valid = load_train_valid(args.data, args.valid, seed=args.seed, progress=bar("pictures"))
+    if args.faces is not None:
+        valid = valid.select(np.arange(min(args.faces, len(valid))))
+    if args.calibrate is None:
+        crops = choose(train.images, args.pictures, args.seed)
+    else:
+        crops = read_pictures(args.calibrate, args.pictures, args.seed, bar("pictures"))
+    about = {
+        "command": "python -m fer_paddle quantize",
+        "data": args.data,
+        "calibration": str(args.calibrate or args.data),
+        "seed": args.seed,
+    }
+    qat = {"epochs": args.epochs, "learning_rate": args.learning_rate}
+    if "slim-qat" in methods:
+        from fer_paddle.training.callbacks import ProgressBar
+
+        qat |= {"train": train, "callbacks": [ProgressBar()]}
+    subject = expression_subject(weights, crops, valid, OnnxRunner, keep_last=args.keep_last, about=about, **qat)
+    with stdout_kept_for_json():
+        content = compare(subject, methods, args.out, args.results or args.out / "results.json", bar("methods"))
+    if args.json:
+        print_json(content)
+        return OK
+    rows = [
+        [
+            row["method"],
+            row["runtime"],
+            percent(row["figure"]),
+            f"{row['drop']:+.2f}",
+            row["bytes"],
+            f"{row['share']:.3f}",
+        ]
+        for row in content["rows"]
+    ]
+    print_table(["method", "runtime", "accuracy", "drop in points", "bytes", "of fp32"], rows)
+    return OK

@@ -1,0 +1,137 @@
+"""The arithmetic of quantisation: real numbers as whole numbers of eight bits, a scale and a zero point.
+
+    whole = clip(round(real / scale) + zero_point, low, high)        real = (whole - zero_point) * scale
+
+NumPy only, so that it can be read and checked: the notebook compares it with what PaddleSlim and ONNX Runtime write.
+
+Source: Jacob et al. 2018, arXiv:1712.05877, equation 1; Krishnamoorthi 2018, arXiv:1806.08342, sections 2.1 to 2.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SMALLEST_THRESHOLD = 1e-8  # of a tensor of zeros, as Paddle takes it: a scale of zero would divide by zero
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """A map between real and whole numbers.
+
+    Attributes:
+        scale: Real distance of two whole numbers, above 0: float64 [] for a whole tensor, [C] one a channel.
+        zero_point: The whole number that means 0.0, int64 of the shape of `scale`.
+        low: Smallest whole number, -128 or -127 for eight bits.
+        high: Largest whole number, 127 for eight bits.
+        axis: The axis of the channels; None for one scale.
+
+    Raises:
+        ValueError: A scale is not positive, or shapes and axis do not fit each other.
+    """
+
+    scale: np.ndarray
+    zero_point: np.ndarray
+    low: int
+    high: int
+    axis: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.scale.shape != self.zero_point.shape or self.scale.ndim != (self.axis is not None):
+            got = f"{self.scale.shape}, {self.zero_point.shape} and axis {self.axis}"
+            raise ValueError(f"expected one scale and zero point, or one a channel with their axis, got {got}")
+        if not (np.isfinite(self.scale) & (self.scale > 0)).all():
+            raise ValueError(f"expected finite scales above 0, got {self.scale.min()} to {self.scale.max()}")
+
+    def quantize(self, values: np.ndarray) -> np.ndarray:
+        """Real numbers as whole numbers, int32 of the same shape; a half goes to the even neighbour."""
+        whole = np.round(values / self._along(self.scale, values)) + self._along(self.zero_point, values)
+        return np.clip(whole, self.low, self.high).astype(np.int32)
+
+    def dequantize(self, whole: np.ndarray) -> np.ndarray:
+        """Whole numbers as the real numbers they stand for, float32 of the same shape."""
+        shifted = whole.astype(np.float64) - self._along(self.zero_point, whole)
+        return (shifted * self._along(self.scale, whole)).astype(np.float32)
+
+    def round_trip(self, values: np.ndarray) -> np.ndarray:
+        """What is left of real numbers after quantisation, float32: what QAT computes on."""
+        return self.dequantize(self.quantize(values))
+
+    def _along(self, parameter: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """The parameter in a shape that broadcasts over the channels of `values`."""
+        if self.axis is None:
+            return parameter
+        shape = [1] * values.ndim
+        shape[self.axis] = -1
+        return parameter.reshape(shape)
+
+
+def symmetric(threshold: float | np.ndarray, bits: int = 8, axis: int | None = None) -> Affine:
+    """Zero stays zero, and `threshold` becomes the largest whole number: 127 for eight bits.
+
+    Args:
+        threshold: Largest absolute value that shall not be cut off: a number, or one a channel [C] with `axis`.
+        bits: 2 to 16.
+        axis: The axis of the channels; None for one threshold.
+
+    Raises:
+        ValueError: bits are out of range, or a threshold is negative or not finite.
+    """
+    high = _highest(bits)
+    threshold = np.asarray(threshold, np.float64)
+    if not (np.isfinite(threshold) & (threshold >= 0)).all():
+        raise ValueError(f"expected finite thresholds of 0 or more, got {threshold}")
+    scale = np.maximum(threshold, SMALLEST_THRESHOLD) / high
+    return Affine(scale, np.zeros(scale.shape, np.int64), -high - 1, high, axis)
+
+
+def asymmetric(lowest: float, highest: float, bits: int = 8) -> Affine:
+    """The interval from lowest to highest, widened to hold zero, on all 2**bits whole numbers.
+
+    Zero must be exact, because padding and ReLU make many of them.
+
+    Args:
+        lowest: Smallest real number.
+        highest: Largest real number, not below `lowest`.
+        bits: 2 to 16.
+
+    Raises:
+        ValueError: bits are out of range, or the interval is none.
+    """
+    high = _highest(bits)
+    if not (np.isfinite(lowest) and np.isfinite(highest) and lowest <= highest):
+        raise ValueError(f"expected finite numbers lowest <= highest, got {lowest} and {highest}")
+    lowest, highest = min(float(lowest), 0.0), max(float(highest), 0.0)
+    scale = max(highest - lowest, SMALLEST_THRESHOLD) / (2 * high + 1)
+    zero_point = round(-high - 1 - lowest / scale)
+    return Affine(np.asarray(scale), np.asarray(zero_point), -high - 1, high)
+
+
+def for_weights(weights: np.ndarray, axis: int | None = 0, bits: int = 8) -> Affine:
+    """Symmetric, by the largest absolute value of each channel, or of the whole tensor without an axis.
+
+    Args:
+        weights: Of a convolution [out, in, kh, kw] (axis 0), or of a linear layer [in, out] (axis 1).
+        axis: The axis of the outputs; None takes one scale for all.
+        bits: 2 to 16.
+
+    Raises:
+        ValueError: bits are out of range, or a weight is not finite.
+    """
+    if axis is None:
+        return symmetric(np.abs(weights).max(), bits)
+    others = tuple(other for other in range(weights.ndim) if other != axis % weights.ndim)
+    return symmetric(np.abs(weights).max(axis=others), bits, axis % weights.ndim)
+
+
+def signal_to_noise_db(values: np.ndarray, approximation: np.ndarray) -> float:
+    """Power of the values over power of the error, in decibel; inf without an error. One bit more brings 6 dB."""
+    signal, noise = float(np.square(values).sum()), float(np.square(values - approximation).sum())
+    return 10 * np.log10(signal / noise) if noise else float("inf")
+
+
+def _highest(bits: int) -> int:
+    if not 2 <= bits <= 16:
+        raise ValueError(f"expected 2 to 16 bits, got {bits}")
+    return 2 ** (bits - 1) - 1

@@ -1,0 +1,176 @@
+"""Post-training quantisation by PaddleSlim: whole numbers without training, from a few calibration pictures or none.
+
+Source: paddleslim.quant, PaddleSlim 2.6.0; Krishnamoorthi 2018, arXiv:1806.08342, section 3.1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fer_paddle.compression.calibration import ALGORITHMS
+from fer_paddle.compression.programs import MODEL, PARAMS, check_program, quiet, static_mode, writing
+from fer_paddle.environment import paddle
+
+QUANTIZED = ("conv2d", "depthwise_conv2d", "mul", "matmul", "matmul_v2")
+
+
+class _Pictures(paddle.io.Dataset):
+    """Calibration batches as a data set of single pictures."""
+
+    def __init__(self, batches: Sequence[np.ndarray]):
+        self._pictures = [picture for batch in batches for picture in batch]
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray]:
+        return (self._pictures[index],)
+
+
+def quantize_static(
+    source: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    batches: Sequence[np.ndarray],
+    algorithm: str = "hist",
+    keep_last: bool = False,
+) -> Path:
+    """Quantises weights and activations: `quant_post_static`.
+
+    Args:
+        source: Folder of the float program, see programs.save_program.
+        folder: Folder of the quantised program.
+        batches: Calibration pictures as the network gets them, float32 [N, C, H, W], all of one size.
+        algorithm: One of calibration.ALGORITHMS, for the activations; weights always go by the largest absolute
+            value of each channel. KL is slow: Paddle 2.6.2 computes it in Python, about a second an activation.
+        keep_last: Leave the last convolution or matrix product before each output in float.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FileNotFoundError: The source is not there.
+        ValueError: The source is damaged, the algorithm unknown, or there is no picture.
+    """
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"expected an algorithm of {', '.join(ALGORITHMS)}, got {algorithm!r}")
+    if not len(batches):
+        raise ValueError("expected at least one batch of calibration pictures, got none")
+    source, folder = check_program(source), Path(folder)
+    with static_mode() as executor, writing(folder) as aside, quiet(also_c=True):
+        from paddleslim.quant import quant_post_static
+
+        shape = [None, *batches[0].shape[1:]]
+        program, (name,), outputs = _load(source, executor)
+        images = paddle.static.data(name, shape, "float32")
+        quant_post_static(
+            executor,
+            str(source),
+            str(aside),
+            data_loader=paddle.io.DataLoader(
+                _Pictures(batches),
+                feed_list=[images],
+                places=executor.place,
+                return_list=False,
+                batch_size=len(batches[0]),
+            ),
+            model_filename=MODEL,
+            params_filename=PARAMS,
+            save_model_filename=MODEL,
+            save_params_filename=PARAMS,
+            algo=algorithm,
+            quantizable_op_type=list(QUANTIZED),
+            optimize_model=True,  # batch normalisations are folded into the convolutions before them
+            skip_tensor_list=last_inputs(program, outputs) if keep_last else None,
+            scope=paddle.static.global_scope(),
+        )
+    return folder
+
+
+def quantize_weights(source: str | os.PathLike[str], folder: str | os.PathLike[str], simulated: bool = False) -> Path:
+    """Quantises the weights alone, without pictures: `quant_post_dynamic`, which PaddleSlim also calls weight-only.
+
+    The result stores int8 and its scales for Paddle Lite, which scales back or quantises activations as they come.
+    Paddle Inference 2.6.2 takes the whole numbers for real ones and answers garbage: measure the simulated program.
+
+    Args:
+        source: Folder of the float program, see programs.save_program.
+        folder: Folder of the quantised program.
+        simulated: Store the weights after their round trip in float32, which every runtime computes right.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FileNotFoundError: The source is not there.
+        ValueError: The source is damaged.
+    """
+    source, folder = check_program(source), Path(folder)
+    with static_mode(), writing(folder) as aside, quiet(also_c=True):
+        from paddleslim.quant import quant_post_dynamic
+
+        quant_post_dynamic(
+            str(source),
+            str(aside),
+            model_filename=MODEL,
+            params_filename=PARAMS,
+            save_model_filename=MODEL,
+            save_params_filename=PARAMS,
+            generate_test_model=simulated,
+        )
+        if simulated:  # then both kinds are written
+            shutil.rmtree(aside / "quantized_model")
+    return folder
+
+
+def read_scales(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Reads every scale of a quantised program: the thresholds that stand for 127.
+
+    Args:
+        folder: Of a program by `quantize_static` or qat.save_qat.
+
+    Returns:
+        Tensor name -> float32 [1] of an activation or [C] of a weight.
+
+    Raises:
+        FileNotFoundError: There is no program.
+        ValueError: It is damaged.
+    """
+    return {name.removesuffix("@scale"): array for name, array in _read(folder).items() if name.endswith("@scale")}
+
+
+def read_whole_weights(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Reads the weights that a quantised program stores as int8, by name; errors as `read_scales`."""
+    return {name: array for name, array in _read(folder).items() if array.dtype == np.int8}
+
+
+def last_inputs(program: paddle.static.Program, outputs: Sequence[paddle.static.Variable]) -> list[str]:
+    """Names the activations that the last convolution or matrix product before each output of a program reads."""
+    block = program.global_block()
+    makers = {name: op for op in block.ops if op.type not in ("feed", "fetch") for name in op.output_arg_names}
+    found = []
+    for output in outputs:
+        op = makers.get(output.name)
+        while op is not None and op.type not in QUANTIZED:
+            op = next((makers[name] for name in op.input_arg_names if name in makers), None)
+        if op is not None:
+            found += [name for name in op.input_arg_names if not block.var(name).persistable]
+    return found
+
+
+def _read(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Every constant of a program by its name."""
+    folder = check_program(folder)
+    with static_mode() as executor, quiet(also_c=True):
+        program, _, _ = _load(folder, executor)
+        scope = paddle.static.global_scope()
+        names = [var.name for var in program.list_vars() if var.persistable and var.name not in ("feed", "fetch")]
+        return {name: np.array(scope.find_var(name).get_tensor()) for name in names}
+
+
+def _load(folder: Path, executor: paddle.static.Executor) -> tuple:
+    return paddle.static.load_inference_model(str(folder), executor, model_filename=MODEL, params_filename=PARAMS)

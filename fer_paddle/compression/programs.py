@@ -1,0 +1,257 @@
+"""Paddle programs on disk, which PaddleSlim's quantisation reads and writes.
+
+A folder holds the graph, `model.pdmodel`, and its numbers, `model.pdiparams`.
+Both are plain data, no pickle. Paddle's loader reads past the end of a damaged one and ends the
+process, so a folder from outside is checked before.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import struct
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+
+from fer_paddle.compression.onnx_compact import add_metadata, compact, drop_idle_rounding
+from fer_paddle.environment import paddle
+
+MODEL, PARAMS = "model.pdmodel", "model.pdiparams"
+OPSET = 13
+SHAPES_KEPT = 10  # oneDNN keeps what it prepared for as many input shapes
+# Without pool2d: oneDNN would also round the mean over a picture, in steps made for the largest single value.
+INT8_OPERATORS = {"conv2d", "depthwise_conv2d", "fused_conv2d", "fc", "matmul"}
+_ITEM_BYTES = {
+    0: 1,
+    1: 2,
+    2: 4,
+    3: 8,
+    4: 2,
+    5: 4,
+    6: 8,
+    20: 1,
+    21: 1,
+    22: 2,
+}  # by VarType: bool, int16 ... float64, int8
+_TALKATIVE = (
+    "paddle.static.quantization.post_training_quantization",
+    "paddle.static.quantization.quantization_pass",
+    "paddle.static.io",
+)
+
+
+def save_program(
+    network: paddle.nn.Layer, folder: str | os.PathLike[str], input_shape: Sequence[int | None], name: str = "images"
+) -> Path:
+    """Writes a network as a Paddle program.
+
+    Args:
+        network: The network; it is put into eval mode.
+        folder: The folder to write into, made where it is missing.
+        input_shape: [N, C, H, W] with None for a free axis, float32.
+        name: Of the input.
+
+    Returns:
+        The folder.
+    """
+    network.eval()
+    spec = paddle.static.InputSpec([*input_shape], "float32", name)
+    with writing(folder) as aside, quiet(also_c=True):
+        paddle.jit.save(network, str(aside / "model"), input_spec=[spec])
+    return Path(folder)
+
+
+def program_bytes(folder: str | os.PathLike[str]) -> int:
+    """Size of graph and parameters together."""
+    return sum((Path(folder) / name).stat().st_size for name in (MODEL, PARAMS))
+
+
+def check_program(folder: str | os.PathLike[str]) -> Path:
+    """Makes sure that a folder holds both files of a program, whole.
+
+    Returns:
+        The folder.
+
+    Raises:
+        FileNotFoundError: One of the files is missing.
+        ValueError: One is empty, a pickle or truncated.
+    """
+    folder = Path(folder)
+    for name in (MODEL, PARAMS):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"expected a Paddle program in {folder}, it lacks {name}")
+        with (folder / name).open("rb") as file:
+            start = file.read(4)
+        if not start or start[:1] == b"\x80" or start == b"PK\x03\x04":
+            kind = "an empty file" if not start else "a pickle, which can run code"
+            raise ValueError(f"expected a Paddle program at {folder / name}, got {kind}")
+    from paddle.base.proto import framework_pb2
+
+    try:
+        framework_pb2.ProgramDesc.FromString((folder / MODEL).read_bytes())
+        _check_params((folder / PARAMS).read_bytes())
+    except (RuntimeError, ValueError, KeyError, SystemError, struct.error, DecodeError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise ValueError(f"expected a whole Paddle program in {folder}, got: {reason}") from error
+    return folder
+
+
+class ProgramRunner:
+    """Runs a program by Paddle Inference on the CPU.
+
+    Args:
+        folder: Where the program lies.
+        int8: Compute in whole numbers through oneDNN, where the program carries scales; else simulate it in float.
+        threads: Threads of oneDNN.
+
+    Raises:
+        FileNotFoundError: See `check_program`.
+        ValueError: See `check_program`.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], int8: bool = False, threads: int = 1):
+        folder = check_program(folder)
+        config = paddle.inference.Config(str(folder / MODEL), str(folder / PARAMS))
+        config.disable_gpu()
+        config.disable_glog_info()
+        config.enable_mkldnn()
+        config.set_mkldnn_cache_capacity(SHAPES_KEPT)
+        config.set_cpu_math_library_num_threads(threads)
+        if int8:
+            config.enable_mkldnn_int8(INT8_OPERATORS)
+        with quiet(also_c=True):
+            self._predictor = paddle.inference.create_predictor(config)
+        self._input = self._predictor.get_input_handle(self._predictor.get_input_names()[0])
+        self._outputs = [self._predictor.get_output_handle(name) for name in self._predictor.get_output_names()]
+
+    def __call__(self, images: np.ndarray) -> list[np.ndarray]:
+        """float32 [N, C, H, W] -> the network's outputs."""
+        self._input.copy_from_cpu(np.ascontiguousarray(images, np.float32))
+        self._predictor.run()
+        return [output.copy_to_cpu() for output in self._outputs]
+
+
+def program_to_onnx(
+    folder: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    metadata: Mapping[str, str] | None = None,
+    round_outputs: bool = True,
+) -> Path:
+    """Writes a program as ONNX; of a quantised one, the weights as int8.
+
+    paddle2onnx 1.3.1 leaves quantised weights in float32, so its file is larger than that of the float network;
+    `onnx_compact.compact` folds them.
+
+    Args:
+        folder: Where the program lies, float or quantised.
+        path: The `.onnx` file to write.
+        metadata: Text to keep inside the file.
+        round_outputs: Keep the rounding of outputs that paddle2onnx adds, see onnx_compact.drop_idle_rounding; False
+            after QAT, which never saw it.
+
+    Raises:
+        FileNotFoundError: See `check_program`.
+        ValueError: See `check_program`.
+    """
+    import paddle2onnx
+
+    folder, path = check_program(folder), Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".onnx-") as aside, quiet(also_c=True):
+        written = Path(aside, "network.onnx")
+        paddle2onnx.export(
+            str(folder / MODEL),
+            str(folder / PARAMS),
+            str(written),
+            opset_version=OPSET,
+            verbose=False,
+            deploy_backend="onnxruntime",
+            calibration_file=str(Path(aside, "scales.txt")),
+        )
+        model = compact(onnx.load(written))
+        if not round_outputs:
+            drop_idle_rounding(model)
+            model = compact(model)
+        add_metadata(model, metadata or {})
+        onnx.save(model, written)
+        os.replace(written, path)
+    return path
+
+
+def _check_params(content: bytes) -> None:
+    """Walks over the tensors of a `.pdiparams` file without loading them; raises where one reaches past the end.
+
+    Each is: version u32, levels u64, (size u64, offsets) for each level, version u32, a protobuf of dtype and dims with
+    its size i32, then the numbers.
+    """
+    from paddle.base.proto import framework_pb2
+
+    offset = 0
+    while offset < len(content):
+        (levels,) = struct.unpack_from("<Q", content, offset + 4)
+        offset += 12
+        for _ in range(levels):
+            offset += 8 + struct.unpack_from("<Q", content, offset)[0]
+        (size,) = struct.unpack_from("<i", content, offset + 4)
+        about = framework_pb2.VarType.TensorDesc.FromString(content[offset + 8 : offset + 8 + size])
+        offset += 8 + size + math.prod(about.dims) * _ITEM_BYTES[about.data_type]
+    if offset != len(content):
+        raise ValueError(f"{PARAMS} of {len(content)} bytes, where its tensors need {offset}")
+
+
+@contextmanager
+def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary folder for one program; if all went well its two files move from there, or below, to `folder`."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".program-") as aside:
+        yield Path(aside)
+        for name in (PARAMS, MODEL):
+            (written,) = Path(aside).rglob(name)
+            os.replace(written, folder / name)
+
+
+@contextmanager
+def static_mode() -> Iterator[paddle.static.Executor]:
+    """Paddle's static mode with a scope of its own, so that nothing is left behind; gives an executor on the CPU."""
+    was_dynamic = paddle.in_dynamic_mode()
+    paddle.enable_static()
+    try:
+        programs = paddle.static.Program(), paddle.static.Program()
+        with paddle.static.scope_guard(paddle.static.Scope()), paddle.static.program_guard(*programs):
+            yield paddle.static.Executor(paddle.CPUPlace())
+    finally:
+        if was_dynamic:
+            paddle.disable_static()
+
+
+@contextmanager
+def quiet(also_c: bool = False) -> Iterator[None]:
+    """Keeps back what Paddle and PaddleSlim print at every step; errors are raised as ever.
+
+    Args:
+        also_c: Keep back what C++ writes to the descriptors 1 and 2, too.
+    """
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    levels = [logger.level for logger in loggers]
+    kept = [os.dup(descriptor) for descriptor in (1, 2)] if also_c else []
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):  # noqa: PTH123
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        for descriptor in (1, 2)[: len(kept)]:
+            os.dup2(nowhere.fileno(), descriptor)
+        try:
+            yield
+        finally:
+            for descriptor, copy in zip((1, 2), kept):
+                os.dup2(copy, descriptor)
+                os.close(copy)
+            for logger, level in zip(loggers, levels):
+                logger.setLevel(level)

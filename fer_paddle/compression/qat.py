@@ -1,0 +1,123 @@
+"""Training that knows of the quantisation (QAT), by PaddleSlim: every step computes with rounded numbers.
+
+The gradient passes through the rounding as if it were not there (straight-through estimator), so the weights settle
+where rounding hurts least. It trains by the shared loop, as any network.
+
+Source: paddleslim.dygraph.quant.QAT, PaddleSlim 2.6.0; Jacob et al. 2018, arXiv:1712.05877, section 3.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fer_paddle.compression.programs import quiet, writing
+from fer_paddle.environment import paddle
+from fer_paddle.training.recipes import Recipe
+
+CONFIG = {
+    "weight_quantize_type": "channel_wise_abs_max",
+    "activation_quantize_type": "moving_average_abs_max",
+    "quantizable_layer_type": ["Conv2D", "Linear"],
+    "onnx_format": True,
+}
+
+
+def prepare_qat(network: paddle.nn.Layer, keep_float: Sequence[str] = ()) -> paddle.nn.Layer:
+    """Puts fake quantisation around every convolution and linear layer of a trained network, in place.
+
+    Args:
+        network: The network, with its trained weights.
+        keep_float: Names of layers (of `network.named_sublayers()`) that stay in float, such as the last.
+
+    Returns:
+        The same network; in training mode it learns the ranges of its activations.
+
+    Raises:
+        ValueError: A layer is unknown, or the network is prepared already.
+    """
+    layers = dict(network.named_sublayers())
+    if unknown := sorted(set(keep_float) - layers.keys()):
+        raise ValueError(f"expected layers of {type(network).__name__} to keep in float, got {', '.join(unknown)}")
+    if any("Quant" in type(layer).__name__ for layer in layers.values()):
+        raise ValueError(f"expected a float {type(network).__name__}, got one with fake quantisation in it")
+    for name in keep_float:
+        layers[name].skip_quant = True
+    _slim().quantize(network, inplace=True)
+    return network
+
+
+@paddle.no_grad()
+def observe(network: paddle.nn.Layer, batches: Iterable[np.ndarray]) -> None:
+    """Shows calibration pictures to a prepared network, so that training starts from sensible activation ranges.
+
+    Args:
+        network: From `prepare_qat`; batch normalisations keep their running means.
+        batches: float32 [N, C, H, W] each.
+    """
+    norms = (paddle.nn.BatchNorm2D, paddle.nn.BatchNorm1D)
+    was_training = network.training
+    network.train()
+    for layer in network.sublayers():
+        if isinstance(layer, norms):
+            layer.eval()
+    for batch in batches:
+        network(paddle.to_tensor(batch))
+    network.train() if was_training else network.eval()
+
+
+def save_qat(
+    network: paddle.nn.Layer, folder: str | os.PathLike[str], input_shape: Sequence[int | None], name: str = "images"
+) -> Path:
+    """Writes a network after QAT as a Paddle program with int8 weights.
+
+    Args:
+        network: From `prepare_qat`, trained; it is put into eval mode.
+        folder: The folder to write into, made where it is missing.
+        input_shape: [N, C, H, W] with None for a free axis, float32.
+        name: Of the input.
+
+    Returns:
+        The folder, with `model.pdmodel` and `model.pdiparams`.
+    """
+    network.eval()
+    spec = paddle.static.InputSpec([*input_shape], "float32", name)
+    with writing(folder) as aside, paddle.static.scope_guard(paddle.static.Scope()), quiet(also_c=True):
+        _slim().save_quantized_model(network, str(aside / "model"), input_spec=[spec])
+    return Path(folder)
+
+
+def qat_recipe(recipe: Recipe, input_size: int, epochs: int = 2, learning_rate: float = 2e-4) -> Recipe:
+    """A recipe that goes on from trained weights with fake quantisation.
+
+    Few epochs at a small rate, at the size the network is used at, without what is for learning from scratch: helping
+    head, moving average (it would average the ranges of the activations, too) and strong erasing.
+
+    Args:
+        recipe: How the network was trained.
+        input_size: Side in pixels that the network is used at.
+        epochs: Passes over the training faces.
+        learning_rate: The highest rate, about a tenth of the training's.
+    """
+    return dataclasses.replace(
+        recipe,
+        name=f"{recipe.name}-qat",
+        epochs=epochs,
+        sizes=((0, input_size),),
+        valid_sizes=((0, input_size),),
+        learning_rate=learning_rate,
+        warmup_epochs=0.1 * epochs,
+        votes_weight=0.0,
+        average_decay=None,
+        augment=dataclasses.replace(recipe.augment, erase=0.0),
+    )
+
+
+def _slim() -> object:
+    from paddleslim.dygraph.quant import QAT
+
+    return QAT(config=dict(CONFIG))

@@ -1,0 +1,134 @@
+"""The arithmetic and the thresholds of quantisation, against numbers by hand and against Paddle. NumPy only."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fer_paddle.compression import affine, calibration
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("value", "whole"),
+    [
+        (0.0, 0),  # zero is exact
+        (1.27, 127),
+        (-1.27, -127),
+        (0.014, 1),
+        (0.016, 2),
+        (2.0, 127),  # cut off
+        (-2.0, -128),  # the lowest whole number has no positive twin
+    ],
+)
+def test_symmetric_by_hand(value, whole):
+    assert affine.symmetric(1.27).quantize(np.array([value])) == [whole]
+
+
+def test_a_half_goes_to_the_even_neighbour():
+    by_one = affine.symmetric(127.0)
+    assert by_one.quantize(np.array([0.5, 1.5, 2.5, -0.5])).tolist() == [0, 2, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "scale", "zero_point"),
+    [
+        (0.0, 2.55, 0.01, -128),  # after ReLU: all 256 steps are above zero
+        (-1.28, 1.27, 0.01, 0),
+        (1.0, 2.55, 0.01, -128),  # widened, for zero must be among them
+        (-2.55, -1.0, 0.01, 127),
+    ],
+)
+def test_asymmetric_by_hand(lowest, highest, scale, zero_point):
+    found = affine.asymmetric(lowest, highest)
+    assert found.scale == pytest.approx(scale) and found.zero_point == zero_point
+    assert found.round_trip(np.zeros(3)).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_the_error_is_at_most_half_a_step():
+    values = RNG.normal(size=1000)
+    for found in (affine.symmetric(np.abs(values).max()), affine.asymmetric(values.min(), values.max())):
+        assert np.abs(found.round_trip(values) - values).max() <= float(found.scale) / 2 + 1e-6
+
+
+def test_a_scale_a_channel_serves_small_channels():
+    weights = RNG.normal(size=(4, 3, 3, 3)) * np.array([1, 0.1, 0.01, 0])[:, None, None, None]
+    whole, each = affine.for_weights(weights, None), affine.for_weights(weights, 0)
+    assert np.abs(each.quantize(weights)).reshape(4, -1).max(axis=1).tolist() == [127, 127, 127, 0]
+    error = [np.abs(found.round_trip(weights) - weights)[2].max() for found in (whole, each)]
+    assert error[1] < error[0] / 20
+    noise = [affine.signal_to_noise_db(weights[:3], found.round_trip(weights)[:3]) for found in (whole, each)]
+    assert noise[1] > noise[0]
+
+
+def test_a_bit_more_brings_six_decibel():
+    values = RNG.uniform(-1, 1, 20000)
+    noise = [affine.signal_to_noise_db(values, affine.symmetric(1.0, bits).round_trip(values)) for bits in (6, 7, 8)]
+    assert np.diff(noise) == pytest.approx(6.02, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: affine.symmetric(1.0, bits=1),
+        lambda: affine.symmetric(np.nan),
+        lambda: affine.symmetric(-1.0),
+        lambda: affine.asymmetric(1.0, 0.0),
+        lambda: affine.symmetric([1.0, 2.0]),  # two scales without an axis
+    ],
+)
+def test_wrong_arguments(make):
+    with pytest.raises(ValueError, match="expected"):
+        make()
+
+
+BATCHES = {
+    "normal": [RNG.normal(size=(4, 3, 9, 9)).astype(np.float32) for _ in range(3)],
+    "one side": [np.abs(RNG.normal(size=(2, 600))).astype(np.float32)],
+    "outliers": [RNG.standard_cauchy((2, 900)).astype(np.float32)],
+    "two peaks": [np.r_[RNG.random(900) * 1e-3, np.full(900, 5.0)].astype(np.float32)[None]],
+}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_thresholds_of_known_order(name):
+    found = {algorithm: calibration.find_threshold(BATCHES[name], algorithm) for algorithm in calibration.ALGORITHMS}
+    largest = max(float(np.abs(batch).max()) for batch in BATCHES[name])
+    assert found["abs_max"] == largest
+    assert all(0 < threshold <= largest * 1.001 for threshold in found.values()), found
+
+
+def test_average_is_over_pictures():
+    assert calibration.average_abs_max([np.array([[1.0, -3.0], [1.0, 0.0]]), np.array([[4.0, 4.0]])]) == 3.0
+
+
+def test_mse_cuts_an_outlier_where_enough_others_gain():
+    """One value at 20 beside a thousand normal ones is worth its wide steps; beside 200,000 it is not."""
+    shares = []
+    for count in (1000, 200_000):
+        values = np.r_[RNG.normal(size=count), 20.0].astype(np.float32)[None]
+        shares.append(calibration.mse_threshold([values]) / 20.0)
+    assert shares[0] > 0.9 and shares[1] < 0.7
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_kl_is_paddles(name):
+    """Paddle's function is a loop over lists; ours is the same numbers by NumPy."""
+    cal_kl_threshold = pytest.importorskip("paddle.static.quantization.cal_kl_threshold").cal_kl_threshold
+    counts, edges = calibration.histogram([batch[:, ..., :] for batch in BATCHES[name]])
+    width = edges[1] - edges[0]
+    assert abs(calibration.kl_threshold(counts, edges) - cal_kl_threshold(counts, width, 8)) <= width
+
+
+def test_kl_of_an_empty_upper_half():
+    counts = np.zeros(calibration.BINS, np.int64)
+    counts[:10] = 5
+    edges = np.linspace(0, 1, calibration.BINS + 1)
+    assert calibration.kl_threshold(counts, edges) == pytest.approx(9.5 * edges[1])
+
+
+@pytest.mark.parametrize(("batches", "algorithm"), [([], "abs_max"), (BATCHES["normal"], "best")])
+def test_wrong_calibration(batches, algorithm):
+    with pytest.raises(ValueError, match="expected"):
+        calibration.find_threshold(batches, algorithm)

@@ -1,0 +1,263 @@
+"""ONNX Runtime's road and the smaller files, on a network of two convolutions made here. No Paddle."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from fer_paddle.compression import affine, ort
+from fer_paddle.compression.calibration_set import choose, read_pictures
+from fer_paddle.compression.onnx_compact import add_metadata, compact, drop_idle_rounding, read_onnx
+from fer_paddle.compression.quantize import METHODS, Subject, compare
+from fer_paddle.images import write_image
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.normal(size=(24, 1, 12, 12)).astype(np.float32)
+BATCHES = [IMAGES[:8], IMAGES[8:16]]
+
+
+def make_network():
+    """3x3 convolution, ELU, mean, 7 logits; the second of two equal constants is a copy."""
+    arrays = {
+        "conv.weight.with_a_long_name": RNG.normal(size=(16, 1, 3, 3)),
+        "second.weight": RNG.normal(size=(16, 16, 3, 3)) / 8,
+        "linear.weight": RNG.normal(size=(16, 7)),
+        "bias": np.zeros(7),
+        "copy": np.zeros(7),
+    }
+    nodes = [
+        helper.make_node("Conv", ["images", "conv.weight.with_a_long_name"], ["a"], "conv", pads=[1, 1, 1, 1]),
+        helper.make_node("Elu", ["a"], ["b"], "elu"),
+        helper.make_node("Conv", ["b", "second.weight"], ["c"], "second", pads=[1, 1, 1, 1]),
+        helper.make_node("GlobalAveragePool", ["c"], ["d"], "mean"),
+        helper.make_node("Flatten", ["d"], ["e"], "flatten"),
+        helper.make_node("Gemm", ["e", "linear.weight", "bias"], ["f"], "linear"),
+        helper.make_node("Add", ["f", "copy"], ["logits"], "add"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 1, 12, 12])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 7])],
+        [numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    add_metadata(model, {"classes": "seven"})
+    return model
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    path = tmp_path_factory.mktemp("float") / "network.onnx"
+    onnx.save(make_network(), path)
+    return path
+
+
+def load(path):
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    return lambda images: session.run(None, {"images": images})
+
+
+def weights_of(model):
+    """The int8 weights that DequantizeLinear nodes read, with their scales, by shape."""
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    nodes = [node for node in model.graph.node if node.op_type == "DequantizeLinear" and node.input[0] in arrays]
+    pairs = [(arrays[node.input[0]], arrays[node.input[1]]) for node in nodes]
+    return {whole.shape: (whole, scale) for whole, scale in pairs if whole.dtype == np.int8}
+
+
+def test_compact_changes_no_value(network):
+    model = onnx.load(network)
+    small = compact(model)
+    assert small.ByteSize() < model.ByteSize() and len(small.graph.initializer) == len(model.graph.initializer) - 1
+    assert "images" in {value.name for value in small.graph.input}
+    outputs = [
+        onnxruntime.InferenceSession(one.SerializeToString()).run(None, {"images": IMAGES})[0] for one in (model, small)
+    ]
+    assert np.array_equal(*outputs)
+
+
+def test_compact_folds_quantised_weights():
+    """What paddle2onnx leaves: a float weight, its scale as a Constant node, QuantizeLinear, DequantizeLinear."""
+    model = make_network()
+    graph, weights = model.graph, numpy_helper.to_array(model.graph.initializer[1])
+    scales = affine.for_weights(weights).scale.astype(np.float32)
+    constants = {"scale": scales, "zero": np.zeros(16, np.int8)}
+    extra = [helper.make_node("Constant", [], [k], value=numpy_helper.from_array(v)) for k, v in constants.items()]
+    extra += [
+        helper.make_node("QuantizeLinear", ["second.weight", "scale", "zero"], ["q"], axis=0),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["w"], axis=0),
+    ]
+    graph.node[2].input[1] = "w"
+    nodes = [*extra, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    small = compact(model)
+    assert "QuantizeLinear" not in {node.op_type for node in small.graph.node}
+    assert small.ByteSize() < model.ByteSize() / 2
+    assert np.array_equal(weights_of(small)[weights.shape][0], affine.for_weights(weights).quantize(weights))
+    outputs = [
+        onnxruntime.InferenceSession(one.SerializeToString()).run(None, {"images": IMAGES})[0] for one in (model, small)
+    ]
+    assert np.abs(outputs[0] - outputs[1]).max() < 1e-5
+
+
+def test_idle_rounding_goes_and_the_rest_stays(network, tmp_path):
+    """ONNX Runtime rounds each convolution's output: behind the first stands ELU, which has no use for it."""
+    model = onnx.load(ort.quantize_onnx(network, tmp_path / "int8.onnx", BATCHES))
+    lean = onnx.ModelProto()
+    lean.CopyFrom(model)
+    drop_idle_rounding(lean)
+    lean = compact(lean)
+    makers = {name: node for node in lean.graph.node for name in node.output}
+    for node in lean.graph.node:
+        if node.op_type == "Conv":  # its input is still rounded, and so is its weight
+            assert [makers[name].op_type for name in node.input[:2]] == ["DequantizeLinear"] * 2
+    counts = [sum(node.op_type == "QuantizeLinear" for node in one.graph.node) for one in (model, lean)]
+    assert counts[1] < counts[0] and counts[1] == 3  # pictures, second convolution, linear layer
+    exact = load(network)(IMAGES)[0]
+    found = onnxruntime.InferenceSession(lean.SerializeToString()).run(None, {"images": IMAGES})[0]
+    assert np.abs(found - exact).mean() < 0.1 * exact.std()
+
+
+@pytest.mark.parametrize("method", ort.METHODS)
+def test_quantize_onnx_is_close(network, tmp_path, method):
+    path = ort.quantize_onnx(network, tmp_path / "int8.onnx", BATCHES, method)
+    exact, found = load(network)(IMAGES)[0], load(path)(IMAGES)[0]
+    assert 0 < np.abs(found - exact).mean() < 0.1 * exact.std()
+    model = read_onnx(path)
+    told = {entry.key: entry.value for entry in model.metadata_props}
+    assert told["classes"] == "seven" and method in told["quantized"] and "16 calibration" in told["quantized"]
+    assert list(tmp_path.iterdir()) == [path]  # nothing half written
+
+
+def test_weights_and_scales_are_those_by_hand(network, tmp_path):
+    model = read_onnx(ort.quantize_onnx(network, tmp_path / "int8.onnx", BATCHES))
+    source = {t.name: numpy_helper.to_array(t) for t in onnx.load(network).graph.initializer}
+    for name in ("conv.weight.with_a_long_name", "second.weight"):
+        by_hand = affine.for_weights(source[name])
+        whole, scale = weights_of(model)[source[name].shape]
+        assert scale == pytest.approx(by_hand.scale, rel=1e-5)
+        assert np.abs(by_hand.quantize(source[name]) - whole).max() <= 1
+    arrays = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    first = next(node for node in model.graph.node if node.input[0] == "images")
+    by_hand = affine.asymmetric(IMAGES[:16].min(), IMAGES[:16].max())
+    assert arrays[first.input[1]] == pytest.approx(by_hand.scale, rel=1e-5)
+    assert abs(int(arrays[first.input[2]]) - int(by_hand.zero_point)) <= 1
+
+
+def test_the_last_layer_can_stay_in_float(network, tmp_path):
+    assert ort.last_layers(onnx.load(network)) == ["linear"]
+    whole = read_onnx(ort.quantize_onnx(network, tmp_path / "a.onnx", BATCHES))
+    kept = read_onnx(ort.quantize_onnx(network, tmp_path / "b.onnx", BATCHES, keep_last=True))
+    assert (16, 7) in weights_of(whole) or (7, 16) in weights_of(whole)
+    assert weights_of(kept).keys() == {(16, 1, 3, 3), (16, 16, 3, 3)}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (pickle.dumps({"a": np.zeros(3)}), "pickle"),
+        (b"PK\x03\x04 a zip of pickles", "pickle"),
+        (b"", "whole ONNX"),
+        (b"not a network", "whole ONNX"),
+        (None, "whole ONNX"),  # the first half of a network
+    ],
+)
+def test_a_damaged_file_gives_one_line(network, tmp_path, content, says):
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(network.read_bytes()[: network.stat().st_size // 2] if content is None else content)
+    with pytest.raises(ValueError, match=says) as caught:
+        ort.quantize_onnx(path, tmp_path / "out.onnx", BATCHES)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out.onnx").exists()
+
+
+@pytest.mark.parametrize(("batches", "method"), [([], "minmax"), (BATCHES, "best")])
+def test_wrong_arguments(network, tmp_path, batches, method):
+    with pytest.raises(ValueError, match="expected"):
+        ort.quantize_onnx(network, tmp_path / "out.onnx", batches, method)
+
+
+def test_calibration_pictures(tmp_path, caplog):
+    with pytest.raises(FileNotFoundError, match="folder of calibration pictures"):
+        read_pictures(tmp_path / "none", 4)
+    with pytest.raises(ValueError, match="found no picture file"):
+        read_pictures(tmp_path, 4)
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no more")
+    with pytest.raises(ValueError, match="none of 1 can be read") as caught:
+        read_pictures(tmp_path, 4)
+    assert "\n" not in str(caught.value)
+    write_image(tmp_path / "good.png", np.full((8, 8, 3), 7, np.uint8))
+    assert [picture.shape for picture in read_pictures(tmp_path, 4)] == [(8, 8, 3)]
+    assert "broken.jpg" in caplog.text
+
+
+def test_choose_draws_without_putting_back():
+    assert choose(range(5), 9) == [0, 1, 2, 3, 4]
+    drawn = choose(range(100), 10, seed=1)
+    assert drawn == sorted(set(drawn)) and len(drawn) == 10 and drawn != choose(range(100), 10, seed=2)
+    with pytest.raises(ValueError, match="expected"):
+        choose([], 3)
+
+
+def subject_of(network, **changes):
+    exact = load(network)(IMAGES)[0]
+
+    def measure(forward):
+        return 1 - float(np.abs(forward(IMAGES)[0] - exact).mean())
+
+    settings = {
+        "onnx": network,
+        "metadata": {},
+        "input_shape": (None, 1, 12, 12),
+        "batches": BATCHES,
+        "about": {"seed": 0},
+    }
+    return Subject(**{**settings, "load_network": None, "load_onnx": load, "measure": measure, **changes})
+
+
+def test_compare_keeps_its_rows(network, tmp_path):
+    result = tmp_path / "results" / "table.json"
+    content = compare(subject_of(network), ["ort-minmax"], tmp_path, result)
+    assert json.loads(result.read_text()) == content
+    exact, whole = content["rows"]
+    assert (exact["method"], exact["figure"], exact["drop"], exact["share"]) == ("fp32", 1.0, 0.0, 1.0)
+    assert whole["drop"] == pytest.approx(100 * (1 - whole["figure"]), abs=1e-3) and whole["share"] < 1
+
+    def fails(_):
+        raise AssertionError("measured again")
+
+    # a row that is there is not made again; one more method is
+    again = compare(subject_of(network, measure=fails), ["ort-minmax"], tmp_path, result)
+    assert again["rows"] == content["rows"]
+    more = compare(subject_of(network), ["ort-minmax", "ort-entropy"], tmp_path, result)
+    assert [row["method"] for row in more["rows"]] == ["fp32", "ort-minmax", "ort-entropy"]
+    # other weights, pictures or settings begin anew
+    other = compare(subject_of(network, batches=BATCHES[:1]), ["fp32"], tmp_path, result)
+    assert [row["method"] for row in other["rows"]] == ["fp32"]
+
+
+@pytest.mark.parametrize(
+    ("methods", "changes"), [(["int4"], {}), (["slim-qat"], {}), (["ort-minmax"], {"batches": []})]
+)
+def test_compare_refuses_before_it_begins(network, tmp_path, methods, changes):
+    with pytest.raises(ValueError, match="expected"):
+        compare(subject_of(network, **changes), methods, tmp_path / "out", tmp_path / "table.json")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_table_of_something_else_is_not_overwritten(network, tmp_path):
+    (tmp_path / "table.json").write_text("[1, 2]")
+    with pytest.raises(ValueError, match="expected a table"):
+        compare(subject_of(network), ["fp32"], tmp_path, tmp_path / "table.json")
+
+
+def test_methods_are_named_once():
+    assert len(set(METHODS)) == len(METHODS) == 11
