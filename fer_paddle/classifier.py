@@ -9,34 +9,42 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes import Runner
+from fer_paddle.deployment.runtimes import Runner, load_runner
 from fer_paddle.images import faces_to_batch
 from fer_paddle.labels import EXPRESSIONS
 
 WEIGHTS = Path(__file__).parent / "weights" / "distresnet_fer2013.onnx"
 BATCH = 64
+RUNTIME_FOR = {".onnx": "onnx", ".safetensors": "dynamic", ".pdmodel": "paddle", ".param": "ncnn", ".mnn": "mnn"}
 
 
 class Classifier:
     """Names the expression of faces.
 
     Args:
-        weights: An ONNX file made by `python -m fer_paddle export`; None takes the one that ships.
+        weights: A file that the runtime reads, such as `python -m fer_paddle export` writes; None takes what ships.
         runner: Used instead of a file: a loaded network whose metadata holds `input_size` and `classes`.
         threads: Threads of the runtime; 0 lets it choose.
+        runtime: What runs the file, one of deployment.runtimes.RUNTIMES.
 
     Raises:
         FileNotFoundError: There is no weights file.
-        ValueError: The file is no ONNX file of an expression network, or both a file and a runner are given.
+        ValueError: The file is not one of an expression network that the runtime reads, the runtime is unknown, or
+            both a file and a runner are given.
+        RuntimeError: The runtime's package is not installed.
     """
 
-    def __init__(self, weights: str | os.PathLike[str] | None = None, runner: Runner | None = None, threads: int = 0):
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        runner: Runner | None = None,
+        threads: int = 0,
+        runtime: str = "onnx",
+    ):
         if weights is not None and runner is not None:
             raise ValueError("expected weights or a runner, got both")
         if runner is None:
-            from fer_paddle.deployment.runtimes.onnx import OnnxRunner
-
-            runner = OnnxRunner(weights or WEIGHTS, threads)
+            runner = load_runner(shipped_weights(runtime) if weights is None else weights, runtime, threads)
         self.runner = runner
         told = dict(runner.metadata)
         classes = tuple(json.loads(told.get("classes", "[]")))
@@ -64,24 +72,31 @@ class Classifier:
         return np.concatenate(parts)
 
 
-def load_classifier(weights: str | os.PathLike[str] | None = None) -> Classifier:
-    """Makes a Classifier from either kind of file: `.onnx` by ONNX Runtime, `.safetensors` by Paddle.
+def shipped_weights(runtime: str = "onnx") -> Path:
+    """The expression network that ships, as the file that a runtime reads."""
+    return WEIGHTS.with_suffix(".safetensors") if runtime in ("paddle", "dynamic") else WEIGHTS
+
+
+def load_classifier(
+    weights: str | os.PathLike[str] | None = None, runtime: str | None = None, threads: int = 0
+) -> Classifier:
+    """Makes a Classifier from any file of an expression network.
 
     Args:
         weights: The file; None takes the one that ships.
+        runtime: One of deployment.runtimes.RUNTIMES; None takes the one that the file was made for: ONNX Runtime for
+            `.onnx`, Paddle for `.safetensors`, and so on.
+        threads: Threads of the runtime; 0 lets it choose.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is of neither kind, or damaged.
+        ValueError: The file is of no kind that the runtime reads, or damaged.
+        RuntimeError: The runtime's package is not installed.
     """
     suffix = ".onnx" if weights is None else Path(weights).suffix.lower()
-    if suffix == ".onnx":
-        return Classifier(weights)
-    if suffix != ".safetensors":
-        raise ValueError(f"expected weights as .onnx or .safetensors, got {weights}")
-    from fer_paddle.deployment.runtimes.dynamic import PaddleRunner
-
-    return Classifier(runner=PaddleRunner(weights))
+    if runtime is None and suffix not in RUNTIME_FOR:
+        raise ValueError(f"expected weights as {', '.join(RUNTIME_FOR)}, got {weights}")
+    return Classifier(weights, threads=threads, runtime=runtime or RUNTIME_FOR[suffix])
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -10,7 +10,8 @@ import numpy as np
 from fer_paddle.classifier import Classifier
 from fer_paddle.images import crop_square
 from fer_paddle.labels import EXPRESSIONS
-from yolo3tiny.detector import Detections, Detector
+from yolo3tiny.deploy import load_detector
+from yolo3tiny.detector import Detections
 
 # A FER2013 picture is 1.10 times the longer side of the box that the shipped detector finds in it (median over the 181
 # found of 300 PublicTest faces).
@@ -51,6 +52,11 @@ class Pipeline:
         detector: (image, min_score) -> Detections; None takes the one that ships.
         classifier: crops -> probabilities; None takes the one that ships.
         margin: Added to each side of the square around a face, as a share of its side.
+        runtime: What runs the networks that ship, one of deployment.runtimes.RUNTIMES.
+
+    Raises:
+        ValueError: The runtime is unknown.
+        RuntimeError: The runtime's package is not installed.
     """
 
     def __init__(
@@ -58,9 +64,10 @@ class Pipeline:
         detector: Callable[..., Detections] | None = None,
         classifier: Callable[[Sequence[np.ndarray]], np.ndarray] | None = None,
         margin: float = MARGIN,
+        runtime: str = "onnx",
     ):
-        self.detector = detector if detector is not None else Detector()
-        self.classifier = classifier if classifier is not None else Classifier()
+        self.detector = detector if detector is not None else load_detector(runtime=runtime)
+        self.classifier = classifier if classifier is not None else Classifier(runtime=runtime)
         self.margin = margin
 
     def __call__(self, image: np.ndarray, min_score: float = MIN_SCORE) -> list[Face]:

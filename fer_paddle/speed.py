@@ -5,21 +5,29 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from fer_paddle.classifier import Classifier
+from fer_paddle.classifier import RUNTIME_FOR, WEIGHTS, Classifier
 from fer_paddle.demo import astronaut
-from fer_paddle.deployment.benchmark import time_runs
+from fer_paddle.deployment.benchmark import Case, measure, time_runs
+from fer_paddle.deployment.convert import convert_onnx, is_quantised
+from fer_paddle.deployment.runtimes import PRECISIONS, load_runner
+from fer_paddle.deployment.runtimes.model_files import read_card
 from fer_paddle.images import crop_square, write_image
 from fer_paddle.pipeline import Pipeline
-from yolo3tiny.detector import Detector
+from yolo3tiny.boxes import letterbox
+from yolo3tiny.deploy import write_paddle_detector
+from yolo3tiny.detector import WEIGHTS as DETECTOR_WEIGHTS
+from yolo3tiny.detector import Detector, NetworkSettings
 
 SHELL_RUNS = 5
+COMPARED = ("onnx", "openvino", "ncnn", "mnn", "paddle")
+THREADS, BATCHES, RUNS = (1, 2), (1, 8, 32), 100
 
 
 def photo_640x480() -> np.ndarray:
@@ -57,3 +65,108 @@ def benchmark_shipped(runs: int, progress: Callable[[Iterable], Iterable] = iter
             ),
         ]
         return [{"what": what, **time_runs(function, count)} for what, function, count in progress(rows)]
+
+
+def shipped_networks() -> list[Path]:
+    """Every ONNX file that ships: both networks, and what compression made of them."""
+    return [path for folder in (WEIGHTS.parent, DETECTOR_WEIGHTS.parent) for path in sorted(folder.glob("*.onnx"))]
+
+
+def compare_runtimes(
+    weights: Sequence[Path],
+    runtimes: Sequence[str] = COMPARED,
+    precisions: Sequence[str] | None = None,
+    threads: Sequence[int] = THREADS,
+    batches: Sequence[int] = BATCHES,
+    runs: int = RUNS,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> list[dict[str, Any]]:
+    """Times networks in runtimes, each row in a process of its own.
+
+    Args:
+        weights: ONNX files of expression networks and face detectors, for Paddle Inference with a `.safetensors` of
+            the same name beside them; or files of one runtime. A detector gets the input of a 640x480 photo.
+        runtimes: Of deployment.runtimes.RUNTIMES.
+        precisions: Only these; None takes all that a runtime has. A quantised file is int8 whatever runs it.
+        threads: Of one run.
+        batches: Images of one run.
+        runs: Timed runs of a row.
+        progress: Wraps the rows for a progress bar.
+
+    Returns:
+        Rows of deployment.benchmark.measure; a network that a runtime cannot take has one with `error`.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: A file is neither kind of network.
+    """
+    cases, refused = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, path in enumerate(weights):
+            shape = input_shape(path)
+            for runtime in runtimes:
+                for load_as, shown in _precisions(path, runtime):
+                    if precisions is not None and shown not in precisions:
+                        continue
+                    base = {"network": path.stem, "runtime": runtime, "precision": shown}
+                    try:
+                        file = _file_for(path, runtime, load_as, Path(folder, f"{number}-{path.stem}-{load_as}"))
+                    except (ValueError, FileNotFoundError) as error:
+                        refused.append(base | {"file": path.name, "error": str(error)})
+                        continue
+                    base |= {"file": str(file), "shape": shape, "runs": runs, "load_as": load_as}
+                    cases += [Case(**base, threads=count, batch=batch) for count in threads for batch in batches]
+        return [measure(case) for case in progress(cases)] + refused
+
+
+def input_shape(path: Path) -> tuple[int, int, int]:
+    """Channels, height and width of what a network takes: a face, or a 640x480 photo.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is neither an expression network nor a face detector.
+    """
+    metadata = _metadata(path)
+    if "input_size" in metadata:
+        return 1, int(metadata["input_size"]), int(metadata["input_size"])
+    if "anchors" not in metadata:
+        raise ValueError(f"expected an expression network or a face detector in {path}, its metadata say neither")
+    padded, _ = letterbox(photo_640x480(), longest=NetworkSettings.from_metadata(metadata).longest)
+    return 3, padded.shape[0], padded.shape[1]
+
+
+def _metadata(path: Path) -> Mapping[str, str]:
+    if path.suffix in (".onnx", ".safetensors"):
+        return load_runner(path).metadata
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a network, found no file at {path}")
+    return read_card(path)["metadata"]
+
+
+def _precisions(path: Path, runtime: str) -> list[tuple[str, str]]:
+    """How a runtime can load a file, and what the table calls it."""
+    if path.suffix != ".onnx":
+        return [("fp32", _metadata(path).get("precision", "fp32"))] if RUNTIME_FOR[path.suffix] == runtime else []
+    if is_quantised(path):
+        return [("fp32", "int8")]
+    return [(name, name) for name in PRECISIONS[runtime]]
+
+
+def _file_for(path: Path, runtime: str, precision: str, base: Path) -> Path:
+    """What a runtime reads of a network, written where it is another file."""
+    if path.suffix != ".onnx" or runtime in ("onnx", "openvino", "tensorrt"):
+        return path
+    if runtime in ("ncnn", "mnn"):
+        written = base.with_suffix({"ncnn": ".param", "mnn": ".mnn"}[runtime])
+        convert_onnx(path, written, precision)
+        return written
+    own, written = path.with_suffix(".safetensors"), base.with_suffix(".pdmodel")
+    if is_quantised(path) or not own.is_file():
+        raise ValueError(f"expected float32 weights {own.name} beside {path.name} for Paddle Inference, found none")
+    if "anchors" in _metadata(path):
+        write_paddle_detector(own, written)
+    else:
+        from fer_paddle.deployment.inference_model import write_expression_model
+
+        write_expression_model(own, written)
+    return written

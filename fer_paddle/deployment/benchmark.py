@@ -1,15 +1,58 @@
-"""Times a function: the median of many runs after warm-up."""
+"""Times networks in runtimes: the median of many runs after warm-up, each network in a process of its own."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fer_paddle.deployment.runtimes import load_runner
+from fer_paddle.deployment.runtimes.model_files import size_on_disk
+from fer_paddle.environment import REPOSITORY
 
-def time_runs(function: Callable[[], Any], runs: int, warm_up: int = 3) -> dict[str, float | int]:
+WARM_UP = 3
+_CHILD = "import sys; from fer_paddle.deployment.benchmark import measure_here; measure_here(*sys.argv[1:])"
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the benchmark before it is measured.
+
+    Attributes:
+        network: Its name in the table.
+        file: What the runtime reads.
+        runtime: One of runtimes.RUNTIMES.
+        precision: What the network is computed in, as the table says it.
+        threads: Threads of one run, 1 or more.
+        batch: Images of one run.
+        shape: Channels, height and width of an image.
+        runs: Timed runs.
+        load_as: The precision to load it with: of a quantised file still "fp32".
+    """
+
+    network: str
+    file: str
+    runtime: str
+    precision: str
+    threads: int
+    batch: int
+    shape: tuple[int, int, int]
+    runs: int
+    load_as: str = "fp32"
+
+
+def time_runs(function: Callable[[], Any], runs: int, warm_up: int = WARM_UP) -> dict[str, float | int]:
     """Gives `median_ms`, `p95_ms` and `runs` of calling a function, after `warm_up` calls that are not counted."""
     for _ in range(warm_up):
         function()
@@ -19,3 +62,57 @@ def time_runs(function: Callable[[], Any], runs: int, warm_up: int = 3) -> dict[
         function()
         times_ms.append((time.perf_counter() - start) * 1e3)
     return {"median_ms": float(np.median(times_ms)), "p95_ms": float(np.percentile(times_ms, 95)), "runs": runs}
+
+
+def measure(case: Case) -> dict[str, Any]:
+    """Measures a case in a process of its own, where no other runtime has taken memory or started threads.
+
+    Returns:
+        The case's fields with `median_ms`, `p95_ms` of a whole batch, `images_per_s`, `load_ms` (reading the file
+        again once the runtime is there), `start_ms` (from nothing: importing the runtime and reading the file),
+        `peak_mb` (of the whole process with Python; None where the system does not tell) and `file_bytes`; or with
+        `error` where the runtime failed.
+    """
+    row = dataclasses.asdict(case) | {"shape": list(case.shape), "file": Path(case.file).name}
+    del row["load_as"]
+    paths = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+    env = os.environ | dict.fromkeys(_THREADS, str(case.threads)) | {"PYTHONPATH": paths}
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder, "row.json")
+        command = [sys.executable, "-c", _CHILD, json.dumps(dataclasses.asdict(case)), str(answer)]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, errors="replace", check=False)
+        if done.returncode or not answer.is_file():
+            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            return row | {"error": f"ended with {done.returncode}: {last}"}
+        return row | json.loads(answer.read_text(encoding="utf-8"))
+
+
+def measure_here(case_json: str, answer: str) -> None:
+    """Measures a case in this process and writes the figures as JSON: what `measure` starts."""
+    case = Case(**json.loads(case_json))
+    images = np.random.default_rng(0).random((case.batch, *case.shape), np.float32)
+    times_ms, runner = [], None
+    for _ in range(2):
+        del runner
+        start = time.perf_counter()
+        runner = load_runner(case.file, case.runtime, case.threads, case.load_as)
+        times_ms.append((time.perf_counter() - start) * 1e3)
+    figures = time_runs(lambda: runner(images), case.runs)
+    figures |= {
+        "images_per_s": case.batch / figures["median_ms"] * 1e3,
+        "start_ms": times_ms[0],
+        "load_ms": times_ms[1],
+        "peak_mb": peak_memory_mb(),
+        "file_bytes": size_on_disk(case.file),
+    }
+    Path(answer).write_text(json.dumps(figures), encoding="utf-8")
+
+
+def peak_memory_mb() -> float | None:
+    """The most memory that this process has held, in MB; None where the system does not tell."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    return None

@@ -1,38 +1,93 @@
-"""A Paddle network as an ONNX file that says itself how to use it. Knows no task.
+"""A trained Paddle network as a file for a runtime, compared with Paddle before the file gets its name. Knows no task.
 
 Source: paddle2onnx 1.3.1, https://github.com/PaddlePaddle/Paddle2ONNX.
 """
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from fer_paddle.deployment.convert import convert_onnx, read_onnx
+from fer_paddle.deployment.graph import simplify
+from fer_paddle.deployment.inference_model import InputSpec, write_inference_model
+from fer_paddle.deployment.parity import LARGEST_DIFFERENCE, Forward, Parity, compare
+from fer_paddle.deployment.runtimes import load_runner
+from fer_paddle.deployment.runtimes.model_files import write_together
 from fer_paddle.environment import paddle
 
 OPSET = 13
-LARGEST_DIFFERENCE = 1e-4
+RUNTIME_OF = {".onnx": "onnx", ".pdmodel": "paddle", ".param": "ncnn", ".mnn": "mnn"}
+BY_CALLER = "arrays of the caller"
+_log = logging.getLogger(__name__)
+
+
+def export_network(
+    network: paddle.nn.Layer,
+    path: str | os.PathLike[str],
+    input_spec: InputSpec,
+    metadata: Mapping[str, str],
+    images: np.ndarray,
+    images_are: str = BY_CALLER,
+    output_names: Sequence[str] | None = None,
+) -> Parity:
+    """Writes a network for a runtime, and a report beside it (`NAME.SUFFIX.parity.json`).
+
+    Args:
+        network: The network of one input; it is put into eval mode.
+        path: The file to write: `.onnx`, `.pdmodel` (Paddle Inference), `.param` (ncnn) or `.mnn`. All but ONNX
+            get more files of the same name, and a card.
+        input_spec: Shape of the float32 input by its name, None for a free axis.
+        metadata: Text kept with the network, such as classes and normalisation.
+        images: float32 [N, ...], on which the file in its runtime is compared with Paddle.
+        images_are: What they show, for the report.
+        output_names: Of the ONNX file; None keeps Paddle's.
+
+    Returns:
+        The report.
+
+    Raises:
+        ValueError: The path ends otherwise, or an operator has no translation for ncnn.
+        RuntimeError: An output differs by more than LARGEST_DIFFERENCE, or MNN did not convert the network. Nothing
+            is written then.
+    """
+    from fer_paddle.deployment.runtimes.dynamic import NetworkRunner
+
+    network.eval()
+
+    def build(built: Path) -> None:
+        if built.suffix == ".pdmodel":
+            write_inference_model(network, built, input_spec, metadata)
+            return
+        exported = built.with_suffix(".onnx")
+        write_onnx(network, exported, input_spec, metadata, images, output_names)
+        if built != exported:
+            convert_onnx(exported, built)
+            exported.unlink()
+
+    return write_checked(path, build, NetworkRunner(network, metadata), "Paddle", images, images_are)
 
 
 def export_onnx(
     network: paddle.nn.Layer,
     path: str | os.PathLike[str],
-    input_spec: Mapping[str, Sequence[int | None]],
+    input_spec: InputSpec,
     metadata: Mapping[str, str],
     example: Mapping[str, np.ndarray],
 ) -> float:
-    """Writes a network as ONNX, and compares it with Paddle before the file gets its name.
+    """`export_network` to ONNX, for who wants the largest difference on one example only.
 
     Args:
-        network: The network; it is put into eval mode.
+        network, input_spec, metadata: As there.
         path: The file to write, `.onnx`.
-        input_spec: Shape of each float32 input by name, None for a free axis.
-        metadata: Text kept inside the file, such as classes and normalisation.
-        example: One float32 array for each input, on which ONNX Runtime and Paddle are compared.
+        example: The float32 input by its name.
 
     Returns:
         The largest absolute difference of any output on the example.
@@ -41,42 +96,102 @@ def export_onnx(
         ValueError: The path does not end in `.onnx`.
         RuntimeError: ONNX Runtime and Paddle differ by more than LARGEST_DIFFERENCE.
     """
+    if Path(path).suffix.lower() != ".onnx":
+        raise ValueError(f"expected a file name that ends in .onnx, got {Path(path).name!r}")
+    (images,) = example.values()
+    return export_network(network, path, input_spec, metadata, images).max_difference
+
+
+def convert_checked(
+    source: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    images: np.ndarray,
+    images_are: str = BY_CALLER,
+    precision: str = "fp32",
+) -> Parity:
+    """Writes an ONNX file for ncnn or MNN, compared with ONNX Runtime, and a report beside it.
+
+    Args:
+        source: The `.onnx` file.
+        path: `.param` or `.mnn`.
+        images: float32 [N, ...] to compare on.
+        images_are: What they show, for the report.
+        precision: As of convert.convert_onnx; only fp32 must agree within LARGEST_DIFFERENCE.
+
+    Returns:
+        The report.
+
+    Raises:
+        FileNotFoundError: There is no such source.
+        ValueError: As convert.convert_onnx.
+        RuntimeError: The outputs differ too much in fp32, or MNN did not convert the network.
+    """
+    reference = load_runner(source, "onnx")
+    build = partial(convert_onnx, source, precision=precision)
+    return write_checked(path, build, reference, "ONNX Runtime", images, images_are, must_agree=precision == "fp32")
+
+
+def write_checked(
+    path: str | os.PathLike[str],
+    build: Callable[[Path], None],
+    reference: Forward,
+    reference_name: str,
+    images: np.ndarray,
+    images_are: str,
+    must_agree: bool = True,
+) -> Parity:
+    """Builds the files of a network elsewhere, compares them in their runtime, then puts all in place together.
+
+    Args:
+        path: The file to write, of a suffix in RUNTIME_OF.
+        build: Writes that file, and those that belong to it, to the path that it is given.
+        reference, reference_name, images, images_are: As for parity.compare.
+        must_agree: Refuse a difference above LARGEST_DIFFERENCE.
+
+    Raises:
+        ValueError: The path ends otherwise.
+        RuntimeError: The outputs differ too much; nothing is written.
+    """
     path = Path(path)
-    if path.suffix.lower() != ".onnx":
-        raise ValueError(f"expected a file name that ends in .onnx, got {path.name!r}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    network.eval()
-    specs = [paddle.static.InputSpec([*shape], "float32", name) for name, shape in input_spec.items()]
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-        exported = Path(folder, "network.onnx")
-        paddle.onnx.export(network, str(exported.with_suffix("")), input_spec=specs, opset_version=OPSET)
-        _add_metadata(exported, metadata)
-        difference = _compare(network, exported, example)
-        if not difference <= LARGEST_DIFFERENCE:
+    if path.suffix not in RUNTIME_OF:
+        raise ValueError(f"expected a file name that ends in {', '.join(RUNTIME_OF)}, got {path.name!r}")
+    runtime = RUNTIME_OF[path.suffix]
+    with tempfile.TemporaryDirectory(prefix="fer_paddle-export-") as folder:
+        built = Path(folder, path.name)
+        build(built)
+        names = (reference_name, f"{path.name} in {runtime}")
+        parity = compare(reference, load_runner(built, runtime, threads=1), images, names, images_are)
+        if must_agree and not parity.holds:
             raise RuntimeError(
-                f"expected ONNX within {LARGEST_DIFFERENCE} of Paddle, got a difference of {difference:.3g}"
+                f"expected {runtime} within {LARGEST_DIFFERENCE} of {reference_name}, "
+                f"got a difference of {parity.max_difference:.3g}"
             )
-        os.replace(exported, path)
-    return difference
+        files = {path.parent / file.name: file.read_bytes() for file in Path(folder).iterdir() if file.is_file()}
+    report = json.dumps(parity.to_json(), indent=2, ensure_ascii=False) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_together(files | {path.with_name(f"{path.name}.parity.json"): report.encode()})
+    return parity
 
 
-def _add_metadata(path: Path, metadata: Mapping[str, str]) -> None:
-    """Checks the file and writes text fields into it."""
+def write_onnx(
+    network: paddle.nn.Layer,
+    path: Path,
+    input_spec: InputSpec,
+    metadata: Mapping[str, str],
+    images: np.ndarray,
+    output_names: Sequence[str] | None = None,
+) -> None:
+    """Writes ONNX, simplified where that changes no output on the images by a single bit. Compares nothing else."""
     import onnx
 
-    model = onnx.load(path)
-    onnx.helper.set_model_props(model, dict(metadata))
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
-
-
-def _compare(network: paddle.nn.Layer, path: Path, example: Mapping[str, np.ndarray]) -> float:
-    """The largest absolute difference between Paddle and ONNX Runtime over all outputs."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    with paddle.no_grad():
-        ours = network(*(paddle.to_tensor(array) for array in example.values()))
-    ours = [tensor.numpy() for tensor in (ours if isinstance(ours, (list, tuple)) else [ours])]
-    theirs = session.run(None, dict(example))
-    return max(float(np.abs(a - b).max()) for a, b in zip(ours, theirs, strict=True))
+    specs = [paddle.static.InputSpec([*shape], "float32", name) for name, shape in input_spec.items()]
+    paddle.onnx.export(network, str(path.with_suffix("")), input_spec=specs, opset_version=OPSET)
+    plain = read_onnx(path)
+    onnx.helper.set_model_props(plain, dict(metadata))
+    onnx.save(plain, path)
+    plain_outputs = load_runner(path)(images[:32])
+    onnx.save(simplify(plain, output_names), path)
+    if not all(np.array_equal(a, b) for a, b in zip(plain_outputs, load_runner(path)(images[:32]), strict=True)):
+        _log.warning("%s is not simplified: that would change its outputs", path.name)
+        onnx.save(plain, path)
+    read_onnx(path)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax as scipy_softmax
 
-from fer_paddle import EXPRESSIONS, Classifier
-from fer_paddle.classifier import WEIGHTS, softmax
+from fer_paddle import EXPRESSIONS, Classifier, classifier
+from fer_paddle.classifier import WEIGHTS, load_classifier, softmax
 
 
 class BrightnessRunner:
@@ -75,6 +75,35 @@ def test_wrong_files(tmp_path):
         Classifier(tmp_path / "坏.onnx")
     with pytest.raises(ValueError, match="got both"):
         Classifier(WEIGHTS, runner=BrightnessRunner())
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "ncnn", "mnn"])
+def test_any_runtime(runtime):
+    pytest.importorskip({"mnn": "MNN"}.get(runtime, runtime))
+    crops = list(np.random.default_rng(3).integers(0, 256, (3, 40, 40), np.uint8))
+    np.testing.assert_allclose(Classifier(runtime=runtime, threads=1)(crops), Classifier(threads=1)(crops), atol=1e-4)
+
+
+def test_load_classifier_takes_the_runtime_of_the_file(monkeypatch, tmp_path):
+    asked = []
+
+    def load_runner(path, runtime, threads):
+        asked.append((path, runtime, threads))
+        return BrightnessRunner()
+
+    monkeypatch.setattr(classifier, "load_runner", load_runner)
+    for name in ("a.onnx", "a.safetensors", "a.pdmodel", "a.param", "a.mnn"):
+        load_classifier(tmp_path / name)
+    assert [runtime for _, runtime, _ in asked] == ["onnx", "dynamic", "paddle", "ncnn", "mnn"]
+    load_classifier(tmp_path / "a.onnx", "openvino", threads=2)
+    assert asked[-1] == (tmp_path / "a.onnx", "openvino", 2)
+    load_classifier(runtime="paddle")  # what ships, as the file that this runtime reads
+    assert asked[-1][0] == WEIGHTS.with_suffix(".safetensors")
+
+
+def test_an_unknown_runtime_is_refused():
+    with pytest.raises(ValueError, match="expected a runtime of onnx"):
+        Classifier(runtime="caffe")
 
 
 def test_wrong_crops_are_named():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fer_paddle.demo import astronaut
 from fer_paddle.images import crop_square
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.pipeline import Face, Pipeline
@@ -73,3 +74,13 @@ def test_wrong_pictures_are_refused(image):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (2000, 3)])
 def test_odd_sizes_work(shape):
     assert isinstance(Pipeline()(np.full((*shape, 3), 128, np.uint8)), list)
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "ncnn", "mnn"])
+def test_any_runtime_sees_the_same(runtime):
+    pytest.importorskip({"mnn": "MNN"}.get(runtime, runtime))
+    photo = astronaut()
+    (expected,), (found,) = Pipeline()(photo), Pipeline(runtime=runtime)(photo)
+    np.testing.assert_allclose(found.box_xyxy, expected.box_xyxy, atol=0.05)
+    np.testing.assert_allclose(found.probs, expected.probs, atol=1e-3)
+    assert found.score == pytest.approx(expected.score, abs=1e-4)

@@ -4,35 +4,51 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-import onnxruntime
+
+from fer_paddle.deployment.runtimes.model_files import check_file
+from fer_paddle.deployment.runtimes.packages import import_package
+
+CPU = ("CPUExecutionProvider",)
 
 
 class OnnxRunner:
-    """Runs an ONNX file with one input on the CPU.
+    """Runs an ONNX file with one input.
 
     Args:
         path: The file.
         threads: Threads of one run; 0 lets ONNX Runtime choose.
+        precision: "fp32": as the file says, which may be int8.
+        providers: ONNX Runtime's execution providers, the most wanted first; each must be there.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is no ONNX file that ONNX Runtime can run.
+        RuntimeError: ONNX Runtime is not installed, or has no such provider.
     """
 
-    def __init__(self, path: str | os.PathLike[str], threads: int = 0):
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"expected an ONNX file, found none at {path}")
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        threads: int = 0,
+        precision: str = "fp32",
+        providers: Sequence[str | tuple[str, dict]] = CPU,
+    ):
+        path = check_file(path, [".onnx"], "onnx")
+        onnxruntime = import_package("onnxruntime", "onnxruntime")
+        names = [provider if isinstance(provider, str) else provider[0] for provider in providers]
+        if missing := [name for name in names if name not in onnxruntime.get_available_providers()]:
+            there = ", ".join(onnxruntime.get_available_providers())
+            raise RuntimeError(f"expected ONNX Runtime with {', '.join(missing)}, got one with {there}")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         # Detector and classifier take turns: threads that spin while they wait take the cores from the other.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+            # From bytes, because ONNX Runtime would also read other files that the ONNX file names.
+            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=list(providers))
         except Exception as error:  # ONNX Runtime's own error classes share no narrower base
             raise ValueError(f"expected an ONNX file at {path}, got: {str(error).splitlines()[0]}") from error
         self._input = self._session.get_inputs()[0].name

@@ -1,4 +1,4 @@
-"""Export: the same numbers in ONNX Runtime, metadata inside the file, and no half file."""
+"""Export: the same numbers in every runtime, metadata with the file, and no half file."""
 
 import json
 
@@ -8,40 +8,131 @@ import pytest
 
 from fer_paddle.classifier import Classifier, load_classifier
 from fer_paddle.deployment import export as export_module
-from fer_paddle.deployment.export import export_onnx
+from fer_paddle.deployment import expression as expression_module
+from fer_paddle.deployment.export import convert_checked, export_network, export_onnx
 from fer_paddle.deployment.expression import export_expression_network
+from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.models.files import save_model
 
+nn = paddle.nn
+IMAGES = np.random.default_rng(0).normal(size=(6, 1, 12, 12)).astype(np.float32)
+SPEC = {"images": (None, 1, 12, 12)}
+METADATA = {"classes": '["a", "b"]', "input_size": "12"}
+FILES = {
+    # the file that is named, and all that it needs
+    "net.onnx": {"net.onnx"},
+    "net.pdmodel": {"net.pdmodel", "net.pdiparams", "net.pdmodel.json"},
+    "net.param": {"net.param", "net.bin", "net.param.json"},
+    "net.mnn": {"net.mnn", "net.mnn.json"},
+}
+PACKAGES = {"net.param": "ncnn", "net.mnn": "MNN"}
 
-def lively_network():
+
+@pytest.fixture(scope="module")
+def small():
+    """A network of the operators that both networks of the course share."""
+    seed_everything(0)
+    return nn.Sequential(
+        nn.Conv2D(1, 4, 3, padding=1, bias_attr=False), nn.BatchNorm2D(4), nn.ELU(), nn.MaxPool2D(3, 2, padding=1),
+        nn.BatchNorm2D(4), nn.AdaptiveAvgPool2D(1), nn.Flatten(), nn.Linear(4, 2),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
     """A DistResNet whose every layer matters: the last BN scales start at zero, which would hide most of it."""
     seed_everything(0)
     network = build_model("distresnet")
     for name, parameter in network.named_parameters():
         if name.endswith("weight") and parameter.ndim == 1 and not parameter.numpy().any():
             parameter.set_value(paddle.uniform(parameter.shape, min=0.1, max=0.5))
-    return network
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("权重") / "model.safetensors"
-    save_model(path, "distresnet", lively_network(), input_size=48, card={"note": "made by a test"})
+    save_model(path, "distresnet", network, input_size=32, card={"note": "made by a test"})
     return path
 
 
 @pytest.fixture(scope="module")
 def exported(weights):
+    faces = list(np.random.default_rng(1).integers(0, 256, (12, 40, 40), np.uint8))
     path = weights.with_suffix(".onnx")
-    export_expression_network(weights, path)
+    export_expression_network(weights, path, faces, "noise")
     return path
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_every_format_agrees_with_paddle_and_says_so(name, small, tmp_path):
+    if name in PACKAGES:
+        pytest.importorskip(PACKAGES[name])
+    folder = tmp_path / "新"
+    parity = export_network(small, folder / name, SPEC, METADATA, IMAGES, "noise")
+    assert {path.name for path in folder.iterdir()} == FILES[name] | {f"{name}.parity.json"}
+    assert parity.holds and parity.top1_agreement == 1 and parity.inputs == 6
+    report = json.loads((folder / f"{name}.parity.json").read_text(encoding="utf-8"))
+    assert report == parity.to_json() and report["inputs_are"] == "noise"
+    runner = load_runner(folder / name, export_module.RUNTIME_OF[(folder / name).suffix], threads=1)
+    assert {key: runner.metadata[key] for key in METADATA} == METADATA
+    small.eval()
+    expected = small(paddle.to_tensor(IMAGES)).numpy()
+    for chosen in (slice(0, 1), slice(0, 6), slice(2, 5)):  # any batch
+        (found,) = runner(IMAGES[chosen])
+        np.testing.assert_allclose(found, expected[chosen], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("fault", ["interrupted", "too different"])
+def test_nothing_is_left_and_the_old_file_stays(name, fault, small, tmp_path, monkeypatch):
+    if name in PACKAGES:
+        pytest.importorskip(PACKAGES[name])
+    (tmp_path / name).write_bytes(b"the old one")
+
+    def compare(*args):
+        assert [path.name for path in tmp_path.iterdir()] == [name]  # what is being built is elsewhere
+        if fault == "interrupted":
+            raise KeyboardInterrupt
+        return export_module.Parity("", "", 1, "", 1e-3, 0, None)
+
+    monkeypatch.setattr(export_module, "compare", compare)
+    expected = (KeyboardInterrupt, None) if fault == "interrupted" else (RuntimeError, "expected .* within 0.0001 of")
+    with pytest.raises(expected[0], match=expected[1]):
+        export_network(small, tmp_path / name, SPEC, METADATA, IMAGES)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == b"the old one"
+
+
+def test_a_full_disk_leaves_nothing(small, tmp_path, monkeypatch):
+    def write_bytes(path, content):
+        if path.parent == tmp_path:
+            raise OSError("no space left")
+        return real(path, content)
+
+    real = type(tmp_path).write_bytes
+    monkeypatch.setattr(type(tmp_path), "write_bytes", write_bytes)
+    with pytest.raises(OSError, match="no space left"):
+        export_onnx(small, tmp_path / "net.onnx", SPEC, METADATA, {"images": IMAGES})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_onnx_gives_the_difference(small, tmp_path):
+    difference = export_onnx(small, tmp_path / "net.onnx", SPEC, METADATA, {"images": IMAGES})
+    assert 0 <= difference < 1e-5
+
+
+def test_an_onnx_file_becomes_ncnn(exported, tmp_path):
+    pytest.importorskip("ncnn")
+    faces = list(np.random.default_rng(2).integers(0, 256, (3, 40, 40), np.uint8))
+    parity = export_expression_network(exported, tmp_path / "face.param", faces)
+    assert parity.reference == "ONNX Runtime" and parity.holds
+    np.testing.assert_allclose(load_classifier(tmp_path / "face.param")(faces), Classifier(exported)(faces), atol=1e-4)
+    half = convert_checked(exported, tmp_path / "half.param", np.zeros((1, 1, 32, 32), np.float32), precision="fp16")
+    sizes = [(tmp_path / name).stat().st_size for name in ("half.bin", "face.bin")]
+    assert half.inputs == 1 and sizes[0] < 0.55 * sizes[1]
+
+
 def test_onnx_and_paddle_agree_on_faces(weights, exported):
-    crops = list(np.random.default_rng(0).integers(0, 256, (16, 40, 40), np.uint8))
+    crops = list(np.random.default_rng(0).integers(0, 256, (8, 40, 40), np.uint8))
     by_paddle, by_onnx = load_classifier(weights)(crops), load_classifier(exported)(crops)
     assert np.abs(by_paddle - by_onnx).max() < 1e-4
     assert by_paddle.std(axis=0).max() > 1e-3  # the crops do differ
@@ -50,31 +141,30 @@ def test_onnx_and_paddle_agree_on_faces(weights, exported):
 def test_the_file_needs_no_other_file(exported, tmp_path):
     alone = tmp_path / "alone.onnx"
     alone.write_bytes(exported.read_bytes())
-    assert Classifier(alone).input_size == 48
-    metadata = onnxruntime.InferenceSession(str(alone)).get_modelmeta().custom_metadata_map
+    assert Classifier(alone).input_size == 32
+    session = onnxruntime.InferenceSession(str(alone))
+    metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata["classes"]) == list(EXPRESSIONS)
     assert float(metadata["mean"]) == 0.5077 and float(metadata["std"]) == 0.2550
+    assert [one.name for one in (*session.get_inputs(), *session.get_outputs())] == ["images", "logits"]
 
 
-@pytest.mark.parametrize("batch", [1, 3, 17])
-def test_any_batch_size(exported, batch):
-    session = onnxruntime.InferenceSession(str(exported))
-    assert session.run(None, {"images": np.zeros((batch, 1, 48, 48), np.float32)})[0].shape == (batch, 7)
+def test_faces_are_drawn_where_none_are_given(weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(expression_module, "PARITY_FACES", 3)
+    expression_module._draw_faces.cache_clear()
+    parity = export_expression_network(weights, tmp_path / "x.onnx")
+    expression_module._draw_faces.cache_clear()
+    assert (parity.inputs, parity.inputs_are) == (3, "drawn faces")
 
 
-def test_a_difference_is_refused_and_nothing_is_left(tmp_path, monkeypatch):
-    monkeypatch.setattr(export_module, "_compare", lambda *_: 1e-3)
-    with pytest.raises(RuntimeError, match="expected ONNX within 0.0001 of Paddle"):
-        export_onnx(
-            paddle.nn.Linear(3, 2), tmp_path / "x.onnx", {"x": (None, 3)}, {}, {"x": np.zeros((1, 3), np.float32)}
-        )
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_wrong_names_are_refused(weights, tmp_path):
+def test_wrong_names_are_refused(weights, exported, small, tmp_path):
+    with pytest.raises(ValueError, match=r"expected a file name that ends in \.onnx, \.pdmodel"):
+        export_expression_network(weights, tmp_path / "model.trt", [np.zeros((4, 4), np.uint8)])
     with pytest.raises(ValueError, match=r"ends in \.onnx"):
-        export_expression_network(weights, tmp_path / "model.pdmodel")
-    with pytest.raises(ValueError, match=r"expected weights as \.onnx or \.safetensors"):
+        export_onnx(small, tmp_path / "model.mnn", SPEC, METADATA, {"images": IMAGES})
+    with pytest.raises(ValueError, match=r"expected weights as \.onnx, \.safetensors"):
         load_classifier(tmp_path / "model.pdparams")
     with pytest.raises(FileNotFoundError):
         load_classifier(tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match=r"expected \.param in fp32"):
+        convert_checked(exported, tmp_path / "model.param", IMAGES, precision="int8")

@@ -1,0 +1,259 @@
+"""An ONNX network in the words of ncnn: a `.param` text of layers and a `.bin` of their weights.
+
+ncnn's own converter, pnnx, brings torch. The networks of this course use few operators, and each is one line here.
+ncnn knows no batch axis: an axis of ONNX is one less in ncnn.
+
+Source: https://github.com/Tencent/ncnn/wiki/operators and .../param-and-model-file-structure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+MAGIC = 7767517
+RAW, HALF = 0, 0x01306B47  # how the weights that follow are stored: float32, float16
+SCALAR_KINDS = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3}
+
+
+@dataclass
+class _Layer:
+    """One line of the `.param`: kind, blobs read and written, numbered parameters, weights."""
+
+    kind: str
+    inputs: list[str]
+    outputs: list[str]
+    params: dict[int, Any] = field(default_factory=dict)
+    weights: list[tuple[np.ndarray, bool]] = field(
+        default_factory=list
+    )  # array, whether a storage flag stands before it
+
+
+def to_ncnn(model: onnx.ModelProto, half: bool = False) -> tuple[str, bytes]:
+    """Translates a network.
+
+    Args:
+        model: As `graph.simplify` leaves it.
+        half: Store the weights of convolutions and linear layers as float16: half the file.
+
+    Returns:
+        The `.param` as text and the `.bin` as bytes.
+
+    Raises:
+        ValueError: The network has an operator, or a setting of one, that has no translation here.
+    """
+    constants = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
+    layers = [_input(one) for one in model.graph.input if one.name not in constants]
+    for node in model.graph.node:
+        if node.op_type not in _TRANSLATE:
+            known = ", ".join(sorted(_TRANSLATE))
+            raise ValueError(f"expected operators that have a translation to ncnn ({known}), got {node.op_type}")
+        settings = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+        layers.append(_TRANSLATE[node.op_type](_Node(node, settings, constants)))
+    layers = _split_shared_blobs(_fuse_relu(layers), {one.name for one in model.graph.output})
+    return _param_text(layers), _weights_bytes(layers, half)
+
+
+class _Node:
+    """One ONNX node with its attributes, and its constant inputs as arrays."""
+
+    def __init__(self, node: onnx.NodeProto, settings: dict[str, Any], constants: dict[str, np.ndarray]):
+        self.kind, self.settings, self.outputs = node.op_type, settings, list(node.output)
+        self.inputs = [name for name in node.input if name and name not in constants]
+        self.arrays = [constants[name] for name in node.input if name in constants]
+
+    def layer(self, kind: str, params: dict[int, Any] | None = None, *weights: tuple[np.ndarray, bool]) -> _Layer:
+        return _Layer(kind, self.inputs, self.outputs, params or {}, list(weights))
+
+    def refuse(self, what: str) -> ValueError:
+        return ValueError(f"expected a {self.kind} that has a translation to ncnn, got {what}")
+
+
+def _input(value: onnx.ValueInfoProto) -> _Layer:
+    """An input with its width, height and channels, 0 where they are free."""
+    _, *sides = (one.dim_value for one in value.type.tensor_type.shape.dim)
+    return _Layer("Input", [], [value.name], dict(enumerate(reversed(sides))))
+
+
+def _convolution(node: _Node) -> _Layer:
+    weight, *bias = node.arrays
+    if weight.ndim != 4 or node.settings.get("auto_pad", b"NOTSET") != b"NOTSET":
+        raise node.refuse(f"a kernel {list(weight.shape)}, auto_pad {node.settings.get('auto_pad')}")
+    group = node.settings.get("group", 1)
+    kernel_h, kernel_w = weight.shape[2:]
+    params = {0: weight.shape[0], 1: kernel_w, 11: kernel_h} | _window(node, dilation=2, stride=3, pad=4)
+    params |= {5: len(bias), 6: weight.size} | ({7: group} if group > 1 else {})
+    weights = [(weight, True), *((one, False) for one in bias)]
+    return node.layer("ConvolutionDepthWise" if group > 1 else "Convolution", params, *weights)
+
+
+def _window(node: _Node, stride: int, pad: int, dilation: int | None = None) -> dict[int, int]:
+    """Strides, pads and dilations of a window; ncnn numbers the pads left, top, right, bottom."""
+    stride_h, stride_w = node.settings.get("strides", (1, 1))
+    top, left, bottom, right = node.settings.get("pads", (0, 0, 0, 0))
+    params = {stride: stride_w, stride + 10: stride_h}
+    if dilation is not None:  # a convolution
+        dilation_h, dilation_w = node.settings.get("dilations", (1, 1))
+        return params | {dilation: dilation_w, dilation + 10: dilation_h, 4: left, 14: top, 15: right, 16: bottom}
+    return params | {pad: left, 13: top, 14: right, 15: bottom}
+
+
+def _pool(node: _Node) -> _Layer:
+    if node.settings.get("ceil_mode", 0) or set(node.settings.get("dilations", (1,))) != {1} or len(node.outputs) > 1:
+        raise node.refuse(f"settings {node.settings}")
+    is_average = node.kind == "AveragePool"
+    kernel_h, kernel_w = node.settings["kernel_shape"]
+    params = {0: int(is_average), 1: kernel_w, 11: kernel_h} | _window(node, stride=2, pad=3)
+    params |= {5: 1} | ({6: node.settings.get("count_include_pad", 0)} if is_average else {})  # 5: 1 rounds down
+    return node.layer("Pooling", params)
+
+
+def _batch_norm(node: _Node) -> _Layer:
+    scale, shift, mean, variance = node.arrays
+    params = {0: scale.size, 1: node.settings.get("epsilon", 1e-5)}
+    return node.layer("BatchNorm", params, (scale, False), (mean, False), (variance, False), (shift, False))
+
+
+def _linear(node: _Node) -> _Layer:
+    weight, *bias = node.arrays
+    settings = node.settings
+    if (
+        len(node.inputs) != 1
+        or settings.get("transA", 0)
+        or settings.get("alpha", 1) != 1
+        or settings.get("beta", 1) != 1
+    ):
+        raise node.refuse(f"settings {settings}")
+    weight = weight if settings.get("transB", 0) else weight.T  # ncnn wants [out, in]
+    params = {0: weight.shape[0], 1: len(bias), 2: weight.size}
+    return node.layer("InnerProduct", params, (weight, True), *((one, False) for one in bias))
+
+
+def _arithmetic(node: _Node) -> _Layer:
+    params: dict[int, Any] = {0: SCALAR_KINDS[node.kind]}
+    if len(node.inputs) == 1:  # with a number
+        (array,) = node.arrays
+        if array.size != 1 or node.kind in ("Sub", "Div"):
+            raise node.refuse(f"a constant {list(array.shape)}")
+        params |= {1: 1, 2: float(array.reshape(()))}
+    return node.layer("BinaryOp", params)
+
+
+def _concat(node: _Node) -> _Layer:
+    if node.settings["axis"] < 1 or node.arrays:
+        raise node.refuse(f"axis {node.settings['axis']} with {len(node.arrays)} constants")
+    return node.layer("Concat", {0: node.settings["axis"] - 1})
+
+
+def _flatten(node: _Node) -> _Layer:
+    if node.settings.get("axis", 1) != 1:
+        raise node.refuse(f"axis {node.settings['axis']}")
+    return node.layer("Flatten")
+
+
+def _resize(node: _Node) -> _Layer:
+    scales = [array for array in node.arrays if array.size == 4]
+    told = (node.settings.get("mode"), node.settings.get("coordinate_transformation_mode"))
+    if len(scales) != 1 or told != (b"nearest", b"asymmetric") or node.settings.get("nearest_mode") != b"floor":
+        raise node.refuse(f"settings {node.settings}")
+    *_, scale_h, scale_w = scales[0].tolist()
+    return node.layer("Interp", {0: 1, 1: scale_h, 2: scale_w})
+
+
+def _clip(node: _Node) -> _Layer:
+    if len(node.arrays) != 2:
+        raise node.refuse(f"{len(node.arrays)} bounds")
+    low, high = (float(bound) for bound in node.arrays)
+    return node.layer("Clip", {0: low, 1: high})
+
+
+_TRANSLATE: dict[str, Callable[[_Node], _Layer]] = {
+    "Conv": _convolution,
+    "BatchNormalization": _batch_norm,
+    "Elu": lambda node: node.layer("ELU", {0: node.settings.get("alpha", 1.0)}),
+    "Relu": lambda node: node.layer("ReLU"),
+    "LeakyRelu": lambda node: node.layer("ReLU", {0: node.settings.get("alpha", 0.01)}),
+    "Sigmoid": lambda node: node.layer("Sigmoid"),
+    "HardSigmoid": lambda node: node.layer(
+        "HardSigmoid", {0: node.settings.get("alpha", 0.2), 1: node.settings.get("beta", 0.5)}
+    ),
+    "HardSwish": lambda node: node.layer("HardSwish", {0: 1 / 6, 1: 0.5}),
+    "Clip": _clip,
+    "MaxPool": _pool,
+    "AveragePool": _pool,
+    "GlobalAveragePool": lambda node: node.layer("Pooling", {0: 1, 4: 1}),
+    "Flatten": _flatten,
+    "Gemm": _linear,
+    "MatMul": _linear,
+    **dict.fromkeys(SCALAR_KINDS, _arithmetic),
+    "Concat": _concat,
+    "Resize": _resize,
+}
+
+
+def _fuse_relu(layers: list[_Layer]) -> list[_Layer]:
+    """A convolution does the ReLU that alone reads it: one pass over memory less."""
+    reads = Counter(name for layer in layers for name in layer.inputs)
+    made_by = {name: layer for layer in layers for name in layer.outputs}
+    kept = []
+    for layer in layers:
+        before = made_by.get(layer.inputs[0]) if layer.kind == "ReLU" else None
+        if before is None or not before.kind.startswith("Convolution") or reads[layer.inputs[0]] > 1:
+            kept.append(layer)
+            continue
+        slope = layer.params.get(0)
+        before.params |= {9: 1} if slope is None else {9: 2, -23310: [slope]}
+        before.outputs = layer.outputs
+    return kept
+
+
+def _split_shared_blobs(layers: list[_Layer], outputs: set[str]) -> list[_Layer]:
+    """ncnn lets one layer read a blob: where several do, a Split hands out copies that cost nothing."""
+    reads = Counter(name for layer in layers for name in layer.inputs)
+    copies: dict[str, list[str]] = {}
+    result = []
+    for layer in layers:
+        layer.inputs = [copies[name].pop(0) if name in copies else name for name in layer.inputs]
+        result.append(layer)
+        for place, name in enumerate(layer.outputs):
+            kept = [name] if name in outputs else []  # an output of the network keeps its name
+            if reads[name] + len(kept) > 1:
+                copies[name] = [f"{name}_copy{number}" for number in range(reads[name])]
+                whole = f"{name}_whole" if kept else name
+                layer.outputs[place] = whole
+                result.append(_Layer("Split", [whole], kept + copies[name]))
+    return result
+
+
+def _param_text(layers: list[_Layer]) -> str:
+    blobs = {name for layer in layers for name in layer.outputs}
+    lines = [str(MAGIC), f"{len(layers)} {len(blobs)}"]
+    for number, layer in enumerate(layers):
+        params = " ".join(f"{key}={_say(value)}" for key, value in layer.params.items())
+        names = " ".join((*layer.inputs, *layer.outputs))
+        counts = f"{len(layer.inputs)} {len(layer.outputs)}"
+        lines.append(f"{layer.kind:24} {layer.kind.lower()}_{number} {counts} {names} {params}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _say(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join([str(len(value)), *map(_say, value)])
+    return f"{value:.8e}" if isinstance(value, float) else str(value)
+
+
+def _weights_bytes(layers: list[_Layer], half: bool) -> bytes:
+    parts = []
+    for layer in layers:
+        for array, is_flagged in layer.weights:
+            if is_flagged:
+                parts.append(np.uint32(HALF if half else RAW).tobytes())
+            stored = np.ascontiguousarray(array, np.float16 if half and is_flagged else np.float32).tobytes()
+            parts.append(stored + bytes(-len(stored) % 4))  # every part begins at a multiple of 4
+    return b"".join(parts)

@@ -1,0 +1,87 @@
+"""Whether two runtimes give the same numbers for the same network."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+BATCH = 32
+LARGEST_DIFFERENCE = 1e-4
+Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far the outputs of a network lie from those of its reference.
+
+    Attributes:
+        candidate: What was measured, such as "model.onnx in onnx".
+        reference: What it is compared with, such as "Paddle".
+        inputs: Number of images compared.
+        inputs_are: What they show, such as "drawn faces".
+        max_difference: Largest absolute difference of any output.
+        mean_difference: Mean absolute difference over all outputs.
+        top1_agreement: Share of the images with the same likeliest class; None where outputs are no class scores.
+    """
+
+    candidate: str
+    reference: str
+    inputs: int
+    inputs_are: str
+    max_difference: float
+    mean_difference: float
+    top1_agreement: float | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether no output differs by more than LARGEST_DIFFERENCE; not if one is NaN."""
+        return self.max_difference <= LARGEST_DIFFERENCE
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return dataclasses.asdict(self) | {"allowed_difference": LARGEST_DIFFERENCE, "holds": self.holds}
+
+
+def compare(
+    reference: Forward, candidate: Forward, images: np.ndarray, names: tuple[str, str], inputs_are: str
+) -> Parity:
+    """Runs a network twice on the same images.
+
+    Args:
+        reference: float32 [N, ...] -> arrays [N, ...].
+        candidate: Likewise.
+        images: float32 [N, ...], N at least 1.
+        names: Of the reference and of the candidate.
+        inputs_are: What the images show.
+
+    Raises:
+        ValueError: There are no images, or the outputs differ in number or shape.
+    """
+    if not len(images):
+        raise ValueError("expected images to compare on, got none")
+    largest, total, count, agreeing, is_classes = 0.0, 0.0, 0, 0, True
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
+        ours, theirs = reference(batch), candidate(batch)
+        shapes = [[array.shape for array in arrays] for arrays in (ours, theirs)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"expected outputs of shapes {shapes[0]} as from {names[0]}, got {shapes[1]}")
+        for a, b in zip(ours, theirs):
+            differences = np.abs(a.astype(np.float64) - b)
+            largest = float(np.maximum(largest, differences.max()))  # NaN stays
+            total, count = total + float(differences.sum()), count + differences.size
+        is_classes = len(ours) == 1 and ours[0].ndim == 2
+        agreeing += int((ours[0].argmax(1) == theirs[0].argmax(1)).sum()) if is_classes else 0
+    return Parity(
+        candidate=names[1],
+        reference=names[0],
+        inputs=len(images),
+        inputs_are=inputs_are,
+        max_difference=largest,
+        mean_difference=total / count,
+        top1_agreement=agreeing / len(images) if is_classes else None,
+    )

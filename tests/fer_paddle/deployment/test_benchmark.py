@@ -1,0 +1,109 @@
+"""What the benchmark measures, on a network that takes no time; no figure of time is checked."""
+
+import csv
+import itertools
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from fer_paddle import speed
+from fer_paddle.deployment import benchmark
+from fer_paddle.deployment.benchmark import Case, measure, time_runs
+from fer_paddle.deployment.benchmark_report import plot_rows, write_csv
+from fer_paddle.deployment.board import bench
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """An ONNX file that says it is an expression network of 8 px faces: one convolution."""
+    weight = numpy_helper.from_array(np.ones((2, 1, 3, 3), np.float32), "w")
+    x = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 1, 8, 8])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2, 6, 6])
+    graph = helper.make_graph([helper.make_node("Conv", ["images", "w"], ["y"])], "tiny", [x], [y], [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+    helper.set_model_props(model, {"input_size": "8"})
+    path = tmp_path_factory.mktemp("微") / "tiny.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def case(path, **changes):
+    about = {"network": "tiny", "runtime": "onnx", "precision": "fp32", "threads": 1, "batch": 2, "runs": 3}
+    return Case(**(about | {"file": str(path), "shape": (1, 8, 8)} | changes))
+
+
+def test_time_runs_counts_only_after_the_warm_up(monkeypatch):
+    clock = itertools.count()
+    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: next(clock) ** 2 / 1e3)
+    calls = []
+    figures = time_runs(lambda: calls.append(1), runs=3, warm_up=2)
+    assert len(calls) == 5  # the clock is read at 0, 1, ... 5: runs of 1, 5 and 9 ms
+    assert figures == {"median_ms": pytest.approx(5), "p95_ms": pytest.approx(8.6), "runs": 3}
+
+
+def test_a_row_tells_time_memory_size_and_load(tiny):
+    row = measure(case(tiny))
+    assert (row["network"], row["threads"], row["batch"], row["runs"]) == ("tiny", 1, 2, 3)
+    assert row["file_bytes"] == tiny.stat().st_size and row["file"] == "tiny.onnx"
+    assert 0 < row["median_ms"] <= row["p95_ms"] and 0 < row["load_ms"] < row["start_ms"]
+    assert row["images_per_s"] == pytest.approx(2e3 / row["median_ms"])
+    assert row["peak_mb"] is None or 20 < row["peak_mb"] < 2000
+
+
+def test_a_runtime_that_fails_is_a_row_too(tiny):
+    row = measure(case(tiny, shape=(3, 8, 8)))  # the network takes one channel
+    assert "median_ms" not in row and row["error"].startswith("ended with 1: ") and "\n" not in row["error"]
+
+
+def test_rows_are_all_that_was_asked_for(tiny, monkeypatch):
+    cases = []
+    monkeypatch.setattr(speed, "measure", lambda case: cases.append(case) or {"network": case.network})
+    rows = speed.compare_runtimes([tiny], ["onnx", "openvino", "paddle"], threads=[1, 2], batches=[4], runs=7)
+    shown = [(case.runtime, case.precision, case.threads, case.batch, case.shape, case.runs) for case in cases]
+    assert shown == [
+        (*what, threads, 4, (1, 8, 8), 7)
+        for what in (("onnx", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))
+        for threads in (1, 2)
+    ]
+    refused = [row for row in rows if "error" in row]
+    assert [row["runtime"] for row in refused] == ["paddle"] * 2  # there is no tiny.safetensors
+    assert "tiny.safetensors" in refused[0]["error"]
+    assert speed.compare_runtimes([tiny], ["openvino"], ["int8"]) == []
+
+
+def test_both_networks_ship_and_have_an_input_shape():
+    shapes = [speed.input_shape(path) for path in speed.shipped_networks()]
+    assert {shape[0] for shape in shapes} == {1, 3}
+    assert all(height % 32 == width % 32 == 0 for channels, height, width in shapes if channels == 3)
+
+
+def test_a_table_and_a_picture(tmp_path):
+    row = {"network": "a", "runtime": "onnx", "precision": "fp32", "threads": 1, "batch": 1, "median_ms": 1.23456}
+    row |= {"p95_ms": 2.0, "file": "a.onnx", "runs": 3, "shape": [1, 8, 8]}
+    rows = [row, row | {"runtime": "ncnn", "threads": 2}, {"network": "a", "runtime": "mnn", "error": "no"}]
+    write_csv(tmp_path / "b.csv", rows)
+    with (tmp_path / "b.csv").open(newline="") as file:
+        read = list(csv.DictReader(file))
+    assert [one["runtime"] for one in read] == ["onnx", "ncnn", "mnn"]
+    assert (read[0]["median_ms"], read[2]["median_ms"], read[2]["error"]) == ("1.235", "", "no")
+    plot_rows(tmp_path / "b.png", rows)
+    assert cv2.imread(str(tmp_path / "b.png")).std() > 5
+    with pytest.raises(ValueError, match="got none"):
+        plot_rows(tmp_path / "c.png", rows[2:])
+
+
+def test_the_boards_bench(tiny):
+    pytest.importorskip("ncnn")
+    figures = bench(tiny, 8, 8, loops=3)
+    assert 0 < figures["min_ms"] <= figures["avg_ms"] <= figures["max_ms"] and figures["loops"] == 3
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"width": 0}, {"height": 0}, {"loops": 0}, {"threads": 0}, {"powersave": 3}, {"gpu": -2}]
+)
+def test_the_boards_bench_refuses_what_makes_no_sense(wrong, tiny):
+    with pytest.raises(ValueError, match="expected width, height, loops, threads >= 1"):
+        bench(tiny, **({"width": 8, "height": 8} | wrong))

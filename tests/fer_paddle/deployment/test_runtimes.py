@@ -1,0 +1,239 @@
+"""Every runtime behind one protocol: the same numbers for both networks, and one clear line for a bad file."""
+
+import json
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fer_paddle.classifier import WEIGHTS, Classifier, shipped_weights
+from fer_paddle.deployment.convert import convert_onnx
+from fer_paddle.deployment.inference_model import write_expression_model
+from fer_paddle.deployment.runtimes import PRECISIONS, RUNTIMES, load_runner, warm_up
+from fer_paddle.deployment.runtimes.model_files import read_card, size_on_disk, write_card
+from yolo3tiny.deploy import load_forward
+
+PACKAGES = {"openvino": "openvino", "ncnn": "ncnn", "mnn": "MNN"}
+HERE = [name for name in RUNTIMES if name != "tensorrt"]  # no GPU here
+OTHERS = [name for name in HERE if name != "onnx"]
+
+
+def need(runtime):
+    if runtime in PACKAGES:
+        pytest.importorskip(PACKAGES[runtime])
+
+
+def threads_for(runtime):
+    return 0 if runtime == "dynamic" else 1
+
+
+@pytest.fixture(scope="module")
+def faces():
+    size = Classifier(threads=1).input_size
+    return np.random.default_rng(0).normal(size=(5, 1, size, size)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return np.random.default_rng(0).random((3, 3, 64, 96), np.float32)
+
+
+@pytest.fixture(scope="module")
+def expected(faces, photos):
+    return {"faces": load_runner(WEIGHTS, threads=1)(faces), "photos": load_forward(threads=1)(photos)}
+
+
+SUFFIX = {"onnx": ".onnx", "openvino": ".onnx", "ncnn": ".param", "mnn": ".mnn", "paddle": ".pdmodel"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The shipped expression network in every format."""
+    folder = tmp_path_factory.mktemp("formats")
+    (folder / "net.onnx").write_bytes(WEIGHTS.read_bytes())
+    convert_onnx(WEIGHTS, folder / "net.param")
+    convert_onnx(WEIGHTS, folder / "net.mnn")
+    write_expression_model(shipped_weights("paddle"), folder / "net.pdmodel")
+    return folder
+
+
+@pytest.mark.parametrize("runtime", OTHERS)
+def test_same_numbers_for_faces(runtime, faces, expected):
+    need(runtime)
+    runner = load_runner(shipped_weights(runtime), runtime, threads_for(runtime))
+    for chosen in (slice(0, 5), slice(1, 2)):  # another batch size through the same runner
+        (logits,) = runner(faces[chosen])
+        assert logits.dtype == np.float32
+        np.testing.assert_allclose(logits, expected["faces"][0][chosen], atol=1e-4)
+    assert json.loads(runner.metadata["classes"])[0] == "angry" and "mean" in runner.metadata
+
+
+@pytest.mark.parametrize("runtime", OTHERS)
+def test_same_numbers_for_photos_of_other_sizes(runtime, photos, expected):
+    need(runtime)
+    runner = load_forward(runtime=runtime, threads=threads_for(runtime))
+    for images in (photos, np.ascontiguousarray(photos[:1, :, :32, :64]), photos):
+        heads = runner(images)
+        wanted = expected["photos"] if images is photos else load_forward(threads=1)(images)
+        assert [head.shape for head in heads] == [head.shape for head in wanted]
+        for head, other in zip(heads, wanted):
+            np.testing.assert_allclose(head, other, atol=1e-4)
+    assert len(json.loads(runner.metadata["anchors"])) == 6
+
+
+def test_warm_up_runs_on_the_shape_to_come():
+    shapes = []
+    warm_up(lambda images: shapes.append(images.shape), np.zeros((2, 1, 4, 4), np.float32), runs=2)
+    assert shapes == [(2, 1, 4, 4)] * 2
+    with pytest.raises(ValueError, match="1 or more runs"):
+        warm_up(shapes.append, np.zeros(1), runs=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"runtime": "caffe"}, "expected a runtime of onnx, openvino"),
+        ({"precision": "fp64"}, "expected a precision of fp32 for onnx"),
+        ({"threads": -1}, "expected threads of 0 or more"),
+    ],
+)
+def test_unknown_settings_are_refused(settings, why):
+    with pytest.raises(ValueError, match=why):
+        load_runner(WEIGHTS, **settings)
+    assert PRECISIONS.keys() == RUNTIMES.keys()
+
+
+@pytest.mark.parametrize(
+    ("runtime", "module", "package"),
+    [
+        ("onnx", "onnxruntime", "onnxruntime"),
+        ("openvino", "openvino", "openvino"),
+        ("ncnn", "ncnn", "ncnn"),
+        ("mnn", "MNN", "MNN"),
+    ],
+)
+def test_a_missing_package_is_named(runtime, module, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)  # what Python takes for not installed
+    with pytest.raises(RuntimeError, match=rf"^expected the package {package} .*pip install {package}") as error:
+        load_runner(WEIGHTS, runtime)
+    assert "\n" not in str(error.value)
+
+
+def test_a_board_needs_no_more_than_ncnn(folder):
+    """What the README tells to install there: ncnn, NumPy, OpenCV, Pillow."""
+    absent = [
+        "paddle",
+        "onnx",
+        "onnxruntime",
+        "openvino",
+        "MNN",
+        "safetensors",
+        "scipy",
+        "skimage",
+        "matplotlib",
+        "tqdm",
+    ]
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({absent}))\n"
+        "from fer_paddle import Classifier, Pipeline\n"
+        "from fer_paddle.cli import main\n"
+        "import numpy as np\n"
+        "classifier = Classifier(sys.argv[1], runtime='ncnn', threads=1)\n"
+        "assert classifier([np.zeros((9, 9), np.uint8)]).shape == (1, 7)\n"
+        "sys.exit(main(['bench', '1', '1', '0', '-1', '0', sys.argv[1], '32', '32']))\n"
+    )
+    need("ncnn")
+    command = [sys.executable, "-c", code, str(folder / "net.param")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "avg =" in done.stdout, done.stderr
+
+
+def test_tensorrt_is_named_where_it_is_not():
+    with pytest.raises(RuntimeError, match="expected ONNX Runtime with TensorrtExecutionProvider"):
+        load_runner(WEIGHTS, "tensorrt")
+
+
+@pytest.fixture
+def copied(folder, tmp_path):
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize("runtime", SUFFIX)
+@pytest.mark.parametrize("damage", ["truncated", "another content", "pickle", "empty", "missing"])
+def test_a_bad_file_is_one_line(runtime, damage, copied):
+    need(runtime)
+    path = copied / f"net{SUFFIX[runtime]}"
+    whole = path.read_bytes()
+    damages = {
+        "truncated": whole[: len(whole) // 2],
+        "another content": bytes(reversed(whole)),
+        "pickle": pickle.dumps({"weights": [1.0] * 100}),
+        "empty": b"",
+    }
+    path.unlink() if damage == "missing" else path.write_bytes(damages[damage])
+    with pytest.raises(FileNotFoundError if damage == "missing" else ValueError, match="^expected ") as error:
+        load_runner(path, runtime, 1)
+    said = str(error.value)
+    assert "\n" not in said and str(path) in said and ("pickle" in said) == (damage == "pickle")
+
+
+@pytest.mark.parametrize(("runtime", "part"), [("ncnn", "net.bin"), ("paddle", "net.pdiparams")])
+@pytest.mark.parametrize("damage", ["truncated", "of another network", "missing"])
+def test_a_bad_second_file_is_one_line(runtime, part, damage, copied):
+    """ncnn would read on past the end of its weights."""
+    need(runtime)
+    path, content = copied / part, bytearray((copied / part).read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content[:-50] if damage == "truncated" else content)
+    if damage == "missing":
+        path.unlink()
+    with pytest.raises((ValueError, FileNotFoundError), match=f"^expected .*{part}") as error:
+        load_runner(copied / f"net{SUFFIX[runtime]}", runtime, 1)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"files": {}}', '{"files": {".mnn": 1}, "inputs": [], "outputs": []}'])
+def test_a_bad_card_is_one_line(content, copied):
+    (copied / "net.mnn.json").write_text(content)
+    with pytest.raises(ValueError, match=r"^expected the card of a network at .*net\.mnn\.json"):
+        read_card(copied / "net.mnn")
+    (copied / "net.mnn.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"expected the card net\.mnn\.json"):
+        read_card(copied / "net.mnn")
+
+
+@pytest.mark.parametrize(("runtime", "name"), [("onnx", "a.mnn"), ("openvino", "a.param"), ("mnn", "a.safetensors")])
+def test_a_file_of_another_runtime_is_refused(runtime, name, tmp_path):
+    (tmp_path / name).write_bytes(b"1234")
+    with pytest.raises(ValueError, match=f"expected a file .* for the runtime {runtime}, got"):
+        load_runner(tmp_path / name, runtime)
+
+
+def test_a_card_moves_with_its_files(copied, tmp_path):
+    for path in list(copied.glob("net.*")):
+        path.rename(tmp_path / path.name.replace("net", "脸"))
+    assert read_card(tmp_path / "脸.param")["inputs"] == ["images"]
+    assert size_on_disk(tmp_path / "脸.param") > 1e6
+    write_card(tmp_path / "脸.mnn", ["a"], ["b"], {"c": "d"})
+    assert read_card(tmp_path / "脸.mnn") == {"inputs": ["a"], "outputs": ["b"], "metadata": {"c": "d"}}
+
+
+def test_no_runtime_talks_to_the_network():
+    """OpenVINO reports its import where it may, and MNN's command lines install a package that reports their use."""
+    code = (
+        "import socket, sys\n"
+        "def refuse(*args): raise SystemExit('tried to connect')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+        "import fer_paddle.deployment.runtimes as r\n"
+        "from fer_paddle.classifier import WEIGHTS\n"
+        "for name in sys.argv[1:]: r.load_runner(WEIGHTS, name, 1)\n"
+        "found = [m for m in sys.modules if 'telemetry' in m and sys.modules[m] and 'openvino_telemetry' in m]\n"
+        "assert not found and 'MNN.tools' not in sys.modules and 'torch' not in sys.modules, found\n"
+    )
+    names = [name for name in ("openvino", "ncnn", "mnn") if not need(name)]
+    done = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
