@@ -52,6 +52,7 @@ class Classifier:
             got = ", ".join(classes) or "no classes"
             raise ValueError(f"expected a network of the classes {', '.join(EXPRESSIONS)}, got one of {got}")
         self.input_size = int(told["input_size"])
+        self.temperature = float(told.get("temperature", 1))  # see analysis.temperature
 
     def __call__(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         """Gives the probabilities.
@@ -68,7 +69,7 @@ class Classifier:
         parts = [np.zeros((0, len(EXPRESSIONS)), np.float32)]
         for start in range(0, len(crops), BATCH):
             batch = faces_to_batch(crops[start : start + BATCH], self.input_size)
-            parts.append(softmax(self.runner(batch)[0]))
+            parts.append(softmax(self.runner(batch)[0] / np.float32(self.temperature)))
         return np.concatenate(parts)
 
 

@@ -23,7 +23,7 @@ PACKAGES = ("fer_paddle", "yolo3tiny")
 MAX_MODULE_LINES = 350
 MAX_FUNCTION_LINES = 70
 
-GROUND = ("fer_paddle.labels", "fer_paddle.images", "fer_paddle.environment", "fer_paddle.weight_files")
+GROUND = tuple(f"fer_paddle.{name}" for name in ("labels", "images", "environment", "weight_files", "layer_sizes"))
 DETECTOR = tuple(
     f"yolo3tiny.{name}"
     for name in ("boxes", "anchors", "model", "loss", "decode", "metrics", "detector", "draw", "detection")
@@ -31,7 +31,7 @@ DETECTOR = tuple(
 DETECTOR_TRAINING = tuple(
     f"yolo3tiny.{name}"
     for name in ("photos", "annotations", "splits", "augment", "mosaic", "data")
-    + ("recipes", "train", "evaluate", "export")
+    + ("recipes", "train", "evaluate", "export", "prune", "quantize")
 )
 FOR_DETECTOR_TRAINING = (
     *DETECTOR,
@@ -39,7 +39,9 @@ FOR_DETECTOR_TRAINING = (
     "fer_paddle.images",
     "fer_paddle.environment",
     "fer_paddle.weight_files",
+    "fer_paddle.layer_sizes",
     "fer_paddle.training",
+    "fer_paddle.compression",
     "fer_paddle.deployment.export",
 )
 FOR_PIPELINE = (
@@ -60,6 +62,7 @@ RULES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(GROUND, ()),
     "fer_paddle.decoding": (),
     "fer_paddle.images": ("fer_paddle.decoding",),
+    "fer_paddle.layer_sizes": ("fer_paddle.environment",),
     **dict.fromkeys(DETECTOR, DETECTOR),
     "yolo3tiny": DETECTOR,
     "yolo3tiny.keypoint": DETECTOR,
@@ -70,19 +73,33 @@ RULES: dict[str, tuple[str, ...]] = {
     "fer_paddle.data": GROUND,
     "fer_paddle.collect": GROUND,
     "fer_paddle.collect.select": (*GROUND, "fer_paddle.collect", "fer_paddle.landmarks", "yolo3tiny"),
+    "fer_paddle.collect.mouths": (*GROUND, "fer_paddle.deployment.runtimes", "fer_paddle.classifier"),
     "fer_paddle.training": (*GROUND, "fer_paddle.models", "fer_paddle.data"),
     "fer_paddle.analysis": (*GROUND, "fer_paddle.models", "fer_paddle.data"),
     "fer_paddle.analysis.metrics": GROUND,
+    "fer_paddle.analysis.detector": (
+        *GROUND,
+        "fer_paddle.analysis",
+        *DETECTOR,
+        "yolo3tiny.photos",
+        "yolo3tiny.evaluate",
+    ),
     "fer_paddle.landmarks": (*GROUND, "fer_paddle.models", "fer_paddle.data", "fer_paddle.training"),
-    "fer_paddle.compression": (*GROUND, "fer_paddle.models", "fer_paddle.training"),
+    "fer_paddle.compression": (*GROUND, "fer_paddle.models", "fer_paddle.data", "fer_paddle.training"),
+    "fer_paddle.studies": (
+        *GROUND,
+        *(f"fer_paddle.{name}" for name in ("models", "data", "training", "analysis", "deployment")),
+    ),
     "fer_paddle.search": (*GROUND, "fer_paddle.models", "fer_paddle.training"),
     "fer_paddle.deployment": (*GROUND, "fer_paddle.models"),
+    "fer_paddle.deployment.expression": (*GROUND, "fer_paddle.models", "fer_paddle.deployment", "fer_paddle.data"),
     **dict.fromkeys(DETECTOR_TRAINING, FOR_DETECTOR_TRAINING),
+    "yolo3tiny.deploy": (*FOR_DETECTOR_TRAINING, "fer_paddle.deployment"),
     "yolo3tiny.keypoint.train": (*FOR_DETECTOR_TRAINING, "yolo3tiny.keypoint"),
     # From a picture to its faces, without Paddle
     "fer_paddle": ("fer_paddle.labels", "fer_paddle.classifier", "fer_paddle.pipeline"),
     "fer_paddle.classifier": ("fer_paddle.labels", "fer_paddle.images", "fer_paddle.deployment.runtimes"),
-    "fer_paddle.pipeline": FOR_PIPELINE,
+    "fer_paddle.pipeline": (*FOR_PIPELINE, "yolo3tiny.deploy"),
     "fer_paddle.drawing": (*FOR_PIPELINE, "fer_paddle.pipeline"),
     "fer_paddle.recognize": (
         *FOR_PIPELINE,
@@ -92,7 +109,13 @@ RULES: dict[str, tuple[str, ...]] = {
         "fer_paddle.weight_files",
     ),
     # Adapters: they may import anything, and only each other imports them
-    "fer_paddle.speed": (*FOR_PIPELINE, "fer_paddle.pipeline", "fer_paddle.demo", "fer_paddle.deployment.benchmark"),
+    "fer_paddle.speed": (
+        *FOR_PIPELINE,
+        "fer_paddle.pipeline",
+        "fer_paddle.demo",
+        "fer_paddle.deployment",
+        "yolo3tiny.deploy",
+    ),
     "fer_paddle.demo": ("fer_paddle.images", "fer_paddle.data"),
     "fer_paddle.commands": (),
     "fer_paddle.picture_files": ("fer_paddle.images",),
@@ -100,12 +123,18 @@ RULES: dict[str, tuple[str, ...]] = {
     "fer_paddle.web": PACKAGES,
     "fer_paddle.api": PACKAGES,
     "fer_paddle.__main__": ("fer_paddle.cli",),
-    "yolo3tiny.__main__": (*FOR_DETECTOR_TRAINING, "fer_paddle.commands", "fer_paddle.picture_files"),
+    "yolo3tiny.cli": (
+        *FOR_DETECTOR_TRAINING,
+        "fer_paddle.commands",
+        "fer_paddle.picture_files",
+        "yolo3tiny.deploy",
+    ),
+    "yolo3tiny.__main__": ("yolo3tiny.cli",),
 }
 # What a command needs is imported inside it, so that each starts fast. At the top there is no more than this.
-ADAPTERS = ("fer_paddle.cli", "fer_paddle.web", "fer_paddle.api")
+ADAPTERS = ("fer_paddle.cli", "fer_paddle.web", "fer_paddle.api", "yolo3tiny.cli")
 FOR_ADAPTERS_AT_TOP = (*GROUND, "fer_paddle.commands")
-MAY_PRINT = ("fer_paddle.cli", "fer_paddle.commands", "fer_paddle.__main__", "yolo3tiny.__main__")
+MAY_PRINT = ("fer_paddle.cli", "fer_paddle.commands", "yolo3tiny.cli")
 NAMED = {name for row, allowed in RULES.items() for name in (row, *allowed)}
 
 

@@ -46,6 +46,12 @@ def precisions(confusion: np.ndarray) -> np.ndarray:
     return np.divide(np.diag(confusion), totals, out=np.full(len(confusion), np.nan), where=totals > 0)
 
 
+def f1_scores(confusion: np.ndarray) -> np.ndarray:
+    """2 TP / (2 TP + FP + FN), float64 [C], the harmonic mean of precision and recall; nan without any of them."""
+    totals = confusion.sum(axis=0) + confusion.sum(axis=1)
+    return np.divide(2 * np.diag(confusion), totals, out=np.full(len(confusion), np.nan), where=totals > 0)
+
+
 def accuracy(confusion: np.ndarray) -> float:
     """Share of all samples that were right; nan without samples."""
     total = confusion.sum()

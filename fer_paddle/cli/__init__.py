@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fer_paddle.cli import deploy, recognize, train
+from fer_paddle.cli import analyse, collect, data, deploy, distill, models, prune, quantize, recognize, train
 from fer_paddle.commands import Parser, run
 
 
@@ -15,6 +15,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and gives its exit code."""
     parser = Parser(prog="python -m fer_paddle", description="Facial expressions: recognise, train, measure, export.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=Parser)
-    for module in (recognize, train, deploy):
+    for module in (collect, data, recognize, train, models, deploy, analyse, prune, quantize, distill):
         module.add_commands(commands)
     return run(parser, argv)

@@ -138,6 +138,7 @@ def card_metadata(card: Mapping[str, Any]) -> dict[str, str]:
         "input_size": str(card["input_size"]),
         "input": "gray face crop, float32 [N, 1, size, size], (pixel / 255 - mean) / std",
         **{name: str(value) for name, value in card["normalize"].items()},
+        **({"temperature": str(card["temperature"])} if "temperature" in card else {}),
     }
 
 

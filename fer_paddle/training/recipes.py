@@ -158,13 +158,15 @@ TUTORIAL = Recipe(
     augment=AugmentConfig(flip=0.5),
 )
 
-# Trained a little smaller than in use, so that faces look as large: Touvron et al. 2019, arXiv:1906.06423.
+# What the shipped DistResNet was trained by: PublicTest 0.660, mean recall 0.638 after 52 epochs.
+# Cost: two hours of two cores (paddle.distributed.launch). In use at the size of training: this network halves a face
+# five times, and at 64 px what it learnt at 56 meets other borders (accuracy 0.648, mean recall 0.604).
 STRONG = Recipe(
     name="strong",
     epochs=60,
     batch_size=128,
     sizes=((0, 56),),
-    valid_sizes=((0, 64),),
+    valid_sizes=((0, 56),),
     learning_rate=3e-3,
     optimizer="adamw",
     weight_decay=0.05,

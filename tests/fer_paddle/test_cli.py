@@ -1,6 +1,7 @@
 """The command line as a person meets it: exit codes, one-line errors, JSON alone on stdout, files written."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -13,7 +14,12 @@ from fer_paddle.data.synthetic import draw_scene, make_faces
 from fer_paddle.images import read_image, write_image
 from fer_paddle.labels import EXPRESSIONS, EXPRESSIONS_ZH
 
-COMMANDS = ("recognize", "demo", "train", "evaluate", "export", "benchmark")
+COMMANDS = (
+    *("collect", "report", "study-scale", "study-augment", "benchmark-augment"),
+    *("recognize", "demo", "train", "evaluate", "compare", "curves", "measure"),
+    *("export", "benchmark", "bench", "explain", "calibrate", "card"),
+    *("prune", "prune-speed", "quantize", "distill"),
+)
 
 
 def run(capsys, *args):
@@ -36,6 +42,11 @@ def class_folders(tmp_path_factory):
         (folder / name).mkdir(exist_ok=True)
         write_image(folder / name / f"图{number}.png", image)
     return folder
+
+
+def test_the_commands_are_these(capsys):
+    _, out, _ = run(capsys, "--help")
+    assert set(re.findall(r"^    ([a-z-]+)", out, flags=re.MULTILINE)) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

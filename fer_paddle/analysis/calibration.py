@@ -1,0 +1,171 @@
+"""Whether 80 % sure means right in 80 % of the cases, and the one number that mends it.
+
+Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599, sections 2 and 4.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fer_paddle.analysis.axes import figure_of, take_axis
+
+NUM_BINS = 15
+_LEAST, _LARGEST = 1e-2, 1e2  # temperatures looked at
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Confidence against accuracy, bin by bin; bin b holds the faces with b/B < confidence <= (b+1)/B.
+
+    Attributes:
+        confidence: Mean largest probability of each bin, float64 [B]; nan for an empty one.
+        accuracy: Share of right answers of each bin, float64 [B]; nan for an empty one.
+        counts: Faces of each bin, int64 [B].
+        ece: Expected calibration error: mean of |accuracy - confidence| over the faces.
+    """
+
+    confidence: np.ndarray
+    accuracy: np.ndarray
+    counts: np.ndarray
+    ece: float
+
+
+def soften(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """softmax(logits / temperature), float64 [N, C]; above 1 it is less sure, and its order never changes.
+
+    Raises:
+        ValueError: The temperature is not above 0.
+    """
+    if not temperature > 0:
+        raise ValueError(f"expected a temperature above 0, got {temperature}")
+    scaled = np.asarray(logits, np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
+    """Mean of -log(probability of the label): what a temperature is fitted by; arguments as in `fit_temperature`."""
+    scaled = np.asarray(logits, np.float64) / temperature
+    shifted = scaled - scaled.max(axis=1, keepdims=True)
+    log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return float(-log_probs[np.arange(len(labels)), labels].mean())
+
+
+def reliability(probs: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS) -> Reliability:
+    """Sorts faces into bins of equal width by their largest probability.
+
+    With few faces in a bin even a perfect network shows some error: the figure of 100 faces means little.
+
+    Args:
+        probs: float [N, C], rows sum to 1.
+        labels: int [N].
+        num_bins: Bins, 1 or more.
+
+    Raises:
+        ValueError: There is no face, or the shapes do not fit.
+    """
+    probs, labels = np.asarray(probs, np.float64), np.asarray(labels)
+    if probs.ndim != 2 or labels.shape != probs.shape[:1] or not len(labels) or num_bins < 1:
+        raise ValueError(f"expected probs [N, C] and labels [N], N of 1 or more, got {probs.shape} and {labels.shape}")
+    confidence, right = probs.max(axis=1), probs.argmax(axis=1) == labels
+    place = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
+    counts = np.bincount(place, minlength=num_bins)
+    with np.errstate(invalid="ignore"):
+        means = np.bincount(place, confidence, num_bins) / counts
+        accuracies = np.bincount(place, right, num_bins) / counts
+    filled = counts > 0
+    ece = float((np.abs(means - accuracies)[filled] * counts[filled]).sum() / len(labels))
+    return Reliability(means, accuracies, counts, ece)
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Finds the temperature of the least negative log-likelihood.
+
+    In b = 1/T the function is convex with the slope mean(sum_k p_k z_k - z_label): its zero is found by halving.
+
+    Args:
+        logits: float [N, C], of faces that were not trained on.
+        labels: int [N].
+
+    Returns:
+        T from 0.01 to 100.
+
+    Raises:
+        ValueError: The shapes do not fit, or no temperature is best: every face right, or all logits alike.
+    """
+    logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
+        raise ValueError(
+            f"expected logits [N, C] and labels [N], N of 1 or more, got {logits.shape} and {labels.shape}"
+        )
+    of_label = logits[np.arange(len(labels)), labels].mean()
+
+    def slope(inverse: float) -> float:
+        return float((soften(logits, 1 / inverse) * logits).sum(axis=1).mean() - of_label)
+
+    low, high = 1 / _LARGEST, 1 / _LEAST
+    if not slope(low) < 0 < slope(high):
+        raise ValueError("expected faces of which some are right and some wrong, got no best temperature")
+    while high / low > 1 + 1e-9:
+        middle = np.sqrt(low * high)
+        low, high = (middle, high) if slope(middle) < 0 else (low, middle)
+    return float(1 / np.sqrt(low * high))
+
+
+def cross_fitted_probs(
+    logits: np.ndarray, labels: np.ndarray, folds: int = 5, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Softens each face by a temperature fitted on the other faces, so that an error measured on it is honest.
+
+    Args:
+        logits: float [N, C].
+        labels: int [N].
+        folds: Parts of the faces, 2 or more.
+        seed: Of the division.
+
+    Returns:
+        (probs float64 [N, C], temperatures float64 [folds]).
+
+    Raises:
+        ValueError: `folds` is below 2 or above N, or see fit_temperature.
+    """
+    if not 2 <= folds <= len(labels):
+        raise ValueError(f"expected folds from 2 to the {len(labels)} faces, got {folds}")
+    fold_of = np.random.default_rng(seed).permutation(len(labels)) % folds
+    probs, temperatures = np.empty(np.shape(logits), np.float64), np.empty(folds)
+    for fold in range(folds):
+        inside = fold_of == fold
+        temperatures[fold] = fit_temperature(logits[~inside], labels[~inside])
+        probs[inside] = soften(logits[inside], temperatures[fold])
+    return probs, temperatures
+
+
+def plot_reliability(
+    probs: np.ndarray, labels: np.ndarray, axis: Axes | None = None, title: str = "", num_bins: int = NUM_BINS
+) -> Figure:
+    """Draws accuracy over confidence; on the diagonal a network is as often right as it says.
+
+    Args:
+        probs: float [N, C].
+        labels: int [N].
+        axis: Where to draw; None makes a figure.
+        title: Before the error.
+        num_bins: See `reliability`.
+    """
+    axis = take_axis(axis)
+    found = reliability(probs, labels, num_bins)
+    middles = (np.arange(num_bins) + 0.5) / num_bins
+    filled = found.counts > 0
+    width = 0.92 / num_bins
+    axis.bar(middles, found.counts / found.counts.sum(), width, color="0.85", label="share of the faces")
+    axis.bar(middles[filled], found.accuracy[filled], width, color="tab:blue", alpha=0.7, label="accuracy")
+    axis.plot(found.confidence[filled], found.accuracy[filled], ".", color="black", markersize=4)
+    axis.plot([0, 1], [0, 1], "--", color="tab:red", linewidth=1, label="as sure as right")
+    axis.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
+    axis.set_title(f"{title} ECE {found.ece:.3f}".strip(), fontsize=10)
+    axis.legend(loc="upper left", fontsize=7)
+    return figure_of(axis)

@@ -1,0 +1,195 @@
+"""What each layer costs: parameters, operations, memory and time.
+
+Operations are counted by formula, and as `paddle.flops` counts them: a multiply-add is one. That function calls
+many layers zero (ELU, pooling, ...); theirs stand in a column of their own. What a `forward` does outside of layers,
+such as the sum of a residual block, no hook can see: neither counts it.
+
+Source: paddle.flops of Paddle 2.6.2, python/paddle/hapi/dynamic_flops.py, whose formulas are kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fer_paddle.analysis.features import evaluating
+from fer_paddle.environment import paddle
+
+nn = paddle.nn
+BYTES = 4  # of a float32
+
+
+@dataclass
+class LayerCost:
+    """What one layer without sublayers costs in one pass of one picture; sums over its calls.
+
+    Attributes:
+        name: In the network, such as `stages.0.reduce.0`.
+        kind: Its class, such as Conv2D.
+        output_shape: Of the last call, without the first axis.
+        parameters: Weights and biases, frozen ones too, but not the running statistics of batch normalisation.
+        flops: Operations as paddle.flops counts them.
+        uncounted: Operations of a layer that paddle.flops calls zero.
+        weight_bytes: Of its parameters and buffers, as float32.
+        output_bytes: Of all its outputs, as float32.
+        time_ms: Median of the timed passes; nan where none was timed.
+    """
+
+    name: str
+    kind: str
+    output_shape: list[int] = field(default_factory=list)
+    parameters: int = 0
+    flops: int = 0
+    uncounted: int = 0
+    weight_bytes: int = 0
+    output_bytes: int = 0
+    time_ms: float = float("nan")
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as plain JSON values; None for a time that was not measured."""
+        return {**asdict(self), "time_ms": None if np.isnan(self.time_ms) else self.time_ms}
+
+
+def _convolution(layer: Any, images: paddle.Tensor, outputs: paddle.Tensor) -> int:
+    """Each output pixel: in/groups * k * k multiply-adds, and one for a bias."""
+    kernel = int(np.prod(layer.weight.shape[2:]))
+    return outputs.size * (images.shape[1] // layer._groups * kernel + (layer.bias is not None))
+
+
+def _adaptive_pool(layer: Any, images: paddle.Tensor, outputs: paddle.Tensor) -> int:
+    """Each output pixel: one addition for each pixel it is the mean of, and one division."""
+    sides = zip(images.shape[2:], outputs.shape[2:])
+    return outputs.size * (int(np.prod([before // after for before, after in sides])) + 1)
+
+
+def _window(layer: Any, images: paddle.Tensor, outputs: paddle.Tensor) -> int:
+    """Each output pixel: one comparison fewer than the window has pixels."""
+    side = layer.ksize
+    height, width = (side, side) if isinstance(side, int) else side
+    return outputs.size * (height * width - 1)
+
+
+def _per_output(operations: int) -> Callable[[Any, paddle.Tensor, paddle.Tensor], int]:
+    return lambda layer, images, outputs: operations * outputs.size
+
+
+# What paddle.flops counts, by the exact class as there; a subclass is no key of it either.
+COUNTED: dict[type, Callable[[Any, paddle.Tensor, paddle.Tensor], int]] = {
+    nn.Conv2D: _convolution,
+    nn.Conv2DTranspose: _convolution,
+    nn.BatchNorm2D: lambda layer, images, outputs: 2 * images.size,
+    nn.BatchNorm: lambda layer, images, outputs: 2 * images.size,
+    nn.Linear: lambda layer, images, outputs: layer.weight.shape[0] * outputs.size,
+    nn.LeakyReLU: _per_output(1),
+    nn.AvgPool2D: _per_output(1),
+    nn.AdaptiveAvgPool2D: _adaptive_pool,
+}
+# What it calls zero and is not. An exponential counts as one operation, though it costs more than a product.
+UNCOUNTED: dict[type, Callable[[Any, paddle.Tensor, paddle.Tensor], int]] = {
+    nn.ReLU: _per_output(1),
+    nn.ReLU6: _per_output(2),
+    nn.PReLU: _per_output(2),
+    nn.ELU: _per_output(3),  # exp, minus one, choice
+    nn.Sigmoid: _per_output(3),  # exp, plus one, division
+    nn.Hardsigmoid: _per_output(4),
+    nn.Hardswish: _per_output(5),
+    nn.Swish: _per_output(4),
+    nn.Silu: _per_output(4),
+    nn.Softmax: _per_output(3),
+    nn.MaxPool2D: _window,
+    nn.AdaptiveMaxPool2D: lambda layer, images, outputs: images.size,
+    nn.GroupNorm: lambda layer, images, outputs: 8 * images.size,
+    nn.LayerNorm: lambda layer, images, outputs: 8 * images.size,
+}
+
+
+def layer_costs(network: nn.Layer, input_shape: Sequence[int], runs: int = 0) -> list[LayerCost]:
+    """Measures every layer without sublayers that runs.
+
+    Args:
+        network: Any network with one input.
+        input_shape: Of one picture, such as (1, 64, 64).
+        runs: Timed passes, after one that is not counted; 0 measures no time. Times include a few microseconds of
+            Python for each layer, as every pass in Paddle's dynamic mode does.
+
+    Returns:
+        The costs in the order in which the layers first ran.
+
+    Raises:
+        ValueError: `runs` is below 0.
+    """
+    if runs < 0:
+        raise ValueError(f"expected runs of 0 or more, got {runs}")
+    leaves = {name: layer for name, layer in network.named_sublayers() if not layer.sublayers()}
+    images = paddle.zeros([1, *input_shape])
+    costs: dict[str, LayerCost] = {}
+
+    def count(name: str):
+        def hook(layer, inputs, outputs):
+            cost = costs.setdefault(name, _new_cost(name, layer))
+            cost.output_shape = outputs.shape[1:]
+            cost.output_bytes += outputs.size * BYTES
+            cost.flops += COUNTED.get(type(layer), _per_output(0))(layer, inputs[0], outputs)
+            cost.uncounted += UNCOUNTED.get(type(layer), _per_output(0))(layer, inputs[0], outputs)
+
+        return hook
+
+    hooks = [layer.register_forward_post_hook(count(name)) for name, layer in leaves.items()]
+    with paddle.no_grad(), evaluating(network):
+        try:
+            network(images)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        if runs:
+            for name, milliseconds in _time_layers(network, leaves, images, runs).items():
+                costs[name].time_ms = milliseconds
+    return list(costs.values())
+
+
+def _new_cost(name: str, layer: nn.Layer) -> LayerCost:
+    statistics = ("_mean", "_variance")  # Paddle calls them parameters
+    parameters = sum(tensor.size for name, tensor in layer.named_parameters() if name not in statistics)
+    numbers = sum(tensor.size for tensor in layer.state_dict().values())
+    return LayerCost(name, type(layer).__name__, parameters=parameters, weight_bytes=numbers * BYTES)
+
+
+def _time_layers(network: nn.Layer, leaves: dict[str, nn.Layer], images: paddle.Tensor, runs: int) -> dict[str, float]:
+    """Median milliseconds of each layer in a pass, after one pass to warm up."""
+    started: dict[str, float] = {}
+    passes: list[dict[str, float]] = []
+
+    def start(name: str):
+        return lambda layer, inputs: started.__setitem__(name, time.perf_counter())
+
+    def stop(name: str):
+        def hook(layer, inputs, outputs):
+            spent = (time.perf_counter() - started[name]) * 1e3
+            passes[-1][name] = passes[-1].get(name, 0.0) + spent
+
+        return hook
+
+    hooks = [layer.register_forward_pre_hook(start(name)) for name, layer in leaves.items()]
+    hooks += [layer.register_forward_post_hook(stop(name)) for name, layer in leaves.items()]
+    try:
+        for _ in range(runs + 1):
+            passes.append({})
+            network(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {name: float(np.median([one[name] for one in passes[1:]])) for name in passes[0]}
+
+
+def total_costs(costs: Sequence[LayerCost]) -> dict[str, float]:
+    """Sums over the layers: the fields of LayerCost that are numbers.
+
+    `output_bytes` is what a training step keeps for the way back, for each picture; using the network needs at any
+    time little more than the input and output of one layer.
+    """
+    names = ("parameters", "flops", "uncounted", "weight_bytes", "output_bytes", "time_ms")
+    return {name: sum(getattr(cost, name) for cost in costs) for name in names}

@@ -1,0 +1,82 @@
+"""Where the network puts faces: its last features, laid out on a plane.
+
+Source: van der Maaten and Hinton 2008, "Visualizing Data using t-SNE".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fer_paddle.analysis.axes import figure_of, take_axis
+from fer_paddle.analysis.features import evaluating
+from fer_paddle.environment import paddle
+from fer_paddle.labels import COLORS_BGR, EXPRESSIONS
+
+_BATCH = 64
+
+
+def embed(network: paddle.nn.Layer, images: np.ndarray) -> np.ndarray:
+    """Gives what the last layer of an expression network sees.
+
+    Args:
+        network: A network with `embed`.
+        images: float32 [N, 1, H, W], normalised.
+
+    Returns:
+        float32 [N, num_features].
+    """
+    with paddle.no_grad(), evaluating(network):
+        starts = range(0, len(images), _BATCH)
+        return np.concatenate([network.embed(paddle.to_tensor(images[i : i + _BATCH])).numpy() for i in starts])
+
+
+def lay_out(features: np.ndarray, perplexity: float = 30.0, seed: int = 0) -> np.ndarray:
+    """Brings features to the plane by t-SNE: near ones stay near; distances between groups mean nothing.
+
+    Args:
+        features: float [N, F].
+        perplexity: About how many neighbours each face has, above 0 and below N.
+        seed: Of the layout.
+
+    Returns:
+        float32 [N, 2].
+
+    Raises:
+        ValueError: The perplexity is out of its range.
+    """
+    from sklearn.manifold import TSNE
+
+    if not 0 < perplexity < len(features):
+        raise ValueError(f"expected a perplexity above 0 and below the {len(features)} faces, got {perplexity}")
+    return TSNE(perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed).fit_transform(features)
+
+
+def plot_embedding(
+    points: np.ndarray,
+    labels: np.ndarray,
+    axis: Axes | None = None,
+    names: Sequence[str] = EXPRESSIONS,
+    title: str = "",
+) -> Figure:
+    """Draws faces as points in the colours of their classes.
+
+    Args:
+        points: float [N, 2] of `lay_out`.
+        labels: int [N].
+        axis: Where to draw; None makes a figure.
+        names: Of the classes.
+        title: Above it.
+    """
+    axis = take_axis(axis, (4.6, 4.2))
+    for index in np.unique(labels):
+        chosen = points[labels == index]
+        color = np.array(COLORS_BGR[index % len(COLORS_BGR)][::-1]) / 255
+        axis.scatter(chosen[:, 0], chosen[:, 1], s=7, color=color, label=names[index], linewidths=0)
+    axis.set(xticks=[], yticks=[])
+    axis.set_title(title, fontsize=10)
+    axis.legend(fontsize=7, markerscale=2)
+    return figure_of(axis)

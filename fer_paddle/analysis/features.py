@@ -1,0 +1,180 @@
+"""What a network looks for and what it sees: filters of a convolution, feature maps of any layer.
+
+Source: Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks", arXiv:1311.2901.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fer_paddle.analysis.axes import figure_of, scale_to_one, take_axis, tile_pictures
+from fer_paddle.environment import paddle
+
+
+def find_layer(network: paddle.nn.Layer, name: str) -> paddle.nn.Layer:
+    """Gives a layer by its name in the network, such as `stages.8`.
+
+    Raises:
+        ValueError: There is none of this name; some that there are, are named.
+    """
+    layers = dict(network.named_sublayers())
+    if name not in layers:
+        raise ValueError(f"expected a layer such as {', '.join(list(layers)[:6])}, got {name!r}")
+    return layers[name]
+
+
+@contextmanager
+def capture(network: paddle.nn.Layer, names: Sequence[str]) -> Iterator[dict[str, paddle.Tensor]]:
+    """Notes what layers give while the network runs within a `with` block.
+
+    Args:
+        network: The network.
+        names: Names of layers. One that runs several times in a pass is noted as it was the last time.
+
+    Yields:
+        A dict that each forward pass fills: name -> the layer's output, within the graph of the pass.
+
+    Raises:
+        ValueError: A name is unknown.
+    """
+    outputs: dict[str, paddle.Tensor] = {}
+    layers = {name: find_layer(network, name) for name in names}
+
+    def note(name: str):
+        def hook(layer, inputs, output):
+            outputs[name] = output
+
+        return hook
+
+    hooks = [layer.register_forward_post_hook(note(name)) for name, layer in layers.items()]
+    try:
+        yield outputs
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def evaluating(network: paddle.nn.Layer) -> Iterator[None]:
+    """Puts a network into eval mode for the time of a `with` block."""
+    was_training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        if was_training:
+            network.train()
+
+
+def feature_maps(network: paddle.nn.Layer, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Gives the outputs of layers in eval mode.
+
+    Args:
+        network: An expression network.
+        images: float32 [N, 1, H, W], normalised.
+        names: Names of layers, such as those of `spatial_layers`.
+
+    Returns:
+        Name -> float32 [N, ...] of the layer's shape.
+
+    Raises:
+        ValueError: A name is unknown.
+    """
+    with paddle.no_grad(), evaluating(network), capture(network, names) as outputs:
+        network(paddle.to_tensor(images))
+    return {name: outputs[name].numpy() for name in names}
+
+
+def spatial_layers(network: paddle.nn.Layer, size: int) -> dict[str, tuple[int, int]]:
+    """Lists the layers that give maps, in the order in which they finish.
+
+    Args:
+        network: A network of gray faces.
+        size: Side of the input in pixels.
+
+    Returns:
+        Name -> (channels, side of the map in pixels).
+    """
+    found: dict[str, tuple[int, int]] = {}
+
+    def note(name: str):
+        def hook(layer, inputs, output):
+            if isinstance(output, paddle.Tensor) and output.ndim == 4:
+                found.pop(name, None)
+                found[name] = (output.shape[1], output.shape[2])
+
+        return hook
+
+    hooks = [layer.register_forward_post_hook(note(name)) for name, layer in network.named_sublayers()]
+    try:
+        with paddle.no_grad(), evaluating(network):
+            network(paddle.zeros([1, 1, size, size]))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
+def last_layer_of_side(network: paddle.nn.Layer, size: int, least_side: int = 6) -> str:
+    """Names the layer that Grad-CAM reads best: the last of the widest ones whose maps still have `least_side` pixels.
+
+    Deeper layers know more of the class, and less of the place: DistResNet ends with maps of 2 x 2 at 64 px.
+
+    Raises:
+        ValueError: No layer has maps that large.
+    """
+    large = {name: found for name, found in spatial_layers(network, size).items() if found[1] >= least_side}
+    if not large:
+        raise ValueError(f"expected a layer with maps of {least_side} px or more at {size} px, found none")
+    side = min(side for _, side in large.values())
+    channels = max(channels for channels, own in large.values() if own == side)
+    return [name for name, found in large.items() if found == (channels, side)][-1]
+
+
+def plot_filters(weights: np.ndarray, axis: Axes | None = None, columns: int = 8, title: str = "") -> Figure:
+    """Draws the kernels of a convolution; gray is zero, white and black are equally far from it.
+
+    Args:
+        weights: float [out, in, k, k]; of several input channels the first is drawn.
+        axis: Where to draw; None makes a figure.
+        columns: Kernels in a row.
+        title: Above it.
+
+    Raises:
+        ValueError: The weights have not four axes.
+    """
+    if weights.ndim != 4:
+        raise ValueError(f"expected the weights [out, in, k, k] of a convolution, got the shape {weights.shape}")
+    kernels = weights[:, 0]
+    largest = np.abs(kernels).max(axis=(1, 2), keepdims=True)
+    sheet = tile_pictures(list(kernels / np.maximum(largest, 1e-12)), columns, gap=np.nan)
+    axis = take_axis(axis, (4.0, 4.0 * sheet.shape[0] / sheet.shape[1] + 0.3))
+    axis.imshow(sheet, cmap="gray", vmin=-1, vmax=1)
+    axis.set_title(title, fontsize=9)
+    axis.axis("off")
+    return figure_of(axis)
+
+
+def plot_feature_maps(
+    maps: np.ndarray, axis: Axes | None = None, columns: int = 8, most: int = 32, title: str = ""
+) -> Figure:
+    """Draws the maps of one face, each stretched to black and white; a black one is alike everywhere.
+
+    Args:
+        maps: float [C, h, w].
+        axis: Where to draw; None makes a figure.
+        columns: Maps in a row.
+        most: Draw the first so many channels.
+        title: Above it.
+    """
+    sheet = tile_pictures([scale_to_one(one) for one in maps[:most]], columns)
+    axis = take_axis(axis, (5.0, 5.0 * sheet.shape[0] / sheet.shape[1] + 0.3))
+    axis.imshow(sheet, cmap="gray", vmin=0, vmax=1)
+    axis.set_title(title, fontsize=9)
+    axis.axis("off")
+    return figure_of(axis)

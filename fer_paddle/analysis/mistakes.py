@@ -1,0 +1,95 @@
+"""The mistakes a classifier was surest of: where labels are wrong, or the network has learnt something else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fer_paddle.analysis.axes import figure_of, take_axis, tile_pictures
+from fer_paddle.labels import EXPRESSIONS
+
+_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One wrong answer.
+
+    Attributes:
+        index: Which face of the data set.
+        label: Its class.
+        predicted: The class it was given.
+        prob: The probability of that.
+        prob_label: The probability of its label.
+    """
+
+    index: int
+    label: int
+    predicted: int
+    prob: float
+    prob_label: float
+
+    def to_json(self, names: Sequence[str] = EXPRESSIONS) -> dict[str, Any]:
+        """Plain JSON values with the classes by name."""
+        return {
+            "index": self.index,
+            "label": names[self.label],
+            "predicted": names[self.predicted],
+            "prob": round(self.prob, 4),
+            "prob_label": round(self.prob_label, 4),
+        }
+
+
+def most_confident_mistakes(probs: np.ndarray, labels: np.ndarray, count: int) -> list[Mistake]:
+    """Lists wrong answers, the surest first.
+
+    Args:
+        probs: float [N, C].
+        labels: int [N].
+        count: At most so many.
+    """
+    predicted, confidence = probs.argmax(axis=1), probs.max(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
+    return [
+        Mistake(int(i), int(labels[i]), int(predicted[i]), float(confidence[i]), float(probs[i, labels[i]]))
+        for i in chosen
+    ]
+
+
+def plot_mistakes(
+    images: Sequence[np.ndarray],
+    mistakes: Sequence[Mistake],
+    axis: Axes | None = None,
+    names: Sequence[str] = EXPRESSIONS,
+    columns: int = 6,
+) -> Figure:
+    """Draws faces with "label, named" above them.
+
+    Args:
+        images: Gray faces uint8 of the whole data set.
+        mistakes: Which to draw, one or more.
+        axis: Where to draw; None makes a figure.
+        names: Of the classes.
+        columns: Faces in a row.
+    """
+    rows = -(-len(mistakes) // columns)
+    axis = take_axis(axis, (1.3 * min(columns, len(mistakes)), 1.5 * rows))
+    head = 18  # rows of white above each face for its two names
+    pictures = []
+    for mistake in mistakes:
+        face = cv2.resize(images[mistake.index], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+        pictures.append(np.vstack([np.full((head, _SIDE), 255, np.uint8), face]))
+    axis.imshow(tile_pictures(pictures, columns, gap=255), cmap="gray", vmin=0, vmax=255)
+    for place, mistake in enumerate(mistakes):
+        left, top = place % columns * (_SIDE + 1), place // columns * (_SIDE + head + 1)
+        words = f"{names[mistake.label]}\nnamed {names[mistake.predicted]} {mistake.prob:.0%}"
+        axis.text(left + _SIDE / 2, top + head / 2, words, ha="center", va="center", fontsize=6)
+    axis.axis("off")
+    return figure_of(axis)

@@ -1,0 +1,73 @@
+"""Which pixels a class hangs on: the slope at each pixel, and what is lost when a patch is covered.
+
+Sources: Simonyan et al. 2014, arXiv:1312.6034, section 3; Zeiler and Fergus 2014, arXiv:1311.2901, section 4.2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fer_paddle.analysis.features import evaluating
+from fer_paddle.analysis.gradcam import class_score
+from fer_paddle.environment import paddle
+
+_BATCH = 64
+
+
+def class_saliency(network: paddle.nn.Layer, images: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
+    """|d logit / d pixel|: where a small change of a pixel changes the class most.
+
+    Args:
+        network: An expression network.
+        images: float32 [N, 1, H, W], normalised.
+        classes: int [N], the class asked about; None asks about the one each face is given.
+
+    Returns:
+        float32 [N, H, W], 0 or more.
+
+    Raises:
+        ValueError: The classes do not fit.
+    """
+    inputs = paddle.to_tensor(images)
+    inputs.stop_gradient = False
+    with evaluating(network):
+        (slopes,) = paddle.grad(class_score(network(inputs), classes), inputs)
+    return np.abs(slopes.numpy()).max(axis=1)
+
+
+def occlusion(
+    network: paddle.nn.Layer, image: np.ndarray, label: int | None = None, patch: int = 12, stride: int = 4
+) -> np.ndarray:
+    """How much probability of a class is lost when a gray patch covers each place.
+
+    The only one of the four maps that changes the face and looks what happens; it needs no gradient, so it works for
+    any runtime, and costs one pass for each place.
+
+    Args:
+        network: An expression network.
+        image: float32 [1, H, W], normalised: 0 is the mean gray of the training faces.
+        label: The class asked about; None asks about the one the face is given.
+        patch: Side of the patch in pixels, 1 to the face's side.
+        stride: Pixels between two places, 1 or more.
+
+    Returns:
+        float32 [h, w], the lost probability with the patch at each place; negative where covering helps.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+    side = min(image.shape[1:])
+    if not 1 <= patch <= side or stride < 1:
+        raise ValueError(f"expected a patch of 1 to {side} px and a stride of 1 or more, got {patch} and {stride}")
+    tops, lefts = (range(0, length - patch + 1, stride) for length in image.shape[1:])
+    covered = np.repeat(image[None], len(tops) * len(lefts) + 1, axis=0)  # the last one stays whole
+    for place, (top, left) in enumerate((top, left) for top in tops for left in lefts):
+        covered[place, :, top : top + patch, left : left + patch] = 0
+    with paddle.no_grad(), evaluating(network):
+        batches = [covered[start : start + _BATCH] for start in range(0, len(covered), _BATCH)]
+        logits = paddle.concat([network(paddle.to_tensor(batch)) for batch in batches])
+        probs = paddle.nn.functional.softmax(logits).numpy()
+    asked = int(probs[-1].argmax()) if label is None else label
+    if not 0 <= asked < probs.shape[1]:
+        raise ValueError(f"expected a class from 0 to {probs.shape[1] - 1}, got {label}")
+    return (probs[-1, asked] - probs[:-1, asked]).reshape(len(tops), len(lefts))

@@ -1,0 +1,114 @@
+"""Calibration against a table by hand and scipy's optimiser."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from scipy.optimize import minimize_scalar
+
+from fer_paddle.analysis.calibration import (
+    cross_fitted_probs,
+    fit_temperature,
+    negative_log_likelihood,
+    plot_reliability,
+    reliability,
+    soften,
+)
+
+
+def overconfident(count=600, factor=3.0, seed=0):
+    """Logits that would be calibrated at the temperature `factor`: labels are drawn from softmax(logits / factor)."""
+    rng = np.random.default_rng(seed)
+    true = rng.normal(size=(count, 7)) * 1.5
+    labels = np.array([rng.choice(7, p=row) for row in soften(true)])
+    return true * factor, labels
+
+
+def test_error_by_hand():
+    # Four bins of width 1/4 over the confidence of two classes, so the first is empty:
+    #   bin 2 (0.25, 0.5]: 0.5 right             |1 - 0.5| * 1
+    #   bin 3 (0.5, 0.75]: 0.6 right, 0.7 wrong   |0.5 - 0.65| * 2
+    #   bin 4 (0.75, 1]:   0.9 wrong, 1.0 right   |0.5 - 0.95| * 2
+    confidence = np.array([0.5, 0.6, 0.7, 0.9, 1.0])
+    probs = np.stack([confidence, 1 - confidence], axis=1)
+    found = reliability(probs, np.array([0, 0, 1, 1, 0]), num_bins=4)
+    assert found.counts.tolist() == [0, 1, 2, 2]
+    np.testing.assert_allclose(found.confidence[1:], [0.5, 0.65, 0.95])
+    np.testing.assert_allclose(found.accuracy[1:], [1, 0.5, 0.5])
+    assert np.isnan(found.confidence[0]) and np.isnan(found.accuracy[0])
+    assert found.ece == pytest.approx((0.5 + 2 * 0.15 + 2 * 0.45) / 5)
+
+
+@pytest.mark.parametrize(
+    ("right", "error"),
+    [
+        (10, 0.0),  # always sure, always right
+        (0, 1.0),  # always sure, always wrong
+        (7, 0.3),
+    ],
+)
+def test_a_network_that_is_always_sure(right, error):
+    labels = np.array([0] * right + [1] * (10 - right))
+    assert reliability(np.tile([1.0, 0.0], (10, 1)), labels).ece == pytest.approx(error)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
+def test_temperature_is_scipys(factor):
+    logits, labels = overconfident(factor=factor)
+    expected = minimize_scalar(
+        lambda power: negative_log_likelihood(logits, labels, np.exp(power)), bounds=(-3, 3), method="bounded"
+    )
+    found = fit_temperature(logits, labels)
+    assert found == pytest.approx(np.exp(expected.x), rel=1e-3)
+    assert found == pytest.approx(factor, rel=0.15)  # what the labels were drawn with
+
+
+def test_temperature_mends_the_error_and_keeps_the_names():
+    logits, labels = overconfident()
+    probs, temperatures = cross_fitted_probs(logits, labels)
+    before = reliability(soften(logits), labels).ece
+    assert reliability(probs, labels).ece < 0.4 * before
+    assert (probs.argmax(axis=1) == logits.argmax(axis=1)).all()
+    np.testing.assert_allclose(probs.sum(axis=1), 1)
+    assert len(temperatures) == 5 and np.ptp(temperatures) < 1
+
+
+def test_each_face_gets_the_temperature_of_the_others():
+    """Only the temperature of its own fold may not have seen a face: changing its label must not change its row."""
+    logits, labels = overconfident(60)
+    changed = labels.copy()
+    changed[7] = (labels[7] + 1) % 7
+    before, after = (cross_fitted_probs(logits, each, folds=60)[0] for each in (labels, changed))
+    np.testing.assert_allclose(before[7], after[7])
+    assert np.abs(np.delete(before, 7, axis=0) - np.delete(after, 7, axis=0)).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels"),
+    [
+        (np.eye(3), np.arange(3)),  # all right: the surer the better, without end
+        (np.zeros((3, 3)), np.arange(3)),  # all alike: no temperature changes anything
+        (np.zeros((0, 3)), np.zeros(0, int)),
+        (np.zeros((3, 3)), np.arange(2)),
+    ],
+)
+def test_no_best_temperature(logits, labels):
+    with pytest.raises(ValueError, match="expected"):
+        fit_temperature(logits, labels)
+
+
+@pytest.mark.parametrize("temperature", [0, -1, float("nan")])
+def test_a_temperature_is_above_zero(temperature):
+    with pytest.raises(ValueError, match="above 0"):
+        soften(np.zeros((1, 2)), temperature)
+
+
+def test_soften_takes_large_logits():
+    np.testing.assert_allclose(soften(np.array([[1e4, 0.0]])), [[1, 0]])
+
+
+def test_plot_draws_on_the_axis_it_is_given():
+    logits, labels = overconfident(50)
+    axis = Figure().subplots()
+    assert plot_reliability(soften(logits), labels, axis) is axis.figure
+    assert "ECE" in axis.get_title()
+    assert isinstance(plot_reliability(soften(logits), labels), Figure)

@@ -1,0 +1,166 @@
+"""Model cards: every figure from JSON, tied to the very weights, and those that ship are up to date."""
+
+import numpy as np
+import pytest
+
+from fer_paddle.analysis import card_files
+from fer_paddle.analysis.card import table, weights_digest, write_card
+from fer_paddle.analysis.card_files import find_shipped, kind_of, read_measured, write_files
+from fer_paddle.analysis.detector import measure_detector
+from fer_paddle.analysis.measure import measure_expressions
+from fer_paddle.data.faces import LabelledFaces
+from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.weight_files import write_json
+from yolo3tiny.detector import Detections
+from yolo3tiny.metrics import average_precision
+from yolo3tiny.photos import Photo
+
+ORIGIN = {"command": "python -m fer_paddle card", "date": "2026-01-02", "versions": {"python": "3.11"}}
+
+
+@pytest.fixture(scope="module")
+def expression_set():
+    labels = np.repeat(np.arange(7), 60)
+    said = np.where(np.arange(420) % 5 == 0, 2, labels)
+    images = np.random.default_rng(0).integers(0, 256, (420, 6, 6), np.uint8)
+    return measure_expressions(3 * np.eye(7)[said], LabelledFaces(images, labels), 1.3, resamples=20)
+
+
+def make_photos():
+    """Photos whose pixels hold their number, by which the detector below knows them."""
+    boxes = np.float32([[0, 0, 10, 10], [20, 20, 100, 100]])
+    return [
+        Photo(
+            name=str(number),
+            image=lambda number=number: np.full((4, 4, 3), number, np.uint8),
+            boxes_xyxy=boxes[:num_faces],
+            ignore=np.zeros(num_faces, bool),
+            size_hw=(4, 4),
+            source=source,
+        )
+        for number, (source, num_faces) in enumerate((("near", 2), ("far", 2), ("far", 2), ("empty", 0)))
+    ]
+
+
+def detect(image, min_score):
+    """Finds the large face of every photo, the small one of the first, and a box where no face is in the last."""
+    boxes = [[20, 20, 100, 100]] + ([[0, 0, 10, 10]] if image[0, 0, 0] == 0 else [])
+    return Detections(np.float32(boxes), np.linspace(0.9, 0.8, len(boxes)).astype(np.float32))
+
+
+def test_detector_by_hand():
+    photos = make_photos()
+    measured = measure_detector(detect, photos, resamples=30)
+    assert (measured["photos"], measured["faces"]) == (4, 6)
+    assert measured["false_alarms"]["value"] == 0.25  # the last photo has no face
+    assert measured["found_by_side"]["0 to 16 px"]["found"]["value"] == pytest.approx(1 / 3)
+    assert measured["found_by_side"]["64 to 128 px"]["found"]["value"] == 1
+    assert list(measured["ap_by_source"]) == ["far", "near"]
+    rows = [detect(photo.read(), 0.0) for photo in photos]
+    expected = average_precision(
+        [(row.boxes_xyxy, row.scores) for row in rows], [(photo.boxes_xyxy, photo.ignore) for photo in photos]
+    ).ap
+    assert measured["ap"]["value"] == pytest.approx(expected, abs=1e-6)
+    assert measured["ap"]["low"] <= expected <= measured["ap"]["high"]
+    with pytest.raises(ValueError, match="without one"):
+        measure_detector(detect, photos[3:])
+
+
+def make_weights(folder, card, suffix=".onnx"):
+    weights = folder / f"net{suffix}"
+    weights.write_bytes(b"weights")
+    write_json(folder / "net.json", card)
+    return weights
+
+
+EXPRESSION_CARD = {
+    "model": "distresnet",
+    "classes": list(EXPRESSIONS),
+    "parameters": 403767,
+    "hours": 1.9,
+    "recipe": {"epochs": 7, "augment": {"flip": 0.5}},
+    "data": "some faces",
+}
+
+
+def test_every_figure_of_the_text_comes_from_the_json(expression_set, tmp_path):
+    weights = make_weights(tmp_path, EXPRESSION_CARD)
+    measured = {"kind": "expression", **ORIGIN, "sets": [{"data": "drawn.npz", **expression_set}]}
+    json_file, text_file = write_files(weights, measured)
+    text = text_file.read_text(encoding="utf-8")
+    assert "403,767" in text and "`augment.flip` | 0.5" in text and "some faces" in text and "**hours:** 1.9" in text
+    assert f"{expression_set['accuracy']['value']:.3f} (" in text and "## On drawn.npz" in text
+    assert "20% of the `angry` faces are named `fear`" in text
+    assert "temperature 1.3" in text and weights_digest(weights)[:16] in text
+    assert "None" not in text and "nan" not in text
+    changed = {**expression_set, "accuracy": {"value": 0.123456, "low": 0.1, "high": 0.2}}
+    assert "0.123 (0.100 to 0.200)" in write_card(
+        "net", {}, {**read_measured(weights), "sets": [{"data": "x", **changed}]}
+    )
+    assert json_file.name == "net.measured.json"
+
+
+def test_calibration_on_the_faces_of_the_fit_is_the_cross_fitted_one(expression_set, tmp_path):
+    fitted = {"data": "drawn.npz", "ece_after": {"value": 0.0123, "low": 0.01, "high": 0.02}}
+    weights = make_weights(tmp_path, {**EXPRESSION_CARD, "temperature": 1.3, "calibration": fitted})
+    sets = [{"data": data, **expression_set} for data in ("drawn.npz", "other.npz")]
+    text = write_files(weights, {"kind": "expression", **ORIGIN, "sets": sets})[1].read_text(encoding="utf-8")
+    first, second = text.split("## On other.npz")
+    assert "fitted on others | 0.012" in first and "temperature 1.3" not in first.split("## On drawn.npz")[1]
+    assert "the same with temperature 1.3" in second
+
+
+def test_figures_of_other_weights_are_refused(expression_set, tmp_path):
+    weights = make_weights(tmp_path, EXPRESSION_CARD)
+    with pytest.raises(FileNotFoundError, match="measure them first"):
+        read_measured(weights)
+    write_files(weights, {"kind": "expression", **ORIGIN, "sets": [{"data": "x", **expression_set}]})
+    assert read_measured(weights)["sets"][0]["faces"] == 420
+    weights.write_bytes(b"retrained")
+    with pytest.raises(ValueError, match="other weights"):
+        read_measured(weights)
+
+
+def test_card_of_a_detector(tmp_path):
+    weights = make_weights(tmp_path, {"anchors": [[9, 12]], "trained_on": "photos"})
+    measured = {
+        "kind": "detector",
+        **ORIGIN,
+        "sets": [{"data": "v", **measure_detector(detect, make_photos(), resamples=5)}],
+    }
+    text = write_files(weights, measured)[1].read_text(encoding="utf-8")
+    assert "AP of the source far" in text and "0 to 16 px" in text and "photos" in text and "nan" not in text
+
+
+@pytest.mark.parametrize(
+    ("card", "kind"),
+    [
+        ({"classes": list(EXPRESSIONS)}, "expression"),
+        ({"anchors": [], "classes": ["face"]}, "detector"),
+        ({"classes": [*EXPRESSIONS, "contempt"]}, "ferplus"),
+        ({"classes": ["neutral", "happiness"]}, None),
+        ({}, None),
+    ],
+)
+def test_kinds(card, kind, tmp_path):
+    weights = make_weights(tmp_path, card, ".safetensors")
+    assert find_shipped([tmp_path]) == ([weights] if kind else [])
+    if kind:
+        assert kind_of(weights) == kind
+    else:
+        with pytest.raises(ValueError, match="got another"):
+            kind_of(weights)
+
+
+def test_unknown_kind_and_bars_in_cells():
+    with pytest.raises(ValueError, match="kind"):
+        write_card("net", {}, {**ORIGIN, "kind": "mouth"})
+    assert table(["a"], [["x|y"]]) == "| a |\n| --- |\n| x\\|y |"
+
+
+@pytest.mark.parametrize("weights", find_shipped(), ids=lambda path: path.stem)
+def test_shipped_cards_are_up_to_date(weights):
+    """Whoever changes weights, their JSON or the text runs `python -m fer_paddle card` (or with --text-only)."""
+    measured = read_measured(weights)
+    text = weights.with_suffix(card_files.TEXT).read_text(encoding="utf-8")
+    assert text == write_card(weights.stem, card_files.load_card(weights), measured)

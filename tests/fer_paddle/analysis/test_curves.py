@@ -1,0 +1,69 @@
+"""ROC and F1 against scikit-learn; what the plots show."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from sklearn import metrics as sklearn_metrics
+
+from fer_paddle.analysis.curves import plot_class_figures, plot_confusion, plot_roc, roc
+from fer_paddle.analysis.metrics import confusion_matrix, f1_scores
+
+
+@pytest.mark.parametrize("decimals", [None, 1])  # one decimal makes many scores equal
+def test_roc_is_scikit_learns(decimals):
+    rng = np.random.default_rng(0)
+    is_class = rng.random(300) < 0.3
+    scores = rng.random(300) + 0.5 * is_class
+    scores = scores if decimals is None else scores.round(decimals)
+    curve = roc(is_class, scores)
+    false_rate, true_rate, _ = sklearn_metrics.roc_curve(is_class, scores, drop_intermediate=False)
+    np.testing.assert_allclose(curve.false_positive_rate, false_rate)
+    np.testing.assert_allclose(curve.true_positive_rate, true_rate)
+    assert curve.auc == pytest.approx(sklearn_metrics.roc_auc_score(is_class, scores))
+
+
+@pytest.mark.parametrize(
+    ("scores", "auc"),
+    [
+        ([4, 3, 2, 1], 1.0),  # the class first
+        ([1, 2, 3, 4], 0.0),  # last
+        ([1, 1, 1, 1], 0.5),  # all alike: nothing is known
+        ([4, 1, 3, 2], 0.5),
+    ],
+)
+def test_area_by_hand(scores, auc):
+    assert roc(np.array([True, True, False, False]), np.array(scores)).auc == pytest.approx(auc)
+
+
+@pytest.mark.parametrize("is_class", [[True, True], [False, False], [True]])
+def test_roc_needs_both_sides(is_class):
+    with pytest.raises(ValueError, match="expected"):
+        roc(np.array(is_class), np.array([0.1, 0.2]))
+
+
+def test_f1_is_scikit_learns():
+    rng = np.random.default_rng(1)
+    labels, predicted = rng.integers(0, 4, 200), rng.integers(0, 3, 200)
+    found = f1_scores(confusion_matrix(labels, predicted, 5))
+    np.testing.assert_allclose(found[:4], sklearn_metrics.f1_score(labels, predicted, average=None))
+    assert np.isnan(found[4])  # neither true nor named
+
+
+def test_confusion_plot_shows_counts_and_shares():
+    axis = Figure().subplots()
+    assert plot_confusion(np.array([[3, 1], [0, 0]]), axis, names=("a", "b")) is axis.figure
+    assert [text.get_text() for text in axis.texts] == ["75%\n3", "25%\n1", "0%\n0", "0%\n0"]
+    assert "0.750" in axis.get_title()
+
+
+def test_roc_plot_skips_absent_classes():
+    axis = Figure().subplots()
+    labels = np.array([0, 0, 3, 3])
+    plot_roc(np.random.default_rng(0).random((4, 7)), labels, axis)
+    assert len(axis.lines) == 3  # two classes and the diagonal
+
+
+def test_class_plot_has_a_bar_for_each_figure():
+    axis = Figure().subplots()
+    plot_class_figures(np.diag([2, 3]), axis, names=("a", "b"))
+    assert [bar.get_height() for bar in axis.patches] == [1.0] * 6

@@ -1,0 +1,197 @@
+"""Feature maps, Grad-CAM, saliency and occlusion of a network whose gradients are known."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from fer_paddle.analysis.embeddings import embed, lay_out, plot_embedding
+from fer_paddle.analysis.explain import plot_explanations, plot_layers, write_figures
+from fer_paddle.analysis.features import (
+    capture,
+    feature_maps,
+    last_layer_of_side,
+    plot_feature_maps,
+    plot_filters,
+    spatial_layers,
+)
+from fer_paddle.analysis.gradcam import grad_cam, grad_cam_plus_plus, maps_and_slopes
+from fer_paddle.analysis.saliency import class_saliency, occlusion
+from fer_paddle.environment import paddle
+from fer_paddle.models import build_model
+
+IMAGES = np.random.default_rng(0).normal(size=(2, 1, 16, 16)).astype(np.float32)
+CLASSES = np.array([2, 0])
+
+
+def logits_of(network, images=IMAGES):
+    network.eval()
+    with paddle.no_grad():
+        return network(paddle.to_tensor(images)).numpy()
+
+
+def test_grad_cam_is_cam_where_a_mean_and_a_linear_layer_follow(tiny_network):
+    """Selvaraju et al. 2017, section 3.1: a_k is the weight of the linear layer over the pixels of the map."""
+    maps = feature_maps(tiny_network, IMAGES, ["stem"])["stem"]  # [2, 4, 8, 8]
+    weights = tiny_network.classify.weight.numpy()[:, CLASSES].T  # [2, 4]
+    expected = np.maximum(np.einsum("nk,nkhw->nhw", weights / 64, maps), 0)
+    np.testing.assert_allclose(grad_cam(tiny_network, IMAGES, "stem", CLASSES), expected, atol=1e-6)
+
+
+def test_grad_cam_plus_plus_by_the_papers_equations(tiny_network):
+    """Equations 11 and 19 written as loops, with the slopes of Y = exp(S) to the third."""
+    maps = feature_maps(tiny_network, IMAGES, ["stem"])["stem"][:1].astype(np.float64)
+    slope = tiny_network.classify.weight.numpy()[:, 2] / 64  # d logit / d A_k, alike at each pixel
+    score = np.exp(logits_of(tiny_network)[0, 2])
+    expected = np.zeros((8, 8))
+    for k in range(4):
+        first, second, third = score * slope[k], score * slope[k] ** 2, score * slope[k] ** 3
+        alpha = second / (2 * second + maps[0, k].sum() * third)
+        expected += 64 * alpha * max(first, 0) * maps[0, k]
+    found = grad_cam_plus_plus(tiny_network, IMAGES[:1], "stem", CLASSES[:1])[0]
+    np.testing.assert_allclose(found * score, np.maximum(expected, 0), rtol=1e-4, atol=1e-6)
+
+
+def test_slopes_are_finite_differences(tiny_network):
+    """Adds a little to one pixel of one map, within the network, and looks at the logit."""
+    _, slopes = maps_and_slopes(tiny_network, IMAGES, "stem", CLASSES)
+    for channel, row, column in ((0, 0, 0), (3, 4, 7)):
+        added = np.zeros((2, 4, 8, 8), np.float32)
+        added[:, channel, row, column] = 1.0  # the rest of the network is linear: no need for a small step
+        hook = tiny_network.stem.register_forward_post_hook(
+            lambda layer, inputs, output, added=added: output + paddle.to_tensor(added)
+        )
+        changed = logits_of(tiny_network)
+        hook.remove()
+        difference = (changed - logits_of(tiny_network))[[0, 1], CLASSES]
+        np.testing.assert_allclose(slopes[:, channel, row, column], difference, atol=1e-5)
+
+
+def test_saliency_is_a_finite_difference(tiny_network):
+    found = class_saliency(tiny_network, IMAGES, CLASSES)
+    assert found.shape == (2, 16, 16)
+    step = 1e-2
+    for row, column in ((5, 5), (0, 15)):
+        up, down = IMAGES.copy(), IMAGES.copy()
+        up[:, 0, row, column] += step
+        down[:, 0, row, column] -= step
+        slope = (logits_of(tiny_network, up) - logits_of(tiny_network, down))[[0, 1], CLASSES] / (2 * step)
+        np.testing.assert_allclose(found[:, row, column], np.abs(slope), atol=2e-4)
+
+
+def test_without_classes_each_face_is_asked_about_its_own(tiny_network):
+    said = logits_of(tiny_network).argmax(axis=1)
+    for explain in (
+        lambda c: grad_cam(tiny_network, IMAGES, "stem", c),
+        lambda c: class_saliency(tiny_network, IMAGES, c),
+    ):
+        np.testing.assert_array_equal(explain(None), explain(said))
+
+
+def test_occlusion_loses_what_the_covered_place_gave(tiny_network):
+    heat = occlusion(tiny_network, IMAGES[0], 2, patch=4, stride=6)
+    assert heat.shape == (3, 3)
+    covered = IMAGES[:1].copy()
+    covered[0, 0, 6:10, 12:16] = 0
+    both = np.exp(np.concatenate([logits_of(tiny_network), logits_of(tiny_network, covered)]))
+    probs = both / both.sum(axis=1, keepdims=True)
+    assert heat[1, 2] == pytest.approx(probs[0, 2] - probs[2, 2], abs=1e-6)
+
+
+def test_a_face_that_is_gray_already_loses_nothing(tiny_network):
+    assert np.abs(occlusion(tiny_network, np.zeros((1, 16, 16), np.float32))).max() < 1e-6
+
+
+@pytest.mark.parametrize("settings", [{"patch": 17}, {"patch": 0}, {"stride": 0}, {"label": 3}])
+def test_occlusion_names_wrong_settings(tiny_network, settings):
+    with pytest.raises(ValueError, match="expected"):
+        occlusion(tiny_network, IMAGES[0], **settings)
+
+
+@pytest.mark.parametrize(
+    ("layer", "classes", "words"),
+    [
+        ("nowhere", None, "nowhere"),
+        ("classify", None, "maps"),  # a layer without maps
+        ("stem", np.array([3, 0]), "from 0 to 2"),
+        ("stem", np.array([1]), "expected 2 classes"),
+    ],
+)
+def test_grad_cam_names_wrong_arguments(tiny_network, layer, classes, words):
+    with pytest.raises(ValueError, match=words):
+        grad_cam(tiny_network, IMAGES, layer, classes)
+
+
+def test_the_network_is_left_as_it_was(tiny_network):
+    tiny_network.train()
+    grad_cam(tiny_network, IMAGES, "stem")
+    assert tiny_network.training and not tiny_network.stem._forward_post_hooks
+    assert all(parameter.grad is None for parameter in tiny_network.parameters())
+    with pytest.raises(ZeroDivisionError), capture(tiny_network, ["stem"]):
+        raise ZeroDivisionError
+    assert not tiny_network.stem._forward_post_hooks
+
+
+def test_grad_cam_of_a_frozen_network(tiny_network):
+    expected = grad_cam(tiny_network, IMAGES, "stem", CLASSES)
+    for parameter in tiny_network.parameters():
+        parameter.stop_gradient = True
+    try:
+        np.testing.assert_array_equal(grad_cam(tiny_network, IMAGES, "stem", CLASSES), expected)
+    finally:
+        for parameter in tiny_network.parameters():
+            parameter.stop_gradient = False
+
+
+def test_layers_with_maps(tiny_network):
+    found = spatial_layers(tiny_network, 16)
+    assert found == {"stem.0": (4, 8), "stem.1": (4, 8), "stem": (4, 8), "pool": (4, 1)}
+    assert last_layer_of_side(tiny_network, 16) == "stem"
+    assert last_layer_of_side(tiny_network, 16, least_side=1) == "pool"
+    with pytest.raises(ValueError, match="9 px"):
+        last_layer_of_side(tiny_network, 16, least_side=9)
+
+
+def test_the_layer_for_distresnet_ends_a_block():
+    """Within the next block a narrower layer has maps of the same side; it comes before any class is known."""
+    assert last_layer_of_side(build_model("distresnet"), 48) == "stages.8"
+
+
+def test_embedding_is_the_networks_and_groups_stay_together(tiny_network):
+    tiny_network.eval()
+    with paddle.no_grad():
+        expected = tiny_network.embed(paddle.to_tensor(IMAGES)).numpy()
+    np.testing.assert_allclose(embed(tiny_network, IMAGES), expected, atol=1e-6)
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 12)
+    features = rng.normal(size=(24, 5)) + 20 * labels[:, None]
+    points = lay_out(features, perplexity=5)
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2) + 1e9 * np.eye(24)
+    assert (labels[distances.argmin(axis=1)] == labels).all()
+    assert len(plot_embedding(points, labels).axes[0].collections) == 2
+    with pytest.raises(ValueError, match="perplexity"):
+        lay_out(features, perplexity=24)
+
+
+def test_plots_take_an_axis(tiny_network):
+    axes = Figure().subplots(1, 2)
+    weights = tiny_network.stem[0].weight.numpy()
+    assert plot_filters(weights, axes[0], columns=2) is axes[0].figure
+    assert axes[0].images[0].get_array().shape == (7, 7)  # 2 x 2 kernels of 3 px, one between them
+    maps = feature_maps(tiny_network, IMAGES, ["stem"])["stem"][0]
+    assert plot_feature_maps(maps, axes[1], columns=4, most=3) is axes[1].figure
+    assert axes[1].images[0].get_array().shape == (8, 26)
+    with pytest.raises(ValueError, match=r"\[out, in, k, k\]"):
+        plot_filters(np.zeros((3, 3)))
+
+
+def test_sheets_and_files(tiny_network, tmp_path):
+    crops = [np.random.default_rng(1).integers(0, 256, (20, 18, 3), np.uint8)] * 2
+    figure = plot_explanations(tiny_network, crops, 16, names=("a", "b", "c"))
+    assert len(figure.axes) == 10 and figure.axes[1].get_title() == "Grad-CAM stem"
+    assert len(plot_layers(tiny_network, crops[0], 16, ["stem"]).axes) == 2
+    with pytest.raises(ValueError, match="at least one face"):
+        plot_explanations(tiny_network, [], 16)
+    probs = np.random.default_rng(0).dirichlet(np.ones(7), 20)
+    written = write_figures(tmp_path / "图", probs, np.arange(20) % 7)
+    assert sorted(path.name for path in (tmp_path / "图").iterdir()) == sorted(path.name for path in written)
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)

@@ -1,0 +1,121 @@
+"""The commands explain, calibrate, card and distill as a person meets them."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from fer_paddle import classifier
+from fer_paddle.cli import main
+from fer_paddle.data.synthetic import draw_scene, make_faces
+from fer_paddle.images import write_image
+from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.weight_files import load_card
+
+
+def run(capsys, *args):
+    """Runs the command line in this process: (exit code, stdout, stderr)."""
+    try:
+        code = main([str(arg) for arg in args])
+    except SystemExit as stopped:
+        code = stopped.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def class_folders(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("表情")
+    faces = make_faces(56, size=48, seed=1)
+    for number, (image, label) in enumerate(zip(faces.images, faces.labels)):
+        (folder / EXPRESSIONS[label]).mkdir(exist_ok=True)
+        write_image(folder / EXPRESSIONS[label] / f"{number}.png", image)
+    return folder
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A copy of the shipped network, which a command may change."""
+    for suffix in (".onnx", ".safetensors", ".json"):
+        shutil.copy(classifier.WEIGHTS.with_suffix(suffix), tmp_path / f"net{suffix}")
+    return tmp_path / "net.onnx"
+
+
+@pytest.mark.parametrize("command", ["explain", "calibrate", "card", "distill"])
+def test_every_command_has_help(capsys, command):
+    code, out, err = run(capsys, command, "--help")
+    assert code == 0 and f"python -m fer_paddle {command}" in out and not err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["explain"],  # nothing to explain
+        ["explain", "no_such_picture.jpg"],
+        ["explain", "--costs", "--weights", "missing.safetensors"],
+        ["explain", "--costs", "--weights", "net.onnx"],  # gradients need Paddle's weights
+        ["calibrate"],
+        ["calibrate", "--data", "no_such_pack.npz"],
+        ["card", "missing.onnx"],
+        ["distill", "--data", "no_such_pack.npz", "--teacher", "missing.safetensors"],
+        ["distill", "--data", ".", "--teacher", "x.safetensors", "--soft-weight", "2"],
+        ["distill", "--data", ".", "--teacher", "x.safetensors", "--kinds", "magic"],
+        ["distill", "--data", ".", "--teacher", "x.safetensors", "--recipe", "magic"],
+    ],
+)
+def test_wrong_use_is_one_line_and_code_2(capsys, args):
+    code, out, err = run(capsys, *args)
+    assert code == 2 and not out
+    assert err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_explain_pictures_data_and_costs(capsys, class_folders, tmp_path):
+    (tmp_path / "照片").mkdir()
+    write_image(tmp_path / "照片" / "一张脸.jpg", draw_scene(3, 320, 240, num_faces=1, min_px=100).image)
+    write_image(tmp_path / "照片" / "没有.png", np.full((64, 64, 3), 128, np.uint8))
+    out = tmp_path / "out"
+    args = [tmp_path / "照片", "--data", class_folders, "--costs", "--points", 20, "--out", out, "--json"]
+    code, text, err = run(capsys, "explain", *args)
+    assert code == 0, err
+    told = json.loads(text)
+    assert {(row["faces"], "drawn" in row) for row in told["pictures"]} == {(1, True), (0, False)}
+    assert (out / "一张脸.png").read_bytes().startswith(b"\x89PNG")
+    names = {"confusion.png", "classes.png", "roc.png", "reliability.png", "embedding.png"}
+    assert names | {"一张脸.png"} == {path.name for path in out.iterdir()}
+    assert sum(cost["parameters"] for cost in told["costs"]) > 50_000
+
+
+def test_calibrate_writes_only_when_told(capsys, class_folders, weights):
+    before = weights.read_bytes()
+    code, out, err = run(capsys, "calibrate", "--data", class_folders, "--weights", weights, "--json")
+    assert code == 0, err
+    assert json.loads(out)["temperature"] > 0 and weights.read_bytes() == before
+    picture = weights.with_name("校准.png")
+    code, out, _ = run(capsys, "calibrate", "--data", class_folders, "--weights", weights, "--write", "--out", picture)
+    assert code == 0 and "temperature" in out and picture.is_file()
+    assert load_card(weights)["calibration"]["data"] == str(class_folders) and weights.read_bytes() != before
+
+
+def test_card_is_written_and_written_anew(capsys, class_folders, weights):
+    code, _, err = run(capsys, "card", weights, "--text-only")
+    assert code == 2 and "measure them first" in err
+    code, _, err = run(capsys, "card", weights, "--data", class_folders)
+    assert code == 0, err
+    text = weights.with_suffix(".md").read_text(encoding="utf-8")
+    assert "# Model card: net" in text and f"On {class_folders}" in text
+    weights.with_suffix(".md").unlink()
+    assert run(capsys, "card", weights, "--text-only")[0] == 0
+    assert weights.with_suffix(".md").read_text(encoding="utf-8") == text
+
+
+def test_distill_a_tiny_study(capsys, class_folders, weights, tmp_path):
+    args = ["--data", class_folders, "--teacher", weights.with_suffix(".safetensors"), "--epochs", 1, "--size", 24]
+    args += ["--faces", 40, "--seeds", 0, "--student", "pocketnet", "--recipe", "tutorial", "--out", tmp_path / "study"]
+    code, out, err = run(capsys, "distill", *args, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found == load_card(tmp_path / "study" / "result.json")
+    assert [run["kind"] for run in found["runs"]] == ["plain", "soft"] and found["study"]["train_faces"] == 40
+    code, out, _ = run(capsys, "distill", *args)  # nothing left to do
+    assert code == 0 and "teacher: accuracy" in out
