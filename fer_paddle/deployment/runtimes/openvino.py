@@ -10,6 +10,7 @@ import numpy as np
 
 from fer_paddle.deployment.runtimes.model_files import check_file
 from fer_paddle.deployment.runtimes.packages import import_package
+from fer_paddle.deployment.runtimes.signal_stack import signal_stack_kept
 
 
 class OpenVinoRunner:
@@ -40,7 +41,8 @@ class OpenVinoRunner:
         try:
             # From bytes, because the file could name others.
             model = openvino.Core().read_model(path.read_bytes())
-            self._network = openvino.compile_model(model, "CPU", settings)
+            with signal_stack_kept():
+                self._network = openvino.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise ValueError(f"expected an ONNX file at {path}, got: {str(error).splitlines()[-1]}") from error
         self.metadata = read_metadata(path)

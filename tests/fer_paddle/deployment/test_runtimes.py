@@ -4,6 +4,7 @@ import json
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -237,3 +238,25 @@ def test_no_runtime_talks_to_the_network():
     names = [name for name in ("openvino", "ncnn", "mnn") if not need(name)]
     done = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the signal stack is looked at as Linux has it")
+@pytest.mark.parametrize("runtime", ["onnx", "openvino", "ncnn", "mnn"])
+def test_a_runtime_leaves_the_signal_stack(runtime):
+    """OpenVINO changes it with its first network, and frees it with that: the next signal would end the process."""
+    need(runtime)
+    program = f"""
+import ctypes
+from fer_paddle import Classifier
+from fer_paddle.deployment.runtimes.signal_stack import SignalStack
+def address():
+    stack = SignalStack()
+    ctypes.CDLL(None).sigaltstack(None, ctypes.byref(stack))
+    return stack.address
+before = address()
+Classifier(runtime={runtime!r})
+print(address() == before)
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["True"]), done.stderr

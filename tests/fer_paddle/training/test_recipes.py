@@ -36,7 +36,7 @@ FORMER = {
     "epochs": 60,
     "batch_size": 128,
     "sizes": [[0, 56]],
-    "valid_sizes": [[0, 64]],
+    "valid_sizes": [[0, 56]],
     "learning_rate": 3e-3,
     "optimizer": "adamw",
     "weight_decay": 0.05,
