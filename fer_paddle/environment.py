@@ -59,6 +59,9 @@ def _prepare_once() -> None:
             libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
             libc.mallopt(_M_TOP_PAD, 256 << 20)
     os.environ.setdefault("OPS_UNCHANGE_SHAPE", "elu")
+    # Calling a to_static layer through Paddle's bytecode translator (SOT) ends in SIGSEGV where Paddle lies in a folder
+    # with other than ASCII letters. Without it to_static reads the source, as export does anyway.
+    os.environ.setdefault("ENABLE_FALL_BACK", "False")
     # Paddle says so at every batch normalisation in training.
     warnings.filterwarnings("ignore", message="When training, we now always track global mean and variance")
 

@@ -96,7 +96,7 @@ def test_no_mounted_folder_is_no_error(places, monkeypatch, tmp_path):
 
 def run_python(code: str, **variables: str) -> dict:
     """Runs code that prints JSON in a fresh process, without the variables that `prepare` sets."""
-    unset = ("MKL_DEBUG_CPU_TYPE", "OPS_UNCHANGE_SHAPE", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    unset = ("MKL_DEBUG_CPU_TYPE", "OPS_UNCHANGE_SHAPE", "ENABLE_FALL_BACK", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     kept = {name: value for name, value in os.environ.items() if name not in unset}
     kept |= {"PYTHONPATH": str(Path(environment.__file__).parents[1]), **variables}
     done = subprocess.run([sys.executable, "-c", code], env=kept, capture_output=True, text=True, check=False)
@@ -109,7 +109,7 @@ import json, os, sys
 from fer_paddle import environment
 environment.prepare({threads})
 environment.prepare({threads})
-names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MKL_DEBUG_CPU_TYPE", "OPS_UNCHANGE_SHAPE")
+names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "MKL_DEBUG_CPU_TYPE", "OPS_UNCHANGE_SHAPE", "ENABLE_FALL_BACK")
 print(json.dumps({{"paddle": "paddle" in sys.modules, **{{name: os.environ.get(name) for name in names}}}}))
 """
 
@@ -119,6 +119,7 @@ def test_prepare_sets_what_paddle_reads_and_does_not_import_it():
     assert found["paddle"] is False
     assert found["OMP_NUM_THREADS"] == found["MKL_NUM_THREADS"] == "3"
     assert found["OPS_UNCHANGE_SHAPE"] == "elu"  # else PaddleSlim prunes nothing behind an ELU
+    assert found["ENABLE_FALL_BACK"] == "False"  # else a to_static layer crashes in a folder with a Chinese name
     amd = sys.platform == "linux" and "AuthenticAMD" in Path("/proc/cpuinfo").read_text()
     assert found["MKL_DEBUG_CPU_TYPE"] == ("5" if amd else None)
 
