@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from functools import partial
 from typing import Any, NoReturn
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -63,6 +64,13 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
         print(
             "  ".join([first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:]))]).rstrip()
         )
+
+
+def bar(unit: str) -> Any:
+    """A tqdm bar on stderr, where a person looks on."""
+    from tqdm import tqdm
+
+    return partial(tqdm, unit=unit, disable=None, leave=False)
 
 
 @contextmanager

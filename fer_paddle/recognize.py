@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from fer_paddle.drawing import draw_faces
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.picture_files import OutputNames
 from fer_paddle.pipeline import Pipeline
-from fer_paddle.weight_files import write_json
+from fer_paddle.weight_files import replacing, write_json
 
 RESULTS = "results"
 
@@ -73,16 +72,11 @@ def recognize_files(
 
 def _write_csv(path: Path, report: Report) -> None:
     """One row a face: file, box, score, label and the seven probabilities."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", newline="", encoding="utf-8-sig") as file:
-            writer = csv.writer(file)
-            writer.writerow(["file", "left", "top", "right", "bottom", "score", "label", *EXPRESSIONS])
-            for result in report.results:
-                for face in result["faces"]:
-                    writer.writerow(
-                        [result["file"], *face["box_xyxy"], face["score"], face["label"], *face["probs"].values()]
-                    )
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8-sig") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "left", "top", "right", "bottom", "score", "label", *EXPRESSIONS])
+        for result in report.results:
+            for face in result["faces"]:
+                writer.writerow(
+                    [result["file"], *face["box_xyxy"], face["score"], face["label"], *face["probs"].values()]
+                )

@@ -5,9 +5,11 @@ Source: safetensors format, https://github.com/huggingface/safetensors (pickle, 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,34 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 
-def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Writes JSON to a temporary name, then renames it: a reader sees the old file or the new one, whole."""
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a temporary name to write to in a `with` block, and renames it at its end: a reader sees a whole file.
+
+    The name lies beside `path`, whose folder must exist. An error leaves the old file and nothing else.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def file_digest(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Writes JSON to a temporary name, then renames it: a reader sees the old file or the new one, whole."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
@@ -34,13 +55,8 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) 
         path: The file to write; its folder must exist.
         arrays: Arrays of any shape and of a dtype safetensors knows.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

@@ -6,10 +6,7 @@ measured. Source: Mitchell et al. 2019, "Model Cards for Model Reporting", arXiv
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 USE = """\
@@ -50,11 +47,6 @@ FACTS = {
     "temperature": "temperature",
 }
 HISTORY = ("training", "hours", "machine", "status")
-
-
-def weights_digest(weights: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file, as hexadecimal digits: ties measured figures to the very weights."""
-    return hashlib.sha256(Path(weights).read_bytes()).hexdigest()
 
 
 def write_card(name: str, card: Mapping[str, Any], measured: Mapping[str, Any]) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.analysis.card import weights_digest, write_card
+from fer_paddle.analysis.card import write_card
 from fer_paddle.data.ferplus import FERPLUS_EXPRESSIONS
 from fer_paddle.environment import REPOSITORY
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.weight_files import load_card, write_json
+from fer_paddle.weight_files import file_digest, load_card, replacing, write_json
 
 SHIPPED = (REPOSITORY / "fer_paddle" / "weights", REPOSITORY / "yolo3tiny" / "weights")
 MEASURED, TEXT = ".measured.json", ".md"
@@ -61,7 +61,7 @@ def read_measured(weights: str | os.PathLike[str]) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"expected the figures of these weights in {path}, found none: measure them first")
     measured = load_card(path)
-    if measured.get("sha256") != weights_digest(weights):
+    if measured.get("sha256") != file_digest(weights):
         raise ValueError(f"expected figures of {weights.name} in {path}, got those of other weights: measure them anew")
     return measured
 
@@ -82,15 +82,11 @@ def write_files(weights: str | os.PathLike[str], measured: Mapping[str, Any]) ->
     """
     weights = Path(weights)
     card = load_card(weights)
-    about = {"weights": weights.name, "bytes": weights.stat().st_size, "sha256": weights_digest(weights)}
+    about = {"weights": weights.name, "bytes": weights.stat().st_size, "sha256": file_digest(weights)}
     content = {**measured, **about}
     text = write_card(weights.stem, card, content)
     paths = [weights.with_suffix(MEASURED), weights.with_suffix(TEXT)]
     write_json(paths[0], content)
-    temporary = paths[1].with_name(f".{paths[1].name}.{os.getpid()}.tmp")
-    try:
+    with replacing(paths[1]) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, paths[1])
-    finally:
-        temporary.unlink(missing_ok=True)
     return paths

@@ -19,6 +19,7 @@ from fer_paddle.analysis.saliency import class_saliency, occlusion
 from fer_paddle.environment import paddle
 from fer_paddle.images import faces_to_batch, resize, to_gray, to_square
 from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.weight_files import replacing
 
 
 def plot_explanations(
@@ -113,10 +114,6 @@ def write_figures(
 
 def save_figure(figure: Figure, path: Path) -> Path:
     """Writes a figure to a temporary name, then renames it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         figure.savefig(temporary, format="png")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path

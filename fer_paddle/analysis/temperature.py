@@ -135,9 +135,5 @@ def _set_metadata(path: Path, name: str, value: str) -> None:
     model = onnx.load(path)
     fields = {field.key: field.value for field in model.metadata_props} | {name: value}
     onnx.helper.set_model_props(model, fields)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with weight_files.replacing(path) as temporary:
         onnx.save(model, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

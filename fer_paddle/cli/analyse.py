@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import DATA_HELP, bar, count
-from fer_paddle.commands import OK, print_json, print_table
+from fer_paddle.cli.arguments import DATA_HELP, count
+from fer_paddle.commands import OK, bar, print_json, print_table
 
 CARD_DATA = {
     "expression": ["fer2013_publictest.npz", "lfw_expr_dev.npz"],

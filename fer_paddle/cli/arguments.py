@@ -1,19 +1,10 @@
-"""What the commands share: kinds of arguments, a progress bar, figures as text."""
+"""What the commands share: kinds of arguments, figures as text."""
 
 from __future__ import annotations
 
 import argparse
-from functools import partial
-from typing import Any
 
 DATA_HELP = "a pack (.npz), the official csv, a folder with the packs, or a folder of class folders"
-
-
-def bar(unit: str) -> Any:
-    """A tqdm bar on stderr, where a person looks on."""
-    from tqdm import tqdm
-
-    return partial(tqdm, unit=unit, disable=None, leave=False)
 
 
 def percent(value: float | None) -> str:

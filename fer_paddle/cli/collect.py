@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import bar, count
+from fer_paddle.cli.arguments import count
 from fer_paddle.cli.collect_arguments import (
     add_face_rule,
     add_frame_rule,
@@ -17,7 +17,7 @@ from fer_paddle.cli.collect_arguments import (
     make_fetcher,
     make_frame_rule,
 )
-from fer_paddle.commands import FAILED, OK, fail, print_json, print_table, stdout_kept_for_json
+from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table, stdout_kept_for_json
 
 
 def add_commands(commands: Any) -> None:

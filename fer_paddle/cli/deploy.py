@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import DATA_HELP, bar, count
-from fer_paddle.commands import FAILED, OK, fail, print_json, print_table, stdout_kept_for_json
+from fer_paddle.cli.arguments import DATA_HELP, count
+from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table, stdout_kept_for_json
 
 PARITY_PICTURES = 256
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import DATA_HELP, bar, count
-from fer_paddle.commands import OK, print_json, print_table, stdout_kept_for_json
+from fer_paddle.cli.arguments import DATA_HELP, count
+from fer_paddle.commands import OK, bar, print_json, print_table, stdout_kept_for_json
 
 
 def add_commands(commands: Any) -> None:
@@ -202,12 +202,9 @@ def origin(args: argparse.Namespace, train: Any, valid: Any) -> dict[str, Any]:
 
 def write_result(folder: Path, name: str, result: dict[str, Any], figure: Any) -> None:
     """Writes NAME.json and NAME.png."""
-    import os
-
-    from fer_paddle.weight_files import write_json
+    from fer_paddle.weight_files import replacing, write_json
 
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / f"{name}.json", result)
-    temporary = folder / f".{name}.tmp.png"
-    figure.savefig(temporary, dpi=110)
-    os.replace(temporary, folder / f"{name}.png")
+    with replacing(folder / f"{name}.png") as temporary:
+        figure.savefig(temporary, format="png", dpi=110)

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import DATA_HELP, bar, count
-from fer_paddle.commands import OK, print_json, print_table, stdout_kept_for_json
+from fer_paddle.cli.arguments import DATA_HELP, count
+from fer_paddle.commands import OK, bar, print_json, print_table, stdout_kept_for_json
 
 
 def add_commands(commands: Any) -> None:

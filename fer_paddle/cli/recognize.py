@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import bar, share
-from fer_paddle.commands import FAILED, OK, fail, print_json, print_table
+from fer_paddle.cli.arguments import share
+from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table
 
 
 def add_commands(commands: Any) -> None:

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import DATA_HELP, bar, count, percent
-from fer_paddle.commands import OK, print_json, print_table, stdout_kept_for_json
+from fer_paddle.cli.arguments import DATA_HELP, count, percent
+from fer_paddle.commands import OK, bar, print_json, print_table, stdout_kept_for_json
 
 LATENCY_RUNS = 100
 

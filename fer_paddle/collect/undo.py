@@ -6,7 +6,6 @@ keeps the originals that were set aside. Paths are relative, so that the folder 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import uuid
@@ -17,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from fer_paddle.collect.jsonlines import append_json_line, read_json_lines
 from fer_paddle.collect.names import free_name
+from fer_paddle.weight_files import file_digest
 
 PLACE = Path(".collect", "undo")
 _BATCH = re.compile(r"(\d{4,})-(\w+)\.jsonl")
@@ -226,15 +226,6 @@ def _check_inside(folder: Path, name: str, log: Path) -> None:
     root = folder.resolve()
     if not inside or not (folder / path).parent.resolve().is_relative_to(root):
         raise ValueError(f"expected paths in {folder}, got {name!r} in {log}: nothing was undone")
-
-
-def file_digest(path: Path) -> str:
-    """The sha256 of a file, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def utc_now() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -99,6 +98,5 @@ def _save(
 
 
 def _save_figure(figure: Figure, path: Path) -> None:
-    temporary = path.with_name(f".{path.stem}.tmp.png")
-    figure.savefig(temporary, dpi=100)
-    os.replace(temporary, path)
+    with weight_files.replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)

@@ -26,7 +26,7 @@ import numpy as np
 from fer_paddle.compression import ort
 from fer_paddle.compression.calibration import ALGORITHMS
 from fer_paddle.environment import versions
-from fer_paddle.weight_files import write_json
+from fer_paddle.weight_files import file_digest, write_json
 
 ORT_METHODS = tuple(f"ort-{method}" for method in ort.METHODS)
 SLIM_METHODS = tuple(f"slim-{algorithm}" for algorithm in ALGORITHMS)
@@ -158,7 +158,7 @@ def make_program(subject: Subject, method: str, folder: Path) -> Path:
     if method == "slim-qat":
         qat.prepare_qat(network, subject.last_layers if subject.keep_last else ())
         qat.observe(network, subject.batches)
-        subject.finetune(network, folder / f"run-{_digest(subject.onnx)[:8]}")  # never goes on with other weights
+        subject.finetune(network, folder / f"run-{file_digest(subject.onnx)[:8]}")  # never goes on with other weights
         return qat.save_qat(network, program, subject.input_shape)
     source = save_program(network, folder / "float", subject.input_shape)
     if method == "slim-weights":
@@ -190,15 +190,11 @@ def _describe(subject: Subject) -> dict[str, Any]:
         pictures.update(np.ascontiguousarray(batch).tobytes())
     return {
         "weights": subject.onnx.name,
-        "weights_sha256": _digest(subject.onnx),
+        "weights_sha256": file_digest(subject.onnx),
         "calibration_pictures": sum(len(batch) for batch in subject.batches),
         "calibration_sha256": pictures.hexdigest(),
         "keep_last": subject.keep_last,
     }
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _earlier(result: Path, about: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -121,9 +121,8 @@ class Curves(Callback):
     def _write(self, run: Run) -> None:
         weight_files.write_json(self.folder / "curves.json", {"points": self.points})
         figure = draw_curves(self.points, run.history, run.steps_per_epoch, self.figure_name)
-        temporary = self.folder / ".curves.tmp.png"
-        figure.savefig(temporary, dpi=100)
-        os.replace(temporary, self.folder / "curves.png")
+        with weight_files.replacing(self.folder / "curves.png") as temporary:
+            figure.savefig(temporary, format="png", dpi=100)
 
 
 def draw_curves(

@@ -1,23 +1,15 @@
-"""What the commands share: kinds of arguments and a progress bar."""
+"""What the commands share: kinds of arguments."""
 
 from __future__ import annotations
 
 import argparse
 import math
 from functools import partial
-from typing import Any
 
 DATA_HELP = (
     "a name in the data folders or a path: a folder or .tar with annotations.json (COCO), a COCO .json, a "
     "WIDER FACE list (.txt) or folder, or a folder of YOLO .txt or VOC .xml"
 )
-
-
-def bar(unit: str) -> Any:
-    """A tqdm bar on stderr, where a person looks on."""
-    from tqdm import tqdm
-
-    return partial(tqdm, unit=unit, disable=None, leave=False)
 
 
 def share(text: str) -> float:

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.commands import OK, print_json, print_table, stdout_kept_for_json
-from yolo3tiny.cli.arguments import DATA_HELP, bar, count, count_or_none, part
+from fer_paddle.commands import OK, bar, print_json, print_table, stdout_kept_for_json
+from yolo3tiny.cli.arguments import DATA_HELP, count, count_or_none, part
 
 
 def add_commands(commands: Any) -> None:

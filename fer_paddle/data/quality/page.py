@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,6 +14,7 @@ from fer_paddle.data.quality.measures import BLURRED, BRIGHT, DARK, FLAT
 from fer_paddle.data.quality.report import Finding, Report
 from fer_paddle.data.quality.samples import Samples
 from fer_paddle.data.quality.template import TEMPLATE
+from fer_paddle.weight_files import replacing
 
 GROUPS_SHOWN, PICTURES_SHOWN = 24, 6  # of each finding, of each group
 THUMB = 72  # px
@@ -30,13 +30,8 @@ def write_page(path: str | os.PathLike[str], samples: Samples, report: Report, t
         report: The report.
         title: Heading of the page, such as the names of the sources.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         temporary.write_text(render_page(samples, report, title), encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def render_page(samples: Samples, report: Report, title: str) -> str:

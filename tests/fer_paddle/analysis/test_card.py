@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from fer_paddle.analysis import card_files
-from fer_paddle.analysis.card import table, weights_digest, write_card
+from fer_paddle.analysis.card import table, write_card
 from fer_paddle.analysis.card_files import find_shipped, kind_of, read_measured, write_files
 from fer_paddle.analysis.detector import measure_detector
 from fer_paddle.analysis.measure import measure_expressions
 from fer_paddle.data.faces import LabelledFaces
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.weight_files import write_json
+from fer_paddle.weight_files import file_digest, write_json
 from yolo3tiny.detector import Detections
 from yolo3tiny.metrics import average_precision
 from yolo3tiny.photos import Photo
@@ -91,7 +91,7 @@ def test_every_figure_of_the_text_comes_from_the_json(expression_set, tmp_path):
     assert "403,767" in text and "`augment.flip` | 0.5" in text and "some faces" in text and "**hours:** 1.9" in text
     assert f"{expression_set['accuracy']['value']:.3f} (" in text and "## On drawn.npz" in text
     assert "20% of the `angry` faces are named `fear`" in text
-    assert "temperature 1.3" in text and weights_digest(weights)[:16] in text
+    assert "temperature 1.3" in text and file_digest(weights)[:16] in text
     assert "None" not in text and "nan" not in text
     changed = {**expression_set, "accuracy": {"value": 0.123456, "low": 0.1, "high": 0.2}}
     assert "0.123 (0.100 to 0.200)" in write_card(

@@ -17,7 +17,8 @@ def problem():
     """Least squares: (network, batches, the rate from which gradient descent diverges, 2 / largest curvature)."""
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(64, 3)).astype(np.float32)
-    targets = inputs @ np.float32([[1], [-2], [3]])
+    noise = rng.normal(scale=0.1, size=(64, 1))  # an exact fit has no gradient, so it would never diverge
+    targets = (inputs @ np.float32([[1], [-2], [3]]) + noise).astype(np.float32)
     curvature = np.linalg.eigvalsh(2 * inputs.T @ inputs / len(inputs)).max()
     batch = (paddle.to_tensor(inputs), paddle.to_tensor(targets))
     return nn.Linear(3, 1, bias_attr=False), [batch], 2 / curvature
