@@ -17,11 +17,12 @@ def problem():
     """Least squares: (network, batches, the rate from which gradient descent diverges, 2 / largest curvature)."""
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(64, 3)).astype(np.float32)
-    noise = rng.normal(scale=0.1, size=(64, 1))  # an exact fit has no gradient, so it would never diverge
+    noise = rng.normal(size=(64, 1))  # halves that disagree: at an exact fit there is no gradient to diverge by
     targets = (inputs @ np.float32([[1], [-2], [3]]) + noise).astype(np.float32)
     curvature = np.linalg.eigvalsh(2 * inputs.T @ inputs / len(inputs)).max()
-    batch = (paddle.to_tensor(inputs), paddle.to_tensor(targets))
-    return nn.Linear(3, 1, bias_attr=False), [batch], 2 / curvature
+    halves = [(paddle.to_tensor(inputs[part]), paddle.to_tensor(targets[part])) for part in (slice(32), slice(32, 64))]
+    network = nn.Linear(3, 1, weight_attr=nn.initializer.Constant(1.0), bias_attr=False)
+    return network, halves, 2 / curvature
 
 
 def squared(outputs, targets):
