@@ -146,7 +146,9 @@ def _metadata(path: Path) -> Mapping[str, str]:
 def _precisions(path: Path, runtime: str) -> list[tuple[str, str]]:
     """How a runtime can load a file, and what the table calls it."""
     if path.suffix != ".onnx":
-        return [("fp32", _metadata(path).get("precision", "fp32"))] if RUNTIME_FOR[path.suffix] == runtime else []
+        metadata = _metadata(path)
+        shown = "int8" if "quantized" in metadata else metadata.get("precision", "fp32")
+        return [("fp32", shown)] if RUNTIME_FOR[path.suffix] == runtime else []
     if is_quantised(path):
         return [("fp32", "int8")]
     return [(name, name) for name in PRECISIONS[runtime]]

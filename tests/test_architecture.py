@@ -127,6 +127,7 @@ RULES: dict[str, tuple[str, ...]] = {
         *FOR_DETECTOR_TRAINING,
         "fer_paddle.commands",
         "fer_paddle.picture_files",
+        "fer_paddle.deployment.runtimes",
         "yolo3tiny.deploy",
     ),
     "yolo3tiny.__main__": ("yolo3tiny.cli",),

@@ -6,6 +6,7 @@ the numbers they give place boxes to a fraction of a pixel, and objectness must 
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,11 +16,12 @@ import numpy as np
 
 from fer_paddle import weight_files
 from fer_paddle.compression.onnx_compact import read_onnx
-from fer_paddle.compression.quantize import Forward, Subject
+from fer_paddle.compression.quantize import Finetune, Forward, Subject
 from yolo3tiny.boxes import letterbox
 from yolo3tiny.detector import Detector, NetworkSettings, OnnxForward, to_input
 from yolo3tiny.evaluate import evaluate
 from yolo3tiny.photos import Photo
+from yolo3tiny.recipes import CROWD, DetectorRecipe
 
 LAST_LAYERS = ("head32.1", "head16.1")
 BATCH = 4  # photos of 544 x 544 px; all activations of a batch lie in memory at once
@@ -31,7 +33,8 @@ def detector_subject(
     weights: str | os.PathLike[str],
     calibration: Sequence[np.ndarray],
     valid: Sequence[Photo],
-    finetune: Callable[[Any, Path], None] | None = None,
+    load_program: Callable[[Path, Mapping[str, str]], Forward],
+    finetune: Finetune | None = None,
     keep_last: bool = True,
     threads: int = 1,
     about: Mapping[str, Any] | None = None,
@@ -43,7 +46,8 @@ def detector_subject(
         weights: The ONNX file; PaddleSlim's methods read the weights of the same name in `.safetensors`.
         calibration: Photos uint8 [H, W, 3] in BGR, of any sizes.
         valid: Annotated photos to measure the average precision on.
-        finetune: See Subject; `finetune_detector` makes one.
+        load_program: See Subject.
+        finetune: See Subject; such as a DetectorFinetune.
         keep_last: Leave the two convolutions that make the heads in float.
         threads: Of ONNX Runtime while it measures.
         about: What the result shall say of the data.
@@ -71,6 +75,7 @@ def detector_subject(
         batches=calibration_batches(calibration, settings.longest),
         load_network=lambda: _load(weights),
         load_onnx=lambda path: OnnxForward(path, threads),
+        load_program=load_program,
         measure=measure,
         finetune=finetune,
         keep_last=keep_last,
@@ -86,23 +91,67 @@ def calibration_batches(photos: Sequence[np.ndarray], longest: int, batch_size: 
     return [np.stack(images[start : start + batch_size]) for start in range(0, len(images), batch_size)]
 
 
-def finetune_detector(
-    train: Sequence[Photo],
-    valid: Sequence[Photo],
-    weights: str | os.PathLike[str],
-    epochs: int = 2,
-    learning_rate: float = 1e-4,
-    workers: int = 0,
-) -> Callable[[Any, Path], None]:
-    """Makes the function that trains a detector with fake quantisation, from its trained weights.
+@dataclasses.dataclass(frozen=True)
+class DetectorFinetune:
+    """Trains a detector with fake quantisation, from its trained weights, with the anchors of its card.
 
-    Args:
+    Attributes:
         train: Photos to learn from.
         valid: Photos to choose the best epoch on.
-        weights: The detector's file, beside which its card says the anchors.
+        card: Of the detector, see `read_detector_card`.
         epochs: Of QAT.
         learning_rate: The highest rate, about a tenth of the training's.
         workers: Reader processes.
+    """
+
+    train: Sequence[Photo]
+    valid: Sequence[Photo]
+    card: Mapping[str, Any]
+    epochs: int = 2
+    learning_rate: float = 1e-4
+    workers: int = 0
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"recipe": self.recipe.to_json(), "photos": len(self.train)}
+
+    @property
+    def recipe(self) -> DetectorRecipe:
+        """How it trains."""
+        return dataclasses.replace(
+            CROWD.over(self.epochs),
+            name="crowd-qat",
+            sizes=((0, CROWD.sizes[-1][1]),),
+            learning_rate=self.learning_rate,
+            average_decay=None,  # it would average the ranges of the activations, too
+            longest=self.card["longest"],
+            validate_every=1,
+        )
+
+    def __call__(self, network: Any, folder: Path) -> None:
+        from fer_paddle.environment import seed_everything
+        from fer_paddle.training.callbacks import ProgressBar
+        from fer_paddle.training.loop import BEST
+        from yolo3tiny.train import train_detector
+
+        folder.mkdir(parents=True, exist_ok=True)
+        seed_everything(self.recipe.seed)
+        train_detector(
+            network,
+            self.train,
+            self.valid,
+            self.recipe,
+            self.card["anchors"],
+            folder,
+            resume=True,
+            callbacks=[ProgressBar()],
+            workers=self.workers,
+        )
+        weight_files.load_into(network, weight_files.load_arrays(folder / BEST))
+
+
+def read_detector_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads the card beside a detector's file.
 
     Raises:
         FileNotFoundError: There is no card.
@@ -111,41 +160,7 @@ def finetune_detector(
     card = weight_files.load_card(weights)
     if "anchors" not in card:
         raise ValueError(f"expected the card of a face detector beside {weights}, it lacks anchors")
-
-    def finetune(network: Any, folder: Path) -> None:
-        import dataclasses
-
-        from fer_paddle.environment import seed_everything
-        from fer_paddle.training.callbacks import ProgressBar
-        from fer_paddle.training.loop import BEST
-        from yolo3tiny.recipes import CROWD
-        from yolo3tiny.train import train_detector
-
-        recipe = dataclasses.replace(
-            CROWD.over(epochs),
-            name="crowd-qat",
-            sizes=((0, CROWD.sizes[-1][1]),),
-            learning_rate=learning_rate,
-            average_decay=None,  # it would average the ranges of the activations, too
-            longest=card["longest"],
-            validate_every=1,
-        )
-        folder.mkdir(parents=True, exist_ok=True)
-        seed_everything(recipe.seed)
-        train_detector(
-            network,
-            train,
-            valid,
-            recipe,
-            card["anchors"],
-            folder,
-            resume=True,
-            callbacks=[ProgressBar()],
-            workers=workers,
-        )
-        weight_files.load_into(network, weight_files.load_arrays(folder / BEST))
-
-    return finetune
+    return card
 
 
 def _load(weights: Path) -> Any:

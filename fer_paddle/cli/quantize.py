@@ -27,7 +27,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--results", type=Path, help="JSON file of the table (default: results.json in the folder)")
     parser.add_argument("--faces", type=count, help="measure on the first so many faces only")
     parser.add_argument("--epochs", type=count, default=2, help="of slim-qat (default: 2)")
-    parser.add_argument("--learning-rate", type=float, default=2e-4, help="highest of slim-qat (default: 0.0002)")
+    parser.add_argument("--learning-rate", type=float, default=3e-5, help="highest of slim-qat (default: 0.00003)")
     parser.add_argument("--keep-last", action="store_true", help="leave the last layer in float")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of pictures (default: 0)")
     parser.add_argument("--threads", type=count, help="threads of Paddle (default: the environment's)")
@@ -51,6 +51,7 @@ def quantize(args: argparse.Namespace) -> int:
     from fer_paddle.compression.quantize_expression import expression_subject
     from fer_paddle.data.expressions import load_train_valid
     from fer_paddle.deployment.runtimes.onnx import OnnxRunner
+    from fer_paddle.deployment.runtimes.paddle_inference import load_program
 
     methods = METHODS if args.methods == ["all"] else args.methods
     weights = args.weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
@@ -72,7 +73,8 @@ def quantize(args: argparse.Namespace) -> int:
         from fer_paddle.training.callbacks import ProgressBar
 
         qat |= {"train": train, "callbacks": [ProgressBar()]}
-    subject = expression_subject(weights, crops, valid, OnnxRunner, keep_last=args.keep_last, about=about, **qat)
+    roads = {"load_onnx": OnnxRunner, "load_program": load_program}
+    subject = expression_subject(weights, crops, valid, **roads, keep_last=args.keep_last, about=about, **qat)
     with stdout_kept_for_json():
         content = compare(subject, methods, args.out, args.results or args.out / "results.json", bar("methods"))
     if args.json:

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
-import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
@@ -25,9 +24,6 @@ from fer_paddle.environment import paddle
 
 MODEL, PARAMS = "model.pdmodel", "model.pdiparams"
 OPSET = 13
-SHAPES_KEPT = 10  # oneDNN keeps what it prepared for as many input shapes
-# Without pool2d: oneDNN would also round the mean over a picture, in steps made for the largest single value.
-INT8_OPERATORS = {"conv2d", "depthwise_conv2d", "fused_conv2d", "fc", "matmul"}
 _ITEM_BYTES = {
     0: 1,
     1: 2,
@@ -101,41 +97,6 @@ def check_program(folder: str | os.PathLike[str]) -> Path:
         reason = " ".join(str(error).split())[:100]
         raise ValueError(f"expected a whole Paddle program in {folder}, got: {reason}") from error
     return folder
-
-
-class ProgramRunner:
-    """Runs a program by Paddle Inference on the CPU.
-
-    Args:
-        folder: Where the program lies.
-        int8: Compute in whole numbers through oneDNN, where the program carries scales; else simulate it in float.
-        threads: Threads of oneDNN.
-
-    Raises:
-        FileNotFoundError: See `check_program`.
-        ValueError: See `check_program`.
-    """
-
-    def __init__(self, folder: str | os.PathLike[str], int8: bool = False, threads: int = 1):
-        folder = check_program(folder)
-        config = paddle.inference.Config(str(folder / MODEL), str(folder / PARAMS))
-        config.disable_gpu()
-        config.disable_glog_info()
-        config.enable_mkldnn()
-        config.set_mkldnn_cache_capacity(SHAPES_KEPT)
-        config.set_cpu_math_library_num_threads(threads)
-        if int8:
-            config.enable_mkldnn_int8(INT8_OPERATORS)
-        with quiet(also_c=True):
-            self._predictor = paddle.inference.create_predictor(config)
-        self._input = self._predictor.get_input_handle(self._predictor.get_input_names()[0])
-        self._outputs = [self._predictor.get_output_handle(name) for name in self._predictor.get_output_names()]
-
-    def __call__(self, images: np.ndarray) -> list[np.ndarray]:
-        """float32 [N, C, H, W] -> the network's outputs."""
-        self._input.copy_from_cpu(np.ascontiguousarray(images, np.float32))
-        self._predictor.run()
-        return [output.copy_to_cpu() for output in self._outputs]
 
 
 def program_to_onnx(

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -35,6 +35,19 @@ METHODS = ("fp32", *ORT_METHODS, *SLIM_METHODS, "slim-weights", "slim-qat")
 Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 
+class Finetune(Protocol):
+    """Called with a network with fake quantisation and the folder of the run, it trains the network in place.
+
+    Attributes:
+        settings: What decides the result, as JSON values; with others the network is trained anew.
+    """
+
+    settings: Mapping[str, Any]
+
+    def __call__(self, network: Any, folder: Path) -> None:
+        """Trains; a run begun in the folder goes on."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """A trained network to quantise, and how well it is doing.
@@ -46,8 +59,9 @@ class Subject:
         batches: Calibration pictures as the network gets them, float32 [N, C, H, W] of one size.
         load_network: Gives the Paddle network with its weights; each call a new one.
         load_onnx: (path of an ONNX file) -> forward.
+        load_program: (path of a `.pdmodel` file, text for its card: with a line `quantized` where it is) -> forward.
         measure: (forward) -> its figure, 0 to 1, the higher the better.
-        finetune: (network with fake quantisation, folder of the run): trains it in place; None allows no QAT.
+        finetune: Trains a network with fake quantisation; None allows no QAT.
         keep_last: Leave the layers that make the outputs in float.
         last_layers: Their names in the network.
         about: What the results say of data, weights and measure.
@@ -59,8 +73,9 @@ class Subject:
     batches: Sequence[np.ndarray]
     load_network: Callable[[], Any]
     load_onnx: Callable[[Path], Forward]
+    load_program: Callable[[Path, Mapping[str, str]], Forward]
     measure: Callable[[Forward], float]
-    finetune: Callable[[Any, Path], None] | None = None
+    finetune: Finetune | None = None
     keep_last: bool = False
     last_layers: Sequence[str] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -97,6 +112,9 @@ def compare(
     result.parent.mkdir(parents=True, exist_ok=True)
     about = {**subject.about, **_describe(subject)}
     content = _earlier(result, about) or {"about": about, "rows": []}
+    if "slim-qat" in methods:
+        settings = dict(subject.finetune.settings)
+        content["rows"] = [row for row in content["rows"] if row.get("settings", settings) == settings]
     done = {row["method"] for row in content["rows"]}
     for method in progress(["fp32", *(method for method in methods if method != "fp32")]):
         if method not in done:
@@ -127,22 +145,22 @@ def _rows(subject: Subject, method: str, folder: Path) -> list[dict[str, Any]]:
         spent = time.process_time() - start
         size = path.stat().st_size
         return [_row(method, "onnx", path, size, spent, subject.measure(subject.load_onnx(path)))]
-    from fer_paddle.compression.programs import ProgramRunner, program_bytes, program_to_onnx
+    from fer_paddle.compression.programs import MODEL, program_bytes, program_to_onnx
 
     program = make_program(subject, method, folder)
-    weights_alone = method == "slim-weights"
-    measured = program / "simulated" if weights_alone else program
     spent, size = time.process_time() - start, program_bytes(program)
-    figure = subject.measure(ProgramRunner(measured, int8=not weights_alone))
-    rows = [_row(method, "paddle float" if weights_alone else "paddle int8", program, size, spent, figure)]
-    if not weights_alone:
-        words = f"int8 QDQ by PaddleSlim, {method.removeprefix('slim-')}"
-        path = program_to_onnx(
-            program, folder / "network.onnx", {**subject.metadata, "quantized": words}, method != "slim-qat"
-        )
-        figure = subject.measure(subject.load_onnx(path))
-        rows.append(_row(method, "onnx", path, path.stat().st_size, spent, figure))
-    return rows
+    if method == "slim-weights":
+        figure = subject.measure(subject.load_program(program / "simulated" / MODEL, subject.metadata))
+        return [_row(method, "paddle float", program / MODEL, size, spent, figure)]
+    metadata = {**subject.metadata, "quantized": f"int8 by PaddleSlim, {method.removeprefix('slim-')}"}
+    figure = subject.measure(subject.load_program(program / MODEL, metadata))
+    path = program_to_onnx(program, folder / "network.onnx", metadata, method != "slim-qat")
+    in_onnx = subject.measure(subject.load_onnx(path))
+    rows = [
+        _row(method, "paddle int8", program / MODEL, size, spent, figure),
+        _row(method, "onnx", path, path.stat().st_size, spent, in_onnx),
+    ]
+    return [row | {"settings": dict(subject.finetune.settings)} for row in rows] if method == "slim-qat" else rows
 
 
 def make_program(subject: Subject, method: str, folder: Path) -> Path:
@@ -158,7 +176,9 @@ def make_program(subject: Subject, method: str, folder: Path) -> Path:
     if method == "slim-qat":
         qat.prepare_qat(network, subject.last_layers if subject.keep_last else ())
         qat.observe(network, subject.batches)
-        subject.finetune(network, folder / f"run-{file_digest(subject.onnx)[:8]}")  # never goes on with other weights
+        begun_with = json.dumps([file_digest(subject.onnx), dict(subject.finetune.settings)], sort_keys=True)
+        # A run of other weights or settings is never gone on with.
+        subject.finetune(network, folder / f"run-{hashlib.sha256(begun_with.encode()).hexdigest()[:8]}")
         return qat.save_qat(network, program, subject.input_shape)
     source = save_program(network, folder / "float", subject.input_shape)
     if method == "slim-weights":

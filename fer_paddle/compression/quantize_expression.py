@@ -28,9 +28,10 @@ def expression_subject(
     calibration: Sequence[np.ndarray],
     valid: LabelledFaces,
     load_onnx: Callable[[Path], Forward],
+    load_program: Callable[[Path, Mapping[str, str]], Forward],
     train: LabelledFaces | None = None,
     epochs: int = 2,
-    learning_rate: float = 2e-4,
+    learning_rate: float = 3e-5,
     keep_last: bool = False,
     about: Mapping[str, Any] | None = None,
     callbacks: Sequence[Callback] = (),
@@ -41,7 +42,7 @@ def expression_subject(
         weights: Written by models.files.save_model; the ONNX file of the same name was exported from it.
         calibration: Crops uint8 [H, W] or [H, W, 3] of any sizes.
         valid: Faces to measure the accuracy on.
-        load_onnx: See quantize.Subject.
+        load_onnx, load_program: See quantize.Subject.
         train: Faces for QAT; None leaves QAT out.
         epochs: Of QAT.
         learning_rate: Of QAT.
@@ -80,6 +81,7 @@ def expression_subject(
         batches=to_batches(faces_to_batch(calibration, size)),
         load_network=lambda: _load(weights),
         load_onnx=load_onnx,
+        load_program=load_program,
         measure=measure,
         finetune=finetune,
         keep_last=keep_last,
@@ -96,6 +98,10 @@ class _Finetune:
     train: LabelledFaces
     valid: LabelledFaces
     callbacks: Sequence[Callback]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"recipe": self.recipe.to_json(), "faces": len(self.train)}
 
     def __call__(self, network: Any, folder: Path) -> None:
         from fer_paddle.environment import seed_everything

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_paddle.deployment.convert import convert_onnx, read_onnx
-from fer_paddle.deployment.graph import simplify
+from fer_paddle.deployment.graph import rename_outputs, simplify
 from fer_paddle.deployment.inference_model import InputSpec, write_inference_model
 from fer_paddle.deployment.parity import LARGEST_DIFFERENCE, Forward, Parity, compare
 from fer_paddle.deployment.runtimes import load_runner
@@ -26,6 +26,7 @@ from fer_paddle.environment import paddle
 OPSET = 13
 RUNTIME_OF = {".onnx": "onnx", ".pdmodel": "paddle", ".param": "ncnn", ".mnn": "mnn"}
 BY_CALLER = "arrays of the caller"
+ROUNDING = 1e-5  # of the largest output; a batch normalisation folded into its convolution rounds elsewhere
 _log = logging.getLogger(__name__)
 
 
@@ -181,7 +182,7 @@ def write_onnx(
     images: np.ndarray,
     output_names: Sequence[str] | None = None,
 ) -> None:
-    """Writes ONNX, simplified where that changes no output on the images by a single bit. Compares nothing else."""
+    """Writes ONNX, simplified where that changes outputs on the images by rounding at most. Compares nothing else."""
     import onnx
 
     specs = [paddle.static.InputSpec([*shape], "float32", name) for name, shape in input_spec.items()]
@@ -191,7 +192,13 @@ def write_onnx(
     onnx.save(plain, path)
     plain_outputs = load_runner(path)(images[:32])
     onnx.save(simplify(plain, output_names), path)
-    if not all(np.array_equal(a, b) for a, b in zip(plain_outputs, load_runner(path)(images[:32]), strict=True)):
+    if not all(map(_same_but_rounding, plain_outputs, load_runner(path)(images[:32]))):
         _log.warning("%s is not simplified: that would change its outputs", path.name)
+        if output_names is not None:
+            rename_outputs(plain.graph, output_names)
         onnx.save(plain, path)
     read_onnx(path)
+
+
+def _same_but_rounding(outputs: np.ndarray, simplified: np.ndarray) -> bool:
+    return bool(np.abs(outputs - simplified).max() <= ROUNDING * np.abs(outputs).max())

@@ -44,7 +44,7 @@ def simplify(model: onnx.ModelProto, output_names: Sequence[str] | None = None) 
     del short.metadata_props[:]
     short.metadata_props.extend(model.metadata_props)
     if output_names is not None:
-        _rename_outputs(short.graph, output_names)
+        rename_outputs(short.graph, output_names)
     return short
 
 
@@ -115,7 +115,12 @@ def _drop_dead_nodes(graph: onnx.GraphProto) -> None:
         graph.initializer.remove(tensor)
 
 
-def _rename_outputs(graph: onnx.GraphProto, names: Sequence[str]) -> None:
+def rename_outputs(graph: onnx.GraphProto, names: Sequence[str]) -> None:
+    """Gives the outputs of a graph new names, in order, in place.
+
+    Raises:
+        ValueError: There are more or fewer outputs.
+    """
     if len(names) != len(graph.output):
         raise ValueError(f"expected names of {len(graph.output)} outputs, got {list(names)}")
     new = {output.name: name for output, name in zip(graph.output, names)}

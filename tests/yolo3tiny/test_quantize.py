@@ -8,9 +8,10 @@ import pytest
 from fer_paddle.compression.onnx_compact import read_onnx
 from fer_paddle.compression.quantize import compare
 from fer_paddle.data.synthetic import draw_scene
+from fer_paddle.deployment.runtimes.paddle_inference import load_program
 from yolo3tiny.detector import WEIGHTS, Detector, OnnxForward
 from yolo3tiny.photos import Photo
-from yolo3tiny.quantize import calibration_batches, detector_subject, finetune_detector
+from yolo3tiny.quantize import calibration_batches, detector_subject, read_detector_card
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def test_batches_are_padded_squares(photos):
 
 def test_int8_finds_the_same_faces_and_keeps_the_heads_in_float(photos, tmp_path):
     pictures = [photo.read() for photo in photos]
-    subject = detector_subject(WEIGHTS, pictures, photos)
+    subject = detector_subject(WEIGHTS, pictures, photos, load_program)
     compare(subject, ["ort-minmax"], tmp_path, tmp_path / "table.json")
     path = tmp_path / "ort-minmax" / "network.onnx"
     floats = [
@@ -48,11 +49,12 @@ def test_int8_finds_the_same_faces_and_keeps_the_heads_in_float(photos, tmp_path
 @pytest.mark.parametrize("empty", ["calibration", "valid"])
 def test_without_photos(photos, empty):
     pictures = [photo.read() for photo in photos]
+    valid = [] if empty == "valid" else photos
     with pytest.raises(ValueError, match="expected calibration photos"):
-        detector_subject(WEIGHTS, [] if empty == "calibration" else pictures, [] if empty == "valid" else photos)
+        detector_subject(WEIGHTS, [] if empty == "calibration" else pictures, valid, load_program)
 
 
 def test_qat_needs_the_card_of_a_detector(photos, tmp_path):
     (tmp_path / "other.json").write_text("{}")
     with pytest.raises(ValueError, match="lacks anchors"):
-        finetune_detector(photos, photos, tmp_path / "other.safetensors")
+        read_detector_card(tmp_path / "other.safetensors")

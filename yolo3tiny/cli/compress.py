@@ -125,8 +125,9 @@ def quantize(args: argparse.Namespace) -> int:
 
     from fer_paddle.compression.calibration_set import choose, read_pictures
     from fer_paddle.compression.quantize import METHODS, compare
+    from fer_paddle.deployment.runtimes.paddle_inference import load_program
     from yolo3tiny.detector import WEIGHTS
-    from yolo3tiny.quantize import detector_subject, finetune_detector
+    from yolo3tiny.quantize import DetectorFinetune, detector_subject, read_detector_card
     from yolo3tiny.splits import TRAIN, VAL, choose_split, find_photos
 
     progress = partial(tqdm, disable=None, leave=False)
@@ -148,9 +149,11 @@ def quantize(args: argparse.Namespace) -> int:
     }
     finetune = None
     if "slim-qat" in methods:
-        finetune = finetune_detector(train, valid, weights, args.epochs, args.learning_rate)
+        finetune = DetectorFinetune(train, valid, read_detector_card(weights), args.epochs, args.learning_rate)
     keep_last = not args.quantize_last
-    subject = detector_subject(weights, pictures, valid, finetune, keep_last, args.threads, about, progress)
+    subject = detector_subject(
+        weights, pictures, valid, load_program, finetune, keep_last, args.threads, about, progress
+    )
     with stdout_kept_for_json():
         content = compare(subject, methods, args.out, args.results or args.out / "results.json", progress)
     if args.json:

@@ -6,7 +6,7 @@
 | openvino | OpenVINO | .onnx |
 | ncnn | ncnn | .param with .bin, .onnx |
 | mnn | MNN | .mnn, .onnx |
-| paddle | Paddle Inference with oneDNN | .pdmodel with .pdiparams; .safetensors of an expression network |
+| paddle | Paddle Inference with oneDNN | .pdmodel with .pdiparams (int8 too); .safetensors of an expression network |
 | dynamic | Paddle as in training | .safetensors of an expression network |
 | tensorrt | TensorRT by ONNX Runtime's provider | .onnx |
 """

@@ -16,6 +16,7 @@ from fer_paddle.compression.calibration_set import choose, read_pictures
 from fer_paddle.compression.onnx_compact import add_metadata, compact, drop_idle_rounding, read_onnx
 from fer_paddle.compression.quantize import METHODS, Subject, compare
 from fer_paddle.images import write_image
+from fer_paddle.weight_files import write_json
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(size=(24, 1, 12, 12)).astype(np.float32)
@@ -220,7 +221,9 @@ def subject_of(network, **changes):
         "batches": BATCHES,
         "about": {"seed": 0},
     }
-    return Subject(**{**settings, "load_network": None, "load_onnx": load, "measure": measure, **changes})
+    return Subject(
+        **{**settings, "load_network": None, "load_onnx": load, "load_program": None, "measure": measure, **changes}
+    )
 
 
 def test_compare_keeps_its_rows(network, tmp_path):
@@ -242,6 +245,31 @@ def test_compare_keeps_its_rows(network, tmp_path):
     # other weights, pictures or settings begin anew
     other = compare(subject_of(network, batches=BATCHES[:1]), ["fp32"], tmp_path, result)
     assert [row["method"] for row in other["rows"]] == ["fp32"]
+
+
+class Training:
+    """Stands for QAT, which must not begin."""
+
+    def __init__(self, epochs):
+        self.settings = {"epochs": epochs}
+
+    def __call__(self, network, folder):
+        raise AssertionError("trained")
+
+
+def test_a_row_of_training_stays_as_long_as_its_settings(network, tmp_path):
+    result = tmp_path / "table.json"
+    content = compare(subject_of(network), ["fp32"], tmp_path, result)
+    row = {**content["rows"][0], "method": "slim-qat", "settings": {"epochs": 2}}
+    write_json(result, {**content, "rows": [*content["rows"], row]})
+    for methods, epochs in ((["slim-qat"], 2), (["fp32"], 3)):  # who does not ask for it leaves it alone
+        assert compare(subject_of(network, finetune=Training(epochs)), methods, tmp_path, result)["rows"][1] == row
+
+    def begins():
+        raise RuntimeError("begins anew")
+
+    with pytest.raises(RuntimeError, match="begins anew"):
+        compare(subject_of(network, finetune=Training(3), load_network=begins), ["slim-qat"], tmp_path, result)
 
 
 @pytest.mark.parametrize(

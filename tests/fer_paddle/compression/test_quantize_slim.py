@@ -10,6 +10,8 @@ import onnxruntime
 import pytest
 
 from fer_paddle.compression import affine, calibration, post_training, programs, qat
+from fer_paddle.deployment.runtimes import load_runner
+from fer_paddle.deployment.runtimes.paddle_inference import load_program
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.loop import FitConfig, fit
 
@@ -45,6 +47,10 @@ def logits_of(network):
         return network(paddle.to_tensor(IMAGES)).numpy()
 
 
+def run_program(folder, int8=False):
+    return load_program(folder / programs.MODEL, {"quantized": "by a test"} if int8 else {})(IMAGES)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """The float program, and its static quantisation by abs-max."""
@@ -55,16 +61,23 @@ def folder(tmp_path_factory):
 
 
 def test_a_program_computes_what_the_network_does(folder):
-    assert np.abs(programs.ProgramRunner(folder / "float")(IMAGES)[0] - logits_of(make_tiny())).max() < 1e-5
-    assert sorted(path.name for path in (folder / "float").iterdir()) == sorted([programs.MODEL, programs.PARAMS])
+    assert np.abs(run_program(folder / "float")[0] - logits_of(make_tiny())).max() < 1e-5
+    written = programs.save_program(make_tiny(), folder / "again", SHAPE)
+    assert sorted(path.name for path in written.iterdir()) == sorted([programs.MODEL, programs.PARAMS])
     assert paddle.in_dynamic_mode()  # static mode was left again
 
 
 def test_static_quantisation_is_close_and_runs_in_int8(folder):
     exact = logits_of(make_tiny())
     for int8 in (False, True):
-        found = programs.ProgramRunner(folder / "abs_max", int8)(IMAGES)[0]
+        found = run_program(folder / "abs_max", int8)[0]
         assert 0 < np.abs(found - exact).mean() < 0.1 * exact.std(), int8
+
+
+def test_the_card_decides_whether_it_runs_in_int8(folder):
+    (simulated,), (whole,) = (run_program(folder / "abs_max", int8) for int8 in (False, True))
+    assert np.abs(simulated - whole).max() > 0
+    np.testing.assert_array_equal(load_runner(folder / "abs_max" / programs.MODEL, "paddle", 1)(IMAGES)[0], whole)
 
 
 def test_scales_and_weights_are_those_by_hand(folder):
@@ -104,7 +117,7 @@ def test_weight_only(folder, tmp_path):
     post_training.quantize_weights(folder / "float", tmp_path / "simulated", simulated=True)
     assert len(post_training.read_whole_weights(tmp_path / "int8")) == 2
     exact = logits_of(make_tiny())
-    found = programs.ProgramRunner(tmp_path / "simulated")(IMAGES)[0]
+    found = run_program(tmp_path / "simulated")[0]
     assert 0 < np.abs(found - exact).mean() < 0.05 * exact.std()
 
 
@@ -127,7 +140,7 @@ def test_qat_trains_by_the_loop_and_is_saved(tmp_path):
     exact = logits_of(network)
     path = programs.program_to_onnx(tmp_path / "program", tmp_path / "qat.onnx", round_outputs=False)
     onnx_logits = onnxruntime.InferenceSession(path.read_bytes()).run(None, {"images": IMAGES})[0]
-    for found in (programs.ProgramRunner(tmp_path / "program")(IMAGES)[0], onnx_logits):
+    for found in (run_program(tmp_path / "program")[0], onnx_logits):
         assert np.abs(found - exact).mean() < 0.1 * exact.std()
     assert len(post_training.read_whole_weights(tmp_path / "program")) == 2
 
@@ -150,10 +163,9 @@ def test_a_damaged_program_gives_one_line(folder, tmp_path, name, content, says)
     shutil.copytree(folder / "float", tmp_path / "bad")
     whole = (folder / "float" / name).read_bytes()
     (tmp_path / "bad" / name).write_bytes(whole[: int(len(whole) * content)] if isinstance(content, float) else content)
-    for use in (programs.ProgramRunner, lambda path: post_training.quantize_static(path, tmp_path / "out", BATCHES)):
-        with pytest.raises(ValueError, match=says) as caught:
-            use(tmp_path / "bad")
-        assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match=says) as caught:
+        post_training.quantize_static(tmp_path / "bad", tmp_path / "out", BATCHES)
+    assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
 

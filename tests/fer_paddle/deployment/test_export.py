@@ -3,14 +3,17 @@
 import json
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
+from onnx import numpy_helper
 
 from fer_paddle.classifier import Classifier, load_classifier
 from fer_paddle.deployment import export as export_module
 from fer_paddle.deployment import expression as expression_module
 from fer_paddle.deployment.export import convert_checked, export_network, export_onnx
 from fer_paddle.deployment.expression import export_expression_network
+from fer_paddle.deployment.graph import simplify
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.labels import EXPRESSIONS
@@ -168,3 +171,21 @@ def test_wrong_names_are_refused(weights, exported, small, tmp_path):
         load_classifier(tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match=r"expected \.param in fp32"):
         convert_checked(exported, tmp_path / "model.param", IMAGES, precision="int8")
+
+
+@pytest.mark.parametrize(("change", "kept"), [(1e-7, True), (1e-3, False)])
+def test_a_simplification_is_kept_where_it_changes_no_more_than_rounding(change, kept, small, tmp_path, monkeypatch):
+    simplified = []
+
+    def changing(model, output_names=None):
+        short = simplify(model, output_names)
+        tensor = next(one for one in short.graph.initializer if len(one.dims) == 4)
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32(1 + change), tensor.name))
+        simplified.append(short)
+        return short
+
+    monkeypatch.setattr(export_module, "simplify", changing)
+    export_network(small, tmp_path / "net.onnx", SPEC, METADATA, IMAGES, output_names=["logits"])
+    written = onnx.load(tmp_path / "net.onnx")
+    assert (len(written.graph.node) == len(simplified[0].graph.node)) == kept
+    assert [output.name for output in written.graph.output] == ["logits"]
