@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fer_paddle import weight_files
 from fer_paddle.compression.teacher import Tap, Teacher
+from fer_paddle.data.mixup import mixed_loss
 from fer_paddle.environment import paddle
 from fer_paddle.models.files import save_model
 from fer_paddle.training import parallel
 from fer_paddle.training.expression import Faces, make_loaders, make_loss, make_optimizer
 from fer_paddle.training.loop import BEST, Callback, FitConfig, fit
-from fer_paddle.training.losses import ExpressionLoss, accuracy
+from fer_paddle.training.losses import accuracy
 from fer_paddle.training.recipes import Recipe
 
 nn, functional = paddle.nn, paddle.nn.functional
@@ -153,7 +154,7 @@ class DistillLoss:
         label_loss: Of plain training.
     """
 
-    def __init__(self, settings: DistillSettings, label_loss: ExpressionLoss):
+    def __init__(self, settings: DistillSettings, label_loss: Callable[[Any, Any], Mapping[str, paddle.Tensor]]):
         self.settings, self.label_loss = settings, label_loss
 
     def __call__(self, outputs: Answers | paddle.Tensor, targets: Any) -> dict[str, paddle.Tensor]:
@@ -228,7 +229,7 @@ def distill_expressions(
         average_decay=recipe.average_decay,
         task=task,
     )
-    loss = DistillLoss(settings, make_loss(recipe, train))
+    loss = DistillLoss(settings, mixed_loss(make_loss(recipe, train)))
     optimizer = make_optimizer(model, recipe, len(loaders["train"]))
     try:
         return fit(

@@ -101,7 +101,8 @@ def qat_recipe(recipe: Recipe, input_size: int, epochs: int = 2, learning_rate: 
         recipe: How the network was trained.
         input_size: Side in pixels that the network is used at.
         epochs: Passes over the training faces.
-        learning_rate: The highest rate, about a hundredth of the training's: the weights need little, and more loses the average they are.
+        learning_rate: The highest rate, about a hundredth of the training's: more would undo the averaging of the
+            weights that the training ended with.
     """
     return dataclasses.replace(
         recipe,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from fer_paddle.data.augment import AugmentConfig, augment_face
-from fer_paddle.data.mixup import MixBatch
 from fer_paddle.studies.trials import Study, Trial, repeat_close_ones
 from fer_paddle.training.recipes import STRONG, Recipe
 
@@ -29,18 +29,17 @@ CHANGES: dict[str, AugmentConfig] = {
     "strong": STRONG.augment,
     "strong and RandAugment": dataclasses.replace(STRONG.augment, randaugment=1),
 }
-MIXES: dict[str, tuple[AugmentConfig, MixBatch]] = {
-    "mixup": (AugmentConfig(), MixBatch(mixup_alpha=0.2)),
-    "CutMix": (AugmentConfig(), MixBatch(cutmix_alpha=1.0, chance=0.5)),
-    "strong and mixup": (STRONG.augment, MixBatch(mixup_alpha=0.2)),
+MIXES: dict[str, dict[str, Any]] = {
+    "mixup": {"augment": AugmentConfig(), "mixup_alpha": 0.2},
+    "CutMix": {"augment": AugmentConfig(), "cutmix_alpha": 1.0, "mix_chance": 0.5},
+    "strong and mixup": {"augment": STRONG.augment, "mixup_alpha": 0.2},
 }
 
 
 def list_trials(recipe: Recipe) -> list[Trial]:
     """Lists one trial of `recipe` for each change alone, for none, and for the whole policy of `strong`."""
     plain = [Trial(name, dataclasses.replace(recipe, augment=augment)) for name, augment in CHANGES.items()]
-    mixed = [Trial(name, dataclasses.replace(recipe, augment=augment), mix) for name, (augment, mix) in MIXES.items()]
-    return plain + mixed
+    return plain + [Trial(name, dataclasses.replace(recipe, **changes)) for name, changes in MIXES.items()]
 
 
 def study_augmentation(study: Study, recipe: Recipe, seeds: Sequence[int], within: float) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from fer_paddle import weight_files
 from fer_paddle.data.faces import LabelledFaces, split_faces
-from fer_paddle.data.mixup import MixBatch, mixed_loss
+from fer_paddle.data.mixup import mixed_loss
 from fer_paddle.environment import paddle, seed_everything, versions
 from fer_paddle.models import build_model
 from fer_paddle.training.config import differing_fields
@@ -39,12 +39,10 @@ class Trial:
     Attributes:
         name: What is changed in it; trials of one name differ in their seed alone.
         recipe: How to train; without FER+ votes.
-        mix: Mixup or CutMix of its batches, or None.
     """
 
     name: str
     recipe: Recipe
-    mix: MixBatch | None = None
 
     @property
     def key(self) -> str:
@@ -117,15 +115,13 @@ class Study:
         recipe, started = trial.recipe, time.process_time()
         seed_everything(recipe.seed)
         network = build_model(self.model)
-        loaders, loss = make_loaders(self.train, self.valid, recipe), make_loss(recipe, self.train)
-        if trial.mix is not None:
-            loaders["train"].collate, loss = trial.mix, mixed_loss(loss)
-        mix = None if trial.mix is None else dataclasses.asdict(trial.mix)
+        loaders = make_loaders(self.train, self.valid, recipe)
+        loss = mixed_loss(make_loss(recipe, self.train))
         config = FitConfig(
             epochs=recipe.epochs,
             seed=recipe.seed,
             average_decay=recipe.average_decay,
-            task={"recipe": recipe.to_json(), "mix": mix},
+            task={"recipe": recipe.to_json()},
         )
         last = fit(
             network,
@@ -148,7 +144,6 @@ class Study:
             "train_accuracy": last["train_accuracy"],
             "cpu_seconds": round(time.process_time() - started, 1),
             "recipe": recipe.to_json(),
-            "mix": mix,
         }
 
 

@@ -14,6 +14,7 @@ from fer_paddle import weight_files
 from fer_paddle.data.dataset import ExpressionData
 from fer_paddle.data.expressions import LabelledFaces
 from fer_paddle.data.ferplus import FERPLUS_EXPRESSIONS, FerPlusFaces, SoftData, mix_votes
+from fer_paddle.data.mixup import mixed_loss
 from fer_paddle.environment import paddle
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import build_model
@@ -87,7 +88,7 @@ def train_expressions(
     )
     return fit(
         model,
-        make_loss(recipe, train),
+        mixed_loss(make_loss(recipe, train)),
         loaders,
         make_optimizer(model, recipe, len(loaders["train"])),
         {"accuracy": accuracy},
@@ -112,9 +113,9 @@ def make_loaders(train: Faces, valid: Faces, recipe: Recipe, workers: int = 0) -
         train_data = ExpressionData(train, *shown)
     if recipe.balanced_sampling:
         sampler = BalancedSampler(train.labels, recipe.balanced_sampling, batch_size, **share)
-        train_loader = Loader(train_data, sampler, workers)
+        train_loader = Loader(train_data, sampler, workers, recipe.mix)
     else:
-        train_loader = make_loader(train_data, batch_size, shuffle=True, workers=workers, **share)
+        train_loader = make_loader(train_data, batch_size, shuffle=True, workers=workers, collate=recipe.mix, **share)
     valid_data = ExpressionData(valid, recipe.valid_sizes)
     return {"train": train_loader, "valid": make_loader(valid_data, batch_size, False, workers=workers, **share)}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from fer_paddle.data.augment import AugmentConfig
 from fer_paddle.data.ferplus import MODES
+from fer_paddle.data.mixup import MixBatch
 from fer_paddle.training.schedules import check_schedule
 
 OPTIMIZERS = ("adam", "adamw", "momentum")
@@ -49,6 +50,9 @@ class Recipe:
         ferplus: Learn FER+'s eight classes instead, in one of ferplus.MODES.
         freeze_epochs: Epochs at first in which only the last layer learns (for a network with a start).
         backbone_rate: Factor of the learning rate of all layers but the last.
+        mixup_alpha: See mixup.MixBatch, as the next two; with both alphas 0 no batch is mixed.
+        cutmix_alpha: Of CutMix.
+        mix_chance: Share of the batches that are mixed.
 
     Raises:
         ValueError: A field is out of its range.
@@ -81,6 +85,9 @@ class Recipe:
     ferplus: str | None = None
     freeze_epochs: int = 0
     backbone_rate: float = 1.0
+    mixup_alpha: float = 0.0
+    cutmix_alpha: float = 0.0
+    mix_chance: float = 1.0
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1 or not self.learning_rate > 0:
@@ -105,6 +112,14 @@ class Recipe:
         if self.freeze_epochs < 0 or self.backbone_rate < 0:
             got = f"{self.freeze_epochs} and {self.backbone_rate}"
             raise ValueError(f"expected freeze_epochs and backbone_rate of 0 or more, got {got}")
+        _ = self.mix  # which checks its numbers
+
+    @property
+    def mix(self) -> MixBatch | None:
+        """What collates the training batches; None mixes none."""
+        if self.mixup_alpha or self.cutmix_alpha:
+            return MixBatch(self.mixup_alpha, self.cutmix_alpha, self.mix_chance)
+        return None
 
     @property
     def input_size(self) -> int:

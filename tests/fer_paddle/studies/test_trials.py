@@ -10,7 +10,6 @@ import pytest
 
 from fer_paddle.data.augment import AugmentConfig
 from fer_paddle.data.faces import LabelledFaces
-from fer_paddle.data.mixup import MixBatch
 from fer_paddle.studies import trials
 from fer_paddle.studies.augmentation import BASE, list_trials, measure_speed
 from fer_paddle.studies.trials import Study, Trial, repeat_close_ones, summarise, take_subset
@@ -108,7 +107,8 @@ def test_the_list_of_changes_has_the_base_and_one_change_each():
     found = list_trials(RECIPE)
     names = [trial.name for trial in found]
     assert BASE in names and len(set(names)) == len(names) and {"mixup", "CutMix"} <= set(names)
-    assert all(dataclasses.replace(trial.recipe, augment=AugmentConfig()) == RECIPE for trial in found)
+    plain = {"augment": AugmentConfig(), "mixup_alpha": 0.0, "cutmix_alpha": 0.0, "mix_chance": 1.0}
+    assert all(dataclasses.replace(trial.recipe, **plain) == RECIPE for trial in found)
 
 
 def test_speed_counts_pictures():
@@ -116,12 +116,11 @@ def test_speed_counts_pictures():
 
 
 def test_a_real_mixed_training_ends_and_repeats_itself(tmp_path, faces):
-    """The loop knows nothing of mixing: only the collate function and the loss do."""
-    trial = Trial("mix", dataclasses.replace(RECIPE, batch_size=20), MixBatch(0.2, 1.0))
+    trial = Trial("mix", dataclasses.replace(RECIPE, batch_size=20, mixup_alpha=0.2, cutmix_alpha=1.0))
     rows = []
     for name in ("a", "b"):
         study = Study(tmp_path / name, faces, faces.select(np.arange(8)), "distresnet", {}, {})
         study.run([trial])
         rows.append(study.content["trials"][trial.key])
     assert rows[0]["loss"] == rows[1]["loss"] and np.isfinite(rows[0]["loss"])
-    assert rows[0]["mix"] == {"mixup_alpha": 0.2, "cutmix_alpha": 1.0, "chance": 1.0}
+    assert (rows[0]["recipe"]["mixup_alpha"], rows[0]["recipe"]["cutmix_alpha"]) == (0.2, 1.0)

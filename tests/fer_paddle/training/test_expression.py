@@ -82,6 +82,23 @@ def test_it_learns(faces):
     assert "train_loss_votes" not in history[0]
 
 
+def test_a_recipe_mixes_the_training_batches_only(faces):
+    seen = []
+
+    class Watch(SmallNet):
+        def embed(self, images):
+            seen.append((self.training, images.numpy()))
+            return super().embed(images)
+
+    plain = {"sizes": ((0, 24),), "valid_sizes": ((0, 24),), "augment": AugmentConfig(), "epochs": 1}
+    recipe = dataclasses.replace(SMALL, **plain, mixup_alpha=1.0)
+    (record,) = train_expressions(Watch(), faces, faces, recipe)
+    assert np.isfinite([record["train_loss_label"], record["train_loss_votes"], record["valid_loss"]]).all()
+    own = {image.tobytes() for training, images in seen if not training for image in images}
+    mixed = [image.tobytes() in own for training, images in seen if training for image in images]
+    assert len(own) == 28 and not all(mixed)
+
+
 def test_resume_goes_on(faces, tmp_path):
     class StopAfter(Callback):
         def on_epoch_end(self, run):

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from fer_paddle.data.augment import AugmentConfig
+from fer_paddle.data.mixup import MixBatch
 from fer_paddle.training.recipes import RECIPES, STRONG, TUTORIAL, Recipe
 
 
@@ -70,6 +71,14 @@ def test_a_former_recipe_is_read_and_written_as_it_was():
 def test_a_later_field_is_written_where_it_says_something():
     recipe = dataclasses.replace(TUTORIAL, schedule="multi_step", schedule_points=(8, 12.5), accumulate=2)
     assert recipe.to_json().keys() - TUTORIAL.to_json().keys() == {"schedule", "schedule_points", "accumulate"}
+
+
+def test_mixing_of_a_recipe():
+    assert STRONG.mix is None
+    recipe = dataclasses.replace(TUTORIAL, cutmix_alpha=1.0, mix_chance=0.5)
+    assert recipe.mix == MixBatch(0.0, 1.0, 0.5) and Recipe.from_json(recipe.to_json()) == recipe
+    with pytest.raises(ValueError, match="a chance from 0 to 1"):
+        dataclasses.replace(TUTORIAL, mixup_alpha=1.0, mix_chance=2.0)
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
