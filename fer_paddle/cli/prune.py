@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import DATA_HELP, count
+from fer_paddle.cli.arguments import DATA_HELP, count, share
 from fer_paddle.commands import OK, bar, print_json, print_table, stdout_kept_for_json
 
 
@@ -32,6 +32,10 @@ def add_prune(commands: Any) -> None:
     parser.add_argument("--steps", type=count, default=1, help="rounds of pruning and fine-tuning (default: 1)")
     parser.add_argument("--epochs", type=count, default=6, help="of fine-tuning in each round (default: 6)")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="highest of fine-tuning (default: 0.001)")
+    parser.add_argument(
+        "--soft-weight", type=share, default=0.0,
+        help="share of the loss that the answers of the unpruned network have, 0 to 1 (default: 0)",
+    )  # fmt: skip
     parser.add_argument("--multiple", type=count, default=1, help="keep filters in multiples of this (default: 1)")
     parser.add_argument("--faces", type=count, default=1500, help="faces for the sensitivities (default: 1500)")
     parser.add_argument("--sensitivities", type=Path, help="their .json file (default: in the folder of the study)")
@@ -64,7 +68,9 @@ def prune(args: argparse.Namespace) -> int:
     settings = PruneSettings(tuple(args.flops), args.criterion, args.steps, args.multiple)
     weights = args.weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
     train, valid = load_train_valid(args.data, args.valid, seed=args.seed)
-    task = ExpressionTask(weights, train, valid, args.epochs, args.learning_rate, args.faces, seed=args.seed)
+    task = ExpressionTask(
+        weights, train, valid, args.epochs, args.learning_rate, args.faces, seed=args.seed, soft_weight=args.soft_weight
+    )
     command = describe_run("python -m fer_paddle", {"data": args.data, "weights": weights.name, "seed": args.seed})
     with stdout_kept_for_json():
         study = PruningStudy(task, settings, args.out, [ProgressBar()])

@@ -240,6 +240,18 @@ def distill_expressions(
         student.close()
 
 
+def load_student(folder: str | os.PathLike[str], network: nn.Layer) -> None:
+    """Loads the best weights of a run of `distill_expressions` into a network of the student's kind.
+
+    Raises:
+        FileNotFoundError: The folder holds no best weights.
+        ValueError: The weights are damaged, or of another network.
+    """
+    arrays = weight_files.load_arrays(Path(folder) / BEST)
+    own = {name.removeprefix(_STUDENT): array for name, array in arrays.items() if name.startswith(_STUDENT)}
+    weight_files.load_into(network, own)
+
+
 def export_student(
     folder: str | os.PathLike[str],
     path: str | os.PathLike[str],
@@ -265,15 +277,13 @@ def export_student(
         FileNotFoundError: The folder holds no best weights.
         ValueError: The weights are damaged, or of another network or run.
     """
-    best = Path(folder) / BEST
-    arrays, told = weight_files.load_arrays(best), weight_files.load_card(best)
+    told = weight_files.load_card(Path(folder) / BEST)
     try:
         figures, task = told["figures"], told["config"]["task"]
         recipe, settings = Recipe.from_json(task["recipe"]), task["distill"]
     except (KeyError, TypeError) as error:
-        raise ValueError(f"expected the card of a distillation beside {best}, it lacks {error}") from error
-    own = {name.removeprefix(_STUDENT): array for name, array in arrays.items() if name.startswith(_STUDENT)}
-    weight_files.load_into(network, own)
+        raise ValueError(f"expected the card of a distillation beside {folder}/{BEST}, it lacks {error}") from error
+    load_student(folder, network)
     size = recipe.valid_size_at(figures["epoch"] - 1)
     content = {"figures": figures, "recipe": recipe.to_json(), "distill": settings, **(card or {})}
     return save_model(path, model, network, size, content, arguments)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from fer_paddle import weight_files
+from fer_paddle.compression.distill import DistillSettings, distill_expressions, load_student
+from fer_paddle.compression.teacher import Teacher
 from fer_paddle.data.faces import LabelledFaces
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.images import faces_to_batch
@@ -20,6 +22,7 @@ from fer_paddle.training.losses import TwoHeads
 from fer_paddle.training.recipes import STRONG, Recipe
 
 BATCH = 128
+AVERAGED_EPOCHS = 8  # from so many on, fine-tuning ends with the moving average of the weights
 Batch = tuple[np.ndarray, np.ndarray]  # images float32 [N, 1, H, W], labels int64 [N]
 
 
@@ -35,6 +38,8 @@ class ExpressionTask:
         sensitivity_faces: Training faces that each layer's sensitivity is measured on.
         norm_faces: Training faces for the new means of batch normalisation.
         seed: Of the choice of these faces and of fine-tuning.
+        soft_weight: Share of the loss, 0 to 1, in which fine-tuning follows the softened answers of the unpruned
+            network (see distill), then without votes; 0 leaves it out.
 
     Raises:
         FileNotFoundError: There are no weights.
@@ -51,6 +56,7 @@ class ExpressionTask:
         sensitivity_faces: int = 1500,
         norm_faces: int = 2048,
         seed: int = 0,
+        soft_weight: float = 0.0,
     ):
         if sensitivity_faces < 1 or norm_faces < 1:
             raise ValueError(f"expected at least one face to measure on, got {sensitivity_faces} and {norm_faces}")
@@ -58,13 +64,17 @@ class ExpressionTask:
         self.card = load_model(weights)[1]
         self.size = int(self.card["input_size"])
         self.input_shape = (1, 1, self.size, self.size)
-        self.recipe = finetune_recipe(self.card, epochs, learning_rate, seed, train.votes is not None)
+        self.distill = DistillSettings(soft_weight=soft_weight) if soft_weight else None
+        with_votes = train.votes is not None and self.distill is None
+        self.recipe = finetune_recipe(self.card, epochs, learning_rate, seed, with_votes)
         self.valid_batches = make_batches(valid, self.size)
         self.sensitivity_batches = make_batches(draw_faces(train, sensitivity_faces, seed), self.size)
         self.norm_faces = draw_faces(train, norm_faces, seed)
         faces = min(sensitivity_faces, len(train))
         self.measured_on = {"train_faces": len(train), "faces": faces, "seed": seed, "size": self.size}
         used = {"valid_faces": len(valid), "norm_faces": len(self.norm_faces), "recipe": self.recipe.to_json()}
+        if self.distill is not None:
+            used["distill"] = self.distill.to_json()
         self.about = {**self.measured_on, **used}
 
     def load(self) -> paddle.nn.Layer:
@@ -87,7 +97,12 @@ class ExpressionTask:
         """Trains on by the fine-tuning recipe."""
         count_features(network)
         seed_everything(self.recipe.seed)
-        train_expressions(network, self.train, self.valid, self.recipe, folder, True, callbacks)
+        task = (self.train, self.valid, self.recipe)
+        if self.distill is not None:
+            distill_expressions(network, Teacher.load([self.weights]), *task, self.distill, folder, True, callbacks)
+            load_student(folder, network)
+            return
+        train_expressions(network, *task, folder, True, callbacks)
         holder = TwoHeads(network) if self.recipe.votes_weight else network
         weight_files.load_into(holder, weight_files.load_arrays(folder / BEST))
 
@@ -132,7 +147,8 @@ def finetune_recipe(
         schedule=None,
         freeze_epochs=0,
         votes_weight=recipe.votes_weight if with_votes else 0.0,
-        average_decay=None,  # an average over so few steps would keep much of the weights of before
+        # An average over few steps would keep much of the weights of before.
+        average_decay=recipe.average_decay if epochs >= AVERAGED_EPOCHS else None,
         average_from=None,
         seed=seed,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -16,11 +17,13 @@ from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.compression.prune_expression import draw_faces, finetune_recipe, make_batches, measure_faces
 from fer_paddle.data.faces import LabelledFaces
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.images import write_image
+from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.layer_sizes import changed_shapes, resize_layers
 from fer_paddle.models import build_model
 from fer_paddle.models.files import count_features, load_model, save_model
 from fer_paddle.training.losses import TwoHeads
-from fer_paddle.training.recipes import STRONG
+from fer_paddle.training.recipes import STRONG, TUTORIAL
 
 SHAPE = (1, 1, 32, 32)
 
@@ -164,3 +167,28 @@ def test_speed_of_other_files_is_refused(tmp_path, capsys):
     (tmp_path / "model.onnx").write_bytes(b"no model")
     assert main(["prune-speed", str(tmp_path / "model.onnx")]) == 2
     assert "expected an ONNX file" in capsys.readouterr().err
+
+
+def test_the_command_from_faces_to_a_smaller_network(tmp_path, capfd):
+    """Class folders and a network, both tiny; a second call finds all done."""
+    rng = np.random.default_rng(0)
+    for label in EXPRESSIONS:
+        (tmp_path / "脸" / label).mkdir(parents=True)
+        for number in range(4):
+            write_image(tmp_path / "脸" / label / f"{number}.png", rng.integers(0, 256, (32, 32), np.uint8))
+    seed_everything(0)
+    recipe = dataclasses.replace(TUTORIAL, batch_size=8, sizes=((0, 32),), valid_sizes=((0, 32),))
+    weights = tmp_path / "network.safetensors"
+    save_model(weights, "distresnet", build_model("distresnet"), 32, {"recipe": recipe.to_json()})
+    out = tmp_path / "study"
+    command = ["prune", "--weights", str(weights), "--data", str(tmp_path / "脸"), "--out", str(out), "--flops", "0.6"]
+    command += ["--epochs", "1", "--faces", "4", "--soft-weight", "0.5", "--resume", "--json"]
+    assert main(command) == 0
+    first = json.loads(capfd.readouterr().out)
+    (row,) = first["rows"]
+    network, card = load_model(out / "l1_60" / "round1" / "model.safetensors")
+    assert row["flops_share"] <= 0.6 and count_parameters(network) == row["parameters"] < first["full"]["parameters"]
+    assert card["pruned_from"] == "network.safetensors" and card["pruning"]["criterion"] == "l1"
+    assert row["file_bytes"] == (out / "l1_60" / "round1" / "model.onnx").stat().st_size
+    assert main(command) == 0
+    assert json.loads(capfd.readouterr().out)["rows"] == first["rows"]
