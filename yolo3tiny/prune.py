@@ -26,6 +26,7 @@ from yolo3tiny.recipes import CROWD, DetectorRecipe
 from yolo3tiny.train import paddle_forward, train_detector
 
 BATCH = 8
+AVERAGED_EPOCHS = 8  # from so many on, fine-tuning ends with the moving average of the weights
 Progress = Callable[[Iterable], Iterable]
 
 
@@ -136,7 +137,8 @@ def finetune_recipe(card: Mapping[str, Any], epochs: int, learning_rate: float, 
         sizes=((0, recipe.sizes[-1][1]),),
         learning_rate=learning_rate,
         warmup_epochs=0.25,
-        average_decay=None,  # an average over so few steps would keep much of the weights of before
+        # An average over few steps would keep much of the weights of before.
+        average_decay=recipe.average_decay if epochs >= AVERAGED_EPOCHS else None,
         longest=card["longest"],
         validate_every=max(epochs // 2, 1),
         seed=seed,
