@@ -80,6 +80,7 @@ def detector_subject(
         finetune=finetune,
         keep_last=keep_last,
         last_layers=LAST_LAYERS,
+        card=weight_files.load_card(weights) if weights.with_suffix(".json").is_file() else {},
         about={"measure": "AP at IoU 0.5", "photos": len(valid), "longest": settings.longest, **(about or {})},
     )
 

@@ -84,6 +84,8 @@ def write_card(name: str, card: Mapping[str, Any], measured: Mapping[str, Any]) 
         "## Data\n\n" + _sentence(card.get("data", card.get("trained_on"))),
         "## Recipe\n\n" + _recipe(card),
     ]
+    if {"pruning", "quantization"} & card.keys():
+        blocks.append("## How it was made smaller\n\n" + _compression(card))
     for one in measured["sets"]:
         blocks += sections(one, card)
     blocks.append("## How it was measured\n\n" + _origin(measured))
@@ -178,6 +180,24 @@ def _recipe(card: Mapping[str, Any]) -> str:
     lines = [_sentence(card[name], name) for name in HISTORY if name in card]
     rows = [[f"`{name}`", _plain(value)] for name, value in _flatten(card.get("recipe", {}))]
     return "\n\n".join([*lines, *([table(["field", "value"], rows)] if rows else [])])
+
+
+def _compression(card: Mapping[str, Any]) -> str:
+    """What pruning and quantisation left of the network, as their records in the card say."""
+    lines = []
+    if "pruning" in card:
+        cut = card["pruning"]
+        lines.append(
+            f"Pruned from `{card.get('pruned_from', 'another network')}` by the criterion {cut['criterion']}, then trained "
+            f"on by the recipe above: {cut['flops_share']:.1%} of the multiply-adds, {cut['parameters']:,} parameters."
+        )
+    if "quantization" in card:
+        whole = card["quantization"]
+        lines.append(
+            f"Quantised from `{whole['weights']}` to int8 by the method `{whole['method']}`, calibrated on "
+            f"{whole['calibration_pictures']} pictures of {whole['calibration']}: {whole['share']:.1%} of its bytes."
+        )
+    return "\n\n".join(lines)
 
 
 def _origin(measured: Mapping[str, Any]) -> str:

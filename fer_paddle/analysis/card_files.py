@@ -13,7 +13,11 @@ from fer_paddle.environment import REPOSITORY
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.weight_files import file_digest, load_card, replacing, write_json
 
-SHIPPED = (REPOSITORY / "fer_paddle" / "weights", REPOSITORY / "yolo3tiny" / "weights")
+SHIPPED = tuple(
+    REPOSITORY / package / folder
+    for package in ("fer_paddle", "yolo3tiny")
+    for folder in ("weights", "weights/compact")
+)
 MEASURED, TEXT = ".measured.json", ".md"
 
 

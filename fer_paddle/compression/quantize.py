@@ -65,6 +65,7 @@ class Subject:
         keep_last: Leave the layers that make the outputs in float.
         last_layers: Their names in the network.
         about: What the results say of data, weights and measure.
+        card: The JSON card of the network; every quantised ONNX file gets it beside it, with its row added.
     """
 
     onnx: Path
@@ -79,6 +80,7 @@ class Subject:
     keep_last: bool = False
     last_layers: Sequence[str] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+    card: Mapping[str, Any] = field(default_factory=dict)
 
 
 def compare(
@@ -118,7 +120,10 @@ def compare(
     done = {row["method"] for row in content["rows"]}
     for method in progress(["fp32", *(method for method in methods if method != "fp32")]):
         if method not in done:
-            content["rows"] += _with_drops(_rows(subject, method, folder / method), content["rows"])
+            rows = _with_drops(_rows(subject, method, folder / method), content["rows"])
+            content["rows"] += rows
+            if method != "fp32" and rows[-1]["runtime"] == "onnx":
+                write_json(folder / method / "network.json", _card(subject, {**about, **rows[-1]}))
             content["about"] |= {"date": datetime.date.today().isoformat(), "versions": versions()}
             write_json(result, content)
     return content
@@ -201,6 +206,12 @@ def _with_drops(rows: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> li
         row["drop"] = round(100 * (base["figure"] - row["figure"]), 3)
         row["share"] = round(row["bytes"] / base["bytes"], 4)
     return rows
+
+
+def _card(subject: Subject, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The card of a quantised file: the network's, without what was measured of the float file."""
+    kept = {name: value for name, value in subject.card.items() if name not in ("figures", "measured")}
+    return {**kept, "quantization": dict(row)}
 
 
 def _describe(subject: Subject) -> dict[str, Any]:

@@ -86,6 +86,7 @@ def expression_subject(
         finetune=finetune,
         keep_last=keep_last,
         last_layers=LAST_LAYERS,
+        card=card,
         about={"measure": "accuracy", "faces": len(valid), "input_size": size, **(about or {})},
     )
 

@@ -110,6 +110,17 @@ def test_calibration_on_the_faces_of_the_fit_is_the_cross_fitted_one(expression_
     assert "the same with temperature 1.3" in second
 
 
+def test_a_smaller_network_says_how_it_was_made(expression_set, tmp_path):
+    cut = {"criterion": "l1", "flops_share": 0.4981, "parameters": 143753}
+    whole = {"weights": "model.onnx", "method": "ort-minmax", "calibration_pictures": 256, "share": 0.31}
+    card = {"classes": list(EXPRESSIONS), "pruning": cut, "pruned_from": "net.safetensors"}
+    weights = make_weights(tmp_path, {**card, "quantization": {**whole, "calibration": "faces.npz"}})
+    _, text = write_files(weights, {"kind": "expression", **ORIGIN, "sets": [{"data": "drawn", **expression_set}]})
+    text = text.read_text(encoding="utf-8")
+    assert "Pruned from `net.safetensors` by the criterion l1" in text and "143,753 parameters" in text
+    assert "256 pictures of faces.npz: 31.0% of its bytes" in text
+
+
 def test_figures_of_other_weights_are_refused(expression_set, tmp_path):
     weights = make_weights(tmp_path, EXPRESSION_CARD)
     with pytest.raises(FileNotFoundError, match="measure them first"):

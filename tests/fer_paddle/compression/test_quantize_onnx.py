@@ -16,7 +16,7 @@ from fer_paddle.compression.calibration_set import choose, read_pictures
 from fer_paddle.compression.onnx_compact import add_metadata, compact, drop_idle_rounding, read_onnx
 from fer_paddle.compression.quantize import METHODS, Subject, compare
 from fer_paddle.images import write_image
-from fer_paddle.weight_files import write_json
+from fer_paddle.weight_files import load_card, write_json
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(size=(24, 1, 12, 12)).astype(np.float32)
@@ -224,6 +224,15 @@ def subject_of(network, **changes):
     return Subject(
         **{**settings, "load_network": None, "load_onnx": load, "load_program": None, "measure": measure, **changes}
     )
+
+
+def test_a_quantised_file_has_the_card_of_its_network(network, tmp_path):
+    card = {"classes": ["a", "b"], "figures": {"accuracy": 0.9}}
+    content = compare(subject_of(network, card=card), ["ort-minmax"], tmp_path, tmp_path / "table.json")
+    written = load_card(tmp_path / "ort-minmax" / "network.onnx")
+    assert written["classes"] == ["a", "b"] and "figures" not in written
+    assert content["rows"][1].items() <= written["quantization"].items() and written["quantization"]["seed"] == 0
+    assert not (tmp_path / "fp32").exists()
 
 
 def test_compare_keeps_its_rows(network, tmp_path):
