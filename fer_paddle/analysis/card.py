@@ -188,8 +188,9 @@ def _compression(card: Mapping[str, Any]) -> str:
     if "pruning" in card:
         cut = card["pruning"]
         lines.append(
-            f"Pruned from `{card.get('pruned_from', 'another network')}` by the criterion {cut['criterion']}, then trained "
-            f"on by the recipe above: {cut['flops_share']:.1%} of the multiply-adds, {cut['parameters']:,} parameters."
+            f"Pruned from `{card.get('pruned_from', 'another network')}` by the criterion {cut['criterion']}, then "
+            f"trained on by the recipe above: {cut['flops_share']:.1%} of the multiply-adds, "
+            f"{cut['parameters']:,} parameters."
         )
     if "quantization" in card:
         whole = card["quantization"]
