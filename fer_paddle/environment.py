@@ -15,6 +15,8 @@ import random
 import sys
 import warnings
 import zlib  # noqa: F401  libpaddle 2.6.2 exports zlib's symbols: the real zlib must be loaded before it
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -72,6 +74,21 @@ def __getattr__(name: str) -> ModuleType:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     prepare()
     return importlib.import_module("paddle")
+
+
+@contextmanager
+def silence_c() -> Iterator[None]:
+    """Keeps back what C++ writes to the descriptors 1 and 2 in a `with` block; errors are raised as ever."""
+    kept = [os.dup(descriptor) for descriptor in (1, 2)]
+    with Path(os.devnull).open("w") as nowhere:
+        for descriptor in (1, 2):
+            os.dup2(nowhere.fileno(), descriptor)
+        try:
+            yield
+        finally:
+            for descriptor, copy in zip((1, 2), kept):
+                os.dup2(copy, descriptor)
+                os.close(copy)
 
 
 def seed_everything(seed: int) -> None:

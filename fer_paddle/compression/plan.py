@@ -1,8 +1,8 @@
-"""From sensitivities to a plan: every layer is cut until it costs the same predicted loss, at a given FLOPs target."""
+"""From sensitivities to a plan: filters go where that saves most multiply-adds for the loss it costs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,13 +22,11 @@ class Plan:
         kept: Filters by group.
         flops: Multiply-adds of the network that is left.
         full_flops: Multiply-adds of the network before.
-        allowed_rise: The rise of the figure that every layer was allowed alone; 0 for an even plan.
     """
 
     kept: Mapping[str, int]
     flops: int
     full_flops: int
-    allowed_rise: float
 
     @property
     def flops_share(self) -> float:
@@ -74,69 +72,87 @@ def plan_by_sensitivity(
     figure: str = "loss",
     multiple: int = 1,
 ) -> Plan:
-    """Finds the least rise of the figure that, allowed to every layer alone, brings the network to a FLOPs target.
+    """Cuts, step by step, where a multiply-add costs least: the smallest rise of the figure for each that is saved.
+
+    So a layer that costs little is left alone even where it could spare filters. No group is cut further than it was
+    measured.
 
     Args:
         pruner: Of the network at full size.
         sensitivities: Of that network.
         flops_share: Part of the multiply-adds to keep at most, 0 to 1.
         figure: One that is better the smaller it is.
-        multiple: Filters are kept in multiples of this (a group of fewer keeps all): 4 or 8 suit the processor.
+        multiple: Filters are kept in multiples of this, or all: 8 or 16 suit the processor.
 
     Raises:
         ValueError: The sensitivities are of other layers, or the target is out of reach.
     """
     if sensitivities.layers.keys() != pruner.groups.keys():
         raise ValueError("expected the sensitivities of this network's layers, got those of others or unfinished ones")
-    curves = {}
-    for name in pruner.groups:
-        shares, rises = sensitivities.rise(name, figure)
-        # Noise may let a curve fall. A tiny slope makes it strictly rise, so that it can be read backwards.
-        curves[name] = np.maximum.accumulate(rises) + 1e-9 * shares, shares
-    highest = max(float(rises[-1]) for rises, _ in curves.values())
+    model = FlopsModel(pruner)
+    target = _target(model, flops_share)
+    curves = {name: _curve(sensitivities, name, figure, multiple) for name in pruner.groups}
+    kept = {name: group.filters for name, group in pruner.groups.items()}
+    while (flops := model.predict(kept)) > target:
+        steps = []
+        for name, (counts, rises) in curves.items():
+            lower = counts < kept[name]
+            if lower.any():
+                saved = (flops - model.predict({**kept, name: 0})) / kept[name]  # by each filter
+                rise = rises[lower] - rises[counts == kept[name]]
+                price = rise / (saved * (kept[name] - counts[lower]))
+                best = int(np.flatnonzero(price == price.min())[-1])  # the shortest of equal steps
+                # No further than the target needs.
+                enough = counts[lower] <= kept[name] - (flops - target) / saved
+                steps.append((price[best], name, int(max(counts[lower][best], counts[lower][enough].max(initial=0)))))
+        if not steps:
+            raise ValueError(_out_of_reach(model, kept, flops_share))
+        _, name, count = min(steps)
+        kept[name] = count
+    return Plan(kept, flops, model.full)
 
-    def keep(rise: float) -> dict[str, int]:
-        shares = {name: float(np.interp(rise, *curve)) for name, curve in curves.items()}
-        return _round_kept(pruner, shares, multiple)
 
-    return _bisect(pruner, keep, highest, flops_share)
+def _curve(sensitivities: Sensitivities, name: str, figure: str, multiple: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of filters that a group may keep, int [K] from the fewest to all, and the rise of the figure at each."""
+    shares, rises = sensitivities.rise(name, figure)
+    filters = sensitivities.layers[name]["filters"]
+    counts = np.arange(1, filters + 1)
+    can_stay = (counts % multiple == 0) | (counts == filters)
+    counts = counts[can_stay & (counts >= round(filters * (1 - shares[-1])))]
+    # Noise may let a curve fall: what was lost once stays lost.
+    return counts, np.interp(1 - counts / filters, shares, np.maximum.accumulate(rises))
 
 
 def plan_evenly(pruner: FilterPruner, flops_share: float, multiple: int = 1) -> Plan:
     """Cuts every group by the same share: what a plan from sensitivities must beat. Arguments as there."""
+    model = FlopsModel(pruner)
+    target = _target(model, flops_share)
 
     def keep(share: float) -> dict[str, int]:
-        return _round_kept(pruner, dict.fromkeys(pruner.groups, share), multiple)
+        kept = {}
+        for name, group in pruner.groups.items():
+            count = round(group.filters * (1 - share) / multiple) * multiple
+            kept[name] = min(max(count, multiple), group.filters)
+        return kept
 
-    plan = _bisect(pruner, keep, 1.0, flops_share)
-    return Plan(plan.kept, plan.flops, plan.full_flops, 0.0)
-
-
-def _round_kept(pruner: FilterPruner, pruned_shares: Mapping[str, float], multiple: int) -> dict[str, int]:
-    kept = {}
-    for name, share in pruned_shares.items():
-        filters = pruner.groups[name].filters
-        count = round(filters * (1 - share) / multiple) * multiple
-        kept[name] = min(max(count, multiple), filters)
-    return kept
-
-
-def _bisect(pruner: FilterPruner, keep: Callable[[float], dict[str, int]], highest: float, flops_share: float) -> Plan:
-    """Finds the smallest value whose filters meet the target; `keep` gives fewer filters for a higher value."""
-    if not 0 < flops_share <= 1:
-        raise ValueError(f"expected a share of the FLOPs above 0 and at most 1, got {flops_share}")
-    model = FlopsModel(pruner)
-    target = flops_share * model.full
-    if (least := model.predict(keep(highest))) > target:
-        raise ValueError(
-            f"expected a share of the FLOPs of {least / model.full:.3f} or more, which is the least, got {flops_share}"
-        )
-    low, high = 0.0, highest
+    if model.predict(keep(1.0)) > target:
+        raise ValueError(_out_of_reach(model, keep(1.0), flops_share))
+    low, high = 0.0, 1.0
     for _ in range(STEPS):
         middle = (low + high) / 2
         if model.predict(keep(middle)) > target:
             low = middle
         else:
             high = middle
-    kept = keep(high)
-    return Plan(kept, model.predict(kept), model.full, high)
+    return Plan(keep(high), model.predict(keep(high)), model.full)
+
+
+def _target(model: FlopsModel, flops_share: float) -> float:
+    if not 0 < flops_share <= 1:
+        raise ValueError(f"expected a share of the FLOPs above 0 and at most 1, got {flops_share}")
+    return flops_share * model.full
+
+
+def _out_of_reach(model: FlopsModel, kept: Mapping[str, int], flops_share: float) -> str:
+    least = model.predict(kept) / model.full
+    return f"expected a share of the FLOPs of {least:.3f} or more, which is the least, got {flops_share}"

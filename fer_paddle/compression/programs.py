@@ -13,14 +13,14 @@ import os
 import struct
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
 
 from fer_paddle.compression.onnx_compact import add_metadata, compact, drop_idle_rounding
-from fer_paddle.environment import paddle
+from fer_paddle.environment import paddle, silence_c
 
 MODEL, PARAMS = "model.pdmodel", "model.pdiparams"
 OPSET = 13
@@ -202,17 +202,16 @@ def quiet(also_c: bool = False) -> Iterator[None]:
     """
     loggers = [logging.getLogger(name) for name in _TALKATIVE]
     levels = [logger.level for logger in loggers]
-    kept = [os.dup(descriptor) for descriptor in (1, 2)] if also_c else []
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):  # noqa: PTH123
+    with (
+        silence_c() if also_c else nullcontext(),
+        Path(os.devnull).open("w") as nowhere,
+        redirect_stdout(nowhere),
+        redirect_stderr(nowhere),
+    ):
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        for descriptor in (1, 2)[: len(kept)]:
-            os.dup2(nowhere.fileno(), descriptor)
         try:
             yield
         finally:
-            for descriptor, copy in zip((1, 2), kept):
-                os.dup2(copy, descriptor)
-                os.close(copy)
             for logger, level in zip(loggers, levels):
                 logger.setLevel(level)

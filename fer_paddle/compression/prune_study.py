@@ -209,4 +209,4 @@ class PruningStudy:
         # Of the full network in every round: filters are counted, so the same plan fits what earlier rounds left.
         plan = plan_by_sensitivity(self.pruner, sensitivities, share, multiple=self.settings.multiple)
         FilterPruner(network, self.task.input_shape, self.settings.criterion).prune(plan.kept)
-        return {"kept": dict(plan.kept), "allowed_rise": plan.allowed_rise}
+        return {"kept": dict(plan.kept)}

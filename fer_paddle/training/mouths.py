@@ -34,6 +34,7 @@ class MouthRecipe:
         weight_decay: Of AdamW.
         label_smoothing: See losses.ExpressionLoss.
         class_balance: Power of losses.balance_weights: the reader's own classes are small.
+        average_decay: See average.WeightAverage: single epochs differ by two mouths of a hundred.
         augment: Strengths of the random changes.
         seed: Of weights, order and random changes.
     """
@@ -46,6 +47,7 @@ class MouthRecipe:
     weight_decay: float = 0.05
     label_smoothing: float = 0.05
     class_balance: float = 0.5
+    average_decay: float = 0.98
     augment: AugmentConfig = AugmentConfig(
         flip=0.5, rotate_deg=12, scale=0.12, shift=0.06, brightness=0.15, contrast=0.3, erase=0.1
     )
@@ -98,7 +100,9 @@ def train_mouths(
         adamw(network, rate, recipe.weight_decay),
         {"accuracy": accuracy},
         callbacks,
-        config=FitConfig(recipe.epochs, recipe.seed, "valid_accuracy", "max", task=task),
+        config=FitConfig(
+            recipe.epochs, recipe.seed, "valid_accuracy", "max", average_decay=recipe.average_decay, task=task
+        ),
         folder=folder,
         resume=resume,
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_paddle.deployment.inference_model import write_expression_model
 from fer_paddle.deployment.runtimes.model_files import check_file, read_card, write_card
-from fer_paddle.environment import paddle
+from fer_paddle.environment import paddle, silence_c
 
 SHAPES_KEPT = 10  # oneDNN keeps what it prepared for as many input shapes
 # Without pool2d: oneDNN would also round the mean over a picture, in steps made for the largest single value.
@@ -56,7 +56,8 @@ class PaddleInferenceRunner:
         if QUANTIZED in self.metadata:
             config.enable_mkldnn_int8(INT8_OPERATORS)
         try:
-            self._predictor = paddle.inference.create_predictor(config)
+            with silence_c():  # each pass of the int8 optimiser prints what it did
+                self._predictor = paddle.inference.create_predictor(config)
         except (RuntimeError, ValueError) as error:
             raise ValueError(f"expected an inference model at {path}, got: {str(error).splitlines()[-1]}") from error
         self._input = self._predictor.get_input_handle(self._predictor.get_input_names()[0])

@@ -189,6 +189,37 @@ def test_the_layer_that_hurts_more_keeps_more(small_net):
     assert kept["first.0"] == 6 and kept["stem.0"] < 5
 
 
+@pytest.mark.parametrize("share", [0.7, 0.5, 0.3])
+def test_the_plan_is_nearly_the_best_of_all(share, small_net):
+    """Among all 48 plans that meet the target, few cost less by the curves; the curves bend, as real ones do."""
+    pruner, model = FilterPruner(small_net, SHAPE), FlopsModel(FilterPruner(small_net, SHAPE))
+    layers = {
+        name: {"filters": filters, "pruned": {str(n): {"loss": rise * (n / filters) ** 2} for n in range(1, filters)}}
+        for name, filters, rise in (("stem.0", 8, 3.0), ("first.0", 6, 1.0))
+    }
+    found = Sensitivities("l1", "", {}, {"loss": 0.0}, layers)
+
+    def cost(kept):
+        return sum(
+            rise * (1 - kept[name] / pruner.groups[name].filters) ** 2
+            for name, rise in (("stem.0", 3.0), ("first.0", 1.0))
+        )
+
+    every = [{"stem.0": a, "first.0": b} for a in range(1, 9) for b in range(1, 7)]
+    best = min(cost(kept) for kept in every if model.predict(kept) <= share * model.full)
+    plan = plan_by_sensitivity(pruner, found, share)
+    assert plan.flops_share <= share and cost(plan.kept) <= 1.25 * best
+
+
+def test_a_plan_cuts_no_further_than_was_measured(small_net):
+    found = made_up(stem=1.0, first=0.0)
+    for name in ("stem.0", "first.0"):
+        found.layers[name]["pruned"] = {"2": found.layers[name]["pruned"]["2"]}
+    with pytest.raises(ValueError, match="is the least"):
+        plan_by_sensitivity(FilterPruner(small_net, SHAPE), found, 0.3)
+    assert plan_by_sensitivity(FilterPruner(small_net, SHAPE), found, 0.7).kept["first.0"] == 4
+
+
 def test_filters_in_multiples(small_net):
     pruner = FilterPruner(small_net, SHAPE)
     kept = plan_evenly(pruner, 0.6, multiple=4).kept
