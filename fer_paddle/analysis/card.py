@@ -18,7 +18,10 @@ MISUSE = """\
 - Not to judge, hire, grade, admit, police, insure, advertise to or diagnose anybody. The European Union forbids emotion
   recognition at work and in education (AI Act, article 5.1 f).
 - Not on people who have not agreed to it, and not on children.
-- A probability is a share of right answers on FER2013's pictures, not on yours."""
+- A probability is a share of right answers on the pictures it was measured on, not on yours."""
+USE_OF_MOUTHS = """\
+For teaching: to sort mouth crops that `collect select` cut into neutral and smiling ones, with a person who looks at
+the result. It sees the mouth alone."""
 USE_OF_DETECTOR = """\
 For teaching and research: to find the faces of a photo for the expression network, to count them, to blur them."""
 MISUSE_OF_DETECTOR = """\
@@ -55,9 +58,9 @@ def write_card(name: str, card: Mapping[str, Any], measured: Mapping[str, Any]) 
     Args:
         name: Of the weights, without suffix.
         card: The JSON beside the weights.
-        measured: The JSON of the command `card`: `kind` (`expression`, `ferplus` or `detector`), `weights`, `bytes`,
-            `sha256`, `command`, `date`, `versions`, and `sets`, one for each data set: `data` and what `measure` or
-            `detector` gave.
+        measured: The JSON of the command `card`: `kind` (`expression`, `ferplus`, `mouth` or `detector`), `weights`,
+            `bytes`, `sha256`, `command`, `date`, `versions`, and `sets`, one for each data set: `data` and what
+            `measure` or `detector` gave.
 
     Returns:
         Markdown, ends with a line feed.
@@ -68,6 +71,7 @@ def write_card(name: str, card: Mapping[str, Any], measured: Mapping[str, Any]) 
     kinds = {
         "expression": (_expression_sections, USE, MISUSE, UNMEASURED),
         "ferplus": (_expression_sections, USE, MISUSE, UNMEASURED),
+        "mouth": (_expression_sections, USE_OF_MOUTHS, MISUSE, UNMEASURED),
         "detector": (_detector_sections, USE_OF_DETECTOR, MISUSE_OF_DETECTOR, UNMEASURED_IN_PHOTOS),
     }
     if measured.get("kind") not in kinds:

@@ -33,7 +33,7 @@ def find_shipped(folders: Iterable[Path] = SHIPPED) -> list[Path]:
 
 
 def kind_of(weights: str | os.PathLike[str]) -> str:
-    """Says whether weights are of the kind `expression`, `ferplus` or `detector`, by their JSON card.
+    """Says whether weights are of the kind `expression`, `ferplus`, `mouth` or `detector`, by their JSON card.
 
     Raises:
         FileNotFoundError: There is no card.
@@ -42,7 +42,7 @@ def kind_of(weights: str | os.PathLike[str]) -> str:
     kind = _kind(load_card(weights))
     if kind is None:
         raise ValueError(
-            f"expected a network of the seven expressions, of FER+ or a face detector, got another: {weights}"
+            f"expected a network of seven expressions, of FER+, of mouths or a face detector, got another: {weights}"
         )
     return kind
 
@@ -50,6 +50,8 @@ def kind_of(weights: str | os.PathLike[str]) -> str:
 def _kind(card: Mapping[str, Any]) -> str | None:
     if "anchors" in card:
         return "detector"
+    if "train_mouths" in card:
+        return "mouth"
     return {EXPRESSIONS: "expression", FERPLUS_EXPRESSIONS: "ferplus"}.get(tuple(card.get("classes", ())))
 
 

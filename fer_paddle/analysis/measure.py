@@ -15,6 +15,7 @@ from fer_paddle.analysis.mistakes import most_confident_mistakes
 from fer_paddle.data.expressions import LabelledFaces
 from fer_paddle.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.data.ferplus import FerPlusFaces
+from fer_paddle.data.mouths import LabelledMouths
 from fer_paddle.images import to_gray
 from fer_paddle.labels import parse_expression
 
@@ -24,7 +25,7 @@ MISTAKES = 10
 
 def measure_expressions(
     logits: np.ndarray,
-    faces: LabelledFaces | FerPlusFaces,
+    faces: LabelledFaces | FerPlusFaces | LabelledMouths,
     temperature: float = 1.0,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -33,7 +34,7 @@ def measure_expressions(
 
     Args:
         logits: float [N, C], without any temperature.
-        faces: The N faces, of the seven expressions, with FER+ votes or without, or of FER+'s eight.
+        faces: The N faces, of the seven expressions, with FER+ votes or without, or of FER+'s eight; or N mouths.
         temperature: That the network ships with.
         resamples: Draws of the bootstrap.
         seed: Of the bootstrap.

@@ -12,6 +12,7 @@ from fer_paddle.commands import OK, bar, print_json, print_table
 CARD_DATA = {
     "expression": ["fer2013_publictest.npz", "lfw_expr_dev.npz"],
     "ferplus": ["fer2013_publictest.npz"],
+    "mouth": ["mouth_smile.npz"],
     "detector": ["facedet.tar:val", "facedet_pseudo.tar:held_out"],
 }
 
@@ -208,11 +209,17 @@ def _measure_expressions(weights: Path, data: str) -> dict[str, Any]:
     from fer_paddle.analysis.measure import measure_expressions
     from fer_paddle.analysis.temperature import read_logits
     from fer_paddle.data.ferplus import take_ferplus
+    from fer_paddle.data.mouths import read_mouths
     from fer_paddle.deployment.runtimes import load_runner
+    from fer_paddle.environment import find_data
     from fer_paddle.weight_files import load_card
 
-    card, faces = load_card(weights), _read_faces(data)
-    if kind_of(weights) == "ferplus":
+    card, kind = load_card(weights), kind_of(weights)
+    if kind == "mouth":
+        faces = read_mouths([find_data(data)], progress=bar("pictures")).select_valid()
+    else:
+        faces = _read_faces(data)
+    if kind == "ferplus":
         faces = take_ferplus(faces, "majority")
     runner = load_runner(weights, "onnx" if weights.suffix == ".onnx" else "dynamic")
     logits = read_logits(runner, faces.images, int(card["input_size"]), bar("batches"))

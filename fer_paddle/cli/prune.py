@@ -24,9 +24,14 @@ def add_prune(commands: Any) -> None:
     parser.add_argument("--data", required=True, help=f"faces to learn from: {DATA_HELP}")
     parser.add_argument("--valid", help="faces to measure on (default: PublicTest of the data, or a tenth of it)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the study")
-    parser.add_argument(
+    targets = parser.add_mutually_exclusive_group()
+    targets.add_argument(
         "--flops", type=_part, nargs="+", default=[0.7, 0.5, 0.3], metavar="SHARE",
-        help="parts of the FLOPs to keep, one network each (default: 0.7 0.5 0.3)",
+        help="parts of the FLOPs to keep, one network each: for speed (default: 0.7 0.5 0.3)",
+    )  # fmt: skip
+    targets.add_argument(
+        "--parameters", type=_part, nargs="+", metavar="SHARE",
+        help="parts of the weights to keep, one network each: for a small file",
     )  # fmt: skip
     parser.add_argument("--criterion", default="l1", help="l1, fpgm, bn_scale or magnitude (default: l1)")
     parser.add_argument("--steps", type=count, default=1, help="rounds of pruning and fine-tuning (default: 1)")
@@ -65,7 +70,13 @@ def prune(args: argparse.Namespace) -> int:
     from fer_paddle.training.callbacks import ProgressBar
 
     check_new(args.out, args.resume)
-    settings = PruneSettings(tuple(args.flops), args.criterion, args.steps, args.multiple)
+    settings = PruneSettings(
+        tuple(args.parameters or args.flops),
+        args.criterion,
+        args.steps,
+        args.multiple,
+        cost="parameters" if args.parameters else "flops",
+    )
     weights = args.weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
     train, valid = load_train_valid(args.data, args.valid, seed=args.seed)
     task = ExpressionTask(
@@ -77,7 +88,7 @@ def prune(args: argparse.Namespace) -> int:
         sensitivities = None
         if study.needs_sensitivities:
             sensitivities = study.measure_sensitivities(args.sensitivities, bar("layers"))
-        shares = () if args.sensitivities_only else settings.flops_shares
+        shares = () if args.sensitivities_only else settings.shares
         export = partial(export_expression_network, faces=list(valid.images[:256]), faces_are=args.valid or args.data)
         results = run_study(study, shares, sensitivities, "accuracy", command, export, args.results)
     _print_results(results, args.json)

@@ -1,4 +1,4 @@
-"""Multiply-adds of convolutions and linear layers: what a pruning plan is made to.
+"""Multiply-adds and weights of convolutions and linear layers: what a pruning plan is made to.
 
 Counted as PaddleSlim's `flops` counts them: only these layers, a multiply-add is one. (`paddle.flops` also adds batch
 normalisation and pooling; the share that a plan takes away is nearly the same.)
@@ -47,6 +47,12 @@ def layer_flops(network: paddle.nn.Layer, input_shape: Sequence[int]) -> dict[st
         if was_training:
             network.train()
     return counts
+
+
+def layer_weights(network: paddle.nn.Layer) -> dict[str, int]:
+    """Counts the weights of each convolution and linear layer, without biases, by the name of the layer."""
+    layers = network.named_sublayers()
+    return {name: layer.weight.size for name, layer in layers if isinstance(layer, (nn.Conv2D, nn.Linear))}
 
 
 def count_flops(network: paddle.nn.Layer, input_shape: Sequence[int]) -> int:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fer_paddle.compression.flops import layer_flops
+from fer_paddle.compression.flops import layer_flops, layer_weights
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.compression.sensitivity import Sensitivities
 
 STEPS = 60  # of the bisection: far finer than one filter
+COSTS = ("flops", "parameters")
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,27 @@ class Plan:
         return self.flops / self.full_flops
 
 
-class FlopsModel:
-    """Predicts the multiply-adds of a pruned network without pruning it.
+class CostModel:
+    """Predicts the multiply-adds or the weights of a pruned network without pruning it.
 
     A convolution's are proportional to its filters and to its input channels, and each of both belongs to a group.
 
     Args:
         pruner: Of the network.
+        cost: One of COSTS.
+
+    Raises:
+        ValueError: The cost is unknown.
     """
 
-    def __init__(self, pruner: FilterPruner):
+    def __init__(self, pruner: FilterPruner, cost: str = "flops"):
+        if cost not in COSTS:
+            raise ValueError(f"expected a cost of {', '.join(COSTS)}, got {cost!r}")
         self.groups = pruner.groups
-        self.by_layer = layer_flops(pruner.network, pruner.input_shape)
+        if cost == "flops":
+            self.by_layer = layer_flops(pruner.network, pruner.input_shape)
+        else:
+            self.by_layer = layer_weights(pruner.network)
         self.full = sum(self.by_layer.values())
         self._cuts: dict[str, list[str]] = {name: [] for name in self.by_layer}
         for group in self.groups.values():
@@ -55,22 +65,23 @@ class FlopsModel:
                     self._cuts[layer].append(group.layer)
 
     def predict(self, kept: Mapping[str, int]) -> int:
-        """Gives the multiply-adds with so many filters kept by group; all in groups that are not named."""
+        """Gives the cost with so many filters kept by group; all in groups that are not named."""
         total = 0.0
-        for name, flops in self.by_layer.items():
+        for name, cost in self.by_layer.items():
             for group in self._cuts[name]:
                 filters = self.groups[group].filters
-                flops *= kept.get(group, filters) / filters
-            total += flops
+                cost *= kept.get(group, filters) / filters
+            total += cost
         return round(total)
 
 
 def plan_by_sensitivity(
     pruner: FilterPruner,
     sensitivities: Sensitivities,
-    flops_share: float,
+    share: float,
     figure: str = "loss",
     multiple: int = 1,
+    cost: str = "flops",
 ) -> Plan:
     """Cuts, step by step, where a multiply-add costs least: the smallest rise of the figure for each that is saved.
 
@@ -80,36 +91,37 @@ def plan_by_sensitivity(
     Args:
         pruner: Of the network at full size.
         sensitivities: Of that network.
-        flops_share: Part of the multiply-adds to keep at most, 0 to 1.
+        share: Part of the cost to keep at most, 0 to 1.
         figure: One that is better the smaller it is.
         multiple: Filters are kept in multiples of this, or all: 8 or 16 suit the processor.
+        cost: What is to be saved: `flops` makes a network fast, `parameters` makes its file small.
 
     Raises:
-        ValueError: The sensitivities are of other layers, or the target is out of reach.
+        ValueError: The sensitivities are of other layers, the cost is unknown, or the target is out of reach.
     """
     if sensitivities.layers.keys() != pruner.groups.keys():
         raise ValueError("expected the sensitivities of this network's layers, got those of others or unfinished ones")
-    model = FlopsModel(pruner)
-    target = _target(model, flops_share)
+    model = CostModel(pruner, cost)
+    target = _target(model, share)
     curves = {name: _curve(sensitivities, name, figure, multiple) for name in pruner.groups}
     kept = {name: group.filters for name, group in pruner.groups.items()}
-    while (flops := model.predict(kept)) > target:
+    while (now := model.predict(kept)) > target:
         steps = []
         for name, (counts, rises) in curves.items():
             lower = counts < kept[name]
             if lower.any():
-                saved = (flops - model.predict({**kept, name: 0})) / kept[name]  # by each filter
+                saved = (now - model.predict({**kept, name: 0})) / kept[name]  # by each filter
                 rise = rises[lower] - rises[counts == kept[name]]
                 price = rise / (saved * (kept[name] - counts[lower]))
                 best = int(np.flatnonzero(price == price.min())[-1])  # the shortest of equal steps
                 # No further than the target needs.
-                enough = counts[lower] <= kept[name] - (flops - target) / saved
+                enough = counts[lower] <= kept[name] - (now - target) / saved
                 steps.append((price[best], name, int(max(counts[lower][best], counts[lower][enough].max(initial=0)))))
         if not steps:
-            raise ValueError(_out_of_reach(model, kept, flops_share))
+            raise ValueError(_out_of_reach(model, kept, share))
         _, name, count = min(steps)
         kept[name] = count
-    return Plan(kept, flops, model.full)
+    return _plan(pruner, kept)
 
 
 def _curve(sensitivities: Sensitivities, name: str, figure: str, multiple: int) -> tuple[np.ndarray, np.ndarray]:
@@ -123,20 +135,20 @@ def _curve(sensitivities: Sensitivities, name: str, figure: str, multiple: int) 
     return counts, np.interp(1 - counts / filters, shares, np.maximum.accumulate(rises))
 
 
-def plan_evenly(pruner: FilterPruner, flops_share: float, multiple: int = 1) -> Plan:
-    """Cuts every group by the same share: what a plan from sensitivities must beat. Arguments as there."""
-    model = FlopsModel(pruner)
-    target = _target(model, flops_share)
+def plan_evenly(pruner: FilterPruner, share: float, multiple: int = 1) -> Plan:
+    """Cuts every group alike to a part of the multiply-adds: what a plan from sensitivities must beat."""
+    model = CostModel(pruner)
+    target = _target(model, share)
 
-    def keep(share: float) -> dict[str, int]:
+    def keep(cut: float) -> dict[str, int]:
         kept = {}
         for name, group in pruner.groups.items():
-            count = round(group.filters * (1 - share) / multiple) * multiple
+            count = round(group.filters * (1 - cut) / multiple) * multiple
             kept[name] = min(max(count, multiple), group.filters)
         return kept
 
     if model.predict(keep(1.0)) > target:
-        raise ValueError(_out_of_reach(model, keep(1.0), flops_share))
+        raise ValueError(_out_of_reach(model, keep(1.0), share))
     low, high = 0.0, 1.0
     for _ in range(STEPS):
         middle = (low + high) / 2
@@ -144,15 +156,20 @@ def plan_evenly(pruner: FilterPruner, flops_share: float, multiple: int = 1) -> 
             low = middle
         else:
             high = middle
-    return Plan(keep(high), model.predict(keep(high)), model.full)
+    return _plan(pruner, keep(high))
 
 
-def _target(model: FlopsModel, flops_share: float) -> float:
-    if not 0 < flops_share <= 1:
-        raise ValueError(f"expected a share of the FLOPs above 0 and at most 1, got {flops_share}")
-    return flops_share * model.full
+def _plan(pruner: FilterPruner, kept: Mapping[str, int]) -> Plan:
+    model = CostModel(pruner)
+    return Plan(kept, model.predict(kept), model.full)
 
 
-def _out_of_reach(model: FlopsModel, kept: Mapping[str, int], flops_share: float) -> str:
+def _target(model: CostModel, share: float) -> float:
+    if not 0 < share <= 1:
+        raise ValueError(f"expected a share to keep above 0 and at most 1, got {share}")
+    return share * model.full
+
+
+def _out_of_reach(model: CostModel, kept: Mapping[str, int], share: float) -> str:
     least = model.predict(kept) / model.full
-    return f"expected a share of the FLOPs of {least:.3f} or more, which is the least, got {flops_share}"
+    return f"expected a share to keep of {least:.3f} or more, which is the least, got {share}"

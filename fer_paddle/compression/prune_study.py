@@ -15,7 +15,7 @@ import numpy as np
 
 from fer_paddle import weight_files
 from fer_paddle.compression.flops import count_flops, count_parameters
-from fer_paddle.compression.plan import plan_by_sensitivity
+from fer_paddle.compression.plan import COSTS, plan_by_sensitivity
 from fer_paddle.compression.prune import CRITERIA, FilterPruner
 from fer_paddle.compression.recalibrate import recalibrate_norms
 from fer_paddle.compression.sensitivity import SHARES, Sensitivities, fingerprint, measure_sensitivities
@@ -34,24 +34,28 @@ class PruneSettings:
     """How to prune.
 
     Attributes:
-        flops_shares: Parts of the multiply-adds to keep, each above 0 and at most 1: one pruned network for each.
-            With `magnitude` the parts of the weights that stay.
+        shares: Parts of the cost to keep, each above 0 and at most 1: one pruned network for each. With `magnitude`
+            the parts of the weights that stay.
         criterion: One of prune.CRITERIA, or `magnitude` for single weights.
         steps: Rounds of pruning and fine-tuning on the way to each; more lose less and take longer.
         multiple: Filters are kept in multiples of this.
+        cost: What the plan saves, one of plan.COSTS.
 
     Raises:
         ValueError: A field is out of its range.
     """
 
-    flops_shares: tuple[float, ...] = (0.7, 0.5, 0.3)
+    shares: tuple[float, ...] = (0.7, 0.5, 0.3)
     criterion: str = "l1"
     steps: int = 1
     multiple: int = 1
+    cost: str = "flops"
 
     def __post_init__(self) -> None:
-        if not self.flops_shares or not all(0 < share <= 1 for share in self.flops_shares):
-            raise ValueError(f"expected shares above 0 and at most 1, got {list(self.flops_shares)}")
+        if not self.shares or not all(0 < share <= 1 for share in self.shares):
+            raise ValueError(f"expected shares above 0 and at most 1, got {list(self.shares)}")
+        if self.cost not in COSTS:
+            raise ValueError(f"expected a cost of {', '.join(COSTS)}, got {self.cost!r}")
         if self.criterion not in (*CRITERIA, MAGNITUDE):
             raise ValueError(f"expected a criterion of {', '.join((*CRITERIA, MAGNITUDE))}, got {self.criterion!r}")
         if self.steps < 1 or self.multiple < 1:
@@ -114,7 +118,7 @@ class PruningStudy:
     def _open_folder(self) -> None:
         """Makes the folder and writes what the study is, or checks that it holds this one; targets may be added."""
         settings = dataclasses.asdict(self.settings)
-        del settings["flops_shares"]
+        del settings["shares"]
         study = {"weights": fingerprint(self.network), "settings": settings, "about": dict(self.task.about)}
         path = self.folder / STUDY
         if path.is_file() and (differing := differing_fields(study, weight_files.load_card(path))):
@@ -159,7 +163,7 @@ class PruningStudy:
         """Makes one pruned network, in as many rounds as the settings say.
 
         Args:
-            share: Part of the multiply-adds (with `magnitude`: of the weights) to keep.
+            share: Part of the cost (with `magnitude`: of the weights) to keep.
             sensitivities: Of this network; not needed for `magnitude`.
 
         Returns:
@@ -207,6 +211,7 @@ class PruningStudy:
         if sensitivities is None:
             raise ValueError("expected the sensitivities of the layers for a plan, got none")
         # Of the full network in every round: filters are counted, so the same plan fits what earlier rounds left.
-        plan = plan_by_sensitivity(self.pruner, sensitivities, share, multiple=self.settings.multiple)
+        settings = self.settings
+        plan = plan_by_sensitivity(self.pruner, sensitivities, share, multiple=settings.multiple, cost=settings.cost)
         FilterPruner(network, self.task.input_shape, self.settings.criterion).prune(plan.kept)
         return {"kept": dict(plan.kept)}

@@ -53,9 +53,15 @@ class LabelledMouths:
         chosen = np.flatnonzero(self.valid == valid)
         return [self.images[index] for index in chosen], self.labels[chosen]
 
-    def counts(self, valid: bool) -> dict[str, int]:
-        """Mouths of each class in one part."""
-        return dict(zip(self.classes, np.bincount(self.part(valid)[1], minlength=len(self.classes)).tolist()))
+    def counts(self, valid: bool | None = None) -> dict[str, int]:
+        """Mouths of each class in one part, or in both."""
+        labels = self.labels if valid is None else self.part(valid)[1]
+        return dict(zip(self.classes, np.bincount(labels, minlength=len(self.classes)).tolist()))
+
+    def select_valid(self) -> LabelledMouths:
+        """The mouths to measure on alone."""
+        images, labels = self.part(valid=True)
+        return LabelledMouths(images, labels, np.ones(len(labels), bool), self.classes)
 
 
 def parse_mouth(name: str) -> str:

@@ -27,9 +27,14 @@ def add_prune(commands: Any) -> None:
         help=f"photos with boxes, may be given several times: {DATA_HELP}",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the study")
-    parser.add_argument(
+    targets = parser.add_mutually_exclusive_group()
+    targets.add_argument(
         "--flops", type=part, nargs="+", default=[0.5], metavar="SHARE",
-        help="parts of the FLOPs to keep, one network each (default: 0.5)",
+        help="parts of the FLOPs to keep, one network each: for speed (default: 0.5)",
+    )  # fmt: skip
+    targets.add_argument(
+        "--parameters", type=part, nargs="+", metavar="SHARE",
+        help="parts of the weights to keep, one network each: for a small file",
     )  # fmt: skip
     parser.add_argument("--criterion", default="l1", help="l1, fpgm, bn_scale or magnitude (default: l1)")
     parser.add_argument("--steps", type=count, default=1, help="rounds of pruning and fine-tuning (default: 1)")
@@ -65,7 +70,13 @@ def prune(args: argparse.Namespace) -> int:
     from yolo3tiny.splits import find_train_valid
 
     check_new(args.out, args.resume)
-    settings = PruneSettings(tuple(args.flops), args.criterion, args.steps, args.multiple)
+    settings = PruneSettings(
+        tuple(args.parameters or args.flops),
+        args.criterion,
+        args.steps,
+        args.multiple,
+        cost="parameters" if args.parameters else "flops",
+    )
     weights = args.weights or WEIGHTS.with_suffix(".safetensors")
     task = DetectorTask(
         weights,
@@ -79,7 +90,7 @@ def prune(args: argparse.Namespace) -> int:
         sensitivities = None
         if study.needs_sensitivities:
             sensitivities = study.measure_sensitivities(args.sensitivities, bar("layers"))
-        shares = () if args.sensitivities_only else settings.flops_shares
+        shares = () if args.sensitivities_only else settings.shares
         results = run_study(study, shares, sensitivities, "ap", command, copy_to=args.results)
     if args.json:
         print_json(results)

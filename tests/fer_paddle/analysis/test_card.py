@@ -149,6 +149,7 @@ def test_card_of_a_detector(tmp_path):
         ({"classes": list(EXPRESSIONS)}, "expression"),
         ({"anchors": [], "classes": ["face"]}, "detector"),
         ({"classes": [*EXPRESSIONS, "contempt"]}, "ferplus"),
+        ({"classes": ["neutral", "smile"], "train_mouths": {"neutral": 9, "smile": 9}}, "mouth"),
         ({"classes": ["neutral", "happiness"]}, None),
         ({}, None),
     ],

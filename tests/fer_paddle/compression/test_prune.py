@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_paddle.compression.flops import count_flops
-from fer_paddle.compression.plan import FlopsModel, plan_by_sensitivity, plan_evenly
+from fer_paddle.compression.flops import count_flops, layer_weights
+from fer_paddle.compression.plan import CostModel, plan_by_sensitivity, plan_evenly
 from fer_paddle.compression.prune import CRITERIA, FilterPruner
 from fer_paddle.compression.sensitivity import Sensitivities
 from fer_paddle.environment import paddle
@@ -158,7 +158,7 @@ def test_flops_are_those_of_the_formula_and_of_paddleslim(small_net):
 @pytest.mark.parametrize("kept", [{}, {"stem.0": 3}, {"first.0": 1}, {"stem.0": 5, "first.0": 2}])
 def test_predicted_flops_are_those_of_the_pruned_network(kept, small_net):
     pruner = FilterPruner(small_net, SHAPE)
-    predicted = FlopsModel(pruner).predict(kept)
+    predicted = CostModel(pruner).predict(kept)
     pruner.prune(kept)
     assert count_flops(small_net, SHAPE) == predicted
 
@@ -192,7 +192,7 @@ def test_the_layer_that_hurts_more_keeps_more(small_net):
 @pytest.mark.parametrize("share", [0.7, 0.5, 0.3])
 def test_the_plan_is_nearly_the_best_of_all(share, small_net):
     """Among all 48 plans that meet the target, few cost less by the curves; the curves bend, as real ones do."""
-    pruner, model = FilterPruner(small_net, SHAPE), FlopsModel(FilterPruner(small_net, SHAPE))
+    pruner, model = FilterPruner(small_net, SHAPE), CostModel(FilterPruner(small_net, SHAPE))
     layers = {
         name: {"filters": filters, "pruned": {str(n): {"loss": rise * (n / filters) ** 2} for n in range(1, filters)}}
         for name, filters, rise in (("stem.0", 8, 3.0), ("first.0", 6, 1.0))
@@ -209,6 +209,15 @@ def test_the_plan_is_nearly_the_best_of_all(share, small_net):
     best = min(cost(kept) for kept in every if model.predict(kept) <= share * model.full)
     plan = plan_by_sensitivity(pruner, found, share)
     assert plan.flops_share <= share and cost(plan.kept) <= 1.25 * best
+
+
+def test_a_plan_for_a_small_file(small_net):
+    pruner = FilterPruner(small_net, SHAPE)
+    plan = plan_by_sensitivity(pruner, made_up(1, 1), 0.5, cost="parameters")
+    pruner.prune(plan.kept)
+    assert 0 < sum(layer_weights(small_net).values()) <= 0.5 * (8 * 9 + 6 * 72 + 8 * 6 + 8 * 3)
+    with pytest.raises(ValueError, match="expected a cost of flops, parameters, got 'time'"):
+        CostModel(pruner, "time")
 
 
 def test_a_plan_cuts_no_further_than_was_measured(small_net):

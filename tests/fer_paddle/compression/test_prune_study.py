@@ -182,7 +182,7 @@ class SmallTask:
 
 def make_study(folder, make_net, fail_in=None, **settings):
     task = SmallTask(make_net, fail_in)
-    return task, PruningStudy(task, PruneSettings(**{"flops_shares": (0.6, 0.3), **settings}), folder)
+    return task, PruningStudy(task, PruneSettings(**{"shares": (0.6, 0.3), **settings}), folder)
 
 
 def test_a_study_in_rounds(make_net, tmp_path):
@@ -224,7 +224,7 @@ def test_a_stopped_study_goes_on(make_net, tmp_path):
 
 def test_a_study_of_other_settings(make_net, tmp_path):
     make_study(tmp_path, make_net)
-    make_study(tmp_path, make_net, flops_shares=(0.5,))  # another target is no other study
+    make_study(tmp_path, make_net, shares=(0.5,))  # another target is no other study
     with pytest.raises(ValueError, match=r"got another: settings.steps \(2, was 1\)"):
         make_study(tmp_path, make_net, steps=2)
 
@@ -239,8 +239,9 @@ def test_single_weights_keep_size_and_flops(make_net, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"flops_shares": ()}, "expected shares above 0"),
-        ({"flops_shares": (1.2,)}, "expected shares above 0"),
+        ({"shares": ()}, "expected shares above 0"),
+        ({"shares": (1.2,)}, "expected shares above 0"),
+        ({"cost": "time"}, "expected a cost of flops, parameters"),
         ({"criterion": "l2"}, "expected a criterion of l1, fpgm, bn_scale, magnitude, got 'l2'"),
         ({"steps": 0}, "expected steps and multiple of at least 1"),
     ],
