@@ -12,21 +12,26 @@ import numpy as np
 from fer_paddle import weight_files
 from fer_paddle.data.augment import AugmentConfig
 from fer_paddle.data.mouths import LabelledMouths, MouthData
-from fer_paddle.environment import seed_everything, versions
+from fer_paddle.environment import REPOSITORY, seed_everything, versions
 from fer_paddle.models import build_model
 from fer_paddle.models.files import save_model
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import BEST, Callback, FitConfig, fit
 from fer_paddle.training.losses import ExpressionLoss, accuracy, balance_weights
 from fer_paddle.training.optimizers import adamw, warm_up
+from fer_paddle.training.transfer import HEADS, start_from
+
+WEIGHTS = REPOSITORY / "fer_paddle" / "weights"
 
 
 @dataclasses.dataclass(frozen=True)
 class MouthRecipe:
-    """How the mouth classifier trains. About two minutes of one core for the 900 mouths of mouth_smile.
+    """How the mouth classifier trains. About a minute and a half of one core for the 900 mouths of mouth_smile.
 
     Attributes:
         model: A name of MODELS.
+        start: Trained weights of that network, a path or a file of `fer_paddle/weights`: it begins with all layers of
+            it but the last; None begins at random. Who knows faces learns mouths from few: 0.95 instead of 0.92.
         epochs: Passes over the mouths; the weights of the best are kept.
         batch_size: Mouths of one step.
         size: Side in pixels.
@@ -39,11 +44,12 @@ class MouthRecipe:
         seed: Of weights, order and random changes.
     """
 
-    model: str = "mini_xception"
-    epochs: int = 40
+    model: str = "distresnet"
+    start: str | None = "distresnet_fer2013.safetensors"
+    epochs: int = 16
     batch_size: int = 32
-    size: int = 48
-    learning_rate: float = 3e-3
+    size: int = 56
+    learning_rate: float = 1e-3
     weight_decay: float = 0.05
     label_smoothing: float = 0.05
     class_balance: float = 0.5
@@ -78,11 +84,14 @@ def train_mouths(
         The history of loop.fit, and the weights file.
 
     Raises:
-        ValueError: See loop.fit.
+        FileNotFoundError: There are no weights to start from.
+        ValueError: These are damaged or of another network; or see loop.fit.
     """
     seed_everything(recipe.seed)
     arguments = {"num_classes": len(mouths.classes)}
     network = build_model(recipe.model, **arguments)
+    if recipe.start is not None:
+        start_from(network, weight_files.load_arrays(WEIGHTS / recipe.start), HEADS)
     images, labels = mouths.part(valid=False)
     batch_size = min(recipe.batch_size, len(images))
     train = MouthData(images, labels, recipe.size, recipe.augment, recipe.seed)
