@@ -68,8 +68,9 @@ def benchmark_shipped(runs: int, progress: Callable[[Iterable], Iterable] = iter
 
 
 def shipped_networks() -> list[Path]:
-    """Every ONNX file that ships: both networks, and what compression made of them."""
-    return [path for folder in (WEIGHTS.parent, DETECTOR_WEIGHTS.parent) for path in sorted(folder.glob("*.onnx"))]
+    """Both networks that ship, and what quantisation made of them."""
+    compact = [path.parent / "compact" for path in (WEIGHTS, DETECTOR_WEIGHTS)]
+    return [WEIGHTS, DETECTOR_WEIGHTS, *(path for folder in compact for path in sorted(folder.glob("*_int8.onnx")))]
 
 
 def compare_runtimes(

@@ -72,7 +72,7 @@ No picture of {{ figures.classes.missing | join(', ') }}.
 <tr><td>{{ size.width }} x {{ size.height }}</td><td>{{ size.pictures }}</td></tr>
 {% endfor %}
 </table>
-<p class="muted">{{ figures.sizes.different }} different sizes.</p>
+<p class="muted">{{ figures.sizes.different }} {{ "size" if figures.sizes.different == 1 else "different sizes" }}.</p>
 
 <h2>Light and sharpness</h2>
 <div class="plots">
@@ -141,7 +141,8 @@ The crowd of FER+ contradicts {{ figures.wrong_labels.crowd_contradicts_all | pe
 {% for one in findings %}
 {% if one.groups %}
 <h2 id="f{{ loop.index }}">{{ one.title }}</h2>
-<p class="muted">{{ one.num_pictures }} pictures in {{ one.num_groups }} groups\
+<p class="muted">{{ one.num_pictures }} picture{{ "s" if one.num_pictures != 1 }} in
+{{ one.num_groups }} group{{ "s" if one.num_groups != 1 }}\
 {% if one.num_groups > one.groups | length %}, \
 the first {{ one.groups | length }} shown{% endif %}. {{ one.advice }}.</p>
 <div class="groups">
