@@ -98,7 +98,9 @@ def add_benchmark(commands: Any) -> None:
 
     parser = commands.add_parser("benchmark", help="time networks in all runtimes", description=benchmark.__doc__)
     parser.add_argument("--quick", action="store_true", help="only detector, classifier, pipeline and a whole command")
-    parser.add_argument("--weights", type=Path, nargs="+", help="networks (default: both that ship, and their int8 files)")
+    parser.add_argument(
+        "--weights", type=Path, nargs="+", help="networks (default: both that ship, and their int8 files)"
+    )
     parser.add_argument("--runtime", nargs="+", choices=RUNTIMES, help="(default: onnx openvino ncnn mnn paddle)")
     parser.add_argument("--precision", nargs="+", choices=("fp32", "fp16", "bf16", "int8"), help="(default: all)")
     parser.add_argument("--threads", nargs="+", type=count, default=[1, 2], help="of one run (default: 1 2)")

@@ -108,7 +108,8 @@ class ExpressionTask:
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
         """Writes the network as any other; its card keeps the recipe and the record."""
-        card = {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
+        card = {name: self.card[name] for name in ("task", "data", "use") if name in self.card}
+        card |= {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
         name, arguments, classes = self.card["model"], self.card["arguments"], self.card["classes"]
         save_model(path, name, network, self.size, card, arguments, classes)
 

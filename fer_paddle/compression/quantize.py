@@ -30,6 +30,7 @@ from fer_paddle.weight_files import file_digest, write_json
 
 ORT_METHODS = tuple(f"ort-{method}" for method in ort.METHODS)
 SLIM_METHODS = tuple(f"slim-{algorithm}" for algorithm in ALGORITHMS)
+MEASURED = ("figures", "measured", "calibration")  # of a card: what was measured of that very file
 METHODS = ("fp32", *ORT_METHODS, *SLIM_METHODS, "slim-weights", "slim-qat")
 
 Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
@@ -210,7 +211,7 @@ def _with_drops(rows: list[dict[str, Any]], earlier: list[dict[str, Any]]) -> li
 
 def _card(subject: Subject, row: Mapping[str, Any]) -> dict[str, Any]:
     """The card of a quantised file: the network's, without what was measured of the float file."""
-    kept = {name: value for name, value in subject.card.items() if name not in ("figures", "measured")}
+    kept = {name: value for name, value in subject.card.items() if name not in MEASURED}
     return {**kept, "quantization": dict(row)}
 
 
