@@ -166,7 +166,7 @@ def test_kinds(card, kind, tmp_path):
 
 def test_unknown_kind_and_bars_in_cells():
     with pytest.raises(ValueError, match="kind"):
-        write_card("net", {}, {**ORIGIN, "kind": "mouth"})
+        write_card("net", {}, {**ORIGIN, "kind": "hands"})
     assert table(["a"], [["x|y"]]) == "| a |\n| --- |\n| x\\|y |"
 
 
