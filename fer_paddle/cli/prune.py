@@ -64,19 +64,13 @@ def prune(args: argparse.Namespace) -> int:
     environment.prepare(args.threads)
     from fer_paddle.compression.prune_expression import ExpressionTask
     from fer_paddle.compression.prune_results import check_new, describe_run, run_study
-    from fer_paddle.compression.prune_study import PruneSettings, PruningStudy
+    from fer_paddle.compression.prune_study import PruningStudy, read_settings
     from fer_paddle.data.expressions import load_train_valid
     from fer_paddle.deployment.expression import export_expression_network
     from fer_paddle.training.callbacks import ProgressBar
 
     check_new(args.out, args.resume)
-    settings = PruneSettings(
-        tuple(args.parameters or args.flops),
-        args.criterion,
-        args.steps,
-        args.multiple,
-        cost="parameters" if args.parameters else "flops",
-    )
+    settings = read_settings(args.flops, args.parameters, args.criterion, args.steps, args.multiple)
     weights = args.weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
     train, valid = load_train_valid(args.data, args.valid, seed=args.seed)
     task = ExpressionTask(

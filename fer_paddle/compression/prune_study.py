@@ -62,6 +62,18 @@ class PruneSettings:
             raise ValueError(f"expected steps and multiple of at least 1, got {self.steps} and {self.multiple}")
 
 
+def read_settings(
+    flops: Sequence[float], parameters: Sequence[float] | None, criterion: str, steps: int, multiple: int
+) -> PruneSettings:
+    """Settings as a command line has them: shares of the multiply-adds, or of the weights where these are given.
+
+    Raises:
+        ValueError: See PruneSettings.
+    """
+    cost = "parameters" if parameters else "flops"
+    return PruneSettings(tuple(parameters or flops), criterion, steps, multiple, cost)
+
+
 class PruneTask(Protocol):
     """What a study must know of its network.
 

@@ -63,20 +63,14 @@ def prune(args: argparse.Namespace) -> int:
 
     environment.prepare(args.threads)
     from fer_paddle.compression.prune_results import check_new, describe_run, run_study, table_of
-    from fer_paddle.compression.prune_study import PruneSettings, PruningStudy
+    from fer_paddle.compression.prune_study import PruningStudy, read_settings
     from fer_paddle.training.callbacks import ProgressBar
     from yolo3tiny.detector import WEIGHTS
     from yolo3tiny.prune import DetectorTask
     from yolo3tiny.splits import find_train_valid
 
     check_new(args.out, args.resume)
-    settings = PruneSettings(
-        tuple(args.parameters or args.flops),
-        args.criterion,
-        args.steps,
-        args.multiple,
-        cost="parameters" if args.parameters else "flops",
-    )
+    settings = read_settings(args.flops, args.parameters, args.criterion, args.steps, args.multiple)
     weights = args.weights or WEIGHTS.with_suffix(".safetensors")
     task = DetectorTask(
         weights,
