@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle import weight_files
+from fer_paddle.compression.prune_study import average_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.loop import BEST, Callback
 from yolo3tiny.data import FaceTrainingData
@@ -26,7 +27,6 @@ from yolo3tiny.recipes import CROWD, DetectorRecipe
 from yolo3tiny.train import paddle_forward, train_detector
 
 BATCH = 8
-AVERAGED_EPOCHS = 8  # from so many on, fine-tuning ends with the moving average of the weights
 Progress = Callable[[Iterable], Iterable]
 
 
@@ -137,8 +137,7 @@ def finetune_recipe(card: Mapping[str, Any], epochs: int, learning_rate: float, 
         sizes=((0, recipe.sizes[-1][1]),),
         learning_rate=learning_rate,
         warmup_epochs=0.25,
-        # An average over few steps would keep much of the weights of before.
-        average_decay=recipe.average_decay if epochs >= AVERAGED_EPOCHS else None,
+        average_decay=average_decay(recipe.average_decay, epochs),
         longest=card["longest"],
         validate_every=max(epochs // 2, 1),
         seed=seed,

@@ -11,6 +11,7 @@ import numpy as np
 
 from fer_paddle import weight_files
 from fer_paddle.compression.distill import DistillSettings, distill_expressions, load_student
+from fer_paddle.compression.prune_study import average_decay
 from fer_paddle.compression.teacher import Teacher
 from fer_paddle.data.faces import LabelledFaces
 from fer_paddle.environment import paddle, seed_everything
@@ -22,7 +23,6 @@ from fer_paddle.training.losses import TwoHeads
 from fer_paddle.training.recipes import STRONG, Recipe
 
 BATCH = 128
-AVERAGED_EPOCHS = 8  # from so many on, fine-tuning ends with the moving average of the weights
 Batch = tuple[np.ndarray, np.ndarray]  # images float32 [N, 1, H, W], labels int64 [N]
 
 
@@ -148,8 +148,7 @@ def finetune_recipe(
         schedule=None,
         freeze_epochs=0,
         votes_weight=recipe.votes_weight if with_votes else 0.0,
-        # An average over few steps would keep much of the weights of before.
-        average_decay=recipe.average_decay if epochs >= AVERAGED_EPOCHS else None,
+        average_decay=average_decay(recipe.average_decay, epochs),
         average_from=None,
         seed=seed,
     )

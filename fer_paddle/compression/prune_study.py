@@ -27,6 +27,7 @@ from fer_paddle.training.loop import Callback
 MAGNITUDE = "magnitude"
 STUDY = "study.json"
 MODEL = "model.safetensors"
+AVERAGED_EPOCHS = 8  # from so many on, fine-tuning ends with the moving average of the weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +61,11 @@ class PruneSettings:
             raise ValueError(f"expected a criterion of {', '.join((*CRITERIA, MAGNITUDE))}, got {self.criterion!r}")
         if self.steps < 1 or self.multiple < 1:
             raise ValueError(f"expected steps and multiple of at least 1, got {self.steps} and {self.multiple}")
+
+
+def average_decay(decay: float | None, epochs: int) -> float | None:
+    """The decay of the moving average for fine-tuning: None where it is so short that much of the start would stay."""
+    return decay if epochs >= AVERAGED_EPOCHS else None
 
 
 def read_settings(

@@ -151,15 +151,16 @@ def _rows(subject: Subject, method: str, folder: Path) -> list[dict[str, Any]]:
         spent = time.process_time() - start
         size = path.stat().st_size
         return [_row(method, "onnx", path, size, spent, subject.measure(subject.load_onnx(path)))]
-    from fer_paddle.compression.programs import MODEL, program_bytes, program_to_onnx
+    from fer_paddle.compression.programs import MODEL, check_program, program_bytes, program_to_onnx
 
     program = make_program(subject, method, folder)
     spent, size = time.process_time() - start, program_bytes(program)
     if method == "slim-weights":
-        figure = subject.measure(subject.load_program(program / "simulated" / MODEL, subject.metadata))
+        simulated = check_program(program / "simulated")
+        figure = subject.measure(subject.load_program(simulated / MODEL, subject.metadata))
         return [_row(method, "paddle float", program / MODEL, size, spent, figure)]
     metadata = {**subject.metadata, "quantized": f"int8 by PaddleSlim, {method.removeprefix('slim-')}"}
-    figure = subject.measure(subject.load_program(program / MODEL, metadata))
+    figure = subject.measure(subject.load_program(check_program(program) / MODEL, metadata))
     path = program_to_onnx(program, folder / "network.onnx", metadata, method != "slim-qat")
     in_onnx = subject.measure(subject.load_onnx(path))
     rows = [

@@ -192,7 +192,8 @@ def write_onnx(
     onnx.save(plain, path)
     plain_outputs = load_runner(path)(images[:32])
     onnx.save(simplify(plain, output_names), path)
-    if not all(map(_same_but_rounding, plain_outputs, load_runner(path)(images[:32]))):
+    pairs = zip(plain_outputs, load_runner(path)(images[:32]), strict=True)
+    if not all(_same_but_rounding(*pair) for pair in pairs):
         _log.warning("%s is not simplified: that would change its outputs", path.name)
         if output_names is not None:
             rename_outputs(plain.graph, output_names)

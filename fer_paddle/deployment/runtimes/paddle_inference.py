@@ -80,7 +80,9 @@ def load_program(path: str | os.PathLike[str], metadata: Mapping[str, str], thre
 
     Raises:
         FileNotFoundError: One of the files is missing.
-        ValueError: They are damaged.
+
+    Whether the program is whole is not looked at, and Paddle ends the process where it is not: let
+    compression.programs.check_program look at one from outside before.
     """
     write_card(path, ["images"], [], metadata)
     return PaddleInferenceRunner(path, threads)

@@ -163,9 +163,10 @@ def test_a_damaged_program_gives_one_line(folder, tmp_path, name, content, says)
     shutil.copytree(folder / "float", tmp_path / "bad")
     whole = (folder / "float" / name).read_bytes()
     (tmp_path / "bad" / name).write_bytes(whole[: int(len(whole) * content)] if isinstance(content, float) else content)
-    with pytest.raises(ValueError, match=says) as caught:
-        post_training.quantize_static(tmp_path / "bad", tmp_path / "out", BATCHES)
-    assert "\n" not in str(caught.value)
+    for use in (programs.check_program, lambda path: post_training.quantize_static(path, tmp_path / "out", BATCHES)):
+        with pytest.raises(ValueError, match=says) as caught:
+            use(tmp_path / "bad")
+        assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
 
