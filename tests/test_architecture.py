@@ -118,6 +118,7 @@ RULES: dict[str, tuple[str, ...]] = {
     ),
     "fer_paddle.demo": ("fer_paddle.images", "fer_paddle.data"),
     "fer_paddle.commands": (),
+    "fer_paddle.arguments": (),
     "fer_paddle.picture_files": ("fer_paddle.images",),
     "fer_paddle.cli": PACKAGES,
     "fer_paddle.web": PACKAGES,
@@ -126,6 +127,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "yolo3tiny.cli": (
         *FOR_DETECTOR_TRAINING,
         "fer_paddle.commands",
+        "fer_paddle.arguments",
         "fer_paddle.picture_files",
         "fer_paddle.deployment.runtimes",
         "yolo3tiny.deploy",
@@ -134,7 +136,7 @@ RULES: dict[str, tuple[str, ...]] = {
 }
 # What a command needs is imported inside it, so that each starts fast. At the top there is no more than this.
 ADAPTERS = ("fer_paddle.cli", "fer_paddle.web", "fer_paddle.api", "yolo3tiny.cli")
-FOR_ADAPTERS_AT_TOP = (*GROUND, "fer_paddle.commands")
+FOR_ADAPTERS_AT_TOP = (*GROUND, "fer_paddle.commands", "fer_paddle.arguments")
 MAY_PRINT = ("fer_paddle.cli", "fer_paddle.commands", "yolo3tiny.cli")
 NAMED = {name for row, allowed in RULES.items() for name in (row, *allowed)}
 

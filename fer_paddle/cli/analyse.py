@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import DATA_HELP, count
+from fer_paddle.arguments import count
+from fer_paddle.cli.arguments import DATA_HELP
 from fer_paddle.commands import OK, bar, print_json, print_table
 
 CARD_DATA = {

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import count
+from fer_paddle.arguments import count
 from fer_paddle.cli.collect_arguments import (
     add_face_rule,
     add_frame_rule,

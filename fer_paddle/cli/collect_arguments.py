@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import count, share
+from fer_paddle.arguments import count, share
 
 
 def add_web(parser: argparse.ArgumentParser) -> None:

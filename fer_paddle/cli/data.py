@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import DATA_HELP, count, percent, share
+from fer_paddle.arguments import count, share
+from fer_paddle.cli.arguments import DATA_HELP, percent
 from fer_paddle.commands import OK, bar, print_json, print_table, stdout_kept_for_json
 
 

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import DATA_HELP, count, share
+from fer_paddle.arguments import add_prune_arguments, count, share
+from fer_paddle.cli.arguments import DATA_HELP
 from fer_paddle.commands import OK, bar, print_json, print_table, stdout_kept_for_json
 
 
@@ -23,38 +24,17 @@ def add_prune(commands: Any) -> None:
     parser.add_argument("--weights", type=Path, help="network, .safetensors (default: the one that ships)")
     parser.add_argument("--data", required=True, help=f"faces to learn from: {DATA_HELP}")
     parser.add_argument("--valid", help="faces to measure on (default: PublicTest of the data, or a tenth of it)")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the study")
-    targets = parser.add_mutually_exclusive_group()
-    targets.add_argument(
-        "--flops", type=_part, nargs="+", default=[0.7, 0.5, 0.3], metavar="SHARE",
-        help="parts of the FLOPs to keep, one network each: for speed (default: 0.7 0.5 0.3)",
-    )  # fmt: skip
-    targets.add_argument(
-        "--parameters", type=_part, nargs="+", metavar="SHARE",
-        help="parts of the weights to keep, one network each: for a small file",
-    )  # fmt: skip
-    parser.add_argument("--criterion", default="l1", help="l1, fpgm, bn_scale or magnitude (default: l1)")
-    parser.add_argument("--steps", type=count, default=1, help="rounds of pruning and fine-tuning (default: 1)")
-    parser.add_argument("--epochs", type=count, default=6, help="of fine-tuning in each round (default: 6)")
-    parser.add_argument("--learning-rate", type=float, default=1e-3, help="highest of fine-tuning (default: 0.001)")
+    add_prune_arguments(parser, flops=(0.7, 0.5, 0.3), epochs=6, learning_rate=1e-3)
     parser.add_argument(
         "--soft-weight", type=share, default=0.0,
         help="share of the loss that the answers of the unpruned network have, 0 to 1 (default: 0)",
     )  # fmt: skip
-    parser.add_argument("--multiple", type=count, default=1, help="keep filters in multiples of this (default: 1)")
     parser.add_argument("--faces", type=count, default=1500, help="faces for the sensitivities (default: 1500)")
-    parser.add_argument("--sensitivities", type=Path, help="their .json file (default: in the folder of the study)")
-    parser.add_argument("--sensitivities-only", action="store_true", help="stop when they are measured")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    parser.add_argument("--threads", type=count, help="threads of Paddle (default: the environment's)")
-    parser.add_argument("--results", type=Path, help="copy of results.json to write as well")
-    parser.add_argument("--resume", action="store_true", help="go on with the study in the folder")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=prune)
 
 
 def prune(args: argparse.Namespace) -> int:
-    """Measures how much each layer matters, cuts the network to parts of its FLOPs and fine-tunes each.
+    """Measures how much each layer matters, cuts the network to parts of its cost and fine-tunes each.
 
     Writes sensitivities_*.json and .png, one folder a pruned network with model.safetensors and model.onnx,
     results.json and curve.png to the folder of the study. What was finished is not done again with --resume.
@@ -70,7 +50,7 @@ def prune(args: argparse.Namespace) -> int:
     from fer_paddle.training.callbacks import ProgressBar
 
     check_new(args.out, args.resume)
-    settings = read_settings(args.flops, args.parameters, args.criterion, args.steps, args.multiple)
+    settings = read_settings(vars(args))
     weights = args.weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
     train, valid = load_train_valid(args.data, args.valid, seed=args.seed)
     task = ExpressionTask(
@@ -156,11 +136,3 @@ def _input_shape(path: Path, metadata: Mapping[str, str], batch: int) -> tuple[i
     if "longest" in metadata:
         return batch, 3, int(metadata["longest"]), int(metadata["longest"])
     raise ValueError(f"expected an expression network or a face detector that this project exported, got {path}")
-
-
-def _part(text: str) -> float:
-    """Reads a number above 0 and at most 1."""
-    value = float(text)
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most 1, got {text}")
-    return value

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import DATA_HELP, count, percent
+from fer_paddle.arguments import add_quantize_arguments, count
+from fer_paddle.cli.arguments import DATA_HELP, percent
 from fer_paddle.commands import OK, bar, print_json, print_table, stdout_kept_for_json
 
 
@@ -16,22 +17,11 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--weights", type=Path, help="network, .safetensors (default: the one that ships)")
     parser.add_argument("--data", required=True, help=f"faces to calibrate and train on: {DATA_HELP}")
     parser.add_argument("--valid", help="faces to measure on (default: PublicTest of the data, or a tenth of it)")
-    parser.add_argument("--calibrate", type=Path, help="folder of any face pictures to calibrate on instead")
-    parser.add_argument("--pictures", type=count, default=256, help="calibration pictures (default: 256)")
-    parser.add_argument(
-        "--methods", nargs="+", metavar="METHOD", default=["ort-minmax", "ort-entropy", "ort-percentile"],
-        help="ort-minmax ort-entropy ort-percentile slim-abs_max slim-avg slim-hist slim-mse slim-KL slim-weights "
-        "slim-qat, or all (default: the three of ONNX Runtime, which take seconds)",
-    )  # fmt: skip
-    parser.add_argument("--out", type=Path, default=Path("runs/quantize"), help="folder (default: runs/quantize)")
-    parser.add_argument("--results", type=Path, help="JSON file of the table (default: results.json in the folder)")
+    methods = ["ort-minmax", "ort-entropy", "ort-percentile"]
+    add_quantize_arguments(parser, methods, pictures=256, learning_rate=3e-5, out="runs/quantize")
     parser.add_argument("--faces", type=count, help="measure on the first so many faces only")
-    parser.add_argument("--epochs", type=count, default=2, help="of slim-qat (default: 2)")
-    parser.add_argument("--learning-rate", type=float, default=3e-5, help="highest of slim-qat (default: 0.00003)")
-    parser.add_argument("--keep-last", action="store_true", help="leave the last layer in float")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of pictures (default: 0)")
     parser.add_argument("--threads", type=count, help="threads of Paddle (default: the environment's)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--keep-last", action="store_true", help="leave the last layer in float")
     parser.set_defaults(run=quantize)
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import share
+from fer_paddle.arguments import share
 from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table
 
 

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.cli.arguments import DATA_HELP, count, percent
+from fer_paddle.arguments import count
+from fer_paddle.cli.arguments import DATA_HELP, percent
 from fer_paddle.commands import OK, bar, print_json, print_table, stdout_kept_for_json
 
 LATENCY_RUNS = 100

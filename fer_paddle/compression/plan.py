@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fer_paddle.compression.flops import layer_flops, layer_weights
+from fer_paddle.compression.flops import layer_activations, layer_flops, layer_weights
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.compression.sensitivity import Sensitivities
 
 STEPS = 60  # of the bisection: far finer than one filter
-COSTS = ("flops", "parameters")
+COSTS = ("flops", "parameters", "activations")  # the first is the usual one
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,10 @@ class Plan:
 
 
 class CostModel:
-    """Predicts the multiply-adds or the weights of a pruned network without pruning it.
+    """Predicts the multiply-adds, the weights or the activations of a pruned network without pruning it.
 
-    A convolution's are proportional to its filters and to its input channels, and each of both belongs to a group.
+    A convolution's are proportional to its filters and (not its activations) to its input channels, and each of both
+    belongs to a group.
 
     Args:
         pruner: Of the network.
@@ -52,16 +53,17 @@ class CostModel:
         if cost not in COSTS:
             raise ValueError(f"expected a cost of {', '.join(COSTS)}, got {cost!r}")
         self.groups = pruner.groups
-        if cost == "flops":
-            self.by_layer = layer_flops(pruner.network, pruner.input_shape)
-        else:
+        if cost == "parameters":
             self.by_layer = layer_weights(pruner.network)
+        else:
+            count = layer_flops if cost == "flops" else layer_activations
+            self.by_layer = count(pruner.network, pruner.input_shape)
         self.full = sum(self.by_layer.values())
         self._cuts: dict[str, list[str]] = {name: [] for name in self.by_layer}
         for group in self.groups.values():
-            for member, _ in group.members:
+            for member, axis in group.members:
                 layer = member.removesuffix(".weight")
-                if layer in self._cuts:
+                if layer in self._cuts and (cost != "activations" or axis == 0):
                     self._cuts[layer].append(group.layer)
 
     def predict(self, kept: Mapping[str, int]) -> int:
@@ -94,7 +96,8 @@ def plan_by_sensitivity(
         share: Part of the cost to keep at most, 0 to 1.
         figure: One that is better the smaller it is.
         multiple: Filters are kept in multiples of this, or all: 8 or 16 suit the processor.
-        cost: What is to be saved: `flops` makes a network fast, `parameters` makes its file small.
+        cost: What is to be saved: `flops`; `parameters` for a small file; `activations` for speed where the time goes
+            into reading and writing them, as in networks of many thin layers.
 
     Raises:
         ValueError: The sensitivities are of other layers, the cost is unknown, or the target is out of reach.

@@ -68,16 +68,16 @@ def average_decay(decay: float | None, epochs: int) -> float | None:
     return decay if epochs >= AVERAGED_EPOCHS else None
 
 
-def read_settings(
-    flops: Sequence[float], parameters: Sequence[float] | None, criterion: str, steps: int, multiple: int
-) -> PruneSettings:
-    """Settings as a command line has them: shares of the multiply-adds, or of the weights where these are given.
+def read_settings(arguments: Mapping[str, Any]) -> PruneSettings:
+    """Settings as a command line has them, see arguments.add_prune_arguments: `flops` where no other cost has shares.
 
     Raises:
         ValueError: See PruneSettings.
     """
-    cost = "parameters" if parameters else "flops"
-    return PruneSettings(tuple(parameters or flops), criterion, steps, multiple, cost)
+    cost = next(cost for cost in reversed(COSTS) if arguments[cost])
+    return PruneSettings(
+        tuple(arguments[cost]), arguments["criterion"], arguments["steps"], arguments["multiple"], cost
+    )
 
 
 class PruneTask(Protocol):

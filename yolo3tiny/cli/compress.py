@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fer_paddle.arguments import add_prune_arguments, add_quantize_arguments, count, count_or_none
 from fer_paddle.commands import OK, bar, print_json, print_table, stdout_kept_for_json
-from yolo3tiny.cli.arguments import DATA_HELP, count, count_or_none, part
+from yolo3tiny.cli.arguments import DATA_HELP
 
 
 def add_commands(commands: Any) -> None:
@@ -26,35 +27,14 @@ def add_prune(commands: Any) -> None:
         required=True,
         help=f"photos with boxes, may be given several times: {DATA_HELP}",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the study")
-    targets = parser.add_mutually_exclusive_group()
-    targets.add_argument(
-        "--flops", type=part, nargs="+", default=[0.5], metavar="SHARE",
-        help="parts of the FLOPs to keep, one network each: for speed (default: 0.5)",
-    )  # fmt: skip
-    targets.add_argument(
-        "--parameters", type=part, nargs="+", metavar="SHARE",
-        help="parts of the weights to keep, one network each: for a small file",
-    )  # fmt: skip
-    parser.add_argument("--criterion", default="l1", help="l1, fpgm, bn_scale or magnitude (default: l1)")
-    parser.add_argument("--steps", type=count, default=1, help="rounds of pruning and fine-tuning (default: 1)")
-    parser.add_argument("--epochs", type=count, default=4, help="of fine-tuning in each round (default: 4)")
-    parser.add_argument("--learning-rate", type=float, default=5e-4, help="highest of fine-tuning (default: 0.0005)")
-    parser.add_argument("--multiple", type=count, default=1, help="keep filters in multiples of this (default: 1)")
+    add_prune_arguments(parser, flops=(0.5,), epochs=4, learning_rate=5e-4)
     parser.add_argument("--samples", type=count, default=96, help="samples for the sensitivities (default: 96)")
-    parser.add_argument("--sensitivities", type=Path, help="their .json file (default: in the folder of the study)")
-    parser.add_argument("--sensitivities-only", action="store_true", help="stop when they are measured")
     parser.add_argument("--workers", type=count_or_none, default=0, help="reader processes (default: 0)")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    parser.add_argument("--threads", type=count, help="threads of Paddle (default: the environment's)")
-    parser.add_argument("--results", type=Path, help="copy of results.json to write as well")
-    parser.add_argument("--resume", action="store_true", help="go on with the study in the folder")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=prune)
 
 
 def prune(args: argparse.Namespace) -> int:
-    """Measures how much each layer matters, cuts the network to parts of its FLOPs and fine-tunes each.
+    """Measures how much each layer matters, cuts the network to parts of its cost and fine-tunes each.
 
     Writes sensitivities_*.json and .png, one folder a pruned network with model.safetensors and model.onnx,
     results.json and curve.png to the folder of the study. What was finished is not done again with --resume.
@@ -70,7 +50,7 @@ def prune(args: argparse.Namespace) -> int:
     from yolo3tiny.splits import find_train_valid
 
     check_new(args.out, args.resume)
-    settings = read_settings(args.flops, args.parameters, args.criterion, args.steps, args.multiple)
+    settings = read_settings(vars(args))
     weights = args.weights or WEIGHTS.with_suffix(".safetensors")
     task = DetectorTask(
         weights,
@@ -98,22 +78,10 @@ def add_quantize(commands: Any) -> None:
     parser = commands.add_parser("quantize", help="quantise a face detector", description=quantize.__doc__)
     parser.add_argument("--weights", type=Path, help="network, .onnx, for slim- methods its .safetensors beside it")
     parser.add_argument("--data", required=True, help="photos with boxes: the split val measures, train calibrates")
-    parser.add_argument("--calibrate", type=Path, help="folder of any photos to calibrate on instead")
-    parser.add_argument("--pictures", type=count, default=64, help="calibration photos (default: 64)")
-    parser.add_argument(
-        "--methods", nargs="+", metavar="METHOD", default=["ort-minmax"],
-        help="ort-minmax ort-entropy ort-percentile slim-abs_max slim-avg slim-hist slim-mse slim-KL slim-weights "
-        "slim-qat, or all (default: ort-minmax)",
-    )  # fmt: skip
-    parser.add_argument("--out", type=Path, default=Path("runs/quantize-yolo"), help="default: runs/quantize-yolo")
-    parser.add_argument("--results", type=Path, help="JSON file of the table (default: results.json in the folder)")
+    add_quantize_arguments(parser, ["ort-minmax"], pictures=64, learning_rate=1e-4, out="runs/quantize-yolo")
     parser.add_argument("--photos", type=count, help="measure on every n-th photo, so many at most")
-    parser.add_argument("--epochs", type=count, default=2, help="of slim-qat (default: 2)")
-    parser.add_argument("--learning-rate", type=float, default=1e-4, help="highest of slim-qat (default: 0.0001)")
-    parser.add_argument("--quantize-last", action="store_true", help="quantise the convolutions of the heads, too")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of photos (default: 0)")
     parser.add_argument("--threads", type=count, default=1, help="threads (default: 1)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--quantize-last", action="store_true", help="quantise the convolutions of the heads, too")
     parser.set_defaults(run=quantize)
 
 

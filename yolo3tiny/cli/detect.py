@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fer_paddle.arguments import share
 from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table
-from yolo3tiny.cli.arguments import share
 
 
 def add_commands(commands: Any) -> None:

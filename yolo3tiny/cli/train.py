@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fer_paddle.arguments import count, count_or_none, whole
 from fer_paddle.commands import OK, bar, print_json, print_table, stdout_kept_for_json
-from yolo3tiny.cli.arguments import DATA_HELP, count, count_or_none, whole
+from yolo3tiny.cli.arguments import DATA_HELP
 
 _SPLIT_HELP = (
     "all, or a split of the table (default: val). Of a table without a split val, such as facedet_pseudo, "

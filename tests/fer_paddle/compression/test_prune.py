@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_paddle.compression.flops import count_flops, layer_weights
+from fer_paddle.compression.flops import count_flops, layer_activations, layer_weights
 from fer_paddle.compression.plan import CostModel, plan_by_sensitivity, plan_evenly
 from fer_paddle.compression.prune import CRITERIA, FilterPruner
 from fer_paddle.compression.sensitivity import Sensitivities
@@ -216,8 +216,19 @@ def test_a_plan_for_a_small_file(small_net):
     plan = plan_by_sensitivity(pruner, made_up(1, 1), 0.5, cost="parameters")
     pruner.prune(plan.kept)
     assert 0 < sum(layer_weights(small_net).values()) <= 0.5 * (8 * 9 + 6 * 72 + 8 * 6 + 8 * 3)
-    with pytest.raises(ValueError, match="expected a cost of flops, parameters, got 'time'"):
+    with pytest.raises(ValueError, match="expected a cost of flops, parameters, activations, got 'time'"):
         CostModel(pruner, "time")
+
+
+@pytest.mark.parametrize("kept", [{}, {"stem.0": 3}, {"stem.0": 5, "first.0": 2}])
+def test_predicted_activations_are_those_of_the_pruned_network(kept, small_net):
+    full = {"stem.0": 64 * 8, "first.0": 64 * 6, "second.0": 64 * 8}
+    assert list(layer_activations(small_net, SHAPE).values()) == list(full.values())  # the linear layer has no part
+    pruner = FilterPruner(small_net, SHAPE)
+    predicted = CostModel(pruner, "activations").predict(kept)
+    pruner.prune(kept)
+    assert sum(layer_activations(small_net, SHAPE).values()) == predicted
+    assert predicted == sum(full.values()) if not kept else predicted < sum(full.values())
 
 
 def test_a_plan_cuts_no_further_than_was_measured(small_net):
