@@ -13,7 +13,7 @@ def draw_prune_curve(results: Sequence[Mapping[str, Any]], figure: str = "accura
 
     Args:
         results: Result files of `python -m fer_paddle prune` or `python -m yolo3tiny prune`, as JSON: `criterion`,
-            `full` and `rows`, each with `flops_share`, the figure after fine-tuning, and `pruned` with it before.
+            `cost`, `full` and `rows`, each with `flops_share`, the figure after fine-tuning, and `pruned` with it before.
         figure: Name of the figure, such as `accuracy` or `ap`.
 
     Returns:
@@ -30,7 +30,7 @@ def draw_prune_curve(results: Sequence[Mapping[str, Any]], figure: str = "accura
             shares = [1.0, *(row["flops_share"] for row in rows)]
             tuned = [result["full"][figure], *(row[figure] for row in rows)]
             untuned = [result["full"][figure], *(row["pruned"][figure] for row in rows)]
-            label = result["criterion"]
+            label = f"{result['criterion']} by {result['cost']}"
         except (KeyError, TypeError) as error:
             raise ValueError(f"expected the results of a pruning study with {figure!r}, got none: {error!r}") from error
         (line,) = axis.plot(shares, tuned, "o-", label=f"{label}, fine-tuned")

@@ -54,11 +54,12 @@ def run_study(
         copy_to: A second place for the results.
 
     Returns:
-        The results: `about`, `criterion`, `steps`, `full` and a row for each share, see PruningStudy.run, with
+        The results: `about`, `criterion`, `cost`, `steps`, `full` and a row for each share, see PruningStudy.run, with
         `file_bytes` of the ONNX file.
     """
     settings, rows = study.settings, []
-    results = {**about, "criterion": settings.criterion, "steps": settings.steps, "full": study.full, "rows": rows}
+    how = {"criterion": settings.criterion, "cost": settings.cost, "steps": settings.steps}
+    results = {**about, **how, "full": study.full, "rows": rows}
     _save(study.folder, results, sensitivities, figure, copy_to)
     for share in shares:
         row = study.run(share, sensitivities)
@@ -78,7 +79,7 @@ def table_of(results: Mapping[str, Any], figure: str) -> tuple[list[str], list[l
         before = [f"{row[when][figure]:.4f}" for when in ("pruned", "recalibrated")]
         share, parameters = f"{row['flops_share']:.1%}", f"{row['parameters']:,}"
         rows.append([f"{row['kept_share']:.0%}", share, parameters, *before, f"{row[figure]:.4f}"])
-    return ["kept", "FLOPs", "parameters", f"{figure}: pruned", "BN anew", "fine-tuned"], rows
+    return [f"{results['cost']} to keep", "FLOPs", "parameters", f"{figure}: pruned", "BN anew", "fine-tuned"], rows
 
 
 def _save(

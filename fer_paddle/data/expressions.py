@@ -74,7 +74,10 @@ def load_train_valid(
     seed: int = 0,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> tuple[LabelledFaces, LabelledFaces]:
-    """Reads the faces to learn from and those to measure on; no picture stands in both.
+    """Reads the faces to learn from and those to measure on; no picture stands in both, byte for byte.
+
+    Near copies, such as two cuts of one photo, stay in both, so that figures compare with those that others publish;
+    the command `report` lists them (of FER2013: 317 PublicTest pictures).
 
     The faces to measure on are the PublicTest part of `valid` or, without `valid`, of `data`. Where `data`
     has none, `share` of each class is split off (the tutorial takes the last 100 of its shuffled list).
