@@ -206,7 +206,8 @@ class PruningStudy:
         self, network: paddle.nn.Layer, share: float, sensitivities: Sensitivities | None, path: Path
     ) -> dict[str, Any]:
         """Prunes and fine-tunes a network in place, writes it, and gives the record of it."""
-        record: dict[str, Any] = {"criterion": self.settings.criterion, "target_share": share}
+        settings = self.settings
+        record: dict[str, Any] = {"criterion": settings.criterion, "cost": settings.cost, "target_share": share}
         callbacks = list(self.callbacks)
         if self.needs_sensitivities:
             record |= self._cut(network, share, sensitivities)
