@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_paddle.deployment.runtimes import Runner, load_runner
 from fer_paddle.images import faces_to_batch
-from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 
 WEIGHTS = Path(__file__).parent / "weights" / "distresnet_fer2013.onnx"
 BATCH = 64
@@ -20,6 +20,8 @@ RUNTIME_FOR = {".onnx": "onnx", ".safetensors": "dynamic", ".pdmodel": "paddle",
 
 class Classifier:
     """Names the expression of faces.
+
+    A network of FER+'s eight classes serves, too: its contempt is left out, and the other seven share what is left.
 
     Args:
         weights: A file that the runtime reads, such as `python -m fer_paddle export` writes; None takes what ships.
@@ -48,7 +50,7 @@ class Classifier:
         self.runner = runner
         told = dict(runner.metadata)
         classes = tuple(json.loads(told.get("classes", "[]")))
-        if classes != EXPRESSIONS or "input_size" not in told:
+        if classes not in (EXPRESSIONS, FERPLUS_EXPRESSIONS) or "input_size" not in told:
             got = ", ".join(classes) or "no classes"
             raise ValueError(f"expected a network of the classes {', '.join(EXPRESSIONS)}, got one of {got}")
         self.input_size = int(told["input_size"])
@@ -69,7 +71,8 @@ class Classifier:
         parts = [np.zeros((0, len(EXPRESSIONS)), np.float32)]
         for start in range(0, len(crops), BATCH):
             batch = faces_to_batch(crops[start : start + BATCH], self.input_size)
-            parts.append(softmax(self.runner(batch)[0] / np.float32(self.temperature)))
+            logits = self.runner(batch)[0][:, : len(EXPRESSIONS)]
+            parts.append(softmax(logits / np.float32(self.temperature)))
         return np.concatenate(parts)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+FERPLUS_EXPRESSIONS = (*EXPRESSIONS, "contempt")  # FER+; the seven first, so that their network can be its start
 EXPRESSIONS_ZH = ("生气", "厌恶", "害怕", "高兴", "悲伤", "惊讶", "中性")
 COLORS_BGR = (
     (60, 60, 230),

@@ -155,8 +155,9 @@ def add_measure(commands: Any) -> None:
 def measure(args: argparse.Namespace) -> int:
     """Measures one network or the mean of several, in one view or more; FER+ networks on the faces with a majority."""
     from fer_paddle.data.expressions import load_faces, take_usage
-    from fer_paddle.data.ferplus import FERPLUS_EXPRESSIONS, take_ferplus
+    from fer_paddle.data.ferplus import take_ferplus
     from fer_paddle.environment import find_data
+    from fer_paddle.labels import FERPLUS_EXPRESSIONS
     from fer_paddle.training.test_time import load_ensemble, measure_views
 
     classifier, classes = load_ensemble(args.weights, args.sizes, args.flip)

@@ -13,7 +13,8 @@ def draw_prune_curve(results: Sequence[Mapping[str, Any]], figure: str = "accura
 
     Args:
         results: Result files of `python -m fer_paddle prune` or `python -m yolo3tiny prune`, as JSON: `criterion`,
-            `cost`, `full` and `rows`, each with `flops_share`, the figure after fine-tuning, and `pruned` with it before.
+            `cost`, `full` and `rows`, each with `flops_share`, the figure after fine-tuning, and `pruned` with it
+            before.
         figure: Name of the figure, such as `accuracy` or `ap`.
 
     Returns:

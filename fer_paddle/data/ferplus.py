@@ -16,10 +16,8 @@ from fer_paddle.data.augment import AugmentConfig
 from fer_paddle.data.dataset import ExpressionData
 from fer_paddle.data.faces import LabelledFaces
 from fer_paddle.data.fer2013 import FERPLUS_CLASSES
-from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 
-# The seven of FER2013 first, so that a network of them can be the start of one of these.
-FERPLUS_EXPRESSIONS = (*EXPRESSIONS, "contempt")
 MODES = ("majority", "probability", "crossentropy")
 VOTERS = 10  # of every picture but one, which has nine
 

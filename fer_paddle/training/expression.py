@@ -13,10 +13,10 @@ import numpy as np
 from fer_paddle import weight_files
 from fer_paddle.data.dataset import ExpressionData
 from fer_paddle.data.expressions import LabelledFaces
-from fer_paddle.data.ferplus import FERPLUS_EXPRESSIONS, FerPlusFaces, SoftData, mix_votes
+from fer_paddle.data.ferplus import FerPlusFaces, SoftData, mix_votes
 from fer_paddle.data.mixup import mixed_loss
 from fer_paddle.environment import paddle
-from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.models.files import save_model
 from fer_paddle.training import parallel

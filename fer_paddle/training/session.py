@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_paddle.data.expressions import load_train_valid
-from fer_paddle.data.ferplus import FERPLUS_EXPRESSIONS, take_ferplus
+from fer_paddle.data.ferplus import take_ferplus
 from fer_paddle.environment import seed_everything, versions
+from fer_paddle.labels import FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model, find_design
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL

@@ -21,7 +21,8 @@ class BrightnessRunner:
 
     def __call__(self, images):
         self.batches.append(images)
-        return [images.mean(axis=(1, 2, 3))[:, None] * np.arange(7, dtype=np.float32)]
+        classes = len(json.loads(self.metadata["classes"]))
+        return [images.mean(axis=(1, 2, 3))[:, None] * np.arange(classes, dtype=np.float32)]
 
 
 def test_any_sizes_gray_or_bgr_in_order():
@@ -35,6 +36,14 @@ def test_any_sizes_gray_or_bgr_in_order():
     assert runner.batches[0].shape == (5, 1, 32, 32)
     one_by_one = np.concatenate([Classifier(runner=BrightnessRunner())([crop]) for crop in crops])
     np.testing.assert_allclose(probs, one_by_one, rtol=1e-5)
+
+
+def test_a_network_of_ferplus_shares_contempt_out():
+    crops = [np.full((32, 32), value, np.uint8) for value in (10, 240)]
+    runner = BrightnessRunner(classes=(*EXPRESSIONS, "contempt"))
+    eight = softmax(runner(classifier.faces_to_batch(crops, 32))[0])
+    probs = Classifier(runner=runner)(crops)
+    np.testing.assert_allclose(probs, eight[:, :7] / eight[:, :7].sum(axis=1, keepdims=True), rtol=1e-5)
 
 
 def test_no_crops_give_no_rows():

@@ -10,7 +10,6 @@ from fer_paddle.data.faces import LabelledFaces
 from fer_paddle.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.data.ferplus import (
     COLUMNS,
-    FERPLUS_EXPRESSIONS,
     SoftData,
     count_votes,
     keep_leading,
@@ -18,7 +17,7 @@ from fer_paddle.data.ferplus import (
     mix_votes,
     take_ferplus,
 )
-from fer_paddle.labels import EXPRESSIONS, parse_expression
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, parse_expression
 
 
 def votes(**counts):

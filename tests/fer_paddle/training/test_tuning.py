@@ -9,8 +9,9 @@ import pytest
 
 from fer_paddle import weight_files
 from fer_paddle.data.faces import LabelledFaces
-from fer_paddle.data.ferplus import FERPLUS_EXPRESSIONS, SoftData, take_ferplus
+from fer_paddle.data.ferplus import SoftData, take_ferplus
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.labels import FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.models.files import load_model
 from fer_paddle.training.expression import export_best, make_loaders, make_loss, make_optimizer, train_expressions
