@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ import numpy as np
 
 from fer_paddle.classifier import RUNTIME_FOR, WEIGHTS, Classifier
 from fer_paddle.demo import astronaut
-from fer_paddle.deployment.benchmark import Case, measure, time_runs
+from fer_paddle.deployment.benchmark import Case, measure, row_key, time_runs
 from fer_paddle.deployment.convert import convert_onnx, is_quantised
 from fer_paddle.deployment.runtimes import PRECISIONS, load_runner
 from fer_paddle.deployment.runtimes.model_files import read_card
@@ -81,6 +82,8 @@ def compare_runtimes(
     batches: Sequence[int] = BATCHES,
     runs: int = RUNS,
     progress: Callable[[Iterable], Iterable] = iter,
+    known: Sequence[Mapping[str, Any]] = (),
+    keep: Callable[[list[dict[str, Any]]], object] = len,
 ) -> list[dict[str, Any]]:
     """Times networks in runtimes, each row in a process of its own.
 
@@ -93,6 +96,8 @@ def compare_runtimes(
         batches: Images of one run.
         runs: Timed runs of a row.
         progress: Wraps the rows for a progress bar.
+        known: Rows measured before, which are taken as they are.
+        keep: Called with the rows so far after each new one, to write them.
 
     Returns:
         Rows of deployment.benchmark.measure; a network that a runtime cannot take has one with `error`.
@@ -117,7 +122,14 @@ def compare_runtimes(
                         continue
                     base |= {"file": str(file), "shape": shape, "runs": runs, "load_as": load_as}
                     cases += [Case(**base, threads=count, batch=batch) for count in threads for batch in batches]
-        return [measure(case) for case in progress(cases)] + refused
+        measured = {row_key(row): dict(row) for row in known if "median_ms" in row}
+        rows: list[dict[str, Any]] = []
+        for case in progress(cases):
+            key = row_key(dataclasses.asdict(case))
+            rows.append(measured.get(key) or measure(case))
+            if key not in measured:
+                keep(rows + refused)
+        return rows + refused
 
 
 def input_shape(path: Path) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from fer_paddle.cli.arguments import DATA_HELP
 from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table, stdout_kept_for_json
 
 PARITY_PICTURES = 256
+TABLE, PICTURE = "benchmark.json", "benchmark.png"
 
 
 def add_commands(commands: Any) -> None:
@@ -108,6 +110,7 @@ def add_benchmark(commands: Any) -> None:
     parser.add_argument("--batch", nargs="+", type=count, default=[1, 8, 32], help="images (default: 1 8 32)")
     parser.add_argument("--runs", type=count, default=100, help="timed runs of each row (default: 100)")
     parser.add_argument("--out", type=Path, help="folder for benchmark.csv, .json and .png (default: none)")
+    parser.add_argument("--resume", action="store_true", help="measure only what the folder does not hold yet")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=benchmark)
 
@@ -116,7 +119,7 @@ def benchmark(args: argparse.Namespace) -> int:
     """Times networks in every runtime, precision, number of threads and batch: median and 95th percentile.
 
     Each row runs in a process of its own, after warm-up, and tells its peak memory, file size and load time. The whole
-    table takes about an hour; choose rows by the options, or take --quick.
+    table takes about 20 minutes; choose rows by the options, or take --quick. Each row is kept as soon as it is there.
     """
     from fer_paddle import speed
 
@@ -124,6 +127,8 @@ def benchmark(args: argparse.Namespace) -> int:
         rows = speed.benchmark_shipped(args.runs, bar("rows"))
         table = [[row["what"], f"{row['median_ms']:.1f}", f"{row['p95_ms']:.1f}", row["runs"]] for row in rows]
         return _print_rows(args.json, rows, ["what", "median ms", "95 % ms", "runs"], table)
+    known = _known_rows(args.out, args.resume)
+    keep = len if args.out is None else partial(_keep_rows, args.out)
     with stdout_kept_for_json():
         rows = speed.compare_runtimes(
             args.weights or speed.shipped_networks(),
@@ -133,9 +138,15 @@ def benchmark(args: argparse.Namespace) -> int:
             args.batch,
             args.runs,
             bar("rows"),
+            known,
+            keep,
         )
     if args.out is not None:
-        _write_benchmark(args, rows)
+        from fer_paddle.deployment.benchmark_report import plot_rows
+
+        _keep_rows(args.out, rows)
+        if any("median_ms" in row for row in rows):
+            plot_rows(args.out / PICTURE, rows)
     measured = [row for row in rows if "median_ms" in row]
     table = [
         [
@@ -155,23 +166,33 @@ def benchmark(args: argparse.Namespace) -> int:
     return FAILED if failed or not measured else code
 
 
-def _write_benchmark(args: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
-    """Writes the rows as JSON with command, machine and date, as CSV, and as a picture."""
+def _known_rows(folder: Path | None, resume: bool) -> list[dict[str, Any]]:
+    """The rows that the folder of a benchmark holds; none where it shall begin anew."""
+    from fer_paddle.weight_files import load_card
+
+    if not resume:
+        return []
+    if folder is None:
+        raise ValueError("expected --out FOLDER with --resume, got none")
+    path = folder / TABLE
+    return load_card(path)["rows"] if path.is_file() else []
+
+
+def _keep_rows(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """Writes the rows as JSON with command, machine and date, and as CSV."""
     import shlex
     import sys
     from datetime import date
 
-    from fer_paddle.deployment.benchmark_report import plot_rows, write_csv
+    from fer_paddle.deployment.benchmark_report import write_csv
     from fer_paddle.environment import versions
     from fer_paddle.weight_files import write_json
 
-    args.out.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     command = shlex.join(["python", "-m", "fer_paddle", *sys.argv[1:]])
     about = {"command": command, "versions": versions(), "date": date.today().isoformat(), "rows": rows}
-    write_json(args.out / "benchmark.json", about)
-    write_csv(args.out / "benchmark.csv", rows)
-    if any("median_ms" in row for row in rows):
-        plot_rows(args.out / "benchmark.png", rows)
+    write_json(folder / TABLE, about)
+    write_csv(folder / "benchmark.csv", rows)
 
 
 def _print_rows(as_json: bool, rows: list[dict[str, Any]], header: list[str], table: list[list[Any]]) -> int:

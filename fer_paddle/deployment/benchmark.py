@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,11 @@ class Case:
     shape: tuple[int, int, int]
     runs: int
     load_as: str = "fp32"
+
+
+def row_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What makes two rows, or cases as mappings, measurements of the same."""
+    return tuple(row[name] for name in ("network", "runtime", "precision", "threads", "batch", "runs"))
 
 
 def time_runs(function: Callable[[], Any], runs: int, warm_up: int = WARM_UP) -> dict[str, float | int]:

@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
 from fer_paddle.deployment.runtimes.model_files import write_together
 
 COLUMNS = (
@@ -29,38 +32,62 @@ def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -
 
 
 def plot_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Draws a PNG: milliseconds an image for each network and batch, a bar for each runtime, precision and threads.
-
-    Args:
-        path: The `.png` file to write; its folder must exist.
-        rows: Rows of benchmark.measure; those with an error are left out.
+    """Writes `draw_rows` as a PNG; its folder must exist.
 
     Raises:
         ValueError: No row was measured.
     """
-    from matplotlib.figure import Figure
-
-    rows = [row for row in rows if "median_ms" in row]
-    if not rows:
-        raise ValueError("expected rows that were measured, got none")
-    panels = sorted({(row["network"], row["batch"]) for row in rows})
-    labels = sorted({_label(row) for row in rows})
-    figure = Figure(figsize=(9, 0.6 + len(panels) * (0.5 + 0.17 * len(labels))), layout="constrained")
-    for axis, (network, batch) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels):
-        chosen = [row for row in rows if (row["network"], row["batch"]) == (network, batch)]
-        chosen.sort(key=lambda row: row["median_ms"], reverse=True)
-        values = [row["median_ms"] / batch for row in chosen]
-        reach = [[0] * len(chosen), [max(0.0, (row["p95_ms"] - row["median_ms"]) / batch) for row in chosen]]
-        colors = [f"C{labels.index(_label(row)) % 10}" for row in chosen]
-        axis.barh([_label(row) for row in chosen], values, xerr=reach, color=colors, ecolor="0.4")
-        axis.set_title(f"{network}, batch {batch}", fontsize=9, loc="left")
-        axis.tick_params(labelsize=7)
-    axis.set_xlabel("milliseconds an image: median, and to the 95th percentile", fontsize=8)
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=100)
+    draw_rows(rows).savefig(picture, format="png", dpi=80)
     write_together({Path(path): picture.getvalue()})
 
 
-def _label(row: Mapping[str, Any]) -> str:
+def draw_rows(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draws milliseconds an image: a row of panels for each kind of input, a column for each batch.
+
+    Args:
+        rows: Rows of benchmark.measure; those with an error are left out.
+
+    Returns:
+        A matplotlib figure. A colour is a runtime, a pale bar has more than one thread, and the line at its end reaches
+        to the 95th percentile.
+
+    Raises:
+        ValueError: No row was measured.
+    """
+    rows = [row for row in rows if "median_ms" in row]
+    if not rows:
+        raise ValueError("expected rows that were measured, got none")
+    inputs, batches = sorted({tuple(row["shape"]) for row in rows}), sorted({row["batch"] for row in rows})
+    runtimes = sorted({row["runtime"] for row in rows})
+    bars = [sum(tuple(row["shape"]) == shape for row in rows) / len(batches) for shape in inputs]
+    figure = Figure(figsize=(5.2 * len(batches), 1.2 + sum(0.6 + 0.17 * count for count in bars)), layout="constrained")
+    ratios = [count + 2 for count in bars]
+    axes = figure.subplots(len(inputs), len(batches), squeeze=False, height_ratios=ratios)
+    for line, shape in zip(axes, inputs):
+        same = [row for row in rows if tuple(row["shape"]) == shape]
+        name = min((row["network"] for row in same), key=len)  # the others are usually made from it, and named so
+        for axis, batch in zip(line, batches):
+            _draw_panel(axis, [row for row in same if row["batch"] == batch], name, runtimes)
+            axis.set_title(f"{name}, {'x'.join(map(str, shape))}, batch {batch}", fontsize=9, loc="left")
+    figure.supxlabel("milliseconds an image: median, and to the 95th percentile", fontsize=9)
+    return figure
+
+
+def _draw_panel(axis: Axes, rows: list[Mapping[str, Any]], name: str, runtimes: Sequence[str]) -> None:
+    rows = sorted(rows, key=lambda row: row["median_ms"], reverse=True)
+    values = [row["median_ms"] / row["batch"] for row in rows]
+    reach = [[0.0] * len(rows), [max(0.0, (row["p95_ms"] - row["median_ms"]) / row["batch"]) for row in rows]]
+    bars = axis.barh(range(len(rows)), values, xerr=reach, ecolor="0.4")
+    for bar, row in zip(bars, rows):
+        bar.set(color=f"C{runtimes.index(row['runtime'])}", alpha=1.0 if row["threads"] == 1 else 0.5)
+    axis.set_yticks(range(len(rows)), [_label(row, name) for row in rows])
+    axis.tick_params(labelsize=7)
+    axis.margins(y=0.01)
+
+
+def _label(row: Mapping[str, Any], name: str) -> str:
+    """Such as `onnx int8, 1 thread`, with what tells the network from the others of its panel."""
     threads = "1 thread" if row["threads"] == 1 else f"{row['threads']} threads"
-    return f"{row['runtime']} {row['precision']}, {threads}"
+    variant = row["network"].removeprefix(name).strip("_").removesuffix(row["precision"]).strip("_")
+    return f"{variant} {row['runtime']} {row['precision']}, {threads}".strip()

@@ -1,6 +1,7 @@
 """What the benchmark measures, on a network that takes no time; no figure of time is checked."""
 
 import csv
+import dataclasses
 import itertools
 
 import cv2
@@ -12,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from fer_paddle import speed
 from fer_paddle.deployment import benchmark
 from fer_paddle.deployment.benchmark import Case, measure, time_runs
-from fer_paddle.deployment.benchmark_report import plot_rows, write_csv
+from fer_paddle.deployment.benchmark_report import draw_rows, plot_rows, write_csv
 from fer_paddle.deployment.board import bench
 
 
@@ -74,6 +75,24 @@ def test_rows_are_all_that_was_asked_for(tiny, monkeypatch):
     assert speed.compare_runtimes([tiny], ["openvino"], ["int8"]) == []
 
 
+def test_what_was_measured_before_is_not_measured_again(tiny, monkeypatch):
+    measured = []
+
+    def pretend(case):
+        measured.append(case.threads)
+        return dataclasses.asdict(case) | {"median_ms": 1.0}
+
+    monkeypatch.setattr(speed, "measure", pretend)
+    kept = []
+    arguments = {"runtimes": ["onnx", "paddle"], "batches": [4], "runs": 7}
+    first = speed.compare_runtimes([tiny], **arguments, threads=[1, 2], keep=lambda rows: kept.append(len(rows)))
+    assert measured == [1, 2] and kept == [3, 4]  # with the two that Paddle cannot have
+    again = speed.compare_runtimes([tiny], **arguments, threads=[1, 2, 4], known=first, keep=kept.append)
+    assert measured == [1, 2, 4] and kept[2:] == [again]
+    other_runs = speed.compare_runtimes([tiny], **(arguments | {"runs": 8}), threads=[1], known=first)
+    assert measured == [1, 2, 4, 1] and other_runs[0]["runs"] == 8
+
+
 def test_both_networks_ship_and_have_an_input_shape():
     shapes = [speed.input_shape(path) for path in speed.shipped_networks()]
     assert {shape[0] for shape in shapes} == {1, 3}
@@ -89,6 +108,11 @@ def test_a_table_and_a_picture(tmp_path):
         read = list(csv.DictReader(file))
     assert [one["runtime"] for one in read] == ["onnx", "ncnn", "mnn"]
     assert (read[0]["median_ms"], read[2]["median_ms"], read[2]["error"]) == ("1.235", "", "no")
+    larger = row | {"network": "a_int8", "precision": "int8", "batch": 8}
+    photo = row | {"network": "b", "shape": [3, 8, 8]}
+    labels = [[text.get_text() for text in axis.get_yticklabels()] for axis in draw_rows([*rows, larger, photo]).axes]
+    assert labels[0] == ["onnx fp32, 1 thread", "ncnn fp32, 2 threads"]
+    assert labels[1:] == [["onnx int8, 1 thread"], ["onnx fp32, 1 thread"], []]
     plot_rows(tmp_path / "b.png", rows)
     assert cv2.imread(str(tmp_path / "b.png")).std() > 5
     with pytest.raises(ValueError, match="got none"):

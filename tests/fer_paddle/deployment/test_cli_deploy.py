@@ -85,6 +85,7 @@ def test_evaluate_with_a_runtime(runtime, capsys, faces):
         ["evaluate", "--data", "no_such_pack.npz", "--runtime", "caffe"],
         ["benchmark", "--weights", "missing.onnx"],
         ["benchmark", "--threads", "0"],
+        ["benchmark", "--resume"],
         ["benchmark", "--runtime", "caffe"],
         ["bench", "4", "1", "0", "-1", "0", "missing.param", "48", "48"],
         ["bench", "4", "1", "9", "-1", "0", str(WEIGHTS), "48", "48"],
