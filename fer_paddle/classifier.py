@@ -29,6 +29,11 @@ class Classifier:
         threads: Threads of the runtime; 0 lets it choose.
         runtime: What runs the file, one of deployment.runtimes.RUNTIMES.
 
+    Attributes:
+        classes: Of the network, FER2013's seven or FER+'s eight.
+        input_size: Side in pixels of the faces that the network sees.
+        temperature: That the logits are divided by, see analysis.temperature.
+
     Raises:
         FileNotFoundError: There is no weights file.
         ValueError: The file is not one of an expression network that the runtime reads, the runtime is unknown, or
@@ -53,8 +58,9 @@ class Classifier:
         if classes not in (EXPRESSIONS, FERPLUS_EXPRESSIONS) or "input_size" not in told:
             got = ", ".join(classes) or "no classes"
             raise ValueError(f"expected a network of the classes {', '.join(EXPRESSIONS)}, got one of {got}")
+        self.classes = classes
         self.input_size = int(told["input_size"])
-        self.temperature = float(told.get("temperature", 1))  # see analysis.temperature
+        self.temperature = float(told.get("temperature", 1))
 
     def __call__(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         """Gives the probabilities.

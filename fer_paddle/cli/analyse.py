@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from fer_paddle.commands import OK, bar, print_json, print_table
 
 CARD_DATA = {
     "expression": ["fer2013_publictest.npz", "lfw_expr_dev.npz"],
-    "ferplus": ["fer2013_publictest.npz"],
+    "ferplus": ["fer2013_publictest.npz", "lfw_expr_dev.npz"],
     "mouth": ["mouth_smile.npz"],
     "detector": ["facedet.tar:val", "facedet_pseudo.tar:held_out"],
 }
@@ -148,11 +149,12 @@ def add_calibrate(commands: Any) -> None:
 def calibrate(args: argparse.Namespace) -> int:
     """Fits one temperature so that a network is as often right as it says; measures it on faces left out of the fit."""
     from fer_paddle.analysis.origin import origin
-    from fer_paddle.analysis.temperature import measure_calibration, plot_before_after, read_logits, store_temperature
+    from fer_paddle.analysis.temperature import measure_calibration, plot_before_after, store_temperature
     from fer_paddle.classifier import WEIGHTS, load_classifier
 
-    classifier, faces = load_classifier(args.weights), _read_faces(args.data)
-    logits = read_logits(classifier.runner, faces.images, classifier.input_size, bar("batches"))
+    classifier = load_classifier(args.weights)
+    faces = _read_faces_for(classifier.classes, args.data)
+    logits = _read_logits(classifier.runner, faces, classifier.input_size)
     found = {"data": args.data, **measure_calibration(logits, faces.labels), **origin()}
     if args.out:
         from fer_paddle.analysis.explain import save_figure
@@ -208,8 +210,6 @@ def _measure(weights: Path, kind: str, data: list[str] | None) -> dict[str, Any]
 def _measure_expressions(weights: Path, data: str) -> dict[str, Any]:
     from fer_paddle.analysis.card_files import kind_of
     from fer_paddle.analysis.measure import measure_expressions
-    from fer_paddle.analysis.temperature import read_logits
-    from fer_paddle.data.ferplus import take_ferplus
     from fer_paddle.data.mouths import read_mouths
     from fer_paddle.deployment.runtimes import load_runner
     from fer_paddle.environment import find_data
@@ -219,12 +219,27 @@ def _measure_expressions(weights: Path, data: str) -> dict[str, Any]:
     if kind == "mouth":
         faces = read_mouths([find_data(data)], progress=bar("pictures")).select_valid()
     else:
-        faces = _read_faces(data)
-    if kind == "ferplus":
-        faces = take_ferplus(faces, "majority")
+        faces = _read_faces_for(tuple(card["classes"]), data)
     runner = load_runner(weights, "onnx" if weights.suffix == ".onnx" else "dynamic")
-    logits = read_logits(runner, faces.images, int(card["input_size"]), bar("batches"))
+    logits = _read_logits(runner, faces, int(card["input_size"]))
     return measure_expressions(logits, faces, float(card.get("temperature", 1.0)))
+
+
+def _read_faces_for(classes: Sequence[str], data: str) -> Any:
+    """Reads faces; for a network of FER+'s eight classes those with a majority, where there are votes."""
+    from fer_paddle.data.ferplus import take_ferplus
+    from fer_paddle.labels import FERPLUS_EXPRESSIONS
+
+    faces = _read_faces(data)
+    of_votes = tuple(classes) == FERPLUS_EXPRESSIONS and faces.votes is not None
+    return take_ferplus(faces, "majority") if of_votes else faces
+
+
+def _read_logits(runner: Any, faces: Any, size: int) -> Any:
+    """The logits of a network for the classes of the faces: without contempt where these know none, as Classifier."""
+    from fer_paddle.analysis.temperature import read_logits
+
+    return read_logits(runner, faces.images, size, bar("batches"))[:, : len(faces.counts())]
 
 
 def _measure_detector(weights: Path, data: str) -> dict[str, Any]:

@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 from fer_paddle import classifier
-from fer_paddle.cli import main
+from fer_paddle.cli import analyse, main
+from fer_paddle.data.faces import LabelledFaces
+from fer_paddle.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.data.synthetic import draw_scene, make_faces
 from fer_paddle.images import write_image
-from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_paddle.models import build_model
+from fer_paddle.models.files import save_model
 from fer_paddle.weight_files import load_card
 
 
@@ -107,6 +111,22 @@ def test_card_is_written_and_written_anew(capsys, class_folders, weights):
     weights.with_suffix(".md").unlink()
     assert run(capsys, "card", weights, "--text-only")[0] == 0
     assert weights.with_suffix(".md").read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(("with_votes", "named"), [(True, FERPLUS_EXPRESSIONS), (False, EXPRESSIONS)])
+def test_a_network_of_ferplus_is_measured_by_votes_or_by_labels(with_votes, named, capsys, monkeypatch, tmp_path):
+    weights = tmp_path / "eight.safetensors"
+    network = build_model("mini_xception", num_classes=8)
+    save_model(weights, "mini_xception", network, 16, arguments={"num_classes": 8}, classes=FERPLUS_EXPRESSIONS)
+    columns = np.array([FERPLUS_CLASSES.index(name) for name in ("anger", "happiness", "contempt")]).repeat(4)
+    votes = np.eye(10, dtype=np.float32)[columns]
+    images = np.random.default_rng(0).integers(0, 256, (12, 16, 16)).astype(np.uint8)
+    faces = LabelledFaces(images, np.arange(12) % 7, votes if with_votes else None)
+    monkeypatch.setattr(analyse, "_read_faces", lambda data: faces)
+    assert run(capsys, "card", weights, "--data", "drawn")[0] == 0
+    (measured,) = load_card(tmp_path / "eight.measured.json")["sets"]
+    assert tuple(measured["counts"]) == named and measured["faces"] == 12
+    assert not with_votes or measured["counts"] == {**dict.fromkeys(named, 0), "angry": 4, "happy": 4, "contempt": 4}
 
 
 def test_distill_a_tiny_study(capsys, class_folders, weights, tmp_path):
