@@ -88,7 +88,7 @@ def add_study_scale(commands: Any) -> None:
     parser = commands.add_parser(
         "study-scale", help="what size of the faces is worth its cost", description=study_scale.__doc__
     )
-    add_study_arguments(parser, "runs/study-scale", faces=4000, epochs=8)
+    add_study_arguments(parser, "runs/study-scale", faces=4000, epochs=12)
     parser.add_argument(
         "--sizes", type=count, nargs="+", default=[24, 32, 48, 64, 96, 128], help="sides in pixels (default: 24 to 128)"
     )
@@ -111,7 +111,7 @@ def add_study_augment(commands: Any) -> None:
     parser = commands.add_parser(
         "study-augment", help="what each change of the augmentation is worth", description=study_augment.__doc__
     )
-    add_study_arguments(parser, "runs/study-augment", faces=6000, epochs=10)
+    add_study_arguments(parser, "runs/study-augment", faces=4000, epochs=12)
     parser.add_argument("--size", type=count, default=40, help="side of the faces in pixels (default: 40)")
     parser.set_defaults(run=study_augment)
 
@@ -153,12 +153,12 @@ def _open_study(args: argparse.Namespace, size: int | None = None) -> tuple[Any,
     from fer_paddle.data.expressions import load_train_valid
     from fer_paddle.studies.trials import Study, take_subset
     from fer_paddle.training.callbacks import ProgressBar
-    from fer_paddle.training.recipes import RECIPES
+    from fer_paddle.training.recipes import STUDY
 
     train, valid = load_train_valid(args.data, args.valid, progress=bar("pictures"))
     train, valid = take_subset(train, args.faces), take_subset(valid, args.valid_faces)
     sizes = {} if size is None else {"sizes": ((0, size),), "valid_sizes": ((0, size),)}
-    recipe = dataclasses.replace(RECIPES["compare"], name="study", epochs=args.epochs, seed=0, **sizes)
+    recipe = dataclasses.replace(STUDY, epochs=args.epochs, **sizes)
     about = {"command": " ".join(["python -m fer_paddle", *sys.argv[1:]]), "data": args.data}
     budget = {"recipe": recipe.to_json()}
     return Study(args.out, train, valid, args.model, budget, about, lambda trial: [ProgressBar()]), recipe
