@@ -110,7 +110,7 @@ def add_benchmark(commands: Any) -> None:
     parser.add_argument("--batch", nargs="+", type=count, default=[1, 8, 32], help="images (default: 1 8 32)")
     parser.add_argument("--runs", type=count, default=100, help="timed runs of each row (default: 100)")
     parser.add_argument("--out", type=Path, help="folder for benchmark.csv, .json and .png (default: none)")
-    parser.add_argument("--resume", action="store_true", help="measure only what the folder does not hold yet")
+    parser.add_argument("--resume", action="store_true", help="measure only the rows that the folder lacks")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=benchmark)
 
@@ -128,7 +128,7 @@ def benchmark(args: argparse.Namespace) -> int:
         table = [[row["what"], f"{row['median_ms']:.1f}", f"{row['p95_ms']:.1f}", row["runs"]] for row in rows]
         return _print_rows(args.json, rows, ["what", "median ms", "95 % ms", "runs"], table)
     known = _known_rows(args.out, args.resume)
-    keep = len if args.out is None else partial(_keep_rows, args.out)
+    keep = None if args.out is None else partial(_keep_rows, args.out)
     with stdout_kept_for_json():
         rows = speed.compare_runtimes(
             args.weights or speed.shipped_networks(),
@@ -175,7 +175,10 @@ def _known_rows(folder: Path | None, resume: bool) -> list[dict[str, Any]]:
     if folder is None:
         raise ValueError("expected --out FOLDER with --resume, got none")
     path = folder / TABLE
-    return load_card(path)["rows"] if path.is_file() else []
+    rows = load_card(path).get("rows") if path.is_file() else []
+    if not isinstance(rows, list):
+        raise ValueError(f"expected the rows of a benchmark in {path}, found none")
+    return rows
 
 
 def _keep_rows(folder: Path, rows: list[dict[str, Any]]) -> None:

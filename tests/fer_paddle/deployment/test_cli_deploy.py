@@ -109,3 +109,8 @@ def test_benchmark_of_one_row(capsys, tmp_path):
     assert (row["network"], row["runtime"], row["precision"], row["batch"]) == (WEIGHTS.stem, "onnx", "fp32", 1)
     assert {path.name for path in tmp_path.iterdir()} == {"benchmark.csv", "benchmark.json", "benchmark.png"}
     assert json.loads((tmp_path / "benchmark.json").read_text())["rows"] == [row]
+    code, out, err = run(capsys, "benchmark", *args, "--json", "--resume")
+    assert code == 0 and json.loads(out) == [row], err  # to the last digit: it was not measured again
+    (tmp_path / "benchmark.json").write_text("{}")
+    code, out, err = run(capsys, "benchmark", *args, "--resume")
+    assert code == 2 and "expected the rows of a benchmark" in err
