@@ -20,12 +20,12 @@ def add_commands(commands: Any) -> None:
         "--teacher", type=Path, action="append", required=True, help=".safetensors; several make an ensemble"
     )
     parser.add_argument("--student", default="pocketnet", help="network or design (default: pocketnet)")
-    parser.add_argument("--recipe", default="compare", help="recipe of every training (default: compare)")
+    parser.add_argument("--recipe", default="study", help="recipe of every training (default: study)")
     parser.add_argument("--kinds", nargs="+", default=["plain", "soft"], help="plain, soft, hint, soft+hint")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default: 0 1 2")
     parser.add_argument("--epochs", type=count, help="instead of the recipe's")
     parser.add_argument("--size", type=count, help="side of the faces in pixels, instead of the recipe's")
-    parser.add_argument("--faces", type=count, help="learn from so many faces, drawn once (default: all)")
+    parser.add_argument("--faces", type=count, help="learn from so many, of each class its share (default: all)")
     parser.add_argument("--temperature", type=float, default=4.0, help="default: 4")
     parser.add_argument("--soft-weight", type=share, default=0.7, help="of the teacher, 0 to 1 (default: 0.7)")
     parser.add_argument("--hint-weight", type=float, default=0.0, help="of the hints (default: 0)")
@@ -51,6 +51,7 @@ def distill(args: argparse.Namespace) -> int:
     from fer_paddle.compression.distill_study import Study, run_study
     from fer_paddle.compression.teacher import Teacher
     from fer_paddle.data.expressions import load_train_valid
+    from fer_paddle.data.faces import take_subset
     from fer_paddle.training.callbacks import ProgressBar
     from fer_paddle.training.session import choose_recipe
 
@@ -61,7 +62,7 @@ def distill(args: argparse.Namespace) -> int:
     study = Study(args.student, recipe, settings, tuple(args.kinds), tuple(args.seeds))
     teacher = Teacher.load(args.teacher)
     train, valid = load_train_valid(args.data, args.valid)
-    train = draw(train, args.faces)
+    train = take_subset(train, args.faces)
     about = {"data": args.data, "teacher": [str(path) for path in args.teacher], **origin()}
     result = args.result or args.out / "result.json"
     found = run_study(study, teacher, train, valid, args.out, result, about, [ProgressBar()], args.workers)
@@ -70,15 +71,6 @@ def distill(args: argparse.Namespace) -> int:
     else:
         _print_summary(found)
     return OK
-
-
-def draw(faces: Any, number: int | None) -> Any:
-    """Draws `number` faces, always the same ones; all without a number."""
-    import numpy as np
-
-    if number is None or number >= len(faces):
-        return faces
-    return faces.select(np.sort(np.random.default_rng(0).permutation(len(faces))[:number]))
 
 
 def _print_summary(found: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ def add_compare(commands: Any) -> None:
     parser = commands.add_parser("compare", help="train all networks under one budget", description=compare.__doc__)
     add_data(parser, "runs/compare")
     parser.add_argument("--models", nargs="+", help="names of designs (default: all)")
-    parser.add_argument("--epochs", type=count, default=8, help="passes over the faces (default: 8)")
+    parser.add_argument("--epochs", type=count, default=12, help="passes over the faces (default: 12)")
     parser.add_argument("--size", type=count, default=40, help="side of the faces in pixels (default: 40)")
     parser.add_argument("--runs", type=count, default=100, help="timed runs for the latency (default: 100)")
     parser.set_defaults(run=compare)
@@ -52,10 +52,10 @@ def compare(args: argparse.Namespace) -> int:
     from fer_paddle.models import DESIGNS
     from fer_paddle.training.callbacks import ProgressBar
     from fer_paddle.training.compare import compare_designs, draw_costs
-    from fer_paddle.training.recipes import COMPARE
+    from fer_paddle.training.recipes import STUDY
 
     side = ((0, args.size),)
-    recipe = dataclasses.replace(COMPARE, epochs=args.epochs, sizes=side, valid_sizes=side, seed=args.seed)
+    recipe = dataclasses.replace(STUDY, epochs=args.epochs, sizes=side, valid_sizes=side, seed=args.seed)
     rows = compare_designs(
         args.models or list(DESIGNS),
         train,
@@ -179,10 +179,10 @@ def load_some(args: argparse.Namespace) -> tuple[Any, Any]:
 
     environment.prepare(args.threads)
     from fer_paddle.data.expressions import load_train_valid
-    from fer_paddle.training.compare import take_some
+    from fer_paddle.data.faces import take_subset
 
     train, valid = load_train_valid(args.data, args.valid, seed=args.seed, progress=bar("pictures"))
-    return take_some(train, args.faces, args.seed), take_some(valid, args.valid_faces, args.seed)
+    return take_subset(train, args.faces, args.seed), take_subset(valid, args.valid_faces, args.seed)
 
 
 def origin(args: argparse.Namespace, train: Any, valid: Any) -> dict[str, Any]:

@@ -24,7 +24,9 @@ def add_train(commands: Any) -> None:
     parser.add_argument("--data", required=True, help=f"faces to learn from: {DATA_HELP}")
     parser.add_argument("--valid", help="faces to measure on (default: PublicTest of the data, or a tenth of it)")
     parser.add_argument(
-        "--recipe", default="strong", help="tutorial, strong, ferplus, compare or fine_tune (default: strong)"
+        "--recipe",
+        default="strong",
+        help="tutorial, strong, accurate, ferplus, study or fine_tune (default: strong)",
     )
     parser.add_argument("--model", default="distresnet", help="a network of `compare` (default: distresnet)")
     parser.add_argument(

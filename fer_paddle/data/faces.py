@@ -131,6 +131,13 @@ def split_faces(faces: LabelledFaces, share: float, seed: int) -> tuple[Labelled
     return faces.select(~second), faces.select(second)
 
 
+def take_subset(faces: LabelledFaces, count: int | None, seed: int = 0) -> LabelledFaces:
+    """Takes about `count` faces, each class in its share; all where there are no more, or for None."""
+    if count is None or count >= len(faces):
+        return faces
+    return split_faces(faces, count / len(faces), seed)[1]
+
+
 def join_faces(parts: Sequence[LabelledFaces]) -> LabelledFaces:
     """Joins data sets, one after the other; votes and usages stay where every part has them.
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle import weight_files
-from fer_paddle.data.faces import LabelledFaces, split_faces
+from fer_paddle.data.faces import LabelledFaces
 from fer_paddle.data.mixup import mixed_loss
 from fer_paddle.environment import paddle, seed_everything, versions
 from fer_paddle.models import build_model
@@ -155,13 +155,6 @@ def _measure(model: paddle.nn.Layer, loader: Loader, loss: Callable[[Any, Any], 
         terms = loss(outputs, targets)
         means.add({"loss": float(sum(terms.values())), "accuracy": accuracy(outputs, targets)}, images.shape[0])
     return means.result()
-
-
-def take_subset(faces: LabelledFaces, count: int | None, seed: int = 0) -> LabelledFaces:
-    """Takes about `count` faces, each class in its share; all where there are no more, or for None."""
-    if count is None or count >= len(faces):
-        return faces
-    return split_faces(faces, count / len(faces), seed)[1]
 
 
 def repeat_close_ones(study: Study, trials: Sequence[Trial], base: str, seeds: Sequence[int], within: float) -> None:

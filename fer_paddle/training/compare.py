@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from fer_paddle import weight_files
-from fer_paddle.data.expressions import LabelledFaces, split_faces
+from fer_paddle.data.faces import LabelledFaces
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.models import build_model, find_design
 from fer_paddle.training.expression import train_expressions
@@ -18,13 +18,6 @@ from fer_paddle.training.loop import Callback
 from fer_paddle.training.recipes import Recipe
 
 COSTS = {"mflops": "million multiply-adds", "parameters": "parameters", "latency_ms": "milliseconds, one face"}
-
-
-def take_some(faces: LabelledFaces, count: int | None, seed: int) -> LabelledFaces:
-    """Takes about so many faces, of each class its share; all where there are no more, or for None."""
-    if count is None or count >= len(faces):
-        return faces
-    return split_faces(faces, count / len(faces), seed)[1]
 
 
 def compare_designs(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_paddle.data.faces import LabelledFaces, join_faces, split_faces, take_usage, without_copies
+from fer_paddle.data.faces import LabelledFaces, join_faces, split_faces, take_subset, take_usage, without_copies
 from fer_paddle.labels import EXPRESSIONS
 
 
@@ -178,3 +178,11 @@ def test_join_of_different_sizes_and_columns(noise):
 def test_join_of_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one"):
         join_faces([])
+
+
+def test_a_subset_keeps_the_shares_of_the_classes():
+    labels = np.repeat(np.arange(7), 10)
+    faces = LabelledFaces(np.zeros((70, 4, 4), np.uint8), labels)
+    assert take_subset(faces, 14).counts() == dict.fromkeys(faces.counts(), 2)
+    for count in (None, 70, 100):
+        assert take_subset(faces, count) is faces

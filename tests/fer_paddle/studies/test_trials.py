@@ -12,7 +12,7 @@ from fer_paddle.data.augment import AugmentConfig
 from fer_paddle.data.faces import LabelledFaces
 from fer_paddle.studies import trials
 from fer_paddle.studies.augmentation import BASE, list_trials, measure_speed
-from fer_paddle.studies.trials import Study, Trial, repeat_close_ones, summarise, take_subset
+from fer_paddle.studies.trials import Study, Trial, repeat_close_ones, summarise
 from fer_paddle.training.recipes import RECIPES
 
 
@@ -23,7 +23,7 @@ def faces():
 
 
 RECIPE = dataclasses.replace(
-    RECIPES["compare"],
+    RECIPES["study"],
     epochs=1,
     batch_size=4,
     sizes=((0, 16),),
@@ -91,16 +91,6 @@ def test_summary_compares_the_same_seeds(fake):
     assert none == {"name": "none", "accuracy": 0.52, "spread": pytest.approx(0.04), "seeds": 2, "gain": 0}
     assert flip["gain"] == pytest.approx(0.02)
     assert cut["gain"] == pytest.approx(0.2) and cut["spread"] is None and cut["seeds"] == 1
-
-
-@pytest.mark.parametrize("count", [None, 40, 100])
-def test_a_subset_of_all_is_all(faces, count):
-    assert take_subset(faces, count) is faces
-
-
-def test_a_subset_keeps_the_shares_of_the_classes(faces):
-    assert 6 < len(take_subset(faces, 14)) <= 16
-    assert min(take_subset(faces, 14).counts().values()) >= 1
 
 
 def test_the_list_of_changes_has_the_base_and_one_change_each():

@@ -10,13 +10,13 @@ import pytest
 
 from fer_paddle.data.expressions import LabelledFaces
 from fer_paddle.training import compare
-from fer_paddle.training.compare import compare_designs, draw_costs, take_some
+from fer_paddle.training.compare import compare_designs, draw_costs
 from fer_paddle.training.curve_cases import CASES, draw_cases, judge, run_case, spoil_labels, trend
 from fer_paddle.training.loop import Callback
-from fer_paddle.training.recipes import COMPARE
+from fer_paddle.training.recipes import STUDY
 
 SIDE = ((0, 16),)
-RECIPE = dataclasses.replace(COMPARE, epochs=2, batch_size=7, sizes=SIDE, valid_sizes=SIDE)
+RECIPE = dataclasses.replace(STUDY, epochs=2, batch_size=7, sizes=SIDE, valid_sizes=SIDE)
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +64,6 @@ def test_the_plot_has_a_point_and_a_name_for_each():
     assert [len(axis.lines) for axis in figure.axes] == [2, 2]
     assert [text.get_text() for text in figure.axes[0].texts] == ["a", "b"]
     assert figure.axes[0].lines[0].get_ydata()[0] == pytest.approx(40)
-
-
-def test_a_subset_keeps_the_shares(faces):
-    assert take_some(faces, 14, 0).counts() == dict.fromkeys(faces.counts(), 2)
-    assert take_some(faces, None, 0) is faces and take_some(faces, 99, 0) is faces
 
 
 # --- curves ---
