@@ -88,7 +88,7 @@ def write_card(name: str, card: Mapping[str, Any], measured: Mapping[str, Any]) 
         "## Data\n\n" + _sentence(card.get("data", card.get("trained_on"))),
         "## Recipe\n\n" + _recipe(card),
     ]
-    if {"pruning", "quantization"} & card.keys():
+    if {"pruning", "distill", "quantization"} & card.keys():
         blocks.append("## How it was made smaller\n\n" + _compression(card))
     for one in measured["sets"]:
         blocks += sections(one, card)
@@ -187,7 +187,7 @@ def _recipe(card: Mapping[str, Any]) -> str:
 
 
 def _compression(card: Mapping[str, Any]) -> str:
-    """What pruning and quantisation left of the network, as their records in the card say."""
+    """What pruning, teaching and quantisation did to the network, as their records in the card say."""
     lines = []
     if "pruning" in card:
         cut = card["pruning"]
@@ -195,6 +195,12 @@ def _compression(card: Mapping[str, Any]) -> str:
             f"Pruned from `{card.get('pruned_from', 'another network')}` by the criterion {cut['criterion']}, then "
             f"trained on by the recipe above: {cut['flops_share']:.1%} of the multiply-adds, "
             f"{cut['parameters']:,} parameters."
+        )
+    if "distill" in card:
+        taught = card["distill"]
+        lines.append(
+            f"Taught by the answers of {' and '.join(f'`{name}`' for name in taught['teachers'])} at a temperature of "
+            f"{taught['temperature']:g}, which have {taught['soft_weight']:.0%} of the loss."
         )
     if "quantization" in card:
         whole = card["quantization"]

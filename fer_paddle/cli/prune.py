@@ -27,7 +27,11 @@ def add_prune(commands: Any) -> None:
     add_prune_arguments(parser, flops=(0.7, 0.5, 0.3), epochs=6, learning_rate=1e-3)
     parser.add_argument(
         "--soft-weight", type=share, default=0.0,
-        help="share of the loss that the answers of the unpruned network have, 0 to 1 (default: 0)",
+        help="share of the loss that the answers of the teacher have, 0 to 1 (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--teacher", type=Path, action="append", default=[],
+        help=".safetensors that answers; several make an ensemble (default: the unpruned network)",
     )  # fmt: skip
     parser.add_argument("--faces", type=count, default=1500, help="faces for the sensitivities (default: 1500)")
     parser.set_defaults(run=prune)
@@ -54,8 +58,9 @@ def prune(args: argparse.Namespace) -> int:
     weights = args.weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
     train, valid = load_train_valid(args.data, args.valid, seed=args.seed)
     task = ExpressionTask(
-        weights, train, valid, args.epochs, args.learning_rate, args.faces, seed=args.seed, soft_weight=args.soft_weight
-    )
+        weights, train, valid, args.epochs, args.learning_rate, args.faces,
+        seed=args.seed, soft_weight=args.soft_weight, teachers=args.teacher,
+    )  # fmt: skip
     command = describe_run("python -m fer_paddle", {"data": args.data, "weights": weights.name, "seed": args.seed})
     with stdout_kept_for_json():
         study = PruningStudy(task, settings, args.out, [ProgressBar()])

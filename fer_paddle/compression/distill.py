@@ -220,7 +220,8 @@ def distill_expressions(
     parallel.start()
     student = Student(network, teacher, settings, recipe.sizes[0][1])
     model = parallel.prepare_model(student, recipe.global_statistics)
-    task = {"recipe": recipe.to_json(), "distill": settings.to_json(), "train_faces": len(train)}
+    taught = {**settings.to_json(), "teachers": teacher.names}
+    task = {"recipe": recipe.to_json(), "distill": taught, "train_faces": len(train)}
     config = FitConfig(
         epochs=recipe.epochs,
         seed=recipe.seed,
@@ -268,7 +269,7 @@ def export_student(
         network: A network of the student's kind; it ends with its weights.
         model: Its name in MODELS.
         arguments: Of its constructor.
-        card: More for the card, such as the teacher.
+        card: More for the card, such as the data.
 
     Returns:
         The card.

@@ -38,12 +38,13 @@ class ExpressionTask:
         sensitivity_faces: Training faces that each layer's sensitivity is measured on.
         norm_faces: Training faces for the new means of batch normalisation.
         seed: Of the choice of these faces and of fine-tuning.
-        soft_weight: Share of the loss, 0 to 1, in which fine-tuning follows the softened answers of the unpruned
-            network (see distill), then without votes; 0 leaves it out.
+        soft_weight: Share of the loss, 0 to 1, in which fine-tuning follows the softened answers of the teachers (see
+            distill), then without votes; 0 leaves it out.
+        teachers: `.safetensors` files of the networks that answer; none takes the unpruned network.
 
     Raises:
         FileNotFoundError: There are no weights.
-        ValueError: The weights are damaged, or a number is out of its range.
+        ValueError: The weights are damaged, a number is out of its range, or there are teachers without a weight.
     """
 
     def __init__(
@@ -57,7 +58,10 @@ class ExpressionTask:
         norm_faces: int = 2048,
         seed: int = 0,
         soft_weight: float = 0.0,
+        teachers: Sequence[Path] = (),
     ):
+        if teachers and not soft_weight:
+            raise ValueError("expected a soft_weight above 0 for the teachers, got 0")
         if sensitivity_faces < 1 or norm_faces < 1:
             raise ValueError(f"expected at least one face to measure on, got {sensitivity_faces} and {norm_faces}")
         self.weights, self.train, self.valid = weights, train, valid
@@ -65,6 +69,7 @@ class ExpressionTask:
         self.size = int(self.card["input_size"])
         self.input_shape = (1, 1, self.size, self.size)
         self.distill = DistillSettings(soft_weight=soft_weight) if soft_weight else None
+        self.teachers = list(teachers or [weights])
         with_votes = train.votes is not None and self.distill is None
         self.recipe = finetune_recipe(self.card, epochs, learning_rate, seed, with_votes)
         self.valid_batches = make_batches(valid, self.size)
@@ -74,7 +79,7 @@ class ExpressionTask:
         self.measured_on = {"train_faces": len(train), "faces": faces, "seed": seed, "size": self.size}
         used = {"valid_faces": len(valid), "norm_faces": len(self.norm_faces), "recipe": self.recipe.to_json()}
         if self.distill is not None:
-            used["distill"] = self.distill.to_json()
+            used["distill"] = self._describe_teaching()
         self.about = {**self.measured_on, **used}
 
     def load(self) -> paddle.nn.Layer:
@@ -99,7 +104,7 @@ class ExpressionTask:
         seed_everything(self.recipe.seed)
         task = (self.train, self.valid, self.recipe)
         if self.distill is not None:
-            distill_expressions(network, Teacher.load([self.weights]), *task, self.distill, folder, True, callbacks)
+            distill_expressions(network, Teacher.load(self.teachers), *task, self.distill, folder, True, callbacks)
             load_student(folder, network)
             return
         train_expressions(network, *task, folder, True, callbacks)
@@ -110,8 +115,13 @@ class ExpressionTask:
         """Writes the network as any other; its card keeps the recipe and the record."""
         card = {name: self.card[name] for name in ("task", "data", "use") if name in self.card}
         card |= {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
+        if self.distill is not None:
+            card["distill"] = self._describe_teaching()
         name, arguments, classes = self.card["model"], self.card["arguments"], self.card["classes"]
         save_model(path, name, network, self.size, card, arguments, classes)
+
+    def _describe_teaching(self) -> dict[str, Any]:
+        return {**self.distill.to_json(), "teachers": [path.name for path in self.teachers]}
 
     def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:
         """Reads the network and the record."""

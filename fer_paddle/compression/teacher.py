@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from fer_paddle.environment import paddle
@@ -50,17 +51,21 @@ class Teacher:
     Args:
         networks: Networks of the same classes, one or more; they are put into eval mode and frozen.
         sizes: Side in pixels that each wants its faces in; None gives them the student's.
+        names: What to call each in the student's card; None takes the names of their classes.
 
     Raises:
         ValueError: There is no network, or not one size for each, or they have different classes.
     """
 
-    def __init__(self, networks: Sequence[nn.Layer], sizes: Sequence[int] | None = None):
+    def __init__(
+        self, networks: Sequence[nn.Layer], sizes: Sequence[int] | None = None, names: Sequence[str] | None = None
+    ):
         if not networks or (sizes is not None and len(sizes) != len(networks)):
             raise ValueError(f"expected one teacher or more and a size for each, got {len(networks)} and {sizes}")
         if len({network.num_classes for network in networks}) > 1:
             raise ValueError(f"expected teachers of the same classes, got {[one.num_classes for one in networks]}")
         self.networks, self.sizes = list(networks), list(sizes or [0] * len(networks))
+        self.names = list(names or [type(network).__name__ for network in networks])
         for network in self.networks:
             network.eval()
             for parameter in network.parameters():
@@ -75,7 +80,8 @@ class Teacher:
             ValueError: One is damaged, or they do not fit together.
         """
         loaded = [load_model(path) for path in weights]
-        return cls([network for network, _ in loaded], [int(card["input_size"]) for _, card in loaded])
+        sizes = [int(card["input_size"]) for _, card in loaded]
+        return cls([network for network, _ in loaded], sizes, [Path(path).name for path in weights])
 
     @property
     def num_classes(self) -> int:

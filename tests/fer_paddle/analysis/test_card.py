@@ -113,11 +113,13 @@ def test_calibration_on_the_faces_of_the_fit_is_the_cross_fitted_one(expression_
 def test_a_smaller_network_says_how_it_was_made(expression_set, tmp_path):
     cut = {"criterion": "l1", "flops_share": 0.4981, "parameters": 143753}
     whole = {"weights": "model.onnx", "method": "ort-minmax", "calibration_pictures": 256, "share": 0.31}
-    card = {"classes": list(EXPRESSIONS), "pruning": cut, "pruned_from": "net.safetensors"}
+    taught = {"temperature": 4.0, "soft_weight": 0.7, "teachers": ["a.safetensors", "b.safetensors"]}
+    card = {"classes": list(EXPRESSIONS), "pruning": cut, "pruned_from": "net.safetensors", "distill": taught}
     weights = make_weights(tmp_path, {**card, "quantization": {**whole, "calibration": "faces.npz"}})
     _, text = write_files(weights, {"kind": "expression", **ORIGIN, "sets": [{"data": "drawn", **expression_set}]})
     text = text.read_text(encoding="utf-8")
     assert "Pruned from `net.safetensors` by the criterion l1" in text and "143,753 parameters" in text
+    assert "answers of `a.safetensors` and `b.safetensors` at a temperature of 4, which have 70% of the loss" in text
     assert "256 pictures of faces.npz: 31.0% of its bytes" in text
 
 

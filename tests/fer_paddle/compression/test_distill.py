@@ -191,9 +191,10 @@ def test_export_is_the_network_alone(tmp_path):
     faces = make_faces(16, 0), make_faces(8, 1)
     distill_expressions(network, make_teacher(), *faces, RECIPE, settings, tmp_path)
     card = export_student(
-        tmp_path, tmp_path / "student.safetensors", TinyExpressions(), "tiny", card={"teacher": "wide"}
+        tmp_path, tmp_path / "student.safetensors", TinyExpressions(), "tiny", card={"data": "drawn"}
     )
-    assert card["distill"] == settings.to_json() and card["teacher"] == "wide" and card["input_size"] == SIZE
+    assert card["distill"] == {**settings.to_json(), "teachers": ["TinyExpressions"]}
+    assert card["data"] == "drawn" and card["input_size"] == SIZE
     loaded, _ = load_model(tmp_path / "student.safetensors")
     best = weight_files.load_arrays(tmp_path / "best.safetensors")
     assert any(name.startswith("regressor") for name in best)

@@ -182,13 +182,19 @@ def test_the_command_from_faces_to_a_smaller_network(tmp_path, capfd):
     save_model(weights, "distresnet", build_model("distresnet"), 32, {"recipe": recipe.to_json()})
     out = tmp_path / "study"
     command = ["prune", "--weights", str(weights), "--data", str(tmp_path / "脸"), "--out", str(out), "--flops", "0.6"]
-    command += ["--epochs", "1", "--faces", "4", "--soft-weight", "0.5", "--resume", "--json"]
+    teacher = tmp_path / "teacher.safetensors"
+    save_model(teacher, "squeezenet", build_model("squeezenet"), 24)
+    command += ["--epochs", "1", "--faces", "4", "--resume", "--json", "--teacher", str(teacher)]
+    assert main(command) == 2
+    assert "expected a soft_weight above 0 for the teachers, got 0" in capfd.readouterr().err
+    command += ["--soft-weight", "0.5"]
     assert main(command) == 0
     first = json.loads(capfd.readouterr().out)
     (row,) = first["rows"]
     network, card = load_model(out / "l1_60" / "round1" / "model.safetensors")
     assert row["flops_share"] <= 0.6 and count_parameters(network) == row["parameters"] < first["full"]["parameters"]
     assert card["pruned_from"] == "network.safetensors" and card["pruning"]["criterion"] == "l1"
+    assert (card["distill"]["soft_weight"], card["distill"]["teachers"]) == (0.5, ["teacher.safetensors"])
     assert row["file_bytes"] == (out / "l1_60" / "round1" / "model.onnx").stat().st_size
     assert main(command) == 0
     assert json.loads(capfd.readouterr().out)["rows"] == first["rows"]
