@@ -36,6 +36,8 @@ DESIGNS: dict[str, tuple[str, dict[str, Any]]] = {
     "resnet18_cbam": ("resnet18", {"attention": "cbam"}),
     "resnet18_depthwise": ("resnet18", {"depthwise": True}),
     "resnet18_stride2": ("resnet18", {"stem_stride": 2}),
+    "resnet18_tiny": ("resnet18", {"width": 0.09}),
+    "vgg8_tiny": ("vgg8", {"width": 0.14}),
 }
 
 

@@ -113,10 +113,11 @@ def test_the_last_features_of_48_px_have_places_left(name, networks):
     assert height == width and height >= 3
 
 
-def test_depthwise_and_narrow_cost_less_than_the_plain_one(networks):
+def test_depthwise_narrow_and_tiny_cost_less_than_the_plain_one(networks):
     sizes = {name: sum(tensor.size for _, tensor in trainable(networks(name))) for name in DESIGNS}
     assert sizes["resnet18_depthwise"] < sizes["resnet18"] / 5
     assert sizes["resnet18_narrow"] < sizes["resnet18"] / 3.5
+    assert max(sizes[name] for name in ("pocketnet", "resnet18_tiny", "vgg8_tiny")) < 100_000
     assert sizes["resnet18_stride2"] == sizes["resnet18"] < sizes["resnet18_se"] < sizes["resnet18"] * 1.03
 
 
