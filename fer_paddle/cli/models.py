@@ -147,7 +147,14 @@ def add_measure(commands: Any) -> None:
     parser.add_argument("--data", required=True, help=f"labelled faces: {DATA_HELP}")
     parser.add_argument("--usage", default="PublicTest", help="Training, PublicTest, PrivateTest (default: PublicTest)")
     parser.add_argument("--flip", action="store_true", help="see the mirror image too")
-    parser.add_argument("--sizes", type=count, nargs="+", default=(), help="sides in pixels (default: the card's)")
+    parser.add_argument("--five-crop", action="store_true", help="see the four corners and the centre")
+    parser.add_argument(
+        "--scales",
+        type=float,
+        nargs="+",
+        default=[1.0],
+        help="times the side in each card, such as 0.9 1 1.1 (default: 1)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=measure)
 
@@ -160,7 +167,7 @@ def measure(args: argparse.Namespace) -> int:
     from fer_paddle.labels import FERPLUS_EXPRESSIONS
     from fer_paddle.training.test_time import load_ensemble, measure_views
 
-    classifier, classes = load_ensemble(args.weights, args.sizes, args.flip)
+    classifier, classes = load_ensemble(args.weights, args.scales, args.flip, args.five_crop)
     faces = load_faces(find_data(args.data))
     faces = take_usage(faces, args.usage if faces.found_usages() else None, args.data)
     measured = take_ferplus(faces, "majority") if classes == FERPLUS_EXPRESSIONS else faces

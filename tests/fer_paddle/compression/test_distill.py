@@ -190,9 +190,7 @@ def test_export_is_the_network_alone(tmp_path):
     settings = DistillSettings(hint_weight=0.5)
     faces = make_faces(16, 0), make_faces(8, 1)
     distill_expressions(network, make_teacher(), *faces, RECIPE, settings, tmp_path)
-    card = export_student(
-        tmp_path, tmp_path / "student.safetensors", TinyExpressions(), "tiny", card={"data": "drawn"}
-    )
+    card = export_student(tmp_path, tmp_path / "student.safetensors", TinyExpressions(), "tiny", card={"data": "drawn"})
     assert card["distill"] == {**settings.to_json(), "teachers": ["TinyExpressions"]}
     assert card["data"] == "drawn" and card["input_size"] == SIZE
     loaded, _ = load_model(tmp_path / "student.safetensors")

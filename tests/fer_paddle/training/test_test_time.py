@@ -43,7 +43,7 @@ def test_one_view_is_the_network(crops):
 
 
 def test_the_mean_over_mirror_images_and_sizes(crops):
-    classifier = TestTime([Left()], [16, 24], flip=True)
+    classifier = TestTime([Left()], [16], [1, 1.5])
     views = []
     for size in (16, 24):
         batch = faces_to_batch(crops, size)
@@ -54,6 +54,17 @@ def test_the_mean_over_mirror_images_and_sizes(crops):
     np.testing.assert_allclose(classifier(mirrored), classifier(crops), rtol=1e-4)
 
 
+@pytest.mark.parametrize("flip", [False, True])
+def test_four_corners_and_the_centre(crops, flip):
+    classifier = TestTime([Left()], [18], flip=flip, five_crop=True)
+    large = faces_to_batch(crops, 20)
+    cuts = [large[..., y : y + 18, x : x + 18] for y, x in ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))]
+    views = cuts + [cut[..., ::-1].copy() for cut in cuts if flip]
+    expected = np.mean([softmax(Left()(paddle.to_tensor(view)).numpy()) for view in views], axis=0)
+    np.testing.assert_allclose(classifier(crops), expected, rtol=1e-5)
+    assert classifier.views == len(views)
+
+
 def test_no_crops_and_many(crops):
     classifier = TestTime([Left()], [16])
     assert classifier([]).shape == (0, 3)
@@ -61,17 +72,17 @@ def test_no_crops_and_many(crops):
     np.testing.assert_allclose(many[-3:], classifier(crops), rtol=1e-5)
 
 
-def test_an_ensemble_from_files(crops, tmp_path):
+def test_an_ensemble_from_files_shows_each_its_own_size(crops, tmp_path):
     networks = []
     for seed in range(2):
         seed_everything(seed)
         networks.append(build_model("mini_xception"))
-        save_model(tmp_path / f"{seed}.safetensors", "mini_xception", networks[-1], 16)
+        save_model(tmp_path / f"{seed}.safetensors", "mini_xception", networks[-1], (16, 24)[seed])
     paths = [tmp_path / f"{seed}.safetensors" for seed in range(2)]
     both, classes = load_ensemble(paths)
     singles = [load_ensemble([path])[0](crops) for path in paths]
     np.testing.assert_allclose(both(crops), np.mean(singles, axis=0), rtol=1e-5)
-    assert (both.views, both.sizes, classes[3]) == (2, (16,), "happy")
+    assert (both.views, both.sizes, classes[3]) == (2, (16, 24), "happy")
 
 
 def test_networks_of_other_classes_are_refused(tmp_path):
@@ -89,10 +100,18 @@ def test_networks_of_other_classes_are_refused(tmp_path):
         load_ensemble([tmp_path / "seven.safetensors", tmp_path / "two.safetensors"])
 
 
-@pytest.mark.parametrize(("networks", "sizes"), [([], [16]), ([Left()], []), ([Left()], [0])])
+@pytest.mark.parametrize(
+    ("networks", "sizes"), [([], []), ([], [16]), ([Left()], []), ([Left()], [0]), ([Left()], [8, 9])]
+)
 def test_nothing_to_look_with(networks, sizes):
-    with pytest.raises(ValueError, match="expected a network and a size of 1 or more"):
+    with pytest.raises(ValueError, match="expected a network or more and a size of 1 or more for each"):
         TestTime(networks, sizes)
+
+
+@pytest.mark.parametrize("scales", [[], [0.0], [1, -1]])
+def test_scales_above_zero(scales):
+    with pytest.raises(ValueError, match="expected a scale or more, all above 0"):
+        TestTime([Left()], [16], scales)
 
 
 def test_figures(crops):
