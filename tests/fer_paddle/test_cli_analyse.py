@@ -131,11 +131,11 @@ def test_a_network_of_ferplus_is_measured_by_votes_or_by_labels(with_votes, name
 
 def test_distill_a_tiny_study(capsys, class_folders, weights, tmp_path):
     args = ["--data", class_folders, "--teacher", weights.with_suffix(".safetensors"), "--epochs", 1, "--size", 24]
-    args += ["--faces", 40, "--seeds", 0, "--student", "pocketnet", "--recipe", "tutorial", "--out", tmp_path / "study"]
+    args += ["--faces", 42, "--seeds", 0, "--student", "pocketnet", "--recipe", "tutorial", "--out", tmp_path / "study"]
     code, out, err = run(capsys, "distill", *args, "--json")
     assert code == 0, err
     found = json.loads(out)
     assert found == load_card(tmp_path / "study" / "result.json")
-    assert [run["kind"] for run in found["runs"]] == ["plain", "soft"] and found["study"]["train_faces"] == 40
+    assert [run["kind"] for run in found["runs"]] == ["plain", "soft"] and found["study"]["train_faces"] == 42
     code, out, _ = run(capsys, "distill", *args)  # nothing left to do
     assert code == 0 and "teacher: accuracy" in out
