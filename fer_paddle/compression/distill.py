@@ -21,8 +21,8 @@ from fer_paddle.data.mixup import mixed_loss
 from fer_paddle.environment import paddle
 from fer_paddle.models.files import save_model
 from fer_paddle.training import parallel
-from fer_paddle.training.expression import Faces, make_loaders, make_loss, make_optimizer
-from fer_paddle.training.loop import BEST, Callback, FitConfig, fit
+from fer_paddle.training.expression import Faces, make_config, make_loaders, make_loss, make_optimizer
+from fer_paddle.training.loop import BEST, Callback, fit
 from fer_paddle.training.losses import accuracy
 from fer_paddle.training.recipes import Recipe
 
@@ -201,7 +201,7 @@ def distill_expressions(
         teacher: The teacher.
         train: Faces to learn from.
         valid: Faces to measure on after every epoch.
-        recipe: How to train, without the helping head of FER+ votes: here the teacher helps.
+        recipe: How to train, all layers alike and without the helping head of FER+ votes: here the teacher helps.
         settings: What to take from the teacher.
         folder: Where checkpoints go; None keeps none.
         resume: Go on from the folder's last checkpoint.
@@ -212,30 +212,26 @@ def distill_expressions(
         The history of loop.fit, with the terms of DistillLoss.
 
     Raises:
-        ValueError: The recipe has a helping head, student and teacher do not fit together, or see loop.fit.
+        ValueError: The recipe has a helping head or holds layers back, student and teacher do not fit together, or
+            see loop.fit.
     """
-    if recipe.votes_weight:
-        raise ValueError(f"expected a recipe without votes_weight, got {recipe.name!r} with {recipe.votes_weight}")
+    if recipe.votes_weight or recipe.freeze_epochs or recipe.backbone_rate != 1:
+        got = f"{recipe.votes_weight}, {recipe.freeze_epochs} and {recipe.backbone_rate}"
+        raise ValueError(
+            f"expected a recipe of votes_weight 0, freeze_epochs 0 and backbone_rate 1, got {recipe.name!r} with {got}"
+        )
     loaders = make_loaders(train, valid, recipe, workers)
     parallel.start()
     student = Student(network, teacher, settings, recipe.sizes[0][1])
     model = parallel.prepare_model(student, recipe.global_statistics)
     taught = {**settings.to_json(), "teachers": teacher.names}
     task = {"recipe": recipe.to_json(), "distill": taught, "train_faces": len(train)}
-    config = FitConfig(
-        epochs=recipe.epochs,
-        seed=recipe.seed,
-        monitor="valid_accuracy",
-        mode="max",
-        average_decay=recipe.average_decay,
-        task=task,
-    )
     loss = DistillLoss(settings, mixed_loss(make_loss(recipe, train)))
     optimizer = make_optimizer(model, recipe, len(loaders["train"]))
     try:
         return fit(
             model, loss, loaders, optimizer, {"accuracy": accuracy}, callbacks,
-            config=config, folder=folder, resume=resume,
+            config=make_config(recipe, task), folder=folder, resume=resume,
         )  # fmt: skip
     finally:
         student.close()

@@ -157,6 +157,7 @@ def finetune_recipe(
         cosine=True,
         schedule=None,
         freeze_epochs=0,
+        backbone_rate=1.0,
         votes_weight=recipe.votes_weight if with_votes else 0.0,
         average_decay=average_decay(recipe.average_decay, epochs),
         average_from=None,

@@ -95,7 +95,8 @@ def qat_recipe(recipe: Recipe, input_size: int, epochs: int = 2, learning_rate: 
     """A recipe that goes on from trained weights with fake quantisation.
 
     Few epochs at a small rate, at the size the network is used at, without what is for learning from scratch: helping
-    head, moving average (it would average the ranges of the activations, too) and strong erasing.
+    head, layers held back, average of the weights (it would average the ranges of the activations, too) and strong
+    erasing.
 
     Args:
         recipe: How the network was trained.
@@ -112,8 +113,13 @@ def qat_recipe(recipe: Recipe, input_size: int, epochs: int = 2, learning_rate: 
         valid_sizes=((0, input_size),),
         learning_rate=learning_rate,
         warmup_epochs=0.1 * epochs,
+        cosine=True,
+        schedule=None,
         votes_weight=0.0,
         average_decay=None,
+        average_from=None,
+        freeze_epochs=0,
+        backbone_rate=1.0,
         augment=dataclasses.replace(recipe.augment, erase=0.0),
     )
 

@@ -22,9 +22,9 @@ from fer_paddle.data.mixup import mixed_loss
 from fer_paddle.environment import paddle, seed_everything, versions
 from fer_paddle.models import build_model
 from fer_paddle.training.config import differing_fields
-from fer_paddle.training.expression import make_loaders, make_loss, make_optimizer
+from fer_paddle.training.expression import make_config, make_loaders, make_loss, make_optimizer
 from fer_paddle.training.loader import Loader
-from fer_paddle.training.loop import Callback, FitConfig, fit
+from fer_paddle.training.loop import Callback, fit
 from fer_paddle.training.losses import accuracy
 from fer_paddle.training.means import Means
 from fer_paddle.training.recipes import Recipe
@@ -117,12 +117,6 @@ class Study:
         network = build_model(self.model)
         loaders = make_loaders(self.train, self.valid, recipe)
         loss = mixed_loss(make_loss(recipe, self.train))
-        config = FitConfig(
-            epochs=recipe.epochs,
-            seed=recipe.seed,
-            average_decay=recipe.average_decay,
-            task={"recipe": recipe.to_json()},
-        )
         last = fit(
             network,
             loss,
@@ -130,7 +124,7 @@ class Study:
             make_optimizer(network, recipe, len(loaders["train"])),
             {"accuracy": accuracy},
             self.callbacks(trial),
-            config=config,
+            config=make_config(recipe, {"recipe": recipe.to_json()}),
             folder=self._place(trial),
             resume=True,
             validate=lambda model: _measure(model, loaders["valid"], loss),

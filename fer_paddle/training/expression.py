@@ -76,16 +76,7 @@ def train_expressions(
     if recipe.freeze_epochs:
         freeze_backbone(model)
         callbacks = [*callbacks, UnfreezeAt(recipe.freeze_epochs)]
-    config = FitConfig(
-        epochs=recipe.epochs,
-        seed=recipe.seed,
-        monitor="valid_accuracy",
-        mode="max",
-        average_decay=recipe.average_decay,
-        average_from=recipe.average_from,
-        accumulate=recipe.accumulate,
-        task={"recipe": recipe.to_json(), "train_faces": len(train), "valid_faces": len(valid)},
-    )
+    task = {"recipe": recipe.to_json(), "train_faces": len(train), "valid_faces": len(valid)}
     return fit(
         model,
         mixed_loss(make_loss(recipe, train)),
@@ -93,9 +84,28 @@ def train_expressions(
         make_optimizer(model, recipe, len(loaders["train"])),
         {"accuracy": accuracy},
         callbacks,
-        config=config,
+        config=make_config(recipe, task),
         folder=folder,
         resume=resume,
+    )
+
+
+def make_config(recipe: Recipe, task: Mapping[str, Any]) -> FitConfig:
+    """What a recipe tells the loop; the best epoch is the one most right on the faces measured on.
+
+    Args:
+        recipe: How to train.
+        task: See loop.FitConfig.
+    """
+    return FitConfig(
+        epochs=recipe.epochs,
+        seed=recipe.seed,
+        monitor="valid_accuracy",
+        mode="max",
+        average_decay=recipe.average_decay,
+        average_from=recipe.average_from,
+        accumulate=recipe.accumulate,
+        task=task,
     )
 
 

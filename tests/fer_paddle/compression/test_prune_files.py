@@ -15,6 +15,7 @@ from fer_paddle.compression.flops import count_parameters
 from fer_paddle.compression.plan import plan_evenly
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.compression.prune_expression import draw_faces, finetune_recipe, make_batches, measure_faces
+from fer_paddle.compression.qat import qat_recipe
 from fer_paddle.data.faces import LabelledFaces
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.images import write_image
@@ -23,7 +24,7 @@ from fer_paddle.layer_sizes import changed_shapes, resize_layers
 from fer_paddle.models import build_model
 from fer_paddle.models.files import count_features, load_model, save_model
 from fer_paddle.training.losses import TwoHeads
-from fer_paddle.training.recipes import STRONG, TUTORIAL
+from fer_paddle.training.recipes import FINE_TUNE, STRONG, TUTORIAL, Recipe
 
 SHAPE = (1, 1, 32, 32)
 
@@ -145,6 +146,13 @@ def test_the_fine_tuning_recipe(with_votes):
     assert (recipe.sizes, recipe.valid_sizes, recipe.average_decay) == (((0, 44),), ((0, 48),), None)
     assert recipe.votes_weight == (own.votes_weight if with_votes else 0)
     assert finetune_recipe({"input_size": 64}, 2, 1e-3, 0).sizes == ((0, 64),)
+
+
+def test_fine_tuning_holds_no_layer_back():
+    card = {"recipe": dataclasses.replace(FINE_TUNE, average_decay=None, average_from=3).to_json(), "input_size": 56}
+    pruned, quantized = finetune_recipe(card, 5, 1e-4, 0), qat_recipe(Recipe.from_json(card["recipe"]), 56)
+    for recipe in (pruned, quantized):
+        assert (recipe.freeze_epochs, recipe.backbone_rate, recipe.average_from) == (0, 1.0, None)
 
 
 # --- the command line ---
