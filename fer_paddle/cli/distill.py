@@ -20,6 +20,7 @@ def add_commands(commands: Any) -> None:
         "--teacher", type=Path, action="append", required=True, help=".safetensors; several make an ensemble"
     )
     parser.add_argument("--student", default="pocketnet", help="network or design (default: pocketnet)")
+    parser.add_argument("--start", type=Path, help="weights to begin with, .safetensors of the student's network")
     parser.add_argument("--recipe", default="study", help="recipe of every training (default: study)")
     parser.add_argument("--kinds", nargs="+", default=["plain", "soft"], help="plain, soft, hint, soft+hint")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default: 0 1 2")
@@ -59,7 +60,7 @@ def distill(args: argparse.Namespace) -> int:
     settings = DistillSettings(**{name: getattr(args, name) for name in names})
     changes = {name: getattr(args, name) for name in ("epochs", "size") if getattr(args, name) is not None}
     recipe = dataclasses.replace(choose_recipe(args.recipe, changes), votes_weight=0.0)
-    study = Study(args.student, recipe, settings, tuple(args.kinds), tuple(args.seeds))
+    study = Study(args.student, recipe, settings, tuple(args.kinds), tuple(args.seeds), args.start)
     teacher = Teacher.load(args.teacher)
     train, valid = load_train_valid(args.data, args.valid)
     train = take_subset(train, args.faces)

@@ -23,6 +23,7 @@ from fer_paddle.training.config import differing_fields
 from fer_paddle.training.expression import Faces, export_best, train_expressions
 from fer_paddle.training.loop import Callback
 from fer_paddle.training.recipes import Recipe
+from fer_paddle.training.transfer import start_from_file
 
 KINDS = ("plain", "soft", "hint", "soft+hint")
 _BATCH = 128
@@ -38,6 +39,7 @@ class Study:
         settings: Of the distillation; its weights are those of the kinds that use them.
         kinds: Some of KINDS: `plain` has no teacher, `hint` takes the labels and the hints.
         seeds: One training of each kind for each.
+        start: Weights that every training begins with; None begins with random ones.
 
     Raises:
         ValueError: A kind is unknown, there is no seed, or a kind has a weight of zero.
@@ -48,6 +50,7 @@ class Study:
     settings: DistillSettings
     kinds: tuple[str, ...] = ("plain", "soft")
     seeds: tuple[int, ...] = (0, 1, 2)
+    start: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.kinds or not set(self.kinds) <= set(KINDS) or not self.seeds:
@@ -65,7 +68,8 @@ class Study:
 
     def to_json(self) -> dict[str, Any]:
         """What decides the result of one training: kinds and seeds may be added to a study."""
-        return {"student": self.student, "recipe": self.recipe.to_json(), "settings": self.settings.to_json()}
+        content = {"student": self.student, "recipe": self.recipe.to_json(), "settings": self.settings.to_json()}
+        return content if self.start is None else {**content, "start": str(self.start)}
 
 
 def run_study(
@@ -96,7 +100,8 @@ def run_study(
         The content of `result`: `study`, `teacher_accuracy`, `runs` and, by kind, `summary`.
 
     Raises:
-        ValueError: The file holds another study.
+        FileNotFoundError: The weights to begin with are not there.
+        ValueError: The file holds another study, or the weights to begin with are of another network.
     """
     found = _open_result(study, result, {"train_faces": len(train), "valid_faces": len(valid)})
     if "teacher_accuracy" not in found:
@@ -140,6 +145,8 @@ def _train_one(
     model, arguments = find_design(study.student)
     seed_everything(seed)
     network = build_model(model, **arguments)
+    if study.start is not None:
+        start_from_file(network, study.start)
     started, was_begun = time.perf_counter(), folder.is_dir()
     common = {"folder": folder, "resume": True, "callbacks": callbacks, "workers": workers}
     weights = folder / "model.safetensors"

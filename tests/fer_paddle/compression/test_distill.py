@@ -277,6 +277,24 @@ def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
         run_study(other, make_teacher(), *faces, **place)
 
 
+def test_a_study_begins_with_given_weights(tmp_path):
+    """With a rate that changes nothing, what comes out is what went in, but for the statistics of the batches."""
+    seed_everything(5)
+    network, start = TinyExpressions(), tmp_path / "start.safetensors"
+    save_model(start, "tiny", network, SIZE)
+    recipe = dataclasses.replace(RECIPE, learning_rate=1e-12)
+    study = Study("tiny", recipe, DistillSettings(), seeds=(0,), start=start)
+    place = {"folder": tmp_path / "runs", "result": tmp_path / "study.json", "about": {}}
+    run_study(study, make_teacher(), make_faces(16, 0), make_faces(8, 1), **place)
+    for kind in study.kinds:
+        trained, _ = load_model(place["folder"] / f"{kind}-0" / "model.safetensors")
+        for (name, before), after in zip(network.named_parameters(), trained.parameters()):
+            if "_mean" not in name and "_variance" not in name:
+                np.testing.assert_allclose(before.numpy(), after.numpy(), atol=1e-6, err_msg=name)
+    with pytest.raises(ValueError, match="start"):
+        run_study(dataclasses.replace(study, start=None), make_teacher(), make_faces(16, 0), make_faces(8, 1), **place)
+
+
 def test_teacher_from_files(tmp_path):
     for name, width in (("a", 4), ("b", 6)):
         seed_everything(1)
