@@ -182,6 +182,15 @@ def soft_divergence(logits: paddle.Tensor, shares: paddle.Tensor, temperature: f
     return (shares * (paddle.log(shares.clip(1e-12)) - logs)).sum(1).mean()
 
 
+def check_recipe(recipe: Recipe) -> None:
+    """Refuses with a ValueError a recipe that a student cannot train by: a helping head, or layers held back."""
+    if recipe.votes_weight or recipe.freeze_epochs or recipe.backbone_rate != 1:
+        got = f"{recipe.votes_weight}, {recipe.freeze_epochs} and {recipe.backbone_rate}"
+        raise ValueError(
+            f"expected a recipe of votes_weight 0, freeze_epochs 0 and backbone_rate 1, got {recipe.name!r} with {got}"
+        )
+
+
 def distill_expressions(
     network: nn.Layer,
     teacher: Teacher,
@@ -215,11 +224,7 @@ def distill_expressions(
         ValueError: The recipe has a helping head or holds layers back, student and teacher do not fit together, or
             see loop.fit.
     """
-    if recipe.votes_weight or recipe.freeze_epochs or recipe.backbone_rate != 1:
-        got = f"{recipe.votes_weight}, {recipe.freeze_epochs} and {recipe.backbone_rate}"
-        raise ValueError(
-            f"expected a recipe of votes_weight 0, freeze_epochs 0 and backbone_rate 1, got {recipe.name!r} with {got}"
-        )
+    check_recipe(recipe)
     loaders = make_loaders(train, valid, recipe, workers)
     parallel.start()
     student = Student(network, teacher, settings, recipe.sizes[0][1])

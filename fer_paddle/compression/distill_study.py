@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle import weight_files
-from fer_paddle.compression.distill import DistillSettings, distill_expressions, export_student
+from fer_paddle.compression.distill import DistillSettings, check_recipe, distill_expressions, export_student
 from fer_paddle.compression.teacher import Teacher
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.images import faces_to_batch
@@ -42,7 +42,8 @@ class Study:
         start: Weights that every training begins with; None begins with random ones.
 
     Raises:
-        ValueError: A kind is unknown, there is no seed, or a kind has a weight of zero.
+        ValueError: A kind is unknown, there is no seed, a kind has a weight of zero, or no student can train by the
+            recipe.
     """
 
     student: str
@@ -55,6 +56,8 @@ class Study:
     def __post_init__(self) -> None:
         if not self.kinds or not set(self.kinds) <= set(KINDS) or not self.seeds:
             raise ValueError(f"expected kinds of {', '.join(KINDS)} and a seed or more, got {self.kinds}, {self.seeds}")
+        if set(self.kinds) != {"plain"}:
+            check_recipe(self.recipe)
         for part, weight in (("soft", self.settings.soft_weight), ("hint", self.settings.hint_weight)):
             if not weight and any(part in kind for kind in self.kinds):
                 raise ValueError(

@@ -25,7 +25,7 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.models import MODELS
 from fer_paddle.models.files import load_model, save_model
 from fer_paddle.training.losses import ExpressionLoss
-from fer_paddle.training.recipes import Recipe
+from fer_paddle.training.recipes import FINE_TUNE, Recipe
 
 nn = paddle.nn
 SIZE = 12
@@ -222,6 +222,7 @@ def test_export_is_the_network_alone(tmp_path):
         (lambda: Tap(TinyExpressions(), "nowhere"), "nowhere"),
         (lambda: Study("tiny", RECIPE, DistillSettings(), kinds=("soft", "magic")), "magic"),
         (lambda: Study("tiny", RECIPE, DistillSettings(), seeds=()), "seed"),
+        (lambda: Study("tiny", FINE_TUNE, DistillSettings()), "freeze_epochs 0 and backbone_rate 1, got 'fine_tune'"),
         (lambda: Study("tiny", RECIPE, DistillSettings(), kinds=("hint",)), "hint_weight"),
     ],
 )
