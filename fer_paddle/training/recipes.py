@@ -205,9 +205,9 @@ STRONG = Recipe(
 )
 
 # For a larger network: most epochs at smaller sides, which cost less (progressive resizing, Howard 2018); no class
-# counts for more, so that it is right oftener, and disgust is found less often. Cost of VGG8: 86 minutes of one core for
-# the first 28 epochs. It gains from a second run at a high rate from the weights of the first (`--start --size 40`); a
-# last step to 48 px when the rate was low did not help (PublicTest 0.682 at 40 px, 0.676 after five epochs at 48 px).
+# counts for more, so that it is right oftener, and disgust is found less often. Cost of VGG8: 86 minutes of one core
+# for the first 28 epochs. It gains from a second run at a high rate from those weights (`--start --size 40`);
+# a last step to 48 px when the rate was low did not help (PublicTest 0.682 at 40 px, 0.676 after five epochs at 48 px).
 ACCURATE = dataclasses.replace(
     STRONG,
     name="accurate",
