@@ -147,20 +147,10 @@ def finetune_recipe(
         recipe = Recipe.from_json(card["recipe"])
         train_size = recipe.sizes[-1][1]
     return dataclasses.replace(
-        recipe,
-        name="finetune",
-        epochs=epochs,
-        sizes=((0, train_size),),
-        valid_sizes=((0, size),),
-        learning_rate=learning_rate,
+        recipe.going_on("finetune", epochs, learning_rate, train_size, size),
         warmup_epochs=min(0.25, epochs / 2),
-        cosine=True,
-        schedule=None,
-        freeze_epochs=0,
-        backbone_rate=1.0,
         votes_weight=recipe.votes_weight if with_votes else 0.0,
         average_decay=average_decay(recipe.average_decay, epochs),
-        average_from=None,
         seed=seed,
     )
 

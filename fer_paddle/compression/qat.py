@@ -106,20 +106,10 @@ def qat_recipe(recipe: Recipe, input_size: int, epochs: int = 2, learning_rate: 
             weights that the training ended with.
     """
     return dataclasses.replace(
-        recipe,
-        name=f"{recipe.name}-qat",
-        epochs=epochs,
-        sizes=((0, input_size),),
-        valid_sizes=((0, input_size),),
-        learning_rate=learning_rate,
+        recipe.going_on(f"{recipe.name}-qat", epochs, learning_rate, input_size, input_size),
         warmup_epochs=0.1 * epochs,
-        cosine=True,
-        schedule=None,
         votes_weight=0.0,
         average_decay=None,
-        average_from=None,
-        freeze_epochs=0,
-        backbone_rate=1.0,
         augment=dataclasses.replace(recipe.augment, erase=0.0),
     )
 

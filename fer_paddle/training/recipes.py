@@ -130,6 +130,30 @@ class Recipe:
         """Side in pixels of the validation faces in an epoch, counted from 0."""
         return [size for first, size in self.valid_sizes if first <= epoch][-1]
 
+    def going_on(self, name: str, epochs: int, learning_rate: float, train_size: int, valid_size: int) -> Recipe:
+        """A short recipe for weights that were trained by this one: one size, a half cosine, no layer held back.
+
+        Args:
+            name: Of the new recipe.
+            epochs: Passes over the faces, 1 or more.
+            learning_rate: The highest rate.
+            train_size: Side in pixels of the training faces.
+            valid_size: Side in pixels of the validation faces.
+        """
+        return dataclasses.replace(
+            self,
+            name=name,
+            epochs=epochs,
+            sizes=((0, train_size),),
+            valid_sizes=((0, valid_size),),
+            learning_rate=learning_rate,
+            cosine=True,
+            schedule=None,
+            freeze_epochs=0,
+            backbone_rate=1.0,
+            average_from=None,
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The recipe as plain JSON values: tuples become lists; fields added later are left out at their default."""
         content = json.loads(json.dumps(dataclasses.asdict(self)))
