@@ -33,6 +33,7 @@ def add_prune(commands: Any) -> None:
         "--teacher", type=Path, action="append", default=[],
         help=".safetensors that answers; several make an ensemble (default: the unpruned network)",
     )  # fmt: skip
+    parser.add_argument("--recipe", help="recipe that fine-tuning shortens (default: that of the network's training)")
     parser.add_argument("--faces", type=count, default=1500, help="faces for the sensitivities (default: 1500)")
     parser.set_defaults(run=prune)
 
@@ -52,14 +53,16 @@ def prune(args: argparse.Namespace) -> int:
     from fer_paddle.data.expressions import load_train_valid
     from fer_paddle.deployment.expression import export_expression_network
     from fer_paddle.training.callbacks import ProgressBar
+    from fer_paddle.training.session import choose_recipe
 
     check_new(args.out, args.resume)
     settings = read_settings(vars(args))
+    recipe = choose_recipe(args.recipe, {}) if args.recipe else None
     weights = args.weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
     train, valid = load_train_valid(args.data, args.valid, seed=args.seed)
     task = ExpressionTask(
         weights, train, valid, args.epochs, args.learning_rate, args.faces,
-        seed=args.seed, soft_weight=args.soft_weight, teachers=args.teacher,
+        seed=args.seed, soft_weight=args.soft_weight, teachers=args.teacher, recipe=recipe,
     )  # fmt: skip
     command = describe_run("python -m fer_paddle", {"data": args.data, "weights": weights.name, "seed": args.seed})
     with stdout_kept_for_json():

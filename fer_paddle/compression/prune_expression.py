@@ -41,6 +41,7 @@ class ExpressionTask:
         soft_weight: Share of the loss, 0 to 1, in which fine-tuning follows the softened answers of the teachers (see
             distill), then without votes; 0 leaves it out.
         teachers: `.safetensors` files of the networks that answer; none takes the unpruned network.
+        recipe: What fine-tuning shortens; None takes that of the network's own training.
 
     Raises:
         FileNotFoundError: There are no weights.
@@ -59,6 +60,7 @@ class ExpressionTask:
         seed: int = 0,
         soft_weight: float = 0.0,
         teachers: Sequence[Path] = (),
+        recipe: Recipe | None = None,
     ):
         if teachers and not soft_weight:
             raise ValueError("expected a soft_weight above 0 for the teachers, got 0")
@@ -71,7 +73,7 @@ class ExpressionTask:
         self.distill = DistillSettings(soft_weight=soft_weight) if soft_weight else None
         self.teachers = list(teachers or [weights])
         with_votes = train.votes is not None and self.distill is None
-        self.recipe = finetune_recipe(self.card, epochs, learning_rate, seed, with_votes)
+        self.recipe = finetune_recipe(self.card, epochs, learning_rate, seed, with_votes, recipe)
         self.valid_batches = make_batches(valid, self.size)
         self.sensitivity_batches = make_batches(draw_faces(train, sensitivity_faces, seed), self.size)
         self.norm_faces = draw_faces(train, norm_faces, seed)
@@ -130,7 +132,12 @@ class ExpressionTask:
 
 
 def finetune_recipe(
-    card: Mapping[str, Any], epochs: int, learning_rate: float, seed: int, with_votes: bool = False
+    card: Mapping[str, Any],
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+    with_votes: bool = False,
+    other: Recipe | None = None,
 ) -> Recipe:
     """Shortens the recipe that a network was trained by: fewer epochs, a lower rate, the face size of its end.
 
@@ -140,10 +147,11 @@ def finetune_recipe(
         learning_rate: The highest rate.
         seed: Of the training.
         with_votes: Whether the faces have FER+ votes for the helping head.
+        other: A recipe to shorten in place of the network's own, at the size in the card.
     """
-    recipe, size = STRONG, int(card["input_size"])
+    recipe, size = other or STRONG, int(card["input_size"])
     train_size = size
-    if "recipe" in card:
+    if other is None and "recipe" in card:
         recipe = Recipe.from_json(card["recipe"])
         train_size = recipe.sizes[-1][1]
     return dataclasses.replace(

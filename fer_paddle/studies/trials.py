@@ -18,15 +18,11 @@ import numpy as np
 
 from fer_paddle import weight_files
 from fer_paddle.data.faces import LabelledFaces
-from fer_paddle.data.mixup import mixed_loss
-from fer_paddle.environment import paddle, seed_everything, versions
+from fer_paddle.environment import seed_everything, versions
 from fer_paddle.models import build_model
 from fer_paddle.training.config import differing_fields
-from fer_paddle.training.expression import make_config, make_loaders, make_loss, make_optimizer
-from fer_paddle.training.loader import Loader
-from fer_paddle.training.loop import Callback, fit
-from fer_paddle.training.losses import accuracy
-from fer_paddle.training.means import Means
+from fer_paddle.training.expression import train_expressions
+from fer_paddle.training.loop import Callback
 from fer_paddle.training.recipes import Recipe
 
 RESULT = "result.json"
@@ -115,21 +111,9 @@ class Study:
         recipe, started = trial.recipe, time.process_time()
         seed_everything(recipe.seed)
         network = build_model(self.model)
-        loaders = make_loaders(self.train, self.valid, recipe)
-        loss = mixed_loss(make_loss(recipe, self.train))
-        last = fit(
-            network,
-            loss,
-            {"train": loaders["train"]},
-            make_optimizer(network, recipe, len(loaders["train"])),
-            {"accuracy": accuracy},
-            self.callbacks(trial),
-            config=make_config(recipe, {"recipe": recipe.to_json()}),
-            folder=self._place(trial),
-            resume=True,
-            validate=lambda model: _measure(model, loaders["valid"], loss),
-            validate_every=recipe.epochs,
-        )[-1]
+        # Measured once, after the last epoch, so that no epoch is picked by the faces it is measured on.
+        run = (self.train, self.valid, recipe, self._place(trial), True, self.callbacks(trial))
+        last = train_expressions(network, *run, validate_every=recipe.epochs)[-1]
         return {
             "name": trial.name,
             "seed": recipe.seed,
@@ -139,16 +123,6 @@ class Study:
             "cpu_seconds": round(time.process_time() - started, 1),
             "recipe": recipe.to_json(),
         }
-
-
-def _measure(model: paddle.nn.Layer, loader: Loader, loss: Callable[[Any, Any], Any]) -> dict[str, float]:
-    """Loss and accuracy over a loader; `fit` calls it once, after the last epoch, so that no epoch is picked by it."""
-    means = Means()
-    for images, targets in loader:
-        outputs = model(images)
-        terms = loss(outputs, targets)
-        means.add({"loss": float(sum(terms.values())), "accuracy": accuracy(outputs, targets)}, images.shape[0])
-    return means.result()
 
 
 def repeat_close_ones(study: Study, trials: Sequence[Trial], base: str, seeds: Sequence[int], within: float) -> None:

@@ -84,7 +84,8 @@ def run_design(
     seed_everything(recipe.seed)
     network = build_model(model, **arguments)
     resumed, start = (folder / "last.json").is_file(), time.process_time()
-    last = train_expressions(network, train, valid, recipe, folder, True, callbacks, workers)[-1]
+    run = (train, valid, recipe, folder, True, callbacks, workers)
+    last = train_expressions(network, *run, validate_every=recipe.epochs)[-1]
     return {
         "name": name,
         "model": model,

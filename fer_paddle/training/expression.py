@@ -41,6 +41,7 @@ def train_expressions(
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
     workers: int = 0,
+    validate_every: int = 1,
 ) -> list[dict[str, float]]:
     """Trains `network` in place; it ends with the weights of the last step, the best are in the folder.
 
@@ -48,12 +49,13 @@ def train_expressions(
         network: A network of MODELS; its weights should come from `seed_everything(recipe.seed)` for a
             repeatable run.
         train: Faces to learn from; with `recipe.votes_weight` or `recipe.soft_labels` they need FER+ votes.
-        valid: Faces to measure on after every epoch.
+        valid: Faces to measure on.
         recipe: How to train.
         folder: Where checkpoints go; None keeps none.
         resume: Go on from the folder's last checkpoint.
         callbacks: See loop.fit.
         workers: Reader processes.
+        validate_every: Epochs between two measurements; the last epoch always has one.
 
     Returns:
         The history of loop.fit.
@@ -87,6 +89,7 @@ def train_expressions(
         config=make_config(recipe, task),
         folder=folder,
         resume=resume,
+        validate_every=validate_every,
     )
 
 

@@ -69,7 +69,8 @@ def fit(
         resume: Go on from the folder's last checkpoint where there is one.
         validate: Measures the network after an epoch, for figures no batch mean can give. Every process calls
             it.
-        validate_every: Epochs between two calls of `validate`; the last epoch always has one.
+        validate_every: Epochs between two measurements, on the loader `valid` and by `validate`; the last epoch always
+            has one.
 
     Returns:
         One record per epoch: `epoch`, `learning_rate` (of the next step), `train_*` and `valid_*` figures.
@@ -214,7 +215,8 @@ def finish_epoch(run: Run, validate: Validate | None, validate_every: int) -> No
     is_due = (run.epoch + 1) % validate_every == 0 or run.epoch + 1 == run.config.epochs
     record = {"epoch": run.epoch + 1, "learning_rate": run.optimizer.get_lr()}
     record |= {f"train_{name}": value for name, value in parallel.sum_means(run.means).result().items()}
-    record |= {f"valid_{name}": value for name, value in evaluate(run, validate if is_due else None).items()}
+    if is_due:
+        record |= {f"valid_{name}": value for name, value in evaluate(run, validate).items()}
     measured = run.config.monitor in record
     if is_due and not measured:
         raise ValueError(f"expected the monitored figure {run.config.monitor!r} among {', '.join(record)}")

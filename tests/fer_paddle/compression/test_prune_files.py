@@ -146,6 +146,10 @@ def test_the_fine_tuning_recipe(with_votes):
     assert (recipe.sizes, recipe.valid_sizes, recipe.average_decay) == (((0, 44),), ((0, 48),), None)
     assert recipe.votes_weight == (own.votes_weight if with_votes else 0)
     assert finetune_recipe({"input_size": 64}, 2, 1e-3, 0).sizes == ((0, 64),)
+    card = {"recipe": own.to_json(), "input_size": 48}
+    another = finetune_recipe(card, 9, 1e-4, 0, with_votes, dataclasses.replace(STRONG, class_balance=0.0))
+    assert (another.class_balance, another.label_smoothing) == (0.0, STRONG.label_smoothing)
+    assert (another.sizes, another.valid_sizes) == (((0, 48),), ((0, 48),))
 
 
 def test_fine_tuning_holds_no_layer_back():
