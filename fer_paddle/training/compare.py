@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from fer_paddle import weight_files
@@ -98,21 +99,33 @@ def run_design(
     }
 
 
+def find_frontier(rows: Sequence[Mapping[str, Any]], cost: str) -> list[Mapping[str, Any]]:
+    """Gives the rows that no other one beats at the same price or a lower one, in rising order of both."""
+    found: list[Mapping[str, Any]] = []
+    for row in sorted(rows, key=lambda row: (row[cost], -row["accuracy"])):
+        if not found or row["accuracy"] > found[-1]["accuracy"]:
+            found.append(row)
+    return found
+
+
 def draw_costs(rows: Sequence[Mapping[str, Any]], costs: Sequence[str] = ("mflops", "parameters")) -> Figure:
-    """Draws accuracy over what it costs, each cost on a logarithmic axis.
+    """Draws accuracy over what it costs, each cost on a logarithmic axis, with the frontier of each.
 
     Args:
-        rows: What `compare_designs` gave.
+        rows: What `compare_designs` gave; they are numbered from the best.
         costs: Names of COSTS.
     """
-    figure = Figure(figsize=(5.5 * len(costs), 4), layout="constrained")
+    figure = Figure(figsize=(5 * len(costs) + 1.5, 4), layout="constrained")
+    ordered = sorted(rows, key=lambda row: -row["accuracy"])
+    colours = colormaps["tab20"].colors
     for axis, cost in zip(figure.subplots(1, len(costs), squeeze=False)[0], costs):
-        for row in rows:
-            axis.plot(row[cost], 100 * row["accuracy"], "o", markersize=5)
-            axis.annotate(
-                row["name"], (row[cost], 100 * row["accuracy"]), (4, 3), textcoords="offset points", fontsize=7
-            )
+        frontier = find_frontier(rows, cost)
+        axis.plot([row[cost] for row in frontier], [100 * row["accuracy"] for row in frontier], color="0.6", zorder=1)
+        for number, row in enumerate(ordered, start=1):
+            place = (row[cost], 100 * row["accuracy"])
+            axis.scatter(*place, 25, color=colours[(number - 1) % len(colours)], label=f"{number} {row['name']}")
+            axis.annotate(str(number), place, (4, 3), textcoords="offset points", fontsize=8)
         axis.set(xscale="log", xlabel=COSTS[cost], ylabel="accuracy, %")
         axis.grid(alpha=0.3, which="both")
-        axis.margins(x=0.25)
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     return figure

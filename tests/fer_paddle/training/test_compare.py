@@ -10,7 +10,7 @@ import pytest
 
 from fer_paddle.data.expressions import LabelledFaces
 from fer_paddle.training import compare
-from fer_paddle.training.compare import compare_designs, draw_costs
+from fer_paddle.training.compare import compare_designs, draw_costs, find_frontier
 from fer_paddle.training.curve_cases import CASES, draw_cases, judge, run_case, spoil_labels, trend
 from fer_paddle.training.loop import Callback
 from fer_paddle.training.recipes import STUDY
@@ -58,12 +58,17 @@ def test_rows_are_kept_and_a_broken_run_goes_on(faces, tmp_path, monkeypatch):
         compared(["mini_xception", "resnet99"])
 
 
-def test_the_plot_has_a_point_and_a_name_for_each():
-    rows = [{"name": name, "mflops": 3.0, "parameters": 50, "accuracy": 0.4} for name in ("a", "b")]
+def test_the_plot_numbers_all_from_the_best_and_draws_the_frontier():
+    costs = {"a": (3.0, 0.4), "b": (3.0, 0.5), "c": (9.0, 0.5), "d": (12.0, 0.6), "e": (1.0, 0.2)}
+    rows = [{"name": name, "mflops": c, "parameters": 50, "accuracy": a} for name, (c, a) in costs.items()]
+    assert [row["name"] for row in find_frontier(rows, "mflops")] == ["e", "b", "d"]
+    assert [row["name"] for row in find_frontier(rows, "parameters")] == ["d"]
     figure = draw_costs(rows)
-    assert [len(axis.lines) for axis in figure.axes] == [2, 2]
-    assert [text.get_text() for text in figure.axes[0].texts] == ["a", "b"]
-    assert figure.axes[0].lines[0].get_ydata()[0] == pytest.approx(40)
+    left = figure.axes[0]
+    assert [text.get_text() for text in figure.legends[0].texts] == ["1 d", "2 b", "3 c", "4 a", "5 e"]
+    assert [text.get_text() for text in left.texts] == ["1", "2", "3", "4", "5"]
+    assert left.collections[0].get_offsets().tolist() == [[12.0, 60.0]]
+    np.testing.assert_allclose(left.lines[0].get_xydata(), [[1, 20], [3, 50], [12, 60]])
 
 
 # --- curves ---
