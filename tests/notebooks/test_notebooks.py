@@ -102,6 +102,8 @@ def output_faults(output: NotebookNode) -> Iterator[str]:
         yield f"ends in {output.ename}: {output.evalue}"
         return
     parts = {"text/plain": output.text} if output.output_type == "stream" else output.data
+    if str(parts.get("text/plain", "")).startswith("<Figure") and "image/png" not in parts:
+        yield "a figure without its picture: %matplotlib inline before it"
     for kind, content in parts.items():
         if kind in ("image/png", "image/jpeg"):
             encoded = base64.b64decode(content)
@@ -167,6 +169,7 @@ def picture(side: int) -> NotebookNode:
         (code(outputs=[new_output("display_data", {"text/plain": "'/root/x'"})]), "path of one machine"),
         (code(outputs=[new_output("stream", text="x" * 5001)]), "5001 characters"),
         (code(outputs=[picture(1401)]), "1401 px"),
+        (code(outputs=[new_output("display_data", {"text/plain": "<Figure size 9x9 with 1 Axes>"})]), "without its"),
         (code(outputs=[new_output("error", ename="ValueError", evalue="no", traceback=[])]), "ValueError"),
     ],
 )
