@@ -38,6 +38,7 @@ DESIGNS: dict[str, tuple[str, dict[str, Any]]] = {
     "resnet18_stride2": ("resnet18", {"stem_stride": 2}),
     "resnet18_tiny": ("resnet18", {"width": 0.09}),
     "vgg8_tiny": ("vgg8", {"width": 0.14}),
+    "vgg8_flat": ("vgg8", {"width": 1.0, "dropout": 0.0, "channels": [24, 32, 48, 48]}),
 }
 
 

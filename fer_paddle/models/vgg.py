@@ -7,6 +7,8 @@ paddle.vision's VGG has five stages and 120 million parameters in its linear lay
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fer_paddle.environment import paddle
 from fer_paddle.models.blocks import ConvNorm
 from fer_paddle.models.network import ExpressionNetwork, check_sizes, scale_channels
@@ -17,26 +19,36 @@ STAGE_CHANNELS = (64, 128, 256, 512)
 
 
 class VGG8(ExpressionNetwork):
-    """Four stages of two 3x3 convolutions and a 2x2 max pool; at half width 1.2 million parameters.
+    """Stages of two 3x3 convolutions and a 2x2 max pool; four at half width have 1.2 million parameters.
 
     Args:
         num_classes: Classes of the output, 1 or more.
         in_channels: Channels of the input, 1 for gray.
-        width: Times the channels 64, 128, 256 and 512 of the stages.
+        width: Times the channels of the stages.
         dropout: Before the last layer.
+        channels: Of each stage. Twice as many from stage to stage put four fifths of the weights into the last one;
+            nearly as many put more operations into the same number of weights.
 
     Raises:
         ValueError: An argument is out of its range.
     """
 
-    def __init__(self, num_classes: int = 7, in_channels: int = 1, width: float = 0.5, dropout: float = 0.2):
+    def __init__(
+        self,
+        num_classes: int = 7,
+        in_channels: int = 1,
+        width: float = 0.5,
+        dropout: float = 0.2,
+        channels: Sequence[int] = STAGE_CHANNELS,
+    ):
         check_sizes(num_classes, in_channels, width)
+        if not channels or min(channels) < 1:
+            raise ValueError(f"expected channels of 1 or more for a stage or more, got {channels}")
         layers: list[nn.Layer] = []
-        channels = in_channels
-        for base in STAGE_CHANNELS:
+        for base in channels:
             out_channels = scale_channels(base, width)
             # ceil_mode: a picture of fewer than 16 px keeps a pixel
             pool = nn.MaxPool2D(2, 2, ceil_mode=True)
-            layers += [ConvNorm(channels, out_channels, 3), ConvNorm(out_channels, out_channels, 3), pool]
-            channels = out_channels
-        super().__init__(nn.Sequential(*layers), channels, num_classes, dropout)
+            layers += [ConvNorm(in_channels, out_channels, 3), ConvNorm(out_channels, out_channels, 3), pool]
+            in_channels = out_channels
+        super().__init__(nn.Sequential(*layers), in_channels, num_classes, dropout)

@@ -92,6 +92,8 @@ def test_a_variant_goes_to_disk_and_back(name, networks, tmp_path):
         ("mini_xception", 49_783),  # the paper's 56,951 less 128 * 7 * (9 - 1): a linear layer for the 3x3 convolution
         ("resnet18", 2_796_263),
         ("vgg8", 1_174_439),
+        # convolutions of 9 weights a pair of channels, two figures of normalisation a channel, the linear layer
+        ("vgg8_flat", 9 * (24 + 24**2 + 24 * 32 + 32**2 + 32 * 48 + 3 * 48**2) + 4 * (24 + 32 + 48 + 48) + 49 * 7),
     ],
 )
 def test_parameters_by_formula(name, expected, networks):
@@ -117,7 +119,7 @@ def test_depthwise_narrow_and_tiny_cost_less_than_the_plain_one(networks):
     sizes = {name: sum(tensor.size for _, tensor in trainable(networks(name))) for name in DESIGNS}
     assert sizes["resnet18_depthwise"] < sizes["resnet18"] / 5
     assert sizes["resnet18_narrow"] < sizes["resnet18"] / 3.5
-    assert max(sizes[name] for name in ("pocketnet", "resnet18_tiny", "vgg8_tiny")) < 100_000
+    assert max(sizes[name] for name in ("pocketnet", "resnet18_tiny", "vgg8_tiny", "vgg8_flat")) < 100_000
     assert sizes["resnet18_stride2"] == sizes["resnet18"] < sizes["resnet18_se"] < sizes["resnet18"] * 1.03
 
 
@@ -163,6 +165,8 @@ def test_channels_are_multiples_of_eight(channels, width, expected):
         ("resnet18", {"width": 0}, "a width above 0"),
         ("resnet18", {"attention": "eca"}, "expected attention of none, se, cbam, got 'eca'"),
         ("vgg8", {"num_classes": 0}, "expected num_classes and in_channels of 1 or more"),
+        ("vgg8", {"channels": []}, r"expected channels of 1 or more for a stage or more, got \[\]"),
+        ("vgg8", {"channels": [16, 0]}, r"expected channels of 1 or more for a stage or more, got \[16, 0\]"),
         ("shufflenet_v2", {"width": 0.7}, "expected a width of 0.25, 0.33, .*, got 0.7"),
         ("mini_xception", {"width": 2}, "expected arguments that the model 'mini_xception' has"),
     ],
