@@ -51,7 +51,7 @@ def compare(args: argparse.Namespace) -> int:
     train, valid = load_some(args)
     from fer_paddle.models import DESIGNS
     from fer_paddle.training.callbacks import ProgressBar
-    from fer_paddle.training.compare import compare_designs, draw_costs
+    from fer_paddle.training.compare import HEADINGS, compare_designs, draw_costs, list_rows
     from fer_paddle.training.recipes import STUDY
 
     side = ((0, args.size),)
@@ -70,19 +70,7 @@ def compare(args: argparse.Namespace) -> int:
     if args.json:
         print_json(result)
         return OK
-    shown = sorted(rows, key=lambda row: -row["accuracy"])
-    table = [
-        [
-            row["name"],
-            f"{row['parameters']:,}",
-            f"{row['mflops']:.1f}",
-            f"{row['latency_ms']:.2f}",
-            f"{row['accuracy']:.3f}",
-            f"{row['train_accuracy']:.3f}",
-        ]
-        for row in shown
-    ]
-    print_table(["network", "parameters", "MFLOPs", "ms a face", "accuracy", "in training"], table)
+    print_table(HEADINGS, list_rows(rows))
     print(
         f"\n{len(train)} faces of {args.size} px, {args.epochs} epochs, measured on {len(valid)}; written to {args.out}"
     )

@@ -19,6 +19,7 @@ from fer_paddle.training.loop import Callback
 from fer_paddle.training.recipes import Recipe
 
 COSTS = {"mflops": "million multiply-adds", "parameters": "parameters", "latency_ms": "milliseconds, one face"}
+HEADINGS = ("network", "parameters", "MFLOPs", "ms a face", "accuracy", "in training")
 
 
 def compare_designs(
@@ -106,6 +107,21 @@ def find_frontier(rows: Sequence[Mapping[str, Any]], cost: str) -> list[Mapping[
         if not found or row["accuracy"] > found[-1]["accuracy"]:
             found.append(row)
     return found
+
+
+def list_rows(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Gives the rows of `compare` as a table under HEADINGS, the most accurate first."""
+    return [
+        [
+            row["name"],
+            f"{row['parameters']:,}",
+            f"{row['mflops']:.1f}",
+            f"{row['latency_ms']:.2f}",
+            f"{row['accuracy']:.3f}",
+            f"{row['train_accuracy']:.3f}",
+        ]
+        for row in sorted(rows, key=lambda row: -row["accuracy"])
+    ]
 
 
 def draw_costs(rows: Sequence[Mapping[str, Any]], costs: Sequence[str] = ("mflops", "parameters")) -> Figure:
