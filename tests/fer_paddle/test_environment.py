@@ -120,8 +120,32 @@ def test_prepare_sets_what_paddle_reads_and_does_not_import_it():
     assert found["OMP_NUM_THREADS"] == found["MKL_NUM_THREADS"] == "3"
     assert found["OPS_UNCHANGE_SHAPE"] == "elu"  # else PaddleSlim prunes nothing behind an ELU
     assert found["ENABLE_FALL_BACK"] == "False"  # else a to_static layer crashes in a folder with a Chinese name
-    amd = sys.platform == "linux" and "AuthenticAMD" in Path("/proc/cpuinfo").read_text()
-    assert found["MKL_DEBUG_CPU_TYPE"] == ("5" if amd else None)
+    expected = environment.choose_mkl_path(Path("/proc/cpuinfo").read_text()) if sys.platform == "linux" else None
+    assert found["MKL_DEBUG_CPU_TYPE"] == expected
+
+
+AVX512 = "avx512f avx512dq avx512cd avx512bw avx512vl"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "flags", "path"),
+    [
+        ("AuthenticAMD", f"fpu sse2 fma avx2 {AVX512} avx512_bf16", "7"),  # Zen 4 and later
+        ("AuthenticAMD", "fpu sse2 fma avx2", "5"),
+        ("AuthenticAMD", "fpu sse2 fma avx2 avx512f avx512cd", "5"),  # a virtual machine may hide a part
+        ("AuthenticAMD", "fpu sse2 avx", None),
+        ("AuthenticAMD", "", None),
+        ("GenuineIntel", f"fpu sse2 fma avx2 {AVX512}", None),  # MKL finds the best path itself
+    ],
+)
+def test_mkl_takes_the_best_path_of_an_amd_processor(vendor, flags, path):
+    core = f"processor\t: 0\nvendor_id\t: {vendor}\nmodel name\t: EPYC: 64 cores\nflags\t\t: {flags}\n\n"
+    assert environment.choose_mkl_path(core * 2) == path
+
+
+@pytest.mark.parametrize("cpuinfo", ["", "Features : fp asimd", "CPU implementer\t: 0x41\n"])
+def test_mkl_is_left_alone_on_other_processors(cpuinfo):
+    assert environment.choose_mkl_path(cpuinfo) is None
 
 
 def test_prepare_leaves_the_choices_of_the_environment():
