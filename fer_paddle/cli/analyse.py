@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -151,9 +150,10 @@ def calibrate(args: argparse.Namespace) -> int:
     from fer_paddle.analysis.origin import origin
     from fer_paddle.analysis.temperature import measure_calibration, plot_before_after, store_temperature
     from fer_paddle.classifier import WEIGHTS, load_classifier
+    from fer_paddle.data.ferplus import take_for_classes
 
     classifier = load_classifier(args.weights)
-    faces = _read_faces_for(classifier.classes, args.data)
+    faces = take_for_classes(_read_faces(args.data), classifier.classes)
     logits = _read_logits(classifier.runner, faces, classifier.input_size)
     found = {"data": args.data, **measure_calibration(logits, faces.labels), **origin()}
     if args.out:
@@ -210,6 +210,7 @@ def _measure(weights: Path, kind: str, data: list[str] | None) -> dict[str, Any]
 def _measure_expressions(weights: Path, data: str) -> dict[str, Any]:
     from fer_paddle.analysis.card_files import kind_of
     from fer_paddle.analysis.measure import measure_expressions
+    from fer_paddle.data.ferplus import take_for_classes
     from fer_paddle.data.mouths import read_mouths
     from fer_paddle.deployment.runtimes import load_runner
     from fer_paddle.environment import find_data
@@ -219,20 +220,10 @@ def _measure_expressions(weights: Path, data: str) -> dict[str, Any]:
     if kind == "mouth":
         faces = read_mouths([find_data(data)], progress=bar("pictures")).select_valid()
     else:
-        faces = _read_faces_for(tuple(card["classes"]), data)
+        faces = take_for_classes(_read_faces(data), card["classes"])
     runner = load_runner(weights, "onnx" if weights.suffix == ".onnx" else "dynamic")
     logits = _read_logits(runner, faces, int(card["input_size"]))
     return measure_expressions(logits, faces, float(card.get("temperature", 1.0)))
-
-
-def _read_faces_for(classes: Sequence[str], data: str) -> Any:
-    """Reads faces; for a network of FER+'s eight classes those with a majority, where there are votes."""
-    from fer_paddle.data.ferplus import take_ferplus
-    from fer_paddle.labels import FERPLUS_EXPRESSIONS
-
-    faces = _read_faces(data)
-    of_votes = tuple(classes) == FERPLUS_EXPRESSIONS and faces.votes is not None
-    return take_ferplus(faces, "majority") if of_votes else faces
 
 
 def _read_logits(runner: Any, faces: Any, size: int) -> Any:

@@ -151,15 +151,14 @@ def add_measure(commands: Any) -> None:
 def measure(args: argparse.Namespace) -> int:
     """Measures one network or the mean of several, in one view or more; FER+ networks on the faces with a majority."""
     from fer_paddle.data.expressions import load_faces, take_usage
-    from fer_paddle.data.ferplus import take_ferplus
+    from fer_paddle.data.ferplus import take_for_classes
     from fer_paddle.environment import find_data
-    from fer_paddle.labels import FERPLUS_EXPRESSIONS
     from fer_paddle.training.test_time import load_ensemble, measure_views
 
     classifier, classes = load_ensemble(args.weights, args.scales, args.flip, args.five_crop)
     faces = load_faces(find_data(args.data))
     faces = take_usage(faces, args.usage if faces.found_usages() else None, args.data)
-    measured = take_ferplus(faces, "majority") if classes == FERPLUS_EXPRESSIONS else faces
+    measured = take_for_classes(faces, classes)
     figures = measure_views(classifier, measured.images, measured.labels, classes, bar("batches"))
     if args.json:
         print_json({"weights": [str(path) for path in args.weights], "data": args.data, **figures})

@@ -87,6 +87,20 @@ def take_ferplus(faces: LabelledFaces, mode: str) -> FerPlusFaces:
     return FerPlusFaces(faces.select(kept).images, shares.astype(np.float32), draw=mode == "probability")
 
 
+def take_for_classes(faces: LabelledFaces, classes: Sequence[str]) -> LabelledFaces | FerPlusFaces:
+    """Takes the faces to measure a network on: for FER+'s eight classes those with a majority, where there are votes.
+
+    Args:
+        faces: Labelled faces.
+        classes: Names of the network's classes.
+
+    Raises:
+        ValueError: There are votes, and no face has a majority.
+    """
+    of_votes = tuple(classes) == FERPLUS_EXPRESSIONS and faces.votes is not None
+    return take_ferplus(faces, "majority") if of_votes else faces
+
+
 def count_votes(shares: np.ndarray) -> np.ndarray:
     """Turns shares of the votes back into votes, int64 [N, 10], those of one person alone as zero."""
     counts = np.rint(shares * VOTERS).astype(np.int64)

@@ -1,4 +1,4 @@
-"""The commands explain, calibrate, card and distill as a person meets them."""
+"""The commands measure, explain, calibrate, card and distill as a person meets them."""
 
 import json
 import shutil
@@ -16,6 +16,9 @@ from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.models.files import save_model
 from fer_paddle.weight_files import load_card
+
+WHOLE = classifier.WEIGHTS.with_suffix(".safetensors")
+FERPLUS, VGG8 = (WHOLE.with_name(f"{name}.safetensors") for name in ("distresnet_ferplus", "vgg8_fer2013"))
 
 
 def run(capsys, *args):
@@ -46,7 +49,7 @@ def weights(tmp_path):
     return tmp_path / "net.onnx"
 
 
-@pytest.mark.parametrize("command", ["explain", "calibrate", "card", "distill"])
+@pytest.mark.parametrize("command", ["measure", "explain", "calibrate", "card", "distill"])
 def test_every_command_has_help(capsys, command):
     code, out, err = run(capsys, command, "--help")
     assert code == 0 and f"python -m fer_paddle {command}" in out and not err
@@ -55,6 +58,10 @@ def test_every_command_has_help(capsys, command):
 @pytest.mark.parametrize(
     "args",
     [
+        ["measure", "--weights", "missing.safetensors", "--data", "."],
+        ["measure", "--weights", WHOLE, FERPLUS, "--data", "."],  # seven classes and eight
+        ["measure", "--weights", WHOLE, "--data", "no_such_pack.npz"],
+        ["measure", "--weights", WHOLE, "--data", ".", "--scales", "0"],
         ["explain"],  # nothing to explain
         ["explain", "no_such_picture.jpg"],
         ["explain", "--costs", "--weights", "missing.safetensors"],
@@ -72,6 +79,21 @@ def test_wrong_use_is_one_line_and_code_2(capsys, args):
     code, out, err = run(capsys, *args)
     assert code == 2 and not out
     assert err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_measure_means_the_views_of_all_networks(capsys, class_folders):
+    args = ("measure", "--data", class_folders, "--json", "--weights", WHOLE)
+    one, both = (run(capsys, *args, *more) for more in ([], [VGG8, "--flip", "--scales", "1", "1.2"]))
+    assert [code for code, _, _ in (one, both)] == [0, 0]
+    figures = [json.loads(out) for _, out, _ in (one, both)]
+    assert [(found["faces"], found["views"]) for found in figures] == [(56, 1), (56, 8)]
+    assert set(figures[0]["recall"]) == set(EXPRESSIONS)
+    assert figures[0]["accuracy"] == pytest.approx(np.mean(list(figures[0]["recall"].values())))
+
+
+def test_measure_takes_a_network_of_ferplus_on_faces_without_votes(capsys, class_folders):
+    code, out, err = run(capsys, "measure", "--data", class_folders, "--weights", FERPLUS)
+    assert (code, "over 56 faces, 1 views of each" in out, "contempt" in out) == (0, True, False), err
 
 
 def test_explain_pictures_data_and_costs(capsys, class_folders, tmp_path):

@@ -16,6 +16,7 @@ from fer_paddle.data.ferplus import (
     keep_majority,
     mix_votes,
     take_ferplus,
+    take_for_classes,
 )
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, parse_expression
 
@@ -108,6 +109,14 @@ def test_what_cannot_be_taken(mode, rows, says):
 def test_no_votes_at_all():
     with pytest.raises(ValueError, match="expected faces with FER\\+ votes, got faces without"):
         take_ferplus(LabelledFaces(np.zeros((1, 8, 8), np.uint8), np.zeros(1, np.int64)), "majority")
+
+
+def test_a_network_is_measured_on_the_faces_of_its_classes():
+    faces = faces_of(votes(happiness=10), votes(contempt=6, neutral=4), votes(NF=10))
+    assert take_for_classes(faces, EXPRESSIONS) is faces
+    assert take_for_classes(faces, list(FERPLUS_EXPRESSIONS)).labels.tolist() == [3, 7]
+    without = LabelledFaces(np.zeros((1, 8, 8), np.uint8), np.zeros(1, np.int64))
+    assert take_for_classes(without, FERPLUS_EXPRESSIONS) is without  # labels of the seven, which come first
 
 
 # --- soft labels for the seven ---
