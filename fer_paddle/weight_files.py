@@ -142,3 +142,11 @@ def load_into(layer: Any, arrays: Mapping[str, np.ndarray]) -> None:
 def state_arrays(layer: Any) -> dict[str, np.ndarray]:
     """Copies every parameter and buffer of a Paddle layer to NumPy, by its structured name."""
     return {name: tensor.numpy().copy() for name, tensor in layer.state_dict().items()}
+
+
+def fingerprint(layer: Any) -> str:
+    """Gives 16 hexadecimal digits that change with any weight of a network."""
+    digest = hashlib.sha256()
+    for name, array in sorted(state_arrays(layer).items()):
+        digest.update(f"{name} {array.shape} ".encode() + array.tobytes())
+    return digest.hexdigest()[:16]

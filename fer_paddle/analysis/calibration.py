@@ -95,7 +95,8 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         T from 0.01 to 100.
 
     Raises:
-        ValueError: The shapes do not fit, or no temperature is best: every face right, or all logits alike.
+        ValueError: The shapes do not fit, or the best T lies beyond its range: below where every face is right, above
+            where the labels do not follow the logits.
     """
     logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
@@ -108,8 +109,10 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         return float((soften(logits, 1 / inverse) * logits).sum(axis=1).mean() - of_label)
 
     low, high = 1 / _LARGEST, 1 / _LEAST
-    if not slope(low) < 0 < slope(high):
-        raise ValueError("expected faces of which some are right and some wrong, got no best temperature")
+    if slope(low) >= 0:
+        raise ValueError(f"expected labels that follow the logits, got a best temperature above {_LARGEST:g}")
+    if slope(high) <= 0:
+        raise ValueError(f"expected a face that is named wrongly, got a best temperature below {_LEAST:g}")
     while high / low > 1 + 1e-9:
         middle = np.sqrt(low * high)
         low, high = (middle, high) if slope(middle) < 0 else (low, middle)

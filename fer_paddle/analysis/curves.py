@@ -99,9 +99,9 @@ def plot_class_figures(
     for number, (label, values) in enumerate(rows.items()):
         axis.bar(places + (number - 1) * 0.27, values, 0.25, label=label)
     axis.set_xticks(places, names, fontsize=8)
-    axis.set(ylim=(0, 1), ylabel="share")
+    axis.set(ylim=(0, 1.15), yticks=np.linspace(0, 1, 6), ylabel="share")  # with room for the legend
     axis.set_title(title, fontsize=10)
-    axis.legend(fontsize=7, ncols=3)
+    axis.legend(fontsize=7, ncols=3, loc="upper right")
     return figure_of(axis)
 
 

@@ -38,7 +38,7 @@ def class_saliency(network: paddle.nn.Layer, images: np.ndarray, classes: np.nda
 def occlusion(
     network: paddle.nn.Layer, image: np.ndarray, label: int | None = None, patch: int = 12, stride: int = 4
 ) -> np.ndarray:
-    """How much probability of a class is lost when a gray patch covers each place.
+    """How much probability of a class is lost when a gray patch covers each pixel: the mean over the patches that do.
 
     The only one of the four maps that changes the face and looks what happens; it needs no gradient, so it works for
     any runtime, and costs one pass for each place.
@@ -48,21 +48,22 @@ def occlusion(
         image: float32 [1, H, W], normalised: 0 is the mean gray of the training faces.
         label: The class asked about; None asks about the one the face is given.
         patch: Side of the patch in pixels, 1 to the face's side.
-        stride: Pixels between two places, 1 or more.
+        stride: Pixels between two places, 1 to `patch`, so that every pixel is covered.
 
     Returns:
-        float32 [h, w], the lost probability with the patch at each place; negative where covering helps.
+        float32 [H, W], the lost probability; negative where covering helps.
 
     Raises:
         ValueError: An argument is out of its range.
     """
     side = min(image.shape[1:])
-    if not 1 <= patch <= side or stride < 1:
-        raise ValueError(f"expected a patch of 1 to {side} px and a stride of 1 or more, got {patch} and {stride}")
-    tops, lefts = (range(0, length - patch + 1, stride) for length in image.shape[1:])
-    covered = np.repeat(image[None], len(tops) * len(lefts) + 1, axis=0)  # the last one stays whole
-    for place, (top, left) in enumerate((top, left) for top in tops for left in lefts):
-        covered[place, :, top : top + patch, left : left + patch] = 0
+    if not 1 <= patch <= side or not 1 <= stride <= patch:
+        raise ValueError(f"expected a patch of 1 to {side} px and a stride of 1 to that, got {patch} and {stride}")
+    tops, lefts = ([*range(0, length - patch, stride), length - patch] for length in image.shape[1:])
+    places = [(slice(top, top + patch), slice(left, left + patch)) for top in tops for left in lefts]
+    covered = np.repeat(image[None], len(places) + 1, axis=0)  # the last one stays whole
+    for picture, (rows, columns) in zip(covered, places):
+        picture[:, rows, columns] = 0
     with paddle.no_grad(), evaluating(network):
         batches = [covered[start : start + _BATCH] for start in range(0, len(covered), _BATCH)]
         logits = paddle.concat([network(paddle.to_tensor(batch)) for batch in batches])
@@ -70,4 +71,8 @@ def occlusion(
     asked = int(probs[-1].argmax()) if label is None else label
     if not 0 <= asked < probs.shape[1]:
         raise ValueError(f"expected a class from 0 to {probs.shape[1] - 1}, got {label}")
-    return (probs[-1, asked] - probs[:-1, asked]).reshape(len(tops), len(lefts))
+    lost, times = np.zeros((2, *image.shape[1:]), np.float32)
+    for place, value in zip(places, probs[-1, asked] - probs[:-1, asked]):
+        lost[place] += value
+        times[place] += 1
+    return lost / times

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from fer_paddle.arguments import count
 from fer_paddle.cli.arguments import DATA_HELP
-from fer_paddle.commands import OK, bar, print_json, print_table
+from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table
 
 CARD_DATA = {
     "expression": ["fer2013_publictest.npz", "lfw_expr_dev.npz"],
@@ -39,19 +40,26 @@ def add_explain(commands: Any) -> None:
 
 
 def explain(args: argparse.Namespace) -> int:
-    """Draws Grad-CAM, Grad-CAM++, saliency and occlusion of faces; figures of a data set; costs of the layers."""
+    """Draws Grad-CAM, Grad-CAM++, saliency and occlusion of faces; figures of a data set; costs of the layers.
+
+    A bad picture is named at the end, with exit code 1.
+    """
     from fer_paddle.classifier import WEIGHTS
     from fer_paddle.models.files import load_model
 
     if not (args.pictures or args.data or args.costs):
         raise ValueError("expected pictures, --data or --costs: what shall be explained?")
     network, card = load_model(args.weights or WEIGHTS.with_suffix(".safetensors"))
-    size = int(card["input_size"])
+    size, classes = int(card["input_size"]), card["classes"]
+    if args.pictures and not _names_expressions(classes):
+        raise ValueError(f"expected a network of expressions for pictures of faces, got one of {', '.join(classes)}")
     told: dict[str, Any] = {}
+    failed: list[dict[str, str]] = []
     if args.pictures:
-        told["pictures"] = _explain_pictures(args, network, size)
+        told["pictures"], failed = _explain_pictures(args, network, size, classes)
+        told["failed"] = failed
     if args.data:
-        told["figures"] = [str(path) for path in _explain_data(args, network, size)]
+        told["figures"] = [str(path) for path in _explain_data(args, network, size, classes)]
     if args.costs:
         from fer_paddle.analysis.complexity import layer_costs
 
@@ -60,10 +68,16 @@ def explain(args: argparse.Namespace) -> int:
         print_json(told)
     else:
         _print_explained(told)
-    return OK
+    for failure in failed:
+        reason = failure["reason"]
+        fail(reason if failure["file"] in reason else f"{failure['file']}: {reason}", FAILED)
+    return FAILED if failed else OK
 
 
-def _explain_pictures(args: argparse.Namespace, network: Any, size: int) -> list[dict[str, Any]]:
+def _explain_pictures(
+    args: argparse.Namespace, network: Any, size: int, classes: Sequence[str]
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """A row for each picture, and file and reason of each that failed."""
     from fer_paddle.analysis.explain import plot_explanations, save_figure
     from fer_paddle.images import crop_square, read_image
     from fer_paddle.picture_files import OutputNames, find_pictures
@@ -72,42 +86,47 @@ def _explain_pictures(args: argparse.Namespace, network: Any, size: int) -> list
 
     paths, find_faces = find_pictures(args.pictures), Detector()
     args.out.mkdir(parents=True, exist_ok=True)
-    names, told = OutputNames(args.out, paths), []
+    names, told, failed = OutputNames(args.out, paths), [], []
     for path in bar("pictures")(paths):
-        image = read_image(path)
+        try:
+            image = read_image(path)
+        except (ValueError, OSError) as error:
+            failed.append({"file": str(path), "reason": str(error)})
+            continue
         crops = [crop_square(image, box, MARGIN) for box in find_faces(image).boxes_xyxy]
         row = {"file": str(path), "faces": len(crops)}
         if crops:
             drawn = names.next_for(path.with_suffix(".png"))
-            row["drawn"] = str(save_figure(plot_explanations(network, crops, size, args.layer), drawn))
+            row["drawn"] = str(save_figure(plot_explanations(network, crops, size, args.layer, classes), drawn))
         told.append(row)
-    return told
+    return told, failed
 
 
-def _explain_data(args: argparse.Namespace, network: Any, size: int) -> list[Path]:
+def _explain_data(args: argparse.Namespace, network: Any, size: int, classes: Sequence[str]) -> list[Path]:
     import numpy as np
 
     from fer_paddle.analysis.embeddings import embed, lay_out, plot_embedding
     from fer_paddle.analysis.explain import save_figure, write_figures
     from fer_paddle.images import faces_to_batch
 
-    faces = _read_faces(args.data)
+    faces = _read_faces_of(classes, args.data)
+    names = tuple(faces.counts())
     features = np.concatenate(
         [
             embed(network, faces_to_batch(faces.images[i : i + 64], size))
-            for i in bar("batches")(range(0, len(faces), 64))
+            for i in bar("batches")(range(0, len(faces.labels), 64))
         ]
     )
     from fer_paddle.classifier import softmax
     from fer_paddle.environment import paddle
 
     with paddle.no_grad():
-        probs = softmax(network.classify(paddle.to_tensor(features)).numpy())
-    chosen = np.random.default_rng(0).permutation(len(faces))[: args.points]
+        probs = softmax(network.classify(paddle.to_tensor(features)).numpy()[:, : len(names)])
+    chosen = np.random.default_rng(0).permutation(len(faces.labels))[: args.points]
     points = lay_out(features[chosen], perplexity=min(30.0, (len(chosen) - 1) / 3))
     return [
-        *write_figures(args.out, probs, faces.labels),
-        save_figure(plot_embedding(points, faces.labels[chosen]), args.out / "embedding.png"),
+        *write_figures(args.out, probs, faces.labels, names),
+        save_figure(plot_embedding(points, faces.labels[chosen], names=names), args.out / "embedding.png"),
     ]
 
 
@@ -124,6 +143,26 @@ def _print_explained(told: dict[str, Any]) -> None:
         sums = [f"{sum(c[name] for c in told['costs']):,}" for name in names]
         rows.append(["all", "", *sums, f"{sum(c['time_ms'] for c in told['costs']):.3f}"])
         print_table(["layer", "kind", *names, "ms"], rows)
+
+
+def _names_expressions(classes: Sequence[str]) -> bool:
+    from fer_paddle.labels import EXPRESSIONS
+
+    return set(EXPRESSIONS) <= set(classes)
+
+
+def _read_faces_of(classes: Sequence[str], data: str) -> Any:
+    """The faces of a data set for a network of these classes; for one of mouths, the mouths to measure on."""
+    from fer_paddle.data.faces import check_classes
+    from fer_paddle.data.ferplus import take_for_classes
+    from fer_paddle.data.mouths import read_mouths
+    from fer_paddle.environment import find_data
+
+    if _names_expressions(classes):
+        return take_for_classes(_read_faces(data), classes)
+    mouths = read_mouths([find_data(data)], progress=bar("pictures")).select_valid()
+    check_classes(mouths, classes)
+    return mouths
 
 
 def _read_faces(data: str) -> Any:
@@ -150,10 +189,9 @@ def calibrate(args: argparse.Namespace) -> int:
     from fer_paddle.analysis.origin import origin
     from fer_paddle.analysis.temperature import measure_calibration, plot_before_after, store_temperature
     from fer_paddle.classifier import WEIGHTS, load_classifier
-    from fer_paddle.data.ferplus import take_for_classes
 
     classifier = load_classifier(args.weights)
-    faces = take_for_classes(_read_faces(args.data), classifier.classes)
+    faces = _read_faces_of(classifier.classes, args.data)
     logits = _read_logits(classifier.runner, faces, classifier.input_size)
     found = {"data": args.data, **measure_calibration(logits, faces.labels), **origin()}
     if args.out:
@@ -208,19 +246,12 @@ def _measure(weights: Path, kind: str, data: list[str] | None) -> dict[str, Any]
 
 
 def _measure_expressions(weights: Path, data: str) -> dict[str, Any]:
-    from fer_paddle.analysis.card_files import kind_of
     from fer_paddle.analysis.measure import measure_expressions
-    from fer_paddle.data.ferplus import take_for_classes
-    from fer_paddle.data.mouths import read_mouths
     from fer_paddle.deployment.runtimes import load_runner
-    from fer_paddle.environment import find_data
     from fer_paddle.weight_files import load_card
 
-    card, kind = load_card(weights), kind_of(weights)
-    if kind == "mouth":
-        faces = read_mouths([find_data(data)], progress=bar("pictures")).select_valid()
-    else:
-        faces = take_for_classes(_read_faces(data), card["classes"])
+    card = load_card(weights)
+    faces = _read_faces_of(card["classes"], data)
     runner = load_runner(weights, "onnx" if weights.suffix == ".onnx" else "dynamic")
     logits = _read_logits(runner, faces, int(card["input_size"]))
     return measure_expressions(logits, faces, float(card.get("temperature", 1.0)))

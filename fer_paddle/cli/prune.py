@@ -51,15 +51,19 @@ def prune(args: argparse.Namespace) -> int:
     from fer_paddle.compression.prune_results import check_new, describe_run, run_study
     from fer_paddle.compression.prune_study import PruningStudy, read_settings
     from fer_paddle.data.expressions import load_train_valid
+    from fer_paddle.data.ferplus import take_for_training
     from fer_paddle.deployment.expression import export_expression_network
     from fer_paddle.training.callbacks import ProgressBar
     from fer_paddle.training.session import choose_recipe
+    from fer_paddle.weight_files import load_card
 
     check_new(args.out, args.resume)
     settings = read_settings(vars(args))
     recipe = choose_recipe(args.recipe, {}) if args.recipe else None
     weights = args.weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
+    learnt_by = load_card(weights).get("recipe", {})
     train, valid = load_train_valid(args.data, args.valid, seed=args.seed)
+    train, valid = take_for_training(train, valid, learnt_by.get("ferplus"))
     task = ExpressionTask(
         weights, train, valid, args.epochs, args.learning_rate, args.faces,
         seed=args.seed, soft_weight=args.soft_weight, teachers=args.teacher, recipe=recipe,

@@ -38,14 +38,17 @@ def quantize(args: argparse.Namespace) -> int:
 
     from fer_paddle.compression.calibration_set import choose, read_pictures
     from fer_paddle.compression.quantize import METHODS, compare
-    from fer_paddle.compression.quantize_expression import expression_subject
+    from fer_paddle.compression.quantize_expression import expression_subject, read_network_card
     from fer_paddle.data.expressions import load_train_valid
+    from fer_paddle.data.ferplus import take_for_training
     from fer_paddle.deployment.runtimes.onnx import OnnxRunner
     from fer_paddle.deployment.runtimes.paddle_inference import load_program
 
     methods = METHODS if args.methods == ["all"] else args.methods
     weights = args.weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
+    learnt_by = read_network_card(weights).get("recipe", {})
     train, valid = load_train_valid(args.data, args.valid, seed=args.seed, progress=bar("pictures"))
+    train, valid = take_for_training(train, valid, learnt_by.get("ferplus"))
     if args.faces is not None:
         valid = valid.select(np.arange(min(args.faces, len(valid))))
     if args.calibrate is None:

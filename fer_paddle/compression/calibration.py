@@ -100,9 +100,14 @@ def kl_threshold(counts: np.ndarray, edges: np.ndarray, bits: int = 8) -> float:
         counts: int64 [K], see `histogram`.
         edges: float64 [K + 1].
         bits: Of the quantised activation.
+
+    Raises:
+        ValueError: Half of the histogram has fewer bins than there are steps.
     """
     levels, width = 2 ** (bits - 1) - 1, float(edges[1] - edges[0])
     first, total = (len(counts) - 1) // 2, counts.sum()
+    if levels > first:
+        raise ValueError(f"expected at most {first} steps for a histogram of {len(counts)} bins, got {bits} bits")
     best_divergence, best = np.inf, 0
     for cut in range(first, len(counts)):
         if counts[cut - 1] == 0:

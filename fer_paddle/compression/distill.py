@@ -229,7 +229,7 @@ def distill_expressions(
     parallel.start()
     student = Student(network, teacher, settings, recipe.sizes[0][1])
     model = parallel.prepare_model(student, recipe.global_statistics)
-    taught = {**settings.to_json(), "teachers": teacher.names}
+    taught = {**settings.to_json(), **teacher.describe()}
     task = {"recipe": recipe.to_json(), "distill": taught, "train_faces": len(train)}
     loss = DistillLoss(settings, mixed_loss(make_loss(recipe, train)))
     optimizer = make_optimizer(model, recipe, len(loaders["train"]))
@@ -288,4 +288,4 @@ def export_student(
     load_student(folder, network)
     size = recipe.valid_size_at(figures["epoch"] - 1)
     content = {"figures": figures, "recipe": recipe.to_json(), "distill": settings, **(card or {})}
-    return save_model(path, model, network, size, content, arguments)
+    return save_model(path, model, network, size, content, arguments, recipe.classes)

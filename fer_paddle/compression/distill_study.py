@@ -104,9 +104,11 @@ def run_study(
 
     Raises:
         FileNotFoundError: The weights to begin with are not there.
-        ValueError: The file holds another study, or the weights to begin with are of another network.
+        ValueError: The file holds another study, such as one of another teacher, or the weights to begin with are of
+            another network.
     """
-    found = _open_result(study, result, {"train_faces": len(train), "valid_faces": len(valid)})
+    given = {"train_faces": len(train), "valid_faces": len(valid), "teacher_fingerprints": teacher.fingerprints}
+    found = _open_result(study, result, given)
     if "teacher_accuracy" not in found:
         found["teacher_accuracy"] = measure_teacher(teacher, valid)
     found |= about
@@ -122,8 +124,8 @@ def run_study(
     return found
 
 
-def _open_result(study: Study, result: Path, sizes: Mapping[str, int]) -> dict[str, Any]:
-    fresh = {"study": {**study.to_json(), **sizes}, "runs": []}
+def _open_result(study: Study, result: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    fresh = {"study": {**study.to_json(), **given}, "runs": []}
     if not result.is_file():
         return fresh
     found = weight_files.load_card(result)

@@ -13,11 +13,11 @@ from fer_paddle import weight_files
 from fer_paddle.compression.distill import DistillSettings, distill_expressions, load_student
 from fer_paddle.compression.prune_study import average_decay
 from fer_paddle.compression.teacher import Teacher
-from fer_paddle.data.faces import LabelledFaces
+from fer_paddle.data.faces import check_classes
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.images import faces_to_batch
 from fer_paddle.models.files import count_features, load_model, save_model
-from fer_paddle.training.expression import train_expressions
+from fer_paddle.training.expression import Faces, train_expressions
 from fer_paddle.training.loop import BEST, Callback
 from fer_paddle.training.losses import TwoHeads
 from fer_paddle.training.recipes import STRONG, Recipe
@@ -45,14 +45,15 @@ class ExpressionTask:
 
     Raises:
         FileNotFoundError: There are no weights.
-        ValueError: The weights are damaged, a number is out of its range, or there are teachers without a weight.
+        ValueError: The weights are damaged, the faces have other classes, a number is out of its range, or there are
+            teachers without a weight.
     """
 
     def __init__(
         self,
         weights: Path,
-        train: LabelledFaces,
-        valid: LabelledFaces,
+        train: Faces,
+        valid: Faces,
         epochs: int = 6,
         learning_rate: float = 1e-3,
         sensitivity_faces: int = 1500,
@@ -68,10 +69,12 @@ class ExpressionTask:
             raise ValueError(f"expected at least one face to measure on, got {sensitivity_faces} and {norm_faces}")
         self.weights, self.train, self.valid = weights, train, valid
         self.card = load_model(weights)[1]
+        for faces in (train, valid):
+            check_classes(faces, self.card["classes"])
         self.size = int(self.card["input_size"])
         self.input_shape = (1, 1, self.size, self.size)
         self.distill = DistillSettings(soft_weight=soft_weight) if soft_weight else None
-        self.teachers = list(teachers or [weights])
+        self.teacher = Teacher.load(teachers or [weights]) if soft_weight else None
         with_votes = train.votes is not None and self.distill is None
         self.recipe = finetune_recipe(self.card, epochs, learning_rate, seed, with_votes, recipe)
         self.valid_batches = make_batches(valid, self.size)
@@ -106,7 +109,7 @@ class ExpressionTask:
         seed_everything(self.recipe.seed)
         task = (self.train, self.valid, self.recipe)
         if self.distill is not None:
-            distill_expressions(network, Teacher.load(self.teachers), *task, self.distill, folder, True, callbacks)
+            distill_expressions(network, self.teacher, *task, self.distill, folder, True, callbacks)
             load_student(folder, network)
             return
         train_expressions(network, *task, folder, True, callbacks)
@@ -123,7 +126,7 @@ class ExpressionTask:
         save_model(path, name, network, self.size, card, arguments, classes)
 
     def _describe_teaching(self) -> dict[str, Any]:
-        return {**self.distill.to_json(), "teachers": [path.name for path in self.teachers]}
+        return {**self.distill.to_json(), **self.teacher.describe()}
 
     def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:
         """Reads the network and the record."""
@@ -158,6 +161,7 @@ def finetune_recipe(
         recipe.going_on("finetune", epochs, learning_rate, train_size, size),
         warmup_epochs=min(0.25, epochs / 2),
         votes_weight=recipe.votes_weight if with_votes else 0.0,
+        ferplus=card.get("recipe", {}).get("ferplus"),
         average_decay=average_decay(recipe.average_decay, epochs),
         seed=seed,
     )
@@ -176,14 +180,14 @@ def measure_faces(network: paddle.nn.Layer, batches: Sequence[Batch]) -> dict[st
     return {"loss": loss / count, "accuracy": right / count}
 
 
-def make_batches(faces: LabelledFaces, size: int) -> list[Batch]:
+def make_batches(faces: Faces, size: int) -> list[Batch]:
     """Makes plain batches of all faces, in order, at a side of `size` pixels."""
     starts = range(0, len(faces), BATCH)
     parts = [faces.select(np.arange(start, min(start + BATCH, len(faces)))) for start in starts]
     return [(faces_to_batch(list(part.images), size), part.labels) for part in parts]
 
 
-def draw_faces(faces: LabelledFaces, count: int, seed: int) -> LabelledFaces:
+def draw_faces(faces: Faces, count: int, seed: int) -> Faces:
     """Draws `count` faces, or takes all where there are fewer."""
     order = np.random.default_rng(seed).permutation(len(faces))
     return faces.select(order[:count])

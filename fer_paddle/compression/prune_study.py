@@ -18,7 +18,7 @@ from fer_paddle.compression.flops import count_flops, count_parameters
 from fer_paddle.compression.plan import COSTS, plan_by_sensitivity
 from fer_paddle.compression.prune import CRITERIA, FilterPruner
 from fer_paddle.compression.recalibrate import recalibrate_norms
-from fer_paddle.compression.sensitivity import SHARES, Sensitivities, fingerprint, measure_sensitivities
+from fer_paddle.compression.sensitivity import SHARES, Sensitivities, measure_sensitivities
 from fer_paddle.compression.unstructured import KeepZeros, apply_masks, magnitude_masks, zero_share
 from fer_paddle.environment import paddle
 from fer_paddle.training.config import differing_fields
@@ -137,7 +137,8 @@ class PruningStudy:
         """Makes the folder and writes what the study is, or checks that it holds this one; targets may be added."""
         settings = dataclasses.asdict(self.settings)
         del settings["shares"]
-        study = {"weights": fingerprint(self.network), "settings": settings, "about": dict(self.task.about)}
+        weights = weight_files.fingerprint(self.network)
+        study = {"weights": weights, "settings": settings, "about": dict(self.task.about)}
         path = self.folder / STUDY
         if path.is_file() and (differing := differing_fields(study, weight_files.load_card(path))):
             raise ValueError(f"expected the study that {self.folder} holds, got another: {', '.join(differing)}")
@@ -188,7 +189,7 @@ class PruningStudy:
             Figures of the last round, `pruned`, `recalibrated` and fine-tuned; `rounds`, those of all; `weights`, the
             file.
         """
-        folder = self.folder / f"{self.settings.criterion}_{round(100 * share):02d}"
+        folder = self.folder / f"{self.settings.criterion}_{100 * share:g}"
         network, steps = self.task.load(), self.settings.steps
         rounds: list[dict[str, Any]] = []
         for step in range(1, steps + 1):

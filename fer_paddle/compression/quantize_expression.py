@@ -14,7 +14,8 @@ from fer_paddle import weight_files
 from fer_paddle.compression.calibration_set import to_batches
 from fer_paddle.compression.qat import qat_recipe
 from fer_paddle.compression.quantize import Forward, Subject
-from fer_paddle.data.faces import LabelledFaces
+from fer_paddle.data.faces import LabelledFaces, check_classes
+from fer_paddle.data.ferplus import FerPlusFaces
 from fer_paddle.images import faces_to_batch
 from fer_paddle.training.recipes import STRONG, Recipe
 from fer_paddle.training.run import Callback
@@ -26,10 +27,10 @@ LAST_LAYERS = ("classify",)
 def expression_subject(
     weights: str | os.PathLike[str],
     calibration: Sequence[np.ndarray],
-    valid: LabelledFaces,
+    valid: LabelledFaces | FerPlusFaces,
     load_onnx: Callable[[Path], Forward],
     load_program: Callable[[Path, Mapping[str, str]], Forward],
-    train: LabelledFaces | None = None,
+    train: LabelledFaces | FerPlusFaces | None = None,
     epochs: int = 2,
     learning_rate: float = 3e-5,
     keep_last: bool = False,
@@ -52,18 +53,18 @@ def expression_subject(
 
     Raises:
         FileNotFoundError: The weights, their card or the ONNX file are not there.
-        ValueError: The card is none of an expression network, or there is no picture to calibrate or measure on.
+        ValueError: The card is none of an expression network, the faces have other classes than it names, or there is
+            no picture to calibrate or measure on.
     """
-    weights = Path(weights)
-    if weights.suffix != ".safetensors":
-        raise ValueError(f"expected a .safetensors file with the .onnx file beside it, got {weights}")
-    onnx, card = weights.with_suffix(".onnx"), weight_files.load_card(weights)
+    weights, card = Path(weights), read_network_card(weights)
+    onnx = weights.with_suffix(".onnx")
     if not onnx.is_file():
         raise FileNotFoundError(f"expected the exported network at {onnx}: run python -m fer_paddle export first")
-    if not isinstance(card.get("input_size"), int):
-        raise ValueError(f"expected the card of an expression network beside {weights}, it lacks input_size")
     if not len(calibration) or not len(valid):
         raise ValueError(f"expected calibration pictures and faces to measure on, got {len(calibration)}, {len(valid)}")
+    for faces in (valid, train):
+        if faces is not None:
+            check_classes(faces, card["classes"])
     size = card["input_size"]
     images = faces_to_batch(valid.images, size)
 
@@ -91,13 +92,28 @@ def expression_subject(
     )
 
 
+def read_network_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
+    """Reads the card beside the `.safetensors` file of an expression network.
+
+    Raises:
+        FileNotFoundError: The card is not there.
+        ValueError: The file ends otherwise, or the card is none of an expression network.
+    """
+    if Path(weights).suffix != ".safetensors":
+        raise ValueError(f"expected a .safetensors file with the .onnx file beside it, got {weights}")
+    card = weight_files.load_card(weights)
+    if not isinstance(card.get("input_size"), int):
+        raise ValueError(f"expected the card of an expression network beside {weights}, it lacks input_size")
+    return card
+
+
 @dataclasses.dataclass(frozen=True)
 class _Finetune:
     """QAT by the shared loop; the network ends with the weights of the best epoch, and goes on with a run begun."""
 
     recipe: Recipe
-    train: LabelledFaces
-    valid: LabelledFaces
+    train: LabelledFaces | FerPlusFaces
+    valid: LabelledFaces | FerPlusFaces
     callbacks: Sequence[Callback]
 
     @property

@@ -1,9 +1,10 @@
-"""New running means for batch normalisation after pruning: forward passes over training pictures, no gradient.
+"""New running means for batch normalisation: forward passes over training pictures, no gradient.
 
 A layer that lost inputs gives outputs of another mean and spread than its batch normalisation remembers. Measuring
-these anew costs seconds and wins back much of the loss.
+these anew costs seconds and wins back much of the loss. A network of averaged weights needs them as well.
 
-Source: Li et al. 2020, EagleEye, arXiv:2007.02491, section 3.3.
+Sources: after pruning Li et al. 2020, EagleEye, arXiv:2007.02491, section 3.3; after an average Izmailov et al. 2018,
+arXiv:1803.05407, section 3.2.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from fer_paddle.environment import paddle
 
 
 @paddle.no_grad()
-def recalibrate_norms(network: paddle.nn.Layer, batches: Iterable[np.ndarray]) -> None:
+def recalibrate_norms(network: paddle.nn.Layer, batches: Iterable[np.ndarray | paddle.Tensor]) -> None:
     """Replaces the running mean and variance of every batch normalisation by the mean over the batches.
 
     Args:

@@ -5,7 +5,6 @@ Source: Li et al. 2017, arXiv:1608.08710, section 3.2 and figure 2.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -93,7 +92,7 @@ def measure_sensitivities(
     if not shares or not all(0 < share < 1 for share in shares):
         raise ValueError(f"expected shares between 0 and 1, got {list(shares)}")
     about = {**(about or {}), "shares": [float(share) for share in shares]}
-    weights = fingerprint(pruner.network)
+    weights = weight_files.fingerprint(pruner.network)
     path = None if path is None else Path(path)
     if path is not None and path.is_file():
         found = _read_same(path, pruner.criterion, weights, about)
@@ -122,14 +121,6 @@ def _read_same(path: Path, criterion: str, weights: str, about: Mapping[str, Any
     if differing:
         raise ValueError(f"expected sensitivities of the same network and data in {path}, other are its {differing}")
     return found
-
-
-def fingerprint(network: paddle.nn.Layer) -> str:
-    """Gives 16 hexadecimal digits that change with any weight."""
-    digest = hashlib.sha256()
-    for name, array in sorted(weight_files.state_arrays(network).items()):
-        digest.update(f"{name} {array.shape} ".encode() + array.tobytes())
-    return digest.hexdigest()[:16]
 
 
 def plot_sensitivities(sensitivities: Sensitivities, figure: str = "loss") -> Figure:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fer_paddle import weight_files
 from fer_paddle.environment import paddle
 from fer_paddle.models.files import load_model
 
@@ -87,6 +88,15 @@ class Teacher:
     def num_classes(self) -> int:
         """Classes of the answers."""
         return self.networks[0].num_classes
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """What tells the weights of the networks from others: every training calls its file model.safetensors."""
+        return [weight_files.fingerprint(network) for network in self.networks]
+
+    def describe(self) -> dict[str, list[str]]:
+        """Who teaches, as JSON values."""
+        return {"teachers": self.names, "teacher_fingerprints": self.fingerprints}
 
     @paddle.no_grad()
     def shares(self, images: paddle.Tensor, temperature: float = 1.0) -> paddle.Tensor:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -72,6 +73,18 @@ class LabelledFaces:
     def found_usages(self) -> tuple[str, ...]:
         """The usages that at least one face has, in the order of USAGES; empty for an undivided set."""
         return () if self.usages is None else tuple(usage for usage in USAGES if (self.usages == usage).any())
+
+
+def check_classes(faces: Any, classes: Sequence[str]) -> None:
+    """Refuses with a ValueError faces (or mouths) whose classes are others than those of a network.
+
+    Args:
+        faces: What has `counts()` by class name.
+        classes: Names of the network's classes, in its order.
+    """
+    found = tuple(faces.counts())
+    if found != tuple(classes):
+        raise ValueError(f"expected faces of the classes {', '.join(classes)}, got {', '.join(found)}")
 
 
 def take_usage(faces: LabelledFaces, usage: str | None, source: str | os.PathLike[str]) -> LabelledFaces:

@@ -50,6 +50,13 @@ class FerPlusFaces:
         """The class with the largest share of each face, int64 [N]."""
         return self.shares.argmax(axis=1)
 
+    def select(self, chosen: np.ndarray) -> FerPlusFaces:
+        """Keeps the faces of a boolean mask [N] or of an index array, in its order."""
+        indices = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
+        stacked = isinstance(self.images, np.ndarray)
+        images = self.images[indices] if stacked else [self.images[i] for i in indices]
+        return dataclasses.replace(self, images=images, shares=self.shares[indices])
+
     def counts(self) -> dict[str, int]:
         """Faces of each class by `labels`, in the order of FERPLUS_EXPRESSIONS."""
         found = np.bincount(self.labels, minlength=len(FERPLUS_EXPRESSIONS))
@@ -99,6 +106,17 @@ def take_for_classes(faces: LabelledFaces, classes: Sequence[str]) -> LabelledFa
     """
     of_votes = tuple(classes) == FERPLUS_EXPRESSIONS and faces.votes is not None
     return take_ferplus(faces, "majority") if of_votes else faces
+
+
+def take_for_training(
+    train: LabelledFaces, valid: LabelledFaces, mode: str | None
+) -> tuple[LabelledFaces | FerPlusFaces, LabelledFaces | FerPlusFaces]:
+    """Takes the faces to learn from by a mode of MODES, and those to measure on by majority; all where it is None.
+
+    Raises:
+        ValueError: See take_ferplus.
+    """
+    return (train, valid) if mode is None else (take_ferplus(train, mode), take_ferplus(valid, "majority"))
 
 
 def count_votes(shares: np.ndarray) -> np.ndarray:

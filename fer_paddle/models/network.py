@@ -55,5 +55,5 @@ def check_sizes(num_classes: int, in_channels: int, width: float = 1.0) -> None:
 
 
 def scale_channels(channels: int, width: float) -> int:
-    """Channels times a width, to the next multiple of 8 (which vector units like), 8 or more."""
+    """Channels times a width, to the nearest multiple of 8 (which vector units like), 8 or more."""
     return max(8, round(channels * width / 8) * 8)

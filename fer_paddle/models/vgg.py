@@ -26,7 +26,7 @@ class VGG8(ExpressionNetwork):
         in_channels: Channels of the input, 1 for gray.
         width: Times the channels of the stages.
         dropout: Before the last layer.
-        channels: Of each stage. Twice as many from stage to stage put four fifths of the weights into the last one;
+        channels: Of each stage. Twice as many from stage to stage put three quarters of the weights into the last one;
             nearly as many put more operations into the same number of weights.
 
     Raises:

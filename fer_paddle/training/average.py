@@ -6,9 +6,8 @@ arXiv:1703.01780; the equal one, SWA, from Izmailov et al. 2018, arXiv:1803.0540
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
@@ -83,7 +82,7 @@ class EqualAverage(WeightAverage):
     """Keeps the equal mean of the weights at the ends of the epochs from one on (SWA); before it, the weights.
 
     The running statistics are averaged too. Those of the averaged network itself differ a little: see
-    `refresh_statistics`.
+    `compression.recalibrate.recalibrate_norms`.
 
     Args:
         model: The network to follow.
@@ -113,28 +112,3 @@ def make_average(model: paddle.nn.Layer, config: FitConfig, steps_per_epoch: int
     if config.average_from is not None:
         return EqualAverage(model, config.average_from, steps_per_epoch)
     return None if config.average_decay is None else WeightAverage(model, config.average_decay)
-
-
-@paddle.no_grad()
-def refresh_statistics(model: paddle.nn.Layer, batches: Iterable[Any]) -> None:
-    """Sets the running statistics of batch normalisation to their means over some batches, in place.
-
-    Source: Izmailov et al. 2018, arXiv:1803.05407, section 3.2.
-
-    Args:
-        model: The network, such as one with averaged weights.
-        batches: (inputs, targets) of training.
-    """
-    norms = [layer for layer in model.sublayers(include_self=True) if isinstance(layer, paddle.nn.BatchNorm2D)]
-    momenta, was_training = [layer._momentum for layer in norms], model.training
-    model.train()
-    try:
-        for count, (inputs, _) in enumerate(batches):
-            for layer in norms:
-                layer._momentum = count / (count + 1)  # the first batch replaces what was there
-            model(inputs)
-    finally:
-        for layer, momentum in zip(norms, momenta):
-            layer._momentum = momentum
-        if not was_training:
-            model.eval()

@@ -13,10 +13,10 @@ import numpy as np
 from fer_paddle import weight_files
 from fer_paddle.data.dataset import ExpressionData
 from fer_paddle.data.expressions import LabelledFaces
+from fer_paddle.data.faces import check_classes
 from fer_paddle.data.ferplus import FerPlusFaces, SoftData, mix_votes
 from fer_paddle.data.mixup import mixed_loss
 from fer_paddle.environment import paddle
-from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.models.files import save_model
 from fer_paddle.training import parallel
@@ -27,7 +27,7 @@ from fer_paddle.training.optimizers import adamw, momentum, warm_up
 from fer_paddle.training.recipes import Recipe
 from fer_paddle.training.sampling import BalancedSampler
 from fer_paddle.training.schedules import make_schedule
-from fer_paddle.training.transfer import UnfreezeAt, freeze_backbone, set_backbone_rate
+from fer_paddle.training.transfer import held_back
 
 Faces = LabelledFaces | FerPlusFaces
 
@@ -61,36 +61,30 @@ def train_expressions(
         The history of loop.fit.
 
     Raises:
-        ValueError: The recipe wants FER+ votes and the faces have none; the processes cannot share a batch;
-            there are fewer faces than one batch; or see loop.fit.
+        ValueError: The recipe wants FER+ votes and the faces have none, or other classes; the processes cannot share a
+            batch; there are fewer faces than one batch; or see loop.fit.
     """
     world = parallel.world()
     if recipe.batch_size % world:
         raise ValueError(f"expected a batch size that {world} processes can share, got {recipe.batch_size}")
-    if (recipe.votes_weight or recipe.soft_labels) and train.votes is None:
-        raise ValueError(f"expected faces with FER+ votes for the recipe {recipe.name!r}; use one with votes_weight 0")
     loaders = make_loaders(train, valid, recipe, workers)
     parallel.start()
     trained = TwoHeads(network) if recipe.votes_weight else network
     model = parallel.prepare_model(trained, recipe.global_statistics)
-    if recipe.backbone_rate != 1:
-        set_backbone_rate(model, recipe.backbone_rate)
-    if recipe.freeze_epochs:
-        freeze_backbone(model)
-        callbacks = [*callbacks, UnfreezeAt(recipe.freeze_epochs)]
     task = {"recipe": recipe.to_json(), "train_faces": len(train), "valid_faces": len(valid)}
-    return fit(
-        model,
-        mixed_loss(make_loss(recipe, train)),
-        loaders,
-        make_optimizer(model, recipe, len(loaders["train"])),
-        {"accuracy": accuracy},
-        callbacks,
-        config=make_config(recipe, task),
-        folder=folder,
-        resume=resume,
-        validate_every=validate_every,
-    )
+    with held_back(model, recipe.freeze_epochs, recipe.backbone_rate) as unfreezing:
+        return fit(
+            model,
+            mixed_loss(make_loss(recipe, train)),
+            loaders,
+            make_optimizer(model, recipe, len(loaders["train"])),
+            {"accuracy": accuracy},
+            [*callbacks, *unfreezing],
+            config=make_config(recipe, task),
+            folder=folder,
+            resume=resume,
+            validate_every=validate_every,
+        )
 
 
 def make_config(recipe: Recipe, task: Mapping[str, Any]) -> FitConfig:
@@ -113,7 +107,15 @@ def make_config(recipe: Recipe, task: Mapping[str, Any]) -> FitConfig:
 
 
 def make_loaders(train: Faces, valid: Faces, recipe: Recipe, workers: int = 0) -> dict[str, Loader]:
-    """Makes the loaders `train` and `valid` of this process, with the labels and the order that the recipe wants."""
+    """Makes the loaders `train` and `valid` of this process, with the labels and the order that the recipe wants.
+
+    Raises:
+        ValueError: The recipe wants FER+ votes and the faces have none, or the classes of one and the other differ.
+    """
+    if (recipe.votes_weight or recipe.soft_labels) and train.votes is None:
+        raise ValueError(f"expected faces with FER+ votes for the recipe {recipe.name!r}; use one with votes_weight 0")
+    for faces in (train, valid):
+        check_classes(faces, recipe.classes)
     world = parallel.world()
     batch_size = recipe.batch_size // world
     share = {"seed": recipe.seed, "rank": parallel.rank(), "world": world}
@@ -196,5 +198,4 @@ def export_best(
     weight_files.load_into(TwoHeads(network) if recipe.votes_weight else network, arrays)
     size = recipe.valid_size_at(figures["epoch"] - 1) if input_size is None else input_size
     content = {"figures": figures, "recipe": recipe.to_json(), **(card or {})}
-    classes = FERPLUS_EXPRESSIONS if recipe.ferplus else EXPRESSIONS
-    return save_model(path, model, network, size, content, arguments, classes)
+    return save_model(path, model, network, size, content, arguments, recipe.classes)

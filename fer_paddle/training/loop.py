@@ -177,10 +177,10 @@ def split_batch(inputs: Any, targets: Any, parts: int) -> list[tuple[Any, Any]]:
 
 
 def cut(batch: Any, start: int, end: int) -> Any:
-    """Takes some samples of every tensor of a batch."""
+    """Takes some samples of every tensor of a batch; a number that holds for all samples stays whole."""
     if isinstance(batch, (list, tuple)):
         return tuple(cut(part, start, end) for part in batch)
-    return batch[start:end]
+    return batch[start:end] if batch.ndim else batch
 
 
 def total_loss(run: Run, outputs: Any, targets: Any) -> tuple[paddle.Tensor, dict[str, float]]:

@@ -134,6 +134,7 @@ def draw_rates(curve: RateCurve, axis: Any = None) -> Figure:
     axis.axvline(curve.steepest, color="tab:green", linestyle="--", label=f"steepest: {curve.steepest:.2g}")
     axis.axvline(curve.diverging, color="tab:red", linestyle=":", label=f"least loss: {curve.diverging:.2g}")
     axis.set(xscale="log", xlabel="learning rate", ylabel="loss", title="range test")
+    axis.set_ylim(0, 2 * curve.smoothed[0])  # where the loss explodes, its height tells nothing
     axis.grid(alpha=0.3)
     axis.legend()
     return figure

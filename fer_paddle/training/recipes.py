@@ -10,6 +10,7 @@ from typing import Any
 from fer_paddle.data.augment import AugmentConfig
 from fer_paddle.data.ferplus import MODES
 from fer_paddle.data.mixup import MixBatch
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.training.schedules import check_schedule
 
 OPTIMIZERS = ("adam", "adamw", "momentum")
@@ -109,6 +110,8 @@ class Recipe:
         if self.ferplus is not None and (self.ferplus not in MODES or self.votes_weight or self.soft_labels):
             got = f"{self.ferplus!r} with votes_weight {self.votes_weight} and soft_labels {self.soft_labels}"
             raise ValueError(f"expected ferplus of {', '.join(MODES)}, and no other use of the votes, got {got}")
+        if self.average_from is not None and not 0 <= self.average_from < self.epochs:
+            raise ValueError(f"expected average_from of 0 to {self.epochs - 1}, got {self.average_from}")
         if self.freeze_epochs < 0 or self.backbone_rate < 0:
             got = f"{self.freeze_epochs} and {self.backbone_rate}"
             raise ValueError(f"expected freeze_epochs and backbone_rate of 0 or more, got {got}")
@@ -120,6 +123,11 @@ class Recipe:
         if self.mixup_alpha or self.cutmix_alpha:
             return MixBatch(self.mixup_alpha, self.cutmix_alpha, self.mix_chance)
         return None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that are learnt."""
+        return FERPLUS_EXPRESSIONS if self.ferplus else EXPRESSIONS
 
     @property
     def input_size(self) -> int:

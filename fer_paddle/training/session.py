@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_paddle.data.expressions import load_train_valid
-from fer_paddle.data.ferplus import take_ferplus
+from fer_paddle.data.ferplus import take_for_training
 from fer_paddle.environment import seed_everything, versions
-from fer_paddle.labels import FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model, find_design
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
@@ -31,7 +30,7 @@ class Outcome:
 
 
 def choose_recipe(name: str, changes: Mapping[str, int]) -> Recipe:
-    """Takes a recipe by name and changes `epochs`, `seed` or `size` (one side for all epochs).
+    """Takes a recipe by name and changes `epochs`, `batch_size`, `seed` or `size` (one side for all epochs).
 
     Raises:
         ValueError: The name or a change is unknown.
@@ -79,9 +78,8 @@ def train_from_files(
     if recipe.votes_weight and train_faces.votes is None:
         logger.warning("these faces have no FER+ votes: training without the helping head")
         recipe = dataclasses.replace(recipe, votes_weight=0.0)
-    model, arguments = find_design(model, {"num_classes": len(FERPLUS_EXPRESSIONS)} if recipe.ferplus else {})
-    if recipe.ferplus:
-        train_faces, valid_faces = take_ferplus(train_faces, recipe.ferplus), take_ferplus(valid_faces, "majority")
+    model, arguments = find_design(model, {"num_classes": len(recipe.classes)} if recipe.ferplus else {})
+    train_faces, valid_faces = take_for_training(train_faces, valid_faces, recipe.ferplus)
     seed_everything(recipe.seed)
     network = build_model(model, **arguments)
     if start is not None:

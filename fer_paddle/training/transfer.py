@@ -10,7 +10,8 @@ weights).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -196,6 +197,30 @@ def set_rates(network: paddle.nn.Layer, factors: Mapping[str, float]) -> dict[st
 def set_backbone_rate(network: paddle.nn.Layer, factor: float) -> None:
     """Gives all layers but the heads a learning rate of `factor` times the optimizer's."""
     set_rates(network, {name: factor for name, _ in _learnable(network) if not _matches(name, HEADS)})
+
+
+@contextmanager
+def held_back(network: paddle.nn.Layer, freeze_epochs: int, backbone_rate: float) -> Iterator[list[Callback]]:
+    """Holds all layers but the heads back for a training, in a `with` block; after it they learn as before.
+
+    Args:
+        network: The network.
+        freeze_epochs: Epochs at first in which only the heads learn.
+        backbone_rate: Factor of the learning rate of the others.
+
+    Yields:
+        The callbacks that the training needs for it.
+    """
+    if backbone_rate != 1:
+        set_backbone_rate(network, backbone_rate)
+    frozen = freeze_backbone(network) if freeze_epochs else []
+    try:
+        yield [UnfreezeAt(freeze_epochs)] if frozen else []
+    finally:
+        if frozen:
+            unfreeze(network, frozen)
+        if backbone_rate != 1:
+            set_rates(network, {})
 
 
 class UnfreezeAt(Callback):

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from fer_paddle import classifier
 from fer_paddle.cli import analyse, main
@@ -110,6 +111,44 @@ def test_explain_pictures_data_and_costs(capsys, class_folders, tmp_path):
     names = {"confusion.png", "classes.png", "roc.png", "reliability.png", "embedding.png"}
     assert names | {"一张脸.png"} == {path.name for path in out.iterdir()}
     assert sum(cost["parameters"] for cost in told["costs"]) > 50_000
+
+
+def test_explain_goes_past_a_bad_picture(capsys, tmp_path):
+    (tmp_path / "照片").mkdir()
+    (tmp_path / "照片" / "坏.jpg").write_bytes(b"no picture")
+    write_image(tmp_path / "照片" / "没有.png", np.full((64, 64, 3), 128, np.uint8))
+    code, out, err = run(capsys, "explain", tmp_path / "照片", "--out", tmp_path / "out", "--json")
+    told = json.loads(out)
+    assert code == 1 and err.startswith("error: ") and err.count("\n") == 1 and "坏.jpg" in err
+    assert len(told["pictures"]) == 1 and told["failed"][0]["file"].endswith("坏.jpg")
+
+
+@pytest.mark.parametrize(("model", "names"), [("distresnet_ferplus", 7), ("mouth_smile", 2)])
+def test_explain_data_by_the_classes_of_the_network(capsys, class_folders, tmp_path, model, names, monkeypatch):
+    """FER+'s contempt is left out where no face is labelled so; a network of mouths gets mouths."""
+    from fer_paddle.analysis import explain as sheets
+
+    drawn, data = [], class_folders
+    monkeypatch.setattr(sheets, "plot_confusion", lambda confusion, names: drawn.append(tuple(names)) or Figure())
+    if model == "mouth_smile":
+        data = tmp_path / "mouths"
+        for number, (label, gray) in enumerate([("neutral", 90), ("smile", 160)] * 12):
+            (data / label).mkdir(parents=True, exist_ok=True)
+            image = np.random.default_rng(number).integers(gray - 60, gray + 60, (48, 48), np.uint8)
+            write_image(data / label / f"{number}.png", image)
+    args = ["--weights", WHOLE.with_name(f"{model}.safetensors"), "--out", tmp_path / "out", "--points", 20]
+    code, _, err = run(capsys, "explain", "--data", data, *args)
+    assert code == 0, err
+    assert drawn == [{7: EXPRESSIONS, 2: ("neutral", "smile")}[names]]
+    code, _, err = run(capsys, "explain", "--data", class_folders / "happy", *args)
+    assert code == 2 and err.startswith("error: ")
+
+
+def test_explain_of_faces_wants_a_network_of_expressions(capsys, tmp_path):
+    write_image(tmp_path / "face.png", draw_scene(3, 320, 240, num_faces=1, min_px=100).image)
+    args = [tmp_path / "face.png", "--out", tmp_path / "out", "--weights"]
+    code, _, err = run(capsys, "explain", *args, WHOLE.with_name("mouth_smile.safetensors"))
+    assert code == 2 and "expected a network of expressions for pictures of faces, got one of neutral, smile" in err
 
 
 def test_calibrate_writes_only_when_told(capsys, class_folders, weights):

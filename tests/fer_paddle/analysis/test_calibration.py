@@ -83,16 +83,17 @@ def test_each_face_gets_the_temperature_of_the_others():
 
 
 @pytest.mark.parametrize(
-    ("logits", "labels"),
+    ("logits", "labels", "says"),
     [
-        (np.eye(3), np.arange(3)),  # all right: the surer the better, without end
-        (np.zeros((3, 3)), np.arange(3)),  # all alike: no temperature changes anything
-        (np.zeros((0, 3)), np.zeros(0, int)),
-        (np.zeros((3, 3)), np.arange(2)),
+        (np.eye(3), np.arange(3), "expected a face that is named wrongly, got a best temperature below 0.01"),
+        (np.zeros((3, 3)), np.arange(3), "expected labels that follow the logits"),  # all alike
+        (np.eye(4), np.array([0, 2, 3, 1]), "expected labels that follow the logits, got a best temperature above 100"),
+        (np.zeros((0, 3)), np.zeros(0, int), "N of 1 or more"),
+        (np.zeros((3, 3)), np.arange(2), r"got \(3, 3\) and \(2,\)"),
     ],
 )
-def test_no_best_temperature(logits, labels):
-    with pytest.raises(ValueError, match="expected"):
+def test_no_best_temperature(logits, labels, says):
+    with pytest.raises(ValueError, match=says):
         fit_temperature(logits, labels)
 
 

@@ -88,20 +88,36 @@ def test_without_classes_each_face_is_asked_about_its_own(tiny_network):
 
 
 def test_occlusion_loses_what_the_covered_place_gave(tiny_network):
-    heat = occlusion(tiny_network, IMAGES[0], 2, patch=4, stride=6)
-    assert heat.shape == (3, 3)
+    heat = occlusion(tiny_network, IMAGES[0], 2, patch=4, stride=4)
+    assert heat.shape == (16, 16)
     covered = IMAGES[:1].copy()
-    covered[0, 0, 6:10, 12:16] = 0
+    covered[0, 0, 4:8, 12:16] = 0
     both = np.exp(np.concatenate([logits_of(tiny_network), logits_of(tiny_network, covered)]))
     probs = both / both.sum(axis=1, keepdims=True)
-    assert heat[1, 2] == pytest.approx(probs[0, 2] - probs[2, 2], abs=1e-6)
+    np.testing.assert_allclose(heat[4:8, 12:16], probs[0, 2] - probs[2, 2], atol=1e-6)
+
+
+@pytest.mark.parametrize("row", [0, 6, 15])
+def test_occlusion_is_warmest_around_the_one_pixel_that_counts(row):
+    """Patches of 5 px, 2 px apart, the last at the edge: the map is warmest at the pixel, and cold 5 px from it."""
+
+    class OnePixel(paddle.nn.Layer):
+        def forward(self, images):
+            return paddle.stack([images[:, 0, row, 3], paddle.zeros([len(images)])], axis=1)
+
+    heat = occlusion(OnePixel(), np.ones((1, 16, 16), np.float32), 0, patch=5, stride=2)
+    assert heat[row, 3] == heat.max()
+    assert np.abs(np.argwhere(heat == heat.max()) - [row, 3]).max() <= 3
+    assert np.abs(np.argwhere(np.abs(heat) > 1e-6) - [row, 3]).max() < 5
 
 
 def test_a_face_that_is_gray_already_loses_nothing(tiny_network):
     assert np.abs(occlusion(tiny_network, np.zeros((1, 16, 16), np.float32))).max() < 1e-6
 
 
-@pytest.mark.parametrize("settings", [{"patch": 17}, {"patch": 0}, {"stride": 0}, {"label": 3}])
+@pytest.mark.parametrize(
+    "settings", [{"patch": 17}, {"patch": 0}, {"stride": 0}, {"patch": 4, "stride": 5}, {"label": 3}]
+)
 def test_occlusion_names_wrong_settings(tiny_network, settings):
     with pytest.raises(ValueError, match="expected"):
         occlusion(tiny_network, IMAGES[0], **settings)

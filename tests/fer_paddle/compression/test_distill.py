@@ -21,7 +21,9 @@ from fer_paddle.compression.distill import (
 from fer_paddle.compression.distill_study import Study, measure_teacher, run_study, summarize
 from fer_paddle.compression.teacher import Tap, Teacher
 from fer_paddle.data.faces import LabelledFaces
+from fer_paddle.data.ferplus import FerPlusFaces
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.labels import FERPLUS_EXPRESSIONS
 from fer_paddle.models import MODELS
 from fer_paddle.models.files import load_model, save_model
 from fer_paddle.training.losses import ExpressionLoss
@@ -199,12 +201,30 @@ def test_export_is_the_network_alone(tmp_path):
     faces = make_faces(16, 0), make_faces(8, 1)
     distill_expressions(network, make_teacher(), *faces, RECIPE, settings, tmp_path)
     card = export_student(tmp_path, tmp_path / "student.safetensors", TinyExpressions(), "tiny", card={"data": "drawn"})
-    assert card["distill"] == {**settings.to_json(), "teachers": ["TinyExpressions"]}
+    teacher = {"teachers": ["TinyExpressions"], "teacher_fingerprints": make_teacher().fingerprints}
+    assert card["distill"] == {**settings.to_json(), **teacher}
     assert card["data"] == "drawn" and card["input_size"] == SIZE
     loaded, _ = load_model(tmp_path / "student.safetensors")
     best = weight_files.load_arrays(tmp_path / "best.safetensors")
     assert any(name.startswith("regressor") for name in best)
     assert all((best[f"network.{name}"] == array).all() for name, array in weight_files.state_arrays(loaded).items())
+
+
+def test_a_student_of_ferplus_is_told_its_classes(tmp_path):
+    """Without votes the faces are refused before the training, not after it."""
+    recipe = dataclasses.replace(RECIPE, ferplus="probability")
+    plain = make_faces(16, 0)
+    with pytest.raises(ValueError, match=r"expected faces of the classes angry, .*, contempt, got angry, .*, neutral$"):
+        distill_expressions(TinyExpressions(8), Teacher([TinyExpressions(8)]), plain, plain, recipe, DistillSettings())
+    faces = FerPlusFaces(plain.images, np.eye(8, dtype=np.float32)[np.arange(16) % 8])
+    distill_expressions(
+        TinyExpressions(8), Teacher([TinyExpressions(8)]), faces, faces, recipe, DistillSettings(), tmp_path
+    )
+    card = export_student(tmp_path, tmp_path / "s.safetensors", TinyExpressions(8), "tiny", {"num_classes": 8})
+    assert tuple(card["classes"]) == FERPLUS_EXPRESSIONS
+    voted = dataclasses.replace(RECIPE, soft_labels=0.5)
+    with pytest.raises(ValueError, match="expected faces with FER\\+ votes"):
+        distill_expressions(TinyExpressions(), make_teacher(), plain, plain, voted, DistillSettings())
 
 
 @pytest.mark.parametrize(
@@ -276,6 +296,8 @@ def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     other = dataclasses.replace(study, settings=DistillSettings(temperature=2.0, hint_weight=0.2))
     with pytest.raises(ValueError, match="temperature"):
         run_study(other, make_teacher(), *faces, **place)
+    with pytest.raises(ValueError, match="got another: teacher_fingerprints"):  # of the same name
+        run_study(dataclasses.replace(study, seeds=(0, 1, 2)), make_teacher(5), *faces, **place)
 
 
 def test_a_study_begins_with_given_weights(tmp_path):

@@ -14,17 +14,24 @@ from fer_paddle.cli import main
 from fer_paddle.compression.flops import count_parameters
 from fer_paddle.compression.plan import plan_evenly
 from fer_paddle.compression.prune import FilterPruner
-from fer_paddle.compression.prune_expression import draw_faces, finetune_recipe, make_batches, measure_faces
+from fer_paddle.compression.prune_expression import (
+    ExpressionTask,
+    draw_faces,
+    finetune_recipe,
+    make_batches,
+    measure_faces,
+)
 from fer_paddle.compression.qat import qat_recipe
 from fer_paddle.data.faces import LabelledFaces
+from fer_paddle.data.ferplus import FerPlusFaces
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.images import write_image
-from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.layer_sizes import changed_shapes, resize_layers
 from fer_paddle.models import build_model
 from fer_paddle.models.files import count_features, load_model, save_model
 from fer_paddle.training.losses import TwoHeads
-from fer_paddle.training.recipes import FINE_TUNE, STRONG, TUTORIAL, Recipe
+from fer_paddle.training.recipes import FERPLUS, FINE_TUNE, STRONG, TUTORIAL, Recipe
 
 SHAPE = (1, 1, 32, 32)
 
@@ -150,6 +157,25 @@ def test_the_fine_tuning_recipe(with_votes):
     another = finetune_recipe(card, 9, 1e-4, 0, with_votes, dataclasses.replace(STRONG, class_balance=0.0))
     assert (another.class_balance, another.label_smoothing) == (0.0, STRONG.label_smoothing)
     assert (another.sizes, another.valid_sizes) == (((0, 48),), ((0, 48),))
+
+
+def test_a_network_of_ferplus_is_pruned_by_the_votes(tmp_path):
+    """Its faces are those with votes; faces of seven classes, or mouths, are another network's."""
+    recipe = dataclasses.replace(FERPLUS, batch_size=4, sizes=((0, 32),), valid_sizes=((0, 32),))
+    weights, seven = tmp_path / "eight.safetensors", make_faces(8)
+    card = {"recipe": recipe.to_json()}
+    eight_classes = {"num_classes": 8}
+    network = build_model("pocketnet", **eight_classes)
+    save_model(weights, "pocketnet", network, 32, card, eight_classes, FERPLUS_EXPRESSIONS)
+    eight = FerPlusFaces(seven.images, np.eye(8, dtype=np.float32), draw=True)
+    for other in (None, dataclasses.replace(TUTORIAL, batch_size=4)):
+        task = ExpressionTask(weights, eight, eight, epochs=1, sensitivity_faces=4, norm_faces=4, recipe=other)
+        assert task.recipe.ferplus == "probability"
+        network = task.load()
+        assert task.measure(network)["accuracy"] in np.arange(9) / 8
+    task.fit(network, tmp_path / "run", [])
+    with pytest.raises(ValueError, match="expected faces of the classes angry, .*, contempt, got"):
+        ExpressionTask(weights, seven, seven)
 
 
 def test_fine_tuning_holds_no_layer_back():

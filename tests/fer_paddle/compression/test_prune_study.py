@@ -222,6 +222,13 @@ def test_a_stopped_study_goes_on(make_net, tmp_path):
     assert task.trained == ["l1_30/round1"] and len(results["rows"]) == 2
 
 
+def test_shares_that_round_alike_are_two_networks(make_net, tmp_path):
+    _, study = make_study(tmp_path, make_net)
+    found = [study.run(share, study.measure_sensitivities()) for share in (0.5, 0.496)]
+    assert [row["target_share"] for row in found] == [0.5, 0.496]
+    assert found[0]["weights"] != found[1]["weights"]
+
+
 def test_a_study_of_other_settings(make_net, tmp_path):
     make_study(tmp_path, make_net)
     make_study(tmp_path, make_net, shares=(0.5,))  # another target is no other study

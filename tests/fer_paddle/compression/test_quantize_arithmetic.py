@@ -128,7 +128,14 @@ def test_kl_of_an_empty_upper_half():
     assert calibration.kl_threshold(counts, edges) == pytest.approx(9.5 * edges[1])
 
 
-@pytest.mark.parametrize(("batches", "algorithm"), [([], "abs_max"), (BATCHES["normal"], "best")])
-def test_wrong_calibration(batches, algorithm):
-    with pytest.raises(ValueError, match="expected"):
-        calibration.find_threshold(batches, algorithm)
+@pytest.mark.parametrize(
+    ("batches", "algorithm", "bits", "says"),
+    [
+        ([], "abs_max", 8, "expected at least one batch"),
+        (BATCHES["normal"], "best", 8, "expected an algorithm of"),
+        (BATCHES["normal"], "KL", 12, "expected at most 1023 steps for a histogram of 2048 bins, got 12 bits"),
+    ],
+)
+def test_wrong_calibration(batches, algorithm, bits, says):
+    with pytest.raises(ValueError, match=says):
+        calibration.find_threshold(batches, algorithm, bits)

@@ -9,7 +9,7 @@ import pytest
 
 from fer_paddle import weight_files
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.training.average import EqualAverage, refresh_statistics
+from fer_paddle.training.average import EqualAverage
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.config import FitConfig
 from fer_paddle.training.loop import Callback, fit, split_batch
@@ -111,6 +111,8 @@ def test_batches_are_cut_through_tuples():
     parts = split_batch(images, (labels, votes), 2)
     assert [inputs.shape for inputs, _ in parts] == [[2, 1], [3, 1]]
     assert [targets[0].tolist() for _, targets in parts] == [[0, 1], [2, 3, 4]]
+    mixed = (labels, votes, labels, votes, paddle.to_tensor(0.3))  # of mixup: one share for all
+    assert [float(part[4]) for _, part in split_batch(images, mixed, 2)] == [paddle.to_tensor(0.3)] * 2
     ((same, _),) = split_batch(images, labels, 1)
     assert same is images
 
@@ -197,16 +199,6 @@ def test_before_its_first_epoch_swa_is_the_weights_themselves():
     assert average.arrays()["weight"] != 3
     average.update(1)
     assert average.arrays()["weight"] == 3
-
-
-def test_refreshed_statistics_are_those_of_the_batches(batches):
-    model = Net(norm=True)
-    model.eval()
-    refresh_statistics(model, batches)
-    norm = model.body[1]
-    means = [model.body[0](inputs).mean((0, 2, 3)).numpy() for inputs, _ in batches]
-    np.testing.assert_allclose(norm._mean.numpy(), np.mean(means, axis=0), rtol=1e-4, atol=1e-6)
-    assert (norm._momentum, model.training) == (0.9, False)
 
 
 # --- unfreezing in mid-run ---

@@ -134,6 +134,7 @@ def test_input_size_is_that_of_the_last_epoch_that_runs():
         ({"balanced_sampling": 1.5}, "expected shares from 0 to 1, got .*1.5"),
         ({"ferplus": "majority"}, "no other use of the votes, got 'majority' with votes_weight 1.0"),
         ({"ferplus": "mean", "votes_weight": 0}, "expected ferplus of majority, probability, crossentropy"),
+        ({"epochs": 3, "average_from": 3}, "expected average_from of 0 to 2, got 3"),
         ({"freeze_epochs": -1}, "expected freeze_epochs and backbone_rate of 0 or more"),
         ({"sizes": ()}, "from epoch 0 in rising order"),
         ({"sizes": ((1, 48),)}, "from epoch 0 in rising order"),

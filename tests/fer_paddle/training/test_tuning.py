@@ -50,6 +50,10 @@ def test_ferplus_from_votes_to_a_file_of_eight_classes(faces, tmp_path):
     network, _ = load_model(tmp_path / "model.safetensors")
     assert tuple(card["classes"]) == FERPLUS_EXPRESSIONS and network.num_classes == 8
     assert card["recipe"]["ferplus"] == "probability"
+    with pytest.raises(ValueError, match="expected faces of the classes angry, .*, contempt, got angry"):
+        train(faces, faces, recipe, num_classes=8)
+    with pytest.raises(ValueError, match="neutral, got angry, .*, contempt$"):
+        train(learnt, measured, dataclasses.replace(recipe, ferplus=None))
 
 
 def test_fine_tuning_holds_the_backbone_first_and_slows_it_then(faces):
@@ -65,6 +69,16 @@ def test_fine_tuning_holds_the_backbone_first_and_slows_it_then(faces):
     assert len(history) == 2
     after = weight_files.state_arrays(network)
     assert not any(np.array_equal(start[name], after[name]) for name in start if name.endswith("weight"))
+
+
+def test_a_training_leaves_nothing_held_back(faces):
+    """A second training of one network, by another recipe, is its own."""
+    recipe = dataclasses.replace(FINE_TUNE, **TINY, freeze_epochs=2, backbone_rate=0.1, average_decay=None)
+    network, _ = train(faces, faces, dataclasses.replace(recipe, epochs=1))
+    learning = {name for name, parameter in network.named_parameters() if not parameter.stop_gradient}
+    statistics = {name for name, _ in network.named_parameters() if name.endswith(("_mean", "_variance"))}
+    assert learning == {name for name, _ in network.named_parameters()} - statistics
+    assert {parameter.optimize_attr["learning_rate"] for parameter in network.parameters()} == {1.0}
 
 
 def test_loaders_of_a_recipe(faces):
