@@ -119,6 +119,19 @@ def find_chinese_font() -> Path | None:
     return next((path for path in candidates if has_glyphs(path, "".join(EXPRESSIONS_ZH))), None)
 
 
+def find_font_fault() -> str | None:
+    """Says why Chinese names stay English, or are not in the font that FER_FONT names; None where all is well."""
+    named, font = os.environ.get("FER_FONT"), find_chinese_font()
+    is_wrong = bool(named) and font != Path(named)
+    wrong = f"FER_FONT: expected the file of a font with Chinese characters, got {named!r}; " if is_wrong else ""
+    if font is None:
+        return (
+            f"{wrong}no font with Chinese characters was found, so the names are in English: install the package "
+            "fonts-noto-cjk, or set FER_FONT to the file of such a font"
+        )
+    return f"{wrong}the names are written in {font}" if wrong else None
+
+
 def has_glyphs(path: Path, text: str) -> bool:
     """Whether a font file draws every character of a text, and not the box that stands for a missing one."""
     try:

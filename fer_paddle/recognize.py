@@ -11,11 +11,11 @@ from typing import Any
 from fer_paddle import images
 from fer_paddle.drawing import draw_faces
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.picture_files import OutputNames
+from fer_paddle.picture_files import OutputNames, read_drawn
 from fer_paddle.pipeline import Pipeline
 from fer_paddle.weight_files import replacing, write_json
 
-RESULTS = "results"
+RESULTS_JSON, RESULTS_CSV = "results.json", "results.csv"
 
 
 @dataclass
@@ -43,36 +43,53 @@ def recognize_files(
 
     Args:
         paths: Picture files.
-        folder: Where to write; it is made. Each picture keeps its name, with a number where two share one.
+        folder: Where to write; it is made. Each picture keeps its name, with a number where two share one, or where
+            the folder has another file of that name. Only what an earlier `results.json` names as drawn is replaced.
         pipeline: What recognises.
         min_score: See Pipeline.
         language: See draw_faces.
         progress: Wraps the paths for a progress bar.
 
     Returns:
-        The report that the two files hold.
+        The report that the two files hold; an interrupted run leaves them too, as far as it came.
+
+    Raises:
+        ValueError: The folder has a `results.json` of something else.
+        OSError: The folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    report, names = Report(), OutputNames(folder, paths)
-    for path in progress(paths):
-        try:
-            image = images.read_image(path)
-            faces = pipeline(image, min_score=min_score)
-            drawn = names.next_for(path)
-            images.write_image(drawn, draw_faces(image, faces, language))
-        except (ValueError, OSError) as error:
-            report.failed.append((str(path), str(error)))
-            continue
-        report.results.append({"file": str(path), "drawn": drawn.name, "faces": [face.to_json() for face in faces]})
-    failed = [{"file": file, "reason": reason} for file, reason in report.failed]
-    write_json(folder / f"{RESULTS}.json", {"pictures": report.results, "failed": failed})
-    _write_csv(folder / f"{RESULTS}.csv", report)
+    drawn_before = read_drawn(folder / RESULTS_JSON)
+    report, names = Report(), OutputNames(folder, paths, drawn_before)
+    try:
+        for path in progress(paths):
+            try:
+                image = images.read_image(path)
+                faces = pipeline(image, min_score=min_score)
+                drawn = names.next_for(path)
+                images.write_image(drawn, draw_faces(image, faces, language))
+            except (ValueError, OSError) as error:
+                report.failed.append((str(path), str(error)))
+                continue
+            report.results.append({"file": str(path), "drawn": drawn.name, "faces": [face.to_json() for face in faces]})
+    finally:
+        _write_results(folder, report, drawn_before)
     return report
+
+
+def _write_results(folder: Path, report: Report, drawn_before: set[str]) -> None:
+    """Writes the JSON and the CSV; the JSON goes on naming what earlier runs drew, for the next run to know it."""
+    failed = [{"file": file, "reason": reason} for file, reason in report.failed]
+    earlier = sorted(drawn_before - {result["drawn"] for result in report.results})
+    write_json(folder / RESULTS_JSON, {"pictures": report.results, "failed": failed, "drawn_before": earlier})
+    _write_csv(folder / RESULTS_CSV, report)
 
 
 def _write_csv(path: Path, report: Report) -> None:
     """One row a face: file, box, score, label and the seven probabilities."""
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8-sig") as file:
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(["file", "left", "top", "right", "bottom", "score", "label", *EXPRESSIONS])
         for result in report.results:

@@ -15,14 +15,13 @@ import numpy as np
 
 from fer_paddle.classifier import RUNTIME_FOR, WEIGHTS, Classifier
 from fer_paddle.demo import astronaut
-from fer_paddle.deployment.benchmark import Case, measure, row_key, time_runs
+from fer_paddle.deployment.benchmark import Case, measure, network_digest, read_metadata, row_key, time_runs
 from fer_paddle.deployment.convert import convert_onnx, is_quantised
-from fer_paddle.deployment.runtimes import PRECISIONS, load_runner
-from fer_paddle.deployment.runtimes.model_files import read_card
+from fer_paddle.deployment.runtimes import PRECISIONS
 from fer_paddle.images import crop_square, write_image
 from fer_paddle.pipeline import Pipeline
 from yolo3tiny.boxes import letterbox
-from yolo3tiny.deploy import write_paddle_detector
+from yolo3tiny.deploy import OF_PADDLE, write_paddle_detector
 from yolo3tiny.detector import WEIGHTS as DETECTOR_WEIGHTS
 from yolo3tiny.detector import Detector, NetworkSettings
 
@@ -88,7 +87,7 @@ def compare_runtimes(
     """Times networks in runtimes, each row in a process of its own.
 
     Args:
-        weights: ONNX files of expression networks and face detectors, for Paddle Inference with a `.safetensors` of
+        weights: ONNX files of expression networks and face detectors, for Paddle's runtimes with a `.safetensors` of
             the same name beside them; or files of one runtime. A detector gets the input of a 640x480 photo.
         runtimes: Of deployment.runtimes.RUNTIMES.
         precisions: Only these; None takes all that a runtime has. A quantised file is int8 whatever runs it.
@@ -96,7 +95,7 @@ def compare_runtimes(
         batches: Images of one run.
         runs: Timed runs of a row.
         progress: Wraps the rows for a progress bar.
-        known: Rows measured before, which are taken as they are.
+        known: Rows measured before; those of the same case, by row_key, are taken as they are.
         keep: Called with the rows so far after each new one, to write them.
 
     Returns:
@@ -104,24 +103,20 @@ def compare_runtimes(
 
     Raises:
         FileNotFoundError: A file is missing.
-        ValueError: A file is neither kind of network.
+        ValueError: A file is neither kind of network, or no runtime and precision is left for any.
     """
-    cases, refused = [], []
+    shapes = {path: input_shape(path) for path in weights}
+    files: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for number, path in enumerate(weights):
-            shape = input_shape(path)
-            for runtime in runtimes:
-                for load_as, shown in _precisions(path, runtime):
-                    if precisions is not None and shown not in precisions:
-                        continue
-                    base = {"network": path.stem, "runtime": runtime, "precision": shown}
-                    try:
-                        file = _file_for(path, runtime, load_as, Path(folder, f"{number}-{path.stem}-{load_as}"))
-                    except (ValueError, FileNotFoundError) as error:
-                        refused.append(base | {"file": path.name, "error": str(error)})
-                        continue
-                    base |= {"file": str(file), "shape": shape, "runs": runs, "load_as": load_as}
-                    cases += [Case(**base, threads=count, batch=batch) for count in threads for batch in batches]
+        for number, path, load_as, about in _choices(weights, runtimes, precisions):
+            try:
+                file = _file_for(path, about["runtime"], load_as, Path(folder, f"{number}-{path.stem}-{load_as}"))
+            except (ValueError, FileNotFoundError) as error:
+                refused.append(about | {"file": path.name, "error": str(error)})
+                continue
+            files.append(about | {"file": str(file), "shape": shapes[path], "runs": runs, "load_as": load_as})
+        cases = [Case(**about, threads=count, batch=size) for about in files for count in threads for size in batches]
         measured = {row_key(row): dict(row) for row in known if "median_ms" in row}
         rows: list[dict[str, Any]] = []
         for case in progress(cases):
@@ -139,7 +134,7 @@ def input_shape(path: Path) -> tuple[int, int, int]:
         FileNotFoundError: There is no such file.
         ValueError: It is neither an expression network nor a face detector.
     """
-    metadata = _metadata(path)
+    metadata = read_metadata(path)
     if "input_size" in metadata:
         return 1, int(metadata["input_size"]), int(metadata["input_size"])
     if "anchors" not in metadata:
@@ -148,18 +143,38 @@ def input_shape(path: Path) -> tuple[int, int, int]:
     return 3, padded.shape[0], padded.shape[1]
 
 
-def _metadata(path: Path) -> Mapping[str, str]:
-    if path.suffix in (".onnx", ".safetensors"):
-        return load_runner(path).metadata
-    if not path.is_file():
-        raise FileNotFoundError(f"expected a network, found no file at {path}")
-    return read_card(path)["metadata"]
+def _choices(
+    weights: Sequence[Path], runtimes: Sequence[str], precisions: Sequence[str] | None
+) -> list[tuple[int, Path, str, dict[str, Any]]]:
+    """What there is to measure: number and path of a network, the precision to load it with, and its row's beginning.
+
+    Raises:
+        ValueError: There is nothing to measure.
+    """
+    found, offered = [], []
+    for number, path in enumerate(weights):
+        digest = network_digest(path)
+        for runtime in runtimes:
+            for load_as, shown in _precisions(path, runtime):
+                offered.append(f"{runtime} {shown}")
+                if precisions is None or shown in precisions:
+                    about = {"network": path.stem, "sha256": digest, "runtime": runtime, "precision": shown}
+                    found.append((number, path, load_as, about))
+    names = ", ".join(path.name for path in weights)
+    if not offered:
+        raise ValueError(f"expected a runtime that reads {names}, got {', '.join(runtimes)}")
+    if not found:
+        has = ", ".join(dict.fromkeys(offered))
+        raise ValueError(f"expected a precision that there is for {names} ({has}), got {', '.join(precisions or ())}")
+    return found
 
 
 def _precisions(path: Path, runtime: str) -> list[tuple[str, str]]:
     """How a runtime can load a file, and what the table calls it."""
+    if path.suffix == ".safetensors":
+        return [(name, name) for name in PRECISIONS[runtime]] if runtime in OF_PADDLE else []
     if path.suffix != ".onnx":
-        metadata = _metadata(path)
+        metadata = read_metadata(path)
         shown = "int8" if "quantized" in metadata else metadata.get("precision", "fp32")
         return [("fp32", shown)] if RUNTIME_FOR[path.suffix] == runtime else []
     if is_quantised(path):
@@ -169,16 +184,21 @@ def _precisions(path: Path, runtime: str) -> list[tuple[str, str]]:
 
 def _file_for(path: Path, runtime: str, precision: str, base: Path) -> Path:
     """What a runtime reads of a network, written where it is another file."""
-    if path.suffix != ".onnx" or runtime in ("onnx", "openvino", "tensorrt"):
-        return path
-    if runtime in ("ncnn", "mnn"):
-        written = base.with_suffix({"ncnn": ".param", "mnn": ".mnn"}[runtime])
+    if path.suffix == ".onnx" and runtime in ("ncnn", "mnn"):
+        written = base.with_name(base.name + {"ncnn": ".param", "mnn": ".mnn"}[runtime])
         convert_onnx(path, written, precision)
         return written
-    own, written = path.with_suffix(".safetensors"), base.with_suffix(".pdmodel")
-    if is_quantised(path) or not own.is_file():
-        raise ValueError(f"expected float32 weights {own.name} beside {path.name} for Paddle Inference, found none")
-    if "anchors" in _metadata(path):
+    if path.suffix not in (".onnx", ".safetensors") or runtime not in OF_PADDLE:
+        return path
+    own, written = path.with_suffix(".safetensors"), base.with_name(f"{base.name}.pdmodel")
+    if not own.is_file() or (path != own and is_quantised(path)):
+        raise ValueError(f"expected float32 weights {own.name} beside {path.name} for {runtime}, found none")
+    of_detector = "anchors" in read_metadata(path)
+    if runtime == "dynamic":
+        if of_detector:
+            raise ValueError(f"expected an expression network for the runtime dynamic, got a face detector in {own}")
+        return own
+    if of_detector:
         write_paddle_detector(own, written)
     else:
         from fer_paddle.deployment.inference_model import write_expression_model

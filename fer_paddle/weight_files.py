@@ -43,9 +43,13 @@ def file_digest(path: str | os.PathLike[str]) -> str:
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Writes JSON to a temporary name, then renames it: a reader sees the old file or the new one, whole."""
+    """Writes JSON to a temporary name, then renames it: a reader sees the old file or the new one, whole.
+
+    A file name that is no UTF-8 is written with escapes.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:

@@ -84,7 +84,7 @@ def _explain_pictures(
     from fer_paddle.pipeline import MARGIN
     from yolo3tiny import Detector
 
-    paths, find_faces = find_pictures(args.pictures), Detector()
+    paths, find_faces = find_pictures(args.pictures, args.out), Detector()
     args.out.mkdir(parents=True, exist_ok=True)
     names, told, failed = OutputNames(args.out, paths), [], []
     for path in bar("pictures")(paths):

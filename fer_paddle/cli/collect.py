@@ -17,7 +17,7 @@ from fer_paddle.cli.collect_arguments import (
     make_fetcher,
     make_frame_rule,
 )
-from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table, stdout_kept_for_json
+from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table, stdout_kept_for_json, warn
 
 
 def add_commands(commands: Any) -> None:
@@ -264,7 +264,7 @@ def select(args: argparse.Namespace) -> int:
         if args.what != "mouths":
             raise ValueError(f"expected --what mouths to sort them, got {args.what}")
         sort = MouthClassifier(args.mouth_weights).name
-    paths = find_pictures(args.pictures)
+    paths = find_pictures(args.pictures, args.out)
     report = select_faces(paths, args.out, make_face_rule(args), args.what, sort=sort, progress=bar("pictures"))
     if args.json:
         print_json(asdict(report))
@@ -319,8 +319,5 @@ def train_mouths(args: argparse.Namespace) -> int:
 
 
 def _warn(lines: Sequence[str]) -> None:
-    """Prints each line on stderr, as an error is printed, without being one."""
-    import sys
-
     for line in lines:
-        print(f"warning: {' '.join(line.split())}", file=sys.stderr)
+        warn(line)

@@ -13,6 +13,7 @@ from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table, 
 
 PARITY_PICTURES = 256
 TABLE, PICTURE = "benchmark.json", "benchmark.png"
+NOT_QUICK = ("weights", "runtime", "precision", "threads", "batch", "out", "resume")
 
 
 def add_commands(commands: Any) -> None:
@@ -100,17 +101,22 @@ def add_benchmark(commands: Any) -> None:
     from fer_paddle.deployment.runtimes import RUNTIMES
 
     parser = commands.add_parser("benchmark", help="time networks in all runtimes", description=benchmark.__doc__)
-    parser.add_argument("--quick", action="store_true", help="only detector, classifier, pipeline and a whole command")
+    parser.add_argument(
+        "--quick", action="store_true",
+        help="only detector, classifier, pipeline and a whole command, as they ship; takes --runs and --json alone",
+    )  # fmt: skip
     parser.add_argument(
         "--weights", type=Path, nargs="+", help="networks (default: both that ship, and their int8 files)"
     )
     parser.add_argument("--runtime", nargs="+", choices=RUNTIMES, help="(default: onnx openvino ncnn mnn paddle)")
     parser.add_argument("--precision", nargs="+", choices=("fp32", "fp16", "bf16", "int8"), help="(default: all)")
-    parser.add_argument("--threads", nargs="+", type=count, default=[1, 2], help="of one run (default: 1 2)")
-    parser.add_argument("--batch", nargs="+", type=count, default=[1, 8, 32], help="images (default: 1 8 32)")
+    parser.add_argument("--threads", nargs="+", type=count, help="of one run (default: 1 2)")
+    parser.add_argument("--batch", nargs="+", type=count, help="images (default: 1 8 32)")
     parser.add_argument("--runs", type=count, default=100, help="timed runs of each row (default: 100)")
     parser.add_argument("--out", type=Path, help="folder for benchmark.csv, .json and .png (default: none)")
-    parser.add_argument("--resume", action="store_true", help="measure only the rows that the folder lacks")
+    parser.add_argument(
+        "--resume", action="store_true", help="measure only the rows that the folder lacks, keep the others"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.set_defaults(run=benchmark)
 
@@ -122,20 +128,23 @@ def benchmark(args: argparse.Namespace) -> int:
     table takes about 20 minutes; choose rows by the options, or take --quick. Each row is kept as soon as it is there.
     """
     from fer_paddle import speed
+    from fer_paddle.deployment.benchmark import add_rows, tell_apart
 
     if args.quick:
+        if given := [f"--{name}" for name in NOT_QUICK if getattr(args, name)]:
+            raise ValueError(f"expected --quick with --runs and --json alone, got {', '.join(given)} as well")
         rows = speed.benchmark_shipped(args.runs, bar("rows"))
         table = [[row["what"], f"{row['median_ms']:.1f}", f"{row['p95_ms']:.1f}", row["runs"]] for row in rows]
         return _print_rows(args.json, rows, ["what", "median ms", "95 % ms", "runs"], table)
     known = _known_rows(args.out, args.resume)
-    keep = None if args.out is None else partial(_keep_rows, args.out)
+    keep = None if args.out is None else partial(_keep_rows, args.out, known)
     with stdout_kept_for_json():
         rows = speed.compare_runtimes(
             args.weights or speed.shipped_networks(),
             args.runtime or speed.COMPARED,
             args.precision,
-            args.threads,
-            args.batch,
+            args.threads or speed.THREADS,
+            args.batch or speed.BATCHES,
             args.runs,
             bar("rows"),
             known,
@@ -144,10 +153,12 @@ def benchmark(args: argparse.Namespace) -> int:
     if args.out is not None:
         from fer_paddle.deployment.benchmark_report import plot_rows
 
-        _keep_rows(args.out, rows)
-        if any("median_ms" in row for row in rows):
-            plot_rows(args.out / PICTURE, rows)
-    measured = [row for row in rows if "median_ms" in row]
+        _keep_rows(args.out, known, rows)
+        kept = add_rows(known, rows)
+        if any("median_ms" in row for row in kept):
+            plot_rows(args.out / PICTURE, kept)
+    shown = tell_apart(rows)
+    measured = [row for row in shown if "median_ms" in row]
     table = [
         [
             *(row[name] for name in ("network", "runtime", "precision", "threads", "batch")),
@@ -160,7 +171,7 @@ def benchmark(args: argparse.Namespace) -> int:
     header = ["network", "runtime", "precision", "threads", "batch", "median ms", "95 % ms", "images/s", "peak MB"]
     code = _print_rows(args.json, rows, [*header, "load ms", "kB"], table)
     failed = [row for row in rows if "error" in row and "threads" in row]
-    for row in rows:
+    for row in shown:
         if "error" in row:
             fail(f"{row['network']} in {row['runtime']} {row['precision']}: {row['error']}", FAILED)
     return FAILED if failed or not measured else code
@@ -176,22 +187,24 @@ def _known_rows(folder: Path | None, resume: bool) -> list[dict[str, Any]]:
         raise ValueError("expected --out FOLDER with --resume, got none")
     path = folder / TABLE
     rows = load_card(path).get("rows") if path.is_file() else []
-    if not isinstance(rows, list):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"expected the rows of a benchmark in {path}, found none")
     return rows
 
 
-def _keep_rows(folder: Path, rows: list[dict[str, Any]]) -> None:
-    """Writes the rows as JSON with command, machine and date, and as CSV."""
+def _keep_rows(folder: Path, known: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
+    """Writes the known rows and the new ones as JSON with command, machine and date, and as CSV."""
     import shlex
     import sys
     from datetime import date
 
+    from fer_paddle.deployment.benchmark import add_rows
     from fer_paddle.deployment.benchmark_report import write_csv
     from fer_paddle.environment import versions
     from fer_paddle.weight_files import write_json
 
     folder.mkdir(parents=True, exist_ok=True)
+    rows = add_rows(known, rows)
     command = shlex.join(["python", "-m", "fer_paddle", *sys.argv[1:]])
     about = {"command": command, "versions": versions(), "date": date.today().isoformat(), "rows": rows}
     write_json(folder / TABLE, about)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -139,13 +140,24 @@ def add_measure(commands: Any) -> None:
     parser.add_argument("--five-crop", action="store_true", help="see the four corners and the centre")
     parser.add_argument(
         "--scales",
-        type=float,
+        type=scale,
         nargs="+",
         default=[1.0],
         help="times the side in each card, such as 0.9 1 1.1 (default: 1)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=measure)
+
+
+def scale(text: str) -> float:
+    """Reads a finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"expected a finite number above 0, got {text!r}")
+    return value
 
 
 def measure(args: argparse.Namespace) -> int:

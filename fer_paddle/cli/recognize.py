@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_paddle.arguments import share
-from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table
+from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table, warn
 
 
 def add_commands(commands: Any) -> None:
@@ -37,11 +37,14 @@ def add_recognize(commands: Any) -> None:
 def recognize(args: argparse.Namespace) -> int:
     """Finds the faces in pictures, names their expressions, writes annotated copies; exits with 1 if one failed."""
     from fer_paddle.classifier import Classifier
-    from fer_paddle.picture_files import find_pictures
+    from fer_paddle.drawing import find_font_fault
+    from fer_paddle.picture_files import find_pictures, read_drawn
     from fer_paddle.pipeline import Pipeline
-    from fer_paddle.recognize import recognize_files
+    from fer_paddle.recognize import RESULTS_JSON, recognize_files
 
-    paths = find_pictures(args.pictures)
+    paths = find_pictures(args.pictures, args.out, read_drawn(args.out / RESULTS_JSON))
+    if args.language == "zh" and (fault := find_font_fault()):
+        warn(fault)
     pipeline = Pipeline(classifier=Classifier(args.weights))
     report = recognize_files(paths, args.out, pipeline, args.min_score, args.language, bar("pictures"))
     return _print_report(report, args.out, args.json)

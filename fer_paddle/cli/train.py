@@ -34,6 +34,7 @@ def add_train(commands: Any) -> None:
     )
     parser.add_argument("--start", type=Path, help="weights to begin with, .safetensors of the same network")
     parser.add_argument("--epochs", type=count, help="instead of the recipe's")
+    parser.add_argument("--batch-size", type=count, help="faces of a step, instead of the recipe's")
     parser.add_argument("--size", type=count, help="side of the faces in pixels, instead of the recipe's")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--workers", type=int, default=0, help="reader processes (default: 0)")
@@ -51,7 +52,8 @@ def train(args: argparse.Namespace) -> int:
     from fer_paddle.training import parallel
     from fer_paddle.training.session import train_from_files
 
-    changes = {name: getattr(args, name) for name in ("epochs", "size", "seed") if getattr(args, name) is not None}
+    changes = {name: getattr(args, name) for name in ("epochs", "batch_size", "size", "seed")}
+    changes = {name: value for name, value in changes.items() if value is not None}
     outcome = train_from_files(
         args.data, args.valid, args.model, args.recipe, args.out, args.resume, args.workers, changes, args.start
     )

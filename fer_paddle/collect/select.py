@@ -69,7 +69,7 @@ class SelectReport:
         refused: Paths of the others, and why.
         failed: Paths of those that cannot be read, and why.
         files: Names of the files written.
-        done_before: Pictures that an earlier run had looked at.
+        done_before: Pictures that an earlier run had done for the same kind.
     """
 
     kept: dict[str, int] = field(default_factory=dict)
@@ -146,7 +146,7 @@ def select_faces(
     """Copies the pictures that a rule keeps, or cuts their faces or mouths out, into a folder; originals stay.
 
     `selected.jsonl` in the folder keeps source, box, score, size and sharpness of each file. What it names already is
-    not done again.
+    not done again for the same kind.
 
     Args:
         paths: Picture files.
@@ -166,7 +166,7 @@ def select_faces(
         raise ValueError(f"expected a kind of {', '.join(KINDS)}, got {kind!r}")
     detector = detector or Detector()
     journal, report = Journal(folder, "select"), SelectReport()
-    done = {record.get("source_sha256") for record in read_selected(folder)}
+    done = {(record.get("source_sha256"), record.get("kind")) for record in read_selected(folder)}
     for path in progress(paths):
         try:
             image = read_image(path)
@@ -174,7 +174,7 @@ def select_faces(
         except (ValueError, FileNotFoundError) as error:
             report.failed[str(path)] = str(error)
             continue
-        if digest in done:
+        if (digest, kind) in done:
             report.done_before += 1
             continue
         faces, reason = find_faces(image, rule, detector)
@@ -185,7 +185,7 @@ def select_faces(
         for crop, record in _cut(image, faces, kind, landmarks):
             target = folder / sort(crop) if sort is not None else folder
             _write(journal, path, target, crop, {**record, "source_sha256": digest}, report)
-        done.add(digest)
+        done.add((digest, kind))
     return report
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.deployment.runtimes import load_runner
-from fer_paddle.deployment.runtimes.model_files import size_on_disk
+from fer_paddle.deployment.runtimes.model_files import FORMATS, check_file, read_card, size_on_disk
 from fer_paddle.environment import REPOSITORY
+from fer_paddle.weight_files import file_digest, load_card
 
 WARM_UP = 3
 _CHILD = "import sys; from fer_paddle.deployment.benchmark import measure_here; measure_here(*sys.argv[1:])"
+_KEY = ("network", "runtime", "precision", "threads", "batch", "runs", "sha256")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -32,6 +35,7 @@ class Case:
     Attributes:
         network: Its name in the table.
         file: What the runtime reads.
+        sha256: Of the network that was asked for, which may be another file, see network_digest.
         runtime: One of runtimes.RUNTIMES.
         precision: What the network is computed in, as the table says it.
         threads: Threads of one run, 1 or more.
@@ -43,6 +47,7 @@ class Case:
 
     network: str
     file: str
+    sha256: str
     runtime: str
     precision: str
     threads: int
@@ -54,7 +59,56 @@ class Case:
 
 def row_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """What makes two rows, or cases as mappings, measurements of the same."""
-    return tuple(row[name] for name in ("network", "runtime", "precision", "threads", "batch", "runs"))
+    return tuple(row.get(name) for name in _KEY)
+
+
+def add_rows(known: Iterable[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Gives the rows that were known and not measured again, and the new ones after them.
+
+    A known row without some part of the key, as in a table from before the SHA-256, gives way to any that has the rest.
+    """
+
+    def is_replaced(old: Mapping[str, Any]) -> bool:
+        return any(all(old[name] == new.get(name) for name in _KEY if name in old) for new in rows)
+
+    return [row for row in known if not is_replaced(row)] + list(rows)
+
+
+def tell_apart(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Copies rows; where two files share a network's name, it gets the first digits of the file's SHA-256."""
+    digests: dict[str, set[str]] = {}
+    for row in rows:
+        digests.setdefault(row["network"], set()).update(filter(None, [row.get("sha256")]))
+    shared = {network for network, found in digests.items() if len(found) > 1}
+    return [
+        dict(row, network=f"{row['network']} {row['sha256'][:8]}")
+        if row["network"] in shared and row.get("sha256")
+        else dict(row)
+        for row in rows
+    ]
+
+
+def network_digest(path: Path) -> str:
+    """The SHA-256 of a network's file; of a network in several files, such as `.param` and `.bin`, that of theirs."""
+    digests = [file_digest(path.with_suffix(suffix)) for suffix in FORMATS[path.suffix]]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """What the file of a network says of itself, or the card beside it; Paddle is not needed.
+
+    Raises:
+        FileNotFoundError: The file or its card is not there.
+        ValueError: The file or its card is damaged.
+    """
+    if path.suffix == ".onnx":
+        return load_runner(path).metadata
+    if path.suffix == ".safetensors":
+        card = load_card(check_file(path, [".safetensors"], "paddle"))
+        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in card.items()}
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a network, found no file at {path}")
+    return read_card(path)["metadata"]
 
 
 def time_runs(function: Callable[[], Any], runs: int, warm_up: int = WARM_UP) -> dict[str, float | int]:

@@ -12,11 +12,12 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fer_paddle.deployment.benchmark import tell_apart
 from fer_paddle.deployment.runtimes.model_files import write_together
 
 COLUMNS = (
     "network", "runtime", "precision", "threads", "batch", "median_ms", "p95_ms", "images_per_s", "peak_mb",
-    "file_bytes", "load_ms", "start_ms", "runs", "file", "error",
+    "file_bytes", "load_ms", "start_ms", "runs", "file", "sha256", "error",
 )  # fmt: skip
 
 
@@ -55,7 +56,7 @@ def draw_rows(rows: Sequence[Mapping[str, Any]]) -> Figure:
     Raises:
         ValueError: No row was measured.
     """
-    rows = [row for row in rows if "median_ms" in row]
+    rows = tell_apart([row for row in rows if "median_ms" in row])
     if not rows:
         raise ValueError("expected rows that were measured, got none")
     inputs, batches = sorted({tuple(row["shape"]) for row in rows}), sorted({row["batch"] for row in rows})

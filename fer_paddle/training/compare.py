@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -124,6 +125,13 @@ def list_rows(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     ]
 
 
+def _beside(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], cost: str) -> tuple[int, int]:
+    """Where the number of a point stands, in points from it: on the side away from its nearest neighbour."""
+    near = [other[cost] for other in rows if other is not row and abs(other["accuracy"] - row["accuracy"]) < 0.015]
+    nearest = min(near, key=lambda other: abs(math.log(other / row[cost])), default=0)
+    return (-12, 3) if nearest > row[cost] else (4, 3)
+
+
 def draw_costs(rows: Sequence[Mapping[str, Any]], costs: Sequence[str] = ("mflops", "parameters")) -> Figure:
     """Draws accuracy over what it costs, each cost on a logarithmic axis, with the frontier of each.
 
@@ -140,7 +148,7 @@ def draw_costs(rows: Sequence[Mapping[str, Any]], costs: Sequence[str] = ("mflop
         for number, row in enumerate(ordered, start=1):
             place = (row[cost], 100 * row["accuracy"])
             axis.scatter(*place, 25, color=colours[(number - 1) % len(colours)], label=f"{number} {row['name']}")
-            axis.annotate(str(number), place, (4, 3), textcoords="offset points", fontsize=8)
+            axis.annotate(str(number), place, _beside(row, rows, cost), textcoords="offset points", fontsize=8)
         axis.set(xscale="log", xlabel=COSTS[cost], ylabel="accuracy, %")
         axis.grid(alpha=0.3, which="both")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)

@@ -186,6 +186,9 @@ def draw_cases(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure
         epochs = [record["epoch"] for record in history]
         for key, color, label in (("train_loss", "tab:blue", "training"), ("valid_loss", "tab:orange", "test")):
             axis.plot(epochs, [record[key] for record in history], "o-", color=color, markersize=3, label=label)
+        low, high = axis.get_ylim()
+        if high - low < 6 * FLAT:  # else a flat curve fills the height and seems to move
+            axis.set_ylim((low + high) / 2 - 3 * FLAT, (low + high) / 2 + 3 * FLAT)
         axis.set(xlabel="epoch", title=name.replace("_", " "))
         axis.grid(alpha=0.3)
     figure.axes[0].set_ylabel("loss")

@@ -46,7 +46,7 @@ class EpochSampler:
         if length < needed:
             raise ValueError(
                 f"expected at least {needed} samples for batches of {batch_size * world}, got {length}; "
-                "use a smaller batch"
+                "use a smaller batch (--batch-size of train)"
             )
         self.length, self.batch_size, self.shuffle, self.seed = length, batch_size, shuffle, seed
         self.rank, self.world = rank, world

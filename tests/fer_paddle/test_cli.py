@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from fer_paddle import drawing
 from fer_paddle.cli import main
 from fer_paddle.data.synthetic import draw_scene, make_faces
 from fer_paddle.images import read_image, write_image
@@ -92,6 +93,32 @@ def test_recognize_goes_on_past_a_bad_file(capsys, tmp_path):
         assert face["label"] in EXPRESSIONS and sum(face["probs"].values()) == pytest.approx(1, abs=1e-3)
 
 
+def test_chinese_names_without_a_font_are_warned_of_once(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(drawing, "find_chinese_font", lambda: None)
+    for name in ("a.png", "b.png"):
+        write_image(tmp_path / name, np.zeros((60, 60, 3), np.uint8))
+    args = ["recognize", tmp_path, "--out", tmp_path / "out"]
+    code, _, err = run(capsys, *args, "--language", "zh")
+    assert code == 0 and err.startswith("warning: ") and err.count("\n") == 1
+    assert "fonts-noto-cjk" in err and "FER_FONT" in err
+    assert run(capsys, *args)[::2] == (0, "")
+
+
+def test_recognize_again_reads_no_drawing_of_its_own(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_image("我.png", np.zeros((60, 60, 3), np.uint8))
+    for _ in range(3):
+        code, out, _ = run(capsys, "recognize", ".", "--json")
+        assert code == 0 and [picture["file"] for picture in json.loads(out)["pictures"]] == ["我.png"]
+
+
+def test_a_folder_that_is_a_file_is_wrong_use(capsys, tmp_path):
+    write_image(tmp_path / "a.png", np.zeros((60, 60, 3), np.uint8))
+    for out in (tmp_path / "a.png", tmp_path / "a.png" / "deeper"):
+        code, text, err = run(capsys, "recognize", tmp_path / "a.png", "--out", out)
+        assert (code, text, err) == (2, "", f"error: expected a folder, got the file {tmp_path / 'a.png'}\n")
+
+
 def test_demo_prints_a_table_and_draws(capsys, tmp_path):
     code, out, _ = run(capsys, "demo", "--out", tmp_path / "out")
     assert code == 0
@@ -143,6 +170,16 @@ def test_train_prints_json_alone(capfd, class_folders, tmp_path):
     args = ["train", "--data", class_folders, "--recipe", "tutorial", "--epochs", 1, "--size", 32, "--out", tmp_path]
     assert main([*map(str, args), "--json"]) == 0
     assert [record["epoch"] for record in json.loads(capfd.readouterr().out)] == [1]
+
+
+def test_a_folder_smaller_than_a_batch(capsys, class_folders, tmp_path):
+    args = ["train", "--data", class_folders, "--epochs", 1, "--size", 32, "--out", tmp_path]  # the recipe strong
+    code, out, err = run(capsys, *args)
+    assert code == 2 and not out
+    assert err.startswith("error: expected at least 128 samples") and "--batch-size of train" in err
+    code, out, err = run(capsys, *args, "--batch-size", 32)
+    assert code == 0 and "best epoch 1" in out, err
+    assert json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))["recipe"]["batch_size"] == 32
 
 
 def test_whole_command_in_a_process_needs_no_paddle(tmp_path):

@@ -62,7 +62,10 @@ def test_every_command_has_help(capsys, command):
         ["measure", "--weights", "missing.safetensors", "--data", "."],
         ["measure", "--weights", WHOLE, FERPLUS, "--data", "."],  # seven classes and eight
         ["measure", "--weights", WHOLE, "--data", "no_such_pack.npz"],
-        ["measure", "--weights", WHOLE, "--data", ".", "--scales", "0"],
+        *(
+            ["measure", "--weights", WHOLE, "--data", ".", "--scales", text]
+            for text in ("0", "-1", "inf", "nan", "two")
+        ),
         ["explain"],  # nothing to explain
         ["explain", "no_such_picture.jpg"],
         ["explain", "--costs", "--weights", "missing.safetensors"],

@@ -76,6 +76,37 @@ def test_chinese_falls_back_to_english_without_a_font(monkeypatch):
     np.testing.assert_array_equal(draw_faces(image, faces, "zh"), draw_faces(image, faces, "en"))
 
 
+@pytest.fixture
+def fonts(tmp_path, monkeypatch):
+    """An empty font folder, the only one; every file named simhei.ttf has the characters, others have not."""
+    monkeypatch.setattr(drawing, "_FONT_FOLDERS", (str(tmp_path),))
+    monkeypatch.setattr(drawing, "has_glyphs", lambda path, text: path.name == "simhei.ttf" and path.is_file())
+    monkeypatch.delenv("FER_FONT", raising=False)
+    drawing.find_chinese_font.cache_clear()
+    yield tmp_path
+    drawing.find_chinese_font.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("installed", "named", "says"),
+    [
+        (None, None, ["fonts-noto-cjk", "FER_FONT", "in English"]),
+        (None, "nosuch.ttf", ["got 'nosuch.ttf'", "fonts-noto-cjk", "FER_FONT", "in English"]),
+        ("simhei.ttf", "nosuch.ttf", ["got 'nosuch.ttf'", "FER_FONT", "written in"]),
+        ("simhei.ttf", None, None),
+        ("mine/simhei.ttf", "{fonts}/mine/simhei.ttf", None),
+    ],
+)
+def test_a_font_that_is_missing_is_told(installed, named, says, fonts, monkeypatch):
+    if installed:
+        (fonts / installed).parent.mkdir(exist_ok=True)
+        (fonts / installed).touch()
+    if named:
+        monkeypatch.setenv("FER_FONT", named.format(fonts=fonts))
+    fault = drawing.find_font_fault()
+    assert fault is None if says is None else all(part in fault for part in says)
+
+
 def test_chinese_names_where_a_font_is_found():
     drawing.find_chinese_font.cache_clear()
     if drawing.find_chinese_font() is None:

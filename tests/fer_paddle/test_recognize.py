@@ -8,9 +8,9 @@ import pytest
 
 from fer_paddle.images import read_image, write_image
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.picture_files import find_pictures
+from fer_paddle.picture_files import find_pictures, read_drawn
 from fer_paddle.pipeline import Face
-from fer_paddle.recognize import recognize_files
+from fer_paddle.recognize import RESULTS_JSON, recognize_files
 
 
 def pipeline(image, min_score):
@@ -52,6 +52,68 @@ def test_originals_are_never_overwritten(tmp_path):
     before = (tmp_path / "a.png").read_bytes()
     report = recognize_files([tmp_path / "a.png"], tmp_path, pipeline, 0.5)
     assert (tmp_path / "a.png").read_bytes() == before and report.results[0]["drawn"] == "a-2.png"
+
+
+def recognize(patterns, out):
+    """As the command does it: (number of pictures, names of the copies)."""
+    paths = find_pictures(patterns, out, read_drawn(out / RESULTS_JSON))
+    return len(paths), [result["drawn"] for result in recognize_files(paths, out, pipeline, 0.5).results]
+
+
+@pytest.fixture
+def album(tmp_path, monkeypatch):
+    """1.png and 妈妈/1.png, of different grays; the working folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "妈妈").mkdir()
+    for place, gray in (("1.png", 200), ("妈妈/1.png", 100)):
+        write_image(tmp_path / place, np.full((40, 60, 3), gray, np.uint8))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("patterns", "out", "names"),
+    [
+        (["."], "out", ["1.png", "1-2.png"]),
+        (["妈妈/1.png"], ".", ["1-2.png"]),
+        (["妈妈"], "妈妈", ["1-2.png"]),
+        (["."], ".", ["1-2.png", "1-3.png"]),
+        (["*.png"], ".", ["1-2.png"]),
+        (["."], "妈妈", ["1-2.png"]),
+    ],
+)
+def test_the_same_command_again_gives_the_same(patterns, out, names, album):
+    before = {path: path.read_bytes() for path in album.rglob("*.png")}
+    for _ in range(3):
+        assert recognize(patterns, album / out) == (len(names), names)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_commands_in_turn_keep_to_their_names(album):
+    out = album / "out"
+    for _ in range(3):
+        assert recognize(["1.png"], out)[1] == ["1.png"]
+        write_image(album / "2.png", np.full((9, 9, 3), 9, np.uint8))
+        assert recognize(["2.png"], out)[1] == ["2.png"]
+    assert sorted(path.name for path in out.glob("*.png")) == ["1.png", "2.png"]
+
+
+def test_an_interrupted_run_leaves_its_results(album):
+    def stop_at_the_second(paths):
+        yield paths[0]
+        raise KeyboardInterrupt
+
+    paths, out = find_pictures(["."]), album / "out"
+    with pytest.raises(KeyboardInterrupt):
+        recognize_files(paths, out, pipeline, 0.5, progress=stop_at_the_second)
+    assert read_drawn(out / RESULTS_JSON) == {"1.png"}
+    assert recognize(["."], out)[1] == ["1.png", "1-2.png"]
+
+
+def test_results_of_something_else_stay(album):
+    (album / RESULTS_JSON).write_text("[1, 2]")
+    with pytest.raises(ValueError, match="got another file"):
+        recognize_files([album / "1.png"], album, pipeline, 0.5)
+    assert (album / RESULTS_JSON).read_text() == "[1, 2]" and not (album / "1-2.png").exists()
 
 
 def test_files_globs_and_folders_each_once(pictures):

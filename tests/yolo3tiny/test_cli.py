@@ -127,7 +127,9 @@ def test_detect_goes_past_bad_pictures(pictures, finder, capsys):
     (face,) = told["pictures"][1]["faces"]
     np.testing.assert_allclose(face["box_xyxy"], [20, 10, 60, 50], atol=1)
     assert face["score"] > 0.99 and told["pictures"][0]["faces"] == []
-    assert sorted(path.name for path in (pictures / "drawn").iterdir()) == ["none.png", "one.png"]
+    assert sorted(path.name for path in (pictures / "drawn").iterdir()) == ["detected.json", "none.png", "one.png"]
+    written = json.loads((pictures / "drawn" / "detected.json").read_text(encoding="utf-8"))
+    assert (written["pictures"], written["failed"]) == (told["pictures"], told["failed"])
     before, drawn = read_image(pictures / "one.png"), read_image(told["pictures"][1]["drawn"])
     assert drawn.shape == before.shape and (drawn != before).any()
     np.testing.assert_array_equal(read_image(pictures / "drawn" / "none.png"), read_image(pictures / "none.png"))
@@ -139,6 +141,28 @@ def test_detect_takes_globs_and_keeps_originals(pictures, finder, capsys):
     (row,) = json.loads(capsys.readouterr().out)["pictures"]
     assert Path(row["drawn"]).name == "one-2.png"
     assert (pictures / "one.png").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("pattern", "out", "names"),
+    [
+        (".", "drawn", ["none.png", "one.png"]),
+        ("one.png", ".", ["one-2.png"]),
+        ("*.png", ".", ["none-2.png", "one-2.png"]),
+        ("more/one.png", ".", ["one-2.png"]),  # one.png is not read here, and stays
+    ],
+)
+def test_detect_again_gives_the_same(pattern, out, names, pictures, finder, capsys, monkeypatch):
+    monkeypatch.chdir(pictures)
+    (pictures / "more").mkdir()
+    if pattern.startswith("more"):
+        write_image(pictures / "more" / "one.png", np.zeros((50, 50, 3), np.uint8))
+    before = {path: path.read_bytes() for path in pictures.glob("*.png")}
+    for _ in range(3):
+        assert call("detect", pattern, "--out", out, "--json") == 0
+        told = json.loads(capsys.readouterr().out)["pictures"]
+        assert [Path(row["drawn"]).name for row in told] == names
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_detect_heeds_the_score(pictures, make_heads, monkeypatch, capsys):
@@ -255,10 +279,10 @@ def test_ctrl_c_is_130(photo_folder, small, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err == "error: stopped by Ctrl-C\n"
 
 
-def test_failed_work_is_1(pictures, finder, capsys):
+def test_a_folder_that_is_a_file_is_2(pictures, finder, capsys):
     (pictures / "file").write_text("in the way")
-    assert call("detect", pictures / "one.png", "--out", pictures / "file") == 1
-    assert capsys.readouterr().err.startswith("error: ")
+    assert call("detect", pictures / "one.png", "--out", pictures / "file") == 2
+    assert capsys.readouterr().err == f"error: expected a folder, got the file {pictures / 'file'}\n"
 
 
 # From the shell

@@ -10,6 +10,8 @@ from typing import Any
 from fer_paddle.arguments import share
 from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table
 
+RESULTS_JSON = "detected.json"
+
 
 def add_commands(commands: Any) -> None:
     """Adds detect to the command line."""
@@ -19,7 +21,9 @@ def add_commands(commands: Any) -> None:
 def add_detect(commands: Any) -> None:
     parser = commands.add_parser("detect", help="find the faces in pictures", description=detect.__doc__)
     parser.add_argument("pictures", nargs="+", metavar="PATH", help="files, folders or globs")
-    parser.add_argument("--out", type=Path, help="folder for copies with the boxes drawn in (default: none)")
+    parser.add_argument(
+        "--out", type=Path, help=f"folder for copies with the boxes drawn in and {RESULTS_JSON} (default: none)"
+    )
     parser.add_argument("--min-score", type=share, default=0.5, help="lowest score of a face, 0 to 1 (default: 0.5)")
     parser.add_argument("--weights", type=Path, help="network, .onnx (default: the one that ships)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -28,34 +32,28 @@ def add_detect(commands: Any) -> None:
 
 def detect(args: argparse.Namespace) -> int:
     """Prints the faces of pictures, and draws them. A bad picture is named at the end, with exit code 1."""
-    from fer_paddle import images
-    from fer_paddle.picture_files import OutputNames, find_pictures
+    from fer_paddle.picture_files import OutputNames, find_pictures, read_drawn
+    from fer_paddle.weight_files import write_json
     from yolo3tiny.detector import Detector
-    from yolo3tiny.draw import draw_boxes
 
-    paths = find_pictures(args.pictures)
+    drawn_before = read_drawn(args.out / RESULTS_JSON) if args.out else set()
+    paths = find_pictures(args.pictures, args.out, drawn_before)
     find_faces = Detector(args.weights)
-    if args.out is not None:
+    names: OutputNames | None = None
+    if args.out:
         args.out.mkdir(parents=True, exist_ok=True)
-        names = OutputNames(args.out, paths)
+        names = OutputNames(args.out, paths, drawn_before)
     pictures, failed = [], []
-    for path in bar("pictures")(paths):
-        try:
-            image = images.read_image(path)
-            faces = find_faces(image, min_score=args.min_score)
-            record = {
-                "file": str(path),
-                "width": image.shape[1],
-                "height": image.shape[0],
-                "faces": _plain(faces),
-            }
-            if args.out is not None:
-                record["drawn"] = str(names.next_for(path))
-                images.write_image(record["drawn"], draw_boxes(image, faces.boxes_xyxy, faces.scores))
-        except (ValueError, OSError) as error:
-            failed.append({"file": str(path), "reason": str(error)})
-            continue
-        pictures.append(record)
+    try:
+        for path in bar("pictures")(paths):
+            try:
+                pictures.append(_detect(path, find_faces, args.min_score, names))
+            except (ValueError, OSError) as error:
+                failed.append({"file": str(path), "reason": str(error)})
+    finally:
+        if args.out:
+            earlier = sorted(drawn_before - {Path(picture["drawn"]).name for picture in pictures})
+            write_json(args.out / RESULTS_JSON, {"pictures": pictures, "failed": failed, "drawn_before": earlier})
     if args.json:
         print_json({"pictures": pictures, "failed": failed})
     elif pictures:
@@ -64,6 +62,20 @@ def detect(args: argparse.Namespace) -> int:
         reason = failure["reason"]
         fail(reason if failure["file"] in reason else f"{failure['file']}: {reason}", FAILED)
     return FAILED if failed else OK
+
+
+def _detect(path: Path, find_faces: Any, min_score: float, names: Any) -> dict[str, Any]:
+    """The record of one picture, which is drawn too where there are `names` for the copies."""
+    from fer_paddle import images
+    from yolo3tiny.draw import draw_boxes
+
+    image = images.read_image(path)
+    faces = find_faces(image, min_score=min_score)
+    record = {"file": str(path), "width": image.shape[1], "height": image.shape[0], "faces": _plain(faces)}
+    if names is not None:
+        record["drawn"] = str(names.next_for(path))
+        images.write_image(record["drawn"], draw_boxes(image, faces.boxes_xyxy, faces.scores))
+    return record
 
 
 def _plain(faces: Any) -> list[dict[str, Any]]:

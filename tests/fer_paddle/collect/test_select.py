@@ -91,6 +91,14 @@ def test_a_second_run_goes_on_and_undo_takes_it_back(photo, tmp_path):
     assert select_faces([photo], out, detector=detector_of(BOX)).files
 
 
+def test_each_kind_is_done_by_itself(photo, tmp_path):
+    for number, kind in enumerate(("faces", "mouths", "pictures"), 1):
+        first, again = (select_faces([photo], tmp_path / "out", kind=kind, detector=detector_of(BOX)) for _ in range(2))
+        assert (first.done_before, len(first.files)) == (0, 1), kind
+        assert (again.done_before, len(again.files)) == (1, 0), kind
+        assert len(list_images(tmp_path / "out")) == number
+
+
 def test_the_mouth_by_points():
     points = np.zeros((68, 2), np.float32)
     points[48:] = np.linspace((30, 70), (50, 74), 20)

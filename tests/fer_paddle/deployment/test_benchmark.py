@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import itertools
+import json
+import shutil
 
 import cv2
 import numpy as np
@@ -11,10 +13,16 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from fer_paddle import speed
+from fer_paddle.classifier import WEIGHTS
 from fer_paddle.deployment import benchmark
-from fer_paddle.deployment.benchmark import Case, measure, time_runs
+from fer_paddle.deployment.benchmark import Case, add_rows, measure, network_digest, tell_apart, time_runs
 from fer_paddle.deployment.benchmark_report import draw_rows, plot_rows, write_csv
 from fer_paddle.deployment.board import bench
+from fer_paddle.deployment.convert import convert_onnx
+from fer_paddle.deployment.runtimes.model_files import read_card
+from fer_paddle.environment import REPOSITORY
+from fer_paddle.weight_files import file_digest
+from yolo3tiny.detector import WEIGHTS as DETECTOR_WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +41,27 @@ def tiny(tmp_path_factory):
 
 def case(path, **changes):
     about = {"network": "tiny", "runtime": "onnx", "precision": "fp32", "threads": 1, "batch": 2, "runs": 3}
-    return Case(**(about | {"file": str(path), "shape": (1, 8, 8)} | changes))
+    return Case(**(about | {"file": str(path), "sha256": file_digest(path), "shape": (1, 8, 8)} | changes))
+
+
+def change_metadata(path, changed, **metadata):
+    """Writes a network again with other metadata: another file."""
+    model = onnx.load(path)
+    helper.set_model_props(model, {"input_size": "8"} | metadata)
+    onnx.save(model, changed)
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """Measures nothing: the cases that were asked for, while each is a row of one millisecond."""
+    cases = []
+
+    def one_millisecond(case):
+        cases.append(case)
+        return dataclasses.asdict(case) | {"median_ms": 1.0}
+
+    monkeypatch.setattr(speed, "measure", one_millisecond)
+    return cases
 
 
 def test_time_runs_counts_only_after_the_warm_up(monkeypatch):
@@ -49,6 +77,7 @@ def test_a_row_tells_time_memory_size_and_load(tiny):
     row = measure(case(tiny))
     assert (row["network"], row["threads"], row["batch"], row["runs"]) == ("tiny", 1, 2, 3)
     assert row["file_bytes"] == tiny.stat().st_size and row["file"] == "tiny.onnx"
+    assert row["sha256"] == file_digest(tiny)
     assert 0 < row["median_ms"] <= row["p95_ms"] and 0 < row["load_ms"] < row["start_ms"]
     assert row["images_per_s"] == pytest.approx(2e3 / row["median_ms"])
     assert row["peak_mb"] is None or 20 < row["peak_mb"] < 2000
@@ -72,25 +101,131 @@ def test_rows_are_all_that_was_asked_for(tiny, monkeypatch):
     refused = [row for row in rows if "error" in row]
     assert [row["runtime"] for row in refused] == ["paddle"] * 2  # there is no tiny.safetensors
     assert "tiny.safetensors" in refused[0]["error"]
-    assert speed.compare_runtimes([tiny], ["openvino"], ["int8"]) == []
 
 
-def test_what_was_measured_before_is_not_measured_again(tiny, monkeypatch):
-    measured = []
+@pytest.mark.parametrize(
+    ("suffix", "runtimes", "precisions", "says"),
+    [
+        (".onnx", ["openvino"], ["int8"], r"a precision that there is for tiny.onnx \(openvino fp32, .*\), got int8"),
+        (".onnx", ["mnn"], ["fp16", "bf16"], r"\(mnn fp32, mnn int8\), got fp16, bf16"),
+        (".param", ["onnx", "mnn"], None, "a runtime that reads tiny.param, got onnx, mnn"),
+        (".param", ["ncnn"], ["fp16"], r"\(ncnn fp32\), got fp16"),
+    ],
+)
+def test_nothing_to_measure_is_an_error(suffix, runtimes, precisions, says, tiny, tmp_path, pretend):
+    shutil.copy(tiny, tmp_path)
+    convert_onnx(tiny, tmp_path / "tiny.param")
+    with pytest.raises(ValueError, match=says):
+        speed.compare_runtimes([tmp_path / f"tiny{suffix}"], runtimes, precisions)
+    assert not pretend
 
-    def pretend(case):
-        measured.append(case.threads)
-        return dataclasses.asdict(case) | {"median_ms": 1.0}
 
-    monkeypatch.setattr(speed, "measure", pretend)
+def test_a_name_with_a_dot_keeps_its_precisions_apart(tiny, tmp_path, monkeypatch):
+    path = tmp_path / "my.v2.onnx"
+    shutil.copy(tiny, path)
+    stored = []
+    monkeypatch.setattr(speed, "measure", lambda case: stored.append((case.precision, read_card(case.file))) or {})
+    speed.compare_runtimes([path], ["ncnn"], threads=[1], batches=[1])
+    assert [(asked, card["metadata"]["precision"]) for asked, card in stored] == [("fp32", "fp32"), ("fp16", "fp16")]
+
+
+@pytest.mark.parametrize(
+    ("weights", "runtime", "file"),
+    [
+        (WEIGHTS.with_suffix(".safetensors"), "dynamic", WEIGHTS.with_suffix(".safetensors").name),
+        (WEIGHTS, "dynamic", WEIGHTS.with_suffix(".safetensors").name),
+        (WEIGHTS.with_suffix(".safetensors"), "paddle", "0-distresnet_fer2013-fp32.pdmodel"),
+        (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "paddle", "0-yolo3tiny_face-fp32.pdmodel"),
+        (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "dynamic", None),  # which runs expression networks alone
+    ],
+)
+def test_paddles_runtimes_read_safetensors(weights, runtime, file, monkeypatch):
+    monkeypatch.setattr(speed, "measure", lambda case: {"file": case.file.split("/")[-1], "shape": case.shape})
+    (row,) = speed.compare_runtimes([weights], [runtime], ["fp32"], threads=[1], batches=[1])
+    if file is None:
+        assert "expected an expression network for the runtime dynamic" in row["error"]
+    else:
+        assert row == {"file": file, "shape": speed.input_shape(weights.with_suffix(".onnx"))}
+
+
+def test_what_was_measured_before_is_not_measured_again(tiny, pretend):
     kept = []
     arguments = {"runtimes": ["onnx", "paddle"], "batches": [4], "runs": 7}
     first = speed.compare_runtimes([tiny], **arguments, threads=[1, 2], keep=lambda rows: kept.append(len(rows)))
-    assert measured == [1, 2] and kept == [3, 4]  # with the two that Paddle cannot have
+    assert [case.threads for case in pretend] == [1, 2] and kept == [3, 4]  # with the two that Paddle cannot have
     again = speed.compare_runtimes([tiny], **arguments, threads=[1, 2, 4], known=first, keep=kept.append)
-    assert measured == [1, 2, 4] and kept[2:] == [again]
+    assert [case.threads for case in pretend[2:]] == [4] and kept[2:] == [again]
     other_runs = speed.compare_runtimes([tiny], **(arguments | {"runs": 8}), threads=[1], known=first)
-    assert measured == [1, 2, 4, 1] and other_runs[0]["runs"] == 8
+    assert len(pretend) == 4 and other_runs[0]["runs"] == 8
+
+
+def test_another_file_of_the_same_name_is_measured(tiny, tmp_path, pretend):
+    """Every run of `train` writes a model.onnx."""
+    first, second = tmp_path / "a" / "model.onnx", tmp_path / "b" / "model.onnx"
+    for path, run in ((first, "a"), (second, "b")):
+        path.parent.mkdir()
+        change_metadata(tiny, path, run=run)
+    arguments = {"runtimes": ["onnx"], "threads": [1], "batches": [1]}
+    known = speed.compare_runtimes([first], **arguments)
+    rows = speed.compare_runtimes([second], **arguments, known=known)
+    assert [case.sha256 for case in pretend] == [file_digest(first), file_digest(second)]
+    assert add_rows(known, rows) == known + rows
+    shown = [row["network"] for row in tell_apart(known + rows)]
+    assert shown == [f"model {file_digest(path)[:8]}" for path in (first, second)]
+    old = [{name: value for name, value in row.items() if name != "sha256"} for row in known]
+    speed.compare_runtimes([first], **arguments, known=old)  # a row that does not say of which file it is
+    assert len(pretend) == 3
+
+
+def test_other_weights_are_another_network_in_ncnn(tiny, tmp_path):
+    """Two runs of one design have the same .param: their weights are in the .bin beside it."""
+    path = tmp_path / "tiny.param"
+    convert_onnx(tiny, path)
+    digest, text = network_digest(path), path.read_text(encoding="utf-8")
+    model = onnx.load(tiny)
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.full((2, 1, 3, 3), 2, np.float32), "w"))
+    onnx.save(model, tmp_path / "tiny.onnx")
+    convert_onnx(tmp_path / "tiny.onnx", path)
+    assert path.read_text(encoding="utf-8") == text and network_digest(path) != digest
+
+
+ROW = {"network": "a", "runtime": "onnx", "precision": "fp32", "threads": 1, "batch": 1, "runs": 3, "sha256": "1"}
+OLD = {name: value for name, value in ROW.items() if name != "sha256"}
+REFUSED = {"network": "a", "runtime": "onnx", "precision": "fp32", "error": "no"}
+
+
+@pytest.mark.parametrize(
+    ("known", "stays"),
+    [
+        (ROW, False),  # measured again
+        (ROW | {"threads": 2}, True),
+        (ROW | {"runs": 4}, True),
+        (ROW | {"network": "b"}, True),
+        (ROW | {"sha256": "2"}, True),  # of another file of the same name
+        (OLD, False),  # perhaps of this file
+        (OLD | {"batch": 8}, True),
+        (ROW | {"error": "ended with 1"}, False),
+        (REFUSED, False),  # it is no longer refused
+        (REFUSED | {"runtime": "paddle"}, True),
+    ],
+)
+def test_known_rows_stay_unless_measured_again(known, stays):
+    new = ROW | {"median_ms": 2.0}
+    assert add_rows([known], [new]) == ([known] if stays else []) + [new]
+
+
+def test_a_refusal_replaces_only_a_refusal():
+    refused = REFUSED | {"sha256": "1"}
+    assert add_rows([ROW, refused], [refused]) == [ROW, refused]
+
+
+def test_the_table_of_the_course_is_still_read(tiny, pretend):
+    """Its rows are from before the SHA-256."""
+    table = json.loads((REPOSITORY / "notebooks/results/benchmark.json").read_text(encoding="utf-8"))
+    measured = [row for row in table["rows"] if "median_ms" in row]
+    assert len(draw_rows(table["rows"]).axes) == 6 and tell_apart(measured) == measured
+    rows = speed.compare_runtimes([WEIGHTS], ["onnx"], threads=[1], batches=[1], known=table["rows"])
+    assert len(pretend) == len(rows) == 1 and len(add_rows(table["rows"], rows)) == len(table["rows"])
 
 
 def test_both_networks_ship_and_have_an_input_shape():

@@ -1,10 +1,12 @@
 """The commands of the deployment chapter as a person meets them."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
+from fer_paddle import speed
 from fer_paddle.classifier import WEIGHTS
 from fer_paddle.cli import deploy, main
 from fer_paddle.data.synthetic import make_faces
@@ -87,6 +89,12 @@ def test_evaluate_with_a_runtime(runtime, capsys, faces):
         ["benchmark", "--threads", "0"],
         ["benchmark", "--resume"],
         ["benchmark", "--runtime", "caffe"],
+        ["benchmark", "--weights", WEIGHTS, "--runtime", "mnn", "--precision", "fp16", "--out", "out"],
+        ["benchmark", "--weights", WEIGHTS.with_suffix(".safetensors"), "--runtime", "onnx", "ncnn"],
+        ["benchmark", "--quick", "--weights", WEIGHTS],
+        ["benchmark", "--quick", "--runtime", "onnx", "--precision", "fp32"],
+        ["benchmark", "--quick", "--threads", "1", "--batch", "1"],
+        ["benchmark", "--quick", "--out", "out", "--resume"],
         ["bench", "4", "1", "0", "-1", "0", "missing.param", "48", "48"],
         ["bench", "4", "1", "9", "-1", "0", str(WEIGHTS), "48", "48"],
         ["bench", "4", "1"],
@@ -114,3 +122,54 @@ def test_benchmark_of_one_row(capsys, tmp_path):
     (tmp_path / "benchmark.json").write_text("{}")
     code, out, err = run(capsys, "benchmark", *args, "--resume")
     assert code == 2 and "expected the rows of a benchmark" in err
+
+
+def test_quick_names_what_it_does_not_take(capsys, monkeypatch):
+    monkeypatch.setattr(speed, "benchmark_shipped", lambda runs, progress: [])
+    assert run(capsys, "benchmark", "--quick", "--runs", 3, "--json") == (0, "[]\n", "")
+    _, _, err = run(capsys, "benchmark", "--quick", "--runs", 3, "--out", "out", "--threads", 2)
+    assert err == "error: expected --quick with --runs and --json alone, got --threads, --out as well\n"
+
+
+@pytest.fixture
+def one_millisecond(monkeypatch):
+    """Instead of measuring: the threads of the cases that were asked for; three threads end it, as Ctrl-C does."""
+    asked = []
+
+    def measure(case):
+        asked.append(case.threads)
+        if case.threads == 3:
+            raise KeyboardInterrupt
+        figures = dict.fromkeys(("median_ms", "p95_ms", "images_per_s", "peak_mb", "load_ms"), 1.0)
+        return dataclasses.asdict(case) | {"file": "file", "file_bytes": 1} | figures
+
+    monkeypatch.setattr(speed, "measure", measure)
+    return asked
+
+
+def threads_in(folder):
+    return [row["threads"] for row in json.loads((folder / "benchmark.json").read_text(encoding="utf-8"))["rows"]]
+
+
+def test_resume_keeps_the_rows_of_other_cases(capsys, tmp_path, one_millisecond):
+    args = ["benchmark", "--runtime", "onnx", "--weights", WEIGHTS, "--batch", 1, "--out", tmp_path, "--json"]
+    assert run(capsys, *args, "--threads", 4, 1)[0] == 0
+    code, out, _ = run(capsys, *args, "--threads", 2, "--resume")
+    assert code == 0 and [row["threads"] for row in json.loads(out)] == [2]  # what was asked for
+    assert threads_in(tmp_path) == [4, 1, 2]
+    assert len((tmp_path / "benchmark.csv").read_text(encoding="utf-8").splitlines()) == 4
+    code, _, _ = run(capsys, *args, "--threads", 5, 3, 1, "--resume")  # ended before it comes to what is known
+    assert code == 130 and threads_in(tmp_path) == [4, 1, 2, 5]
+    assert one_millisecond == [4, 1, 2, 5, 3]
+    assert run(capsys, *args, "--threads", 6)[0] == 0  # without --resume it begins anew
+    assert threads_in(tmp_path) == [6]
+
+
+def test_benchmark_of_paddles_own_file(capsys):
+    args = ["--weights", WEIGHTS.with_suffix(".safetensors"), "--runtime", "dynamic", "paddle", "--precision", "fp32"]
+    code, out, err = run(capsys, "benchmark", *args, "--threads", 1, "--batch", 1, "--runs", 1, "--json")
+    assert code == 0, err
+    assert [(row["runtime"], row["shape"]) for row in json.loads(out)] == [
+        ("dynamic", [1, 56, 56]),
+        ("paddle", [1, 56, 56]),
+    ]

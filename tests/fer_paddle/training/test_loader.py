@@ -75,7 +75,10 @@ def test_two_processes_share_the_batches_of_one(shuffle):
     [
         ((0, 4, False), "at least one sample"),
         ((4, 0, False), "batch size of at least 1, got 4 and 0"),
-        ((3, 4, True), "expected at least 4 samples for batches of 4, got 3; use a smaller batch"),
+        (
+            (3, 4, True),
+            "expected at least 4 samples for batches of 4, got 3; use a smaller batch .--batch-size of train",
+        ),
         ((7, 4, True, 0, 0, 2), "expected at least 8 samples for batches of 8, got 7"),
         (
             (4, 4, False, 0, 1, 2),
