@@ -71,9 +71,9 @@ def _contrast(face: np.ndarray, strength: float) -> np.ndarray:
 
 
 def _sharpen(face: np.ndarray, strength: float) -> np.ndarray:
-    """Moves each pixel from (or, with a negative strength, towards) the mean about it."""
+    """Moves each pixel from (or, with a negative strength, towards) the mean about it, by up to nine tenths."""
     smooth = cv2.GaussianBlur(face, (3, 3), 0, borderType=cv2.BORDER_REPLICATE)
-    return cv2.addWeighted(face, 1 + strength, smooth, -strength, 0)
+    return cv2.addWeighted(face, 1 + 0.3 * strength, smooth, -0.3 * strength, 0)
 
 
 def _warp(face: np.ndarray, linear: np.ndarray, shift: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:

@@ -55,6 +55,9 @@ def test_operations_by_hand(face):
     np.testing.assert_array_equal(OPERATIONS["posterize"](face, 3.0), face // 16 * 16)
     np.testing.assert_array_equal(OPERATIONS["solarize"](face, 3.0), 255 - face)
     np.testing.assert_allclose(OPERATIONS["brightness"](face, -1.0), np.rint(face * 0.7), atol=1)
+    step = np.repeat(np.uint8([[80, 80, 80, 170, 170, 170]]), 6, axis=0)  # its mean about the edge: 102.5 and 147.5
+    np.testing.assert_allclose(OPERATIONS["sharpness"](step, -3.0)[3], [80, 80, 100, 150, 170, 170], atol=1)
+    np.testing.assert_allclose(OPERATIONS["sharpness"](step, 3.0)[3], [80, 80, 60, 190, 170, 170], atol=1)
     shifted = OPERATIONS["shift_x"](face, 2.5)  # 24 px of 64
     np.testing.assert_array_equal(shifted[:, 24:], face[:, :40])
 
