@@ -190,7 +190,7 @@ def _scale_transparent_color(image: ImageFile) -> None:
 def _to_bgr(image: ImageFile) -> np.ndarray:
     """Turns a loaded image upright and to BGR, strip by strip: a large one is never held a third time."""
     width, height = image.size
-    orientation = _orientation(image)
+    orientation = read_orientation(image)
     upright = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
     stored = _STORED_VIEWS[orientation](upright) if orientation > 1 else upright  # [height,width,3]
     levels = _black_and_white(image)
@@ -201,8 +201,8 @@ def _to_bgr(image: ImageFile) -> np.ndarray:
     return upright
 
 
-def _orientation(image: ImageFile) -> int:
-    """Gives 1 to 8; 1 where EXIF is absent or unreadable, and for a TIFF, which Pillow has turned."""
+def read_orientation(image: Image.Image) -> int:
+    """Gives 1 to 8; 1 where EXIF is absent or unreadable, and for a loaded TIFF, which Pillow has turned."""
     try:
         with _warnings_off():
             orientation = image.getexif().get(_ORIENTATION)

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from fer_paddle.decoding import read_image
+from fer_paddle.decoding import read_image, read_orientation
 
 __all__ = [
     "FER_MEAN",
@@ -30,6 +30,7 @@ __all__ = [
     "list_images",
     "normalize",
     "read_image",
+    "read_orientation",
     "resize",
     "to_gray",
     "write_image",

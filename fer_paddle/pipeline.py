@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from fer_paddle.classifier import Classifier
-from fer_paddle.images import crop_square
+from fer_paddle.images import MAX_CROP_SIDE, crop_square
 from fer_paddle.labels import EXPRESSIONS
 from yolo3tiny.deploy import load_detector
 from yolo3tiny.detector import Detections
@@ -84,9 +85,30 @@ class Pipeline:
             ValueError: The image is not uint8 [H, W, 3] with pixels.
         """
         found = self.detector(image, min_score=min_score)
-        crops = [crop_square(image, box, self.margin) for box in found.boxes_xyxy]
+        crops = [crop_face(image, box, self.margin) for box in found.boxes_xyxy]
         probs = self.classifier(crops)
         return [
             Face(box, float(score), row, EXPRESSIONS[int(row.argmax())])
             for box, score, row in zip(found.boxes_xyxy, found.scores, probs)
         ]
+
+
+def crop_face(image: np.ndarray, box_xyxy: np.ndarray, margin: float) -> np.ndarray:
+    """Cuts the square around a face as images.crop_square does, of a smaller picture where it would be too large.
+
+    Args:
+        image: uint8 [H, W, 3] in BGR.
+        box_xyxy: float32 [4] in pixels, meeting the image.
+        margin: Added to each side, as a share of the longer side of the box.
+
+    Returns:
+        uint8 [side, side, 3], side at most MAX_CROP_SIDE.
+    """
+    length = float((box_xyxy[2:] - box_xyxy[:2]).max()) * (1 + 2 * margin)
+    if length > MAX_CROP_SIDE:
+        shrink = (MAX_CROP_SIDE - 1) / length  # a pixel less, for rounding
+        size_wh = [max(1, int(side * shrink)) for side in image.shape[1::-1]]
+        small = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
+        scale_xy = np.divide(size_wh, image.shape[1::-1])
+        image, box_xyxy = small, box_xyxy * np.tile(scale_xy, 2)
+    return crop_square(image, box_xyxy, margin)

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import json
 import logging
+import lzma
 import os
+import re
 import tarfile
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
 
@@ -35,7 +39,7 @@ def read_photos(path: str | os.PathLike[str], split: str | None = None) -> list[
     """Read photos with boxes in whichever of the formats is there.
 
     Args:
-        path: A folder, or for COCO JSON also a .tar or the .json itself.
+        path: A folder, or for COCO JSON also a .tar (.tar.gz ...) or the .json itself.
         split: Only photos of this split; None gives all.
 
     Returns:
@@ -70,16 +74,16 @@ def read_coco(path: str | os.PathLike[str], split: str | None = None) -> list[Ph
     """Read COCO JSON; boxes with `iscrowd` or `ignore` set are ignored.
 
     Args:
-        path: A folder or a .tar with annotations.json in it, or the JSON file itself. Pictures in a .tar are
-            kept in memory as the files they are; nothing is unpacked.
+        path: A folder or a .tar (.tar.gz ...) with annotations.json in it, or the .json itself. Pictures in a
+            .tar are kept in memory as the files they are; nothing is unpacked.
         split: Only photos whose row in `images` has this `split`; None gives all.
 
     Raises:
-        ValueError: If the table is malformed, names a missing picture, or no photo is of the split.
+        ValueError: If the table or the .tar is malformed, names a missing picture, or no photo is of the split.
     """
     path = Path(path)
-    if path.is_file() and tarfile.is_tarfile(path):
-        with tarfile.open(path) as tar:
+    if path.is_file() and path.suffix.lower() != ".json":
+        with _open_tar(path) as tar:
             files = {PurePosixPath(member.name): member for member in tar if member.isfile()}
             tables = [name for name in files if name.name == TABLE_NAME]
             if len(tables) != 1:
@@ -132,14 +136,17 @@ def read_wider(list_file: str | os.PathLike[str], image_root: str | os.PathLike[
     """
     list_file = Path(list_file)
     found, split = PhotoCollector(str(list_file)), _split_in(*list_file.stem.split("_"))
-    text = _read_text(list_file).splitlines()
-    lines, end = enumerate(text, 1), (len(text) + 1, "")
+    listed = _read_text(list_file).splitlines()
+    lines, end = enumerate(listed, 1), (len(listed) + 1, "")
     for number, name in lines:
         if not name.strip():
             continue
         with _located(f"{list_file}:{number}", "the name of a picture"):
             picture = _existing(Path(image_root, name.strip()))
-        count = int(_numbers(list_file, next(lines, end), (1,))[0])
+        count_line, text = next(lines, end)
+        with _located(f"{list_file}:{count_line}", "a whole number of boxes, 0 or more"):
+            if (count := int(text)) < 0:
+                raise ValueError(repr(text))
         rows = [_numbers(list_file, next(lines, end), (4, 10)) for _ in range(max(count, 1))]
         boxes = xywh_to_xyxy(_array([row[:4] for row in rows[:count]]))
         ignore = [row[7:8] == [1] for row in rows[:count]]
@@ -183,7 +190,9 @@ def read_voc(folder: str | os.PathLike[str]) -> list[Photo]:
 
     The XMLs are in Annotations/ or in the folder; the pictures in JPEGImages/, images/, beside the XML or in
     the folder. Coordinates are numbers of pixels that begin at 1, the last pixel included.
-    ImageSets/Main/train.txt, val.txt and test.txt give the split.
+    ImageSets/Main/train.txt, val.txt and test.txt give the split: on each line the name of an XML without .xml,
+    which may hold spaces, and perhaps a mark 1, 0 or -1. A logged warning counts names without an XML and, where
+    there are lists, XMLs in none of them.
 
     Source: Everingham & Winn, The PASCAL VOC2012 development kit, section 6.
 
@@ -192,12 +201,9 @@ def read_voc(folder: str | os.PathLike[str]) -> list[Photo]:
             could expand without end.
     """
     folder = Path(folder)
-    splits = {}
-    for split in _SPLITS:
-        if (listed := folder / "ImageSets" / "Main" / f"{split}.txt").is_file():
-            splits |= {line.split()[0]: split for line in _read_text(listed).splitlines() if line.strip()}
-    found = PhotoCollector(str(folder))
-    for table in _voc_tables(folder):
+    tables = _voc_tables(folder)
+    splits, found = _voc_splits(folder, {table.stem for table in tables}), PhotoCollector(str(folder))
+    for table in tables:
         root, boxes, ignore = _parse_xml(table), [], []
         with _located(str(table), "<filename> of a picture and <object>s with <bndbox> xmin ymin xmax ymax"):
             # The last part only: tools write the path of another machine, with slashes of either kind.
@@ -214,12 +220,21 @@ def read_voc(folder: str | os.PathLike[str]) -> list[Photo]:
     return found.finish()
 
 
+@contextmanager
+def _open_tar(path: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(path) as tar:
+            yield tar
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{path}: expected a whole tar, got {type(error).__name__}: {reason}") from error
+
+
 def _parse_coco(text: bytes, where: str, split: str | None, find: Callable[[str], Path | bytes]) -> list[Photo]:
     with _located(where, "COCO JSON with images, each of its own id, and annotations"):
         table = json.loads(text)
-        rows, marked = table["images"], table["annotations"]
+        rows, marked = list(table["images"]), list(table["annotations"])
         boxes_of = {row["id"]: [] for row in rows}
-        splits = {row.get("split", "") for row in rows}
         if len(boxes_of) < len(rows):
             raise ValueError(f"{len(rows)} images with {len(boxes_of)} ids")
     for number, row in enumerate(marked):
@@ -227,19 +242,31 @@ def _parse_coco(text: bytes, where: str, split: str | None, find: Callable[[str]
             x, y, width, height = map(float, row["bbox"])
             ignore = bool(row.get("ignore") or row.get("iscrowd"))
             boxes_of[row["image_id"]].append((x, y, x + width, y + height, ignore))
-    if split is not None and split not in splits:
+    told = []
+    for number, row in enumerate(rows):
+        with _located(f"{where}: images[{number}]", "split and source as text"):
+            told.append((_text(row, "split"), _text(row, "source")))
+    if split is not None and split not in (splits := {own for own, _ in told}):
         raise ValueError(f"{where}: expected a split among {sorted(splits)}, got {split!r}")
     found = PhotoCollector(where)
-    for number, row in enumerate(rows):
-        if split not in (None, row.get("split", "")):
+    for number, (row, (own_split, source)) in enumerate(zip(rows, told)):
+        if split not in (None, own_split):
             continue
         with _located(f"{where}: images[{number}]", "file_name of a picture there, width and height"):
             name, size_hw = row["file_name"], (int(row["height"]), int(row["width"]))
             image = find(name)
         boxes = [box[:4] for box in boxes_of[row["id"]]]
         ignore = [box[4] for box in boxes_of[row["id"]]]
-        found.add(name, image, size_hw, _array(boxes), ignore, row.get("source", ""), row.get("split", ""))
+        found.add(name, image, size_hw, _array(boxes), ignore, source, own_split)
     return found.finish()
+
+
+def _text(row: Mapping[str, Any], field: str) -> str:
+    """A field of a COCO row; one that is missing or null is ""."""
+    value = row.get(field)
+    if not isinstance(value, str | None):
+        raise ValueError(f"{field} {value!r}")
+    return value or ""
 
 
 def _parse_xml(table: Path) -> ElementTree.Element:
@@ -258,6 +285,22 @@ def _parse_xml(table: Path) -> ElementTree.Element:
 def _voc_tables(folder: Path) -> list[Path]:
     places = (folder / "Annotations", folder / "annotations", folder)
     return next((tables for place in places if (tables := sorted(place.glob("*.xml")))), [])
+
+
+def _voc_splits(folder: Path, stems: set[str]) -> dict[str, str]:
+    """Name in ImageSets/Main -> its split; logs how far lists and XMLs do not meet."""
+    splits = {}
+    for split in _SPLITS:
+        if (listed := folder / "ImageSets" / "Main" / f"{split}.txt").is_file():
+            for name in filter(None, map(str.strip, _read_text(listed).splitlines())):
+                # What looks like a mark may belong to the name: "photo 1".
+                splits[name if name in stems else re.sub(r"\s+-?[01]$", "", name)] = split
+    strangers = {"names in ImageSets/Main without an XML": splits.keys() - stems}
+    strangers["XMLs in no list of ImageSets/Main"] = stems - splits.keys() if splits else set()
+    for what, names in strangers.items():
+        if names:
+            _LOG.warning("%s: %d %s, such as %r", folder, len(names), what, min(names))
+    return splits
 
 
 def _yolo_table(picture: Path) -> Path:

@@ -40,7 +40,7 @@ def load_forward(
         RuntimeError: The runtime's package is not installed.
     """
     path = Path(weights) if weights is not None else WEIGHTS.with_suffix(_shipped_suffix(runtime))
-    if path.suffix == ".safetensors" and runtime in OF_PADDLE:
+    if path.suffix.lower() == ".safetensors" and runtime in OF_PADDLE:
         return _load_paddle(path, runtime, threads, precision)
     runner = load_runner(path, runtime, threads, precision)
     check_metadata(runner.metadata)
@@ -91,7 +91,7 @@ def export_detector(
     from fer_paddle.deployment.export import convert_checked, export_network
 
     images = np.stack([to_input(letterbox(photo, (PARITY_PX, PARITY_PX))[0]) for photo in photos])
-    if Path(weights).suffix == ".onnx":
+    if Path(weights).suffix.lower() == ".onnx":
         check_metadata(load_runner(weights).metadata)
         return convert_checked(weights, path, images, photos_are, precision)
     if precision != "fp32":
@@ -108,9 +108,9 @@ def is_detector(weights: str | os.PathLike[str]) -> bool:
         ValueError: The file is damaged.
     """
     path = Path(weights)
-    if path.suffix not in (".onnx", ".safetensors"):
+    if path.suffix.lower() not in (".onnx", ".safetensors"):
         raise ValueError(f"expected weights .safetensors or .onnx, got {path}")
-    if path.suffix == ".onnx":
+    if path.suffix.lower() == ".onnx":
         return "anchors" in load_runner(path).metadata
     check_file(path, [".safetensors"], "dynamic")
     from fer_paddle.weight_files import load_card

@@ -15,6 +15,18 @@ from yolo3tiny.photos import Photo
 MIN_SCORE = 0.01  # low enough that the curve's tail is there
 
 
+def sources_with_faces(photos: Sequence[Photo]) -> list[str]:
+    """Names the sources of the photos that have a face that counts, in order.
+
+    Raises:
+        ValueError: No photo has one, so nothing can be measured.
+    """
+    sources = sorted({photo.source for photo in photos if not photo.ignore.all()})
+    if not sources:
+        raise ValueError(f"expected faces to measure on, got {len(photos)} photos without one")
+    return sources
+
+
 def evaluate(
     detect: Callable[..., Detections],
     photos: Sequence[Photo],
@@ -34,9 +46,7 @@ def evaluate(
     Raises:
         ValueError: No photo has a face that counts, or a photo cannot be read.
     """
-    sources = sorted({photo.source for photo in photos if not photo.ignore.all()})
-    if not sources:
-        raise ValueError(f"expected faces to measure on, got {len(photos)} photos without one")
+    sources = sources_with_faces(photos)
     found = [detect(photo.read(), min_score=MIN_SCORE) for photo in progress(photos)]
     rows = [(faces.boxes_xyxy, faces.scores) for faces in found]
     truths = [(photo.boxes_xyxy, photo.ignore) for photo in photos]

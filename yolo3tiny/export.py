@@ -13,10 +13,12 @@ from fer_paddle import weight_files
 from fer_paddle.deployment.export import export_onnx
 from fer_paddle.environment import paddle
 from fer_paddle.layer_sizes import changed_shapes, resize_layers
+from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
 from yolo3tiny.detector import CLASSES, NetworkSettings
 from yolo3tiny.model import Yolo3Tiny
 
+FILES_OF_A_RUN = (BEST, LAST, "curves.json")  # which the weights and the card of an export could replace
 INPUT = "float32 [N, 3, H, W], blue, green, red in 0..1, H and W multiples of 32"
 
 
@@ -40,10 +42,13 @@ def export_run(
     Raises:
         FileNotFoundError: The folder holds no best weights.
         ValueError: The weights are damaged or of another network, neither the run nor `trained_on` says what
-            it was trained on, or the path does not end in `.onnx`.
+            it was trained on, the path does not end in `.onnx`, or what is written beside it would replace
+            a file of the run.
         RuntimeError: ONNX Runtime and Paddle differ too much.
     """
     best = Path(run) / BEST
+    if Path(path).with_suffix("").resolve() in [Path(run, name).with_suffix("").resolve() for name in FILES_OF_A_RUN]:
+        raise ValueError(f"expected a file name that leaves {', '.join(FILES_OF_A_RUN)} of the run alone, got {path}")
     arrays, told = weight_files.load_arrays(best), weight_files.load_card(best)
     try:
         task, figures = told["config"]["task"], told["figures"]
@@ -117,7 +122,7 @@ def load_network(path: str | os.PathLike[str]) -> tuple[Yolo3Tiny, dict[str, Any
             layers of a pruned network do not fit together.
     """
     path = Path(path)
-    if path.suffix != ".safetensors":
+    if path.suffix.lower() != ".safetensors":
         raise ValueError(f"expected a .safetensors file, got {path}: pickled weights can run code and are never loaded")
     arrays, card = weight_files.load_arrays(path), weight_files.load_card(path)
     try:

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from fer_paddle.images import read_image
+from fer_paddle.images import read_image, read_orientation
 from yolo3tiny.boxes import area, clip
 
-_EXIF_ORIENTATION = 0x0112
 _LOG = logging.getLogger(__name__)
 
 
@@ -119,7 +118,7 @@ def read_size(picture: str | os.PathLike[str]) -> tuple[int, int]:
         with Image.open(picture) as header:
             width, height = header.size
             # Pillow has already turned the size of a TIFF.
-            lies_on_its_side = header.format != "TIFF" and header.getexif().get(_EXIF_ORIENTATION, 1) > 4
+            lies_on_its_side = header.format != "TIFF" and read_orientation(header) >= 5
     except (OSError, SyntaxError, TypeError, Image.DecompressionBombError) as error:
         raise ValueError(f"{os.fspath(picture)}: expected a picture, got {error}") from error
     return (width, height) if lies_on_its_side else (height, width)

@@ -17,7 +17,7 @@ from fer_paddle import weight_files
 from fer_paddle.compression.prune_study import average_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.loop import BEST, Callback
-from yolo3tiny.data import FaceTrainingData
+from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.detector import Detector, NetworkSettings
 from yolo3tiny.evaluate import evaluate
 from yolo3tiny.export import export_network, load_network
@@ -47,7 +47,7 @@ class DetectorTask:
 
     Raises:
         FileNotFoundError: There are no weights.
-        ValueError: The weights are damaged, or a number is out of its range.
+        ValueError: The weights are damaged, there are no photos to learn from, or a number is out of its range.
     """
 
     def __init__(
@@ -71,14 +71,15 @@ class DetectorTask:
         self.settings = NetworkSettings(self.card["anchors"], self.card["longest"])
         side = -(-self.settings.longest // 32) * 32
         self.input_shape = (1, 3, side, side)
-        self.recipe = finetune_recipe(self.card, epochs, learning_rate, seed)
+        self.recipe = fit_to_photos(finetune_recipe(self.card, epochs, learning_rate, seed), train)
         self._loss = Yolo3Loss(
             self.settings.anchors, ignore_iou=self.recipe.ignore_iou, extra_anchor_iou=self.recipe.extra_anchor_iou
         )
         self._batches = make_batches(train, self.recipe, samples)
         side = self.recipe.sizes[-1][1]
         self.measured_on = {"train_photos": len(train), "samples": samples, "seed": seed, "size": side}
-        self.about = {**self.measured_on, "valid_photos": len(valid), "recipe": self.recipe.to_json()}
+        data = {"trained_on": trained_on, "valid_photos": len(valid)}
+        self.about = {**self.measured_on, **data, "recipe": self.recipe.to_json()}
 
     def load(self) -> paddle.nn.Layer:
         """Gives the network to prune."""
@@ -142,6 +143,19 @@ def finetune_recipe(card: Mapping[str, Any], epochs: int, learning_rate: float, 
         validate_every=max(epochs // 2, 1),
         seed=seed,
     )
+
+
+def fit_to_photos(recipe: DetectorRecipe, photos: Sequence[Photo]) -> DetectorRecipe:
+    """Leaves out of a recipe the sources that none of the photos is from, and makes its batch no larger than an epoch.
+
+    Raises:
+        ValueError: There is no photo.
+    """
+    sources = {photo.source for photo in photos}
+    repeat = tuple(pair for pair in recipe.repeat if pair[0] in sources)
+    if not (seen := len(repeat_photos(photos, dict(repeat)))):
+        raise ValueError("expected at least one photo to learn from, got none")
+    return dataclasses.replace(recipe, repeat=repeat, batch_size=min(recipe.batch_size, seen))
 
 
 def make_batches(photos: Sequence[Photo], recipe: DetectorRecipe, samples: int) -> list[tuple[np.ndarray, Any]]:

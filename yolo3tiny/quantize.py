@@ -122,6 +122,7 @@ class DetectorFinetune:
         return dataclasses.replace(
             CROWD.over(self.epochs),
             name="crowd-qat",
+            batch_size=min(CROWD.batch_size, len(self.train)),
             sizes=((0, CROWD.sizes[-1][1]),),
             learning_rate=self.learning_rate,
             average_decay=None,  # it would average the ranges of the activations, too

@@ -20,7 +20,7 @@ from fer_paddle.training.optimizers import adamw, warm_up
 from yolo3tiny.anchors import kmeans_anchors
 from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.detector import Detector
-from yolo3tiny.evaluate import evaluate
+from yolo3tiny.evaluate import evaluate, sources_with_faces
 from yolo3tiny.loss import Yolo3Loss
 from yolo3tiny.model import Yolo3Tiny
 from yolo3tiny.photos import Photo
@@ -93,9 +93,10 @@ def train_detector(
         The history of loop.fit, with `valid_ap` every `validate_every` epochs and at the end.
 
     Raises:
-        ValueError: There are too few photos for a batch, the batch cannot be shared by the processes, or a
-            source of `recipe.repeat` has no photo.
+        ValueError: There are too few photos for a batch, the batch cannot be shared by the processes, a source of
+            `recipe.repeat` has no photo, or no photo to measure on has a face that counts.
     """
+    sources_with_faces(valid_photos)
     world = parallel.world()
     if recipe.batch_size % world:
         raise ValueError(f"expected a batch size that {world} processes can share, got {recipe.batch_size}")

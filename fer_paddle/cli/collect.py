@@ -10,9 +10,11 @@ from typing import Any
 
 from fer_paddle.arguments import count
 from fer_paddle.cli.collect_arguments import (
+    add_clean_rule,
     add_face_rule,
     add_frame_rule,
     add_web,
+    make_clean_rule,
     make_face_rule,
     make_fetcher,
     make_frame_rule,
@@ -24,11 +26,11 @@ def add_commands(commands: Any) -> None:
     """Adds collect and its parts to the command line."""
     parser = commands.add_parser(
         "collect",
-        help="collect faces for training: crawl, frames, clean, undo, select",
+        help="collect faces for training: crawl, frames, clean, undo, select, sources",
         description="Collects pictures and makes class folders of them that `train` reads.",
     )
     parts = parser.add_subparsers(title="parts", required=True, metavar="PART", parser_class=type(parser))
-    for add in (_add_run, _add_crawl, _add_frames, _add_clean, _add_undo, _add_select, _add_train_mouths):
+    for add in (_add_run, _add_crawl, _add_frames, _add_clean, _add_undo, _add_select, _add_sources, _add_train_mouths):
         add(parts)
 
 
@@ -56,7 +58,7 @@ def _add_run(parts: Any) -> None:
 
 def run_chapter(args: argparse.Namespace) -> int:
     """Crawls, takes frames, keeps faces (or mouths) and tidies, class by class; run again, it goes on."""
-    from fer_paddle.collect.chapter import ChapterRules, collect_class, sort_sources
+    from fer_paddle.collect.chapter import ChapterRules, check_class, collect_class, sort_sources
     from yolo3tiny.detector import Detector
 
     named: dict[str, list[str]] = {}
@@ -67,6 +69,8 @@ def run_chapter(args: argparse.Namespace) -> int:
         named.setdefault(name, []).append(source)
     sources = {name: sort_sources(given) for name, given in named.items()}
     work = args.work or args.out.with_name(f"{args.out.name}_work")
+    for name, given in sources.items():
+        check_class(name, given, args.out, work)
     rules = ChapterRules(
         frames=make_frame_rule(args),
         faces=make_face_rule(args),
@@ -184,25 +188,27 @@ def _add_clean(parts: Any) -> None:
     parser = _add_part(parts, "clean", "one name pattern, one format, no copies", clean)
     parser.add_argument("folder", type=Path, help="folder of pictures")
     parser.add_argument("--apply", action="store_true", help="do it; without, it only says what it would do")
-    parser.add_argument("--pattern", default="{folder}_{number:05}", help="names, of {folder}, {stem} and {number:05}")
-    parser.add_argument("--format", default=".jpg", help="suffix of all pictures (default: .jpg)")
-    parser.add_argument("--color", choices=("keep", "color", "gray"), default="keep", help="(default: keep)")
-    parser.add_argument(
-        "--near", type=int, default=4, help="bits of 64 in which copies may differ; -1: exact ones only"
-    )
-    parser.add_argument("--keep-copies", action="store_true", help="leave copies where they are")
-    parser.add_argument("--sheet", type=Path, help="contact sheet of the copies (default: FOLDER_copies.jpg)")
+    parser.add_argument("--sheet", type=Path, help="contact sheet of the copies, a new file (default: in .collect)")
+    add_clean_rule(parser)
 
 
 def clean(args: argparse.Namespace) -> int:
-    """Tidies a folder. Without --apply nothing changes but a contact sheet; with it, `collect undo` brings all back."""
-    from fer_paddle.collect.clean import KEEP, CleanRule, apply_clean, plan_clean
-    from fer_paddle.collect.copies import write_contact_sheets
+    """Tidies a folder. Without --apply nothing changes but a contact sheet; with it, `collect undo` brings all back.
 
-    rule = CleanRule(args.pattern, args.format, args.color, None if args.keep_copies else args.near)
+    With --apply, one that was stopped half done is taken back first.
+    """
+    from fer_paddle.collect.clean import KEEP, apply_clean, plan_clean
+    from fer_paddle.collect.copies import write_contact_sheets
+    from fer_paddle.collect.undo import undo_half_done
+
+    rule = make_clean_rule(args)
+    if args.apply:
+        _warn([f"missing: {name}" for name in undo_half_done(args.folder)])
     plan = plan_clean(args.folder, rule, bar("pictures"))
-    place = args.sheet or args.folder.resolve().with_name(f"{args.folder.resolve().name}_copies.jpg")
-    sheets = write_contact_sheets(place, [*plan.copies, *plan.conflicts])
+    groups = [*plan.copies, *plan.conflicts]
+    if args.sheet is None and groups:
+        (args.folder / ".collect").mkdir(exist_ok=True)
+    sheets = write_contact_sheets(args.sheet or args.folder / ".collect" / "copies.jpg", groups, args.sheet is None)
     if args.apply:
         apply_clean(plan, rule, bar("pictures"))
     changes = [fate for fate in plan.fates if fate.action != KEEP]
@@ -231,7 +237,7 @@ def _add_undo(parts: Any) -> None:
 
 def undo(args: argparse.Namespace) -> int:
     """Brings originals back and takes away what was made; call it again for what was done before that."""
-    from fer_paddle.collect.undo import undo_last
+    from fer_paddle.collect.undo import find_half_done, undo_last
 
     report = undo_last(args.folder)
     if args.json:
@@ -240,6 +246,8 @@ def undo(args: argparse.Namespace) -> int:
         counts = [[name, len(getattr(report, name))] for name in ("restored", "removed", "kept", "missing")]
         print_table([f"undone: {report.batch}", "files"], counts)
     _warn([f"changed since, kept as {name}" for name in report.kept] + [f"missing: {name}" for name in report.missing])
+    if find_half_done(args.folder):
+        _warn(["put what is missing back and undo again; where it is gone, undo again gives it up"])
     return FAILED if report.missing else OK
 
 
@@ -275,6 +283,25 @@ def select(args: argparse.Namespace) -> int:
     for reason in report.failed.values():
         fail(reason, FAILED)
     return FAILED if report.failed else OK
+
+
+def _add_sources(parts: Any) -> None:
+    parser = _add_part(parts, "sources", "tell where pictures came from", sources)
+    parser.add_argument("pictures", nargs="+", type=Path, help="files that the other parts made, under any name")
+
+
+def sources(args: argparse.Namespace) -> int:
+    """Tells which picture, video or address each picture came from, and the licence that was found there."""
+    from fer_paddle.collect.sources import find_sources
+
+    found = {str(path): find_sources(path) for path in args.pictures}
+    told = ("was", "source", "video", "seconds", "url", "page", "licence")
+    if args.json:
+        print_json(found)
+    for name, records in () if args.json else found.items():
+        lines = ["  ".join(f"{key}: {record[key]}" for key in told if record.get(key)) for record in records]
+        print("\n  ".join([name, *(lines or ["nothing is known"])]))
+    return OK if all(found.values()) else FAILED
 
 
 def _add_train_mouths(parts: Any) -> None:

@@ -59,3 +59,18 @@ def make_face_rule(args: argparse.Namespace) -> Any:
     from fer_paddle.collect.select import FaceRule
 
     return FaceRule(args.min_faces, args.max_faces, args.min_score, args.min_px, args.min_sharpness)
+
+
+def add_clean_rule(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("tidy")
+    group.add_argument("--pattern", default="{folder}_{number:05}", help="names, of {folder}, {stem} and {number:05}")
+    group.add_argument("--format", default=".jpg", help="suffix of all pictures (default: .jpg)")
+    group.add_argument("--color", choices=("keep", "color", "gray"), default="keep", help="(default: keep)")
+    group.add_argument("--near", type=int, default=4, help="bits of 64 in which copies may differ; -1: exact ones only")
+    group.add_argument("--keep-copies", action="store_true", help="leave copies where they are")
+
+
+def make_clean_rule(args: argparse.Namespace) -> Any:
+    from fer_paddle.collect.clean import CleanRule
+
+    return CleanRule(args.pattern, args.format, args.color, None if args.keep_copies else args.near)

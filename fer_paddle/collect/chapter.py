@@ -13,6 +13,7 @@ from fer_paddle.collect.fetch import Fetcher
 from fer_paddle.collect.names import safe_name
 from fer_paddle.collect.pages import SeedPages
 from fer_paddle.collect.select import FaceRule, Landmarks, select_faces
+from fer_paddle.collect.undo import undo_half_done
 from fer_paddle.collect.video import VIDEO_SUFFIXES, FrameRule, save_frames
 from fer_paddle.images import list_images
 
@@ -118,6 +119,8 @@ def collect_class(
 ) -> ClassReport:
     """Crawls, takes frames, keeps what has a face, cuts it out, and tidies; a second run goes on.
 
+    A clean of the class or of the data set that was cut short is taken back first.
+
     Args:
         name: Of the class, such as `happy` or `嘟嘴`.
         sources: What to collect from.
@@ -130,20 +133,18 @@ def collect_class(
         progress: From a unit to a wrapper of what is gone through, for a progress bar.
 
     Raises:
-        ValueError: The name is none for a folder, or `work` lies in `out`.
+        ValueError: See check_class.
         OSError: A folder cannot be written.
     """
-    if name != safe_name(name):
-        raise ValueError(f"expected a class name that can be a folder's, got {name!r}; such as {safe_name(name)!r}")
-    if work.resolve() == out.resolve() or out.resolve() in work.resolve().parents:
-        raise ValueError(f"expected a work folder outside of {out}, got {work}: all folders in there are classes")
-    report, pictures = ClassReport(name), list(sources.pictures)
+    check_class(name, sources, out, work)
+    report, pictures, folder = ClassReport(name), list(sources.pictures), out / name
+    for place in (out, folder):
+        report.warnings += [f"{place / file}: missing" for file in undo_half_done(place)]
     if sources.urls:
         pictures += _crawl(sources.urls, work / name / "web", fetcher, rules, report)
     if sources.videos:
         pictures += _take_frames(sources.videos, work / name / "frames", rules, report, progress)
     report.pictures = len(pictures)
-    folder = out / name
     selected = select_faces(
         pictures, folder, rules.faces, rules.kind, detector, landmarks, progress=progress("pictures")
     )
@@ -156,6 +157,23 @@ def collect_class(
     if not report.files:
         report.warnings.append(f"{folder}: no {rules.kind} found")
     return report
+
+
+def check_class(name: str, sources: Sources, out: Path, work: Path) -> None:
+    """Checks what `collect_class` is given.
+
+    Raises:
+        ValueError: The name is none for a folder, `work` lies in `out`, or a source does: each run would cut faces out
+            of faces, and put them among the originals.
+    """
+    if name != safe_name(name):
+        raise ValueError(f"expected a class name that can be a folder's, got {name!r}; such as {safe_name(name)!r}")
+    root = out.resolve()
+    if work.resolve().is_relative_to(root):
+        raise ValueError(f"expected a work folder outside of {out}, got {work}: all folders in there are classes")
+    for path in (*sources.videos, *sources.pictures):
+        if path.resolve().is_relative_to(root):
+            raise ValueError(f"expected sources outside of the data set {out}, got {path}")
 
 
 def _crawl(urls: Sequence[str], folder: Path, fetcher: Fetcher, rules: ChapterRules, report: ClassReport) -> list[Path]:

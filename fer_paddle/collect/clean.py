@@ -13,15 +13,17 @@ import numpy as np
 from PIL import Image
 
 from fer_paddle.collect.copies import Fingerprint, fingerprint, group_copies
-from fer_paddle.collect.names import safe_name
-from fer_paddle.collect.undo import Journal
-from fer_paddle.images import FORMATS, list_images, read_image, to_gray, write_image
+from fer_paddle.collect.jsonlines import append_json_line
+from fer_paddle.collect.names import MAX_BYTES, cut_text, safe_name
+from fer_paddle.collect.undo import Journal, check_in_order
+from fer_paddle.images import FORMATS, list_images, read_image, read_orientation, to_gray, write_image
+from fer_paddle.weight_files import file_digest
 
 COLORS = ("keep", "color", "gray")
+CONVERTED = Path(".collect", "converted.jsonl")  # which picture was made of which, by sha256
 _FIELDS = re.compile(r"\{(folder|stem|number)(:0?\d{1,2}d?)?\}")
 # Pillow's names for the pixels that a picture of each colour mode may have.
 _MODES = {"keep": ("RGB", "L"), "color": ("RGB",), "gray": ("L",)}
-_ORIENTATION = 0x0112
 
 KEEP, RENAME, CONVERT, SET_ASIDE = "keep", "rename", "convert", "set aside"
 
@@ -32,7 +34,7 @@ class CleanRule:
 
     Attributes:
         pattern: Names, from `{folder}`, `{stem}` and `{number}` (with a width: `{number:05}`). Numbers count in each
-            folder by itself.
+            folder by itself; a long folder or stem is cut, a number never.
         suffix: The one format, such as `.jpg` or `.png`.
         color: `color`, `gray`, or `keep` for either.
         near_bits: See copies.group_copies; -1 takes exact copies out alone, None leaves all copies.
@@ -51,6 +53,8 @@ class CleanRule:
             raise ValueError(f"expected a pattern of {{folder}}, {{stem}} and {{number:05}}, got {self.pattern!r}")
         if re.search(r"\{(folder|stem):", self.pattern):
             raise ValueError(f"expected a width for {{number}} alone, got {self.pattern!r}")
+        if self._room(0) < MAX_BYTES // 2:
+            raise ValueError(f"expected at most {MAX_BYTES // 2} bytes beside folder and stem, got {self.pattern!r}")
         if self.suffix not in FORMATS or self.color not in COLORS:
             expected = f"a suffix of {', '.join(FORMATS)} and a colour of {', '.join(COLORS)}"
             raise ValueError(f"expected {expected}, got {self.suffix!r} and {self.color!r}")
@@ -59,8 +63,13 @@ class CleanRule:
 
     def name(self, path: Path, number: int) -> str:
         """Gives the tidy name of a picture."""
-        values = {"folder": path.resolve().parent.name, "stem": path.stem, "number": number}
-        return safe_name(self.pattern.format(**values)) + self.suffix
+        room = self._room(number) // max(self.pattern.count("{folder}") + self.pattern.count("{stem}"), 1)
+        folder, stem = cut_text(path.parent.resolve().name, room), cut_text(path.stem, room)
+        return safe_name(self.pattern.format(folder=folder, stem=stem, number=number)) + self.suffix
+
+    def _room(self, number: int) -> int:
+        """Bytes of a name that are left for folder and stem."""
+        return MAX_BYTES - len(self.pattern.format(folder="", stem="", number=number).encode("utf-8", "replace"))
 
 
 @dataclass(frozen=True)
@@ -104,8 +113,9 @@ def plan_clean(folder: Path, rule: CleanRule, progress: Callable[[Iterable[Path]
 
     Raises:
         FileNotFoundError: There is no such folder.
-        ValueError: It is a file, or two pictures would get one name.
+        ValueError: It is a file, an earlier clean of it is half done, or two pictures would get one name.
     """
+    check_in_order(folder)
     plan = CleanPlan(folder)
     root = folder.resolve()
     prints: dict[Path, Fingerprint] = {}
@@ -151,7 +161,9 @@ def _plan_names(plan: CleanPlan, paths: Sequence[Path], rule: CleanRule) -> None
         target = path.with_name(rule.name(path, numbers[path.parent]))
         if (other := taken.setdefault(str(target).lower(), path)) != path:
             raise ValueError(f"expected a pattern that gives each picture a name, got one for {other} and {path}")
-        if not _is_as_wanted(path, rule):
+        # A link to a picture that may move itself becomes a picture of its own.
+        is_link_within = path.is_symlink() and path.resolve().is_relative_to(plan.folder.resolve())
+        if is_link_within or not _is_as_wanted(path, rule):
             plan.fates.append(Fate(path, CONVERT, target))
         else:
             plan.fates.append(Fate(path, KEEP if target == path else RENAME, target))
@@ -160,8 +172,11 @@ def _plan_names(plan: CleanPlan, paths: Sequence[Path], rule: CleanRule) -> None
 def _is_as_wanted(path: Path, rule: CleanRule) -> bool:
     """Tells whether a readable picture has the format and colour mode of the rule, and lies upright."""
     with Image.open(path) as picture:
-        upright = picture.getexif().get(_ORIENTATION, 1) in (0, 1)
-        return upright and picture.format == FORMATS[rule.suffix] and picture.mode in _MODES[rule.color]
+        is_wanted = picture.mode in _MODES[rule.color]
+        if picture.format == "GIF" and picture.mode == "P":  # as all colours, and grays where they are few
+            colors = np.array(picture.getpalette()).reshape(-1, 3)
+            is_wanted = rule.color != "gray" or not np.ptp(colors, axis=1).any()
+        return is_wanted and picture.format == FORMATS[rule.suffix] and read_orientation(picture) == 1
 
 
 def apply_clean(plan: CleanPlan, rule: CleanRule, progress: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> Journal:
@@ -176,19 +191,39 @@ def apply_clean(plan: CleanPlan, rule: CleanRule, progress: Callable[[Iterable[A
         The journal of what was done.
 
     Raises:
+        ValueError: An earlier clean of the folder is half done.
         OSError: The folder cannot be written, or a picture is gone; what was done so far can be undone.
+        KeyboardInterrupt: With a line that says how to go on.
     """
-    journal = Journal(plan.folder, "clean")
+    journal = Journal(plan.folder, "clean", whole=True)
+    try:
+        _do_fates(journal, plan, rule, progress)
+    except KeyboardInterrupt:
+        undo = f"python -m fer_paddle collect undo {plan.folder}"
+        raise KeyboardInterrupt(
+            f"stopped half done: run the same again to go on, or take it back with: {undo}"
+        ) from None
+    journal.finish()
+    return journal
+
+
+def _do_fates(journal: Journal, plan: CleanPlan, rule: CleanRule, progress: Callable[..., Iterable[Any]]) -> None:
     moved = [fate for fate in plan.fates if fate.action != KEEP]
+    originals = {fate.path: fate.path.resolve() for fate in moved if fate.action == CONVERT}  # where links lead to
     # All leave their places before the first takes a new one: 1 -> 2 and 2 -> 3 must not meet.
-    parked = {fate.path: journal.set_aside(fate.path) for fate in moved}
+    places = {fate.path.parent.resolve() / fate.path.name: journal.set_aside(fate.path) for fate in moved}
     for fate in progress(moved):
         if fate.action == RENAME:
-            journal.move(parked[fate.path], fate.target)
+            place = fate.path.parent.resolve() / fate.path.name
+            journal.move(places[place], fate.target)
+            places[place] = fate.target
         elif fate.action == CONVERT:
-            image = _convert(read_image(parked[fate.path]), rule.color)
-            journal.create(fate.target, lambda temporary, image=image: write_image(temporary, image))
-    return journal
+            original = places.get(originals[fate.path], originals[fate.path])
+            image = _convert(read_image(original), rule.color)
+            digest = journal.create(fate.target, lambda temporary, image=image: write_image(temporary, image))
+            names = {"file": fate.target.name, "was": fate.path.name}
+            digests = {"sha256": digest, "was_sha256": file_digest(original)}
+            append_json_line(plan.folder / CONVERTED, {**names, **digests, "batch": journal.name})
 
 
 def _convert(image: np.ndarray, color: str) -> np.ndarray:

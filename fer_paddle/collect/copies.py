@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fer_paddle.collect.names import free_name
 from fer_paddle.images import read_image, resize, to_square, write_image
 
 HASH_BITS = 64
@@ -97,12 +98,13 @@ def group_copies(prints: Sequence[Fingerprint], near_bits: int) -> list[list[int
     return [group for group in groups.values() if len(group) > 1]
 
 
-def write_contact_sheets(path: Path, groups: Sequence[Sequence[Path]]) -> list[Path]:
+def write_contact_sheets(path: Path, groups: Sequence[Sequence[Path]], replace: bool = True) -> list[Path]:
     """Draws groups of copies to look at: a row a group, the picture that stays first, in a green frame.
 
     Args:
-        path: The first sheet; further ones get `-2`, `-3` behind their name. Existing ones are replaced.
+        path: The first sheet; further ones get `-2`, `-3` behind their name.
         groups: Paths of readable pictures.
+        replace: Replace existing files; else the sheets get the next names at which nothing lies.
 
     Returns:
         The sheets; none where there is no group.
@@ -111,6 +113,7 @@ def write_contact_sheets(path: Path, groups: Sequence[Sequence[Path]]) -> list[P
     for number, start in enumerate(range(0, len(groups), ROWS_OF_SHEET), 1):
         rows = [_draw_row(start + row, group) for row, group in enumerate(groups[start : start + ROWS_OF_SHEET])]
         sheet = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+        sheet = sheet if replace else free_name(path.parent, path.stem, path.suffix)
         write_image(sheet, np.vstack(rows))
         sheets.append(sheet)
     return sheets

@@ -38,7 +38,7 @@ def append_json_line(path: Path, record: Mapping[str, Any], sync: bool = False) 
 
     Args:
         path: The file; made where it is missing.
-        record: JSON values.
+        record: JSON values. Bytes of a file name that are no UTF-8 become escapes such as `\\udcc4`, and come back.
         sync: Return only when the line is on the disk.
     """
     with path.open("ab+") as file:
@@ -48,7 +48,7 @@ def append_json_line(path: Path, record: Mapping[str, Any], sync: bool = False) 
             if file.read(1) != b"\n":
                 file.seek(0)
                 file.truncate(file.read().rfind(b"\n") + 1)
-        file.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+        file.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
         if sync:
             file.flush()
             os.fsync(file.fileno())

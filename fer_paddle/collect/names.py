@@ -30,10 +30,16 @@ def safe_name(text: str, default: str = "picture") -> str:
     # Categories of C: control characters, marks that turn the direction of writing, private and unassigned ones.
     visible = "".join(" " if letter.isspace() else letter for letter in text if _is_visible(letter))
     name = re.sub(r"[\s_]+", "_", _FORBIDDEN.sub("_", visible.translate(_WIDE))).strip("._- ")
-    name = name.encode("utf-8")[:MAX_BYTES].decode("utf-8", "ignore").strip("._- ")
+    name = cut_text(name, MAX_BYTES).strip("._- ")
     if not name:
         return default
     return _RESERVED.sub(r"\1_\2", name) if _RESERVED.fullmatch(name) else name
+
+
+def cut_text(text: str, max_bytes: int) -> str:
+    """Gives the start of a text that takes at most so many bytes as composed UTF-8."""
+    composed = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
+    return composed.encode("utf-8")[:max_bytes].decode("utf-8", "ignore")
 
 
 def _is_visible(letter: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,8 +146,8 @@ def select_faces(
 ) -> SelectReport:
     """Copies the pictures that a rule keeps, or cuts their faces or mouths out, into a folder; originals stay.
 
-    `selected.jsonl` in the folder keeps source, box, score, size and sharpness of each file. What it names already is
-    not done again for the same kind.
+    `selected.jsonl` in the folder keeps source, box, score, size and sharpness of each file, and its sha256, by which
+    `sources.find_sources` knows it after a new name. What it names already is not done again for the same kind.
 
     Args:
         paths: Picture files.
@@ -166,7 +167,11 @@ def select_faces(
         raise ValueError(f"expected a kind of {', '.join(KINDS)}, got {kind!r}")
     detector = detector or Detector()
     journal, report = Journal(folder, "select"), SelectReport()
-    done = {(record.get("source_sha256"), record.get("kind")) for record in read_selected(folder)}
+    recorded: dict[tuple[Any, Any], list[dict[str, Any]]] = defaultdict(list)
+    for record in read_selected(folder):
+        recorded[record.get("source_sha256"), record.get("kind")].append(record)
+    # An earlier run may have been stopped between two crops; records without their number are older than it.
+    done = {key for key, records in recorded.items() if len(records) >= records[-1].get("crops", 0)}
     for path in progress(paths):
         try:
             image = read_image(path)
@@ -182,9 +187,13 @@ def select_faces(
             report.refused[str(path)] = reason
             continue
         report.kept[str(path)] = len(faces)
-        for crop, record in _cut(image, faces, kind, landmarks):
+        crops = _cut(image, faces, kind, landmarks)
+        boxes = [record.get("box_xyxy") for record in recorded[digest, kind]]
+        for crop, record in crops:
+            if record.get("box_xyxy") in boxes:
+                continue
             target = folder / sort(crop) if sort is not None else folder
-            _write(journal, path, target, crop, {**record, "source_sha256": digest}, report)
+            _write(journal, path, target, crop, {**record, "source_sha256": digest, "crops": len(crops)}, report)
         done.add((digest, kind))
     return report
 
@@ -211,13 +220,14 @@ def _write(journal: Journal, source: Path, folder: Path, crop: np.ndarray, recor
     journal.make_folder(folder)
     whole = record["kind"] == "pictures"
     target = free_name(folder, safe_name(source.stem), source.suffix.lower() if whole else ".png")
-    journal.create(
+    digest = journal.create(
         target,
         lambda temporary: temporary.write_bytes(source.read_bytes()) if whole else write_image(temporary, crop),
     )
     name = target.relative_to(journal.folder).as_posix()
     report.files.append(name)
-    append_json_line(journal.folder / SELECTED, {"file": name, "source": str(source), **record, "batch": journal.name})
+    told = {"file": name, "sha256": digest, "source": str(source), **record, "batch": journal.name}
+    append_json_line(journal.folder / SELECTED, told)
 
 
 def _rounded(box: np.ndarray) -> list[float]:

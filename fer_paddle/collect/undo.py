@@ -1,7 +1,8 @@
 """A journal of file actions: each is written down before it is done, and can be undone.
 
 A folder keeps its journals under `.collect/undo/`: `0001-clean.jsonl` says what was done, the folder `0001-clean/`
-keeps the originals that were set aside. Paths are relative, so that the folder may be moved.
+keeps the originals that were set aside. Paths are relative, so that the folder may be moved. An undo writes down what
+it has undone in the same journal: one that was cut short goes on where it was.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from fer_paddle.collect.jsonlines import append_json_line, read_json_lines
 from fer_paddle.collect.names import free_name
@@ -31,14 +33,19 @@ class Journal:
     Args:
         folder: The folder; it is made where it is missing.
         command: One word that names the batch, such as `clean`.
+        whole: The folder is in order only when all is done: until `finish`, the batch counts as half done.
 
     Attributes:
         name: Of the batch, such as `0002-clean`.
         actions: Actions done so far.
+
+    Raises:
+        ValueError: The folder's last batch is half done.
     """
 
-    def __init__(self, folder: Path, command: str):
-        self.folder, self.command = folder, command
+    def __init__(self, folder: Path, command: str, whole: bool = False):
+        check_in_order(folder)
+        self.folder, self.command, self.whole = folder, command, whole
         folder.mkdir(parents=True, exist_ok=True)
         number = max((int(path.name.split("-")[0]) for path in _batches(folder, undone_too=True)), default=0) + 1
         self.log = folder / PLACE / f"{number:04}-{command}.jsonl"
@@ -61,7 +68,7 @@ class Journal:
         """Takes a file out of the collection: it is kept beside the log. Gives its new path."""
         kept = self.log.with_suffix("")
         kept.mkdir(parents=True, exist_ok=True)
-        target = free_name(kept, f"{self.actions:05}-{path.stem}", path.suffix)
+        target = free_name(kept, f"{self.actions:05}", path.suffix)  # its own name may leave no room for a number
         self.move(path, target)
         return target
 
@@ -98,6 +105,11 @@ class Journal:
             temporary.unlink(missing_ok=True)
         return digest
 
+    def finish(self) -> None:
+        """Says that all is done."""
+        if self.actions:
+            append_json_line(self.log, {"finished": utc_now()}, sync=True)
+
     def _relative(self, path: Path) -> str:
         place = path.parent.resolve() / path.name
         try:
@@ -108,7 +120,7 @@ class Journal:
     def _write(self, action: dict[str, str]) -> None:
         if not self.actions:
             self.log.parent.mkdir(parents=True, exist_ok=True)
-            append_json_line(self.log, {"command": self.command, "time": utc_now()})
+            append_json_line(self.log, {"command": self.command, "time": utc_now(), "whole": self.whole})
         append_json_line(self.log, action, sync=True)
         self.actions += 1
 
@@ -122,7 +134,8 @@ class UndoReport:
         restored: Files back at their old place; one whose place is taken came back under a free name.
         removed: Files that the batch had made and nobody has changed since.
         kept: Files that the batch had made and somebody has changed since; they got a free name.
-        missing: Files that are not where the batch had put them.
+        missing: Files that are not where the batch had put them. The first undo that misses them leaves the batch open
+            for a second one, which gives them up.
     """
 
     batch: str
@@ -144,8 +157,41 @@ def undone_batches(folder: Path) -> set[str]:
     }
 
 
+def find_half_done(folder: Path) -> str | None:
+    """Names the newest batch where it was to be whole and was cut short, or where its undo was; else None.
+
+    Raises:
+        ValueError: Its log is damaged.
+    """
+    batches = _batches(folder)
+    lines = read_json_lines(batches[-1]) if batches else []
+    is_cut = any(line.get("whole") for line in lines) and not any("finished" in line for line in lines)
+    return batches[-1].stem if is_cut or any("undone" in line or "missing" in line for line in lines) else None
+
+
+def check_in_order(folder: Path) -> None:
+    """Refuses a folder with a batch that is half done: some of its files are out of sight.
+
+    Raises:
+        ValueError: It has one.
+    """
+    if name := find_half_done(folder):
+        todo = f"take it back with: python -m fer_paddle collect undo {folder}"
+        raise ValueError(f"expected a folder in order, found {name} half done in {folder}; {todo}")
+
+
+def undo_half_done(folder: Path) -> list[str]:
+    """Takes back a batch that is half done, where there is one, and gives what is missing of it; see undo_last."""
+    missing: list[str] = []
+    while find_half_done(folder):
+        missing = undo_last(folder).missing
+    return missing
+
+
 def undo_last(folder: Path) -> UndoReport:
     """Undoes the newest batch that is not undone yet, last action first; one that was cut short can be undone too.
+
+    An undo that is cut short goes on when it is called again.
 
     Raises:
         ValueError: There is none, or its log is damaged or names a path outside of the folder.
@@ -154,11 +200,25 @@ def undo_last(folder: Path) -> UndoReport:
     if not batches:
         raise ValueError(f"expected a folder with something to undo, found no journal in {folder / PLACE}")
     log = batches[-1]
-    actions = _read_log(log, folder)
+    lines = read_json_lines(log)
+    actions = _find_actions(lines, log, folder)
     report = UndoReport(log.stem)
+    undone = {line["undone"] for line in lines if line.get("undone") in range(len(actions))}
+    todo = [(number, action) for number, action in enumerate(actions) if number not in undone]
+    # Where an earlier undo passed over a missing file, and then put another one back under its name.
+    filled = {actions[number].get("from"): number for number in sorted(undone, reverse=True)}
     undoers = {"move": _undo_move, "create": _undo_create, "folder": _undo_folder}
-    for action in reversed(actions):
-        undoers[action["action"]](folder, action, report)
+    for number, action in reversed(todo):
+        missing = len(report.missing)
+        if action["action"] == "move" and filled.get(action["to"], number) < number:
+            report.missing.append(action["to"])
+        else:
+            undoers[action["action"]](folder, action, report)
+        if len(report.missing) == missing:
+            append_json_line(log, {"undone": number}, sync=True)
+    if report.missing and {"missing": report.missing} not in lines:
+        append_json_line(log, {"missing": report.missing}, sync=True)
+        return report
     kept = log.with_suffix("")
     if kept.is_dir() and not any(kept.iterdir()):
         kept.rmdir()
@@ -169,7 +229,7 @@ def undo_last(folder: Path) -> UndoReport:
 def _undo_move(folder: Path, action: dict[str, str], report: UndoReport) -> None:
     source, target = folder / action["from"], folder / action["to"]
     if not (target.exists() or target.is_symlink()):
-        if not source.exists():
+        if not (source.exists() or source.is_symlink()):
             report.missing.append(action["to"])
         return  # it was logged but never done, or an undo was cut short here
     source.parent.mkdir(parents=True, exist_ok=True)
@@ -206,10 +266,9 @@ def _batches(folder: Path, undone_too: bool = False) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name.split("-")[0]))
 
 
-def _read_log(log: Path, folder: Path) -> list[dict[str, str]]:
-    """Reads the actions; a last line that a crash cut off was never acted on."""
+def _find_actions(lines: Sequence[dict[str, Any]], log: Path, folder: Path) -> list[dict[str, str]]:
+    """Gives the actions of a log; a last line that a crash cut off was never acted on."""
     fields = {"move": ("from", "to"), "create": ("path", "sha256"), "folder": ("path",)}
-    lines = read_json_lines(log)
     actions = [line for line in lines if "action" in line]
     for action in actions:
         names = fields.get(action["action"])

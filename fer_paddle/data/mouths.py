@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -75,8 +76,10 @@ def read_mouths(
 ) -> LabelledMouths:
     """Reads mouths from packs (.npz) and folders of class folders, and joins classes of one name.
 
-    A pack brings its own split. Of a class folder every tenth picture, drawn by the seed, is measured on; pictures of
-    one video look alike, so that the figure is kind where a folder has few videos.
+    A pack brings its own split. Of a class folder every tenth picture, drawn by the seed, is measured on, together with
+    its copies; pictures of one video look alike, so that the figure is kind where a folder has few videos. A folder's
+    picture is left out where a pack holds it, pixel for pixel, or where it was to be learnt from and another folder's
+    copy of it is measured on.
 
     Args:
         sources: Packs and folders.
@@ -85,18 +88,24 @@ def read_mouths(
 
     Raises:
         FileNotFoundError: A source is not there.
-        ValueError: One is neither, a class has fewer than two readable pictures, or there are fewer than two classes.
+        ValueError: One is neither, a class has fewer than two different pictures, or there are fewer than two classes.
     """
     images: list[np.ndarray] = []
     names: list[str] = []
     valid: list[bool] = []
+    packed: list[bool] = []
     skipped: list[str] = []
     for source in sources:
-        read = _read_pack(source) if source.suffix.lower() == ".npz" else _read_folder(source, seed, progress, skipped)
-        for image, name, is_valid in read:
+        is_pack = source.suffix.lower() == ".npz"
+        for image, name, is_valid in _read_pack(source) if is_pack else _read_folder(source, seed, progress, skipped):
             images.append(image)
             names.append(name)
             valid.append(is_valid)
+            packed.append(is_pack)
+    kept = _choose_kept(images, valid, packed)
+    images, names, valid = ([values[index] for index in kept] for values in (images, names, valid))
+    if len(kept) < len(packed):
+        logger.info("left out %d copies of mouths of a pack or of mouths to measure on", len(packed) - len(kept))
     classes = sorted(set(names), key=lambda name: (MOUTHS.index(name) if name in MOUTHS else len(MOUTHS), name))
     if len(classes) < 2:
         raise ValueError(f"expected two classes of mouths or more, got {', '.join(classes) or 'none'}")
@@ -104,10 +113,26 @@ def read_mouths(
     mouths = LabelledMouths(images, labels, np.array(valid, bool), tuple(classes), tuple(skipped))
     for part, use in ((False, "learn from"), (True, "measure on")):
         if missing := [name for name, count in mouths.counts(part).items() if not count]:
-            raise ValueError(f"expected two mouths or more of each class, got none to {use} of {', '.join(missing)}")
+            raise ValueError(f"expected two different mouths of each class, got none to {use} of {', '.join(missing)}")
     if skipped:
         logger.warning("%d pictures cannot be read, such as %s", len(skipped), skipped[0])
     return mouths
+
+
+def _choose_kept(images: Sequence[np.ndarray], valid: Sequence[bool], packed: Sequence[bool]) -> list[int]:
+    """Gives the indices of all mouths of packs, and of those of folders that are no copies across a split."""
+    digests = [_digest(image) for image in images]
+    in_packs = {digest for digest, is_packed in zip(digests, packed) if is_packed}
+    measured = {digest for digest, is_valid in zip(digests, valid) if is_valid}
+    return [
+        index
+        for index, digest in enumerate(digests)
+        if packed[index] or (digest not in in_packs and (valid[index] or digest not in measured))
+    ]
+
+
+def _digest(image: np.ndarray) -> bytes:
+    return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
 
 
 def _read_pack(path: Path) -> Iterable[tuple[np.ndarray, str, bool]]:
@@ -138,10 +163,12 @@ def _read_folder(
                 skipped.append(os.fspath(file))
                 continue
             squares.append(resize(square, _SIDE) if square.shape[0] > _SIDE else square)
-        order = np.random.default_rng(seed).permutation(len(squares))
-        for_valid = set(order[: max(round(VALID_SHARE * len(squares)), 1)].tolist()) if len(squares) > 1 else set()
-        for index, square in enumerate(squares):
-            yield square, parse_mouth(folder.name), index in for_valid
+        digests = [_digest(square) for square in squares]
+        different = list(dict.fromkeys(digests))
+        order = np.random.default_rng(seed).permutation(len(different)) if len(different) > 1 else []
+        for_valid = {different[index] for index in order[: max(round(VALID_SHARE * len(different)), 1)]}
+        for square, digest in zip(squares, digests):
+            yield square, parse_mouth(folder.name), digest in for_valid
 
 
 class MouthData:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.deployment.runtimes import load_runner
-from fer_paddle.deployment.runtimes.model_files import FORMATS, check_file, read_card, size_on_disk
+from fer_paddle.deployment.runtimes.model_files import check_file, parts_of, read_card, size_on_disk
 from fer_paddle.environment import REPOSITORY
 from fer_paddle.weight_files import file_digest, load_card
 
@@ -90,7 +90,7 @@ def tell_apart(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def network_digest(path: Path) -> str:
     """The SHA-256 of a network's file; of a network in several files, such as `.param` and `.bin`, that of theirs."""
-    digests = [file_digest(path.with_suffix(suffix)) for suffix in FORMATS[path.suffix]]
+    digests = [file_digest(part) for part in parts_of(path).values()]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
@@ -101,9 +101,9 @@ def read_metadata(path: Path) -> Mapping[str, str]:
         FileNotFoundError: The file or its card is not there.
         ValueError: The file or its card is damaged.
     """
-    if path.suffix == ".onnx":
+    if path.suffix.lower() == ".onnx":
         return load_runner(path).metadata
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         card = load_card(check_file(path, [".safetensors"], "paddle"))
         return {name: value if isinstance(value, str) else json.dumps(value) for name, value in card.items()}
     if not path.is_file():

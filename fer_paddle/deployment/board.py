@@ -81,7 +81,7 @@ def _load(net: Any, path: Path) -> tuple[int, dict[str, Any]]:
     """Loads a network into an empty ncnn.Net; gives its input channels and its card."""
     with tempfile.TemporaryDirectory() as folder:
         param = path
-        if path.suffix == ".onnx":
+        if path.suffix.lower() == ".onnx":
             from fer_paddle.deployment.convert import convert_onnx
 
             param = Path(folder, "network.param")

@@ -46,7 +46,7 @@ def export_expression_network(
     if faces is None:
         faces, faces_are = _draw_faces(), "drawn faces"
     weights = Path(weights)
-    if weights.suffix == ".onnx":
+    if weights.suffix.lower() == ".onnx":
         size = int(load_runner(weights).metadata.get("input_size", 0))
         if not size:
             raise ValueError(f"expected the ONNX file of an expression network, got none in {weights}")

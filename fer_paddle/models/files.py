@@ -144,7 +144,7 @@ def card_metadata(card: Mapping[str, Any]) -> dict[str, str]:
 
 def _check_suffix(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
-    if path.suffix != ".safetensors":
+    if path.suffix.lower() != ".safetensors":
         raise ValueError(
             f"expected a .safetensors file, got {path}: pickled weights (.pdparams) can run code and are never loaded"
         )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fer_paddle import images, pipeline
 from fer_paddle.demo import astronaut
 from fer_paddle.images import crop_square
 from fer_paddle.labels import EXPRESSIONS
@@ -44,6 +45,20 @@ def test_crops_are_those_of_training_in_one_batch():
     assert len(recorder.crops) == 2
     for crop, wanted in zip(recorder.crops, expected):
         np.testing.assert_array_equal(crop, wanted)
+
+
+@pytest.mark.parametrize("shape", [(240, 300), (3, 300), (300, 1)])
+def test_a_face_larger_than_a_crop_may_be_is_shrunk(shape, monkeypatch):
+    for module in (images, pipeline):
+        monkeypatch.setattr(module, "MAX_CROP_SIDE", 100)  # 10,000 takes 300 MB
+    height, width = shape
+    image = np.random.default_rng(2).integers(0, 256, (height, width, 3), np.uint8)
+    recorder = Recorder()
+    faces = Pipeline(detector_of([0, 0, width, height], [0, 0, 1, 1]), recorder)(image)
+    assert [face.box_xyxy.tolist() for face in faces] == [[0, 0, width, height], [0, 0, 1, 1]]
+    assert 95 <= recorder.crops[0].shape[0] <= 100 and recorder.crops[0].shape[0] == recorder.crops[0].shape[1]
+    np.testing.assert_allclose(recorder.crops[0].mean(), image.mean(), atol=8)
+    np.testing.assert_array_equal(recorder.crops[1], crop_square(image, [0, 0, 1, 1], pipeline.MARGIN))
 
 
 def test_no_face_gives_an_empty_list():

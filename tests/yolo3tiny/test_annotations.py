@@ -128,6 +128,12 @@ def changed(table: dict, **changes: object) -> dict:
     return table | {name: value for name, value in changes.items() if name not in ("bbox", "image_id")}
 
 
+def changed_image(**changes: object) -> dict:
+    table = coco_table()
+    table["images"][1].update(changes)
+    return table
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -141,12 +147,21 @@ def changed(table: dict, **changes: object) -> dict:
         (changed(coco_table(), image_id=8), r"annotations\[1\]"),
         (changed(coco_table(), images=[{"id": 7}, {"id": 9}]), r"images\[0\]: expected file_name"),
         (changed(coco_table(), images=[{"id": 7}, {"id": 7}]), "2 images with 1 ids"),
+        (changed(coco_table(), annotations=None), "expected COCO JSON"),
+        (changed_image(split=3), r"images\[1\]: expected split and source as text, got ValueError: split 3"),
+        (changed_image(split=["val"]), r"images\[1\]: expected split and source as text"),
+        (changed_image(source=["web"]), r"images\[1\]: expected split and source as text"),
     ],
 )
 def test_malformed_coco(tmp_path: Path, table: dict | str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         read_coco(save_coco(tmp_path, table))
     assert str(tmp_path) in str(caught.value)
+
+
+def test_null_in_coco_is_what_is_not_told(tmp_path: Path) -> None:
+    photos = read_coco(save_coco(tmp_path, changed_image(split=None, source=None)))
+    assert [(photo.split, photo.source) for photo in photos] == [("train", "web"), ("", "")]
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -156,6 +171,23 @@ def test_coco_with_a_missing_picture(tmp_path: Path, packed: bool) -> None:
     path = save_tar(folder, tmp_path / "pack.tar", "pack") if packed else folder
     with pytest.raises(ValueError, match=r"images\[1\].*b\.png"):
         read_coco(path)
+
+
+@pytest.mark.parametrize("ending", [".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".TGZ"])
+@pytest.mark.parametrize("damage", ["cut in the middle", "cut at the start", "empty", "noise"])
+def test_a_tar_that_is_not_whole(tmp_path: Path, ending: str, damage: str) -> None:
+    folder, path = save_coco(tmp_path / "pack", coco_table()), tmp_path / f"pack{ending}"
+    kind = {"tar": "", "TGZ": "gz"}.get(ending.split(".")[-1], ending.split(".")[-1])
+    with tarfile.open(path, f"w:{kind}") as tar:
+        tar.add(folder, "pack")
+    assert len(read_photos(path)) == 2
+    whole, noise = path.read_bytes(), np.random.default_rng(0).bytes(3000)
+    middle = whole.index(b"IHDR") if ending == ".tar" else len(whole) // 2  # not between two files of a plain tar
+    start = {"cut in the middle": whole[:middle], "cut at the start": whole[:60], "empty": b"", "noise": noise}
+    path.write_bytes(start[damage])
+    with pytest.raises(ValueError, match=rf"pack\{ending}: expected a whole tar, got \w+") as caught:
+        read_photos(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_tar_without_table(tmp_path: Path) -> None:
@@ -201,6 +233,7 @@ def test_wider(tmp_path: Path) -> None:
     ("old", "new", "line"),
     [
         ("2\n1 2", "two\n1 2", 2),
+        *(("2\n1 2", f"{count}\n1 2", 2) for count in ("1e999", "nan", "-3", "1.7", "")),
         ("\n1 2 10 12 0 0 0 0 0 0", "\n1 2 10 0 0 0 0 0 0", 3),
         ("20 5 8 9", "20 5 eight 9", 4),
         ("2\n1 2", "3\n1 2", 5),  # one row more than there is: the next name is no row
@@ -265,6 +298,46 @@ def test_voc(tmp_path: Path, xml: str, picture: str) -> None:
     np.testing.assert_allclose(photo.boxes_xyxy, [[0, 0, 10, 20], [10, 4.5, 21, 30]])
     assert photo.ignore.tolist() == [False, True]
     assert photo.name == picture
+
+
+STEMS = ("a", "photo", "photo 1", "photo 2")
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "splits", "warning"),
+    [
+        (None, None, ["", "", "", ""], ""),
+        ("a\nphoto 1\n", "\n photo 2 \nphoto\n", ["train", "val", "train", "val"], ""),
+        ("a 1\nphoto\t-1\nphoto 1  0\nphoto 2 -1\n", None, ["train"] * 4, ""),
+        (None, "photo 2\nphoto 1", ["", "", "val", "val"], "2 XMLs in no list of ImageSets/Main, such as 'a'"),
+        (
+            "a\nphoto\nphoto 1\nb\n",
+            "photo 2\nphoto 3 1\n",
+            ["train", "train", "train", "val"],
+            "2 names in ImageSets/Main without an XML, such as 'b'",
+        ),
+    ],
+)
+def test_voc_lists(
+    tmp_path: Path,
+    train: str | None,
+    val: str | None,
+    splits: list[str],
+    warning: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for stem in STEMS:
+        save_picture(tmp_path / "JPEGImages" / f"{stem}.png")
+        (tmp_path / f"{stem}.xml").write_text(VOC.format(name=f"{stem}.png"))
+    main = tmp_path / "ImageSets" / "Main"
+    main.mkdir(parents=True)
+    for name, text in (("train.txt", train), ("val.txt", val)):
+        if text is not None:
+            (main / name).write_text(text)
+    found = {Path(photo.name).stem: photo.split for photo in read_voc(tmp_path)}
+    assert [found[stem] for stem in STEMS] == splits
+    told = [record.getMessage() for record in caplog.records if "ImageSets" in record.getMessage()]
+    assert told == ([f"{tmp_path}: {warning}"] if warning else [])
 
 
 BOMB = '<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;&b;&b;">]>\n'

@@ -1,5 +1,6 @@
 """`python -m yolo3tiny`: what each command prints and writes, and its exit codes."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 from fer_paddle.images import read_image, write_image
 from yolo3tiny import detector
+from yolo3tiny.annotations import write_coco
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.cli import main
 from yolo3tiny.recipes import DETECTOR_RECIPES, DetectorRecipe
@@ -267,6 +269,13 @@ def test_export_prints_the_card(run, tmp_path, capfd):
     ]
 
 
+def test_export_does_not_replace_the_runs_own_weights(run, capsys):
+    before = (run[0] / "best.json").read_bytes()
+    assert call("export", "--run", run[0], "--out", run[0] / "best.onnx") == 2
+    assert "of the run alone" in capsys.readouterr().err
+    assert (run[0] / "best.json").read_bytes() == before
+
+
 def test_ctrl_c_is_130(photo_folder, small, tmp_path, monkeypatch, capsys):
     from yolo3tiny import train
 
@@ -283,6 +292,23 @@ def test_a_folder_that_is_a_file_is_2(pictures, finder, capsys):
     (pictures / "file").write_text("in the way")
     assert call("detect", pictures / "one.png", "--out", pictures / "file") == 2
     assert capsys.readouterr().err == f"error: expected a folder, got the file {pictures / 'file'}\n"
+
+
+# quantize
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [(["--calibrate", "{pictures}"], 0), ([], 2), (["--calibrate", "{pictures}", "--methods", "slim-qat"], 2)],
+)
+def test_quantize_needs_photos_to_train_on_where_it_uses_them(options, code, pictures, make_photo, monkeypatch, capsys):
+    photo = make_photo("one.png", [(20, 10, 60, 50)], split="val")
+    write_coco(pictures / "annotations.json", [dataclasses.replace(photo, size_hw=(100, 200))])
+    monkeypatch.setattr("fer_paddle.environment.prepare", lambda threads: None)
+    monkeypatch.setattr("fer_paddle.compression.quantize.compare", lambda *args: {"rows": []})
+    options = [word.format(pictures=pictures) for word in options]
+    assert call("quantize", "--data", pictures, "--out", pictures / "out", *options) == code
+    assert ("got none of 'train'" in capsys.readouterr().err) == (code == 2)
 
 
 # From the shell

@@ -1,5 +1,7 @@
 """The detector's network in other runtimes and formats."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,13 @@ def test_networks_are_told_apart(tmp_path):
         export_detector(EXPRESSIONS, tmp_path / "x.param", PHOTOS, "noise")
     with pytest.raises(FileNotFoundError):
         is_detector(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize("name", ["FACE.ONNX", "FACE.SafeTensors"])
+def test_the_case_of_a_suffix_does_not_matter(name, tmp_path):
+    for suffix in (".onnx", ".safetensors", ".json"):
+        (tmp_path / f"FACE{suffix}").write_bytes(WEIGHTS.with_suffix(suffix).read_bytes())
+    path = (tmp_path / f"FACE{Path(name).suffix.lower()}").rename(tmp_path / name)
+    assert is_detector(path)
+    runtime = "onnx" if path.suffix == ".ONNX" else "dynamic"
+    assert len(load_forward(path, runtime)(np.zeros((1, 3, 32, 64), np.float32))) == 2

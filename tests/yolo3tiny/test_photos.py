@@ -73,12 +73,26 @@ def test_collector_without_photos() -> None:
         PhotoCollector("table").finish()
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_read_size_agrees_with_the_picture_read(tmp_path: Path, orientation: int) -> None:
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
+@pytest.mark.parametrize("orientation", [*range(10), 65535])
+def test_read_size_agrees_with_the_picture_read(tmp_path: Path, orientation: int, name: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg", exif=exif)
-    assert read_size(tmp_path / "a.jpg") == read_image(tmp_path / "a.jpg").shape[:2]
+    Image.new("RGB", (40, 30)).save(tmp_path / name, exif=exif)
+    assert read_size(tmp_path / name) == read_image(tmp_path / name).shape[:2]
+
+
+@pytest.mark.filterwarnings("ignore:Truncated File Read", "ignore:Corrupt EXIF data")  # of Pillow
+@pytest.mark.parametrize("value", [0, 1, 255])
+def test_read_size_agrees_where_the_exif_is_damaged(tmp_path: Path, value: int) -> None:
+    exif, path = Image.Exif(), tmp_path / "a.jpg"
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 30)).save(path, exif=exif)
+    whole = path.read_bytes()
+    start = whole.index(b"Exif\0\0") + 6
+    for place in range(start, start + 24):
+        path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+        assert read_size(path) == read_image(path).shape[:2], place - start
 
 
 def test_read_size_of_no_picture(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """A pruned detector: what can be cut, the same network back from disk, and the task of a study."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from yolo3tiny.cli import main
 from yolo3tiny.detector import WEIGHTS, Detector, NetworkSettings
 from yolo3tiny.export import export_network, load_network
 from yolo3tiny.model import Yolo3Tiny
-from yolo3tiny.prune import DetectorTask, finetune_recipe, make_batches
+from yolo3tiny.prune import DetectorTask, finetune_recipe, fit_to_photos, make_batches
 from yolo3tiny.recipes import CROWD, DetectorRecipe
 
 SHAPE = (1, 3, 96, 96)
@@ -141,6 +143,29 @@ def test_the_fine_tuning_recipe():
     recipe = finetune_recipe({"recipe": CROWD.to_json(), "longest": 544}, 4, 1e-4, 3)
     assert (recipe.epochs, recipe.learning_rate, recipe.seed, recipe.longest) == (4, 1e-4, 3, 544)
     assert (recipe.sizes, recipe.width, recipe.average_decay) == (((0, 416),), 0.5, None)
+
+
+@pytest.mark.parametrize(
+    ("repeat", "num_photos", "kept", "batch_size"),
+    [
+        ((), 5, (), 4),
+        ((), 3, (), 3),
+        ((("drawn", 2),), 3, (("drawn", 2),), 4),
+        ((("web", 2), ("drawn", 1)), 2, (("drawn", 1),), 2),
+    ],
+)
+def test_the_recipe_fits_the_photos(repeat, num_photos, kept, batch_size, make_photo):
+    recipe = dataclasses.replace(RECIPE, repeat=repeat, batch_size=4)
+    fitted = fit_to_photos(recipe, [make_photo("a", [])] * num_photos)
+    assert fitted == dataclasses.replace(recipe, repeat=kept, batch_size=batch_size)
+    with pytest.raises(ValueError, match="expected at least one photo to learn from"):
+        fit_to_photos(recipe, [])
+
+
+def test_a_study_knows_its_data(task, make_photo):
+    assert task.about["trained_on"] == "drawings" and task.about["recipe"]["batch_size"] == 2
+    one = [make_photo("a", [(10, 10, 40, 50)])]
+    assert DetectorTask(task.weights, one, one, "one", epochs=1, samples=1).recipe.batch_size == 1
 
 
 def test_a_folder_with_a_study_wants_resume(tmp_path, capsys):

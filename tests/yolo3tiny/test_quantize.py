@@ -11,7 +11,7 @@ from fer_paddle.data.synthetic import draw_scene
 from fer_paddle.deployment.runtimes.paddle_inference import load_program
 from yolo3tiny.detector import WEIGHTS, Detector, OnnxForward
 from yolo3tiny.photos import Photo
-from yolo3tiny.quantize import calibration_batches, detector_subject, read_detector_card
+from yolo3tiny.quantize import DetectorFinetune, calibration_batches, detector_subject, read_detector_card
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,12 @@ def test_without_photos(photos, empty):
     valid = [] if empty == "valid" else photos
     with pytest.raises(ValueError, match="expected calibration photos"):
         detector_subject(WEIGHTS, [] if empty == "calibration" else pictures, valid, load_program)
+
+
+@pytest.mark.parametrize(("num_photos", "batch_size"), [(1, 1), (9, 9), (40, 16)])
+def test_qat_fits_the_photos(num_photos, batch_size, photos):
+    finetune = DetectorFinetune(photos[:1] * num_photos, photos, {"longest": 96}, epochs=2)
+    assert finetune.recipe.batch_size == batch_size
 
 
 def test_qat_needs_the_card_of_a_detector(photos, tmp_path):

@@ -138,6 +138,23 @@ def test_an_export_needs_a_run_and_a_name(run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["best.onnx", "last.onnx", "curves.onnx", "../{run}/best.ONNX"])
+def test_an_export_leaves_the_run_as_it_is(name, run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run[2], folder)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(ValueError, match="leaves best.safetensors, last.json, curves.json of the run alone"):
+        export_run(folder, folder / name.format(run=folder.name))
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    export_run(folder, tmp_path / "best.onnx")  # another folder than the run's
+
+
+def test_photos_without_a_face_to_measure_on(photos, make_photo, tmp_path):
+    with pytest.raises(ValueError, match="expected faces to measure on, got 1 photos without one"):
+        train_detector(Yolo3Tiny(width=0.25), photos, [make_photo("c", [])], OVERFIT, ANCHORS, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_batch_that_cannot_be_filled(photos):
     recipe = dataclasses.replace(OVERFIT, repeat=(), batch_size=4)
     with pytest.raises(ValueError, match="smaller batch"):

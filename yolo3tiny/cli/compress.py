@@ -107,7 +107,8 @@ def quantize(args: argparse.Namespace) -> int:
     methods = METHODS if args.methods == ["all"] else args.methods
     weights = args.weights or WEIGHTS
     photos = find_photos(args.data)
-    train, valid = choose_split(photos, TRAIN), choose_split(photos, VAL)
+    valid = choose_split(photos, VAL)
+    train = choose_split(photos, TRAIN) if args.calibrate is None or "slim-qat" in methods else []
     if args.photos is not None:
         valid = valid[:: -(-len(valid) // args.photos)]
     if args.calibrate is None:

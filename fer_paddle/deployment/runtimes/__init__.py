@@ -31,7 +31,11 @@ class Runner(Protocol):
     metadata: Mapping[str, str]
 
     def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
-        """float32 [N, C, H, W], any N -> the network's outputs in the order of the ONNX file, float32 [N, ...] each."""
+        """float32 [N, C, H, W] -> the network's outputs in the order of the ONNX file, float32 [N, ...] each.
+
+        Raises:
+            ValueError: N is 0, or the images are others than inputs.check_images takes.
+        """
         ...
 
 

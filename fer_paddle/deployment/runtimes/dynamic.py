@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from fer_paddle.deployment.runtimes.inputs import check_images
 from fer_paddle.deployment.runtimes.model_files import check_file
 from fer_paddle.environment import paddle
 from fer_paddle.models.files import card_metadata, load_model
@@ -25,6 +26,7 @@ class NetworkRunner:
 
     def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
         """float32 [N, C, H, W] -> the network's outputs."""
+        check_images(images, self.metadata)
         with paddle.no_grad():
             outputs = self._network(paddle.to_tensor(images))
         return [tensor.numpy() for tensor in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_paddle.deployment.runtimes.inputs import check_images
 from fer_paddle.deployment.runtimes.model_files import check_file, read_card
 from fer_paddle.deployment.runtimes.packages import import_package
 
@@ -33,7 +34,7 @@ class MnnRunner:
     def __init__(self, path: str | os.PathLike[str], threads: int = 0, precision: str = "fp32"):
         path = check_file(path, [".mnn", ".onnx"], "mnn")
         import_package("MNN", "MNN")
-        if path.suffix == ".onnx":
+        if path.suffix.lower() == ".onnx":
             from fer_paddle.deployment.convert import convert_onnx
 
             with tempfile.TemporaryDirectory() as folder:
@@ -54,12 +55,16 @@ class MnnRunner:
             net = MNN.nn.load_module_from_file(str(path), card["inputs"], card["outputs"], runtime_manager=runtime)
         except (SystemError, ValueError, RuntimeError) as error:  # MNN leaves a SystemError behind
             raise ValueError(f"expected a network of MNN at {path}, got a file that MNN does not read") from error
-        self._net, self._expr, self.metadata = net, MNN.expr, card["metadata"]
+        self._net, self._expr, self._outputs, self.metadata = net, MNN.expr, card["outputs"], card["metadata"]
         self._runtime = runtime  # the network uses it and does not keep it alive
 
     def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
         """float32 [N, C, H, W] -> the network's outputs."""
+        check_images(images, self.metadata)
         expr = self._expr
         given = expr.const(np.ascontiguousarray(images, np.float32), list(images.shape), expr.NCHW)
-        outputs = (expr.convert(output, expr.NCHW) for output in self._net.forward([given]))
+        outputs = self._net.forward([given])
+        if len(outputs) != len(self._outputs):  # what MNN does instead of raising
+            raise ValueError(f"expected images that the network takes, got {list(images.shape)}")
+        outputs = (expr.convert(output, expr.NCHW) for output in outputs)
         return [np.array(output.read()).reshape(output.shape) for output in outputs]

@@ -49,6 +49,13 @@ def check_file(path: str | os.PathLike[str], suffixes: Sequence[str], runtime: s
     return path
 
 
+def parts_of(path: str | os.PathLike[str]) -> dict[str, Path]:
+    """All files of a network by their suffix in FORMATS; the first is the path itself, in whatever case."""
+    path = Path(path)
+    first, *others = FORMATS[path.suffix.lower()]
+    return {first: path} | {suffix: path.with_suffix(suffix) for suffix in others}
+
+
 def card_path(path: str | os.PathLike[str]) -> Path:
     """Where the card of a file lies: `NAME.SUFFIX.json`."""
     path = Path(path)
@@ -67,7 +74,7 @@ def write_card(
         metadata: What an ONNX file of it would carry.
     """
     path = Path(path)
-    files = {suffix: _fingerprint(path.with_suffix(suffix)) for suffix in FORMATS[path.suffix]}
+    files = {suffix: _fingerprint(part) for suffix, part in parts_of(path).items()}
     content = {"files": files, "inputs": list(inputs), "outputs": list(outputs), "metadata": dict(metadata)}
     write_together({card_path(path): (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()})
 
@@ -93,11 +100,10 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
         content = json.loads(card.read_text(encoding="utf-8"))
         files, metadata = content["files"], dict(content["metadata"])
         inputs, outputs = list(content["inputs"]), list(content["outputs"])
-        told = {suffix: (files[suffix]["bytes"], files[suffix]["sha256"]) for suffix in FORMATS[path.suffix]}
+        told = {part: (files[suffix]["bytes"], files[suffix]["sha256"]) for suffix, part in parts_of(path).items()}
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"expected the card of a network at {card}, got: {type(error).__name__} {error}") from error
-    for suffix, (num_bytes, digest) in told.items():
-        part = path.with_suffix(suffix)
+    for part, (num_bytes, digest) in told.items():
         if not part.is_file():
             raise FileNotFoundError(f"expected {part.name} beside {path}, found none")
         found = _fingerprint(part)
@@ -110,9 +116,7 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def size_on_disk(path: str | os.PathLike[str]) -> int:
     """Bytes of all files of a network, without its card."""
-    path = Path(path)
-    others = [path.with_suffix(suffix) for suffix in FORMATS[path.suffix.lower()][1:]]
-    return sum(one.stat().st_size for one in (path, *others))
+    return sum(part.stat().st_size for part in parts_of(path).values())
 
 
 def write_together(files: Mapping[Path, bytes]) -> None:

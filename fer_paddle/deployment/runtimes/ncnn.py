@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_paddle.deployment.runtimes.inputs import check_images
 from fer_paddle.deployment.runtimes.model_files import check_file, read_card
 from fer_paddle.deployment.runtimes.packages import import_package
 
@@ -33,7 +34,7 @@ class NcnnRunner:
     def __init__(self, path: str | os.PathLike[str], threads: int = 0, precision: str = "fp32"):
         path = check_file(path, [".param", ".onnx"], "ncnn")
         ncnn = import_package("ncnn", "ncnn")
-        if path.suffix == ".onnx":
+        if path.suffix.lower() == ".onnx":
             from fer_paddle.deployment.convert import convert_onnx
 
             with tempfile.TemporaryDirectory() as folder:
@@ -60,6 +61,7 @@ class NcnnRunner:
 
     def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
         """float32 [N, C, H, W] -> the network's outputs."""
+        check_images(images, self.metadata)
         rows = [self._run_one(np.ascontiguousarray(image, np.float32)) for image in images]
         return [np.stack(parts) for parts in zip(*rows)]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fer_paddle.deployment.runtimes.inputs import check_images
 from fer_paddle.deployment.runtimes.model_files import check_file
 from fer_paddle.deployment.runtimes.packages import import_package
 
@@ -25,7 +26,7 @@ class OnnxRunner:
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is no ONNX file that ONNX Runtime can run.
-        RuntimeError: ONNX Runtime is not installed, or has no such provider.
+        RuntimeError: ONNX Runtime is not installed, has no such provider, or the provider does not start.
     """
 
     def __init__(
@@ -51,9 +52,13 @@ class OnnxRunner:
             self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=list(providers))
         except Exception as error:  # ONNX Runtime's own error classes share no narrower base
             raise ValueError(f"expected an ONNX file at {path}, got: {str(error).splitlines()[0]}") from error
+        if (first := self._session.get_providers()[0]) != names[0]:  # ONNX Runtime fell back without an error
+            raise RuntimeError(f"expected {names[0]} to start, got {first}: its libraries or its device are missing")
+        self._session.disable_fallback()
         self._input = self._session.get_inputs()[0].name
         self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
         """float32 [N, C, H, W] -> the network's outputs."""
+        check_images(images, self.metadata)
         return self._session.run(None, {self._input: images})

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fer_paddle.deployment.runtimes.inputs import check_images
 from fer_paddle.deployment.runtimes.model_files import check_file
 from fer_paddle.deployment.runtimes.packages import import_package
 from fer_paddle.deployment.runtimes.signal_stack import signal_stack_kept
@@ -49,6 +50,7 @@ class OpenVinoRunner:
 
     def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
         """float32 [N, C, H, W] -> the network's outputs."""
+        check_images(images, self.metadata)
         return list(self._network([images]).values())
 
 

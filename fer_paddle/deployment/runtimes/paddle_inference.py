@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_paddle.deployment.inference_model import write_expression_model
+from fer_paddle.deployment.runtimes.inputs import check_images
 from fer_paddle.deployment.runtimes.model_files import check_file, read_card, write_card
 from fer_paddle.environment import paddle, silence_c
 
@@ -34,7 +35,7 @@ class PaddleInferenceRunner:
 
     def __init__(self, path: str | os.PathLike[str], threads: int = 0, precision: str = "fp32"):
         path = check_file(path, [".pdmodel", ".safetensors"], "paddle")
-        if path.suffix == ".safetensors":
+        if path.suffix.lower() == ".safetensors":
             with tempfile.TemporaryDirectory() as folder:
                 exported = Path(folder, "network.pdmodel")
                 write_expression_model(path, exported)
@@ -65,6 +66,7 @@ class PaddleInferenceRunner:
 
     def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
         """float32 [N, C, H, W] -> the network's outputs."""
+        check_images(images, self.metadata)
         self._input.copy_from_cpu(np.ascontiguousarray(images, np.float32))
         self._predictor.run()
         return [output.copy_to_cpu() for output in self._outputs]

@@ -18,7 +18,7 @@ class TensorRtRunner(OnnxRunner):
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is no ONNX file that ONNX Runtime can run.
-        RuntimeError: This ONNX Runtime has no TensorRT.
+        RuntimeError: This ONNX Runtime has no TensorRT, or it does not start: its libraries or the GPU are missing.
     """
 
     def __init__(self, path: str | os.PathLike[str], threads: int = 0, precision: str = "fp32"):

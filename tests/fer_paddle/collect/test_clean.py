@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -141,10 +143,101 @@ def test_a_crash_in_the_middle_can_be_undone(mess, monkeypatch):
     assert content(mess) == before
 
 
+def test_ctrl_c_says_how_to_go_on_and_a_plan_waits(mess):
+    before, rule = content(mess), CleanRule()
+
+    def stop(fates):
+        yield next(iter(fates))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="collect undo"):
+        apply_clean(plan_clean(mess, rule), rule, stop)
+    with pytest.raises(ValueError, match="0001-clean half done"):
+        plan_clean(mess, rule)
+    undo_last(mess)
+    assert content(mess) == before and plan_clean(mess, rule)
+
+
+def test_links_to_pictures(tmp_path):
+    """Relative ones, to a picture elsewhere and to one that is renamed or set aside itself."""
+    (tmp_path / "pool").mkdir()
+    folder = tmp_path / "happy"
+    folder.mkdir()
+    write_image(tmp_path / "pool" / "far.png", scene(1))
+    write_image(tmp_path / "pool" / "far.jpg", scene(2))
+    write_image(folder / "z.jpg", scene(3))
+    for name, target in (("1.png", "../pool/far.png"), ("2.jpg", "../pool/far.jpg"), ("3.jpg", "z.jpg")):
+        (folder / name).symlink_to(target)
+    before, rule = content(folder), CleanRule()
+    plan = plan_clean(folder, rule)
+    assert [(fate.action, fate.target and fate.target.name) for fate in plan.fates] == [
+        ("convert", "happy_00001.jpg"),
+        ("rename", "happy_00002.jpg"),
+        ("convert", "happy_00003.jpg"),
+        ("set aside", None),  # a copy of 3.jpg, its link
+    ]
+    apply_clean(plan, rule)
+    for seed, path in enumerate(list_images(folder), 1):
+        assert np.abs(read_image(path).astype(int) - scene(seed)).mean() < 3
+    assert plan_clean(folder, rule).counts()["keep"] == 3
+    undo_last(folder)
+    assert content(folder) == before and (folder / "3.jpg").is_symlink()
+
+
+def test_a_link_to_a_picture_that_was_renamed_before(tmp_path):
+    write_image(tmp_path / "a.jpg", scene(1))
+    (tmp_path / "b.jpg").symlink_to("a.jpg")
+    rule = CleanRule("x_{number}", near_bits=None)
+    apply_clean(plan_clean(tmp_path, rule), rule)
+    first, second = map(read_image, list_images(tmp_path))
+    assert np.abs(first.astype(int) - second).mean() < 3 and not (tmp_path / "x_2.jpg").is_symlink()
+
+
+def test_long_names_keep_their_number(tmp_path):
+    folder = tmp_path / ("很长的" * 15)
+    folder.mkdir()
+    for number in (1, 2):
+        write_image(folder / f"{'x' * 100}{number}.jpg", scene(number))
+    for pattern in ("{folder}_{number:05}", "{stem}_{number:05}", "{folder} {stem}{stem}_{number:05}"):
+        names = [fate.target.name for fate in plan_clean(folder, CleanRule(pattern)).fates]
+        assert [name[-9:] for name in names] == ["00001.jpg", "00002.jpg"]
+        assert all(80 < len(name.encode()) <= 104 for name in names)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_damaged_exif_does_no_harm(tmp_path, suffix):
+    picture = Image.fromarray(scene(1))
+    exif = picture.getexif()
+    exif[0x10F] = "camera"
+    picture.save(tmp_path / f"x_1{suffix}", exif=exif, lossless=True)
+    data = (tmp_path / f"x_1{suffix}").read_bytes()
+    start = data.index(b"MM\0*")
+    damaged = bytearray(data)
+    damaged[start : start + 4] = b"MM\0\xda"  # no TIFF
+    length = 4 + int.from_bytes(data[start - 8 : start - 4], "big")
+    if suffix == ".png":
+        damaged[start - 4 + length : start + length] = zlib.crc32(damaged[start - 4 : start - 4 + length]).to_bytes(
+            4, "big"
+        )
+    (tmp_path / f"x_1{suffix}").write_bytes(damaged)
+    assert plan_clean(tmp_path, CleanRule("x_{number}", suffix)).counts()["keep"] == 1
+
+
+@pytest.mark.parametrize("color", ["keep", "color", "gray"])
+def test_a_clean_folder_of_gifs_stays(tmp_path, color):
+    write_image(tmp_path / "a.png", scene(1))
+    write_image(tmp_path / "b.png", scene(2)[..., 0])
+    write_image(tmp_path / "c.png", scene(3)[..., 0] // 90 * 90)
+    rule = CleanRule("x_{number}", ".gif", color)
+    apply_clean(plan_clean(tmp_path, rule), rule)
+    assert plan_clean(tmp_path, rule).counts()["keep"] == 3
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"pattern": "same"},
+        {"pattern": "很" * 20 + "{number}"},
         {"pattern": "{number.__class__}"},
         {"pattern": "{number!r}"},
         {"pattern": "{0}{number}"},
@@ -209,3 +302,6 @@ def test_contact_sheets(tmp_path):
     assert [sheet.name for sheet in sheets] == ["sheet.jpg", "sheet-2.jpg"]
     assert read_image(sheets[0]).shape[0] > read_image(sheets[1]).shape[0]
     assert write_contact_sheets(tmp_path / "none.jpg", []) == []
+    before = sheets[0].read_bytes()
+    more = write_contact_sheets(tmp_path / "sheet.jpg", [paths[:2]] * 9, replace=False)
+    assert [sheet.name for sheet in more] == ["sheet-3.jpg", "sheet-4.jpg"] and sheets[0].read_bytes() == before

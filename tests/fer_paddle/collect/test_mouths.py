@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
+import cv2
 import numpy as np
 import pytest
 
 from fer_paddle.collect.mouths import WEIGHTS, MouthClassifier
 from fer_paddle.data.mouths import MouthData, parse_mouth, read_mouths
-from fer_paddle.images import write_image
+from fer_paddle.images import read_image, to_gray, write_image
 from fer_paddle.weight_files import load_card
 
 
@@ -39,6 +42,26 @@ def test_folders_are_joined_and_split(tmp_path):
     assert mouths.counts(valid=False) == {"neutral": 27, "laugh": 27, "grin": 1}
     assert mouths.counts(valid=True) == {"neutral": 3, "laugh": 3, "grin": 1}
     assert [path.rsplit("/", 1)[1] for path in mouths.skipped] == ["broken.jpg"]
+
+
+def test_copies_stand_on_one_side(tmp_path):
+    """In one folder, in two folders, and in a folder and a pack, which keeps its split."""
+    one = write_classes(tmp_path / "one", smile=20, neutral=20)
+    for number in range(4, 20):
+        shutil.copy(one / "smile" / f"{number % 4}.png", one / "smile" / f"{number}.png")
+    two = write_classes(tmp_path / "two", seed=1, smile=20, neutral=20)
+    for number in range(4):
+        shutil.copy(one / "smile" / f"{number}.png", two / "smile" / f"one{number}.png")
+    images = np.stack([to_gray(read_image(one / "neutral" / f"{number}.png")) for number in range(4)])
+    sheet = np.frombuffer(cv2.imencode(".png", np.concatenate(images))[1].tobytes(), np.uint8)
+    labels = {"labels": np.zeros(4, np.int64), "usage": np.array([0, 1, 0, 1]), "classes": np.array(["neutral"])}
+    np.savez(tmp_path / "pack.npz", shape=images.shape, per_row=1, sheet0=sheet, **labels)
+    mouths = read_mouths([one, tmp_path / "pack.npz", two])
+    learnt, measured = ({image.tobytes() for image in mouths.part(valid)[0]} for valid in (False, True))
+    assert not learnt & measured and {*learnt, *measured} >= {image.tobytes() for image in images}
+    assert images[0].tobytes() in learnt and images[1].tobytes() in measured
+    assert sum((image == images[0]).all() for image in mouths.images) == 1
+    assert read_mouths([one]).counts(valid=True)["smile"] == 5  # one of four pictures, and all its copies
 
 
 @pytest.mark.parametrize(

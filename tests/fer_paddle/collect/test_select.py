@@ -9,11 +9,21 @@ import numpy as np
 import pytest
 
 from fer_paddle import pipeline
-from fer_paddle.collect.select import FACE_MARGIN, SELECTED, FaceRule, find_faces, mouth_box, select_faces
+from fer_paddle.collect.jsonlines import append_json_line
+from fer_paddle.collect.select import (
+    FACE_MARGIN,
+    SELECTED,
+    FaceRule,
+    find_faces,
+    mouth_box,
+    read_selected,
+    select_faces,
+)
 from fer_paddle.collect.sharpness import sharpness
 from fer_paddle.collect.undo import undo_last
 from fer_paddle.data.synthetic import draw_face, make_faces
 from fer_paddle.images import list_images, read_image, write_image
+from fer_paddle.weight_files import file_digest
 from yolo3tiny.detector import Detections
 
 BOX = (40.0, 20.0, 100.0, 100.0)
@@ -89,6 +99,31 @@ def test_a_second_run_goes_on_and_undo_takes_it_back(photo, tmp_path):
     undo_last(out)
     assert list_images(out) == []
     assert select_faces([photo], out, detector=detector_of(BOX)).files
+
+
+@pytest.mark.parametrize("stop", range(3))
+def test_stopped_between_the_crops_of_a_picture(photo, tmp_path, monkeypatch, stop):
+    boxes = [BOX, (5.0, 5.0, 60.0, 80.0), (60.0, 10.0, 120.0, 80.0)]
+
+    def stop_at(path, crop):
+        if len(list_images(tmp_path / "out")) == stop:
+            raise KeyboardInterrupt
+        write_image(path, crop)
+
+    monkeypatch.setattr("fer_paddle.collect.select.write_image", stop_at)
+    with pytest.raises(KeyboardInterrupt):
+        select_faces([photo], tmp_path / "out", detector=detector_of(*boxes))
+    monkeypatch.undo()
+    assert len(select_faces([photo], tmp_path / "out", detector=detector_of(*boxes)).files) == 3 - stop
+    assert select_faces([photo], tmp_path / "out", detector=detector_of(*boxes)).done_before == 1
+    assert [record["box_xyxy"] for record in read_selected(tmp_path / "out")] == [list(box) for box in boxes]
+
+
+def test_records_of_an_older_version_count_as_done(photo, tmp_path):
+    (tmp_path / "out").mkdir()
+    old = {"file": "a.png", "source": str(photo), "kind": "faces", "source_sha256": file_digest(photo)}
+    append_json_line(tmp_path / "out" / SELECTED, old)
+    assert select_faces([photo], tmp_path / "out", detector=detector_of(BOX, BOX)).done_before == 1
 
 
 def test_each_kind_is_done_by_itself(photo, tmp_path):

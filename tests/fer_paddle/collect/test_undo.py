@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 
 import pytest
 
 from fer_paddle.collect.jsonlines import append_json_line, read_json_lines
-from fer_paddle.collect.undo import PLACE, Journal, list_batches, undo_last, undone_batches
+from fer_paddle.collect.undo import (
+    PLACE,
+    Journal,
+    find_half_done,
+    list_batches,
+    undo_half_done,
+    undo_last,
+    undone_batches,
+)
 
 
 @pytest.fixture
@@ -88,6 +98,91 @@ def test_what_is_gone_is_named(folder):
     Journal(folder, "test").move(folder / "a.txt", folder / "c.txt")
     (folder / "c.txt").unlink()
     assert undo_last(folder).missing == ["c.txt"]
+
+
+@pytest.mark.parametrize("stop", range(8))
+@pytest.mark.parametrize("is_done", [False, True])
+def test_an_undo_that_was_cut_short_goes_on(folder, monkeypatch, stop, is_done):
+    """a -> b -> c: whatever was undone must not be undone again, though its names are taken once more."""
+    before = content(folder)
+    journal = Journal(folder, "test")
+    parked = {name: journal.set_aside(folder / name) for name in ("a.txt", "b.txt")}
+    journal.move(parked["a.txt"], folder / "b.txt")
+    journal.move(parked["b.txt"], folder / "c.txt")
+    replace, calls = os.replace, []
+
+    def stop_at(source, target):
+        calls.append(target)
+        if len(calls) <= stop or is_done:
+            replace(source, target)
+        if len(calls) > stop:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("fer_paddle.collect.undo.os.replace", stop_at)
+    with contextlib.suppress(KeyboardInterrupt):
+        undo_last(folder)
+    monkeypatch.undo()
+    if list_batches(folder):
+        assert (find_half_done(folder) == "0001-test") == (stop > 0)
+        assert not undo_last(folder).missing
+    assert content(folder) == before and list_batches(folder) == []
+
+
+def test_what_is_missing_leaves_the_batch_open_once(folder):
+    journal = Journal(folder, "test")
+    parked = {name: journal.set_aside(folder / name) for name in ("a.txt", "b.txt")}
+    journal.move(parked["a.txt"], folder / "c.txt")
+    kept = (folder / "c.txt").rename(folder.parent / "kept.txt")
+    assert undo_last(folder).missing == ["c.txt", parked["a.txt"].relative_to(folder).as_posix()]
+    assert (folder / "b.txt").exists() and list_batches(folder) == ["0001-test"]
+    with pytest.raises(ValueError, match="collect undo"):
+        Journal(folder, "next")
+    kept.rename(folder / "c.txt")
+    report = undo_last(folder)
+    assert not report.missing and (folder / "a.txt").read_text() == "a.txt" and list_batches(folder) == []
+
+
+def test_another_file_is_not_taken_for_the_missing_one(folder):
+    """c was a's new name and is gone; then the undo brings the old c back."""
+    (folder / "c.txt").write_text("c.txt")
+    journal = Journal(folder, "test")
+    parked = {name: journal.set_aside(folder / name) for name in ("a.txt", "c.txt")}
+    journal.move(parked["a.txt"], folder / "c.txt")
+    journal.move(parked["c.txt"], folder / "d.txt")
+    (folder / "c.txt").unlink()
+    first, second = undo_last(folder), undo_last(folder)
+    assert first.missing == second.missing and first.missing[0] == "c.txt" and not second.restored
+    assert content(folder)["c.txt"] == "c.txt" and list_batches(folder) == []  # given up
+
+
+def test_a_whole_batch_is_half_done_until_it_is_finished(folder):
+    before = content(folder)
+    journal = Journal(folder, "test", whole=True)
+    journal.set_aside(folder / "a.txt")
+    assert find_half_done(folder) == "0001-test"
+    with pytest.raises(ValueError, match="0001-test half done"):
+        Journal(folder, "next")
+    assert undo_half_done(folder) == [] and content(folder) == before
+    journal = Journal(folder, "test", whole=True)
+    journal.set_aside(folder / "a.txt")
+    journal.finish()
+    assert undo_half_done(folder) == [] and list_batches(folder) == ["0002-test"]
+
+
+def test_a_name_that_is_no_utf8_comes_back(folder):
+    name = os.fsdecode(b"\xc4\xe3.png")  # GBK
+    (folder / name).write_text("x")
+    journal = Journal(folder, "test")
+    journal.move(folder / name, folder / "new.png")
+    journal.log.read_text(encoding="utf-8")  # the journal itself is UTF-8
+    assert undo_last(folder).restored == [name] and (folder / name).exists()
+
+
+def test_the_longest_name_can_be_set_aside(folder):
+    name = "很" * 83 + ".png"  # 253 bytes of 255
+    (folder / name).write_text("x")
+    assert Journal(folder, "test").set_aside(folder / name).name == "00000.png"
+    assert undo_last(folder).restored == [name]
 
 
 def test_an_action_that_was_logged_but_never_done(folder):

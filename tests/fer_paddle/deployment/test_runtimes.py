@@ -2,9 +2,12 @@
 
 import json
 import pickle
+import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from fer_paddle.classifier import WEIGHTS, Classifier, shipped_weights
 from fer_paddle.deployment.convert import convert_onnx
 from fer_paddle.deployment.inference_model import write_expression_model
 from fer_paddle.deployment.runtimes import PRECISIONS, RUNTIMES, load_runner, warm_up
+from fer_paddle.deployment.runtimes.inputs import check_images
 from fer_paddle.deployment.runtimes.model_files import read_card, size_on_disk, write_card
 from yolo3tiny.deploy import load_forward
 
@@ -82,6 +86,55 @@ def test_same_numbers_for_photos_of_other_sizes(runtime, photos, expected):
         for head, other in zip(heads, wanted):
             np.testing.assert_allclose(head, other, atol=1e-4)
     assert len(json.loads(runner.metadata["anchors"])) == 6
+
+
+def wrong_images(size):
+    """(whether for a face detector, shape, what is expected)"""
+    face, photo = rf"\[N, 1, {size}, {size}\], N of 1 or more", r"\[N, 3, H, W\] with H and W in multiples of 32"
+    return [
+        (False, (0, 1, size, size), face),
+        (False, (1, 3, size, size), face),
+        (False, (1, 1, size, size + 1), face),
+        (False, (1, size, size), face),
+        (True, (0, 3, 64, 64), photo),
+        (True, (1, 1, 64, 64), photo),
+        (True, (1, 3, 64, 70), photo),
+        (True, (1, 3, 0, 64), photo),
+    ]
+
+
+@pytest.mark.parametrize("runtime", HERE)
+def test_wrong_images_are_refused_alike(runtime, faces):
+    need(runtime)
+    classify = load_runner(shipped_weights(runtime), runtime, threads_for(runtime))
+    find = load_forward(runtime=runtime, threads=threads_for(runtime))
+    for is_detector, shape, expected in wrong_images(faces.shape[2]):
+        with pytest.raises(ValueError, match=f"^expected images {expected}.*, got {re.escape(str(list(shape)))}$"):
+            (find if is_detector else classify)(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "shape", "fits"),
+    [
+        ({}, (2, 5, 7, 9), True),
+        ({}, (0, 5, 7, 9), False),
+        ({}, (5, 7, 9), False),
+        ({"input_size": "7"}, (2, 1, 7, 7), True),
+        ({"input_size": "7"}, (2, 1, 7, 8), False),
+        ({"anchors": "[]"}, (1, 3, 32, 96), True),
+        ({"anchors": "[]"}, (1, 3, 32, 90), False),
+    ],
+)
+def test_images_are_what_the_network_says(metadata, shape, fits):
+    with nullcontext() if fits else pytest.raises(ValueError, match="^expected images "):
+        check_images(np.zeros(shape, np.float32), metadata)
+
+
+def test_mnn_says_that_it_has_no_answer(copied):
+    need("mnn")
+    write_card(copied / "net.mnn", ["images"], ["logits"], {})  # a file that does not say what it takes
+    with pytest.raises(ValueError, match=r"expected images that the network takes, got \[1, 3, 56, 56\]"):
+        load_runner(copied / "net.mnn", "mnn", 1)(np.zeros((1, 3, 56, 56), np.float32))
 
 
 def test_warm_up_runs_on_the_shape_to_come():
@@ -156,6 +209,24 @@ def test_tensorrt_is_named_where_it_is_not():
         load_runner(WEIGHTS, "tensorrt")
 
 
+@pytest.mark.parametrize("there", [["CUDAExecutionProvider", "CPUExecutionProvider"], ["CPUExecutionProvider"]])
+def test_tensorrt_that_does_not_start_is_no_other_runtime(there, monkeypatch):
+    """ONNX Runtime lists every provider that it was built with, and goes on with the next where one does not start."""
+    wanted = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    session = SimpleNamespace(get_providers=lambda: there)
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: wanted)
+    monkeypatch.setattr("onnxruntime.InferenceSession", lambda *args, **settings: session)
+    with pytest.raises(RuntimeError, match=f"^expected TensorrtExecutionProvider to start, got {there[0]}"):
+        load_runner(WEIGHTS, "tensorrt")
+
+
+def test_no_session_changes_its_provider_while_it_runs(monkeypatch):
+    asked = []
+    monkeypatch.setattr("onnxruntime.InferenceSession.disable_fallback", lambda session: asked.append(session))
+    load_runner(WEIGHTS, "onnx", 1)
+    assert len(asked) == 1
+
+
 @pytest.fixture
 def copied(folder, tmp_path):
     for path in folder.iterdir():
@@ -221,6 +292,22 @@ def test_a_card_moves_with_its_files(copied, tmp_path):
     assert size_on_disk(tmp_path / "脸.param") > 1e6
     write_card(tmp_path / "脸.mnn", ["a"], ["b"], {"c": "d"})
     assert read_card(tmp_path / "脸.mnn") == {"inputs": ["a"], "outputs": ["b"], "metadata": {"c": "d"}}
+
+
+@pytest.mark.parametrize(
+    ("runtime", "name"),
+    [(runtime, "net.ONNX") for runtime in ("onnx", "openvino", "ncnn", "mnn")]
+    + [("ncnn", "net.PARAM"), ("mnn", "net.MNN"), ("paddle", "net.PDMODEL")],
+)
+def test_the_case_of_a_suffix_does_not_matter(runtime, name, copied, faces, expected):
+    need(runtime)
+    old, new = copied / name.lower(), copied / name
+    old.rename(new)
+    if (card := copied / f"{old.name}.json").is_file():
+        card.rename(copied / f"{name}.json")
+    (logits,) = load_runner(new, runtime, 1)(faces)
+    np.testing.assert_allclose(logits, expected["faces"][0], atol=1e-4)
+    assert size_on_disk(new) >= new.stat().st_size
 
 
 def test_no_runtime_talks_to_the_network():

@@ -1,0 +1,49 @@
+"""Where a picture came from: records are found by the sha256 of its bytes, so that a new name does no harm."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from fer_paddle.collect.clean import CONVERTED
+from fer_paddle.collect.crawl import MANIFEST
+from fer_paddle.collect.jsonlines import read_json_lines
+from fer_paddle.collect.select import SELECTED
+from fer_paddle.collect.video import FRAMES
+from fer_paddle.weight_files import file_digest
+
+_RECORDS = (CONVERTED, Path(SELECTED), Path(FRAMES), Path(MANIFEST))
+
+
+def find_sources(path: Path) -> list[dict[str, Any]]:
+    """Follows a picture back: to what it was converted or cut from, to a video, to an address and its licence.
+
+    Looks at the records in the picture's folder and the two above, then where these lead.
+
+    Args:
+        path: The picture, under any name, with the bytes that were recorded.
+
+    Returns:
+        Records as their files have them, nearest first; none where nothing is known.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A file of records is damaged.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{str(path)!r}: expected a picture, found no such file")
+    found: list[dict[str, Any]] = []
+    waiting = deque([(file_digest(path), path.parent.resolve())])
+    while waiting:
+        digest, folder = waiting.popleft()
+        files = [place / name for place in (folder, *folder.parents[:2]) for name in _RECORDS]
+        for record in (record for file in files if file.is_file() for record in read_json_lines(file)):
+            if record.get("sha256") != digest or record in found:
+                continue
+            found.append(record)
+            if "source_sha256" in record:
+                waiting.append((record["source_sha256"], Path(record["source"]).parent.resolve()))
+            elif "was_sha256" in record:
+                waiting.append((record["was_sha256"], folder))
+    return found
