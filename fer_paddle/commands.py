@@ -91,6 +91,13 @@ def fail(reason: object, code: int) -> int:
     return code
 
 
+def fail_files(failed: Sequence[tuple[str, str]]) -> int:
+    """Prints one line on stderr for each (file, reason), and gives the exit code of a command whose files they are."""
+    for file, reason in failed:
+        fail(reason if file in reason else f"{file}: {reason}", FAILED)
+    return FAILED if failed else OK
+
+
 def warn(reason: object) -> None:
     """Prints one line on stderr; the work goes on."""
     line = " ".join(str(reason).split())

@@ -9,7 +9,7 @@ from typing import Any
 
 from fer_paddle.arguments import count
 from fer_paddle.cli.arguments import DATA_HELP
-from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table
+from fer_paddle.commands import OK, bar, fail_files, print_json, print_table
 
 CARD_DATA = {
     "expression": ["fer2013_publictest.npz", "lfw_expr_dev.npz"],
@@ -68,10 +68,7 @@ def explain(args: argparse.Namespace) -> int:
         print_json(told)
     else:
         _print_explained(told)
-    for failure in failed:
-        reason = failure["reason"]
-        fail(reason if failure["file"] in reason else f"{failure['file']}: {reason}", FAILED)
-    return FAILED if failed else OK
+    return fail_files([(failure["file"], failure["reason"]) for failure in failed])
 
 
 def _explain_pictures(

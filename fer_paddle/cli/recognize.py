@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_paddle.arguments import share
-from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table, warn
+from fer_paddle.commands import bar, fail_files, print_json, print_table, warn
 
 
 def add_commands(commands: Any) -> None:
@@ -93,6 +93,4 @@ def _print_report(report: Any, folder: Path, as_json: bool) -> int:
                 rows.append([name, "no face", "", "", ""])
         print_table(["picture", "expression", "sure", "face score", "place and size"], rows)
         print(f"\n{len(report.results)} pictures written to {folder}")
-    for file, reason in report.failed:
-        fail(reason if file in reason else f"{file}: {reason}", FAILED)
-    return FAILED if report.failed else OK
+    return fail_files(report.failed)

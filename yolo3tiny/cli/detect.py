@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_paddle.arguments import share
-from fer_paddle.commands import FAILED, OK, bar, fail, print_json, print_table
+from fer_paddle.commands import bar, fail_files, print_json, print_table
 
 RESULTS_JSON = "detected.json"
 
@@ -58,10 +58,7 @@ def detect(args: argparse.Namespace) -> int:
         print_json({"pictures": pictures, "failed": failed})
     elif pictures:
         _print_faces(pictures)
-    for failure in failed:
-        reason = failure["reason"]
-        fail(reason if failure["file"] in reason else f"{failure['file']}: {reason}", FAILED)
-    return FAILED if failed else OK
+    return fail_files([(failure["file"], failure["reason"]) for failure in failed])
 
 
 def _detect(path: Path, find_faces: Any, min_score: float, names: Any) -> dict[str, Any]:
