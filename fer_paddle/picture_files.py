@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from fer_paddle import images
 
@@ -73,6 +74,20 @@ def read_drawn(results: Path) -> set[str]:
         raise ValueError(
             f"expected the results of an earlier run in {results}, got another file: choose another folder"
         ) from error
+
+
+def note_drawn(
+    pictures: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, str]], before: Collection[str]
+) -> dict[str, Any]:
+    """Gives the content of a results file that read_drawn reads; it goes on naming what earlier runs drew.
+
+    Args:
+        pictures: As JSON values, each with the file name or path `drawn`.
+        failed: File and reason of those that failed.
+        before: What read_drawn gave before this run.
+    """
+    earlier = sorted(set(before) - {Path(picture["drawn"]).name for picture in pictures})
+    return {"pictures": pictures, "failed": failed, "drawn_before": earlier}
 
 
 class OutputNames:

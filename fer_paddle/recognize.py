@@ -11,7 +11,7 @@ from typing import Any
 from fer_paddle import images
 from fer_paddle.drawing import draw_faces
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.picture_files import OutputNames, read_drawn
+from fer_paddle.picture_files import OutputNames, note_drawn, read_drawn
 from fer_paddle.pipeline import Pipeline
 from fer_paddle.weight_files import replacing, write_json
 
@@ -77,10 +77,9 @@ def recognize_files(
 
 
 def _write_results(folder: Path, report: Report, drawn_before: set[str]) -> None:
-    """Writes the JSON and the CSV; the JSON goes on naming what earlier runs drew, for the next run to know it."""
+    """Writes the JSON and the CSV."""
     failed = [{"file": file, "reason": reason} for file, reason in report.failed]
-    earlier = sorted(drawn_before - {result["drawn"] for result in report.results})
-    write_json(folder / RESULTS_JSON, {"pictures": report.results, "failed": failed, "drawn_before": earlier})
+    write_json(folder / RESULTS_JSON, note_drawn(report.results, failed, drawn_before))
     _write_csv(folder / RESULTS_CSV, report)
 
 

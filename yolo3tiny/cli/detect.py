@@ -32,7 +32,7 @@ def add_detect(commands: Any) -> None:
 
 def detect(args: argparse.Namespace) -> int:
     """Prints the faces of pictures, and draws them. A bad picture is named at the end, with exit code 1."""
-    from fer_paddle.picture_files import OutputNames, find_pictures, read_drawn
+    from fer_paddle.picture_files import OutputNames, find_pictures, note_drawn, read_drawn
     from fer_paddle.weight_files import write_json
     from yolo3tiny.detector import Detector
 
@@ -52,8 +52,7 @@ def detect(args: argparse.Namespace) -> int:
                 failed.append({"file": str(path), "reason": str(error)})
     finally:
         if args.out:
-            earlier = sorted(drawn_before - {Path(picture["drawn"]).name for picture in pictures})
-            write_json(args.out / RESULTS_JSON, {"pictures": pictures, "failed": failed, "drawn_before": earlier})
+            write_json(args.out / RESULTS_JSON, note_drawn(pictures, failed, drawn_before))
     if args.json:
         print_json({"pictures": pictures, "failed": failed})
     elif pictures:
