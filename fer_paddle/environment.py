@@ -134,7 +134,7 @@ def versions() -> dict[str, str]:
     )
     found = {
         "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "machine": machine(),
     }
     for package in packages:
         try:
@@ -142,6 +142,22 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def machine() -> str:
+    """Names what this process computes on: system, cores and processor, and the GPU that Paddle takes, if any."""
+    names = [f"{platform.system()} {platform.machine()}", f"{os.cpu_count()} cores", _processor()]
+    if "paddle" in sys.modules and sys.modules["paddle"].device.get_device().startswith("gpu"):
+        names.append(sys.modules["paddle"].device.cuda.get_device_name())
+    return ", ".join(name for name in names if name)
+
+
+def _processor() -> str:
+    """The processor's trade name; what Python knows where the system has no /proc/cpuinfo."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
 
 
 def data_folders(folder: str | os.PathLike[str] | None = None) -> list[Path]:

@@ -25,6 +25,7 @@ from fer_paddle.training.loop import BEST, Callback, FitConfig, fit
 from fer_paddle.training.losses import ExpressionLoss, TwoHeads, accuracy, balance_weights
 from fer_paddle.training.optimizers import adamw, momentum, warm_up
 from fer_paddle.training.recipes import Recipe
+from fer_paddle.training.run import read_cost
 from fer_paddle.training.sampling import BalancedSampler
 from fer_paddle.training.schedules import make_schedule
 from fer_paddle.training.transfer import held_back
@@ -178,11 +179,11 @@ def export_best(
         model: Name in MODELS of the network that was trained.
         input_size: Side in pixels to use it with; None takes the side of the faces the best epoch was
             measured on.
-        card: More for the card, such as command, machine and hours.
+        card: More for the card, such as the command.
         arguments: Of the network's constructor, as it was trained.
 
     Returns:
-        The card: that of `models.files.save_model` with the run's `figures` and `recipe`.
+        The card: that of `models.files.save_model` with the run's `figures`, `recipe`, `hours` and `machine`.
 
     Raises:
         FileNotFoundError: The folder holds no best weights.
@@ -197,5 +198,5 @@ def export_best(
     network = build_model(model, **(arguments or {}))
     weight_files.load_into(TwoHeads(network) if recipe.votes_weight else network, arrays)
     size = recipe.valid_size_at(figures["epoch"] - 1) if input_size is None else input_size
-    content = {"figures": figures, "recipe": recipe.to_json(), **(card or {})}
+    content = {"figures": figures, "recipe": recipe.to_json(), **read_cost(folder), **(card or {})}
     return save_model(path, model, network, size, content, arguments, recipe.classes)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from fer_paddle import weight_files
-from fer_paddle.environment import paddle
+from fer_paddle.environment import machine, paddle
 from fer_paddle.training import parallel
 from fer_paddle.training.average import make_average
 from fer_paddle.training.checkpoint import load_progress, restore_checkpoint, save_checkpoint
@@ -76,6 +78,12 @@ class Run:
         self.history: list[dict[str, float]] = []
         self.means = Means()
         self.stop = False
+        self._seconds_before, self._started = 0.0, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Time spent so far, that of the sessions before the last checkpoint included."""
+        return self._seconds_before + time.monotonic() - self._started
 
     @property
     def done_steps(self) -> int:
@@ -114,7 +122,9 @@ class Run:
             return
         with self.averaged():
             arrays = weight_files.state_arrays(self.model)
-        card = {"figures": self.history[-1], "config": self.config.to_json()}
+        processes = f", {parallel.world()} processes" if parallel.world() > 1 else ""
+        cost = {"hours": round(self.seconds / 3600, 3), "machine": machine() + processes}
+        card = {"figures": self.history[-1], "config": self.config.to_json(), **cost}
         weight_files.save_weights(self.folder / BEST, arrays, card)
 
     def save(self) -> None:
@@ -126,6 +136,7 @@ class Run:
             "epoch": self.epoch,
             "step": self.step,
             "stopped": self.stop,
+            "seconds": self.seconds,
             "means": means.state,
             "history": self.history,
             "config": self.config.to_json(),
@@ -151,6 +162,23 @@ class Run:
         restore_checkpoint(self.folder, progress, self.model, self.optimizer, self.average)
         self.epoch, self.step, self.stop = progress["epoch"], progress["step"], progress["stopped"]
         self.history = progress["history"]
+        self._seconds_before, self._started = progress.get("seconds", 0.0), time.monotonic()
         # The file holds the sum over all processes: the first goes on from it, the others from zero.
         is_first = parallel.rank() == 0
         self.means = Means({name: pair if is_first else [0.0, 0] for name, pair in progress["means"].items()})
+
+
+def read_cost(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """What the best weights of a run cost, for the card of what is made of them.
+
+    Args:
+        folder: Folder of the run.
+
+    Returns:
+        `hours` of the training up to their epoch and the `machine`; nothing of a run that did not note them.
+
+    Raises:
+        FileNotFoundError: The folder holds no best weights.
+    """
+    told = weight_files.load_card(Path(folder) / BEST)
+    return {name: told[name] for name in ("hours", "machine") if name in told}

@@ -204,7 +204,7 @@ def test_versions_name_python_the_machine_and_the_packages():
     found = environment.versions()
     assert found["python"] == platform.python_version()
     assert found["numpy"] == np.__version__
-    assert f"{os.cpu_count()} cores" in found["machine"]
+    assert found["machine"] == environment.machine() and f"{os.cpu_count()} cores" in found["machine"]
     assert {"opencv-python", "onnxruntime"} <= found.keys()
     assert any(name.startswith("paddlepaddle") for name in found)
     assert json.loads(json.dumps(found)) == found

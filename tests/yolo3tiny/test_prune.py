@@ -131,6 +131,7 @@ def test_the_task_trains_and_keeps_a_pruned_network(task, tmp_path):
     images = paddle.rand([1, 3, 64, 64])
     np.testing.assert_array_equal(again(images)[0].numpy(), network(images)[0].numpy())
     assert record == {"flops_share": 0.5} and (tmp_path / "model.onnx").is_file()
+    assert {"hours", "machine"} <= weight_files.load_card(tmp_path / "model.safetensors").keys()
 
 
 def test_samples_depend_on_the_seed_alone(make_photo):

@@ -203,6 +203,7 @@ def test_export_is_the_network_alone(tmp_path):
     card = export_student(tmp_path, tmp_path / "student.safetensors", TinyExpressions(), "tiny", card={"data": "drawn"})
     teacher = {"teachers": ["TinyExpressions"], "teacher_fingerprints": make_teacher().fingerprints}
     assert card["distill"] == {**settings.to_json(), **teacher}
+    assert {"hours", "machine"} <= card.keys()
     assert card["data"] == "drawn" and card["input_size"] == SIZE
     loaded, _ = load_model(tmp_path / "student.safetensors")
     best = weight_files.load_arrays(tmp_path / "best.safetensors")

@@ -231,6 +231,7 @@ def test_the_command_from_faces_to_a_smaller_network(tmp_path, capfd):
     (row,) = first["rows"]
     network, card = load_model(out / "l1_60" / "round1" / "model.safetensors")
     assert row["flops_share"] <= 0.6 and count_parameters(network) == row["parameters"] < first["full"]["parameters"]
+    assert {"hours", "machine"} <= card.keys()  # of the fine-tuning
     assert card["pruned_from"] == "network.safetensors" and card["pruning"]["criterion"] == "l1"
     assert (card["distill"]["soft_weight"], card["distill"]["teachers"]) == (0.5, ["teacher.safetensors"])
     assert row["file_bytes"] == (out / "l1_60" / "round1" / "model.onnx").stat().st_size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import threading
 
@@ -14,6 +15,7 @@ from fer_paddle import weight_files
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.checkpoint import LAST, optimizer_arrays
 from fer_paddle.training.loop import BEST, Callback, FitConfig, Interrupted, NonFiniteLoss, Run, fit
+from fer_paddle.training.run import read_cost
 
 
 def assert_same_arrays(ours, theirs):
@@ -23,11 +25,12 @@ def assert_same_arrays(ours, theirs):
 
 
 def everything_of(folder):
-    """All that a run leaves: the tensors of the last checkpoint and of the best weights, and the JSON."""
+    """All that a run leaves but for the clock: the tensors of the last checkpoint and the best weights, and the JSON."""
     last = json.loads((folder / LAST).read_text())
     tensors = {f"last {name}": array for name, array in weight_files.load_arrays(folder / last["tensors"]).items()}
     tensors |= {f"best {name}": array for name, array in weight_files.load_arrays(folder / BEST).items()}
     texts = {name: json.loads((folder / name).read_text()) for name in ("best.json", "curves.json")}
+    del last["seconds"], texts["best.json"]["hours"]
     return tensors, {**texts, LAST: last}
 
 
@@ -126,6 +129,23 @@ def test_a_finished_run_is_resumed_to_its_history(unbroken, tiny_run):
     _, _, again = tiny_run.train(folder, resume=True)
     assert again == history
     assert everything_of(folder)[1] == before[1]
+
+
+def test_the_time_before_an_interruption_counts(tiny_run, tmp_path):
+    with pytest.raises(Interrupted):
+        tiny_run.train(tmp_path, extra=[tiny_run.SignalAt(signal.SIGINT, 0, 2)])
+    last = json.loads((tmp_path / LAST).read_text())
+    assert last["seconds"] > 0
+    (tmp_path / LAST).write_text(json.dumps({**last, "seconds": 7200}))
+    tiny_run.train(tmp_path, resume=True)
+    cost = read_cost(tmp_path)
+    assert cost["hours"] >= 2 and f"{os.cpu_count()} cores" in cost["machine"]
+
+
+def test_a_run_of_before_noted_no_cost(unbroken, tmp_path):
+    arrays, card = weight_files.load_arrays(unbroken[0] / BEST), weight_files.load_card(unbroken[0] / BEST)
+    weight_files.save_weights(tmp_path / BEST, arrays, {name: card[name] for name in ("figures", "config")})
+    assert read_cost(tmp_path) == {}
 
 
 def test_lists_of_batches_are_resumed_in_mid_epoch(tiny_run, tmp_path):
