@@ -25,7 +25,7 @@ def assert_same_arrays(ours, theirs):
 
 
 def everything_of(folder):
-    """All that a run leaves but for the clock: the tensors of the last checkpoint and the best weights, and the JSON."""
+    """All that a run leaves but for the clock: tensors of the last checkpoint and of the best weights, and the JSON."""
     last = json.loads((folder / LAST).read_text())
     tensors = {f"last {name}": array for name, array in weight_files.load_arrays(folder / last["tensors"]).items()}
     tensors |= {f"best {name}": array for name, array in weight_files.load_arrays(folder / BEST).items()}
