@@ -77,7 +77,7 @@ def assert_resumes_bit_for_bit(batches, tmp_path, place, extra=list, **arguments
     for name, array in weight_files.state_arrays(whole).items():
         np.testing.assert_array_equal(theirs[name], array, err_msg=name)
     ends = [json.loads((tmp_path / name / LAST).read_text()) for name in ("whole", "broken")]
-    assert ends[0] == ends[1]
+    assert ends[0] == {**ends[1], "seconds": ends[0]["seconds"]}
 
 
 # --- accumulated gradients ---
