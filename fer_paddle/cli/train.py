@@ -26,7 +26,7 @@ def add_train(commands: Any) -> None:
     parser.add_argument(
         "--recipe",
         default="strong",
-        help="tutorial, strong, accurate, ferplus, study, compact or fine_tune (default: strong)",
+        help="tutorial, strong, accurate, sam, ferplus, study, compact or fine_tune (default: strong)",
     )
     parser.add_argument("--model", default="distresnet", help="a network of `compare` (default: distresnet)")
     parser.add_argument(

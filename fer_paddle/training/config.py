@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,8 @@ class FitConfig:
             (see average.EqualAverage); None keeps none.
         accumulate: Parts in which each batch goes through the network before one optimizer step: the step of the
             whole batch, in less memory, but for batch normalisation, which sees the parts.
+        sharpness: Radius of sharpness-aware minimisation (see sharpness.uphill), which doubles the cost of a step; 0
+            takes plain gradients.
         task: The caller's own settings (recipe, data), kept beside the checkpoint. Any JSON values; tuples
             become lists.
 
@@ -40,6 +43,7 @@ class FitConfig:
     task: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     average_from: int | None = None
     accumulate: int = 1
+    sharpness: float = 0.0
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.seed < 0:
@@ -51,8 +55,9 @@ class FitConfig:
         if self.average_from is not None and (self.average_decay is not None or self.average_from < 0):
             got = f"{self.average_from} with the decay {self.average_decay}"
             raise ValueError(f"expected average_from >= 0 and no average_decay beside it, got {got}")
-        if self.accumulate < 1:
-            raise ValueError(f"expected accumulate >= 1, got {self.accumulate}")
+        if self.accumulate < 1 or not 0 <= self.sharpness < math.inf:
+            got = f"{self.accumulate} and {self.sharpness}"
+            raise ValueError(f"expected accumulate >= 1 and sharpness >= 0, got {got}")
         try:
             task = json.loads(json.dumps(dict(self.task)))
         except TypeError as error:

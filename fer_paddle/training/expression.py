@@ -103,6 +103,7 @@ def make_config(recipe: Recipe, task: Mapping[str, Any]) -> FitConfig:
         average_decay=recipe.average_decay,
         average_from=recipe.average_from,
         accumulate=recipe.accumulate,
+        sharpness=recipe.sharpness,
         task=task,
     )
 

@@ -24,6 +24,7 @@ from fer_paddle.training.config import FitConfig
 from fer_paddle.training.interrupt import Interrupted, note_interrupts
 from fer_paddle.training.means import Means
 from fer_paddle.training.run import BEST, Callback, Run
+from fer_paddle.training.sharpness import uphill
 
 __all__ = ["BEST", "Callback", "FitConfig", "Interrupted", "NonFiniteLoss", "Run", "fit"]
 
@@ -142,18 +143,12 @@ def train_epoch(run: Run, interrupted: threading.Event) -> None:
 
 
 def train_step(run: Run, inputs: Any, targets: Any) -> None:
-    """One forward, backward and optimizer step, the batch in as many parts as the configuration says."""
-    seed = np.random.SeedSequence((run.config.seed, run.epoch, run.step)).generate_state(1)[0]
-    seed_everything(int(seed))
+    """One forward, backward and optimizer step; sharpness-aware, the gradients are those of a point uphill."""
     run.batch_samples = count_samples(inputs)
-    for part_inputs, part_targets in split_batch(inputs, targets, run.config.accumulate):
-        outputs = run.model(part_inputs)
-        total, terms = total_loss(run, outputs, part_targets)
-        if not math.isfinite(terms["loss"]):
-            raise NonFiniteLoss(describe_step(run, terms))
-        samples = count_samples(part_inputs)
-        (total if samples == run.batch_samples else total * (samples / run.batch_samples)).backward()
-        run.means.add({**terms, **measure(run, outputs, part_targets)}, samples)
+    add_gradients(run, inputs, targets, run.means)
+    if run.config.sharpness:
+        with uphill(run.model, run.config.sharpness):
+            add_gradients(run, inputs, targets, Means())
     parallel.average_step(run.model)
     # Numbers the optimizer's tensors from 0, whatever the process had before: see restore_optimizer.
     with paddle.utils.unique_name.guard():
@@ -165,6 +160,20 @@ def train_step(run: Run, inputs: Any, targets: Any) -> None:
     if run.average is not None:
         run.average.update(run.done_steps)
     run.step += 1
+
+
+def add_gradients(run: Run, inputs: Any, targets: Any, means: Means) -> None:
+    """Forward and backward over a batch, in as many parts as the configuration says; `means` takes in its figures."""
+    seed = np.random.SeedSequence((run.config.seed, run.epoch, run.step)).generate_state(1)[0]
+    seed_everything(int(seed))
+    for part_inputs, part_targets in split_batch(inputs, targets, run.config.accumulate):
+        outputs = run.model(part_inputs)
+        total, terms = total_loss(run, outputs, part_targets)
+        if not math.isfinite(terms["loss"]):
+            raise NonFiniteLoss(describe_step(run, terms))
+        samples = count_samples(part_inputs)
+        (total if samples == run.batch_samples else total * (samples / run.batch_samples)).backward()
+        means.add({**terms, **measure(run, outputs, part_targets)}, samples)
 
 
 def split_batch(inputs: Any, targets: Any, parts: int) -> list[tuple[Any, Any]]:

@@ -14,6 +14,7 @@ from fer_paddle.cli import main
 from fer_paddle.data.synthetic import draw_scene, make_faces
 from fer_paddle.images import read_image, write_image
 from fer_paddle.labels import EXPRESSIONS, EXPRESSIONS_ZH
+from fer_paddle.training.recipes import RECIPES
 
 COMMANDS = (
     *("collect", "report", "study-scale", "study-augment", "benchmark-augment"),
@@ -180,6 +181,12 @@ def test_a_folder_smaller_than_a_batch(capsys, class_folders, tmp_path):
     code, out, err = run(capsys, *args, "--batch-size", 32)
     assert code == 0 and "best epoch 1" in out, err
     assert json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))["recipe"]["batch_size"] == 32
+
+
+def test_help_names_every_recipe(capsys):
+    """By hand, for reading the recipes would import Paddle."""
+    _, out, _ = run(capsys, "train", "--help")
+    assert set(RECIPES) <= set(re.findall(r"\w+", out))
 
 
 def test_whole_command_in_a_process_needs_no_paddle(tmp_path):

@@ -1,4 +1,4 @@
-"""Accumulated gradients, the plateau, the equal average and unfreezing inside the loop, and their exact resume."""
+"""Accumulated gradients, sharpness-aware steps, the plateau, the equal average, unfreezing, and their exact resume."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.config import FitConfig
 from fer_paddle.training.loop import Callback, fit, split_batch
 from fer_paddle.training.schedules import make_schedule
+from fer_paddle.training.sharpness import uphill
 from fer_paddle.training.transfer import UnfreezeAt, freeze
 
 nn = paddle.nn
@@ -130,16 +131,71 @@ def test_another_accumulation_is_no_resume(batches, tmp_path):
 def test_a_checkpoint_from_before_these_fields_is_resumed(batches, tmp_path):
     _, history = train(batches, tmp_path, epochs=2)
     last = json.loads((tmp_path / LAST).read_text())
-    for name in ("accumulate", "average_from"):
+    for name in ("accumulate", "average_from", "sharpness"):
         last["config"].pop(name)
     (tmp_path / LAST).write_text(json.dumps(last))
     assert train(batches, tmp_path, epochs=2, resume=True)[1] == history
 
 
+# --- sharpness-aware steps ---
+
+
+def test_a_sharpness_aware_step_is_that_of_the_paper():
+    """Least squares in NumPy: w - rate * slope(w + radius * slope(w) / |slope(w)|), Foret et al. 2021, algorithm 1."""
+    rng = np.random.default_rng(3)
+    inputs, wanted = rng.normal(size=(6, 4)).astype(np.float32), rng.normal(size=(6, 1)).astype(np.float32)
+    model = nn.Linear(4, 1, bias_attr=False)
+    weights, slope = model.weight.numpy(), lambda w: 2 * inputs.T @ (inputs @ w - wanted) / len(inputs)
+    up = weights + 0.5 * slope(weights) / np.linalg.norm(slope(weights))
+    optimizer = paddle.optimizer.SGD(0.1, parameters=model.parameters())
+    batch = (paddle.to_tensor(inputs), paddle.to_tensor(wanted))
+    config = FitConfig(1, monitor="train_loss", sharpness=0.5)
+    (record,) = fit(model, nn.functional.mse_loss, {"train": [batch]}, optimizer, config=config)
+    np.testing.assert_allclose(model.weight.numpy(), weights - 0.1 * slope(up), rtol=1e-5)
+    assert record["train_loss"] == pytest.approx(float(((inputs @ weights - wanted) ** 2).mean()), rel=1e-5)
+
+
+def test_what_was_moved_is_put_back(batches):
+    """Running statistics too, which the block sees of the moved weights; where the block fails as well."""
+    model = Net(norm=True)
+    model.classify.bias.stop_gradient = True
+    before = weight_files.state_arrays(model)
+    loss(model(batches[0][0]), batches[0][1])["label"].backward()
+    before |= {
+        name: array for name, array in weight_files.state_arrays(model).items() if "_mean" in name or "_var" in name
+    }
+    with pytest.raises(RuntimeError, match="power cut"), uphill(model, 0.3):
+        moved = weight_files.state_arrays(model)
+        assert all(parameter.grad is None or not parameter.grad.any() for parameter in model.parameters())
+        model(batches[0][0])
+        raise RuntimeError("power cut")
+    length = sum(float(((moved[name] - before[name]) ** 2).sum()) for name in before) ** 0.5
+    assert length == pytest.approx(0.3, rel=1e-5)
+    np.testing.assert_array_equal(moved["classify.bias"], before["classify.bias"])
+    for name, array in weight_files.state_arrays(model).items():
+        np.testing.assert_array_equal(array, before[name], err_msg=name)
+
+
+def test_no_gradient_moves_nothing():
+    model = nn.Linear(2, 1)
+    (0 * model(paddle.ones([1, 2])).sum()).backward()
+    with uphill(model, 1.0):
+        assert np.isfinite(model.weight.numpy()).all()
+
+
+def test_sharpness_aware_steps_are_resumed_bit_for_bit(batches, tmp_path):
+    config = {"norm": True, "accumulate": 2, "average_decay": 0.9, "sharpness": 0.1}
+    assert_resumes_bit_for_bit(batches, tmp_path, (1, 2), **config)
+    with pytest.raises(ValueError, match=r"sharpness \(0.0, was 0.1\)"):
+        train(batches, tmp_path / "whole", resume=True, **{**config, "sharpness": 0.0})
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"accumulate": 0}, "expected accumulate >= 1, got 0"),
+        ({"accumulate": 0}, "expected accumulate >= 1 and sharpness >= 0, got 0 and 0.0"),
+        ({"sharpness": -0.1}, "got 1 and -0.1"),
+        ({"sharpness": float("nan")}, "got 1 and nan"),
         ({"average_from": -1}, "expected average_from >= 0"),
         ({"average_from": 1, "average_decay": 0.9}, "no average_decay beside it"),
     ],

@@ -1,0 +1,37 @@
+"""Sharpness-aware minimisation: the gradient from a point uphill, so that training ends where the loss is flat around.
+
+Source: Foret et al. 2021, arXiv:2010.01412, equation 2 and algorithm 1; as there, each process moves along the gradient
+of its own share of a batch (m-sharpness).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fer_paddle.environment import paddle
+
+
+@contextmanager
+def uphill(model: paddle.nn.Layer, radius: float) -> Iterator[None]:
+    """Moves the weights along their gradients, and clears these, for the time of a `with` block.
+
+    At the end weights and running statistics are as before, bit for bit; the gradients are those of the block.
+
+    Args:
+        model: The network, with the gradients of a batch.
+        radius: Euclidean length of the move, over all parameters together, above 0.
+    """
+    with paddle.no_grad():
+        moved = [parameter for parameter in model.parameters() if parameter.grad is not None]
+        kept = [(tensor, tensor.clone()) for tensor in model.state_dict().values()]
+        norm = paddle.sqrt(sum((parameter.grad**2).sum() for parameter in moved))
+        for parameter in moved:
+            parameter.add_(parameter.grad * (radius / norm.clip(1e-12)))
+            parameter.clear_grad()
+    try:
+        yield
+    finally:
+        with paddle.no_grad():
+            for tensor, value in kept:
+                paddle.assign(value, tensor)
