@@ -82,7 +82,7 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Time spent so far, that of the sessions before the last checkpoint included."""
+        """Time spent so far; of a resumed run also that before its checkpoint."""
         return self._seconds_before + time.monotonic() - self._started
 
     @property
