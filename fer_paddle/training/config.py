@@ -55,9 +55,10 @@ class FitConfig:
         if self.average_from is not None and (self.average_decay is not None or self.average_from < 0):
             got = f"{self.average_from} with the decay {self.average_decay}"
             raise ValueError(f"expected average_from >= 0 and no average_decay beside it, got {got}")
-        if self.accumulate < 1 or not 0 <= self.sharpness < math.inf:
-            got = f"{self.accumulate} and {self.sharpness}"
-            raise ValueError(f"expected accumulate >= 1 and sharpness >= 0, got {got}")
+        if self.accumulate < 1:
+            raise ValueError(f"expected accumulate >= 1, got {self.accumulate}")
+        if not 0 <= self.sharpness < math.inf:
+            raise ValueError(f"expected sharpness >= 0, got {self.sharpness}")
         try:
             task = json.loads(json.dumps(dict(self.task)))
         except TypeError as error:

@@ -179,8 +179,9 @@ def test_what_was_moved_is_put_back(batches):
 def test_no_gradient_moves_nothing():
     model = nn.Linear(2, 1)
     (0 * model(paddle.ones([1, 2])).sum()).backward()
+    before = model.weight.numpy()
     with uphill(model, 1.0):
-        assert np.isfinite(model.weight.numpy()).all()
+        np.testing.assert_array_equal(model.weight.numpy(), before)
 
 
 def test_sharpness_aware_steps_are_resumed_bit_for_bit(batches, tmp_path):
@@ -193,9 +194,9 @@ def test_sharpness_aware_steps_are_resumed_bit_for_bit(batches, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"accumulate": 0}, "expected accumulate >= 1 and sharpness >= 0, got 0 and 0.0"),
-        ({"sharpness": -0.1}, "got 1 and -0.1"),
-        ({"sharpness": float("nan")}, "got 1 and nan"),
+        ({"accumulate": 0}, "expected accumulate >= 1, got 0"),
+        ({"sharpness": -0.1}, "expected sharpness >= 0, got -0.1"),
+        ({"sharpness": float("nan")}, "expected sharpness >= 0, got nan"),
         ({"average_from": -1}, "expected average_from >= 0"),
         ({"average_from": 1, "average_decay": 0.9}, "no average_decay beside it"),
     ],
