@@ -54,8 +54,7 @@ def prepare(threads: int | None = None) -> None:
 @functools.cache
 def _prepare_once() -> None:
     if sys.platform.startswith("linux"):
-        cpuinfo = Path("/proc/cpuinfo")
-        path = choose_mkl_path(cpuinfo.read_text(errors="replace")) if cpuinfo.is_file() else None
+        path = choose_mkl_path(_read_cpuinfo())
         if path is not None:
             os.environ.setdefault("MKL_DEBUG_CPU_TYPE", path)
         libc = ctypes.CDLL(None)
@@ -83,12 +82,23 @@ def choose_mkl_path(cpuinfo: str) -> str | None:
     Returns:
         The value of MKL_DEBUG_CPU_TYPE; None for other processors, and for those without AVX2.
     """
-    found = dict(line.split(":", 1) for line in cpuinfo.splitlines() if ":" in line)
-    found = {name.strip(): set(values.split()) for name, values in found.items()}
-    if found.get("vendor_id") != {"AuthenticAMD"}:
+    found = _cpu_fields(cpuinfo)
+    if found.get("vendor_id") != "AuthenticAMD":
         return None
-    flags = found.get("flags", set())
+    flags = set(found.get("flags", "").split())
     return next((path for path, needed in _MKL_PATHS.items() if needed <= flags), None)
+
+
+def _read_cpuinfo() -> str:
+    """Linux's /proc/cpuinfo; empty where there is none."""
+    path = Path("/proc/cpuinfo")
+    return path.read_text(errors="replace") if path.is_file() else ""
+
+
+def _cpu_fields(cpuinfo: str) -> dict[str, str]:
+    """Names and values of its lines, those of the last core."""
+    pairs = (line.split(":", 1) for line in cpuinfo.splitlines() if ":" in line)
+    return {name.strip(): value.strip() for name, value in pairs}
 
 
 def __getattr__(name: str) -> ModuleType:
@@ -146,18 +156,11 @@ def versions() -> dict[str, str]:
 
 def machine() -> str:
     """Names what this process computes on: system, cores and processor, and the GPU that Paddle takes, if any."""
-    names = [f"{platform.system()} {platform.machine()}", f"{os.cpu_count()} cores", _processor()]
+    processor = _cpu_fields(_read_cpuinfo()).get("model name") or platform.processor()
+    names = [f"{platform.system()} {platform.machine()}", f"{os.cpu_count()} cores", processor]
     if "paddle" in sys.modules and sys.modules["paddle"].device.get_device().startswith("gpu"):
         names.append(sys.modules["paddle"].device.cuda.get_device_name())
     return ", ".join(name for name in names if name)
-
-
-def _processor() -> str:
-    """The processor's trade name; what Python knows where the system has no /proc/cpuinfo."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def data_folders(folder: str | os.PathLike[str] | None = None) -> list[Path]:

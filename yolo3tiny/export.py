@@ -15,7 +15,7 @@ from fer_paddle.environment import paddle
 from fer_paddle.layer_sizes import changed_shapes, resize_layers
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
-from fer_paddle.training.run import read_cost
+from fer_paddle.training.run import training_cost
 from yolo3tiny.detector import CLASSES, NetworkSettings
 from yolo3tiny.model import Yolo3Tiny
 
@@ -63,7 +63,7 @@ def export_run(
         raise ValueError(f"expected the training data in words, for the run in {run} does not say them")
     network = Yolo3Tiny(width=width)
     weight_files.load_into(network, arrays)
-    card = {"recipe": recipe, "figures": figures, **read_cost(run)}
+    card = {"recipe": recipe, "figures": figures, **training_cost(told)}
     return export_network(network, path, settings, {"recipe": name, "trained_on": trained_on}, card)
 
 

@@ -17,7 +17,7 @@ from fer_paddle import weight_files
 from fer_paddle.compression.prune_study import average_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.loop import BEST, Callback
-from fer_paddle.training.run import read_cost
+from fer_paddle.training.run import training_cost
 from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.detector import Detector, NetworkSettings
 from yolo3tiny.evaluate import evaluate
@@ -121,7 +121,7 @@ class DetectorTask:
         """Writes ONNX and Paddle's weights; the card keeps the recipe and the record."""
         told = {"recipe": self.recipe.name, "trained_on": self.trained_on}
         card = {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
-        card |= read_cost(path.parent)
+        card |= training_cost(weight_files.load_card(path.parent / BEST))
         export_network(network, path.with_suffix(".onnx"), self.settings, told, card)
 
     def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:

@@ -25,7 +25,7 @@ from fer_paddle.training.expression import Faces, make_config, make_loaders, mak
 from fer_paddle.training.loop import BEST, Callback, fit
 from fer_paddle.training.losses import accuracy
 from fer_paddle.training.recipes import Recipe
-from fer_paddle.training.run import read_cost
+from fer_paddle.training.run import training_cost
 
 nn, functional = paddle.nn, paddle.nn.functional
 _STUDENT = "network."
@@ -288,5 +288,5 @@ def export_student(
         raise ValueError(f"expected the card of a distillation beside {folder}/{BEST}, it lacks {error}") from error
     load_student(folder, network)
     size = recipe.valid_size_at(figures["epoch"] - 1)
-    content = {"figures": figures, "recipe": recipe.to_json(), "distill": settings, **read_cost(folder)}
-    return save_model(path, model, network, size, content | dict(card or {}), arguments, recipe.classes)
+    content = {"figures": figures, "recipe": recipe.to_json(), "distill": settings, **training_cost(told)}
+    return save_model(path, model, network, size, {**content, **(card or {})}, arguments, recipe.classes)

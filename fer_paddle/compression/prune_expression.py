@@ -21,7 +21,7 @@ from fer_paddle.training.expression import Faces, train_expressions
 from fer_paddle.training.loop import BEST, Callback
 from fer_paddle.training.losses import TwoHeads
 from fer_paddle.training.recipes import STRONG, Recipe
-from fer_paddle.training.run import read_cost
+from fer_paddle.training.run import training_cost
 
 BATCH = 128
 Batch = tuple[np.ndarray, np.ndarray]  # images float32 [N, 1, H, W], labels int64 [N]
@@ -121,7 +121,7 @@ class ExpressionTask:
         """Writes the network as any other; its card keeps the recipe and the record."""
         card = {name: self.card[name] for name in ("task", "data", "use") if name in self.card}
         card |= {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
-        card |= read_cost(path.parent)
+        card |= training_cost(weight_files.load_card(path.parent / BEST))
         if self.distill is not None:
             card["distill"] = self._describe_teaching()
         name, arguments, classes = self.card["model"], self.card["arguments"], self.card["classes"]

@@ -25,7 +25,7 @@ from fer_paddle.training.loop import BEST, Callback, FitConfig, fit
 from fer_paddle.training.losses import ExpressionLoss, TwoHeads, accuracy, balance_weights
 from fer_paddle.training.optimizers import adamw, momentum, warm_up
 from fer_paddle.training.recipes import Recipe
-from fer_paddle.training.run import read_cost
+from fer_paddle.training.run import training_cost
 from fer_paddle.training.sampling import BalancedSampler
 from fer_paddle.training.schedules import make_schedule
 from fer_paddle.training.transfer import held_back
@@ -199,5 +199,5 @@ def export_best(
     network = build_model(model, **(arguments or {}))
     weight_files.load_into(TwoHeads(network) if recipe.votes_weight else network, arrays)
     size = recipe.valid_size_at(figures["epoch"] - 1) if input_size is None else input_size
-    content = {"figures": figures, "recipe": recipe.to_json(), **read_cost(folder), **(card or {})}
+    content = {"figures": figures, "recipe": recipe.to_json(), **training_cost(told), **(card or {})}
     return save_model(path, model, network, size, content, arguments, recipe.classes)

@@ -19,7 +19,7 @@ from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import BEST, Callback, FitConfig, fit
 from fer_paddle.training.losses import ExpressionLoss, accuracy, balance_weights
 from fer_paddle.training.optimizers import adamw, warm_up
-from fer_paddle.training.run import read_cost
+from fer_paddle.training.run import training_cost
 from fer_paddle.training.transfer import HEADS, start_from
 
 WEIGHTS = REPOSITORY / "fer_paddle" / "weights"
@@ -118,9 +118,10 @@ def train_mouths(
     )
     path, best = folder / "model.safetensors", folder / BEST
     weight_files.load_into(network, weight_files.load_arrays(best))
+    told = weight_files.load_card(best)
     card: dict[str, Any] = {
-        "figures": weight_files.load_card(best)["figures"],
-        **read_cost(folder),
+        "figures": told["figures"],
+        **training_cost(told),
         "recipe": dataclasses.asdict(recipe),
         "data": data,
         "train_mouths": mouths.counts(valid=False),

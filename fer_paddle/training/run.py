@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -168,17 +167,13 @@ class Run:
         self.means = Means({name: pair if is_first else [0.0, 0] for name, pair in progress["means"].items()})
 
 
-def read_cost(folder: str | os.PathLike[str]) -> dict[str, Any]:
+def training_cost(told: Mapping[str, Any]) -> dict[str, Any]:
     """What the best weights of a run cost, for the card of what is made of them.
 
     Args:
-        folder: Folder of the run.
+        told: The card of BEST.
 
     Returns:
         `hours` of the training up to their epoch and the `machine`; nothing of a run that did not note them.
-
-    Raises:
-        FileNotFoundError: The folder holds no best weights.
     """
-    told = weight_files.load_card(Path(folder) / BEST)
     return {name: told[name] for name in ("hours", "machine") if name in told}
