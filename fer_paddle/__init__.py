@@ -10,7 +10,11 @@ from fer_paddle.labels import EXPRESSIONS
 __version__ = "0.1.0"
 __all__ = ["EXPRESSIONS", "Classifier", "Face", "Pipeline"]
 
-_HOME = {"Classifier": "fer_paddle.classifier", "Pipeline": "fer_paddle.pipeline", "Face": "fer_paddle.pipeline"}
+_HOME = {
+    "Classifier": "fer_paddle.expression.predict",
+    "Pipeline": "fer_paddle.pipeline",
+    "Face": "fer_paddle.pipeline",
+}
 
 
 def __getattr__(name: str) -> Any:

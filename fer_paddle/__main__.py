@@ -2,6 +2,6 @@
 
 import sys
 
-from fer_paddle.cli import main
+from fer_paddle.apps.cli import main
 
 sys.exit(main())

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fer_paddle.classifier import Classifier
+from fer_paddle.expression.predict import Classifier
 from fer_paddle.images import MAX_CROP_SIDE, crop_square
 from fer_paddle.labels import EXPRESSIONS
 from yolo3tiny.deploy import load_detector
-from yolo3tiny.detector import Detections
+from yolo3tiny.predict import Detections
 
 # A FER2013 picture is 1.10 times the longer side of the box that the shipped detector finds in it (median over the 181
 # found of 300 PublicTest faces).

@@ -9,9 +9,9 @@ import numpy as np
 
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.boxes import area, xyxy_to_cxcywh
-from yolo3tiny.detector import to_input
 from yolo3tiny.mosaic import Pyramid, augment
 from yolo3tiny.photos import Photo
+from yolo3tiny.predict import to_input
 
 
 class FaceTrainingData:

@@ -13,7 +13,7 @@ import numpy as np
 from fer_paddle.deployment.runtimes import Runner, load_runner
 from fer_paddle.deployment.runtimes.model_files import check_file
 from yolo3tiny.boxes import letterbox
-from yolo3tiny.detector import WEIGHTS, Detector, NetworkSettings, check_metadata, to_input
+from yolo3tiny.predict import WEIGHTS, Detector, NetworkSettings, check_metadata, to_input
 
 if TYPE_CHECKING:
     from fer_paddle.deployment.parity import Parity
@@ -113,7 +113,7 @@ def is_detector(weights: str | os.PathLike[str]) -> bool:
     if path.suffix.lower() == ".onnx":
         return "anchors" in load_runner(path).metadata
     check_file(path, [".safetensors"], "dynamic")
-    from fer_paddle.weight_files import load_card
+    from fer_paddle.files import load_card
 
     return "anchors" in load_card(path)
 

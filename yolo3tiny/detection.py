@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from yolo3tiny import detector
+from yolo3tiny import predict as detector
 from yolo3tiny.draw import draw_boxes
 
 SQUARE = 416

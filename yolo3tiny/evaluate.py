@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from yolo3tiny.detector import Detections
 from yolo3tiny.metrics import average_precision
 from yolo3tiny.photos import Photo
+from yolo3tiny.predict import Detections
 
 MIN_SCORE = 0.01  # low enough that the curve's tail is there
 

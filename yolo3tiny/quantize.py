@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle import weight_files
+from fer_paddle import files
 from fer_paddle.compression.onnx_compact import read_onnx
 from fer_paddle.compression.quantize import Finetune, Forward, Subject
 from yolo3tiny.boxes import letterbox
-from yolo3tiny.detector import Detector, NetworkSettings, OnnxForward, to_input
 from yolo3tiny.evaluate import evaluate
 from yolo3tiny.photos import Photo
+from yolo3tiny.predict import Detector, NetworkSettings, OnnxForward, to_input
 from yolo3tiny.recipes import CROWD, DetectorRecipe
 
 LAST_LAYERS = ("head32.1", "head16.1")
@@ -80,7 +80,7 @@ def detector_subject(
         finetune=finetune,
         keep_last=keep_last,
         last_layers=LAST_LAYERS,
-        card=weight_files.load_card(weights) if weights.with_suffix(".json").is_file() else {},
+        card=files.load_card(weights) if weights.with_suffix(".json").is_file() else {},
         about={"measure": "AP at IoU 0.5", "photos": len(valid), "longest": settings.longest, **(about or {})},
     )
 
@@ -149,7 +149,7 @@ class DetectorFinetune:
             callbacks=[ProgressBar()],
             workers=self.workers,
         )
-        weight_files.load_into(network, weight_files.load_arrays(folder / BEST))
+        files.load_into(network, files.load_arrays(folder / BEST))
 
 
 def read_detector_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def read_detector_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
         FileNotFoundError: There is no card.
         ValueError: The card is none of a detector.
     """
-    card = weight_files.load_card(weights)
+    card = files.load_card(weights)
     if "anchors" not in card:
         raise ValueError(f"expected the card of a face detector beside {weights}, it lacks anchors")
     return card

@@ -19,11 +19,11 @@ from fer_paddle.training.loop import Callback, FitConfig, fit
 from fer_paddle.training.optimizers import adamw, warm_up
 from yolo3tiny.anchors import kmeans_anchors
 from yolo3tiny.data import FaceTrainingData, repeat_photos
-from yolo3tiny.detector import Detector
 from yolo3tiny.evaluate import evaluate, sources_with_faces
 from yolo3tiny.loss import Yolo3Loss
 from yolo3tiny.model import Yolo3Tiny
 from yolo3tiny.photos import Photo
+from yolo3tiny.predict import Detector
 from yolo3tiny.recipes import DetectorRecipe
 from yolo3tiny.splits import find_train_valid
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from fer_paddle.analysis.card import write_card
 from fer_paddle.environment import REPOSITORY
+from fer_paddle.files import file_digest, load_card, replacing, write_json
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
-from fer_paddle.weight_files import file_digest, load_card, replacing, write_json
 
 SHIPPED = tuple(
     REPOSITORY / package / folder

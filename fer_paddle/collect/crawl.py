@@ -18,8 +18,8 @@ from fer_paddle.collect.links import PictureLink
 from fer_paddle.collect.names import free_name, safe_name
 from fer_paddle.collect.pages import PageSource
 from fer_paddle.collect.undo import Journal, undone_batches, utc_now
+from fer_paddle.files import file_digest
 from fer_paddle.images import list_images, read_image
-from fer_paddle.weight_files import file_digest
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from fer_paddle.collect.jsonlines import append_json_line, read_json_lines
 from fer_paddle.collect.names import free_name
-from fer_paddle.weight_files import file_digest
+from fer_paddle.files import file_digest
 
 PLACE = Path(".collect", "undo")
 _BATCH = re.compile(r"(\d{4,})-(\w+)\.jsonl")

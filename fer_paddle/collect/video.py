@@ -19,8 +19,8 @@ from fer_paddle.collect.jsonlines import append_json_line, read_json_lines
 from fer_paddle.collect.names import free_name, safe_name
 from fer_paddle.collect.sharpness import sharpness
 from fer_paddle.collect.undo import Journal, undone_batches
+from fer_paddle.files import file_digest
 from fer_paddle.images import FORMATS, write_image
-from fer_paddle.weight_files import file_digest
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_paddle.compression.calibration import ALGORITHMS
-from fer_paddle.compression.programs import MODEL, PARAMS, check_program, quiet, static_mode, writing
+from fer_paddle.compression.activation_ranges import ALGORITHMS
+from fer_paddle.compression.paddle_program import MODEL, PARAMS, check_program, quiet, static_mode, writing
 from fer_paddle.environment import paddle
 
 QUANTIZED = ("conv2d", "depthwise_conv2d", "mul", "matmul", "matmul_v2")

@@ -11,7 +11,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from fer_paddle import weight_files
+from fer_paddle import files
 from fer_paddle.compression.prune_curve import draw_prune_curve
 from fer_paddle.compression.prune_study import PruningStudy
 from fer_paddle.compression.sensitivity import Sensitivities, plot_sensitivities
@@ -91,7 +91,7 @@ def _save(
 ) -> None:
     for path in (folder / RESULTS, *([copy_to] if copy_to else [])):
         path.parent.mkdir(parents=True, exist_ok=True)
-        weight_files.write_json(path, results)
+        files.write_json(path, results)
     if sensitivities is not None:
         _save_figure(plot_sensitivities(sensitivities), folder / f"sensitivities_{sensitivities.criterion}.png")
     if results["rows"]:
@@ -99,5 +99,5 @@ def _save(
 
 
 def _save_figure(figure: Figure, path: Path) -> None:
-    with weight_files.replacing(path) as temporary:
+    with files.replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=100)

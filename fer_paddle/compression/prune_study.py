@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fer_paddle import weight_files
+from fer_paddle import files
 from fer_paddle.compression.flops import count_flops, count_parameters
 from fer_paddle.compression.plan import COSTS, plan_by_sensitivity
 from fer_paddle.compression.prune import CRITERIA, FilterPruner
@@ -137,13 +137,13 @@ class PruningStudy:
         """Makes the folder and writes what the study is, or checks that it holds this one; targets may be added."""
         settings = dataclasses.asdict(self.settings)
         del settings["shares"]
-        weights = weight_files.fingerprint(self.network)
+        weights = files.fingerprint(self.network)
         study = {"weights": weights, "settings": settings, "about": dict(self.task.about)}
         path = self.folder / STUDY
-        if path.is_file() and (differing := differing_fields(study, weight_files.load_card(path))):
+        if path.is_file() and (differing := differing_fields(study, files.load_card(path))):
             raise ValueError(f"expected the study that {self.folder} holds, got another: {', '.join(differing)}")
         self.folder.mkdir(parents=True, exist_ok=True)
-        weight_files.write_json(path, study)
+        files.write_json(path, study)
 
     @property
     def needs_sensitivities(self) -> bool:

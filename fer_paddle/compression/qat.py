@@ -8,16 +8,14 @@ Source: paddleslim.dygraph.quant.QAT, PaddleSlim 2.6.0; Jacob et al. 2018, arXiv
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fer_paddle.compression.programs import quiet, writing
+from fer_paddle.compression.paddle_program import quiet, writing
 from fer_paddle.environment import paddle
-from fer_paddle.training.recipes import Recipe
 
 CONFIG = {
     "weight_quantize_type": "channel_wise_abs_max",
@@ -89,29 +87,6 @@ def save_qat(
     with writing(folder) as aside, paddle.static.scope_guard(paddle.static.Scope()), quiet(also_c=True):
         _slim().save_quantized_model(network, str(aside / "model"), input_spec=[spec])
     return Path(folder)
-
-
-def qat_recipe(recipe: Recipe, input_size: int, epochs: int = 2, learning_rate: float = 3e-5) -> Recipe:
-    """A recipe that goes on from trained weights with fake quantisation.
-
-    Few epochs at a small rate, at the size the network is used at, without what is for learning from scratch: helping
-    head, layers held back, average of the weights (it would average the ranges of the activations, too) and strong
-    erasing.
-
-    Args:
-        recipe: How the network was trained.
-        input_size: Side in pixels that the network is used at.
-        epochs: Passes over the training faces.
-        learning_rate: The highest rate, about a hundredth of the training's: more would undo the averaging of the
-            weights that the training ended with.
-    """
-    return dataclasses.replace(
-        recipe.going_on(f"{recipe.name}-qat", epochs, learning_rate, input_size, input_size),
-        warmup_epochs=0.1 * epochs,
-        votes_weight=0.0,
-        average_decay=None,
-        augment=dataclasses.replace(recipe.augment, erase=0.0),
-    )
 
 
 def _slim() -> object:

@@ -23,10 +23,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fer_paddle.compression import ort
-from fer_paddle.compression.calibration import ALGORITHMS
+from fer_paddle.compression import onnx_quantize as ort
+from fer_paddle.compression.activation_ranges import ALGORITHMS
 from fer_paddle.environment import versions
-from fer_paddle.weight_files import file_digest, write_json
+from fer_paddle.files import file_digest, write_json
 
 ORT_METHODS = tuple(f"ort-{method}" for method in ort.METHODS)
 SLIM_METHODS = tuple(f"slim-{algorithm}" for algorithm in ALGORITHMS)
@@ -151,7 +151,7 @@ def _rows(subject: Subject, method: str, folder: Path) -> list[dict[str, Any]]:
         spent = time.process_time() - start
         size = path.stat().st_size
         return [_row(method, "onnx", path, size, spent, subject.measure(subject.load_onnx(path)))]
-    from fer_paddle.compression.programs import MODEL, check_program, program_bytes, program_to_onnx
+    from fer_paddle.compression.paddle_program import MODEL, check_program, program_bytes, program_to_onnx
 
     program = make_program(subject, method, folder)
     spent, size = time.process_time() - start, program_bytes(program)
@@ -177,7 +177,7 @@ def make_program(subject: Subject, method: str, folder: Path) -> Path:
         ValueError: See `compare`.
     """
     from fer_paddle.compression import post_training, qat
-    from fer_paddle.compression.programs import save_program
+    from fer_paddle.compression.paddle_program import save_program
 
     network, program = subject.load_network(), folder / "program"
     if method == "slim-qat":

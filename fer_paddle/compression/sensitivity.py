@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_paddle import weight_files
+from fer_paddle import files
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.environment import paddle
 
@@ -92,7 +92,7 @@ def measure_sensitivities(
     if not shares or not all(0 < share < 1 for share in shares):
         raise ValueError(f"expected shares between 0 and 1, got {list(shares)}")
     about = {**(about or {}), "shares": [float(share) for share in shares]}
-    weights = weight_files.fingerprint(pruner.network)
+    weights = files.fingerprint(pruner.network)
     path = None if path is None else Path(path)
     if path is not None and path.is_file():
         found = _read_same(path, pruner.criterion, weights, about)
@@ -108,13 +108,13 @@ def measure_sensitivities(
                 figures[str(count)] = dict(measure(pruner.network))
         layers[name] = {"filters": filters, "pruned": figures}
         if path is not None:
-            weight_files.write_json(path, {**found.to_json(), "layers": layers})
+            files.write_json(path, {**found.to_json(), "layers": layers})
     return Sensitivities(found.criterion, weights, found.about, found.baseline, layers)
 
 
 def _read_same(path: Path, criterion: str, weights: str, about: Mapping[str, Any]) -> Sensitivities:
     """Reads the file of a measurement that shall go on, and checks that it is this one."""
-    found = Sensitivities.from_json(weight_files.load_card(path))
+    found = Sensitivities.from_json(files.load_card(path))
     ours = {"criterion": criterion, "weights": weights, **about}
     theirs = {"criterion": found.criterion, "weights": found.weights, **found.about}
     differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fer_paddle.deployment.runtimes.model_files import write_card
 from fer_paddle.environment import paddle
-from fer_paddle.models.files import card_metadata, load_model
+from fer_paddle.expression.files import card_metadata, load_model
 
 InputSpec = Mapping[str, Sequence[int | None]]
 

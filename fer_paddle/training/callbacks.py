@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
-from fer_paddle import weight_files
+from fer_paddle import files
 from fer_paddle.training import parallel
 from fer_paddle.training.run import Callback, Run
 
@@ -106,7 +106,7 @@ class Curves(Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "curves.json"
         if run.done_steps and path.is_file():
-            self.points = [point for point in weight_files.load_card(path)["points"] if point[0] <= run.done_steps]
+            self.points = [point for point in files.load_card(path)["points"] if point[0] <= run.done_steps]
 
     def on_step_end(self, run: Run) -> None:
         if run.done_steps % self.every == 0:
@@ -119,9 +119,9 @@ class Curves(Callback):
         self._write(run)
 
     def _write(self, run: Run) -> None:
-        weight_files.write_json(self.folder / "curves.json", {"points": self.points})
+        files.write_json(self.folder / "curves.json", {"points": self.points})
         figure = draw_curves(self.points, run.history, run.steps_per_epoch, self.figure_name)
-        with weight_files.replacing(self.folder / "curves.png") as temporary:
+        with files.replacing(self.folder / "curves.png") as temporary:
             figure.savefig(temporary, format="png", dpi=100)
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle import weight_files
+from fer_paddle import files
 from fer_paddle.environment import paddle
-from fer_paddle.training.average import WeightAverage
+from fer_paddle.training.ema import WeightAverage
 
 LAST = "last.json"
 _MODEL, _AVERAGE, _OPTIMIZER = "model.", "average.", "optimizer."
@@ -36,13 +36,13 @@ def save_checkpoint(
         average: The moving average of the weights, where the run keeps one.
         progress: JSON: configuration, epoch, step, history, random seeds.
     """
-    tensors = {_MODEL + name: array for name, array in weight_files.state_arrays(model).items()}
+    tensors = {_MODEL + name: array for name, array in files.state_arrays(model).items()}
     tensors |= {_OPTIMIZER + name: array for name, array in optimizer_arrays(model, optimizer).items()}
     tensors |= {_AVERAGE + name: array for name, array in ({} if average is None else average.arrays()).items()}
     name = f"checkpoint-{progress['epoch']:04d}-{progress['step']:06d}.safetensors"
-    weight_files.save_arrays(folder / name, tensors)
+    files.save_arrays(folder / name, tensors)
     schedule = optimizer.state_dict().get("LR_Scheduler")
-    weight_files.write_json(folder / LAST, {"tensors": name, "schedule": schedule, **progress})
+    files.write_json(folder / LAST, {"tensors": name, "schedule": schedule, **progress})
     # The former checkpoint, and what a kill in the middle of a write has left.
     for pattern in ("checkpoint-*.safetensors", ".checkpoint-*.tmp", ".best.*.tmp"):
         for former in folder.glob(pattern):
@@ -58,7 +58,7 @@ def load_progress(folder: Path) -> dict[str, Any]:
         ValueError: It is no checkpoint of this project.
     """
     path = folder / LAST
-    progress = weight_files.read_json(path, "a checkpoint to resume")
+    progress = files.read_json(path, "a checkpoint to resume")
     fields = {"tensors", "schedule", "epoch", "step", "stopped", "means", "history", "config"}
     if not fields <= progress.keys():
         raise ValueError(f"expected a checkpoint with the fields {', '.join(sorted(fields))} in {path}")
@@ -85,12 +85,12 @@ def restore_checkpoint(
         FileNotFoundError: The file of the tensors is gone.
         ValueError: The file is damaged, or of another network or optimizer.
     """
-    tensors = weight_files.load_arrays(folder / progress["tensors"])
+    tensors = files.load_arrays(folder / progress["tensors"])
 
     def part(prefix: str) -> dict[str, np.ndarray]:
         return {name[len(prefix) :]: array for name, array in tensors.items() if name.startswith(prefix)}
 
-    weight_files.load_into(model, part(_MODEL))
+    files.load_into(model, part(_MODEL))
     restore_optimizer(model, optimizer, part(_OPTIMIZER), progress["schedule"])
     if average is not None:
         average.load(part(_AVERAGE))

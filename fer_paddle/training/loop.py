@@ -24,7 +24,7 @@ from fer_paddle.training.config import FitConfig
 from fer_paddle.training.interrupt import Interrupted, note_interrupts
 from fer_paddle.training.means import Means
 from fer_paddle.training.run import BEST, Callback, Run
-from fer_paddle.training.sharpness import uphill
+from fer_paddle.training.sam import uphill
 
 __all__ = ["BEST", "Callback", "FitConfig", "Interrupted", "NonFiniteLoss", "Run", "fit"]
 

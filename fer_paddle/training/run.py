@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from fer_paddle import weight_files
+from fer_paddle import files
 from fer_paddle.environment import machine, paddle
 from fer_paddle.training import parallel
-from fer_paddle.training.average import make_average
 from fer_paddle.training.checkpoint import load_progress, restore_checkpoint, save_checkpoint
 from fer_paddle.training.config import FitConfig, differing_fields
+from fer_paddle.training.ema import make_average
 from fer_paddle.training.means import Means
 
 BEST = "best.safetensors"
@@ -120,11 +120,11 @@ class Run:
         if self.folder is None or parallel.rank() != 0:
             return
         with self.averaged():
-            arrays = weight_files.state_arrays(self.model)
+            arrays = files.state_arrays(self.model)
         processes = f", {parallel.world()} processes" if parallel.world() > 1 else ""
         cost = {"hours": round(self.seconds / 3600, 3), "machine": machine() + processes}
         card = {"figures": self.history[-1], "config": self.config.to_json(), **cost}
-        weight_files.save_weights(self.folder / BEST, arrays, card)
+        files.save_weights(self.folder / BEST, arrays, card)
 
     def save(self) -> None:
         """Writes the checkpoint from which `restore` goes on exactly here; all processes must call it."""

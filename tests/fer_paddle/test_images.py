@@ -352,7 +352,7 @@ def test_normalize_wants_uint8(gray: object) -> None:
 
 
 def test_constants_are_those_of_fer2013(data_pack: Callable[[str], Path]) -> None:
-    from fer_paddle.data.packs import load_pack
+    from fer_paddle.packs import load_pack
 
     counts = np.bincount(load_pack(data_pack("fer2013_train.npz"))["images"].ravel(), minlength=256)
     levels = np.arange(256) / 255

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from fer_paddle import images, pipeline
-from fer_paddle.demo import astronaut
+from fer_paddle.apps.demo import astronaut
 from fer_paddle.images import crop_square
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.pipeline import Face, Pipeline
-from yolo3tiny.detector import Detections
+from yolo3tiny.predict import Detections
 
 
 def detector_of(*boxes):

@@ -10,8 +10,8 @@ import pytest
 from fer_paddle.images import write_image
 from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES, size_iou
 from yolo3tiny.annotations import write_coco
-from yolo3tiny.detector import NetworkSettings
 from yolo3tiny.photos import Photo
+from yolo3tiny.predict import NetworkSettings
 
 NO_FACE, SURE = -20.0, 12.0  # logits
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.images import read_image, write_image
-from yolo3tiny import detector
+from yolo3tiny import predict as detector
 from yolo3tiny.annotations import write_coco
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.cli import main

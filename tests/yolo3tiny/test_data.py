@@ -8,8 +8,8 @@ import pytest
 from fer_paddle.environment import paddle
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.data import FaceTrainingData, repeat_photos
-from yolo3tiny.detector import to_input
 from yolo3tiny.photos import Photo
+from yolo3tiny.predict import to_input
 
 WHOLE = AugmentConfig(
     mosaic=0, scale=(1.0, 1.0), aspect=1.0, flip=0, colour=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0

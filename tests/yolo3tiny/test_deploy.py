@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_paddle.classifier import WEIGHTS as EXPRESSIONS
-from fer_paddle.demo import astronaut
+from fer_paddle.apps.demo import astronaut
+from fer_paddle.expression.predict import WEIGHTS as EXPRESSIONS
 from yolo3tiny.deploy import PARITY_PX, export_detector, is_detector, load_detector, load_forward
-from yolo3tiny.detector import WEIGHTS
+from yolo3tiny.predict import WEIGHTS
 
 PHOTOS = list(np.random.default_rng(0).integers(0, 256, (3, 30, 50, 3), np.uint8))
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from yolo3tiny import detection, detector
+from yolo3tiny import detection
+from yolo3tiny import predict as detector
 from yolo3tiny.detection import Detector, draw_bbox, recover_img, scale_img
 
 

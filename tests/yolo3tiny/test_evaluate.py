@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from yolo3tiny.detector import WEIGHTS, Detections, Detector
 from yolo3tiny.evaluate import MIN_SCORE, Stopwatch, evaluate
+from yolo3tiny.predict import WEIGHTS, Detections, Detector
 from yolo3tiny.splits import choose_split, find_photos
 
 # What the shipped network must reach: average precision at IoU 0.5.

@@ -7,10 +7,10 @@ import pytest
 
 from fer_paddle.compression.onnx_compact import read_onnx
 from fer_paddle.compression.quantize import compare
-from fer_paddle.data.synthetic import draw_scene
 from fer_paddle.deployment.runtimes.paddle_inference import load_program
-from yolo3tiny.detector import WEIGHTS, Detector, OnnxForward
+from fer_paddle.drawn import draw_scene
 from yolo3tiny.photos import Photo
+from yolo3tiny.predict import WEIGHTS, Detector, OnnxForward
 from yolo3tiny.quantize import DetectorFinetune, calibration_batches, detector_subject, read_detector_card
 
 

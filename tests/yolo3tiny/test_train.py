@@ -12,9 +12,9 @@ from fer_paddle.environment import paddle, seed_everything
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.boxes import iou
 from yolo3tiny.data import FaceTrainingData
-from yolo3tiny.detector import Detector
 from yolo3tiny.export import export_run
 from yolo3tiny.model import Yolo3Tiny
+from yolo3tiny.predict import Detector
 from yolo3tiny.recipes import DetectorRecipe
 from yolo3tiny.splits import find_photos
 from yolo3tiny.train import fit_anchors, make_optimizer, paddle_forward, train_detector

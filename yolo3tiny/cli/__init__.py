@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fer_paddle.commands import Parser, run
+from fer_paddle.console import Parser, run
 from yolo3tiny.cli import compress, detect, train
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_paddle.arguments import add_prune_arguments, add_quantize_arguments, count, count_or_none
-from fer_paddle.commands import OK, bar, print_json, print_table, stdout_kept_for_json
+from fer_paddle.console import OK, bar, print_json, print_table, stdout_kept_for_json
 from yolo3tiny.cli.arguments import DATA_HELP
 
 
@@ -45,7 +45,7 @@ def prune(args: argparse.Namespace) -> int:
     from fer_paddle.compression.prune_results import check_new, describe_run, run_study, table_of
     from fer_paddle.compression.prune_study import PruningStudy, read_settings
     from fer_paddle.training.callbacks import ProgressBar
-    from yolo3tiny.detector import WEIGHTS
+    from yolo3tiny.predict import WEIGHTS
     from yolo3tiny.prune import DetectorTask
     from yolo3tiny.splits import find_train_valid
 
@@ -99,7 +99,7 @@ def quantize(args: argparse.Namespace) -> int:
     from fer_paddle.compression.calibration_set import choose, read_pictures
     from fer_paddle.compression.quantize import METHODS, compare
     from fer_paddle.deployment.runtimes.paddle_inference import load_program
-    from yolo3tiny.detector import WEIGHTS
+    from yolo3tiny.predict import WEIGHTS
     from yolo3tiny.quantize import DetectorFinetune, detector_subject, read_detector_card
     from yolo3tiny.splits import TRAIN, VAL, choose_split, find_photos
 

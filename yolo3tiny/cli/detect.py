@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_paddle.arguments import share
-from fer_paddle.commands import bar, fail_files, print_json, print_table
+from fer_paddle.console import bar, fail_files, print_json, print_table
 
 RESULTS_JSON = "detected.json"
 
@@ -32,9 +32,9 @@ def add_detect(commands: Any) -> None:
 
 def detect(args: argparse.Namespace) -> int:
     """Prints the faces of pictures, and draws them. A bad picture is named at the end, with exit code 1."""
-    from fer_paddle.picture_files import OutputNames, find_pictures, note_drawn, read_drawn
-    from fer_paddle.weight_files import write_json
-    from yolo3tiny.detector import Detector
+    from fer_paddle.files import write_json
+    from fer_paddle.image_files import OutputNames, find_pictures, note_drawn, read_drawn
+    from yolo3tiny.predict import Detector
 
     drawn_before = read_drawn(args.out / RESULTS_JSON) if args.out else set()
     paths = find_pictures(args.pictures, args.out, drawn_before)

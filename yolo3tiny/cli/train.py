@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_paddle.arguments import count, count_or_none, whole
-from fer_paddle.commands import OK, bar, print_json, print_table, stdout_kept_for_json
+from fer_paddle.console import OK, bar, print_json, print_table, stdout_kept_for_json
 from yolo3tiny.cli.arguments import DATA_HELP
 
 _SPLIT_HELP = (
@@ -108,9 +108,9 @@ def evaluate(args: argparse.Namespace) -> int:
     import numpy as np
 
     from yolo3tiny.deploy import load_detector
-    from yolo3tiny.detector import WEIGHTS
     from yolo3tiny.evaluate import Stopwatch
     from yolo3tiny.evaluate import evaluate as measure
+    from yolo3tiny.predict import WEIGHTS
     from yolo3tiny.splits import choose_split, find_photos
 
     with stdout_kept_for_json():

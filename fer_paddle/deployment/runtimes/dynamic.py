@@ -10,7 +10,7 @@ import numpy as np
 from fer_paddle.deployment.runtimes.inputs import check_images
 from fer_paddle.deployment.runtimes.model_files import check_file
 from fer_paddle.environment import paddle
-from fer_paddle.models.files import card_metadata, load_model
+from fer_paddle.expression.files import card_metadata, load_model
 
 
 class NetworkRunner:

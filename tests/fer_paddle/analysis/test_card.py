@@ -6,14 +6,14 @@ import pytest
 from fer_paddle.analysis import card_files
 from fer_paddle.analysis.card import table, write_card
 from fer_paddle.analysis.card_files import find_shipped, kind_of, read_measured, write_files
-from fer_paddle.analysis.detector import measure_detector
-from fer_paddle.analysis.measure import measure_expressions
-from fer_paddle.data.faces import LabelledFaces
+from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.measure import measure_expressions
+from fer_paddle.files import file_digest, write_json
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.weight_files import file_digest, write_json
-from yolo3tiny.detector import Detections
+from yolo3tiny.measure import measure_detector
 from yolo3tiny.metrics import average_precision
 from yolo3tiny.photos import Photo
+from yolo3tiny.predict import Detections
 
 ORIGIN = {"command": "python -m fer_paddle card", "date": "2026-01-02", "versions": {"python": "3.11"}}
 

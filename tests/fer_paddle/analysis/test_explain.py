@@ -5,7 +5,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from fer_paddle.analysis.embeddings import embed, lay_out, plot_embedding
-from fer_paddle.analysis.explain import plot_explanations, plot_layers, write_figures
 from fer_paddle.analysis.features import (
     capture,
     feature_maps,
@@ -17,6 +16,7 @@ from fer_paddle.analysis.features import (
 from fer_paddle.analysis.gradcam import grad_cam, grad_cam_plus_plus, maps_and_slopes
 from fer_paddle.analysis.saliency import class_saliency, occlusion
 from fer_paddle.environment import paddle
+from fer_paddle.expression.explain import plot_explanations, plot_layers, write_figures
 from fer_paddle.models import build_model
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 1, 16, 16)).astype(np.float32)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from fer_paddle.collect.mouths import WEIGHTS, MouthClassifier
-from fer_paddle.data.mouths import MouthData, parse_mouth, read_mouths
+from fer_paddle.expression.data.mouths import MouthData, parse_mouth, read_mouths
+from fer_paddle.files import load_card
 from fer_paddle.images import read_image, to_gray, write_image
-from fer_paddle.weight_files import load_card
 
 
 def write_classes(folder, seed=0, **counts):
@@ -87,7 +87,7 @@ def test_sources_that_are_none(tmp_path):
 
 
 def test_samples_depend_on_seed_epoch_and_index_alone():
-    from fer_paddle.training.mouths import MouthRecipe
+    from fer_paddle.expression.mouths import MouthRecipe
 
     image = np.random.default_rng(0).integers(0, 256, (60, 60), np.uint8)
     data = MouthData([image] * 3, np.array([0, 1, 1]), 32, MouthRecipe().augment, seed=5)
@@ -100,8 +100,8 @@ def test_samples_depend_on_seed_epoch_and_index_alone():
 
 def test_training_learns_exports_and_names(tmp_path):
     """From the reader's folders to a file that sorts mouths."""
-    from fer_paddle.deployment.expression import export_expression_network
-    from fer_paddle.training.mouths import MouthRecipe, train_mouths
+    from fer_paddle.expression.export import export_expression_network
+    from fer_paddle.expression.mouths import MouthRecipe, train_mouths
 
     mouths = read_mouths([write_classes(tmp_path / "data", neutral=20, pout=20, laugh=20)])
     recipe = MouthRecipe(epochs=10, batch_size=18, size=16, weight_decay=0.0)

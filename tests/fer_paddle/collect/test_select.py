@@ -21,10 +21,10 @@ from fer_paddle.collect.select import (
 )
 from fer_paddle.collect.sharpness import sharpness
 from fer_paddle.collect.undo import undo_last
-from fer_paddle.data.synthetic import draw_face, make_faces
+from fer_paddle.drawn import draw_face, make_faces
+from fer_paddle.files import file_digest
 from fer_paddle.images import list_images, read_image, write_image
-from fer_paddle.weight_files import file_digest
-from yolo3tiny.detector import Detections
+from yolo3tiny.predict import Detections
 
 BOX = (40.0, 20.0, 100.0, 100.0)
 

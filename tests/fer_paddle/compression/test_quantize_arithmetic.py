@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_paddle.compression import affine, calibration
+from fer_paddle.compression import activation_ranges as calibration
+from fer_paddle.compression import quant_params as affine
 
 RNG = np.random.default_rng(0)
 

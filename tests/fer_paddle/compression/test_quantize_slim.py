@@ -9,7 +9,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from fer_paddle.compression import affine, calibration, post_training, programs, qat
+from fer_paddle.compression import activation_ranges as calibration
+from fer_paddle.compression import paddle_program as programs
+from fer_paddle.compression import post_training, qat
+from fer_paddle.compression import quant_params as affine
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.deployment.runtimes.paddle_inference import load_program
 from fer_paddle.environment import paddle, seed_everything

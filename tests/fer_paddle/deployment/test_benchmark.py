@@ -12,17 +12,17 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from fer_paddle import speed
-from fer_paddle.classifier import WEIGHTS
+from fer_paddle.apps import speed
 from fer_paddle.deployment import benchmark
 from fer_paddle.deployment.benchmark import Case, add_rows, measure, network_digest, tell_apart, time_runs
 from fer_paddle.deployment.benchmark_report import draw_rows, plot_rows, write_csv
-from fer_paddle.deployment.board import bench
+from fer_paddle.deployment.benchncnn import bench
 from fer_paddle.deployment.convert import convert_onnx
 from fer_paddle.deployment.runtimes.model_files import read_card
 from fer_paddle.environment import REPOSITORY
-from fer_paddle.weight_files import file_digest
-from yolo3tiny.detector import WEIGHTS as DETECTOR_WEIGHTS
+from fer_paddle.expression.predict import WEIGHTS
+from fer_paddle.files import file_digest
+from yolo3tiny.predict import WEIGHTS as DETECTOR_WEIGHTS
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,17 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper
 
-from fer_paddle.classifier import Classifier, load_classifier
 from fer_paddle.deployment import export as export_module
-from fer_paddle.deployment import expression as expression_module
 from fer_paddle.deployment.export import convert_checked, export_network, export_onnx
-from fer_paddle.deployment.expression import export_expression_network
 from fer_paddle.deployment.graph import simplify
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.expression import export as expression_module
+from fer_paddle.expression.export import export_expression_network
+from fer_paddle.expression.files import save_model
+from fer_paddle.expression.predict import Classifier, load_classifier
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import build_model
-from fer_paddle.models.files import save_model
 
 nn = paddle.nn
 IMAGES = np.random.default_rng(0).normal(size=(6, 1, 12, 12)).astype(np.float32)

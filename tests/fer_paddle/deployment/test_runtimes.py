@@ -12,12 +12,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fer_paddle.classifier import WEIGHTS, Classifier, shipped_weights
 from fer_paddle.deployment.convert import convert_onnx
 from fer_paddle.deployment.inference_model import write_expression_model
 from fer_paddle.deployment.runtimes import PRECISIONS, RUNTIMES, load_runner, warm_up
 from fer_paddle.deployment.runtimes.inputs import check_images
 from fer_paddle.deployment.runtimes.model_files import read_card, size_on_disk, write_card
+from fer_paddle.expression.predict import WEIGHTS, Classifier, shipped_weights
 from yolo3tiny.deploy import load_forward
 
 PACKAGES = {"openvino": "openvino", "ncnn": "ncnn", "mnn": "MNN"}
@@ -192,7 +192,7 @@ def test_a_board_needs_no_more_than_ncnn(folder):
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({absent}))\n"
         "from fer_paddle import Classifier, Pipeline\n"
-        "from fer_paddle.cli import main\n"
+        "from fer_paddle.apps.cli import main\n"
         "import numpy as np\n"
         "classifier = Classifier(sys.argv[1], runtime='ncnn', threads=1)\n"
         "assert classifier([np.zeros((9, 9), np.uint8)]).shape == (1, 7)\n"
@@ -317,7 +317,7 @@ def test_no_runtime_talks_to_the_network():
         "def refuse(*args): raise SystemExit('tried to connect')\n"
         "socket.socket.connect = socket.getaddrinfo = refuse\n"
         "import fer_paddle.deployment.runtimes as r\n"
-        "from fer_paddle.classifier import WEIGHTS\n"
+        "from fer_paddle.expression.predict import WEIGHTS\n"
         "for name in sys.argv[1:]: r.load_runner(WEIGHTS, name, 1)\n"
         "found = [m for m in sys.modules if 'telemetry' in m and sys.modules[m] and 'openvino_telemetry' in m]\n"
         "assert not found and 'MNN.tools' not in sys.modules and 'torch' not in sys.modules, found\n"

@@ -10,7 +10,7 @@ import json
 import numpy as np
 import pytest
 
-from fer_paddle import weight_files
+from fer_paddle import files
 from fer_paddle.environment import paddle
 from fer_paddle.training.checkpoint import (
     LAST,
@@ -57,7 +57,7 @@ def test_the_next_step_is_the_same_after_a_restore(tmp_path):
     restore_checkpoint(tmp_path, load_progress(tmp_path), other, other_optimizer, None)
     step(model, optimizer)
     step(other, other_optimizer)
-    ours, theirs = weight_files.state_arrays(model), weight_files.state_arrays(other)
+    ours, theirs = files.state_arrays(model), files.state_arrays(other)
     for name in ours:
         np.testing.assert_array_equal(ours[name], theirs[name])
 

@@ -15,7 +15,7 @@ from unittest import mock
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_paddle import weight_files
+from fer_paddle import files
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training import callbacks, checkpoint, parallel
 from fer_paddle.training.callbacks import Curves
@@ -143,14 +143,14 @@ class SignalAt(Callback):
 
 def kill_before_last_json(epoch: int) -> None:
     """Makes the process die when that epoch's tensors are written and `last.json` is not."""
-    write_json = weight_files.write_json
+    write_json = files.write_json
 
     def write(path, content):
         if Path(path).name == checkpoint.LAST and content["epoch"] == epoch:
             os.kill(os.getpid(), signal.SIGKILL)
         write_json(path, content)
 
-    weight_files.write_json = write
+    files.write_json = write
 
 
 def main(folder: str, how: str) -> None:
@@ -166,9 +166,7 @@ def main(folder: str, how: str) -> None:
         model, _, history = train(Path(folder), dropout=0.0)
         ranks = Path(folder) / "ranks"
         ranks.mkdir(exist_ok=True)
-        weight_files.save_weights(
-            ranks / f"{parallel.rank()}.safetensors", weight_files.state_arrays(model), {"history": history}
-        )
+        files.save_weights(ranks / f"{parallel.rank()}.safetensors", files.state_arrays(model), {"history": history})
     else:
         raise ValueError(f"expected a known way, got {how!r}")
 

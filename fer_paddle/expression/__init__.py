@@ -1,0 +1,1 @@
+"""Task: one of seven expressions for a face."""

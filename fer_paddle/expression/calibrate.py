@@ -1,0 +1,139 @@
+"""The temperature of an expression network: fitted, measured, and written into the files that ship.
+
+Source: Guo et al. 2017, arXiv:1706.04599, section 4.2.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fer_paddle import files
+from fer_paddle.analysis.bootstrap import RESAMPLES, bootstrap
+from fer_paddle.analysis.calibration import (
+    cross_fitted_probs,
+    fit_temperature,
+    negative_log_likelihood,
+    plot_reliability,
+    reliability,
+    soften,
+)
+from fer_paddle.images import faces_to_batch
+
+_BATCH = 64
+METADATA = "temperature"
+
+
+def read_logits(
+    run: Callable[[np.ndarray], Sequence[np.ndarray]],
+    images: Sequence[np.ndarray],
+    size: int,
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> np.ndarray:
+    """Gives the logits of faces: what a temperature divides, before any softmax.
+
+    Args:
+        run: A loaded network, such as `Classifier().runner`.
+        images: Face crops uint8, one or more.
+        size: Side of its input in pixels, such as `Classifier().input_size`.
+        progress: Wraps the batch starts for a progress bar.
+
+    Returns:
+        float32 [N, C].
+
+    Raises:
+        ValueError: There is no face.
+    """
+    if not len(images):
+        raise ValueError("expected at least one face to measure on, got none")
+    starts = range(0, len(images), _BATCH)
+    return np.concatenate([run(faces_to_batch(images[i : i + _BATCH], size))[0] for i in progress(starts)])
+
+
+def measure_calibration(
+    logits: np.ndarray, labels: np.ndarray, folds: int = 5, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Any]:
+    """Fits the temperature on all faces; measures what such a fit gives on faces it did not see.
+
+    Args:
+        logits: float [N, C], without any temperature.
+        labels: int [N].
+        folds: See calibration.cross_fitted_probs.
+        resamples: Of the confidence intervals.
+        seed: Of the folds and the intervals.
+
+    Returns:
+        JSON values: `temperature`, `fold_temperatures`, `faces`, `ece_before` and `ece_after` with their intervals
+        (after: each face by the temperature of the other folds), `nll_before` and `nll_after`.
+
+    Raises:
+        ValueError: See calibration.fit_temperature.
+    """
+    before = soften(logits)
+    after, temperatures = cross_fitted_probs(logits, labels, folds, seed)
+    temperature = fit_temperature(logits, labels)
+
+    def errors(chosen: np.ndarray) -> np.ndarray:
+        return np.array([reliability(probs[chosen], labels[chosen]).ece for probs in (before, after)])
+
+    ece_before, ece_after = bootstrap(errors, len(labels), resamples, seed=seed)
+    return {
+        "temperature": round(temperature, 4),
+        "fold_temperatures": [round(float(one), 4) for one in temperatures],
+        "faces": len(labels),
+        "ece_before": ece_before.to_json(),
+        "ece_after": ece_after.to_json(),
+        "nll_before": negative_log_likelihood(logits, labels),
+        "nll_after": float(-np.log(after[np.arange(len(labels)), labels]).mean()),
+    }
+
+
+def plot_before_after(logits: np.ndarray, labels: np.ndarray) -> Figure:
+    """Draws two reliability diagrams: as the network says it, and by temperatures fitted on other faces."""
+    figure = Figure((8.0, 3.6), dpi=90, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    plot_reliability(soften(logits), labels, left, "without temperature,")
+    plot_reliability(cross_fitted_probs(logits, labels)[0], labels, right, "with a temperature,")
+    return figure
+
+
+def store_temperature(weights: str | os.PathLike[str], calibration: Mapping[str, Any]) -> list[Path]:
+    """Writes the temperature into the JSON card beside the weights and into the ONNX file of that name.
+
+    Args:
+        weights: `NAME.onnx` or `NAME.safetensors`.
+        calibration: As `measure_calibration` gives it, and what else the card shall say of it.
+
+    Returns:
+        The files written.
+
+    Raises:
+        FileNotFoundError: There is no card.
+        ValueError: The card is damaged.
+    """
+    weights = Path(weights)
+    card = files.load_card(weights)
+    written = [weights.with_suffix(".json")]
+    onnx_file = weights.with_suffix(".onnx")
+    if onnx_file.is_file():
+        _set_metadata(onnx_file, METADATA, str(calibration["temperature"]))
+        written.append(onnx_file)
+    changed = {**card, METADATA: calibration["temperature"], "calibration": dict(calibration)}
+    files.write_json(written[0], changed)
+    return written
+
+
+def _set_metadata(path: Path, name: str, value: str) -> None:
+    """Sets one text field of an ONNX file, and leaves the others as they are."""
+    import onnx
+
+    model = onnx.load(path)
+    fields = {field.key: field.value for field in model.metadata_props} | {name: value}
+    onnx.helper.set_model_props(model, fields)
+    with files.replacing(path) as temporary:
+        onnx.save(model, temporary)

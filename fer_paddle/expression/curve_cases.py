@@ -1,0 +1,196 @@
+"""What the shapes of two curves mean: five pairs of training and test loss, each made by a real short run.
+
+Source: the course's notes on convolutional networks, "Curves".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fer_paddle.environment import seed_everything
+from fer_paddle.expression.data.augment import AugmentConfig
+from fer_paddle.expression.data.expressions import LabelledFaces, split_faces
+from fer_paddle.expression.recipes import Recipe
+from fer_paddle.expression.train import train_expressions
+from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.models import build_model, find_design
+from fer_paddle.training.loop import Callback
+
+FLAT = 0.1  # a loss that changes less is flat; guessing among seven costs ln 7 = 1.95
+_SIZE = 32
+
+_PLAIN = Recipe(
+    name="curves",
+    epochs=10,
+    batch_size=32,
+    sizes=((0, _SIZE),),
+    valid_sizes=((0, _SIZE),),
+    learning_rate=3e-4,
+    augment=AugmentConfig(flip=0.5, shift=0.05),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class CurveCase:
+    """One of the five cases.
+
+    Attributes:
+        name: Short name.
+        title: English and Chinese.
+        train: What the training loss does: `falls`, `flat` or `rises`.
+        test: What the test loss may do.
+        meaning: What is the matter.
+        remedy: What to do.
+        made_by: How this run was brought about.
+        recipe: How it trains.
+        wrong_labels: Share of the training labels that are drawn at random.
+        faces: Faces that it learns from; None takes all.
+    """
+
+    name: str
+    title: str
+    train: str
+    test: tuple[str, ...]
+    meaning: str
+    remedy: str
+    made_by: str
+    recipe: Recipe
+    wrong_labels: float = 0.0
+    faces: int | None = None
+
+
+CASES = (
+    CurveCase(
+        "learning",
+        "still learning 仍在学习",
+        "falls",
+        ("falls",),
+        "the network learns, and what it learns holds for new faces",
+        "go on",
+        "a low rate and few epochs",
+        _PLAIN,
+    ),
+    CurveCase(
+        "overfitting",
+        "overfitting 过拟合",
+        "falls",
+        ("flat", "rises"),
+        "it learns the training faces by heart",
+        "more data, augmentation, weight decay, a smaller network, an earlier stop",
+        "140 faces without augmentation",
+        dataclasses.replace(_PLAIN, epochs=20, batch_size=14, learning_rate=3e-3, augment=AugmentConfig()),
+        faces=140,
+    ),
+    CurveCase(
+        "wrong_data",
+        "the data are wrong 数据有问题",
+        "flat",
+        ("falls",),
+        "the training labels cannot be learnt, the test labels can",
+        "look at labels, readers and splits",
+        "half of the training labels drawn at random",
+        dataclasses.replace(
+            _PLAIN,
+            epochs=12,
+            learning_rate=1e-3,
+            average_decay=0.98,  # wrong labels pull every step elsewhere
+            augment=AugmentConfig(flip=0.5, shift=0.08, rotate_deg=15, scale=0.15),  # no wrong label learnt by heart
+        ),
+        wrong_labels=0.5,
+    ),
+    CurveCase(
+        "stuck",
+        "stuck 学习遇到瓶颈",
+        "flat",
+        ("flat",),
+        "the steps lead nowhere",
+        "change the rate (range test), the batch or the decay; first learn one batch by heart",
+        "a weight decay that wipes out what each step learns",
+        dataclasses.replace(_PLAIN, optimizer="adamw", learning_rate=0.01, weight_decay=50.0),
+    ),
+    CurveCase(
+        "wrong_settings",
+        "design or settings are wrong 结构、参数或数据有问题",
+        "rises",
+        ("rises",),
+        "every step does harm",
+        "check signs, loss and normalisation; lower the rate",
+        "a weight decay with the wrong sign: the weights grow with every step",
+        dataclasses.replace(_PLAIN, optimizer="adamw", weight_decay=-27.0),
+    ),
+)
+
+
+def run_case(
+    case: CurveCase,
+    train: LabelledFaces,
+    test: LabelledFaces,
+    model: str = "resnet18_tiny",
+    folder: Path | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> list[dict[str, float]]:
+    """Trains one case.
+
+    Args:
+        case: One of CASES.
+        train: Faces to learn from, rightly labelled.
+        test: Faces to measure on.
+        model: A name of DESIGNS.
+        folder: Where checkpoints go; a run that lies there is resumed.
+        callbacks: See loop.fit.
+
+    Returns:
+        The history of loop.fit.
+    """
+    faces = spoil_labels(train, case.wrong_labels, case.recipe.seed)
+    if case.faces is not None and case.faces < len(faces):
+        faces = split_faces(faces, case.faces / len(faces), case.recipe.seed)[1]
+    name, arguments = find_design(model)
+    seed_everything(case.recipe.seed)
+    return train_expressions(build_model(name, **arguments), faces, test, case.recipe, folder, True, callbacks)
+
+
+def spoil_labels(faces: LabelledFaces, share: float, seed: int) -> LabelledFaces:
+    """Draws a share of the labels at random; some are right by chance."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, len(EXPRESSIONS), len(faces))
+    return dataclasses.replace(faces, labels=np.where(rng.random(len(faces)) < share, drawn, faces.labels))
+
+
+def trend(values: Sequence[float]) -> str:
+    """Says whether a curve `falls`, is `flat` or `rises`: the mean of its last third against the first third."""
+    third = max(len(values) // 3, 1)
+    change = float(np.mean(values[-third:]) - np.mean(values[:third]))
+    return "flat" if abs(change) < FLAT else "falls" if change < 0 else "rises"
+
+
+def judge(case: CurveCase, history: Sequence[Mapping[str, float]]) -> dict[str, object]:
+    """Compares a run with what its case should show: `train`, `test` and whether they are `as_expected`."""
+    train, test = (trend([record[name] for record in history]) for name in ("train_loss", "valid_loss"))
+    return {"train": train, "test": test, "as_expected": train == case.train and test in case.test}
+
+
+def draw_cases(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+    """Draws training and test loss of the cases side by side.
+
+    Args:
+        histories: Name of a case -> its history.
+    """
+    figure = Figure(figsize=(2.6 * len(histories), 2.8), layout="constrained")
+    for axis, (name, history) in zip(np.atleast_1d(figure.subplots(1, len(histories))), histories.items()):
+        epochs = [record["epoch"] for record in history]
+        for key, color, label in (("train_loss", "tab:blue", "training"), ("valid_loss", "tab:orange", "test")):
+            axis.plot(epochs, [record[key] for record in history], "o-", color=color, markersize=3, label=label)
+        low, high = axis.get_ylim()
+        if high - low < 6 * FLAT:  # else a flat curve fills the height and seems to move
+            axis.set_ylim((low + high) / 2 - 3 * FLAT, (low + high) / 2 + 3 * FLAT)
+        axis.set(xlabel="epoch", title=name.replace("_", " "))
+        axis.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("loss")
+    figure.axes[0].legend(fontsize=8)
+    return figure

@@ -1,0 +1,132 @@
+"""Augmentation of gray faces: what may change about a face without changing its expression."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+from fer_paddle.expression.data.randaugment import apply_randaugment
+from fer_paddle.images import resize
+
+_LEAST_ERASE_AREA = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentConfig:
+    """Strengths of the random changes; every default of zero is "off".
+
+    Attributes:
+        flip: Probability of a left-right flip.
+        rotate_deg: Largest rotation, degrees, either way.
+        scale: Largest relative change of size, so that 0.1 draws from 0.9 to 1.1.
+        shift: Largest shift along x and y, as a share of the side.
+        brightness: Largest shift of all pixels, as a share of 255.
+        contrast: Largest relative change of the contrast about the mean.
+        erase: Probability of one random rectangle replaced by noise (Zhong et al. 2017, arXiv:1708.04896).
+        erase_area: Largest area of that rectangle, as a share of the picture; the least is 0.02.
+        blur: Largest standard deviation of a Gaussian blur, as a share of the side; 0.01 is 0.64 px at 64 px.
+        noise: Largest standard deviation of Gaussian noise on each pixel, as a share of 255.
+        randaugment: Operations of RandAugment a face, a whole number; see randaugment.apply_randaugment.
+        randaugment_strength: Their largest strength, 0 to 3, a tenth of the paper's 0 to 30.
+
+    Raises:
+        ValueError: A strength is outside its range.
+    """
+
+    flip: float = 0.0
+    rotate_deg: float = 0.0
+    scale: float = 0.0
+    shift: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    erase: float = 0.0
+    erase_area: float = 0.2
+    blur: float = 0.0
+    noise: float = 0.0
+    randaugment: int = 0
+    randaugment_strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "rotate_deg": (0, 180),
+            "scale": (0, 0.9),
+            "erase_area": (_LEAST_ERASE_AREA, 1),
+            "blur": (0, 0.1),
+            "randaugment": (0, 14),
+            "randaugment_strength": (0, 3),
+        }
+        for field in dataclasses.fields(self):
+            (low, high), value = ranges.get(field.name, (0, 1)), getattr(self, field.name)
+            if not low <= value <= high:
+                raise ValueError(f"expected {field.name} from {low} to {high}, got {value}")
+        if self.randaugment != int(self.randaugment):
+            raise ValueError(f"expected a whole number as randaugment, got {self.randaugment}")
+
+
+def augment_face(image: np.ndarray, size: int, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    """Draws one variant of a face.
+
+    Flip, rotation, scale, shift and the change of size are one affine warp: pixels are interpolated once.
+
+    Args:
+        image: uint8 [H, W], H = W.
+        size: Side of the result in pixels.
+        config: Strengths.
+        rng: The only source of randomness.
+
+    Returns:
+        uint8 [size, size].
+    """
+    if image.shape[0] > 2 * size:  # the warp makes one pixel of 2x2: it would leave out others, and alias
+        image = resize(image, 2 * size)
+    matrix = _draw_affine(image.shape[0], size, config, rng)
+    face = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)  # bilinear
+    if config.brightness or config.contrast:
+        gain = 1 + rng.uniform(-config.contrast, config.contrast)
+        offset = 255 * rng.uniform(-config.brightness, config.brightness) + face.mean() * (1 - gain)
+        levels = np.arange(256, dtype=np.float32) * gain + offset
+        face = cv2.LUT(face, np.clip(np.rint(levels), 0, 255).astype(np.uint8))
+    if rng.random() < config.erase:
+        _erase(face, config.erase_area, rng)
+    # What came later draws after the rest, and only where it is on: older settings give the samples they always gave.
+    if config.randaugment:
+        face = apply_randaugment(face, int(config.randaugment), config.randaugment_strength, rng)
+    if config.blur:
+        face = _blur(face, rng.uniform(0, config.blur) * size)
+    if config.noise:
+        face = _add_noise(face, rng.uniform(0, config.noise), rng)
+    return face
+
+
+def _draw_affine(side: int, size: int, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    """Draws the matrix [2, 3] from pixels of the source to those of the result, about the centres of both."""
+    angle = np.deg2rad(rng.uniform(-config.rotate_deg, config.rotate_deg))
+    zoom = size / side * (1 + rng.uniform(-config.scale, config.scale))
+    mirror = -1.0 if rng.random() < config.flip else 1.0
+    cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
+    linear = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
+    shift = rng.uniform(-config.shift, config.shift, 2) * size
+    centre_from, centre_to = np.full(2, (side - 1) / 2), np.full(2, (size - 1) / 2)
+    return np.column_stack([linear, centre_to + shift - linear @ centre_from])
+
+
+def _erase(face: np.ndarray, largest_area: float, rng: np.random.Generator) -> None:
+    """Fills one rectangle of `face` with noise, in place."""
+    side = face.shape[0]
+    area, aspect = rng.uniform(_LEAST_ERASE_AREA, largest_area), np.exp(rng.uniform(-1, 1))
+    height, width = (min(max(int(side * np.sqrt(area * a)), 1), side) for a in (aspect, 1 / aspect))
+    top, left = rng.integers(0, side - height + 1), rng.integers(0, side - width + 1)
+    face[top : top + height, left : left + width] = rng.integers(0, 256, (height, width), np.uint8)
+
+
+def _blur(face: np.ndarray, sigma_px: float) -> np.ndarray:
+    """Blurs by a Gaussian; one too narrow to reach the next pixel changes nothing."""
+    return face if sigma_px < 0.1 else cv2.GaussianBlur(face, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
+
+
+def _add_noise(face: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
+    """Adds Gaussian noise of a standard deviation given as a share of 255."""
+    noise = rng.standard_normal(face.shape, np.float32) * np.float32(255 * deviation)
+    return np.clip(np.rint(face + noise), 0, 255).astype(np.uint8)

@@ -1,0 +1,60 @@
+"""Labelled faces as the samples a network trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fer_paddle import images
+from fer_paddle.expression.data.augment import AugmentConfig, augment_face
+from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
+
+
+class ExpressionData:
+    """Normalised faces with their labels; a training sample depends on (seed, epoch, index) alone.
+
+    Args:
+        faces: The faces; they are made square gray once, here.
+        size: Side of the samples in pixels, or pairs (first epoch, side) in rising order, from epoch 0.
+        augment: Strengths of the random changes; None takes every face as it is.
+        seed: Seed of the random changes, 0 or more.
+
+    Raises:
+        ValueError: The sizes are not as said.
+    """
+
+    def __init__(
+        self,
+        faces: LabelledFaces,
+        size: int | Sequence[tuple[int, int]],
+        augment: AugmentConfig | None = None,
+        seed: int = 0,
+    ):
+        self.sizes = ((0, size),) if isinstance(size, int) else tuple(size)
+        epochs, sides = [epoch for epoch, _ in self.sizes], [side for _, side in self.sizes]
+        if not sides or epochs[0] != 0 or epochs != sorted(set(epochs)) or min(sides) < 1:
+            raise ValueError(f"expected sides of at least 1 pixel, from epochs that rise from 0, got {size}")
+        self.faces, self.augment, self.seed = faces, augment, seed
+        self.squares = [images.to_square(images.to_gray(image)) for image in faces.images]
+        self.set_epoch(0)
+
+    def __len__(self) -> int:
+        return len(self.squares)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch whose size and random changes the samples have."""
+        self.epoch = epoch
+        self.size = [side for first, side in self.sizes if first <= epoch][-1]
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Gives (image float32 [1, size, size], (label int64 [], votes float32 [10], zeros without FER+))."""
+        if self.augment is None:
+            face = images.resize(self.squares[index], self.size)
+        else:
+            rng = np.random.default_rng((self.seed, self.epoch, index))
+            face = augment_face(self.squares[index], self.size, self.augment, rng)
+        votes = self.faces.votes
+        shares = np.zeros(len(FERPLUS_CLASSES), np.float32) if votes is None else votes[index]
+        return images.normalize(face)[None], (self.faces.labels[index], shares)

@@ -1,0 +1,65 @@
+"""Expression networks as files for the runtimes."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fer_paddle.deployment.export import convert_checked, export_network
+from fer_paddle.deployment.inference_model import expression_spec
+from fer_paddle.deployment.parity import Parity
+from fer_paddle.deployment.runtimes import load_runner
+from fer_paddle.expression.files import card_metadata, load_model
+from fer_paddle.images import faces_to_batch
+
+PARITY_FACES = 256
+
+
+def export_expression_network(
+    weights: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    faces: Sequence[np.ndarray] | None = None,
+    faces_are: str = "faces of the caller",
+    precision: str = "fp32",
+) -> Parity:
+    """Writes a `.safetensors` network for a runtime, or an `.onnx` one for ncnn or MNN, after comparing them.
+
+    Args:
+        weights: Written by models.files.save_model, or by this function as `.onnx`.
+        path: The file to write: `.onnx`, `.pdmodel`, `.param` or `.mnn`.
+        faces: Crops uint8, gray or BGR, to compare on; None draws PARITY_FACES.
+        faces_are: What they are, for the report.
+        precision: Of the stored weights, where the weights are ONNX: as of convert.convert_onnx.
+
+    Returns:
+        The report, also written beside the file.
+
+    Raises:
+        FileNotFoundError: There are no weights.
+        ValueError: The weights are damaged, or of another network or runtime, or the path ends otherwise.
+        RuntimeError: The runtime differs too much from Paddle (from ONNX Runtime where the weights are ONNX).
+    """
+    if faces is None:
+        faces, faces_are = _draw_faces(), "drawn faces"
+    weights = Path(weights)
+    if weights.suffix.lower() == ".onnx":
+        size = int(load_runner(weights).metadata.get("input_size", 0))
+        if not size:
+            raise ValueError(f"expected the ONNX file of an expression network, got none in {weights}")
+        return convert_checked(weights, path, faces_to_batch(faces, size), faces_are, precision)
+    if precision != "fp32":
+        raise ValueError(f"expected an .onnx file to write in {precision}, got {weights}")
+    network, card = load_model(weights)
+    images = faces_to_batch(faces, int(card["input_size"]))
+    return export_network(network, path, expression_spec(card), card_metadata(card), images, faces_are, ["logits"])
+
+
+@functools.cache
+def _draw_faces() -> list[np.ndarray]:
+    from fer_paddle.drawn import make_faces
+
+    return list(make_faces(PARITY_FACES, 64, seed=0).images)

@@ -1,0 +1,166 @@
+"""Everything a model card says of an expression network on one data set, with confidence intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fer_paddle.analysis.bootstrap import RESAMPLES, bootstrap
+from fer_paddle.analysis.calibration import reliability, soften
+from fer_paddle.analysis.metrics import accuracy, confusion_matrix, f1_scores, mean_recall, precisions, recalls
+from fer_paddle.analysis.mistakes import most_confident_mistakes
+from fer_paddle.expression.data.expressions import LabelledFaces
+from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
+from fer_paddle.expression.data.ferplus import FerPlusFaces
+from fer_paddle.expression.data.mouths import LabelledMouths
+from fer_paddle.images import to_gray
+from fer_paddle.labels import parse_expression
+
+ENOUGH_FACES = 50  # a class with fewer has an interval too wide to say anything
+MISTAKES = 10
+
+
+def measure_expressions(
+    logits: np.ndarray,
+    faces: LabelledFaces | FerPlusFaces | LabelledMouths,
+    temperature: float = 1.0,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Measures one network on one data set.
+
+    Args:
+        logits: float [N, C], without any temperature.
+        faces: The N faces, of the seven expressions, with FER+ votes or without, or of FER+'s eight; or N mouths.
+        temperature: That the network ships with.
+        resamples: Draws of the bootstrap.
+        seed: Of the bootstrap.
+
+    Returns:
+        JSON values; figures are {value, low, high}. `accuracy`, `mean_recall`, by class `recall`, `precision`, `f1`,
+        the same two over the classes of ENOUGH_FACES faces, `ece_before` and `ece_after` the temperature,
+        `by_quality`, `by_crowd` (with FER+), `confusion`, `confusions` and the surest `mistakes`.
+
+    Raises:
+        ValueError: There is no face, or not one row of logits for each.
+    """
+    labels, names = faces.labels, tuple(faces.counts())
+    if logits.shape != (len(labels), len(names)) or not len(labels):
+        raise ValueError(f"expected logits [{len(labels)}, {len(names)}] of one face or more, got {logits.shape}")
+    predicted = logits.argmax(axis=1)
+    right = predicted == labels
+    confusion = confusion_matrix(labels, predicted, len(names))
+    enough = np.flatnonzero(confusion.sum(axis=1) >= ENOUGH_FACES)
+    mistakes = most_confident_mistakes(soften(logits, temperature), labels, MISTAKES)
+    shares = {"resamples": resamples, "seed": seed}
+    measured = {
+        "faces": len(labels),
+        "counts": faces.counts(),
+        **_class_figures(labels, predicted, names, **shares),
+        "enough_faces": ENOUGH_FACES,
+        "classes_of_enough_faces": [names[index] for index in enough],
+        **_calibration(logits, labels, temperature, **shares),
+        "by_quality": _by_quality(faces.images, right, **shares),
+        "confusion": confusion.tolist(),
+        "confusions": _confusions(confusion, names),
+        "mistakes": [one.to_json(names) for one in mistakes],
+    }
+    if 0 < len(enough) < len(names):
+        kept = np.isin(labels, enough)
+        part = _class_figures(labels[kept], predicted[kept], names, **shares)
+        measured |= {f"{name}_of_enough_faces": part[name] for name in ("accuracy", "mean_recall")}
+    if isinstance(faces, LabelledFaces) and faces.votes is not None:
+        measured["by_crowd"] = _by_crowd(faces.votes, labels, right, **shares)
+    return measured
+
+
+def _class_figures(
+    labels: np.ndarray, predicted: np.ndarray, names: Sequence[str], resamples: int, seed: int
+) -> dict[str, Any]:
+    """Accuracy and mean recall, and recall, precision and F1 by class."""
+    num_classes = len(names)
+
+    def figures(chosen: np.ndarray) -> np.ndarray:
+        confusion = confusion_matrix(labels[chosen], predicted[chosen], num_classes)
+        by_class = [recalls(confusion), precisions(confusion), f1_scores(confusion)]
+        return np.concatenate([[accuracy(confusion), mean_recall(confusion)], *by_class])
+
+    intervals = [one.to_json() for one in bootstrap(figures, len(labels), resamples, seed=seed)]
+    whole, rest = intervals[:2], intervals[2:]
+    by_class = {
+        name: dict(zip(names, rest[start * num_classes : (start + 1) * num_classes]))
+        for start, name in enumerate(("recall", "precision", "f1"))
+    }
+    return {"accuracy": whole[0], "mean_recall": whole[1], **by_class}
+
+
+def _calibration(
+    logits: np.ndarray, labels: np.ndarray, temperature: float, resamples: int, seed: int
+) -> dict[str, Any]:
+    both = [soften(logits), soften(logits, temperature)]
+
+    def errors(chosen: np.ndarray) -> np.ndarray:
+        return np.array([reliability(probs[chosen], labels[chosen]).ece for probs in both])
+
+    before, after = (one.to_json() for one in bootstrap(errors, len(labels), resamples, seed=seed))
+    return {"temperature": temperature, "ece_before": before, "ece_after": after}
+
+
+def _share_right(right: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
+    """Accuracy of some faces with its interval, and how many they are."""
+    if not len(right):
+        return {"faces": 0, "accuracy": {"value": None, "low": None, "high": None}}
+    (interval,) = bootstrap(lambda chosen: right[chosen].mean(), len(right), resamples, seed=seed)
+    return {"faces": len(right), "accuracy": interval.to_json()}
+
+
+def picture_qualities(images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Gives what can be measured of a picture without knowing who is in it, float64 [N] each.
+
+    Returns:
+        `brightness` and `contrast`, mean and standard deviation of the gray, and `sharpness`, the standard deviation
+        of the Laplacian.
+    """
+    grays = [to_gray(image) for image in images]
+    return {
+        "brightness": np.array([gray.mean() for gray in grays]),
+        "contrast": np.array([gray.std() for gray in grays]),
+        "sharpness": np.array([cv2.Laplacian(gray, cv2.CV_64F).std() for gray in grays]),
+    }
+
+
+def _by_quality(images: Sequence[np.ndarray], right: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
+    """Accuracy in the lowest, middle and highest third of each quality."""
+    found = {}
+    for name, values in picture_qualities(images).items():
+        third = np.argsort(np.argsort(values, kind="stable")) * 3 // len(values)
+        parts = ("lowest third", "middle third", "highest third")
+        found[name] = {part: _share_right(right[third == index], resamples, seed) for index, part in enumerate(parts)}
+    return found
+
+
+def _by_crowd(votes: np.ndarray, labels: np.ndarray, right: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
+    """Accuracy where most of the FER+ crowd chose the label, and where they did not."""
+    class_of = {column: parse_expression(name) for column, name in enumerate(FERPLUS_CLASSES[:7])}
+    majority = np.array([class_of.get(column, -1) for column in votes.argmax(axis=1)])
+    agree = majority == labels
+    return {
+        "crowd chose the label": _share_right(right[agree], resamples, seed),
+        "crowd chose another": _share_right(right[~agree], resamples, seed),
+    }
+
+
+def _confusions(confusion: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
+    """For each class with faces, the wrong name it is given most."""
+    found = []
+    for index in np.flatnonzero(confusion.sum(axis=1)):
+        wrong = confusion[index].copy()
+        wrong[index] = 0
+        if wrong.max():
+            taken_for = int(wrong.argmax())
+            share = float(wrong[taken_for] / confusion[index].sum())
+            found.append({"label": names[index], "predicted": names[taken_for], "share": round(share, 4)})
+    return sorted(found, key=lambda one: -one["share"])

@@ -1,0 +1,195 @@
+"""An expression network and its faces as the task of a pruning study."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_paddle import files
+from fer_paddle.compression.prune_study import average_decay
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.expression.data.faces import check_classes
+from fer_paddle.expression.distill import DistillSettings, distill_expressions, load_student
+from fer_paddle.expression.files import count_features, load_model, save_model
+from fer_paddle.expression.losses import TwoHeads
+from fer_paddle.expression.recipes import STRONG, Recipe
+from fer_paddle.expression.teacher import Teacher
+from fer_paddle.expression.train import Faces, train_expressions
+from fer_paddle.images import faces_to_batch
+from fer_paddle.training.loop import BEST, Callback
+from fer_paddle.training.run import training_cost
+
+BATCH = 128
+Batch = tuple[np.ndarray, np.ndarray]  # images float32 [N, 1, H, W], labels int64 [N]
+
+
+class ExpressionTask:
+    """What a study of an expression network needs, see prune_study.PruneTask.
+
+    Args:
+        weights: `.safetensors` file of the network.
+        train: Faces to learn from; sensitivities and batch normalisation are measured on some of them too.
+        valid: Faces to measure on.
+        epochs: Of fine-tuning in each round.
+        learning_rate: The highest rate of fine-tuning; it falls to zero along a half cosine.
+        sensitivity_faces: Training faces that each layer's sensitivity is measured on.
+        norm_faces: Training faces for the new means of batch normalisation.
+        seed: Of the choice of these faces and of fine-tuning.
+        soft_weight: Share of the loss, 0 to 1, in which fine-tuning follows the softened answers of the teachers (see
+            distill), then without votes; 0 leaves it out.
+        teachers: `.safetensors` files of the networks that answer; none takes the unpruned network.
+        recipe: What fine-tuning shortens; None takes that of the network's own training.
+
+    Raises:
+        FileNotFoundError: There are no weights.
+        ValueError: The weights are damaged, the faces have other classes, a number is out of its range, or there are
+            teachers without a weight.
+    """
+
+    def __init__(
+        self,
+        weights: Path,
+        train: Faces,
+        valid: Faces,
+        epochs: int = 6,
+        learning_rate: float = 1e-3,
+        sensitivity_faces: int = 1500,
+        norm_faces: int = 2048,
+        seed: int = 0,
+        soft_weight: float = 0.0,
+        teachers: Sequence[Path] = (),
+        recipe: Recipe | None = None,
+    ):
+        if teachers and not soft_weight:
+            raise ValueError("expected a soft_weight above 0 for the teachers, got 0")
+        if sensitivity_faces < 1 or norm_faces < 1:
+            raise ValueError(f"expected at least one face to measure on, got {sensitivity_faces} and {norm_faces}")
+        self.weights, self.train, self.valid = weights, train, valid
+        self.card = load_model(weights)[1]
+        for faces in (train, valid):
+            check_classes(faces, self.card["classes"])
+        self.size = int(self.card["input_size"])
+        self.input_shape = (1, 1, self.size, self.size)
+        self.distill = DistillSettings(soft_weight=soft_weight) if soft_weight else None
+        self.teacher = Teacher.load(teachers or [weights]) if soft_weight else None
+        with_votes = train.votes is not None and self.distill is None
+        self.recipe = finetune_recipe(self.card, epochs, learning_rate, seed, with_votes, recipe)
+        self.valid_batches = make_batches(valid, self.size)
+        self.sensitivity_batches = make_batches(draw_faces(train, sensitivity_faces, seed), self.size)
+        self.norm_faces = draw_faces(train, norm_faces, seed)
+        faces = min(sensitivity_faces, len(train))
+        self.measured_on = {"train_faces": len(train), "faces": faces, "seed": seed, "size": self.size}
+        used = {"valid_faces": len(valid), "norm_faces": len(self.norm_faces), "recipe": self.recipe.to_json()}
+        if self.distill is not None:
+            used["distill"] = self._describe_teaching()
+        self.about = {**self.measured_on, **used}
+
+    def load(self) -> paddle.nn.Layer:
+        """Gives the network to prune."""
+        return load_model(self.weights)[0]
+
+    def measure(self, network: paddle.nn.Layer) -> dict[str, float]:
+        """Gives loss and accuracy on the faces to measure on."""
+        return measure_faces(network, self.valid_batches)
+
+    def measure_sensitivity(self, network: paddle.nn.Layer) -> dict[str, float]:
+        """Gives loss and accuracy on some training faces."""
+        return measure_faces(network, self.sensitivity_batches)
+
+    def norm_batches(self) -> Iterable[np.ndarray]:
+        """Gives training faces as they are, float32 [N, 1, size, size]."""
+        return (images for images, _ in make_batches(self.norm_faces, self.size))
+
+    def fit(self, network: paddle.nn.Layer, folder: Path, callbacks: Sequence[Callback]) -> None:
+        """Trains on by the fine-tuning recipe."""
+        count_features(network)
+        seed_everything(self.recipe.seed)
+        task = (self.train, self.valid, self.recipe)
+        if self.distill is not None:
+            distill_expressions(network, self.teacher, *task, self.distill, folder, True, callbacks)
+            load_student(folder, network)
+            return
+        train_expressions(network, *task, folder, True, callbacks)
+        holder = TwoHeads(network) if self.recipe.votes_weight else network
+        files.load_into(holder, files.load_arrays(folder / BEST))
+
+    def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
+        """Writes the network as any other; its card keeps the recipe and the record."""
+        card = {name: self.card[name] for name in ("task", "data", "use") if name in self.card}
+        card |= {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
+        card |= training_cost(files.load_card(path.parent / BEST))
+        if self.distill is not None:
+            card["distill"] = self._describe_teaching()
+        name, arguments, classes = self.card["model"], self.card["arguments"], self.card["classes"]
+        save_model(path, name, network, self.size, card, arguments, classes)
+
+    def _describe_teaching(self) -> dict[str, Any]:
+        return {**self.distill.to_json(), **self.teacher.describe()}
+
+    def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:
+        """Reads the network and the record."""
+        network, card = load_model(path)
+        return network, card["pruning"]
+
+
+def finetune_recipe(
+    card: Mapping[str, Any],
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+    with_votes: bool = False,
+    other: Recipe | None = None,
+) -> Recipe:
+    """Shortens the recipe that a network was trained by: fewer epochs, a lower rate, the face size of its end.
+
+    Args:
+        card: Of the network; without a recipe in it, that of `strong` at the network's own size.
+        epochs: Passes over the faces, 1 or more.
+        learning_rate: The highest rate.
+        seed: Of the training.
+        with_votes: Whether the faces have FER+ votes for the helping head.
+        other: A recipe to shorten in place of the network's own, at the size in the card.
+    """
+    recipe, size = other or STRONG, int(card["input_size"])
+    train_size = size
+    if other is None and "recipe" in card:
+        recipe = Recipe.from_json(card["recipe"])
+        train_size = recipe.sizes[-1][1]
+    return dataclasses.replace(
+        recipe.going_on("finetune", epochs, learning_rate, train_size, size),
+        warmup_epochs=min(0.25, epochs / 2),
+        votes_weight=recipe.votes_weight if with_votes else 0.0,
+        ferplus=card.get("recipe", {}).get("ferplus"),
+        average_decay=average_decay(recipe.average_decay, epochs),
+        seed=seed,
+    )
+
+
+def measure_faces(network: paddle.nn.Layer, batches: Sequence[Batch]) -> dict[str, float]:
+    """Gives the mean cross-entropy `loss` and the `accuracy` of a network, which ends in eval mode."""
+    loss, right, count = 0.0, 0, 0
+    network.eval()
+    with paddle.no_grad():
+        for images, labels in batches:
+            logits, labels = network(paddle.to_tensor(images)), paddle.to_tensor(labels)
+            loss += float(paddle.nn.functional.cross_entropy(logits, labels, reduction="sum"))
+            right += int((logits.argmax(1) == labels).sum())
+            count += len(images)
+    return {"loss": loss / count, "accuracy": right / count}
+
+
+def make_batches(faces: Faces, size: int) -> list[Batch]:
+    """Makes plain batches of all faces, in order, at a side of `size` pixels."""
+    starts = range(0, len(faces), BATCH)
+    parts = [faces.select(np.arange(start, min(start + BATCH, len(faces)))) for start in starts]
+    return [(faces_to_batch(list(part.images), size), part.labels) for part in parts]
+
+
+def draw_faces(faces: Faces, count: int, seed: int) -> Faces:
+    """Draws `count` faces, or takes all where there are fewer."""
+    order = np.random.default_rng(seed).permutation(len(faces))
+    return faces.select(order[:count])

@@ -1,0 +1,152 @@
+"""Test-time augmentation and ensembles: the mean of the probabilities over several views and networks.
+
+Source: Krizhevsky et al. 2012, "ImageNet classification with deep convolutional neural networks", section 4.1;
+ensembles: Hansen and Salamon 1990, "Neural network ensembles".
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fer_paddle.environment import paddle
+from fer_paddle.expression.files import load_model
+from fer_paddle.images import faces_to_batch
+
+CROP = 0.9  # side of a crop over that of the picture; Krizhevsky et al. have 0.875
+_BATCH = 64
+
+
+class TestTime:
+    """A classifier of face crops: each is seen in several views by each of several networks.
+
+    Args:
+        networks: One or more expression networks; they are put into eval mode.
+        sizes: Side in pixels that each network sees the faces at, as many as networks.
+        scales: Times these sides: (0.9, 1, 1.1) shows each face in three sizes.
+        flip: Add the mirror image of each.
+        five_crop: Enlarge each face by 1 / CROP and see its four corners and its centre instead of the whole (with
+            `flip` the ten crops of the source).
+
+    Raises:
+        ValueError: There is no network or scale, or not one size a network, or the networks have different classes.
+    """
+
+    __test__ = False  # for pytest: no test class
+
+    def __init__(
+        self,
+        networks: Sequence[paddle.nn.Layer],
+        sizes: Sequence[int],
+        scales: Sequence[float] = (1.0,),
+        flip: bool = True,
+        five_crop: bool = False,
+    ):
+        if not networks or len(networks) != len(sizes) or min(sizes) < 1:
+            got = f"{len(networks)} and {list(sizes)}"
+            raise ValueError(f"expected a network or more and a size of 1 or more for each, got {got}")
+        if not scales or not min(scales) > 0:
+            raise ValueError(f"expected a scale or more, all above 0, got {list(scales)}")
+        if len({network.num_classes for network in networks}) != 1:
+            raise ValueError(f"expected networks of as many classes, got {[n.num_classes for n in networks]}")
+        self.networks, self.sizes, self.scales = list(networks), tuple(sizes), tuple(scales)
+        self.flip, self.five_crop = flip, five_crop
+        for network in self.networks:
+            network.eval()
+
+    @property
+    def views(self) -> int:
+        """Passes through a network for one face."""
+        return len(self.networks) * len(self.scales) * (5 if self.five_crop else 1) * (2 if self.flip else 1)
+
+    @paddle.no_grad()
+    def __call__(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        """Gives the mean probabilities.
+
+        Args:
+            crops: Face crops uint8, gray [H, W] or BGR [H, W, 3], of any sizes.
+
+        Returns:
+            float32 [N, num_classes]; every row sums to 1.
+        """
+        num_classes = self.networks[0].num_classes
+        parts = [np.zeros((0, num_classes), np.float32)]
+        for start in range(0, len(crops), _BATCH):
+            some = crops[start : start + _BATCH]
+            probs = paddle.zeros([len(some), num_classes])
+            for network, size in zip(self.networks, self.sizes):
+                for view in self._show(some, size):
+                    probs += paddle.nn.functional.softmax(network(view))
+            parts.append((probs / self.views).numpy())
+        return np.concatenate(parts)
+
+    def _show(self, crops: Sequence[np.ndarray], size: int) -> Iterable[paddle.Tensor]:
+        """Gives the views for a network of a side in pixels, float32 [N, 1, side, side] each."""
+        for side in (max(1, round(scale * size)) for scale in self.scales):
+            whole = round(side / CROP) if self.five_crop else side
+            images = paddle.to_tensor(faces_to_batch(crops, whole))
+            end = whole - side
+            corners = [(0, 0), (0, end), (end, 0), (end, end), (end // 2, end // 2)]
+            for top, left in corners if self.five_crop else [(0, 0)]:
+                view = images[:, :, top : top + side, left : left + side]
+                yield from (view, view.flip(3)) if self.flip else (view,)
+
+
+def load_ensemble(
+    paths: Sequence[str | os.PathLike[str]],
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+    five_crop: bool = False,
+) -> tuple[TestTime, tuple[str, ...]]:
+    """Reads one network or several and makes one classifier of them; each sees the faces at the side in its card.
+
+    Args:
+        paths: `.safetensors` files with their cards.
+        scales: As in TestTime.
+        flip: As in TestTime.
+        five_crop: As in TestTime.
+
+    Returns:
+        The classifier, and the names of its classes.
+
+    Raises:
+        FileNotFoundError: A file is not there.
+        ValueError: A file is damaged, or the networks have different classes.
+    """
+    loaded = [load_model(path) for path in paths]
+    classes = {tuple(card["classes"]) for _, card in loaded}
+    if len(classes) != 1:
+        raise ValueError(f"expected networks of the same classes, got {len(classes)} different lists")
+    sizes = [int(card["input_size"]) for _, card in loaded]
+    return TestTime([network for network, _ in loaded], sizes, scales, flip, five_crop), classes.pop()
+
+
+def measure_views(
+    classifier: TestTime,
+    crops: Sequence[np.ndarray],
+    labels: np.ndarray,
+    classes: Sequence[str],
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> dict[str, Any]:
+    """Gives JSON values: `accuracy`, `faces`, `views` of each, and `recall` by class (of those that have faces).
+
+    Args:
+        classifier: What sees the faces.
+        crops: Face crops, uint8.
+        labels: int [N], indices into the classes.
+        classes: Their names.
+        progress: Wraps the batch starts for a progress bar.
+
+    Raises:
+        ValueError: There is no face.
+    """
+    if not len(labels):
+        raise ValueError("expected at least one face to measure on, got none")
+    starts = progress(range(0, len(labels), _BATCH))
+    probs = np.concatenate([classifier(list(crops[start : start + _BATCH])) for start in starts])
+    right = probs.argmax(axis=1) == labels
+    recall = {name: float(right[labels == i].mean()) for i, name in enumerate(classes) if (labels == i).any()}
+    return {"accuracy": float(right.mean()), "faces": len(labels), "views": classifier.views, "recall": recall}

@@ -1,0 +1,140 @@
+"""The learning-rate range test: which rates a network can learn with, in a hundred steps.
+
+Source: Smith 2017, "Cyclical learning rates for training neural networks", arXiv:1506.01186, section 3.3.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fer_paddle import files
+from fer_paddle.environment import paddle
+from fer_paddle.training.loop import FitConfig, NonFiniteLoss, fit, total_of
+
+_SMOOTHING = 0.9
+_DIVERGED = 2.0  # times the least smoothed loss
+
+
+class _Diverged(Exception):
+    """The loss has grown far beyond its least: higher rates need not be tried."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RateCurve:
+    """What a range test measured.
+
+    Attributes:
+        rates: float64 [S], rising.
+        losses: float64 [S], the loss of the batch before the step with each rate.
+        smoothed: float64 [S], their exponential mean, corrected for its start.
+    """
+
+    rates: np.ndarray
+    losses: np.ndarray
+    smoothed: np.ndarray
+
+    @property
+    def steepest(self) -> float:
+        """The rate at which the smoothed loss falls fastest over the logarithm of the rate: a good highest rate.
+
+        The first fifth is left out: there the mean is of a few batches, and its slope is their noise.
+        """
+        slopes = np.gradient(self.smoothed, np.log(self.rates))
+        first, least = len(self.rates) // 5, int(self.smoothed.argmin())
+        if least <= first:
+            return float(self.rates[least])
+        return float(self.rates[first + slopes[first:least].argmin()])
+
+    @property
+    def diverging(self) -> float:
+        """The rate with the least smoothed loss: from here on it rises again."""
+        return float(self.rates[self.smoothed.argmin()])
+
+
+def range_test(
+    model: paddle.nn.Layer,
+    loss: Callable[[Any, Any], Any],
+    batches: Iterable[Any],
+    make_optimizer: Callable[[Any], paddle.optimizer.Optimizer],
+    lowest: float = 1e-5,
+    highest: float = 1.0,
+    steps: int = 100,
+    seed: int = 0,
+) -> RateCurve:
+    """Trains with a rate that grows step by step, and gives the weights back as they were.
+
+    Args:
+        model: The network.
+        loss: As in loop.fit.
+        batches: (inputs, targets), gone through again where they are fewer than `steps`.
+        make_optimizer: rate -> a new optimizer over the model, such as `lambda rate: adamw(model, rate, 0.05)`.
+        lowest: The first rate.
+        highest: The last rate; the test ends before it where the loss explodes.
+        steps: Steps from the first to the last, 10 or more.
+        seed: Of everything random in a step.
+
+    Raises:
+        ValueError: The rates do not rise, there are too few steps, or the very first losses are not finite.
+    """
+    if not 0 < lowest < highest or steps < 10:
+        raise ValueError(f"expected 0 < lowest < highest and 10 steps or more, got {lowest}, {highest} and {steps}")
+    growth = (highest / lowest) ** (1 / (steps - 1))
+    losses: list[float] = []
+    smoothed: list[float] = []
+    mean = 0.0
+
+    def watched(outputs: Any, targets: Any) -> Any:
+        nonlocal mean
+        value = loss(outputs, targets)
+        now = float(total_of(value))
+        if math.isfinite(now):
+            mean = _SMOOTHING * mean + (1 - _SMOOTHING) * now
+            losses.append(now)
+            smoothed.append(mean / (1 - _SMOOTHING ** len(losses)))
+            if len(losses) > 5 and smoothed[-1] > _DIVERGED * min(smoothed):
+                raise _Diverged
+        return value
+
+    kept, was_training = files.state_arrays(model), model.training
+    loader = list(itertools.islice(itertools.cycle(batches), steps))
+    rate = paddle.optimizer.lr.LambdaDecay(lowest, lambda step: growth**step)
+    try:
+        config = FitConfig(1, seed=seed, monitor="train_loss")
+        fit(model, watched, {"train": loader}, make_optimizer(rate), config=config)
+    except (NonFiniteLoss, _Diverged):
+        if len(losses) < 3:
+            raise ValueError(f"expected finite losses from the rate {lowest} on, got {losses}") from None
+    finally:
+        files.load_into(model, kept)
+        model.clear_gradients()
+        if not was_training:
+            model.eval()
+    rates = lowest * growth ** np.arange(len(losses))
+    return RateCurve(rates, np.array(losses), np.array(smoothed))
+
+
+def draw_rates(curve: RateCurve, axis: Any = None) -> Figure:
+    """Draws the losses over the rates, with the steepest place marked.
+
+    Args:
+        curve: What `range_test` gave.
+        axis: A matplotlib axis to draw on; None makes a figure.
+    """
+    figure = Figure(figsize=(6, 4), layout="constrained") if axis is None else axis.figure
+    axis = figure.subplots() if axis is None else axis
+    axis.plot(curve.rates, curve.losses, color="tab:blue", alpha=0.3, label="batch")
+    axis.plot(curve.rates, curve.smoothed, color="tab:blue", label="smoothed")
+    axis.axvline(curve.steepest, color="tab:green", linestyle="--", label=f"steepest: {curve.steepest:.2g}")
+    axis.axvline(curve.diverging, color="tab:red", linestyle=":", label=f"least loss: {curve.diverging:.2g}")
+    axis.set(xscale="log", xlabel="learning rate", ylabel="loss", title="range test")
+    axis.set_ylim(0, 2 * curve.smoothed[0])  # where the loss explodes, its height tells nothing
+    axis.grid(alpha=0.3)
+    axis.legend()
+    return figure

@@ -1,0 +1,205 @@
+"""The commands measure, explain, calibrate, card and distill as a person meets them."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from fer_paddle.apps.cli import analyse, main
+from fer_paddle.drawn import draw_scene, make_faces
+from fer_paddle.expression import predict as classifier
+from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
+from fer_paddle.expression.files import save_model
+from fer_paddle.files import load_card
+from fer_paddle.images import write_image
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_paddle.models import build_model
+
+WHOLE = classifier.WEIGHTS.with_suffix(".safetensors")
+FERPLUS, VGG8 = (WHOLE.with_name(f"{name}.safetensors") for name in ("distresnet_ferplus", "vgg8_fer2013"))
+
+
+def run(capsys, *args):
+    """Runs the command line in this process: (exit code, stdout, stderr)."""
+    try:
+        code = main([str(arg) for arg in args])
+    except SystemExit as stopped:
+        code = stopped.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def class_folders(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("表情")
+    faces = make_faces(56, size=48, seed=1)
+    for number, (image, label) in enumerate(zip(faces.images, faces.labels)):
+        (folder / EXPRESSIONS[label]).mkdir(exist_ok=True)
+        write_image(folder / EXPRESSIONS[label] / f"{number}.png", image)
+    return folder
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A copy of the shipped network, which a command may change."""
+    for suffix in (".onnx", ".safetensors", ".json"):
+        shutil.copy(classifier.WEIGHTS.with_suffix(suffix), tmp_path / f"net{suffix}")
+    return tmp_path / "net.onnx"
+
+
+@pytest.mark.parametrize("command", ["measure", "explain", "calibrate", "card", "distill"])
+def test_every_command_has_help(capsys, command):
+    code, out, err = run(capsys, command, "--help")
+    assert code == 0 and f"python -m fer_paddle {command}" in out and not err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["measure", "--weights", "missing.safetensors", "--data", "."],
+        ["measure", "--weights", WHOLE, FERPLUS, "--data", "."],  # seven classes and eight
+        ["measure", "--weights", WHOLE, "--data", "no_such_pack.npz"],
+        *(
+            ["measure", "--weights", WHOLE, "--data", ".", "--scales", text]
+            for text in ("0", "-1", "inf", "nan", "two")
+        ),
+        ["explain"],  # nothing to explain
+        ["explain", "no_such_picture.jpg"],
+        ["explain", "--costs", "--weights", "missing.safetensors"],
+        ["explain", "--costs", "--weights", "net.onnx"],  # gradients need Paddle's weights
+        ["calibrate"],
+        ["calibrate", "--data", "no_such_pack.npz"],
+        ["card", "missing.onnx"],
+        ["distill", "--data", "no_such_pack.npz", "--teacher", "missing.safetensors"],
+        ["distill", "--data", ".", "--teacher", "x.safetensors", "--soft-weight", "2"],
+        ["distill", "--data", ".", "--teacher", "x.safetensors", "--kinds", "magic"],
+        ["distill", "--data", ".", "--teacher", "x.safetensors", "--recipe", "magic"],
+    ],
+)
+def test_wrong_use_is_one_line_and_code_2(capsys, args):
+    code, out, err = run(capsys, *args)
+    assert code == 2 and not out
+    assert err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_measure_means_the_views_of_all_networks(capsys, class_folders):
+    args = ("measure", "--data", class_folders, "--json", "--weights", WHOLE)
+    one, both = (run(capsys, *args, *more) for more in ([], [VGG8, "--flip", "--scales", "1", "1.2"]))
+    assert [code for code, _, _ in (one, both)] == [0, 0]
+    figures = [json.loads(out) for _, out, _ in (one, both)]
+    assert [(found["faces"], found["views"]) for found in figures] == [(56, 1), (56, 8)]
+    assert set(figures[0]["recall"]) == set(EXPRESSIONS)
+    assert figures[0]["accuracy"] == pytest.approx(np.mean(list(figures[0]["recall"].values())))
+
+
+def test_measure_takes_a_network_of_ferplus_on_faces_without_votes(capsys, class_folders):
+    code, out, err = run(capsys, "measure", "--data", class_folders, "--weights", FERPLUS)
+    assert (code, "over 56 faces, 1 views of each" in out, "contempt" in out) == (0, True, False), err
+
+
+def test_explain_pictures_data_and_costs(capsys, class_folders, tmp_path):
+    (tmp_path / "照片").mkdir()
+    write_image(tmp_path / "照片" / "一张脸.jpg", draw_scene(3, 320, 240, num_faces=1, min_px=100).image)
+    write_image(tmp_path / "照片" / "没有.png", np.full((64, 64, 3), 128, np.uint8))
+    out = tmp_path / "out"
+    args = [tmp_path / "照片", "--data", class_folders, "--costs", "--points", 20, "--out", out, "--json"]
+    code, text, err = run(capsys, "explain", *args)
+    assert code == 0, err
+    told = json.loads(text)
+    assert {(row["faces"], "drawn" in row) for row in told["pictures"]} == {(1, True), (0, False)}
+    assert (out / "一张脸.png").read_bytes().startswith(b"\x89PNG")
+    names = {"confusion.png", "classes.png", "roc.png", "reliability.png", "embedding.png"}
+    assert names | {"一张脸.png"} == {path.name for path in out.iterdir()}
+    assert sum(cost["parameters"] for cost in told["costs"]) > 50_000
+
+
+def test_explain_goes_past_a_bad_picture(capsys, tmp_path):
+    (tmp_path / "照片").mkdir()
+    (tmp_path / "照片" / "坏.jpg").write_bytes(b"no picture")
+    write_image(tmp_path / "照片" / "没有.png", np.full((64, 64, 3), 128, np.uint8))
+    code, out, err = run(capsys, "explain", tmp_path / "照片", "--out", tmp_path / "out", "--json")
+    told = json.loads(out)
+    assert code == 1 and err.startswith("error: ") and err.count("\n") == 1 and "坏.jpg" in err
+    assert len(told["pictures"]) == 1 and told["failed"][0]["file"].endswith("坏.jpg")
+
+
+@pytest.mark.parametrize(("model", "names"), [("distresnet_ferplus", 7), ("mouth_smile", 2)])
+def test_explain_data_by_the_classes_of_the_network(capsys, class_folders, tmp_path, model, names, monkeypatch):
+    """FER+'s contempt is left out where no face is labelled so; a network of mouths gets mouths."""
+    from fer_paddle.expression import explain as sheets
+
+    drawn, data = [], class_folders
+    monkeypatch.setattr(sheets, "plot_confusion", lambda confusion, names: drawn.append(tuple(names)) or Figure())
+    if model == "mouth_smile":
+        data = tmp_path / "mouths"
+        for number, (label, gray) in enumerate([("neutral", 90), ("smile", 160)] * 12):
+            (data / label).mkdir(parents=True, exist_ok=True)
+            image = np.random.default_rng(number).integers(gray - 60, gray + 60, (48, 48), np.uint8)
+            write_image(data / label / f"{number}.png", image)
+    args = ["--weights", WHOLE.with_name(f"{model}.safetensors"), "--out", tmp_path / "out", "--points", 20]
+    code, _, err = run(capsys, "explain", "--data", data, *args)
+    assert code == 0, err
+    assert drawn == [{7: EXPRESSIONS, 2: ("neutral", "smile")}[names]]
+    code, _, err = run(capsys, "explain", "--data", class_folders / "happy", *args)
+    assert code == 2 and err.startswith("error: ")
+
+
+def test_explain_of_faces_wants_a_network_of_expressions(capsys, tmp_path):
+    write_image(tmp_path / "face.png", draw_scene(3, 320, 240, num_faces=1, min_px=100).image)
+    args = [tmp_path / "face.png", "--out", tmp_path / "out", "--weights"]
+    code, _, err = run(capsys, "explain", *args, WHOLE.with_name("mouth_smile.safetensors"))
+    assert code == 2 and "expected a network of expressions for pictures of faces, got one of neutral, smile" in err
+
+
+def test_calibrate_writes_only_when_told(capsys, class_folders, weights):
+    before = weights.read_bytes()
+    code, out, err = run(capsys, "calibrate", "--data", class_folders, "--weights", weights, "--json")
+    assert code == 0, err
+    assert json.loads(out)["temperature"] > 0 and weights.read_bytes() == before
+    picture = weights.with_name("校准.png")
+    code, out, _ = run(capsys, "calibrate", "--data", class_folders, "--weights", weights, "--write", "--out", picture)
+    assert code == 0 and "temperature" in out and picture.is_file()
+    assert load_card(weights)["calibration"]["data"] == str(class_folders) and weights.read_bytes() != before
+
+
+def test_card_is_written_and_written_anew(capsys, class_folders, weights):
+    code, _, err = run(capsys, "card", weights, "--text-only")
+    assert code == 2 and "measure them first" in err
+    code, _, err = run(capsys, "card", weights, "--data", class_folders)
+    assert code == 0, err
+    text = weights.with_suffix(".md").read_text(encoding="utf-8")
+    assert "# Model card: net" in text and f"On {class_folders}" in text
+    weights.with_suffix(".md").unlink()
+    assert run(capsys, "card", weights, "--text-only")[0] == 0
+    assert weights.with_suffix(".md").read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(("with_votes", "named"), [(True, FERPLUS_EXPRESSIONS), (False, EXPRESSIONS)])
+def test_a_network_of_ferplus_is_measured_by_votes_or_by_labels(with_votes, named, capsys, monkeypatch, tmp_path):
+    weights = tmp_path / "eight.safetensors"
+    network = build_model("mini_xception", num_classes=8)
+    save_model(weights, "mini_xception", network, 16, arguments={"num_classes": 8}, classes=FERPLUS_EXPRESSIONS)
+    columns = np.array([FERPLUS_CLASSES.index(name) for name in ("anger", "happiness", "contempt")]).repeat(4)
+    votes = np.eye(10, dtype=np.float32)[columns]
+    images = np.random.default_rng(0).integers(0, 256, (12, 16, 16)).astype(np.uint8)
+    faces = LabelledFaces(images, np.arange(12) % 7, votes if with_votes else None)
+    monkeypatch.setattr(analyse, "_read_faces", lambda data: faces)
+    assert run(capsys, "card", weights, "--data", "drawn")[0] == 0
+    (measured,) = load_card(tmp_path / "eight.measured.json")["sets"]
+    assert tuple(measured["counts"]) == named and measured["faces"] == 12
+    assert not with_votes or measured["counts"] == {**dict.fromkeys(named, 0), "angry": 4, "happy": 4, "contempt": 4}
+
+
+def test_distill_a_tiny_study(capsys, class_folders, weights, tmp_path):
+    args = ["--data", class_folders, "--teacher", weights.with_suffix(".safetensors"), "--epochs", 1, "--size", 24]
+    args += ["--faces", 42, "--seeds", 0, "--student", "pocketnet", "--recipe", "tutorial", "--out", tmp_path / "study"]
+    code, out, err = run(capsys, "distill", *args, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found == load_card(tmp_path / "study" / "result.json")
+    assert [run["kind"] for run in found["runs"]] == ["plain", "soft"] and found["study"]["train_faces"] == 42
+    code, out, _ = run(capsys, "distill", *args)  # nothing left to do
+    assert code == 0 and "teacher: accuracy" in out

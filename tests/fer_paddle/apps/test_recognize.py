@@ -1,0 +1,135 @@
+"""Many files at once: names, bad files, what is written."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from fer_paddle.apps.recognize import RESULTS_JSON, recognize_files
+from fer_paddle.image_files import find_pictures, read_drawn
+from fer_paddle.images import read_image, write_image
+from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.pipeline import Face
+
+
+def pipeline(image, min_score):
+    """Finds one sad face in every picture that is not black."""
+    if not image.any():
+        return []
+    return [Face(np.array([2, 2, 20, 20], np.float32), 0.8, np.eye(7, dtype=np.float32)[4], "sad")]
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "照片"
+    (folder / "more").mkdir(parents=True)
+    white = np.full((40, 60, 3), 255, np.uint8)
+    write_image(folder / "笑脸.png", white)
+    write_image(folder / "empty.jpg", np.zeros_like(white))
+    write_image(folder / "more" / "笑脸.png", white)
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    return folder
+
+
+def test_folder_with_a_bad_file_and_equal_names(pictures, tmp_path):
+    out = tmp_path / "结果"
+    report = recognize_files(find_pictures([str(pictures)]), out, pipeline, 0.5)
+    assert [failed[0] for failed in report.failed] == [str(pictures / "broken.jpg")]
+    assert {result["drawn"] for result in report.results} == {"笑脸.png", "笑脸-2.png", "empty.jpg"}
+    assert all(read_image(out / result["drawn"]).shape == (40, 60, 3) for result in report.results)
+    written = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert written["pictures"] == report.results and written["failed"][0]["file"] == str(pictures / "broken.jpg")
+    with (out / "results.csv").open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 and rows[0]["label"] == "sad" and float(rows[0]["sad"]) == 1
+    assert list(rows[0])[-7:] == list(EXPRESSIONS)
+    assert not [path for path in out.iterdir() if path.name.endswith(".tmp")]
+
+
+def test_originals_are_never_overwritten(tmp_path):
+    write_image(tmp_path / "a.png", np.full((40, 60, 3), 200, np.uint8))
+    before = (tmp_path / "a.png").read_bytes()
+    report = recognize_files([tmp_path / "a.png"], tmp_path, pipeline, 0.5)
+    assert (tmp_path / "a.png").read_bytes() == before and report.results[0]["drawn"] == "a-2.png"
+
+
+def recognize(patterns, out):
+    """As the command does it: (number of pictures, names of the copies)."""
+    paths = find_pictures(patterns, out, read_drawn(out / RESULTS_JSON))
+    return len(paths), [result["drawn"] for result in recognize_files(paths, out, pipeline, 0.5).results]
+
+
+@pytest.fixture
+def album(tmp_path, monkeypatch):
+    """1.png and 妈妈/1.png, of different grays; the working folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "妈妈").mkdir()
+    for place, gray in (("1.png", 200), ("妈妈/1.png", 100)):
+        write_image(tmp_path / place, np.full((40, 60, 3), gray, np.uint8))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("patterns", "out", "names"),
+    [
+        (["."], "out", ["1.png", "1-2.png"]),
+        (["妈妈/1.png"], ".", ["1-2.png"]),
+        (["妈妈"], "妈妈", ["1-2.png"]),
+        (["."], ".", ["1-2.png", "1-3.png"]),
+        (["*.png"], ".", ["1-2.png"]),
+        (["."], "妈妈", ["1-2.png"]),
+    ],
+)
+def test_the_same_command_again_gives_the_same(patterns, out, names, album):
+    before = {path: path.read_bytes() for path in album.rglob("*.png")}
+    for _ in range(3):
+        assert recognize(patterns, album / out) == (len(names), names)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_commands_in_turn_keep_to_their_names(album):
+    out = album / "out"
+    for _ in range(3):
+        assert recognize(["1.png"], out)[1] == ["1.png"]
+        write_image(album / "2.png", np.full((9, 9, 3), 9, np.uint8))
+        assert recognize(["2.png"], out)[1] == ["2.png"]
+    assert sorted(path.name for path in out.glob("*.png")) == ["1.png", "2.png"]
+
+
+def test_an_interrupted_run_leaves_its_results(album):
+    def stop_at_the_second(paths):
+        yield paths[0]
+        raise KeyboardInterrupt
+
+    paths, out = find_pictures(["."]), album / "out"
+    with pytest.raises(KeyboardInterrupt):
+        recognize_files(paths, out, pipeline, 0.5, progress=stop_at_the_second)
+    assert read_drawn(out / RESULTS_JSON) == {"1.png"}
+    assert recognize(["."], out)[1] == ["1.png", "1-2.png"]
+
+
+def test_results_of_something_else_stay(album):
+    (album / RESULTS_JSON).write_text("[1, 2]")
+    with pytest.raises(ValueError, match="got another file"):
+        recognize_files([album / "1.png"], album, pipeline, 0.5)
+    assert (album / RESULTS_JSON).read_text() == "[1, 2]" and not (album / "1-2.png").exists()
+
+
+def test_files_globs_and_folders_each_once(pictures):
+    found = find_pictures(
+        [str(pictures / "*.png"), str(pictures / "empty.jpg"), str(pictures / "more"), str(pictures / "empty.jpg")]
+    )
+    assert found == [pictures / "笑脸.png", pictures / "empty.jpg", pictures / "more" / "笑脸.png"]
+
+
+def test_a_name_with_brackets_is_no_glob(tmp_path):
+    write_image(tmp_path / "me [1].png", np.zeros((4, 4, 3), np.uint8))
+    assert find_pictures([str(tmp_path / "me [1].png")]) == [tmp_path / "me [1].png"]
+
+
+@pytest.mark.parametrize("pattern", ["nothing.jpg", "*.jpg", "empty_folder"])
+def test_a_pattern_without_pictures_is_named(tmp_path, pattern):
+    (tmp_path / "empty_folder").mkdir()
+    with pytest.raises(ValueError, match="found none for"):
+        find_pictures([str(tmp_path / pattern)])

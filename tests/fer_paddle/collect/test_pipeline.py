@@ -1,0 +1,226 @@
+"""The chapter as a person meets it: one command from a site, a video and a folder to class folders that train reads."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import pytest
+
+from fer_paddle.apps.cli import main
+from fer_paddle.collect.pipeline import ChapterRules, collect_class, sort_sources
+from fer_paddle.collect.select import FACE_MARGIN
+from fer_paddle.collect.sources import find_sources
+from fer_paddle.collect.undo import Journal
+from fer_paddle.drawn import draw_face
+from fer_paddle.expression.data.expressions import load_faces
+from fer_paddle.images import crop_square, list_images, read_image, resize, write_image
+
+
+def run(capsys, *args):
+    """Runs `collect ...` in this process: (exit code, stdout, stderr)."""
+    try:
+        code = main(["collect", *map(str, args)])
+    except SystemExit as stopped:
+        code = stopped.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def portrait(expression, seed, side=200):
+    return draw_face(expression, side, seed=seed, pose_deg=(0, 0, 0), clean=True).image
+
+
+@pytest.fixture(scope="module")
+def portraits():
+    return {seed: portrait("happy", seed) for seed in (4, 5, 6)}
+
+
+def test_from_a_site_a_video_and_a_folder_to_class_folders(capsys, site, tmp_path, portraits):
+    for seed in (4, 5):
+        site.put(f"/{seed}.png", cv2.imencode(".png", portraits[seed])[1].tobytes(), "image/png")
+    page = site.put("/page", "<img src=4.png><img data-src=5.png><img src=gone.png>")
+    (tmp_path / "urls.txt").write_text(f"# pages\n{page}\n")
+    folder = tmp_path / "我的照片"
+    folder.mkdir()
+    write_image(folder / "又.png", portraits[4])  # a copy of one on the site
+    write_image(folder / "墙.png", portraits[4][:40, :40])  # no face
+    (folder / "坏.jpg").write_bytes(b"no")
+    video = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*"MJPG"), 5, (200, 200))
+    for _ in range(10):
+        writer.write(portraits[6])
+    writer.release()
+    command = ("run", f"happy={tmp_path / 'urls.txt'}", f"happy={folder}", f"平静={video}", "--out", tmp_path / "数据")
+    options = ("--allow-private", "--pause", 0, "--json")
+    code, out, err = run(capsys, *command, *options)
+    assert code == 0, err
+    happy, calm = json.loads(out)
+    assert happy["crawled"]["saved"] == 2 and happy["files"] == 2 and happy["copies"] == 1
+    assert calm["files"] == 1 and list(calm["frames"].values()) == [2]  # of two frames, one is a copy
+    assert "坏.jpg" in err and err.count("\n") == 1
+    faces = load_faces(tmp_path / "数据")  # what `train --data` reads
+    assert faces.counts()["happy"] == 2 and faces.counts()["neutral"] == 1
+    assert sorted(path.name for path in list_images(folder)) == ["又.png", "坏.jpg", "墙.png"]
+    asked = dict(site.asked)
+    code, out, err = run(capsys, *command, *options)  # again: it goes on, and nothing comes twice
+    assert code == 0 and [told["files"] for told in json.loads(out)] == [2, 1]
+    assert site.asked["/4.png"] == asked["/4.png"]
+    code, out, _ = run(capsys, "sources", *list_images(tmp_path / "数据" / "happy"))
+    assert code == 0 and all(f"url: {site.url}/{name}.png" in out for name in (4, 5)) and f"page: {page}" in out
+    code, out, _ = run(capsys, "sources", *list_images(tmp_path / "数据" / "平静"), video, "--json")
+    calm, unknown = json.loads(out).values()
+    assert code == 1 and unknown == [] and [record.get("video") for record in calm] == [None] + 2 * ["clip.avi"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["run", "happy", "--out", "x"],
+        ["run", "happy=nowhere.mp4", "--out", "x"],
+        ["run", "happy=", "--out", "x"],
+        ["crawl", "--out", "x"],
+        ["crawl", "nowhere.txt", "--out", "x"],
+        ["crawl", "--openverse", "--out", "x"],
+        ["crawl", "http://a/", "--out", "x", "--pause", "-1"],
+        ["crawl", "http://a/", "--out", "x", "--depth", "-1"],
+        ["crawl", "http://a/", "--out", "x", "--proxy", "nowhere"],
+        ["crawl", "http://a/", "--out", "x", "--cookies", "nowhere.txt"],
+        ["frames", "x.mp4", "--out", "x", "--per-second", "0"],
+        ["clean", "nowhere"],
+        ["clean", ".", "--pattern", "same"],
+        ["undo", "nowhere"],
+        ["sources", "nowhere.jpg"],
+        ["select", "nowhere.jpg", "--out", "x"],
+        ["select", __file__, "--out", "x", "--sort-mouths"],
+        ["train-mouths", "--data", "nowhere.npz"],
+    ],
+)
+def test_wrong_use_is_one_line_and_code_2(capsys, tmp_path, monkeypatch, args):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *args)
+    assert code == 2 and not out
+    assert err.startswith("error: ") and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []  # nothing half done
+
+
+@pytest.mark.parametrize("part", ["run", "crawl", "frames", "clean", "undo", "select", "sources", "train-mouths"])
+def test_every_part_has_help(capsys, part):
+    code, out, err = run(capsys, part, "--help")
+    assert code == 0 and f"collect {part}" in out and not err
+
+
+def test_parts_by_hand(capsys, site, tmp_path, portraits):
+    """crawl, clean, undo, select one after the other."""
+    for seed in (4, 5):
+        site.put(f"/{seed}.png", cv2.imencode(".png", portraits[seed])[1].tobytes(), "image/png")
+    web = tmp_path / "web"
+    urls = [f"{site.url}/{name}.png" for name in (4, 5, 404)]
+    code, out, err = run(capsys, "crawl", *urls, "--out", web, "--allow-private", "--pause", 0, "--json")
+    assert code == 0 and json.loads(out)["saved"] == 2 and "404" in err
+    write_image(web / "copy.png", portraits[4])
+    code, out, _ = run(capsys, "clean", web, "--format", ".png")
+    assert code == 0 and "set aside" in out and "without --apply" in out and len(list_images(web)) == 3
+    assert read_image(web / ".collect" / "copies.jpg").size
+    code, out, _ = run(capsys, "clean", web, "--format", ".png", "--apply", "--json")
+    assert json.loads(out)["applied"] and [path.name for path in list_images(web)] == ["web_00001.png", "web_00002.png"]
+    code, out, _ = run(capsys, "select", web, "--out", tmp_path / "mouths", "--what", "mouths", "--json")
+    assert code == 0 and len(json.loads(out)["files"]) == 2
+    code, out, _ = run(capsys, "undo", web, "--json")
+    assert code == 0 and sorted(path.name for path in list_images(web)) == ["4.png", "5.png", "copy.png"]
+
+
+def test_bad_videos_are_named_and_the_rest_goes_on(capsys, tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(b"no")
+    code, out, err = run(
+        capsys, "frames", tmp_path / "bad.mp4", tmp_path / "none.mp4", "--out", tmp_path / "f", "--json"
+    )
+    assert code == 1 and err.count("error: ") == 2 and len(json.loads(out)["failed"]) == 2
+
+
+@pytest.mark.parametrize("name", ["../happy", "a/b", "CON", ".hidden", ""])
+def test_class_names_stay_in_the_folder(tmp_path, name):
+    with pytest.raises(ValueError, match="class name"):
+        collect_class(name, sort_sources([]), tmp_path / "out", tmp_path / "work", None, ChapterRules())
+
+
+def test_the_work_folder_is_no_class(tmp_path):
+    with pytest.raises(ValueError, match="outside"):
+        collect_class("happy", sort_sources([]), tmp_path, tmp_path / "work", None)
+
+
+@pytest.mark.parametrize("source", ["data/happy", "link", "data/happy/a.png"])
+def test_a_source_within_the_data_set(capsys, tmp_path, portraits, source):
+    """Each run would cut faces out of faces, and mix them into the originals."""
+    (tmp_path / "data" / "happy").mkdir(parents=True)
+    write_image(tmp_path / "data" / "happy" / "a.png", portraits[4])
+    (tmp_path / "link").symlink_to("data/happy")
+    other = tmp_path / "other.png"
+    write_image(other, portraits[5])
+    command = ("run", f"sad={other}", f"happy={tmp_path / source}", "--out", tmp_path / "data")
+    code, _, err = run(capsys, *command)
+    assert code == 2 and "outside of the data set" in err and err.count("\n") == 1
+    assert not (tmp_path / "data" / "sad").exists() and len(list_images(tmp_path / "data")) == 1
+
+
+def test_a_run_that_was_stopped_goes_on(capsys, tmp_path, monkeypatch, portraits):
+    """Between parking the crops and giving them their names, where they lie out of sight."""
+    source, out = tmp_path / "src", tmp_path / "data"
+    source.mkdir()
+    for name, seed in (("happy_00002", 4), ("b", 5), ("c", 6)):
+        write_image(source / f"{name}.png", portraits[seed])
+    move, moves = Journal.move, []
+
+    def stop(journal, old, new):
+        moves.append(new)
+        if len(moves) == 5:
+            raise KeyboardInterrupt
+        move(journal, old, new)
+
+    monkeypatch.setattr(Journal, "move", stop)
+    code, _, err = run(capsys, "run", f"happy={source}", "--out", out)
+    assert code == 130 and "run the same again" in err and len(list_images(out)) == 1
+    code, _, err = run(capsys, "clean", out / "happy")
+    assert code == 2 and "half done" in err
+    monkeypatch.undo()
+    code, told, _ = run(capsys, "run", f"happy={source}", "--out", out, "--json")
+    assert code == 0 and json.loads(told)[0]["files"] == 3
+    code, told, _ = run(capsys, "clean", out / "happy", "--format", ".jpg", "--apply", "--json")
+    assert code == 0 and json.loads(told)["convert"] == 3
+    for path in list_images(out):  # by two new names and a new format
+        found = find_sources(path)
+        assert found[0]["file"] == path.name and len(found) == 2
+        x1, y1, x2, y2 = found[1]["box_xyxy"]
+        crop = crop_square(read_image(found[1]["source"]), (x1, y1, x2, y2), FACE_MARGIN)
+        assert abs(read_image(path).astype(int) - resize(crop, read_image(path).shape[0])).mean() < 8
+
+
+def test_clean_that_was_stopped_goes_on(capsys, tmp_path, monkeypatch, portraits):
+    for seed, image in portraits.items():
+        write_image(tmp_path / f"{seed}.png", image)
+
+    def stop(path, image):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fer_paddle.collect.clean.write_image", stop)
+    assert run(capsys, "clean", tmp_path, "--apply")[0] == 130 and not list_images(tmp_path)
+    monkeypatch.undo()
+    code, out, _ = run(capsys, "clean", tmp_path, "--apply", "--json")
+    assert code == 0 and json.loads(out)["convert"] == 3 and len(list_images(tmp_path)) == 3
+
+
+def test_a_contact_sheet_replaces_nothing(capsys, tmp_path, portraits):
+    folder, mine = tmp_path / "happy", tmp_path / "happy_copies.jpg"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        write_image(folder / name, portraits[4])
+    mine.write_bytes(b"mine")
+    for args in ([], ["--sheet", mine]):
+        assert run(capsys, "clean", folder, *args)[0] == 0
+    assert mine.read_bytes() == b"mine" and read_image(tmp_path / "happy_copies-2.jpg").size
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    with pytest.raises(ValueError, match="found none"):
+        sort_sources([str(tmp_path)])

@@ -1,0 +1,432 @@
+"""Drawn faces: the same bytes for the same seed, geometry that agrees with the drawing, seven expressions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from fer_paddle.drawn import (
+    FaceSet,
+    SyntheticFace,
+    SyntheticScene,
+    draw_face,
+    draw_scene,
+    make_faces,
+)
+from fer_paddle.environment import REPOSITORY
+from fer_paddle.labels import EXPRESSIONS
+
+FRONTAL = (0.0, 0.0, 0.0)
+PEOPLE = range(12)
+
+_FINGERPRINT = """
+import hashlib, sys, cv2
+cv2.setNumThreads(int(sys.argv[1]))
+from fer_paddle.drawn import draw_face, draw_scene, make_faces
+faces, scene, large = make_faces(14, 64, seed=3), draw_scene(4, 320, 240), draw_face("fear", 300, 5)
+arrays = [*vars(faces).values(), *vars(scene).values(), large.image, large.points]
+print(hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest())
+"""
+
+
+@pytest.fixture(scope="module")
+def faces() -> FaceSet:
+    return make_faces(910, 48, seed=1)
+
+
+@pytest.fixture(scope="module")
+def people() -> dict[str, list[SyntheticFace]]:
+    """The same twelve people with each expression, straight before the camera."""
+    return {name: [draw_face(name, 64, seed, 1.0, FRONTAL) for seed in PEOPLE] for name in EXPRESSIONS}
+
+
+def _holds(boxes: np.ndarray, points: np.ndarray, slack: float = 1e-3) -> bool:
+    low, high = boxes[..., None, :2] - slack, boxes[..., None, 2:] + slack
+    return bool(((points >= low) & (points <= high)).all())
+
+
+# --- the same bytes ---
+
+
+def test_another_process_with_other_threads_draws_the_same_bytes() -> None:
+    prints = [
+        subprocess.run(
+            [sys.executable, "-c", _FINGERPRINT, threads],
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": threads},
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2")
+    ]
+    assert len(prints[0].strip()) == 64
+    assert prints[0] == prints[1]
+
+
+def test_neither_the_global_source_of_chance_nor_what_was_drawn_before_matters() -> None:
+    first = draw_face("happy", 48, 7)
+    np.random.seed(1)
+    cv2.setRNGSeed(1)
+    draw_scene(1, 160, 120)
+    assert np.array_equal(draw_face("happy", 48, 7).image, first.image)
+
+
+def test_the_first_faces_of_a_set_are_the_smaller_set(faces: FaceSet) -> None:
+    few = make_faces(10, 48, seed=1)
+    for name, values in vars(few).items():
+        assert np.array_equal(values, getattr(faces, name)[:10]), name
+
+
+def test_a_face_of_a_set_can_be_drawn_alone(faces: FaceSet) -> None:
+    alone = draw_face(int(faces.labels[5]), 48, (1, 5))
+    assert np.array_equal(alone.image, faces.images[5])
+    assert np.array_equal(alone.points, faces.points[5])
+
+
+def test_another_seed_draws_another_picture() -> None:
+    assert not np.array_equal(make_faces(1, 48, seed=1).images, make_faces(1, 48, seed=2).images)
+    assert not np.array_equal(draw_scene(1, 160, 120).image, draw_scene(2, 160, 120).image)
+
+
+# --- shapes, labels and geometry ---
+
+
+def test_set_has_the_promised_shapes_and_types(faces: FaceSet) -> None:
+    assert len(faces) == 910
+    assert faces.images.shape == (910, 48, 48, 3) and faces.images.dtype == np.uint8
+    assert faces.labels.shape == (910,) and faces.labels.dtype == np.int64
+    assert faces.points.shape == (910, 68, 2) and faces.points.dtype == np.float32
+    for boxes in (faces.boxes_xyxy, faces.mouth_boxes_xyxy):
+        assert boxes.shape == (910, 4) and boxes.dtype == np.float32
+
+
+def test_expressions_are_balanced_from_the_start(faces: FaceSet) -> None:
+    assert np.bincount(faces.labels).tolist() == [130] * 7
+    assert sorted(faces.labels[:7].tolist()) == list(range(7))
+    assert faces.labels[:7].tolist() != faces.labels[7:14].tolist()  # the order tells nothing
+
+
+def test_only_the_expressions_asked_for_are_drawn() -> None:
+    labels = make_faces(9, 16, expressions=["sad", "sad", 3]).labels.tolist()
+    assert labels.count(EXPRESSIONS.index("sad")) == 6
+    assert labels.count(3) == 3
+
+
+def test_empty_set_keeps_its_shapes() -> None:
+    empty = make_faces(0, 32)
+    assert empty.images.shape == (0, 32, 32, 3)
+    assert empty.points.shape == (0, 68, 2)
+    assert empty.mouth_boxes_xyxy.shape == empty.boxes_xyxy.shape == (0, 4)
+
+
+def test_points_and_boxes_lie_in_the_picture_and_agree(faces: FaceSet) -> None:
+    assert (faces.points >= 0).all() and (faces.points <= 48).all()
+    assert (faces.boxes_xyxy >= 0).all() and (faces.boxes_xyxy <= 48).all()
+    assert _holds(faces.boxes_xyxy, faces.points)  # with the jaw
+    assert _holds(faces.mouth_boxes_xyxy, faces.points[:, 48:])
+    assert np.array_equal(faces.mouth_boxes_xyxy[:, :2], faces.points[:, 48:].min(1))
+    sides = (faces.boxes_xyxy[:, 2:] - faces.boxes_xyxy[:, :2]).max(1) / 48
+    assert sides.min() > 0.55 and sides.max() < 0.98
+
+
+@pytest.mark.parametrize("size", [16, 39, 40, 64, 128, 333, 1024])
+def test_any_size_is_drawn(size: int) -> None:
+    face = draw_face("surprise", size, 2)
+    assert face.image.shape == (size, size, 3) and face.image.dtype == np.uint8
+    assert (face.points >= 0).all() and (face.points <= size).all()
+
+
+def test_points_keep_their_order(faces: FaceSet) -> None:
+    middle = faces.points[:, 27:31].mean(1)
+    left, right = faces.points[:, 36:42].mean(1), faces.points[:, 42:48].mean(1)
+    mouth, chin = faces.points[:, 48:68].mean(1), faces.points[:, 8]
+    assert (left[:, 0] < middle[:, 0]).all() and (middle[:, 0] < right[:, 0]).all()
+    assert (middle[:, 1] < mouth[:, 1]).all() and (mouth[:, 1] < chin[:, 1]).all()
+    assert (faces.points[:, 0, 0] < left[:, 0]).all() and (right[:, 0] < faces.points[:, 16, 0]).all()
+
+
+def test_points_lie_where_eyes_and_mouth_are_drawn() -> None:
+    """The pupils, the darkest of a light skin's eyes, lie within the eye points, in three poses."""
+    for yaw in (-25.0, 0.0, 25.0):
+        face = draw_face("surprise", 256, 12, 1.0, (yaw, 0.0, 8.0), clean=True)
+        gray = cv2.cvtColor(face.image, cv2.COLOR_BGR2GRAY).astype(float)
+        for eye in (face.points[36:42], face.points[42:48]):
+            inside = np.zeros(gray.shape, np.uint8)
+            cv2.fillPoly(inside, [np.round(eye - 0.5).astype(np.int32)], 1)
+            around = cv2.dilate(inside, np.ones((15, 15), np.uint8)) - cv2.dilate(inside, np.ones((5, 5), np.uint8))
+            # An open eye has white and black within its outline, the skin around it has neither.
+            assert np.ptp(gray[inside == 1]) > 1.15 * np.ptp(gray[around == 1])
+
+
+def test_pose_turns_the_points() -> None:
+    def nose_shift(yaw: float) -> float:
+        points = draw_face("neutral", 64, 3, 0.0, (yaw, 0.0, 0.0)).points
+        return float(points[30, 0] - (points[0, 0] + points[16, 0]) / 2)
+
+    def eye_slope(roll: float) -> float:
+        points = draw_face("neutral", 64, 3, 0.0, (0.0, 0.0, roll)).points
+        across = points[42:48].mean(0) - points[36:42].mean(0)
+        return float(np.degrees(np.arctan2(across[1], across[0])))
+
+    assert nose_shift(-25) < -3 and abs(nose_shift(0)) < 0.5 and nose_shift(25) > 3
+    assert eye_slope(20) == pytest.approx(20, abs=1.0)
+    up, down = (draw_face("neutral", 64, 3, 0.0, (0.0, pitch, 0.0)).points for pitch in (20.0, -20.0))
+    gap = [(points[33, 1] - points[27, 1]) / (points[8, 1] - points[27, 1]) for points in (up, down)]
+    assert gap[0] < gap[1]  # looking up shortens the nose against the face
+
+
+# --- expressions ---
+
+
+def _eye_opening(face: SyntheticFace) -> float:
+    return float((face.points[[40, 41, 46, 47], 1] - face.points[[38, 37, 44, 43], 1]).mean())
+
+
+def _mouth_opening(face: SyntheticFace) -> float:
+    return float(face.points[66, 1] - face.points[62, 1])
+
+
+def _corner_drop(face: SyntheticFace) -> float:
+    return float(face.points[[48, 54], 1].mean() - face.points[[51, 57], 1].mean())
+
+
+def _brow_height(face: SyntheticFace) -> float:
+    return float(face.points[36:48, 1].mean() - face.points[17:27, 1].mean())
+
+
+def _inner_brow_tilt(face: SyntheticFace) -> float:
+    """How far the inner ends of the brows stand above the outer ends, in pixels."""
+    return float(face.points[[17, 26], 1].mean() - face.points[[21, 22], 1].mean())
+
+
+def _brow_gap(face: SyntheticFace) -> float:
+    return float(face.points[22, 0] - face.points[21, 0])
+
+
+def _mouth_width(face: SyntheticFace) -> float:
+    return float(face.points[54, 0] - face.points[48, 0])
+
+
+def _nose_to_lip(face: SyntheticFace) -> float:
+    return float(face.points[51, 1] - face.points[33, 1])
+
+
+# What each expression's action units do to a person's own neutral face: measure, expression, -1 or 1.
+@pytest.mark.parametrize(
+    ("measure", "expression", "sign"),
+    [
+        (_corner_drop, "happy", -1),  # AU12
+        (_mouth_width, "happy", 1),
+        (_corner_drop, "sad", 1),  # AU15
+        (_inner_brow_tilt, "sad", 1),  # AU1 + AU4
+        (_inner_brow_tilt, "angry", -1),  # AU4
+        (_brow_gap, "angry", -1),
+        (_brow_height, "angry", -1),
+        (_nose_to_lip, "disgust", -1),  # AU10
+        (_eye_opening, "disgust", -1),  # AU7, AU9
+        (_eye_opening, "fear", 1),  # AU5
+        (_mouth_width, "fear", 1),  # AU20
+        (_inner_brow_tilt, "fear", 1),  # AU1 + AU4
+        (_eye_opening, "surprise", 1),  # AU5
+        (_brow_height, "surprise", 1),  # AU1 + AU2
+        (_mouth_opening, "surprise", 1),  # AU26, AU27
+    ],
+)
+def test_muscles_move_each_face_away_from_its_own_neutral(
+    people: dict[str, list[SyntheticFace]],
+    measure: Callable[[SyntheticFace], float],
+    expression: str,
+    sign: int,
+) -> None:
+    moved = [sign * (measure(face) - measure(rest)) for face, rest in zip(people[expression], people["neutral"])]
+    assert min(moved) > 0.25  # pixels of 64
+
+
+def test_happy_corners_stand_above_and_sad_corners_below_the_lips(
+    people: dict[str, list[SyntheticFace]],
+) -> None:
+    for face in people["happy"]:
+        assert face.points[[48, 54], 1].max() < face.points[62, 1]
+    for face in people["sad"]:
+        assert face.points[[48, 54], 1].min() > face.points[62, 1]
+
+
+def test_surprise_opens_the_mouth_far(people: dict[str, list[SyntheticFace]]) -> None:
+    ratios = {name: [_mouth_opening(f) / _mouth_width(f) for f in faces] for name, faces in people.items()}
+    assert min(ratios["surprise"]) > 0.3
+    assert max(ratios["neutral"] + ratios["sad"]) < 0.1
+
+
+def test_fear_and_surprise_differ_in_brows_and_mouth(people: dict[str, list[SyntheticFace]]) -> None:
+    for fear, surprise in zip(people["fear"], people["surprise"]):
+        assert _brow_gap(fear) < _brow_gap(surprise)
+        assert _mouth_width(fear) > _mouth_width(surprise)
+        assert _mouth_opening(fear) < _mouth_opening(surprise)
+
+
+def test_intensity_is_continuous_and_starts_at_rest() -> None:
+    smiles = [_corner_drop(draw_face("happy", 128, 4, strength, FRONTAL)) for strength in np.linspace(0, 1, 6)]
+    steps = np.diff(smiles)
+    assert (steps < 0).all()
+    assert np.ptp(steps) < 0.2 * np.abs(steps).mean()
+    still = draw_face("happy", 64, 4, 0.0, FRONTAL)
+    assert np.array_equal(still.image, draw_face("neutral", 64, 4, 0.0, FRONTAL).image)
+
+
+def test_one_seed_is_one_person_whatever_the_expression(people: dict[str, list[SyntheticFace]]) -> None:
+    for index in PEOPLE:
+        corners = np.array([people[name][index].image[:6, :6] for name in EXPRESSIONS], int)
+        assert np.abs(corners - corners[0]).mean((1, 2, 3)).max() < 6  # the same wall, but for JPEG
+    rims = np.array([people["neutral"][index].points[[0, 16, 27]] for index in PEOPLE])
+    assert np.array([people["angry"][index].points[[0, 16, 27]] for index in PEOPLE]) == pytest.approx(rims, abs=0.6)
+
+
+def test_people_differ(faces: FaceSet) -> None:
+    """Skin from dark to light, faces from narrow to broad, poses to both sides."""
+    centres = faces.points[:, [30, 2, 14]].mean(1).round().astype(int)
+    skin = np.array([image[y, x].mean() for image, (x, y) in zip(faces.images, centres)])
+    assert np.percentile(skin, 5) < 60 and np.percentile(skin, 95) > 130
+    spans = faces.points[:, 16] - faces.points[:, 0]
+    slopes = np.degrees(np.arctan2(spans[:, 1], spans[:, 0]))
+    assert slopes.min() < -8 and slopes.max() > 8
+    height = np.linalg.norm(faces.points[:, 8] - faces.points[:, 27], axis=1)
+    shape = np.linalg.norm(spans, axis=1) / height
+    assert np.ptp(shape) > 0.25
+    nose = faces.points[:, 30, 0] - (faces.points[:, 0, 0] + faces.points[:, 16, 0]) / 2
+    assert nose.min() < -3 and nose.max() > 3
+
+
+def test_expressions_can_be_learned_from_the_pictures(faces: FaceSet) -> None:
+    """A linear classifier on gray gradients, trained on 700 people, names the expressions of 210 others."""
+    hog = cv2.HOGDescriptor((48, 48), (16, 16), (8, 8), (8, 8), 9)
+    features = []
+    for image, (left, top, right, bottom) in zip(faces.images, faces.boxes_xyxy.round().astype(int)):
+        face = cv2.resize(image[top:bottom, left:right], (48, 48))
+        features.append(hog.compute(cv2.cvtColor(face, cv2.COLOR_BGR2GRAY)))
+    features = np.array(features)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.003, max_iter=200))
+    model.fit(features[:700], faces.labels[:700])
+    right = model.predict(features[700:]) == faces.labels[700:]
+    assert right.mean() > 0.8  # chance: 0.14
+    for label in range(7):
+        assert right[faces.labels[700:] == label].mean() > 0.6
+
+
+def test_a_detector_made_for_photographs_finds_them() -> None:
+    finder = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    found = 0
+    for seed in range(28):
+        face = draw_face(seed % 7, 160, (3, seed), pose_deg=FRONTAL)
+        x, y = (face.box_xyxy[:2] + face.box_xyxy[2:]) / 2
+        hits = finder.detectMultiScale(cv2.cvtColor(face.image, cv2.COLOR_BGR2GRAY), 1.1, 3)
+        found += any(left < x < left + w and top < y < top + h and w > 60 for left, top, w, h in hits)
+    assert found >= 14
+
+
+# --- scenes ---
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[SyntheticScene]:
+    return [draw_scene(seed, 480, 360) for seed in range(10)]
+
+
+def _overlap(boxes: np.ndarray) -> np.ndarray:
+    """Gives the share of each box that each other box covers, [N,N], 0 on the diagonal."""
+    low, high = np.maximum(boxes[:, None, :2], boxes[:, :2]), np.minimum(boxes[:, None, 2:], boxes[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(-1) / (boxes[:, 2:] - boxes[:, :2]).prod(-1)[:, None]
+    return shared * (1 - np.eye(len(boxes)))
+
+
+def test_scenes_keep_their_promises(scenes: list[SyntheticScene]) -> None:
+    for scene in scenes:
+        count = len(scene.labels)
+        assert scene.image.shape == (360, 480, 3) and scene.image.dtype == np.uint8
+        assert scene.boxes_xyxy.shape == scene.mouth_boxes_xyxy.shape == (count, 4)
+        assert scene.points.shape == (count, 68, 2)
+        assert scene.labels.dtype == np.int64 and scene.boxes_xyxy.dtype == np.float32
+        assert 1 <= count <= 24
+        sides = (scene.boxes_xyxy[:, 2:] - scene.boxes_xyxy[:, :2]).max(1)
+        assert sides.min() > 11.99 and sides.max() < 200.01
+        assert (np.diff(sides) <= 1e-3).all()  # the largest first
+        assert (scene.boxes_xyxy >= 0).all() and (scene.boxes_xyxy <= [480, 360, 480, 360]).all()
+        assert _holds(scene.boxes_xyxy, scene.points)
+        assert _holds(scene.mouth_boxes_xyxy, scene.points[:, 48:])
+        assert _overlap(scene.boxes_xyxy).max() < 0.1
+    assert np.ptp([len(scene.labels) for scene in scenes]) > 4
+
+
+def test_faces_of_a_scene_are_seen_where_their_boxes_are() -> None:
+    """Among faces of 60 px and more the cascade finds most, and each of its finds lies on a box."""
+    finder = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
+    found = wanted = 0
+    for seed in range(4):
+        scene = draw_scene(seed, 480, 360, num_faces=3, min_px=60, max_px=90)
+        hits = finder.detectMultiScale(cv2.cvtColor(scene.image, cv2.COLOR_BGR2GRAY), 1.1, 3, minSize=(40, 40))
+        for x1, y1, x2, y2 in scene.boxes_xyxy:
+            wanted += 1
+            found += any(x1 < x + w / 2 < x2 and y1 < y + h / 2 < y2 for x, y, w, h in hits)
+    assert found >= wanted // 2
+
+
+def test_a_crowd_of_small_faces_is_drawn_in_full() -> None:
+    scene = draw_scene(0, 640, 480, num_faces=40, min_px=12, max_px=30)
+    sides = (scene.boxes_xyxy[:, 2:] - scene.boxes_xyxy[:, :2]).max(1)
+    assert len(scene.labels) == 40
+    assert sides.min() > 11.99 and sides.max() < 30.01
+    assert set(np.bincount(scene.labels, minlength=7).tolist()) <= {5, 6}
+
+
+def test_a_scene_may_be_without_people() -> None:
+    scene = draw_scene(5, 128, 96, num_faces=0)
+    assert scene.image.shape == (96, 128, 3)
+    assert scene.boxes_xyxy.shape == (0, 4) and scene.points.shape == (0, 68, 2)
+    assert scene.image.std() > 5
+
+
+# --- wrong use ---
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: draw_face("cheerful-ish"), "cheerful-ish"),
+        (lambda: draw_face(7), "from 0 to 6, got 7"),
+        (lambda: draw_face(-1), "got -1"),
+        (lambda: draw_face(True), "got True"),
+        (lambda: draw_face(0, size=8), "from 16 to 1024, got 8"),
+        (lambda: draw_face(0, size=64.0), "got 64.0"),
+        (lambda: draw_face(0, seed=-1), "seed.*got -1"),
+        (lambda: draw_face(0, seed=()), "seed"),
+        (lambda: draw_face(0, seed="7"), "seed.*'7'"),
+        (lambda: draw_face(0, intensity=1.5), "from 0 to 1, got 1.5"),
+        (lambda: draw_face(0, intensity=float("nan")), "got nan"),
+        (lambda: draw_face(0, pose_deg=(50.0, 0.0, 0.0)), "yaw, pitch and roll"),
+        (lambda: draw_face(0, pose_deg=(0.0, 0.0)), "yaw, pitch and roll"),
+        (lambda: make_faces(-1), "count.*0 or more, got -1"),
+        (lambda: make_faces(2, 2000), "size.*got 2000"),
+        (lambda: make_faces(2, seed=-3), "seed.*got -3"),
+        (lambda: make_faces(2, expressions=[]), "one or more expressions"),
+        (lambda: make_faces(2, expressions="happy"), "one or more expressions, got 'happy'"),
+        (lambda: draw_scene(0, width=10), "width.*from 64 to 4096, got 10"),
+        (lambda: draw_scene(0, num_faces=-1), "num_faces"),
+        (lambda: draw_scene(0, min_px=50, max_px=20), "min_px <= max_px"),
+        (lambda: draw_scene(0, min_px=4), "8 <= min_px"),
+        (lambda: draw_scene(0, 64, 64, min_px=60), "min_px <= 38"),
+        (lambda: draw_scene(0, 128, 128, num_faces=50, min_px=40), "room for 50 faces in 128 x 128"),
+    ],
+)
+def test_wrong_use_is_answered_in_one_line(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as error:
+        call()
+    assert "\n" not in str(error.value)

@@ -1,0 +1,220 @@
+"""The augmentation against ways of one's own: NumPy's flip and roll, and a warp by hand."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_paddle.expression.data.augment import AugmentConfig, augment_face
+from fer_paddle.images import resize
+
+OFF = AugmentConfig()
+ALL = AugmentConfig(0.5, 12, 0.1, 0.06, 0.1, 0.2, 0.5, 0.15)
+
+
+class Fixed:
+    """A generator that draws what it is told: `uniform` a share of the range, -1 to 1, `random` a number."""
+
+    def __init__(self, *uniforms: float, random: float = 0.999):
+        self.uniforms, self.number = list(uniforms), random
+
+    def uniform(self, low, high, size=None):
+        middle, half = (low + high) / 2, (high - low) / 2
+        drawn = [self.uniforms.pop(0) if self.uniforms else 0.0 for _ in range(size or 1)]
+        values = middle + half * np.array(drawn)
+        return values[0] if size is None else values
+
+    def random(self):
+        return self.number
+
+
+@pytest.fixture
+def smooth(noise):
+    """A blurred picture, 48x48: interpolation of neighbours changes it little."""
+    blurred = cv2.GaussianBlur(noise(1)[0].astype(np.float32), (0, 0), 3)
+    return cv2.normalize(blurred, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+# ---- off is off
+
+
+def test_off_at_the_same_size_changes_nothing(noise, rng):
+    (image,) = noise(1)
+    before = image.copy()
+    np.testing.assert_array_equal(augment_face(image, 48, OFF, rng), image)
+    np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize("size", [24, 40, 44, 60, 64, 96, 128])
+def test_off_equals_resize(smooth, rng, size):
+    """A network sees in training what it sees later: no shift by half a pixel, no other scale."""
+    difference = augment_face(smooth, size, OFF, rng).astype(int) - resize(smooth, size)
+    assert np.abs(difference).max() <= 6 and np.abs(difference).mean() < 1
+
+
+@pytest.mark.parametrize(("side", "size"), [(256, 64), (256, 128), (192, 48)])
+def test_off_averages_large_pictures_as_resize_does(noise, rng, side, size):
+    """Fine noise, of which a warp alone would pick pixels; at whole ratios both are plain averages."""
+    (image,) = noise(1, shape=(side, side))
+    difference = augment_face(image, size, OFF, rng).astype(int) - resize(image, size)
+    assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize("size", [1, 48, 64])
+@pytest.mark.parametrize("side", [1, 2, 48, 256])
+def test_any_size_goes(noise, rng, side, size):
+    face = augment_face(noise(1, shape=(side, side))[0], size, ALL, rng)
+    assert face.shape == (size, size) and face.dtype == np.uint8
+
+
+# ---- each change alone
+
+
+def test_flip_is_numpys(noise, rng):
+    (image,) = noise(1)
+    np.testing.assert_array_equal(augment_face(image, 48, AugmentConfig(flip=1), rng), np.fliplr(image))
+
+
+@pytest.mark.parametrize(("size", "tolerance"), [(44, 3), (64, 1)])
+def test_flip_with_a_change_of_size_is_the_flip_of_that(smooth, size, tolerance):
+    plain = augment_face(smooth, size, OFF, Fixed())
+    flipped = augment_face(smooth, size, AugmentConfig(flip=1), Fixed())
+    assert np.abs(flipped.astype(int) - np.fliplr(plain)).max() <= tolerance
+
+
+@pytest.mark.parametrize(("right", "down"), [(3, 0), (0, 5), (-2, 4), (6, -6)])
+def test_shift_is_numpys_roll_inside_and_the_edge_outside(noise, right, down):
+    (image,) = noise(1)
+    config = AugmentConfig(shift=6 / 48)
+    found = augment_face(image, 48, config, Fixed(0, 0, right / 6, down / 6))
+    inside = (slice(max(down, 0), 48 + min(down, 0)), slice(max(right, 0), 48 + min(right, 0)))
+    np.testing.assert_array_equal(found[inside], np.roll(image, (down, right), (0, 1))[inside])
+    if right > 0:
+        np.testing.assert_array_equal(found[inside[0], :right], found[inside[0], right : right + 1].repeat(right, 1))
+
+
+@pytest.mark.parametrize(("angle", "turns"), [(90, -1), (-90, 1), (180, 2)])
+def test_rotation_by_right_angles_is_numpys(noise, angle, turns):
+    """A positive angle turns clockwise, for y points down."""
+    (image,) = noise(1)
+    found = augment_face(image, 48, AugmentConfig(rotate_deg=180), Fixed(angle / 180))
+    np.testing.assert_array_equal(found, np.rot90(image, turns))
+
+
+def test_scale_by_half_is_the_half_size_in_the_middle(noise):
+    (image,) = noise(1)
+    found = augment_face(image, 48, AugmentConfig(scale=0.5), Fixed(0, -1))
+    np.testing.assert_allclose(found[12:36, 12:36], resize(image, 24), atol=1)
+
+
+def warp_by_hand(image, size, angle_deg, zoom, flip, shift_px):
+    """For each pixel of the result, where it comes from, in complex numbers; read bilinearly."""
+    side = len(image)
+    y, x = np.mgrid[:size, :size]
+    place = (x + 1j * y) - (1 + 1j) * (size - 1) / 2 - (shift_px[0] + 1j * shift_px[1])
+    place = place * np.exp(-1j * np.deg2rad(angle_deg)) * side / size / zoom
+    if flip:
+        place = -place.conjugate()
+    place += (1 + 1j) * (side - 1) / 2
+    left, top = np.floor(place.real), np.floor(place.imag)
+    total = 0
+    for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        weight = (1 - np.abs(place.real - left - dx)) * (1 - np.abs(place.imag - top - dy))
+        columns, rows = (np.clip(value, 0, side - 1).astype(int) for value in (left + dx, top + dy))
+        total = total + weight * image[rows, columns]
+    return total
+
+
+@pytest.mark.parametrize(
+    ("size", "turn", "grow", "flip", "shift"),
+    [
+        (48, 0.7, 0.0, False, (0, 0)),
+        (48, 0.0, -0.5, True, (0, 0)),
+        (64, -1.0, 0.9, False, (0.3, -0.8)),
+        (44, 0.9, 0.6, True, (-1.0, 0.4)),
+        (128, 0.5, 1.0, True, (0.2, 0.2)),
+    ],
+)
+def test_all_geometry_together_is_one_affine_map(smooth, size, turn, grow, flip, shift):
+    config = AugmentConfig(flip=0.5, rotate_deg=20, scale=0.2, shift=0.1)
+    found = augment_face(smooth, size, config, Fixed(turn, grow, *shift, random=0.1 if flip else 0.9))
+    shift_px = [0.1 * share * size for share in shift]
+    expected = warp_by_hand(smooth, size, 20 * turn, 1 + 0.2 * grow, flip, shift_px)
+    # OpenCV rounds places to a 32nd of a pixel.
+    assert np.abs(found - expected).max() <= 3 and np.abs(found - expected).mean() < 0.5
+
+
+@pytest.mark.parametrize(("brightness", "contrast"), [(1, 0), (-1, 0), (0, 1), (0, -1), (0.5, -0.7)])
+def test_brightness_and_contrast(smooth, brightness, contrast):
+    config = AugmentConfig(brightness=0.1, contrast=0.2)
+    found = augment_face(smooth, 48, config, Fixed(0, 0, 0, 0, contrast, brightness))
+    mean = smooth.mean()
+    expected = (smooth - mean) * (1 + 0.2 * contrast) + mean + 25.5 * brightness
+    np.testing.assert_allclose(found, np.clip(np.rint(expected), 0, 255), atol=1)
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_brightness_saturates_instead_of_wrapping(level):
+    image = np.full((48, 48), level, np.uint8)
+    for seed in range(20):
+        found = augment_face(image, 48, AugmentConfig(brightness=0.3), np.random.default_rng(seed))
+        assert abs(int(found[0, 0]) - level) <= 77
+
+
+def test_erase_fills_one_rectangle_within_its_area():
+    image = np.full((64, 64), 128, np.uint8)
+    areas = []
+    for seed in range(200):
+        found = augment_face(image, 64, AugmentConfig(erase=1, erase_area=0.2), np.random.default_rng(seed))
+        rows, columns = np.nonzero(found != 128)
+        height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
+        areas.append(height * width / 64**2)
+        assert len(rows) > 0.9 * height * width  # full of noise, and noise seldom is 128
+    assert 0.01 < min(areas) < 0.05 and 0.15 < max(areas) <= 0.2
+
+
+def test_erase_never_leaves_a_small_picture():
+    for seed in range(100):
+        config = AugmentConfig(erase=1, erase_area=1)
+        augment_face(np.zeros((5, 5), np.uint8), 5, config, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize(("config", "share"), [(AugmentConfig(flip=0.3), 0.3), (AugmentConfig(erase=0.7), 0.7)])
+def test_probabilities(noise, config, share):
+    (image,) = noise(1)
+    rng = np.random.default_rng(1)
+    changed = [(augment_face(image, 48, config, rng) != image).any() for _ in range(1000)]
+    assert np.mean(changed) == pytest.approx(share, abs=0.05)
+
+
+def test_the_generator_decides_all(noise):
+    (image,) = noise(1)
+    first, again, other = (augment_face(image, 60, ALL, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("flip", -0.1),
+        ("flip", 1.1),
+        ("rotate_deg", 181),
+        ("rotate_deg", -1),
+        ("scale", 1),  # a zoom of zero has no inverse
+        ("shift", -0.1),
+        ("brightness", 2),
+        ("contrast", -1),
+        ("erase", float("nan")),
+        ("erase_area", 0),
+    ],
+)
+def test_strengths_out_of_range_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"expected {name} from"):
+        AugmentConfig(**{name: value})

@@ -1,0 +1,422 @@
+"""FER2013 from csv and packs: drawn ones first, the real ones at the end."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from fer_paddle import environment
+from fer_paddle.expression.data import fer2013
+from fer_paddle.expression.data.faces import LabelledFaces, without_copies
+from fer_paddle.expression.data.fer2013 import (
+    FERPLUS_CLASSES,
+    load_fer2013,
+    read_csv,
+    read_fer2013,
+    read_pack,
+)
+from fer_paddle.expression.data.fer2013_faults import is_no_face
+from fer_paddle.images import FER_MEAN, FER_STD
+from fer_paddle.packs import load_pack
+
+USAGES = ["Training"] * 5 + ["PublicTest"] * 3 + ["PrivateTest"] * 2
+VOTES_HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+
+
+@pytest.fixture
+def csv_file(tmp_path, noise, write_csv):
+    """A csv of ten pictures; row 1 also stands in PublicTest (row 6), row 3 in PrivateTest (row 9)."""
+    images = noise(10)
+    images[6], images[9] = images[1], images[3]
+    return write_csv(tmp_path / "表情 数据" / "fer2013.csv", images, np.arange(10) % 7, USAGES)
+
+
+def write_votes(path, usages=USAGES, change=None):
+    rows = [[usage, f"fer{i:07}.png", *("1" if i == j else "0" for j in range(10))] for i, usage in enumerate(usages)]
+    for (row, column), value in (change or {}).items():
+        rows[row][column] = value
+    path.write_text("\n".join([VOTES_HEADER, *(",".join(row) for row in rows)]) + "\n")
+    return path
+
+
+# ---- csv
+
+
+@pytest.mark.parametrize(
+    ("usage", "rows"),
+    [
+        (None, range(10)),
+        ("Training", [0, 2, 4]),  # without the copies of test pictures
+        ("PublicTest", [5, 6, 7]),
+        ("PrivateTest", [8, 9]),
+    ],
+)
+def test_csv_gives_the_rows_of_a_usage(csv_file, noise, usage, rows):
+    images = noise(10)
+    images[6], images[9] = images[1], images[3]
+    faces = read_csv(str(csv_file), usage)
+    assert faces.images.dtype == np.uint8 and faces.labels.dtype == np.int64
+    np.testing.assert_array_equal(faces.images, images[list(rows)])
+    assert faces.labels.tolist() == [row % 7 for row in rows]
+    assert faces.usages.tolist() == [USAGES[row] for row in rows]
+    assert faces.votes is None
+
+
+@pytest.mark.parametrize("usage", ["train", "", "Private"])
+def test_csv_refuses_an_unknown_usage(csv_file, usage):
+    with pytest.raises(ValueError, match="usage of Training, PublicTest, PrivateTest"):
+        read_csv(csv_file, usage)
+
+
+def test_csv_without_rows_of_a_usage(tmp_path, noise, write_csv):
+    path = write_csv(tmp_path / "a.csv", noise(2), [0, 1], ["Training"] * 2)
+    with pytest.raises(ValueError, match=r"PublicTest in .*found Training"):
+        read_csv(path, "PublicTest")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text.replace("emotion,pixels,Usage", "emotion, pixels, Usage"),  # icml_face_data.csv
+        lambda text: text.replace("emotion,pixels,Usage", "Emotion,PIXELS,usage"),
+        lambda text: "\ufeff" + text,  # saved by a spreadsheet
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n", "\n\n"),
+        lambda text: text.rstrip("\n"),
+        lambda text: re.sub(r",([\d ]+),", r',"\1",', text),  # quoted cells
+        lambda text: text.replace("Training", " Training "),
+    ],
+)
+def test_csv_in_the_ways_it_is_written(csv_file, edit):
+    expected = read_csv(csv_file)
+    csv_file.write_bytes(edit(csv_file.read_text()).encode("utf-8"))
+    found = read_csv(csv_file)
+    np.testing.assert_array_equal(found.images, expected.images)
+    assert found.usages.tolist() == expected.usages.tolist()
+
+
+def test_csv_columns_in_another_order(tmp_path, noise):
+    pixels = " ".join(map(str, noise(1)[0].ravel()))
+    (tmp_path / "a.csv").write_text(f"Usage,note,pixels,emotion\nPublicTest,x,{pixels},4\n")
+    faces = read_csv(tmp_path / "a.csv")
+    assert faces.labels.tolist() == [4] and faces.usages.tolist() == ["PublicTest"]
+    np.testing.assert_array_equal(faces.images, noise(1))
+
+
+PIXELS = "7 " * 2303 + "7"
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (f"7,{PIXELS},Training", "emotion 7"),
+        (f"-1,{PIXELS},Training", "emotion -1"),
+        (f"3.0,{PIXELS},Training", "whole numbers"),
+        (f",{PIXELS},Training", "whole numbers"),
+        (f"happy,{PIXELS},Training", "happy"),
+        (f"3,{PIXELS[2:]},Training", "2303 pixels"),
+        (f"3,{PIXELS} 7,Training", "2305 pixels"),
+        ("3,,Training", "0 pixels"),
+        (f"3,256{PIXELS[1:]},Training", "range"),  # would be 0 in uint8
+        (f"3,-1{PIXELS[1:]},Training", "range"),
+        (f"3,x{PIXELS[1:]},Training", "'x'"),
+        (f"3,7.5{PIXELS[1:]},Training", "'7.5'"),
+        (f"3,{PIXELS},Test", "usage 'Test'"),
+        (f"3,{PIXELS},", "usage ''"),
+        (f"3,{PIXELS}", "3 columns .*got 2"),
+        (f"3,{PIXELS},Training,", "3 columns .*got 4"),
+        ("3,\x00,Training", "NUL|whole numbers"),  # Python 3.10 and 3.11 say it differently
+        ('3,"' + "7 " * 70000 + '",Training', "field larger"),  # over csv's limit: not this kind of file
+    ],
+)
+def test_csv_names_the_line_of_a_malformed_row(tmp_path, row, expected):
+    path = tmp_path / "数据.csv"
+    good = f"3,{PIXELS},Training"
+    path.write_text(f"emotion,pixels,Usage\n{good}\n{good}\n{row}\n{good}\n")
+    with pytest.raises(ValueError, match=expected) as caught:
+        read_csv(path)
+    message = str(caught.value)
+    assert "line 4" in message and str(path) in message and "\n" not in message
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "expected the columns emotion, pixels and Usage"),
+        (b"emotion,pixels\n3,1 2\n", "emotion, pixels and Usage.*got emotion, pixels"),  # Kaggle's train.csv
+        (b"emotion,pixels,Usage\n", "expected rows"),
+        ("emotion,pixels,Usage\n3,高兴,Training\n".encode("gbk"), "csv in UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "csv in UTF-8"),
+        ("emotion,pixels,Usage\n".encode("utf-16"), "csv in UTF-8"),
+    ],
+)
+def test_csv_that_is_another_file(tmp_path, content, expected):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=expected):
+        read_csv(tmp_path / "a.csv")
+
+
+def test_csv_that_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.csv"):
+        read_csv(tmp_path / "none.csv")
+
+
+# ---- FER+ votes
+
+
+def test_votes_beside_the_csv_are_picked_up_as_shares(csv_file):
+    write_votes(csv_file.with_name("fer2013new.csv"), change={(2, 2): "3", (0, 2): "0"})
+    votes = read_csv(csv_file, "Training").votes  # rows 0, 2 and 4
+    expected = np.zeros((3, 10))
+    expected[1, [0, 2]] = 0.75, 0.25
+    expected[2, 4] = 1
+    assert votes.dtype == np.float32
+    np.testing.assert_array_equal(votes, expected)  # a row without votes stays zero, never NaN
+
+
+def test_votes_from_a_named_file(csv_file, tmp_path):
+    votes = read_csv(csv_file, ferplus=str(write_votes(tmp_path / "投票.csv"))).votes
+    np.testing.assert_array_equal(votes, np.eye(10))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({(3, 2): ""}, "10 votes in line 5"),
+        ({(3, 2): "a"}, "10 votes in line 5"),
+        ({(3, 2): "-1"}, "10 votes in line 5"),
+        ({(3, 2): "1,1"}, "10 votes in line 5"),  # eleven
+        ({(3, 0): "PublicTest"}, "usage Training in line 5.*'PublicTest'"),  # rows of another order
+    ],
+)
+def test_votes_that_are_malformed(csv_file, change, expected):
+    path = write_votes(csv_file.with_name("fer2013new.csv"), change=change)
+    with pytest.raises(ValueError, match=expected) as caught:
+        read_csv(csv_file)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("count", [9, 11, 0])
+def test_votes_for_another_number_of_pictures(csv_file, count):
+    write_votes(csv_file.with_name("fer2013new.csv"), ["Training"] * count)
+    with pytest.raises(ValueError, match=f"votes of 10 pictures in .*got {count} rows"):
+        read_csv(csv_file)
+
+
+def test_votes_that_are_missing(csv_file, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.csv"):
+        read_csv(csv_file, ferplus=tmp_path / "none.csv")
+
+
+# ---- packs
+
+
+def columns(count, usage=0, flag=0, **more):
+    """The columns of a FER2013 pack; a number stands for one value in all rows."""
+    return {
+        "labels": (np.arange(count) % 7).astype(np.uint8),
+        "usage": np.broadcast_to(np.array(usage, np.uint8), count),
+        "flag": np.broadcast_to(np.array(flag, np.uint8), count),
+        **more,
+    }
+
+
+def test_pack_leaves_out_training_rows_that_are_no_face(tmp_path, noise, write_pack):
+    flags, usages = [0, 1, 2, 3, 2, 0], [0, 0, 0, 0, 1, 2]  # bit 1: labels that disagree, kept
+    votes = np.eye(6, 10, dtype=np.uint8) * 10
+    path = write_pack(tmp_path / "面孔.npz", noise(6), **columns(6, usages, flags, ferplus=votes))
+    faces = read_pack(path)
+    np.testing.assert_array_equal(faces.images, noise(6)[[0, 1, 4, 5]])
+    assert faces.labels.tolist() == [0, 1, 4, 5] and faces.labels.dtype == np.int64
+    assert faces.usages.tolist() == ["Training", "Training", "PublicTest", "PrivateTest"]
+    np.testing.assert_array_equal(faces.votes, np.eye(6, 10)[[0, 1, 4, 5]])
+    assert read_pack(path, "PublicTest").labels.tolist() == [4]
+    assert read_pack(path, "Training").labels.tolist() == [0, 1]
+
+
+def test_pack_of_another_data_set_is_undivided(tmp_path, noise, write_pack):
+    path = write_pack(tmp_path / "lfw.npz", noise(3, shape=(96, 96)), labels=np.array([0, 6, 3], np.uint8))
+    faces = read_pack(path)
+    assert faces.images.shape == (3, 96, 96) and faces.usages is None and faces.votes is None
+    with pytest.raises(ValueError, match="undivided"):
+        read_pack(path, "PublicTest")
+
+
+@pytest.mark.parametrize(
+    ("shape", "change", "expected"),
+    [
+        ((48, 48, 3), {}, "pack of gray faces"),
+        ((48, 48), {"labels": np.zeros(2, np.uint8)}, r"whole numbers \[3\] as 'labels'"),
+        ((48, 48), {"labels": np.zeros(3)}, "'labels'.*float64"),
+        ((48, 48), {"labels": np.array([0, 1, 7])}, "labels 0 to 6, got 0 to 7"),
+        ((48, 48), {"usage": np.array([0, 1, 3])}, "usage 0 to 2"),
+        ((48, 48), {"usage": np.array([0, 1])}, "'usage'"),
+        ((48, 48), {"flag": np.zeros((3, 1), int)}, "'flag'"),
+        ((48, 48), {"ferplus": np.zeros((3, 8), np.uint8)}, r"\[3, 10\] as 'ferplus'"),
+    ],
+)
+def test_pack_with_other_columns_is_refused(tmp_path, noise, write_pack, shape, change, expected):
+    path = write_pack(tmp_path / "a.npz", noise(3, shape=shape), **(columns(3) | change))
+    with pytest.raises(ValueError, match=expected):
+        read_pack(path)
+
+
+def test_pack_without_labels_is_refused(tmp_path, noise, write_pack):
+    with pytest.raises(ValueError, match="'labels'"):
+        read_pack(write_pack(tmp_path / "a.npz", noise(3)))
+
+
+# ---- whole FER2013
+
+
+@pytest.fixture
+def pack_folder(tmp_path, noise, write_pack):
+    """The three packs; Training 1 also stands in PublicTest and 3 in PrivateTest, and 4 is no face."""
+    folder, images = tmp_path / "packs", noise(10)
+    images[6], images[9] = images[1], images[3]
+    write_pack(folder / "fer2013_train.npz", images[:5], **columns(5, 0, [0, 0, 0, 0, 2]))
+    write_pack(folder / "fer2013_publictest.npz", images[5:8], **columns(3, 1))
+    write_pack(folder / "fer2013_privatetest.npz", images[8:], **columns(2, 2))
+    return folder
+
+
+def test_load_fer2013_keeps_every_test_picture_out_of_training(pack_folder, noise):
+    train, public = load_fer2013(pack_folder)
+    np.testing.assert_array_equal(train.images, noise(10)[[0, 2]])
+    assert len(public) == 3
+    (pack_folder / "fer2013_privatetest.npz").unlink()
+    assert len(load_fer2013(pack_folder)[0]) == 3
+
+
+@pytest.mark.parametrize(("usage", "count"), [("Training", 2), ("PublicTest", 3), ("PrivateTest", 2), (None, 9)])
+def test_read_fer2013_of_packs(pack_folder, usage, count):
+    assert len(read_fer2013(pack_folder, usage)) == count
+
+
+@pytest.mark.parametrize("name", ["fer2013.csv", "icml_face_data.csv"])
+def test_load_fer2013_from_the_csv(csv_file, name):
+    csv_file.rename(csv_file.with_name(name))
+    train, public = load_fer2013(csv_file.parent)
+    assert train.labels.tolist() == [0, 2, 4] and public.labels.tolist() == [5, 6, 0]
+
+
+def test_packs_come_before_the_csv(pack_folder, noise, write_csv):
+    write_csv(pack_folder / "fer2013.csv", noise(2), [0, 1], ["Training", "PublicTest"])
+    assert len(load_fer2013(pack_folder)[1]) == 3
+
+
+def test_load_fer2013_names_all_places(tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "REPOSITORY", tmp_path / "project")
+    monkeypatch.setattr(environment, "AISTUDIO_DATA", tmp_path / "aistudio")
+    monkeypatch.delenv("FER_DATA", raising=False)
+    with pytest.raises(FileNotFoundError) as caught:
+        load_fer2013()
+    message = str(caught.value)
+    assert "fer2013_train.npz" in message and "fer2013.csv" in message and "\n" not in message
+    assert all(str(place) in message for place in environment.data_folders())
+
+
+def test_load_fer2013_needs_both_packs(pack_folder):
+    (pack_folder / "fer2013_publictest.npz").unlink()
+    with pytest.raises(FileNotFoundError, match=r"fer2013_publictest\.npz"):
+        load_fer2013(pack_folder)
+
+
+def test_read_fer2013_of_an_empty_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"fer2013_train\.npz"):
+        read_fer2013(tmp_path)
+
+
+def test_csv_of_fer2013_leaves_out_what_is_no_face(tmp_path, noise, write_csv, monkeypatch):
+    """The official csv has a black picture in Training; a black picture in someone's own csv is kept."""
+    images = noise(4)
+    images[[1, 3]] = 0
+    path = write_csv(tmp_path / "a.csv", images, [0, 1, 2, 3], ["Training"] * 3 + ["PublicTest"])
+    assert len(read_csv(path)) == 4
+    monkeypatch.setattr(fer2013, "TRAINING_ROWS", 3)
+    assert read_csv(path).labels.tolist() == [0, 2, 3]
+
+
+# ---- the real packs
+
+
+@pytest.fixture(scope="module")
+def real_packs(data_pack):
+    """(Training, PublicTest) as they lie on disk."""
+    return load_pack(data_pack("fer2013_train.npz")), load_pack(data_pack("fer2013_publictest.npz"))
+
+
+@pytest.fixture(scope="module")
+def real_faces(data_pack, real_packs):
+    """What load_fer2013 makes of them; the packs are read once for all tests."""
+    read = dict(zip(("fer2013_train.npz", "fer2013_publictest.npz"), real_packs))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fer2013, "load_pack", lambda path: read[path.name])
+        return load_fer2013(data_pack("fer2013_train.npz").parent)
+
+
+def same_pictures(images, others):
+    """Tells for each image whether it also stands among the others; an own way, by bytes."""
+    known = {image.tobytes() for image in others}
+    return np.array([image.tobytes() in known for image in images])
+
+
+def test_real_counts(real_packs):
+    train, public = real_packs
+    assert np.bincount(train["labels"]).tolist() == [3995, 436, 4097, 7215, 4830, 3171, 4965]
+    assert np.bincount(public["labels"]).tolist() == [467, 56, 496, 895, 653, 415, 607]
+    assert train["ferplus_classes"].tolist() == list(FERPLUS_CLASSES)
+
+
+def test_real_copies(real_packs):
+    train, public = real_packs
+    assert same_pictures(public["images"], train["images"]).sum() == 280
+    assert same_pictures(train["images"], public["images"]).sum() == 351
+
+
+def test_real_training_has_no_test_picture_and_none_that_is_no_face(real_packs, real_faces):
+    train, public = real_packs
+    faces, measured = real_faces
+    kept = ~same_pictures(train["images"], public["images"]) & (train["flag"] & 2 == 0)
+    np.testing.assert_array_equal(faces.images, train["images"][kept])
+    np.testing.assert_array_equal(faces.labels, train["labels"][kept])
+    assert len(faces) == 28218
+    assert not same_pictures(faces.images, measured.images).any()
+    assert len(measured) == len(without_copies(measured, faces)) == 3589
+
+
+def test_real_votes_are_shares(real_packs, real_faces):
+    faces, measured = real_faces
+    for part in (faces, measured):
+        np.testing.assert_allclose(part.votes.sum(1), 1, atol=1e-6)
+    _, public = real_packs
+    np.testing.assert_array_equal(measured.votes.argmax(1), public["ferplus"].argmax(1))
+
+
+def test_real_known_faults_are_the_flagged_rows(real_packs):
+    """What is_no_face knows by heart, for the csv, is what the pack flags."""
+    train, _ = real_packs
+    np.testing.assert_array_equal([is_no_face(image) for image in train["images"]], train["flag"] & 2 > 0)
+
+
+def test_real_mean_and_deviation_of_the_normalisation(real_packs):
+    train, _ = real_packs
+    counts = sum(np.bincount(image.ravel(), minlength=256) for image in train["images"])
+    levels, shares = np.arange(256) / 255, counts / counts.sum()
+    mean = (levels * shares).sum()
+    assert mean == pytest.approx(FER_MEAN, abs=1e-4)
+    assert np.sqrt(((levels - mean) ** 2 * shares).sum()) == pytest.approx(FER_STD, abs=1e-4)
+
+
+def test_real_other_data_set(data_pack):
+    faces = read_pack(data_pack("lfw_expr_dev.npz"))
+    assert isinstance(faces, LabelledFaces) and faces.images.shape == (3431, 96, 96)
+    assert list(faces.counts().values()) == [140, 6, 7, 1500, 68, 210, 1500]
+
+
+def test_real_mouths_are_no_expressions(data_pack):
+    with pytest.raises(ValueError, match="gray faces"):
+        read_pack(data_pack("mouth_smile.npz"))

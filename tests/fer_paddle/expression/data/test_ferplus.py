@@ -1,0 +1,164 @@
+"""FER+: the paper's rules on single pictures, soft labels, and the drawn class of an epoch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fer_paddle.expression.data.expressions import load_faces
+from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
+from fer_paddle.expression.data.ferplus import (
+    COLUMNS,
+    SoftData,
+    count_votes,
+    keep_leading,
+    keep_majority,
+    mix_votes,
+    take_ferplus,
+    take_for_classes,
+)
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, parse_expression
+
+
+def votes(**counts):
+    """Ten votes by the names of FERPLUS_CLASSES."""
+    row = [counts.get(name, 0) for name in FERPLUS_CLASSES]
+    assert sum(row) in (9, 10)
+    return row
+
+
+def faces_of(*rows):
+    shares = np.float32([np.divide(row, sum(row)) for row in rows])
+    labels = np.zeros(len(rows), np.int64)
+    return LabelledFaces(np.zeros((len(rows), 8, 8), np.uint8), labels, shares)
+
+
+def test_columns_follow_the_names():
+    for index, column in enumerate(COLUMNS[:7]):
+        assert parse_expression(FERPLUS_CLASSES[column]) == index
+    assert FERPLUS_CLASSES[COLUMNS[7]] == FERPLUS_EXPRESSIONS[7] == "contempt"
+    assert FERPLUS_EXPRESSIONS[:7] == EXPRESSIONS
+
+
+# Votes, the class by majority, the shares of the leading classes (of all that lead); None: left out.
+RULES = [
+    (votes(happiness=10), "happy", {"happy": 1.0}),
+    (votes(happiness=6, neutral=4), "happy", {"happy": 0.6, "neutral": 0.4}),
+    # A single vote is an outlier: 6 of 9 remain, then the second class is needed for three quarters.
+    (votes(sadness=6, neutral=3, fear=1), "sad", {"sad": 2 / 3, "neutral": 1 / 3}),
+    # Eight of ten are three quarters: the second is not taken.
+    (votes(anger=8, disgust=2), "angry", {"angry": 1.0}),
+    # Half is no majority; equals come together.
+    (votes(anger=5, fear=5), None, {"angry": 0.5, "fear": 0.5}),
+    (votes(anger=4, fear=3, sadness=3), None, {"angry": 0.4, "fear": 0.3, "sad": 0.3}),
+    # Four equals are too many, as are five.
+    (votes(anger=4, fear=2, sadness=2, neutral=2), None, None),
+    (votes(anger=2, fear=2, sadness=2, neutral=2, surprise=2), None, None),
+    # Unknown or no face leads.
+    (votes(unknown=7, fear=3), None, None),
+    (votes(NF=10), None, None),
+    # Unknown stands beside an expression: what came before it must hold more than half.
+    (votes(fear=5, unknown=5), None, None),
+    (votes(fear=6, unknown=4), "fear", {"fear": 1.0}),
+    (votes(fear=4, surprise=3, unknown=3), None, {"fear": 4 / 7, "surprise": 3 / 7}),
+    (votes(fear=4, surprise=2, unknown=4), None, None),
+    # Nobody agrees with anybody.
+    (votes(**dict.fromkeys(FERPLUS_CLASSES, 1)), None, None),
+    (votes(contempt=6, neutral=4), "contempt", {"contempt": 0.6, "neutral": 0.4}),
+    (votes(surprise=9), "surprise", {"surprise": 1.0}),  # the one picture with nine voters
+]
+
+
+@pytest.mark.parametrize(("row", "majority", "leading"), RULES, ids=[str(row) for row, _, _ in RULES])
+def test_the_papers_rules(row, majority, leading):
+    anchor = votes(happiness=10)  # so that a face is left where the other is not
+    for mode, expected in (("majority", majority and {majority: 1.0}), ("crossentropy", leading)):
+        taken = take_ferplus(faces_of(row, anchor), mode)
+        assert len(taken) == (1 if expected is None else 2)
+        if expected is not None:
+            shares = {name: share for name, share in zip(FERPLUS_EXPRESSIONS, taken.shares[0]) if share}
+            assert shares == pytest.approx(expected)
+
+
+def test_votes_of_nine_people():
+    shares = np.float32([np.array(votes(fear=5, anger=4)) / 9, np.array(votes(fear=5, anger=5)) / 10, np.zeros(10)])
+    counts = count_votes(shares)
+    assert counts.sum(1).tolist() == [9, 10, 0] and counts[0, FERPLUS_CLASSES.index("fear")] == 5
+    assert not keep_majority(counts)[2].any() and not keep_leading(counts)[2].any()
+
+
+def test_counts_and_labels():
+    taken = take_ferplus(faces_of(votes(happiness=10), votes(contempt=6, neutral=4), votes(NF=10)), "probability")
+    assert taken.labels.tolist() == [3, 7] and taken.draw
+    assert taken.counts() == {**dict.fromkeys(FERPLUS_EXPRESSIONS, 0), "happy": 1, "contempt": 1}
+
+
+@pytest.mark.parametrize(
+    ("mode", "rows", "says"),
+    [
+        ("mean", [votes(happiness=10)], "expected a mode of majority, probability, crossentropy, got 'mean'"),
+        ("majority", [votes(NF=10)], "expected faces with FER\\+ votes for an expression, got none of 1"),
+    ],
+)
+def test_what_cannot_be_taken(mode, rows, says):
+    with pytest.raises(ValueError, match=says):
+        take_ferplus(faces_of(*rows), mode)
+
+
+def test_no_votes_at_all():
+    with pytest.raises(ValueError, match="expected faces with FER\\+ votes, got faces without"):
+        take_ferplus(LabelledFaces(np.zeros((1, 8, 8), np.uint8), np.zeros(1, np.int64)), "majority")
+
+
+def test_a_network_is_measured_on_the_faces_of_its_classes():
+    faces = faces_of(votes(happiness=10), votes(contempt=6, neutral=4), votes(NF=10))
+    assert take_for_classes(faces, EXPRESSIONS) is faces
+    assert take_for_classes(faces, list(FERPLUS_EXPRESSIONS)).labels.tolist() == [3, 7]
+    without = LabelledFaces(np.zeros((1, 8, 8), np.uint8), np.zeros(1, np.int64))
+    assert take_for_classes(without, FERPLUS_EXPRESSIONS) is without  # labels of the seven, which come first
+
+
+# --- soft labels for the seven ---
+
+
+def test_label_and_crowd_mixed():
+    shares = np.float32([np.array(votes(fear=6, contempt=4)) / 10, np.array(votes(NF=10)) / 10])
+    mixed = mix_votes(np.array([4, 1]), shares, 0.25)
+    # contempt is none of the seven, so fear has all of the crowd; nobody voted for one of the seven in the second
+    assert mixed[0, 4] == pytest.approx(0.75) and mixed[0, 2] == pytest.approx(0.25)
+    assert mixed[1].tolist() == np.eye(7)[1].tolist()
+    np.testing.assert_allclose(mixed.sum(1), 1)
+
+
+# --- samples ---
+
+
+def test_a_drawn_class_follows_the_shares_and_depends_on_the_epoch_alone():
+    taken = take_ferplus(faces_of(votes(happiness=6, neutral=4)), "probability")
+    data = SoftData(taken, taken.shares, 8, seed=3, draw=taken.draw)
+    drawn = []
+    for epoch in range(300):
+        data.set_epoch(epoch)
+        image, (shares, _) = data[0]
+        assert image.shape == (1, 8, 8) and sorted(shares)[-2:] == [0, 1] and shares.dtype == np.float32
+        drawn.append(int(shares.argmax()))
+    assert set(drawn) == {3, 6} and np.mean(np.array(drawn) == 3) == pytest.approx(0.6, abs=0.08)
+    data.set_epoch(7)
+    assert data[0][1][0].argmax() == drawn[7]
+
+
+def test_soft_labels_are_given_as_they_are():
+    taken = take_ferplus(faces_of(votes(happiness=6, neutral=4)), "crossentropy")
+    _, (shares, helping) = SoftData(taken, taken.shares, 8, draw=taken.draw)[0]
+    np.testing.assert_array_equal(shares, taken.shares[0])
+    assert not helping.any()  # no second head
+
+
+def test_the_real_votes(data_pack):
+    """Barsoum et al. measure 3,137 or so of PublicTest's 3,589 pictures; contempt is the rarest."""
+    faces = load_faces(data_pack("fer2013_publictest.npz"))
+    majority, leading = (take_ferplus(faces, mode) for mode in ("majority", "crossentropy"))
+    assert 3000 < len(majority) < len(leading) < len(faces)
+    assert min(majority.counts(), key=majority.counts().get) in ("contempt", "disgust")
+    np.testing.assert_allclose(leading.shares.sum(1), 1, rtol=1e-5)

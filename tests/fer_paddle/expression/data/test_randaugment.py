@@ -1,0 +1,108 @@
+"""RandAugment and the other later changes of `augment_face`, against NumPy and by their promises."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from fer_paddle.drawn import draw_face
+from fer_paddle.expression.data.augment import AugmentConfig, augment_face
+from fer_paddle.expression.data.randaugment import OPERATIONS, apply_randaugment
+from fer_paddle.images import to_gray
+
+# The augmentation of the recipe `strong` and what it gave before there was more: 20 variants of one face.
+STRONG = AugmentConfig(0.5, 15, 0.18, 0.08, 0.15, 0.3, 0.25, 0.2)
+BEFORE = "fb5d390a5717115d"
+
+
+@pytest.fixture(scope="module")
+def face():
+    return to_gray(draw_face("happy", seed=0, size=64).image)
+
+
+@pytest.mark.parametrize("strength", [-3.0, -1.0, 0.0, 0.4, 3.0])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_gives_a_face_and_leaves_its_own_alone(face, name, strength):
+    before = face.copy()
+    found = OPERATIONS[name](face, strength)
+    assert found.shape == face.shape and found.dtype == np.uint8
+    np.testing.assert_array_equal(face, before)
+
+
+@pytest.mark.parametrize("name", sorted(set(OPERATIONS) - {"autocontrast", "equalize"}))
+def test_strength_zero_changes_nothing(face, name):
+    np.testing.assert_array_equal(OPERATIONS[name](face, 0.0), face)
+
+
+@pytest.mark.parametrize("name", sorted(set(OPERATIONS) - {"identity"}))
+def test_every_operation_but_one_does_something(face, name):
+    assert (OPERATIONS[name](face, 2.0) != face).any()
+
+
+@pytest.mark.parametrize("level", [0, 7, 255])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_one_gray_level_stays_one(name, level):
+    found = OPERATIONS[name](np.full((16, 16), level, np.uint8), 1.0)
+    assert np.ptp(found) == 0
+
+
+def test_operations_by_hand(face):
+    low, high = int(face.min()), int(face.max())
+    stretched = np.rint((face.astype(float) - low) * 255 / (high - low))
+    np.testing.assert_allclose(OPERATIONS["autocontrast"](face, 1.0), stretched, atol=1)
+    np.testing.assert_array_equal(OPERATIONS["posterize"](face, 3.0), face // 16 * 16)
+    np.testing.assert_array_equal(OPERATIONS["solarize"](face, 3.0), 255 - face)
+    np.testing.assert_allclose(OPERATIONS["brightness"](face, -1.0), np.rint(face * 0.7), atol=1)
+    step = np.repeat(np.uint8([[80, 80, 80, 170, 170, 170]]), 6, axis=0)  # its mean about the edge: 102.5 and 147.5
+    np.testing.assert_allclose(OPERATIONS["sharpness"](step, -3.0)[3], [80, 80, 100, 150, 170, 170], atol=1)
+    np.testing.assert_allclose(OPERATIONS["sharpness"](step, 3.0)[3], [80, 80, 60, 190, 170, 170], atol=1)
+    shifted = OPERATIONS["shift_x"](face, 2.5)  # 24 px of 64
+    np.testing.assert_array_equal(shifted[:, 24:], face[:, :40])
+
+
+def test_the_generator_decides(face):
+    first, again, other = (apply_randaugment(face, 3, 2.0, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_blur_takes_fine_detail_and_keeps_the_light(noise):
+    (image,) = noise(1, shape=(64, 64))
+    found = augment_face(image, 64, AugmentConfig(blur=0.05), np.random.default_rng(0))
+    assert found.std() < 0.7 * image.std() and found.mean() == pytest.approx(image.mean(), abs=2)
+
+
+def test_noise_has_the_deviation_asked_for():
+    image, deviations = np.full((64, 64), 128, np.uint8), []
+    for seed in range(200):
+        found = augment_face(image, 64, AugmentConfig(noise=0.1), np.random.default_rng(seed))
+        deviations.append(found.std())
+        assert abs(found.mean() - 128) < 3
+    assert max(deviations) == pytest.approx(25.5, rel=0.1) and min(deviations) < 2  # uniform from none to that
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("blur", 0.2), ("noise", -1), ("randaugment", 1.5), ("randaugment", 99), ("randaugment_strength", 4)],
+)
+def test_strengths_out_of_range_are_refused(name, value):
+    with pytest.raises(ValueError, match=name):
+        AugmentConfig(**{name: value})
+
+
+def test_settings_of_before_give_the_samples_of_before(face):
+    """Bit for bit: a checkpoint of a run from before the later changes can be resumed, and its figures repeated."""
+    drawn = [augment_face(face, 56, STRONG, np.random.default_rng((0, epoch, 3))) for epoch in range(20)]
+    digest = hashlib.sha256(np.stack(drawn).tobytes()).hexdigest()
+    assert digest.startswith(BEFORE)
+
+
+def test_later_changes_draw_after_the_others(face):
+    """What is on already stays as it was when one of them is added."""
+    both = AugmentConfig(flip=0.5, rotate_deg=10, shift=0.1, noise=1e-6)
+    first = AugmentConfig(flip=0.5, rotate_deg=10, shift=0.1)
+    for seed in range(10):
+        made = [augment_face(face, 64, config, np.random.default_rng(seed)) for config in (first, both)]
+        np.testing.assert_array_equal(*made)

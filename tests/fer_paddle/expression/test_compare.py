@@ -1,0 +1,117 @@
+"""Networks under one budget: rows, resume, refusal of another budget; and the five cases of curves."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from fer_paddle.expression import compare
+from fer_paddle.expression.compare import compare_designs, draw_costs, find_frontier
+from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case, spoil_labels, trend
+from fer_paddle.expression.data.expressions import LabelledFaces
+from fer_paddle.expression.recipes import STUDY
+from fer_paddle.training.loop import Callback
+
+SIDE = ((0, 16),)
+RECIPE = dataclasses.replace(STUDY, epochs=2, batch_size=7, sizes=SIDE, valid_sizes=SIDE)
+
+
+@pytest.fixture(scope="module")
+def faces():
+    rng = np.random.default_rng(0)
+    labels = np.arange(28) % 7
+    return LabelledFaces(rng.integers(0, 256, (28, 16, 16)).astype(np.uint8), labels)
+
+
+class PowerCut(Callback):
+    def on_epoch_end(self, run):
+        if run.epoch == 2:  # before its checkpoint
+            raise RuntimeError("power cut")
+
+
+def test_rows_are_kept_and_a_broken_run_goes_on(faces, tmp_path, monkeypatch):
+    def measure(network, size):
+        return {"mflops": float(size)}
+
+    def compared(names, callbacks=lambda name: ()):
+        return compare_designs(names, faces, faces, RECIPE, tmp_path, measure, callbacks)
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        compared(["mini_xception"], lambda name: [PowerCut()])
+    assert json.loads((tmp_path / "mini_xception" / "last.json").read_text())["epoch"] == 1
+    (row,) = compared(["mini_xception"])
+    assert (row["parameters"], row["mflops"], row["train_seconds"]) == (
+        49_783,
+        16.0,
+        None,
+    )  # seconds of a part say little
+    assert 0 <= row["accuracy"] <= 1 and row["arguments"] == {}
+    monkeypatch.setattr(compare, "run_design", lambda *arguments: pytest.fail("trained again"))
+    assert compared(["mini_xception"]) == [row]
+    with pytest.raises(ValueError, match="expected a row of the same budget at .*mini_xception.json"):
+        other = dataclasses.replace(RECIPE, epochs=3)
+        compare_designs(["mini_xception"], faces, faces, other, tmp_path, measure)
+    with pytest.raises(ValueError, match="expected a model of"):
+        compared(["mini_xception", "resnet99"])
+
+
+def test_the_plot_numbers_all_from_the_best_and_draws_the_frontier():
+    costs = {"a": (3.0, 0.4), "b": (3.0, 0.5), "c": (9.0, 0.5), "d": (12.0, 0.6), "e": (1.0, 0.2)}
+    rows = [{"name": name, "mflops": c, "parameters": 50, "accuracy": a} for name, (c, a) in costs.items()]
+    assert [row["name"] for row in find_frontier(rows, "mflops")] == ["e", "b", "d"]
+    assert [row["name"] for row in find_frontier(rows, "parameters")] == ["d"]
+    figure = draw_costs(rows)
+    left = figure.axes[0]
+    assert [text.get_text() for text in figure.legends[0].texts] == ["1 d", "2 b", "3 c", "4 a", "5 e"]
+    assert [text.get_text() for text in left.texts] == ["1", "2", "3", "4", "5"]
+    assert left.collections[0].get_offsets().tolist() == [[12.0, 60.0]]
+    np.testing.assert_allclose(left.lines[0].get_xydata(), [[1, 20], [3, 50], [12, 60]])
+
+
+# --- curves ---
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([2.0, 1.9, 1.5, 1.2, 1.0, 0.9], "falls"),
+        ([1.0, 1.0, 1.5, 1.2, 2.0, 2.1], "rises"),
+        ([1.9, 2.0, 1.95, 3.0, 1.9, 1.95], "flat"),  # a bump in the middle
+        ([1.9], "flat"),
+    ],
+)
+def test_trend(values, expected):
+    assert trend(values) == expected
+
+
+def test_each_case_expects_another_pair():
+    pairs = [(case.train, test) for case in CASES for test in case.test]
+    assert len(set(pairs)) == len(pairs) and len(CASES) == 5
+
+
+def test_judge_and_drawing():
+    case = CASES[1]
+    history = [{"epoch": i + 1, "train_loss": 2 - i / 2, "valid_loss": 2 + i / 2} for i in range(3)]
+    assert judge(case, history) == {"train": "falls", "test": "rises", "as_expected": True}
+    assert not judge(CASES[0], history)["as_expected"]
+    figure = draw_cases({case.name: history, CASES[0].name: history})
+    assert [len(axis.lines) for axis in figure.axes] == [2, 2]
+
+
+def test_spoilt_labels():
+    labels = np.zeros(7000, np.int64)
+    faces = LabelledFaces(np.zeros((7000, 1, 1), np.uint8), labels)
+    spoilt = spoil_labels(faces, 0.7, 0)
+    assert (spoilt.labels != 0).mean() == pytest.approx(0.7 * 6 / 7, abs=0.02)
+    assert (spoil_labels(faces, 0.0, 0).labels == labels).all() and not faces.labels.any()
+
+
+def test_a_case_runs_and_is_resumed(faces, tmp_path):
+    short = dataclasses.replace(CASES[1].recipe, epochs=1, batch_size=7, sizes=SIDE, valid_sizes=SIDE)
+    case = dataclasses.replace(CASES[1], recipe=short, faces=14)
+    history = run_case(case, faces, faces, folder=tmp_path)
+    assert len(history) == 1 and run_case(case, faces, faces, folder=tmp_path) == history
+    assert json.loads((tmp_path / "last.json").read_text())["config"]["task"]["train_faces"] == 14

@@ -1,0 +1,330 @@
+"""Distillation: the loss by hand and by scipy, what is trained and saved, and the study that can be stopped."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from fer_paddle import files
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.expression import distill_study
+from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.data.ferplus import FerPlusFaces
+from fer_paddle.expression.distill import (
+    Answers,
+    DistillLoss,
+    DistillSettings,
+    Student,
+    distill_expressions,
+    export_student,
+    soft_divergence,
+)
+from fer_paddle.expression.distill_study import Study, measure_teacher, run_study, summarize
+from fer_paddle.expression.files import load_model, save_model
+from fer_paddle.expression.losses import ExpressionLoss
+from fer_paddle.expression.recipes import FINE_TUNE, Recipe
+from fer_paddle.expression.teacher import Tap, Teacher
+from fer_paddle.labels import FERPLUS_EXPRESSIONS
+from fer_paddle.models import MODELS
+
+nn = paddle.nn
+SIZE = 12
+RECIPE = Recipe(
+    name="tiny", epochs=2, batch_size=8, sizes=((0, SIZE),), valid_sizes=((0, SIZE),), learning_rate=1e-2, seed=4
+)
+
+
+class TinyExpressions(nn.Layer):
+    """The interface of MODELS in a few weights; batch normalisation has what a training could wrongly change."""
+
+    def __init__(self, num_classes=7, width=4):
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2D(1, width, 3, 2, padding=1), nn.BatchNorm2D(width), nn.ReLU())
+        self.pool = nn.AdaptiveAvgPool2D(1)
+        self.num_features, self.num_classes = width, num_classes
+        self.classify = nn.Linear(width, num_classes)
+
+    def embed(self, images):
+        return self.pool(self.features(images)).flatten(1)
+
+    def forward(self, images):
+        return self.classify(self.embed(images))
+
+
+@pytest.fixture(autouse=True)
+def tiny_models(monkeypatch):
+    """Lets model files name the tiny network."""
+    monkeypatch.setitem(MODELS, "tiny", TinyExpressions)
+    monkeypatch.setitem(distill_study.find_design.__globals__["DESIGNS"], "tiny", ("tiny", {}))
+
+
+def make_faces(count, seed):
+    rng = np.random.default_rng(seed)
+    return LabelledFaces(rng.integers(0, 256, (count, SIZE, SIZE), np.uint8), rng.integers(0, 7, count))
+
+
+def make_teacher(*widths, sizes=None):
+    seed_everything(11)
+    return Teacher([TinyExpressions(width=width) for width in widths or (6,)], sizes)
+
+
+IMAGES = np.random.default_rng(0).normal(size=(5, 1, SIZE, SIZE)).astype(np.float32)
+LABELS = paddle.to_tensor(np.array([0, 1, 2, 3, 4]))
+TARGETS = (LABELS, paddle.zeros([5, 10]))
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_divergence_is_scipys(temperature):
+    rng = np.random.default_rng(1)
+    logits, shares = rng.normal(size=(6, 7)).astype(np.float32) * 3, rng.dirichlet(np.ones(7), 6).astype(np.float32)
+    powers = np.exp(logits / temperature)
+    expected = stats.entropy(shares, powers / powers.sum(1, keepdims=True), axis=1).mean()
+    found = soft_divergence(paddle.to_tensor(logits), paddle.to_tensor(shares), temperature)
+    assert float(found) == pytest.approx(expected, rel=1e-4)
+
+
+def test_divergence_of_a_sure_teacher_is_finite():
+    shares = paddle.to_tensor(np.eye(7, dtype=np.float32)[:2])  # zeros have no logarithm
+    assert float(soft_divergence(paddle.zeros([2, 7]), shares, 1.0)) == pytest.approx(np.log(7), rel=1e-5)
+
+
+def test_hot_softmaxes_match_logits():
+    """Hinton et al. 2015, equation 4: with a high temperature the slope of T^2 KL is (z - v) / C where means are 0."""
+    rng = np.random.default_rng(2)
+    ours, theirs = (rng.normal(size=(1, 7)).astype(np.float32) for _ in range(2))
+    ours, theirs = ours - ours.mean(), theirs - theirs.mean()
+    logits = paddle.to_tensor(ours, stop_gradient=False)
+    temperature = 50.0
+    shares = nn.functional.softmax(paddle.to_tensor(theirs) / temperature)
+    loss = temperature**2 * soft_divergence(logits, shares, temperature)
+    loss.backward()
+    np.testing.assert_allclose(logits.grad.numpy(), (ours - theirs) / 7, atol=0.01)
+
+
+def test_loss_has_its_terms_and_weights():
+    rng = np.random.default_rng(3)
+    logits, shares = paddle.to_tensor(rng.normal(size=(5, 7)).astype(np.float32)), paddle.full([5, 7], 1 / 7)
+    hint, teacher_hint = paddle.zeros([5, 2, 1, 1]), paddle.full([5, 2, 1, 1], 3.0)
+    settings = DistillSettings(temperature=2.0, soft_weight=0.25, hint_weight=0.5)
+    plain = ExpressionLoss(label_smoothing=0.1)
+    terms = DistillLoss(settings, plain)(Answers(logits, shares, hint, teacher_hint), TARGETS)
+    assert float(terms["label"]) == pytest.approx(0.75 * float(plain(logits, TARGETS)["label"]), rel=1e-5)
+    assert float(terms["soft"]) == pytest.approx(0.25 * 4 * float(soft_divergence(logits, shares, 2.0)), rel=1e-5)
+    assert float(terms["hint"]) == pytest.approx(0.5)  # all zero says nothing: an error of 1
+    alone = DistillLoss(settings, plain)(logits, TARGETS)  # as in validation
+    assert {name: float(term) for name, term in alone.items()} == {
+        "label": pytest.approx(float(plain(logits, TARGETS)["label"]))
+    }
+
+
+def test_an_ensemble_is_the_mean_of_its_answers():
+    teacher = make_teacher(4, 6)
+    images = paddle.to_tensor(IMAGES)
+    single = [Teacher([network]).shares(images, 3.0).numpy() for network in teacher.networks]
+    np.testing.assert_allclose(teacher.shares(images, 3.0).numpy(), np.mean(single, axis=0), atol=1e-6)
+
+
+def test_each_teacher_sees_faces_of_its_own_size():
+    teacher = make_teacher(6, sizes=[2 * SIZE])
+    sides = []
+    teacher.networks[0].register_forward_pre_hook(lambda layer, inputs: sides.append(inputs[0].shape[2]))
+    teacher.shares(paddle.to_tensor(IMAGES))
+    assert sides == [2 * SIZE]
+
+
+def test_student_in_eval_mode_is_the_network_alone():
+    network, teacher = TinyExpressions(), make_teacher()
+    student = Student(network, teacher, DistillSettings(hint_weight=1.0), SIZE)
+    student.eval()
+    images = paddle.to_tensor(IMAGES)
+    np.testing.assert_array_equal(student(images).numpy(), network(images).numpy())
+    student.train()
+    answers = student(images)
+    assert isinstance(answers, Answers) and answers.hint.shape == answers.teacher_hint.shape == [5, 6, 1, 1]
+
+
+def test_hints_of_maps_of_different_sides():
+    network = TinyExpressions()
+    teacher = make_teacher(6, sizes=[2 * SIZE])
+    settings = DistillSettings(hint_weight=1.0, teacher_layer="features", student_layer="features")
+    student = Student(network, teacher, settings, SIZE)
+    answers = student(paddle.to_tensor(IMAGES))
+    assert answers.hint.shape == answers.teacher_hint.shape == [5, 6, SIZE // 2, SIZE // 2]
+    student.close()
+    assert not network.features._forward_post_hooks and not teacher.networks[0].features._forward_post_hooks
+
+
+def test_the_teacher_is_neither_trained_nor_saved_nor_changed():
+    teacher, network = make_teacher(), TinyExpressions()
+    before = files.state_arrays(teacher.networks[0])
+    settings = DistillSettings(hint_weight=0.5)
+    assert all("teacher" not in name for name in Student(network, teacher, settings, SIZE).state_dict())
+    distill_expressions(network, teacher, make_faces(16, 0), make_faces(8, 1), RECIPE, settings)
+    after = files.state_arrays(teacher.networks[0])
+    assert all((after[name] == array).all() for name, array in before.items())
+
+
+def test_student_learns_the_teacher():
+    """With the teacher's answers alone the student comes near it, on noise whose labels say nothing."""
+    teacher, faces = make_teacher(), make_faces(64, 0)
+    images = paddle.to_tensor(np.float32(faces.images[:, None]) / 64 - 2)
+
+    def distance(network):
+        network.eval()
+        with paddle.no_grad():
+            return float(soft_divergence(network(images), teacher.shares(images), 1.0))
+
+    seed_everything(4)
+    network = TinyExpressions(width=6)
+    before = distance(network)
+    recipe = dataclasses.replace(RECIPE, epochs=6)
+    settings = DistillSettings(temperature=1.0, soft_weight=1.0, hint_weight=1.0)
+    history = distill_expressions(network, teacher, faces, make_faces(8, 1), recipe, settings)
+    assert distance(network) < 0.5 * before
+    for term in ("soft", "hint"):
+        assert history[-1][f"train_loss_{term}"] < history[0][f"train_loss_{term}"]
+
+
+def test_a_student_keeps_the_average_that_its_recipe_wants(tmp_path):
+    recipe = dataclasses.replace(RECIPE, epochs=3, average_decay=None, average_from=1, accumulate=2)
+    faces = make_faces(16, 0), make_faces(8, 1)
+    distill_expressions(TinyExpressions(), make_teacher(), *faces, recipe, DistillSettings(), tmp_path)
+    config = files.load_card(tmp_path / "best.safetensors")["config"]
+    assert (config["average_from"], config["accumulate"]) == (1, 2)
+
+
+def test_export_is_the_network_alone(tmp_path):
+    network = TinyExpressions()
+    settings = DistillSettings(hint_weight=0.5)
+    faces = make_faces(16, 0), make_faces(8, 1)
+    distill_expressions(network, make_teacher(), *faces, RECIPE, settings, tmp_path)
+    card = export_student(tmp_path, tmp_path / "student.safetensors", TinyExpressions(), "tiny", card={"data": "drawn"})
+    teacher = {"teachers": ["TinyExpressions"], "teacher_fingerprints": make_teacher().fingerprints}
+    assert card["distill"] == {**settings.to_json(), **teacher}
+    assert {"hours", "machine"} <= card.keys()
+    assert card["data"] == "drawn" and card["input_size"] == SIZE
+    loaded, _ = load_model(tmp_path / "student.safetensors")
+    best = files.load_arrays(tmp_path / "best.safetensors")
+    assert any(name.startswith("regressor") for name in best)
+    assert all((best[f"network.{name}"] == array).all() for name, array in files.state_arrays(loaded).items())
+
+
+def test_a_student_of_ferplus_is_told_its_classes(tmp_path):
+    """Without votes the faces are refused before the training, not after it."""
+    recipe = dataclasses.replace(RECIPE, ferplus="probability")
+    plain = make_faces(16, 0)
+    with pytest.raises(ValueError, match=r"expected faces of the classes angry, .*, contempt, got angry, .*, neutral$"):
+        distill_expressions(TinyExpressions(8), Teacher([TinyExpressions(8)]), plain, plain, recipe, DistillSettings())
+    faces = FerPlusFaces(plain.images, np.eye(8, dtype=np.float32)[np.arange(16) % 8])
+    distill_expressions(
+        TinyExpressions(8), Teacher([TinyExpressions(8)]), faces, faces, recipe, DistillSettings(), tmp_path
+    )
+    card = export_student(tmp_path, tmp_path / "s.safetensors", TinyExpressions(8), "tiny", {"num_classes": 8})
+    assert tuple(card["classes"]) == FERPLUS_EXPRESSIONS
+    voted = dataclasses.replace(RECIPE, soft_labels=0.5)
+    with pytest.raises(ValueError, match="expected faces with FER\\+ votes"):
+        distill_expressions(TinyExpressions(), make_teacher(), plain, plain, voted, DistillSettings())
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: DistillSettings(temperature=0), "temperature"),
+        (lambda: DistillSettings(soft_weight=1.1), "soft_weight"),
+        (lambda: DistillSettings(hint_weight=-1), "hint_weight"),
+        (lambda: DistillSettings(hint_weight=float("nan")), "hint_weight"),
+        (lambda: Teacher([]), "one teacher or more"),
+        (lambda: make_teacher(4, 6, sizes=[12]), "a size for each"),
+        (lambda: Teacher([TinyExpressions(7), TinyExpressions(8)]), "same classes"),
+        (lambda: Student(TinyExpressions(8), make_teacher(), DistillSettings(), SIZE), "8 classes"),
+        (lambda: Student(TinyExpressions(), make_teacher(4, 6), DistillSettings(hint_weight=1), SIZE), "one teacher"),
+        (lambda: Tap(TinyExpressions(), "nowhere"), "nowhere"),
+        (lambda: Study("tiny", RECIPE, DistillSettings(), kinds=("soft", "magic")), "magic"),
+        (lambda: Study("tiny", RECIPE, DistillSettings(), seeds=()), "seed"),
+        (lambda: Study("tiny", FINE_TUNE, DistillSettings()), "freeze_epochs 0 and backbone_rate 1, got 'fine_tune'"),
+        (lambda: Study("tiny", RECIPE, DistillSettings(), kinds=("hint",)), "hint_weight"),
+    ],
+)
+def test_wrong_arguments_are_named(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+@pytest.mark.parametrize("change", [{"votes_weight": 1.0}, {"freeze_epochs": 2}, {"backbone_rate": 0.1}])
+def test_a_recipe_with_a_helping_head_or_layers_held_back_is_refused(change):
+    recipe = dataclasses.replace(RECIPE, **change)
+    with pytest.raises(ValueError, match="votes_weight 0, freeze_epochs 0 and backbone_rate 1"):
+        distill_expressions(
+            TinyExpressions(), make_teacher(), make_faces(16, 0), make_faces(8, 1), recipe, DistillSettings()
+        )
+
+
+def test_summary_by_hand():
+    rows = [("plain", 0, 0.60), ("plain", 1, 0.62), ("soft", 0, 0.63), ("soft", 1, 0.63), ("soft", 2, 0.9)]
+    summary = summarize([{"kind": kind, "seed": seed, "accuracy": value} for kind, seed, value in rows])
+    assert summary["plain"]["mean"] == pytest.approx(0.61) and "gain" not in summary["plain"]
+    assert summary["soft"]["gain"] == pytest.approx(0.02)  # of seeds 0 and 1: seed 2 has no plain training
+    assert summary["soft"]["gain_deviation"] == pytest.approx(np.std([0.03, 0.01], ddof=1))
+    assert (summary["soft"]["least"], summary["soft"]["most"]) == (0.63, 0.9)
+    assert summarize([{"kind": "plain", "seed": 0, "accuracy": 0.5}])["plain"]["deviation"] is None
+
+
+def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    study = Study("tiny", RECIPE, DistillSettings(hint_weight=0.2), ("plain", "soft+hint"), (0, 1))
+    faces = make_faces(16, 0), make_faces(8, 1)
+    place = {"folder": tmp_path / "runs", "result": tmp_path / "r" / "study.json", "about": {"data": "drawn"}}
+    trained = []
+    train_one = distill_study._train_one
+
+    def stop_after_two(study, kind, seed, *rest):
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        trained.append((kind, seed))
+        return train_one(study, kind, seed, *rest)
+
+    monkeypatch.setattr(distill_study, "_train_one", stop_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, make_teacher(), *faces, **place)
+    monkeypatch.setattr(distill_study, "_train_one", lambda *args: trained.append(args[1:3]) or train_one(*args))
+    found = run_study(study, make_teacher(), *faces, **place)
+    assert trained == [("plain", 0), ("soft+hint", 0), ("plain", 1), ("soft+hint", 1)]
+    assert found == json.loads((tmp_path / "r" / "study.json").read_text())
+    assert found["summary"]["soft+hint"]["seeds"] == [0, 1] and found["data"] == "drawn"
+    assert found["teacher_accuracy"] == measure_teacher(make_teacher(), faces[1])
+    assert load_model(tmp_path / "runs" / "soft+hint-1" / "model.safetensors")[1]["distill"]["soft_weight"] == 0.7
+    other = dataclasses.replace(study, settings=DistillSettings(temperature=2.0, hint_weight=0.2))
+    with pytest.raises(ValueError, match="temperature"):
+        run_study(other, make_teacher(), *faces, **place)
+    with pytest.raises(ValueError, match="got another: teacher_fingerprints"):  # of the same name
+        run_study(dataclasses.replace(study, seeds=(0, 1, 2)), make_teacher(5), *faces, **place)
+
+
+def test_a_study_begins_with_given_weights(tmp_path):
+    """With a rate that changes nothing, what comes out is what went in, but for the statistics of the batches."""
+    seed_everything(5)
+    network, start = TinyExpressions(), tmp_path / "start.safetensors"
+    save_model(start, "tiny", network, SIZE)
+    recipe = dataclasses.replace(RECIPE, learning_rate=1e-12)
+    study = Study("tiny", recipe, DistillSettings(), seeds=(0,), start=start)
+    place = {"folder": tmp_path / "runs", "result": tmp_path / "study.json", "about": {}}
+    run_study(study, make_teacher(), make_faces(16, 0), make_faces(8, 1), **place)
+    for kind in study.kinds:
+        trained, _ = load_model(place["folder"] / f"{kind}-0" / "model.safetensors")
+        for (name, before), after in zip(network.named_parameters(), trained.parameters()):
+            if "_mean" not in name and "_variance" not in name:
+                np.testing.assert_allclose(before.numpy(), after.numpy(), atol=1e-6, err_msg=name)
+    with pytest.raises(ValueError, match="start"):
+        run_study(dataclasses.replace(study, start=None), make_teacher(), make_faces(16, 0), make_faces(8, 1), **place)
+
+
+def test_teacher_from_files(tmp_path):
+    for name, width in (("a", 4), ("b", 6)):
+        seed_everything(1)
+        save_model(
+            tmp_path / f"{name}.safetensors", "tiny", TinyExpressions(width=width), 16, arguments={"width": width}
+        )
+    teacher = Teacher.load([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
+    assert teacher.sizes == [16, 16] and len(teacher.networks) == 2
+    assert all(parameter.stop_gradient for network in teacher.networks for parameter in network.parameters())

@@ -1,0 +1,130 @@
+"""What a person relies on in Classifier, with a network that the test makes up."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.special import softmax as scipy_softmax
+
+from fer_paddle import EXPRESSIONS, Classifier
+from fer_paddle.expression import predict as classifier
+from fer_paddle.expression.predict import WEIGHTS, load_classifier, softmax
+
+
+class BrightnessRunner:
+    """Logits from the mean brightness: 7 numbers that differ from crop to crop."""
+
+    def __init__(self, classes=EXPRESSIONS, **metadata):
+        self.metadata = {"classes": json.dumps(list(classes)), "input_size": "32", **metadata}
+        self.batches = []
+
+    def __call__(self, images):
+        self.batches.append(images)
+        classes = len(json.loads(self.metadata["classes"]))
+        return [images.mean(axis=(1, 2, 3))[:, None] * np.arange(classes, dtype=np.float32)]
+
+
+def test_any_sizes_gray_or_bgr_in_order():
+    rng = np.random.default_rng(0)
+    shapes = [(48, 48), (7, 7), (200, 200, 3), (1, 1), (30, 90, 3)]
+    crops = [rng.integers(0, 256, shape, np.uint8) for shape in shapes]
+    runner = BrightnessRunner()
+    probs = Classifier(runner=runner)(crops)
+    assert probs.shape == (5, 7) and probs.dtype == np.float32
+    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-6)
+    assert runner.batches[0].shape == (5, 1, 32, 32)
+    one_by_one = np.concatenate([Classifier(runner=BrightnessRunner())([crop]) for crop in crops])
+    np.testing.assert_allclose(probs, one_by_one, rtol=1e-5)
+
+
+def test_a_network_of_ferplus_shares_contempt_out():
+    crops = [np.full((32, 32), value, np.uint8) for value in (10, 240)]
+    runner = BrightnessRunner(classes=(*EXPRESSIONS, "contempt"))
+    eight = softmax(runner(classifier.faces_to_batch(crops, 32))[0])
+    probs = Classifier(runner=runner)(crops)
+    np.testing.assert_allclose(probs, eight[:, :7] / eight[:, :7].sum(axis=1, keepdims=True), rtol=1e-5)
+
+
+def test_no_crops_give_no_rows():
+    assert Classifier(runner=BrightnessRunner())([]).shape == (0, 7)
+
+
+def test_many_crops_go_in_parts():
+    runner = BrightnessRunner()
+    crops = [np.full((8, 8), value % 256, np.uint8) for value in range(130)]
+    probs = Classifier(runner=runner)(crops)
+    assert len(probs) == 130 and [len(batch) for batch in runner.batches] == [64, 64, 2]
+
+
+def test_softmax_as_scipy_and_safe():
+    logits = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32) * 5
+    np.testing.assert_allclose(softmax(logits), scipy_softmax(logits, axis=1), rtol=1e-5)
+    np.testing.assert_allclose(softmax(np.array([[1000.0, -1000.0]])), [[1, 0]])
+
+
+@pytest.mark.parametrize(
+    "runner",
+    [
+        BrightnessRunner(classes=EXPRESSIONS[::-1]),  # another order
+        BrightnessRunner(classes=["face"]),  # another network
+        type("Bare", (), {"metadata": {}})(),  # says nothing of itself
+    ],
+)
+def test_a_network_of_other_classes_is_refused(runner):
+    with pytest.raises(ValueError, match="expected a network of the classes angry"):
+        Classifier(runner=runner)
+
+
+def test_wrong_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match="missing.onnx"):
+        Classifier(tmp_path / "missing.onnx")
+    (tmp_path / "坏.onnx").write_bytes(b"not a network")
+    with pytest.raises(ValueError, match="expected an ONNX file at"):
+        Classifier(tmp_path / "坏.onnx")
+    with pytest.raises(ValueError, match="got both"):
+        Classifier(WEIGHTS, runner=BrightnessRunner())
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "ncnn", "mnn"])
+def test_any_runtime(runtime):
+    pytest.importorskip({"mnn": "MNN"}.get(runtime, runtime))
+    crops = list(np.random.default_rng(3).integers(0, 256, (3, 40, 40), np.uint8))
+    np.testing.assert_allclose(Classifier(runtime=runtime, threads=1)(crops), Classifier(threads=1)(crops), atol=1e-4)
+
+
+def test_load_classifier_takes_the_runtime_of_the_file(monkeypatch, tmp_path):
+    asked = []
+
+    def load_runner(path, runtime, threads):
+        asked.append((path, runtime, threads))
+        return BrightnessRunner()
+
+    monkeypatch.setattr(classifier, "load_runner", load_runner)
+    for name in ("a.onnx", "a.safetensors", "a.pdmodel", "a.param", "a.mnn"):
+        load_classifier(tmp_path / name)
+    assert [runtime for _, runtime, _ in asked] == ["onnx", "dynamic", "paddle", "ncnn", "mnn"]
+    load_classifier(tmp_path / "a.onnx", "openvino", threads=2)
+    assert asked[-1] == (tmp_path / "a.onnx", "openvino", 2)
+    load_classifier(runtime="paddle")  # what ships, as the file that this runtime reads
+    assert asked[-1][0] == WEIGHTS.with_suffix(".safetensors")
+
+
+def test_an_unknown_runtime_is_refused():
+    with pytest.raises(ValueError, match="expected a runtime of onnx"):
+        Classifier(runtime="caffe")
+
+
+def test_wrong_crops_are_named():
+    with pytest.raises(ValueError, match="uint8"):
+        Classifier(runner=BrightnessRunner())([np.zeros((8, 8), np.float32)])
+
+
+def test_shipped_network_needs_no_paddle():
+    code = (
+        "import sys, numpy as np; from fer_paddle import Classifier;"
+        "p = Classifier()([np.zeros((48, 48), np.uint8)]); assert p.shape == (1, 7);"
+        "assert 'paddle' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,239 @@
+"""A pruned DistResNet is a network like any other: on disk, as ONNX, as the start of a training."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from fer_paddle import files
+from fer_paddle.apps.cli import main
+from fer_paddle.compression.flops import count_parameters
+from fer_paddle.compression.plan import plan_evenly
+from fer_paddle.compression.prune import FilterPruner
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.data.ferplus import FerPlusFaces
+from fer_paddle.expression.files import count_features, load_model, save_model
+from fer_paddle.expression.losses import TwoHeads
+from fer_paddle.expression.prune import (
+    ExpressionTask,
+    draw_faces,
+    finetune_recipe,
+    make_batches,
+    measure_faces,
+)
+from fer_paddle.expression.quantize import qat_recipe
+from fer_paddle.expression.recipes import FERPLUS, FINE_TUNE, STRONG, TUTORIAL, Recipe
+from fer_paddle.images import write_image
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_paddle.models import build_model
+from fer_paddle.models.layer_sizes import changed_shapes, resize_layers
+
+SHAPE = (1, 1, 32, 32)
+
+
+@pytest.fixture(scope="module")
+def pruned():
+    """DistResNet at half its FLOPs, with its plan. The file's only tracing by PaddleSlim, which takes seconds."""
+    seed_everything(0)
+    network = build_model("distresnet")
+    for tensor in network.state_dict().values():  # the scales that start at zero would hide much
+        if not tensor.numpy().any():
+            tensor.set_value(paddle.full(tensor.shape, 0.5))
+    pruner = FilterPruner(network, SHAPE)
+    assert len(pruner.groups) == 36 and pruner.unprunable() == []
+    plan = plan_evenly(pruner, 0.5)
+    pruner.prune(plan.kept)
+    count_features(network)
+    network.eval()
+    return network, plan
+
+
+@pytest.fixture(scope="module")
+def saved(pruned, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "model.safetensors"
+    save_model(path, "distresnet", pruned[0], 32)
+    return path
+
+
+def test_bit_equal_after_reload(pruned, saved):
+    network, _ = pruned
+    again, card = load_model(saved)
+    images = paddle.randn([3, 1, 48, 40])
+    np.testing.assert_array_equal(again(images).numpy(), network(images).numpy())
+    assert again.num_features == network.num_features == again.classify.weight.shape[0] < 256
+    assert card["parameters"] == count_parameters(again) < 403_767
+    assert card["shapes"]["stem.0.0"] == network.stem[0][0].weight.shape
+
+
+def test_the_file_is_as_small_as_the_network(pruned, saved):
+    numbers = sum(tensor.size for tensor in pruned[0].state_dict().values())
+    assert saved.stat().st_size < 4 * numbers + 40_000  # 317 names
+
+
+def test_it_trains_with_a_helping_head(saved):
+    network, _ = load_model(saved)
+    logits, votes = TwoHeads(network)(paddle.randn([2, 1, 32, 32]))
+    assert (logits.shape, votes.shape) == ([2, 7], [2, 10])
+
+
+def test_it_becomes_onnx_by_the_road_of_all(saved, tmp_path, capfd):
+    assert main(["export", "--weights", str(saved), "--out", str(tmp_path / "model.onnx")]) == 0
+    assert (tmp_path / "model.onnx").stat().st_size < saved.stat().st_size * 1.2
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda shapes: shapes.update(unknown=[1]), "expected a layer of DistResNet, got a shape for 'unknown'"),
+        (lambda shapes: shapes.update({"stem.0.0": [17, 1, 3, 3]}), "or with fewer filters for the layer 'stem.0.0'"),
+        (lambda shapes: shapes.update({"stem.0.0": [8, 1, 1, 3]}), "or with fewer filters"),
+        (lambda shapes: shapes.update({"stem.0.0": [0, 1, 3, 3]}), "or with fewer filters"),
+        (lambda shapes: shapes.update({"stem.0.0": "8"}), "or with fewer filters"),
+        (lambda shapes: shapes.pop("stem.0.0"), "expected layers of DistResNet that fit together"),
+        (lambda shapes: shapes.clear(), "weights do not fit"),
+    ],
+)
+def test_a_card_with_wrong_shapes(change, says, saved, tmp_path):
+    shutil.copytree(saved.parent, tmp_path, dirs_exist_ok=True)
+    card = files.load_card(tmp_path / saved.name)
+    change(card["shapes"])
+    files.write_json(tmp_path / "model.json", card)
+    with pytest.raises(ValueError, match=says) as raised:
+        load_model(tmp_path / saved.name)
+    assert "\n" not in str(raised.value)
+
+
+def test_shapes_that_are_none():
+    with pytest.raises(ValueError, match="expected the shapes of layers by name, got list"):
+        resize_layers(paddle.nn.Linear(2, 2), [1])
+
+
+def test_a_whole_network_needs_no_shapes(tmp_path):
+    network = build_model("distresnet")
+    assert changed_shapes(network, build_model("distresnet")) == {}
+    assert "shapes" not in save_model(tmp_path / "model.safetensors", "distresnet", network, 32)
+
+
+# --- the task of a study ---
+
+
+def make_faces(count):
+    rng = np.random.default_rng(0)
+    return LabelledFaces(rng.integers(0, 256, (count, 20, 20), np.uint8), np.arange(count) % 7)
+
+
+def test_faces_are_measured_over_all_batches(pruned):
+    faces, network = make_faces(130), pruned[0]
+    batches = make_batches(faces, 32)
+    assert [len(images) for images, _ in batches] == [128, 2]
+    logits = np.concatenate([network(paddle.to_tensor(images)).numpy() for images, _ in batches])
+    logs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    figures = measure_faces(network, batches)
+    assert figures["accuracy"] == pytest.approx((logits.argmax(1) == faces.labels).mean())
+    assert figures["loss"] == pytest.approx(-logs[np.arange(130), faces.labels].mean(), rel=1e-4)
+
+
+def test_faces_are_drawn_by_the_seed():
+    faces = make_faces(50)
+    first, again, other = (draw_faces(faces, 9, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.images, again.images)
+    assert not np.array_equal(first.images, other.images) and len(draw_faces(faces, 99, 0)) == 50
+
+
+@pytest.mark.parametrize("with_votes", [False, True])
+def test_the_fine_tuning_recipe(with_votes):
+    own = dataclasses.replace(STRONG, sizes=((0, 32), (3, 44)), valid_sizes=((0, 48),), label_smoothing=0.03)
+    recipe = finetune_recipe({"recipe": own.to_json(), "input_size": 48}, 5, 1e-4, 7, with_votes)
+    assert (recipe.epochs, recipe.learning_rate, recipe.seed, recipe.label_smoothing) == (5, 1e-4, 7, 0.03)
+    assert (recipe.sizes, recipe.valid_sizes, recipe.average_decay) == (((0, 44),), ((0, 48),), None)
+    assert recipe.votes_weight == (own.votes_weight if with_votes else 0)
+    assert finetune_recipe({"input_size": 64}, 2, 1e-3, 0).sizes == ((0, 64),)
+    card = {"recipe": own.to_json(), "input_size": 48}
+    another = finetune_recipe(card, 9, 1e-4, 0, with_votes, dataclasses.replace(STRONG, class_balance=0.0))
+    assert (another.class_balance, another.label_smoothing) == (0.0, STRONG.label_smoothing)
+    assert (another.sizes, another.valid_sizes) == (((0, 48),), ((0, 48),))
+
+
+def test_a_network_of_ferplus_is_pruned_by_the_votes(tmp_path):
+    """Its faces are those with votes; faces of seven classes, or mouths, are another network's."""
+    recipe = dataclasses.replace(FERPLUS, batch_size=4, sizes=((0, 32),), valid_sizes=((0, 32),))
+    weights, seven = tmp_path / "eight.safetensors", make_faces(8)
+    card = {"recipe": recipe.to_json()}
+    eight_classes = {"num_classes": 8}
+    network = build_model("pocketnet", **eight_classes)
+    save_model(weights, "pocketnet", network, 32, card, eight_classes, FERPLUS_EXPRESSIONS)
+    eight = FerPlusFaces(seven.images, np.eye(8, dtype=np.float32), draw=True)
+    for other in (None, dataclasses.replace(TUTORIAL, batch_size=4)):
+        task = ExpressionTask(weights, eight, eight, epochs=1, sensitivity_faces=4, norm_faces=4, recipe=other)
+        assert task.recipe.ferplus == "probability"
+        network = task.load()
+        assert task.measure(network)["accuracy"] in np.arange(9) / 8
+    task.fit(network, tmp_path / "run", [])
+    with pytest.raises(ValueError, match="expected faces of the classes angry, .*, contempt, got"):
+        ExpressionTask(weights, seven, seven)
+
+
+def test_fine_tuning_holds_no_layer_back():
+    card = {"recipe": dataclasses.replace(FINE_TUNE, average_decay=None, average_from=3).to_json(), "input_size": 56}
+    pruned, quantized = finetune_recipe(card, 5, 1e-4, 0), qat_recipe(Recipe.from_json(card["recipe"]), 56)
+    for recipe in (pruned, quantized):
+        assert (recipe.freeze_epochs, recipe.backbone_rate, recipe.average_from) == (0, 1.0, None)
+
+
+# --- the command line ---
+
+
+def test_a_folder_with_a_study_wants_resume(tmp_path, capsys):
+    (tmp_path / "study.json").write_text("{}")
+    assert main(["prune", "--data", "nowhere", "--out", str(tmp_path)]) == 2
+    assert "expected a new folder, or --resume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("share", ["0", "1.5"])
+def test_shares_out_of_range(share, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["prune", "--data", "nowhere", "--out", str(tmp_path / "new"), "--flops", share])
+    assert "expected a number above 0 and at most 1" in capsys.readouterr().err
+
+
+def test_speed_of_other_files_is_refused(tmp_path, capsys):
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    assert main(["prune-speed", str(tmp_path / "model.onnx")]) == 2
+    assert "expected an ONNX file" in capsys.readouterr().err
+
+
+def test_the_command_from_faces_to_a_smaller_network(tmp_path, capfd):
+    """Class folders and a network, both tiny; a second call finds all done."""
+    rng = np.random.default_rng(0)
+    for label in EXPRESSIONS:
+        (tmp_path / "脸" / label).mkdir(parents=True)
+        for number in range(4):
+            write_image(tmp_path / "脸" / label / f"{number}.png", rng.integers(0, 256, (32, 32), np.uint8))
+    seed_everything(0)
+    recipe = dataclasses.replace(TUTORIAL, batch_size=8, sizes=((0, 32),), valid_sizes=((0, 32),))
+    weights = tmp_path / "network.safetensors"
+    save_model(weights, "distresnet", build_model("distresnet"), 32, {"recipe": recipe.to_json()})
+    out = tmp_path / "study"
+    command = ["prune", "--weights", str(weights), "--data", str(tmp_path / "脸"), "--out", str(out), "--flops", "0.6"]
+    teacher = tmp_path / "teacher.safetensors"
+    save_model(teacher, "squeezenet", build_model("squeezenet"), 24)
+    command += ["--epochs", "1", "--faces", "4", "--resume", "--json", "--teacher", str(teacher)]
+    assert main(command) == 2
+    assert "expected a soft_weight above 0 for the teachers, got 0" in capfd.readouterr().err
+    command += ["--soft-weight", "0.5"]
+    assert main(command) == 0
+    first = json.loads(capfd.readouterr().out)
+    (row,) = first["rows"]
+    network, card = load_model(out / "l1_60" / "round1" / "model.safetensors")
+    assert row["flops_share"] <= 0.6 and count_parameters(network) == row["parameters"] < first["full"]["parameters"]
+    assert {"hours", "machine"} <= card.keys()  # of the fine-tuning
+    assert card["pruned_from"] == "network.safetensors" and card["pruning"]["criterion"] == "l1"
+    assert (card["distill"]["soft_weight"], card["distill"]["teachers"]) == (0.5, ["teacher.safetensors"])
+    assert row["file_bytes"] == (out / "l1_60" / "round1" / "model.onnx").stat().st_size
+    assert main(command) == 0
+    assert json.loads(capfd.readouterr().out)["rows"] == first["rows"]

@@ -1,0 +1,80 @@
+"""The commands: a table and JSON for good input, one line and exit code 2 for bad."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fer_paddle.apps.cli import main
+from fer_paddle.console import Parser, run
+from fer_paddle.drawn import make_faces
+from fer_paddle.expression.predict import WEIGHTS
+from fer_paddle.images import write_image
+from fer_paddle.labels import EXPRESSIONS
+from yolo3tiny.cli.compress import add_quantize
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    """A folder of class folders with three drawn faces each."""
+    folder, drawn = tmp_path_factory.mktemp("faces"), make_faces(21, 48, 0)
+    for number, (image, label) in enumerate(zip(drawn.images, drawn.labels)):
+        (folder / EXPRESSIONS[label]).mkdir(exist_ok=True)
+        write_image(folder / EXPRESSIONS[label] / f"{number:02}.png", image)
+    return folder
+
+
+def quantize(faces, tmp_path, *more):
+    return main(["quantize", "--data", str(faces), "--out", str(tmp_path / "out"), *map(str, more)])
+
+
+def test_the_table_as_json(faces, tmp_path, capfd):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    write_image(pictures / "a.png", make_faces(7, 48, 1).images[0])
+    args = ["--methods", "ort-minmax", "--calibrate", pictures, "--faces", 7, "--json"]
+    assert quantize(faces, tmp_path, *args) == 0
+    content = json.loads(capfd.readouterr().out)
+    assert [row["method"] for row in content["rows"]] == ["fp32", "ort-minmax"]
+    assert content["rows"][1]["share"] < 0.35  # what the issue asks for
+    assert content["about"]["faces"] == 7 and content["about"]["calibration_pictures"] == 1
+    assert (tmp_path / "out" / "ort-minmax" / "network.onnx").stat().st_size == content["rows"][1]["bytes"]
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == content
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda folder: ["--calibrate", folder / "nowhere"], "folder of calibration pictures"),
+        (lambda folder: ["--calibrate", folder], "none of 1 can be read"),
+        (lambda folder: ["--methods", "int4"], "expected methods of"),
+        (lambda folder: ["--weights", folder / "model.pdparams"], "expected a .safetensors file"),
+        (lambda folder: ["--weights", folder / "model.safetensors"], "card"),
+    ],
+)
+def test_bad_input_is_one_line(faces, tmp_path, capfd, make, says):
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG but no more")
+    assert quantize(faces, tmp_path, *make(tmp_path)) == 2
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error:")]
+    assert len(lines) == 1 and says in lines[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_network_is_one_line(faces, tmp_path, capfd):
+    """The card is right, and the ONNX file beside it is cut short."""
+    for suffix in (".json", ".safetensors"):
+        (tmp_path / f"model{suffix}").write_bytes(WEIGHTS.with_suffix(suffix).read_bytes())
+    (tmp_path / "model.onnx").write_bytes(WEIGHTS.read_bytes()[:100_000])
+    assert quantize(faces, tmp_path, "--weights", tmp_path / "model.safetensors") == 2
+    assert "error: expected a whole ONNX file" in capfd.readouterr().err
+
+
+def test_the_detectors_command(tmp_path, capsys):
+    parser = Parser(prog="python -m yolo3tiny")
+    add_quantize(parser.add_subparsers(parser_class=Parser))
+    assert run(parser, ["quantize", "--data", str(tmp_path / "nowhere")]) == 2
+    assert capsys.readouterr().err.startswith("error: expected")
+    with pytest.raises(SystemExit) as caught:
+        run(parser, ["quantize", "--data", "x", "--pictures", "0"])
+    assert caught.value.code == 2

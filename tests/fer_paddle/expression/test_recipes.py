@@ -1,0 +1,148 @@
+"""The recipes: what the course and the issue ask of them, and their way through JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from fer_paddle.expression.data.augment import AugmentConfig
+from fer_paddle.expression.data.mixup import MixBatch
+from fer_paddle.expression.recipes import RECIPES, STRONG, TUTORIAL, Recipe
+
+
+def test_the_tutorials_own_settings():
+    assert (TUTORIAL.optimizer, TUTORIAL.learning_rate, TUTORIAL.batch_size, TUTORIAL.epochs) == (
+        "adam",
+        2e-4,
+        16,
+        20,
+    )
+    assert TUTORIAL.sizes == TUTORIAL.valid_sizes == ((0, 128),)
+    assert AugmentConfig(flip=0.5) == TUTORIAL.augment
+    plain = (TUTORIAL.weight_decay, TUTORIAL.label_smoothing, TUTORIAL.votes_weight, TUTORIAL.class_balance)
+    assert plain == (0, 0, 0, 0) and not TUTORIAL.cosine and TUTORIAL.average_decay is None
+    assert TUTORIAL.input_size == 128
+
+
+def test_the_table_has_all_by_name():
+    assert RECIPES["tutorial"] is TUTORIAL and RECIPES["strong"] is STRONG
+    assert all(name == recipe.name for name, recipe in RECIPES.items())
+
+
+# What the card of a network that was trained before these fields says of its recipe, and its run's checkpoint.
+FORMER = {
+    "name": "strong",
+    "epochs": 60,
+    "batch_size": 128,
+    "sizes": [[0, 56]],
+    "valid_sizes": [[0, 56]],
+    "learning_rate": 3e-3,
+    "optimizer": "adamw",
+    "weight_decay": 0.05,
+    "warmup_epochs": 1,
+    "cosine": True,
+    "label_smoothing": 0.05,
+    "votes_weight": 1.0,
+    "class_balance": 0.4,
+    "average_decay": 0.998,
+    "global_statistics": False,
+    "seed": 0,
+    "augment": {
+        "flip": 0.5,
+        "rotate_deg": 15,
+        "scale": 0.18,
+        "shift": 0.08,
+        "brightness": 0.15,
+        "contrast": 0.3,
+        "erase": 0.25,
+        "erase_area": 0.2,
+    },
+}
+
+
+def test_a_former_recipe_is_read_and_written_as_it_was():
+    """A run that was begun before a field was added can be resumed: its configuration is compared as JSON."""
+    assert Recipe.from_json(FORMER) == STRONG
+    assert STRONG.to_json() == FORMER
+
+
+def test_a_later_field_is_written_where_it_says_something():
+    later = {"schedule": "multi_step", "schedule_points": (8, 12.5), "accumulate": 2, "sharpness": 0.1}
+    recipe = dataclasses.replace(TUTORIAL, **later)
+    assert recipe.to_json().keys() - TUTORIAL.to_json().keys() == later.keys()
+
+
+def test_mixing_of_a_recipe():
+    assert STRONG.mix is None
+    recipe = dataclasses.replace(TUTORIAL, cutmix_alpha=1.0, mix_chance=0.5)
+    assert recipe.mix == MixBatch(0.0, 1.0, 0.5) and Recipe.from_json(recipe.to_json()) == recipe
+    with pytest.raises(ValueError, match="a chance from 0 to 1"):
+        dataclasses.replace(TUTORIAL, mixup_alpha=1.0, mix_chance=2.0)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_through_json_and_back(recipe):
+    again = Recipe.from_json(json.loads(json.dumps(recipe.to_json())))
+    assert again == recipe
+    # Nothing that JSON would change, such as a tuple.
+    assert json.loads(json.dumps(again.to_json())) == recipe.to_json()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.pop("epochs"),
+        lambda content: content.update(epoch=3),
+        lambda content: content.pop("sizes"),
+        lambda content: content.update(augment={"flop": 1}),
+        lambda content: content.update(sizes=3),
+    ],
+)
+def test_json_of_something_else(change):
+    content = STRONG.to_json()
+    change(content)
+    with pytest.raises(ValueError, match="expected the fields of a recipe"):
+        Recipe.from_json(content)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "size"),
+    [(0, 48), (25, 48), (26, 64), (31, 64), (99, 64)],
+)
+def test_size_of_an_epoch(epoch, size):
+    recipe = dataclasses.replace(STRONG, valid_sizes=((0, 48), (26, 64)))
+    assert recipe.valid_size_at(epoch) == size
+
+
+def test_input_size_is_that_of_the_last_epoch_that_runs():
+    recipe = dataclasses.replace(STRONG, valid_sizes=((0, 48), (26, 64)), epochs=5)
+    assert recipe.input_size == 48
+    assert dataclasses.replace(recipe, epochs=27).input_size == 64
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"epochs": 0}, "epochs and batch_size of at least 1"),
+        ({"batch_size": 0}, "epochs and batch_size of at least 1"),
+        ({"learning_rate": 0.0}, "a learning_rate above 0"),
+        ({"learning_rate": float("nan")}, "a learning_rate above 0"),
+        ({"optimizer": "sgd"}, "expected the optimizer adam, adamw, momentum, got 'sgd'"),
+        ({"schedule": "linear"}, "expected a schedule of constant, step"),
+        ({"schedule": "one_cycle"}, "expected no warm-up for the schedule one_cycle"),
+        ({"balanced_sampling": 1.5}, "expected shares from 0 to 1, got .*1.5"),
+        ({"ferplus": "majority"}, "no other use of the votes, got 'majority' with votes_weight 1.0"),
+        ({"ferplus": "mean", "votes_weight": 0}, "expected ferplus of majority, probability, crossentropy"),
+        ({"epochs": 3, "average_from": 3}, "expected average_from of 0 to 2, got 3"),
+        ({"freeze_epochs": -1}, "expected freeze_epochs and backbone_rate of 0 or more"),
+        ({"sizes": ()}, "from epoch 0 in rising order"),
+        ({"sizes": ((1, 48),)}, "from epoch 0 in rising order"),
+        ({"valid_sizes": ((0, 48), (5, 64), (3, 80))}, "from epoch 0 in rising order"),
+        ({"valid_sizes": ((0, 0),)}, "from epoch 0 in rising order"),
+    ],
+)
+def test_fields_out_of_range(changes, says):
+    with pytest.raises(ValueError, match=says):
+        dataclasses.replace(STRONG, **changes)

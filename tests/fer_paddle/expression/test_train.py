@@ -1,0 +1,254 @@
+"""Training by a recipe, from labelled faces to a model file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from fer_paddle import files
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.expression import train as expression
+from fer_paddle.expression.data.augment import AugmentConfig
+from fer_paddle.expression.data.expressions import LabelledFaces
+from fer_paddle.expression.files import load_model
+from fer_paddle.expression.recipes import STRONG, TUTORIAL, Recipe
+from fer_paddle.expression.train import export_best, make_loss, make_optimizer, train_expressions
+from fer_paddle.models import build_model
+from fer_paddle.training.checkpoint import LAST
+from fer_paddle.training.loop import BEST, Callback
+
+SMALL = dataclasses.replace(
+    STRONG,
+    epochs=3,
+    batch_size=8,
+    sizes=((0, 14), (2, 18)),
+    valid_sizes=((0, 16), (2, 20)),
+    learning_rate=0.01,
+)
+
+
+class SmallNet(paddle.nn.Layer):
+    """What TwoHeads wants of a network, in a few parameters."""
+
+    def __init__(self):
+        super().__init__()
+        self.num_features, self.num_classes = 32, 7
+        self.features = paddle.nn.Conv2D(1, 4, 3)
+        self.norm = paddle.nn.BatchNorm2D(4)
+        self.classify = paddle.nn.Linear(32, 7)
+
+    def embed(self, images):
+        features = paddle.nn.functional.elu(self.norm(self.features(images)))
+        return paddle.nn.functional.adaptive_avg_pool2d(features, (8, 1)).flatten(1)
+
+    def forward(self, images):
+        return self.classify(self.embed(images))
+
+
+@pytest.fixture(scope="module")
+def faces():
+    """28 gray faces, four of each class: a bright patch whose place is the class, in noise."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(28) % 7
+    images = rng.integers(0, 80, (28, 24, 24))
+    for image, label in zip(images, labels):
+        image[3 * label : 3 * label + 5] += 150
+    votes = np.float32(np.eye(10)[labels])
+    return LabelledFaces(images.astype(np.uint8), labels, votes)
+
+
+def train(faces, recipe, folder=None, **arguments):
+    seed_everything(recipe.seed)
+    network = SmallNet()
+    return network, train_expressions(network, faces, faces, recipe, folder, **arguments)
+
+
+def test_history_and_checkpoint(faces, tmp_path):
+    _, history = train(faces, SMALL, tmp_path)
+    assert len(history) == 3 and {"train_loss_votes", "valid_accuracy", "valid_loss_label"} <= history[0].keys()
+    task = json.loads((tmp_path / LAST).read_text())["config"]["task"]
+    assert Recipe.from_json(task["recipe"]) == SMALL
+    assert (task["train_faces"], task["valid_faces"]) == (28, 28)
+
+
+def test_it_learns(faces):
+    sizes = {"sizes": ((0, 24),), "valid_sizes": ((0, 24),), "augment": AugmentConfig()}
+    recipe = dataclasses.replace(TUTORIAL, epochs=25, batch_size=7, learning_rate=0.02, **sizes)
+    _, history = train(faces, recipe)
+    assert history[-1]["valid_accuracy"] > 0.9 and history[-1]["train_loss"] < history[0]["train_loss"] / 2
+    assert "train_loss_votes" not in history[0]
+
+
+def test_a_recipe_mixes_the_training_batches_only(faces):
+    seen = []
+
+    class Watch(SmallNet):
+        def embed(self, images):
+            seen.append((self.training, images.numpy()))
+            return super().embed(images)
+
+    plain = {"sizes": ((0, 24),), "valid_sizes": ((0, 24),), "augment": AugmentConfig(), "epochs": 1}
+    recipe = dataclasses.replace(SMALL, **plain, mixup_alpha=1.0)
+    (record,) = train_expressions(Watch(), faces, faces, recipe)
+    assert np.isfinite([record["train_loss_label"], record["train_loss_votes"], record["valid_loss"]]).all()
+    own = {image.tobytes() for training, images in seen if not training for image in images}
+    mixed = [image.tobytes() in own for training, images in seen if training for image in images]
+    assert len(own) == 28 and not all(mixed)
+
+
+def test_resume_goes_on(faces, tmp_path):
+    class StopAfter(Callback):
+        def on_epoch_end(self, run):
+            if run.epoch == 3:  # before its checkpoint
+                raise RuntimeError("power cut")
+
+    network, history = train(faces, SMALL)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(faces, SMALL, tmp_path, callbacks=[StopAfter()])
+    assert json.loads((tmp_path / LAST).read_text())["epoch"] == 2
+    again, history_again = train(faces, SMALL, tmp_path, resume=True)
+    assert history_again == history
+    for name, array in files.state_arrays(network).items():
+        np.testing.assert_array_equal(files.state_arrays(again)[name], array)
+
+
+def test_sizes_change_with_the_epochs(faces):
+    sides = []
+
+    class Watch(SmallNet):
+        def embed(self, images):
+            sides.append((self.training, images.shape[-1]))
+            return super().embed(images)
+
+    train_expressions(Watch(), faces, faces, SMALL)
+    # 3 training batches (28 // 8) and 4 validation batches an epoch
+    small, large = [(True, 14)] * 3 + [(False, 16)] * 4, [(True, 18)] * 3 + [(False, 20)] * 4
+    assert sides == small + small + large
+
+
+@pytest.mark.parametrize(
+    ("changes", "world", "says"),
+    [
+        ({}, "3", "expected a batch size that 3 processes can share, got 8"),
+        ({"batch_size": 29}, "1", "expected at least 29 samples for batches of 29, got 28"),
+        ({"votes_weight": 0.5}, "1", "expected faces with FER\\+ votes for the recipe 'strong'"),
+    ],
+)
+def test_what_cannot_be_trained(changes, world, says, faces, monkeypatch):
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", world)
+    recipe = dataclasses.replace(SMALL, **{"votes_weight": 0.0, **changes})
+    with pytest.raises(ValueError, match=says):
+        train_expressions(SmallNet(), dataclasses.replace(faces, votes=None), faces, recipe)
+
+
+def test_loss_of_a_recipe(faces):
+    few = faces.select(np.array([0, 1, 7, 14]))  # three of class 0, one of class 1
+    loss = make_loss(dataclasses.replace(SMALL, class_balance=1.0), few)
+    np.testing.assert_allclose(loss.class_weights.numpy(), [2 / 3, 2, 0, 0, 0, 0, 0], rtol=1e-6)
+    assert (loss.label_smoothing, loss.votes_weight) == (STRONG.label_smoothing, STRONG.votes_weight)
+    assert make_loss(TUTORIAL, few).class_weights is None
+
+
+# --- optimizers ---
+
+
+def rates(recipe, steps_per_epoch):
+    """The learning rate of every step of a run."""
+    optimizer = make_optimizer(paddle.nn.Linear(1, 1), recipe, steps_per_epoch)
+    found = []
+    for _ in range(recipe.epochs * steps_per_epoch):
+        found.append(optimizer.get_lr())
+        if isinstance(optimizer._learning_rate, paddle.optimizer.lr.LRScheduler):
+            optimizer._learning_rate.step()
+    return found
+
+
+def test_the_tutorials_rate_is_constant():
+    assert rates(TUTORIAL, 2) == [2e-4] * 40
+    assert type(make_optimizer(paddle.nn.Linear(1, 1), TUTORIAL, 2)) is paddle.optimizer.Adam
+
+
+def test_the_strong_rate_rises_and_falls():
+    found = rates(dataclasses.replace(STRONG, epochs=10, warmup_epochs=2), 5)
+    peak = STRONG.learning_rate
+    np.testing.assert_allclose(found[:10], peak * np.arange(10) / 10, rtol=1e-6)
+    # A half cosine over the 40 steps that are left.
+    expected = peak * (1 + np.cos(np.pi * np.arange(40) / 40)) / 2
+    np.testing.assert_allclose(found[10:], expected, rtol=1e-6, atol=1e-9)
+
+
+def test_a_run_shorter_than_its_warm_up():
+    found = rates(dataclasses.replace(STRONG, epochs=1, warmup_epochs=1), 4)
+    np.testing.assert_allclose(found, STRONG.learning_rate * np.arange(4) / 4, rtol=1e-6)
+
+
+def test_decay_is_for_matrices_only():
+    """With gradients of zero AdamW only decays: kernels shrink, scales, shifts and biases stay."""
+    network = SmallNet()
+    for parameter in network.parameters():
+        parameter.set_value(paddle.ones(parameter.shape))
+    recipe = dataclasses.replace(STRONG, warmup_epochs=0, cosine=False, learning_rate=0.1, weight_decay=0.5)
+    optimizer = make_optimizer(network, recipe, 1)
+    (0 * network(paddle.ones([1, 1, 8, 8])).sum()).backward()
+    optimizer.step()
+    for name, parameter in network.named_parameters():
+        if parameter.stop_gradient:  # running statistics
+            continue
+        expected = 0.95 if parameter.ndim > 1 else 1.0  # 1 - rate * decay
+        np.testing.assert_allclose(parameter.numpy(), expected, rtol=1e-6, err_msg=name)
+
+
+# --- from a run to a model that ships ---
+
+
+@pytest.fixture(scope="module")
+def run_folder(faces, tmp_path_factory):
+    """A run of DistResNet with the helping head, the best epoch being the second: before the last size."""
+    folder = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        accuracies = iter([0.1] * 4 + [0.3] * 4 + [0.2] * 4)  # four validation batches an epoch
+
+        def accuracy(outputs, targets):
+            return next(accuracies) if outputs[0].stop_gradient else 0.0
+
+        patch.setattr(expression, "accuracy", accuracy)
+        seed_everything(0)
+        train_expressions(build_model("distresnet"), faces, faces, SMALL, folder)
+    return folder
+
+
+def test_export_leaves_the_helping_head_behind(run_folder, tmp_path):
+    path = tmp_path / "model.safetensors"
+    card = export_best(run_folder, path, card={"hours": 0.1})
+    network, read = load_model(path)
+    assert read == card
+    best = files.load_arrays(run_folder / BEST)
+    arrays = files.state_arrays(network)
+    assert any(name.startswith("votes.") for name in best) and len(best) == len(arrays) + 2
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, best[f"network.{name}"])
+    assert (card["hours"], card["model"], card["recipe"]["name"]) == (0.1, "distresnet", "strong")
+    assert "cores" in card["machine"] and export_best(run_folder, path)["hours"] >= 0  # as the run noted them
+    assert (card["figures"]["epoch"], card["figures"]["valid_accuracy"]) == (2, pytest.approx(0.3))
+
+
+def test_export_takes_the_size_the_best_epoch_was_measured_on(run_folder, tmp_path):
+    path = tmp_path / "model.safetensors"
+    assert export_best(run_folder, path)["input_size"] == 16  # epoch 2 of sizes ((0, 16), (2, 20))
+    assert export_best(run_folder, path, input_size=20)["input_size"] == 20
+
+
+def test_export_refuses_another_run(run_folder, tmp_path):
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(FileNotFoundError, match="expected a safetensors file, found none at"):
+        export_best(tmp_path, path)
+    with pytest.raises(ValueError, match="weights do not fit"):
+        export_best(run_folder, path, arguments={"num_classes": 10})
+    arrays = files.load_arrays(run_folder / BEST)
+    files.save_weights(tmp_path / BEST, arrays, {"figures": {"epoch": 1}, "config": {"task": {"photos": 3}}})
+    with pytest.raises(ValueError, match="expected the card of an expression run beside .*, it lacks 'recipe'"):
+        export_best(tmp_path, path)
+    assert not path.exists()

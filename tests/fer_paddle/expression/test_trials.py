@@ -1,0 +1,116 @@
+"""A study runs what is missing, keeps what is done, and repeats what one seed cannot decide."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from fer_paddle.expression import trials
+from fer_paddle.expression.data.augment import AugmentConfig
+from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.recipes import RECIPES
+from fer_paddle.expression.study_augment import BASE, list_trials, measure_speed
+from fer_paddle.expression.trials import Study, Trial, repeat_close_ones, summarise
+
+
+@pytest.fixture
+def faces():
+    rng = np.random.default_rng(0)
+    return LabelledFaces(rng.integers(0, 256, (40, 16, 16), np.uint8), np.arange(40) % 7)
+
+
+RECIPE = dataclasses.replace(
+    RECIPES["study"],
+    epochs=1,
+    batch_size=4,
+    sizes=((0, 16),),
+    valid_sizes=((0, 16),),
+    augment=AugmentConfig(),
+)
+
+
+@pytest.fixture
+def fake(monkeypatch, tmp_path, faces):
+    """A study whose trainings give accuracies that the test chooses; `fake.trained` names those that ran."""
+    study = Study(tmp_path / "study", faces, faces, "distresnet", {"recipe": RECIPE.to_json()}, {"command": "x"})
+    study.trained, study.chosen = [], {}
+
+    def train(trial):
+        study.trained.append(trial.key)
+        (study.folder / study._place(trial)).mkdir(parents=True)
+        accuracy = study.chosen.get(trial.key, study.chosen.get(trial.name, 0.5))
+        return {"name": trial.name, "seed": trial.recipe.seed, "accuracy": accuracy}
+
+    monkeypatch.setattr(study, "_train", train)
+    return study
+
+
+def test_only_what_one_seed_cannot_decide_is_repeated(fake):
+    fake.chosen = {"none": 0.50, "flip": 0.51, "shift": 0.60, "blur": 0.495}
+    plans = [Trial(name, RECIPE) for name in fake.chosen]
+    repeat_close_ones(fake, plans, "none", [1, 2], within=0.02)
+    assert sorted(fake.trained) == sorted(
+        [f"{name}, seed 0" for name in fake.chosen]
+        + [f"{name}, seed {seed}" for name in ("none", "flip", "blur") for seed in (1, 2)]
+    )
+
+
+def test_the_base_is_not_repeated_for_itself(fake):
+    fake.chosen = {"none": 0.3, "flip": 0.9}
+    repeat_close_ones(fake, [Trial(name, RECIPE) for name in fake.chosen], "none", [1, 2], within=0.02)
+    assert len(fake.trained) == 2
+
+
+def test_finished_trials_are_not_run_again(fake, faces):
+    plans = [Trial("none", RECIPE), Trial("flip", RECIPE)]
+    fake.run(plans[:1])
+    again = Study(fake.folder, faces, faces, "distresnet", {"recipe": RECIPE.to_json()}, {"command": "x"})
+    assert list(again.content["trials"]) == ["none, seed 0"]
+    fake.run(plans)
+    assert fake.trained == ["none, seed 0", "flip, seed 0"]
+    content = json.loads((fake.folder / trials.RESULT).read_text())
+    assert content["budget"]["train_faces"] == 40 and content["command"] == "x" and "versions" in content
+    assert [path.name for path in fake.folder.iterdir()] == [trials.RESULT], "checkpoints of finished trials are gone"
+
+
+def test_a_folder_of_another_budget_is_refused(fake, faces):
+    fake.run([Trial("none", RECIPE)])
+    longer = dataclasses.replace(RECIPE, epochs=9).to_json()
+    with pytest.raises(ValueError, match=r"recipe.epochs \(9, was 1\)"):
+        Study(fake.folder, faces, faces, "distresnet", {"recipe": longer}, {})
+
+
+def test_summary_compares_the_same_seeds(fake):
+    fake.chosen = {"none, seed 0": 0.50, "none, seed 1": 0.54, "flip, seed 0": 0.53, "flip, seed 1": 0.55, "cut": 0.7}
+    fake.run([Trial(name, RECIPE).with_seed(seed) for seed in (0, 1) for name in ("none", "flip")])
+    fake.run([Trial("cut", RECIPE)])
+    none, flip, cut = summarise(fake, "none")
+    assert none == {"name": "none", "accuracy": 0.52, "spread": pytest.approx(0.04), "seeds": 2, "gain": 0}
+    assert flip["gain"] == pytest.approx(0.02)
+    assert cut["gain"] == pytest.approx(0.2) and cut["spread"] is None and cut["seeds"] == 1
+
+
+def test_the_list_of_changes_has_the_base_and_one_change_each():
+    found = list_trials(RECIPE)
+    names = [trial.name for trial in found]
+    assert BASE in names and len(set(names)) == len(names) and {"mixup", "CutMix"} <= set(names)
+    plain = {"augment": AugmentConfig(), "mixup_alpha": 0.0, "cutmix_alpha": 0.0, "mix_chance": 1.0}
+    assert all(dataclasses.replace(trial.recipe, **plain) == RECIPE for trial in found)
+
+
+def test_speed_counts_pictures():
+    assert measure_speed(AugmentConfig(flip=0.5), 24, seconds=0.01) > 0
+
+
+def test_a_real_mixed_training_ends_and_repeats_itself(tmp_path, faces):
+    trial = Trial("mix", dataclasses.replace(RECIPE, batch_size=20, mixup_alpha=0.2, cutmix_alpha=1.0))
+    rows = []
+    for name in ("a", "b"):
+        study = Study(tmp_path / name, faces, faces.select(np.arange(8)), "distresnet", {}, {})
+        study.run([trial])
+        rows.append(study.content["trials"][trial.key])
+    assert rows[0]["loss"] == rows[1]["loss"] and np.isfinite(rows[0]["loss"])
+    assert (rows[0]["recipe"]["mixup_alpha"], rows[0]["recipe"]["cutmix_alpha"]) == (0.2, 1.0)

@@ -1,0 +1,127 @@
+"""Test-time augmentation: views, their mean, and ensembles from files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.expression.files import save_model
+from fer_paddle.expression.tta import TestTime, load_ensemble, measure_views
+from fer_paddle.images import faces_to_batch
+from fer_paddle.models import build_model
+
+nn = paddle.nn
+
+
+class Left(nn.Layer):
+    """Logits by the brightness of the left and the right half, and by the size: a flip changes them."""
+
+    num_classes = 3
+
+    def forward(self, images):
+        width = images.shape[3]
+        left, right = (half.mean((1, 2, 3)) for half in (images[..., : width // 2], images[..., width // 2 :]))
+        return paddle.stack([left, right, paddle.full_like(left, width / 10)], axis=1)
+
+
+@pytest.fixture
+def crops():
+    return list(np.random.default_rng(0).integers(0, 256, (3, 20, 20)).astype(np.uint8))
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
+def test_one_view_is_the_network(crops):
+    probs = TestTime([Left()], [16], flip=False)(crops)
+    expected = softmax(Left()(paddle.to_tensor(faces_to_batch(crops, 16))).numpy())
+    np.testing.assert_allclose(probs, expected, rtol=1e-5)
+    assert TestTime([Left()], [16], flip=False).views == 1
+
+
+def test_the_mean_over_mirror_images_and_sizes(crops):
+    classifier = TestTime([Left()], [16], [1, 1.5])
+    views = []
+    for size in (16, 24):
+        batch = faces_to_batch(crops, size)
+        views += [softmax(Left()(paddle.to_tensor(view)).numpy()) for view in (batch, batch[..., ::-1].copy())]
+    np.testing.assert_allclose(classifier(crops), np.mean(views, axis=0), rtol=1e-5)
+    assert classifier.views == 4
+    mirrored = [crop[:, ::-1].copy() for crop in crops]
+    np.testing.assert_allclose(classifier(mirrored), classifier(crops), rtol=1e-4)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_four_corners_and_the_centre(crops, flip):
+    classifier = TestTime([Left()], [18], flip=flip, five_crop=True)
+    large = faces_to_batch(crops, 20)
+    cuts = [large[..., y : y + 18, x : x + 18] for y, x in ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))]
+    views = cuts + [cut[..., ::-1].copy() for cut in cuts if flip]
+    expected = np.mean([softmax(Left()(paddle.to_tensor(view)).numpy()) for view in views], axis=0)
+    np.testing.assert_allclose(classifier(crops), expected, rtol=1e-5)
+    assert classifier.views == len(views)
+
+
+def test_no_crops_and_many(crops):
+    classifier = TestTime([Left()], [16])
+    assert classifier([]).shape == (0, 3)
+    many = classifier(crops * 30)  # more than one batch
+    np.testing.assert_allclose(many[-3:], classifier(crops), rtol=1e-5)
+
+
+def test_an_ensemble_from_files_shows_each_its_own_size(crops, tmp_path):
+    networks = []
+    for seed in range(2):
+        seed_everything(seed)
+        networks.append(build_model("mini_xception"))
+        save_model(tmp_path / f"{seed}.safetensors", "mini_xception", networks[-1], (16, 24)[seed])
+    paths = [tmp_path / f"{seed}.safetensors" for seed in range(2)]
+    both, classes = load_ensemble(paths)
+    singles = [load_ensemble([path])[0](crops) for path in paths]
+    np.testing.assert_allclose(both(crops), np.mean(singles, axis=0), rtol=1e-5)
+    assert (both.views, both.sizes, classes[3]) == (2, (16, 24), "happy")
+
+
+def test_networks_of_other_classes_are_refused(tmp_path):
+    for number, name in ((7, "seven"), (2, "two")):
+        classes = ("a", "b") if number == 2 else None
+        more = {"arguments": {"num_classes": 2}, "classes": classes} if classes else {}
+        save_model(
+            tmp_path / f"{name}.safetensors",
+            "mini_xception",
+            build_model("mini_xception", num_classes=number),
+            16,
+            **more,
+        )
+    with pytest.raises(ValueError, match="expected networks of the same classes, got 2 different lists"):
+        load_ensemble([tmp_path / "seven.safetensors", tmp_path / "two.safetensors"])
+
+
+@pytest.mark.parametrize(
+    ("networks", "sizes"), [([], []), ([], [16]), ([Left()], []), ([Left()], [0]), ([Left()], [8, 9])]
+)
+def test_nothing_to_look_with(networks, sizes):
+    with pytest.raises(ValueError, match="expected a network or more and a size of 1 or more for each"):
+        TestTime(networks, sizes)
+
+
+@pytest.mark.parametrize("scales", [[], [0.0], [1, -1]])
+def test_scales_above_zero(scales):
+    with pytest.raises(ValueError, match="expected a scale or more, all above 0"):
+        TestTime([Left()], [16], scales)
+
+
+def test_figures(crops):
+    class Sure(nn.Layer):
+        num_classes = 3
+
+        def forward(self, images):
+            return paddle.to_tensor(np.float32([[9, 0, 0]] * images.shape[0]))
+
+    figures = measure_views(TestTime([Sure()], [16]), crops, np.array([0, 0, 2]), ("a", "b", "c"))
+    assert figures == {"accuracy": pytest.approx(2 / 3), "faces": 3, "views": 2, "recall": {"a": 1.0, "c": 0.0}}
+    with pytest.raises(ValueError, match="expected at least one face"):
+        measure_views(TestTime([Sure()], [16]), [], np.array([]), ("a", "b", "c"))

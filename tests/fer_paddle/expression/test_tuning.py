@@ -1,0 +1,137 @@
+"""The fields of a recipe that tune a training, from faces to a model file."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fer_paddle import files
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.data.ferplus import SoftData, take_ferplus
+from fer_paddle.expression.files import load_model
+from fer_paddle.expression.losses import ExpressionLoss, accuracy
+from fer_paddle.expression.recipes import FERPLUS, FINE_TUNE, TUTORIAL
+from fer_paddle.expression.train import export_best, make_loaders, make_loss, make_optimizer, train_expressions
+from fer_paddle.labels import FERPLUS_EXPRESSIONS
+from fer_paddle.models import build_model
+from fer_paddle.training.sampling import BalancedSampler
+
+SIDE = ((0, 16),)
+TINY = {"epochs": 2, "batch_size": 7, "sizes": SIDE, "valid_sizes": SIDE}
+
+
+@pytest.fixture(scope="module")
+def faces():
+    """21 faces, three of each class; seven people of ten vote for the label, three for contempt."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(21) % 7
+    columns = np.array([4, 5, 6, 1, 3, 2, 0])[labels]
+    votes = np.zeros((21, 10), np.float32)
+    votes[np.arange(21), columns] = 0.7
+    votes[:, 7] += 0.3
+    return LabelledFaces(rng.integers(0, 256, (21, 16, 16)).astype(np.uint8), labels, votes)
+
+
+def train(faces, valid, recipe, folder=None, num_classes=7):
+    seed_everything(0)
+    network = build_model("mini_xception", num_classes=num_classes)
+    return network, train_expressions(network, faces, valid, recipe, folder)
+
+
+def test_ferplus_from_votes_to_a_file_of_eight_classes(faces, tmp_path):
+    recipe = dataclasses.replace(FERPLUS, **TINY)
+    learnt, measured = take_ferplus(faces, recipe.ferplus), take_ferplus(faces, "majority")
+    _, history = train(learnt, measured, recipe, tmp_path, num_classes=8)
+    assert len(history) == 2 and 0 <= history[-1]["valid_accuracy"] <= 1
+    card = export_best(tmp_path, tmp_path / "model.safetensors", "mini_xception", arguments={"num_classes": 8})
+    network, _ = load_model(tmp_path / "model.safetensors")
+    assert tuple(card["classes"]) == FERPLUS_EXPRESSIONS and network.num_classes == 8
+    assert card["recipe"]["ferplus"] == "probability"
+    with pytest.raises(ValueError, match="expected faces of the classes angry, .*, contempt, got angry"):
+        train(faces, faces, recipe, num_classes=8)
+    with pytest.raises(ValueError, match="neutral, got angry, .*, contempt$"):
+        train(learnt, measured, dataclasses.replace(recipe, ferplus=None))
+
+
+def test_fine_tuning_holds_the_backbone_first_and_slows_it_then(faces):
+    recipe = dataclasses.replace(FINE_TUNE, **TINY, freeze_epochs=1, average_decay=None)
+    seed_everything(0)
+    network = build_model("mini_xception")
+    start = files.state_arrays(network)
+    train_expressions(network, faces, faces, dataclasses.replace(recipe, epochs=1))
+    frozen = files.state_arrays(network)
+    moved = {name for name in start if not np.array_equal(start[name], frozen[name])}
+    assert moved == {"classify.weight", "classify.bias"}
+    network, history = train(faces, faces, recipe)
+    assert len(history) == 2
+    after = files.state_arrays(network)
+    assert not any(np.array_equal(start[name], after[name]) for name in start if name.endswith("weight"))
+
+
+def test_a_training_leaves_nothing_held_back(faces):
+    """A second training of one network, by another recipe, is its own."""
+    recipe = dataclasses.replace(FINE_TUNE, **TINY, freeze_epochs=2, backbone_rate=0.1, average_decay=None)
+    network, _ = train(faces, faces, dataclasses.replace(recipe, epochs=1))
+    learning = {name for name, parameter in network.named_parameters() if not parameter.stop_gradient}
+    statistics = {name for name, _ in network.named_parameters() if name.endswith(("_mean", "_variance"))}
+    assert learning == {name for name, _ in network.named_parameters()} - statistics
+    assert {parameter.optimize_attr["learning_rate"] for parameter in network.parameters()} == {1.0}
+
+
+def test_loaders_of_a_recipe(faces):
+    plain, soft, balanced = (
+        make_loaders(faces, faces, dataclasses.replace(TUTORIAL, **TINY, **changes))
+        for changes in ({}, {"soft_labels": 0.5}, {"balanced_sampling": 0.5})
+    )
+    assert type(plain["train"].dataset) is not SoftData and type(soft["train"].dataset) is SoftData
+    assert type(soft["valid"].dataset) is not SoftData  # measured by the labels
+    assert type(balanced["train"].batch_sampler) is BalancedSampler
+    # contempt is none of the seven: what is left of the votes agrees with the label
+    shares = soft["train"].dataset[3][1][0]
+    assert shares.tolist() == pytest.approx(np.eye(7)[3].tolist())
+
+
+@pytest.mark.parametrize(
+    ("changes", "rates"),
+    [
+        ({"schedule": "multi_step", "schedule_points": (1, 1.5), "schedule_factor": 0.1}, [1, 1, 0.1, 0.01]),
+        ({"schedule": "halve", "schedule_points": (0.5,)}, [1, 0.5, 0.25, 0.125]),
+        ({"schedule": "cosine", "warmup_epochs": 1}, [0, 0.5, 1, 0.5]),
+        ({"schedule": "constant"}, [1, 1, 1, 1]),
+    ],
+)
+@pytest.mark.parametrize("optimizer", ["adam", "momentum"])
+def test_the_schedule_of_a_recipe_counts_epochs(optimizer, changes, rates):
+    recipe = dataclasses.replace(TUTORIAL, epochs=2, learning_rate=1.0, optimizer=optimizer, **changes)
+    made, found = make_optimizer(paddle.nn.Linear(1, 1), recipe, 2), []
+    for _ in range(4):
+        found.append(made.get_lr())
+        if isinstance(made._learning_rate, paddle.optimizer.lr.LRScheduler):
+            made._learning_rate.step()
+    assert found == pytest.approx(rates)
+
+
+def test_soft_labels_in_loss_and_accuracy():
+    """A soft label of one class is the label; else the loss is the mean over the labels, weights too."""
+    weights = np.float32([1, 2, 3])
+    loss, logits = ExpressionLoss(0.1, class_weights=weights), paddle.randn([2, 3])
+    labels, votes = paddle.to_tensor([0, 2]), paddle.zeros([2, 10])
+    hard = loss(logits, (labels, votes))["label"]
+    as_shares = loss(logits, (paddle.nn.functional.one_hot(labels, 3), votes))["label"]
+    assert float(hard) == pytest.approx(float(as_shares), rel=1e-6)
+    shares = np.float32([[0.6, 0.4, 0], [0, 0, 1]])
+    target = shares * 0.9 + 0.1 / 3
+    logs = np.log(np.exp(logits.numpy()) / np.exp(logits.numpy()).sum(1, keepdims=True))
+    expected = (-(target * logs).sum(1) * (shares @ weights)).mean()
+    assert float(loss(logits, (paddle.to_tensor(shares), votes))["label"]) == pytest.approx(expected, rel=1e-5)
+    sure = paddle.to_tensor(np.float32([[9, 0, 0], [9, 0, 0]]))
+    assert accuracy(sure, (paddle.to_tensor(shares), votes)) == 0.5
+
+
+def test_class_weights_of_eight_classes(faces):
+    taken = take_ferplus(faces, "crossentropy")
+    loss = make_loss(dataclasses.replace(FERPLUS, class_balance=1.0), taken)
+    assert loss.class_weights.shape == [8] and float(loss.class_weights[7]) == 0  # contempt leads nowhere here

@@ -1,0 +1,214 @@
+"""Each fault planted in a small set, and found; and what is no fault, left alone."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_paddle.drawn import make_faces
+from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
+from fer_paddle.images import to_gray
+from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.quality import copies, faceless, measures, suspects, votes
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return [to_gray(image) for image in make_faces(12, 64, seed=0).images]
+
+
+def as_lists(groups):
+    return sorted(group.tolist() for group in groups)
+
+
+# ---- copies
+
+
+def test_exact_copies_are_equal_pixel_for_pixel(faces):
+    other = faces[1].copy()
+    other[0, 0] ^= 1
+    tall = np.zeros((2, 8), np.uint8)  # the same bytes as its transpose, another picture
+    groups = copies.exact_groups([faces[0], faces[1], faces[0].copy(), other, tall, tall.T.copy(), faces[0]])
+    assert as_lists(groups) == [[0, 2, 6]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda image: cv2.resize(image, (128, 128), interpolation=cv2.INTER_CUBIC),
+        lambda image: cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], 0),
+        lambda image: cv2.convertScaleAbs(image, alpha=0.7, beta=30),  # darker and paler
+        lambda image: cv2.GaussianBlur(image, (3, 3), 0),
+    ],
+)
+def test_another_print_of_the_same_photo_is_a_near_copy(faces, change):
+    images = [*faces, change(faces[5])]
+    assert as_lists(copies.near_groups(images, copies.exact_groups(images))) == [[5, 12]]
+
+
+def test_different_faces_are_no_copies(faces):
+    assert copies.near_groups(faces, []) == []
+
+
+def test_near_groups_hold_the_exact_copies_and_join_what_is_linked(faces):
+    blurred = cv2.GaussianBlur(faces[0], (3, 3), 0)
+    images = [faces[0], faces[1], blurred, blurred.copy(), faces[1].copy()]
+    assert as_lists(copies.near_groups(images, copies.exact_groups(images))) == [[0, 2, 3], [1, 4]]
+
+
+def test_flat_pictures_are_no_near_copies_of_each_other():
+    """A hash of nearly nothing is of noise."""
+    rng = np.random.default_rng(0)
+    images = [np.uint8(100 + rng.integers(0, 3, (48, 48))) for _ in range(4)]
+    assert copies.near_groups(images, []) == []
+
+
+def test_more_pictures_than_one_block_of_rows(faces):
+    rng = np.random.default_rng(1)
+    images = list(rng.integers(0, 256, (copies._ROWS + 20, 16, 16), np.uint8))
+    images[copies._ROWS + 7] = cv2.resize(images[3], (32, 32), interpolation=cv2.INTER_NEAREST)
+    assert as_lists(copies.near_groups(images, [])) == [[3, copies._ROWS + 7]]
+
+
+GROUPS = [np.array([0, 1, 5]), np.array([2, 3]), np.array([4, 6])]
+SPLITS = np.array(["train", "train", "train", "train", "train", "test", "test"])
+
+
+def test_counts_of_copies():
+    assert copies.count_across_splits(GROUPS, SPLITS) == {"test also in train": 2}
+    assert copies.count_within_splits(GROUPS, SPLITS) == {"test": 0, "train": 2}
+    assert copies.count_across_splits(GROUPS, np.array([""] * 7)) == {}
+    assert [group.tolist() for group in copies.across_splits(GROUPS, SPLITS)] == [[0, 1, 5], [4, 6]]
+
+
+def test_copies_with_two_labels():
+    labels = np.array([0, 0, 1, 2, -1, 0, 3])  # 4 has no label: that is no contradiction
+    assert as_lists(copies.disagreeing(GROUPS, labels)) == [[2, 3]]
+
+
+# ---- measures
+
+
+def test_measures_of_known_pictures():
+    half = np.zeros((48, 48), np.uint8)
+    half[:, 24:] = 255
+    found = measures.measure_images([half, np.full((10, 30), 51, np.uint8)])
+    np.testing.assert_allclose(found["brightness"], [0.5, 0.2])
+    np.testing.assert_allclose(found["contrast"], [0.5, 0])
+    assert found["sharpness"][1] == 0
+
+
+def test_sharpness_falls_with_blur_and_not_with_contrast_or_size(faces):
+    pale = cv2.convertScaleAbs(faces[0], alpha=0.4, beta=80)
+    blurred = [cv2.GaussianBlur(faces[0], (0, 0), sigma) for sigma in (1, 2, 4)]
+    large = cv2.resize(faces[0], (256, 256), interpolation=cv2.INTER_CUBIC)
+    sharp, pale, large, *falling = measures.measure_images([faces[0], pale, large, *blurred])["sharpness"]
+    assert sharp > falling[0] > falling[1] > falling[2]
+    assert pale == pytest.approx(sharp, rel=0.1) and large == pytest.approx(sharp, rel=0.3)
+
+
+def test_extremes_come_worst_first():
+    columns = {
+        "brightness": [0.1, 0.5, 0.05, 0.9],
+        "contrast": [0.2, 0.01, 0.2, 0.2],
+        "sharpness": [0.1, 0, 0.1, 0.001],
+    }
+    found = measures.find_extremes({name: np.array(values) for name, values in columns.items()})
+    assert {name: indices.tolist() for name, indices in found.items()} == {
+        "dark": [2, 0],
+        "bright": [3],
+        "flat": [1],
+        "blurred": [3],  # a flat picture is not called blurred, too
+    }
+
+
+# ---- votes
+
+
+def ballot(**counts):
+    row = np.zeros(10, int)
+    for name, count in counts.items():
+        row[FERPLUS_CLASSES.index(name)] = count
+    return row
+
+
+def test_majority_in_the_order_of_the_labels():
+    ballots = [ballot(happiness=9, NF=1), ballot(NF=10), ballot(contempt=6, anger=4), ballot(), ballot(fear=6)]
+    names = [*EXPRESSIONS, None]
+    assert [names[label] for label in votes.majority_labels(np.stack(ballots))] == ["happy", None, None, None, "fear"]
+
+
+def test_votes_against_labels():
+    ballots = np.stack([ballot(happiness=10), ballot(neutral=6, sadness=4), ballot(anger=5, fear=5), ballot(sadness=9)])
+    labels = np.array([EXPRESSIONS.index(name) for name in ("happy", "sad", "angry", "fear")])
+    found = votes.compare_votes(labels, ballots)
+    assert found["agreement"] == 0.5 and found["sure"] == 0.5
+    assert found["agreement_by_class"] | {"sad": 0, "happy": 1, "disgust": None} == found["agreement_by_class"]
+    assert np.sum(found["most_votes"]) == 4
+    # Only the last is contradicted: nobody said fear. Of the second four did.
+    assert votes.find_contradicted(labels, ballots).tolist() == [3]
+
+
+# ---- likely wrong labels
+
+
+def clusters(per_class, num_classes, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(num_classes), per_class)
+    return rng.normal(size=(len(labels), num_classes)) + 5 * np.eye(num_classes)[labels], labels
+
+
+def test_planted_wrong_labels_are_found_and_mended():
+    features, truth = clusters(40, 3)
+    labels = truth.copy()
+    wrong = [3, 50, 100]
+    labels[wrong] = (labels[wrong] + 1) % 3
+    found = suspects.find_suspects(features, labels, np.arange(120))
+    assert set(wrong) <= set(found.indices[:5].tolist())
+    suggested = dict(zip(found.indices.tolist(), found.suggested.tolist()))
+    assert [suggested[index] for index in wrong] == truth[wrong].tolist()
+    assert found.accuracy > 0.9 and found.judged == 120
+
+
+def test_copies_do_not_tell_each_others_labels():
+    """Random features, every picture twice: a fold with the other copy would know the label."""
+    rng = np.random.default_rng(0)
+    features, labels = np.repeat(rng.normal(size=(60, 40)), 2, axis=0), np.repeat(rng.integers(0, 2, 60), 2)
+    grouped = suspects.out_of_sample_probs(features, labels, np.repeat(np.arange(60), 2)).argmax(axis=1)
+    apart = suspects.out_of_sample_probs(features, labels, np.arange(120)).argmax(axis=1)
+    assert (grouped == labels).mean() < 0.7 < 0.85 < (apart == labels).mean()
+
+
+def test_small_classes_and_pictures_without_a_label_are_not_judged():
+    features, labels = clusters(10, 3)
+    labels[labels == 2] = -1
+    labels[0] = 5  # the only one of its class
+    found = suspects.find_suspects(features, labels, np.arange(30))
+    assert found.judged == 19 and set(found.suggested) <= {0, 1}
+    assert suspects.find_suspects(features, np.zeros(30, int), np.arange(30)) is None
+
+
+# ---- no face
+
+
+def test_pictures_of_one_gray_level(faces):
+    assert faceless.find_constant([faces[0], np.zeros((4, 4), np.uint8), np.full((4, 9), 7, np.uint8)]).tolist() == [
+        1,
+        2,
+    ]
+
+
+def test_the_detector_sees_the_crop_with_a_border(faces):
+    seen = []
+
+    def find_face(image):
+        seen.append(image)
+        return len(seen) / 100
+
+    scores = faceless.face_scores([faces[0], faces[1][:40], faces[2]], find_face)
+    assert all(image.shape == (faceless.SIDE, faceless.SIDE, 3) and image.dtype == np.uint8 for image in seen)
+    middle = cv2.resize(faces[0], (64, 64), interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(seen[0][16:80, 16:80, 0], middle, atol=40)  # 64 of 96 px are the crop itself
+    assert faceless.find_faceless(scores).tolist() == [0, 1, 2]
+    assert faceless.find_faceless(np.array([0.5, 0.03, 0.0])).tolist() == [2, 1]

@@ -1,0 +1,152 @@
+"""Which pictures a command line means, and names for their copies that overwrite nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fer_paddle.image_files import OutputNames, find_pictures, read_drawn
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """a.png, b.JPG, note.txt, deep/c.webp and [x].png, all of them empty: only their names count."""
+    (tmp_path / "deep").mkdir()
+    for name in ("a.png", "b.JPG", "note.txt", "deep/c.webp", "[x].png"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+CASES = [
+    (["a.png"], ["a.png"]),
+    (["note.txt"], ["note.txt"]),  # a file that was named is meant, whatever it is
+    (["b.JPG", "a.png"], ["b.JPG", "a.png"]),
+    (["a.png", "a.png", "*.png"], ["a.png", "[x].png"]),
+    (["*"], ["[x].png", "a.png", "b.JPG", "note.txt"]),
+    (["**/*.webp"], ["deep/c.webp"]),
+    (["[x].png"], ["[x].png"]),  # an existing name is no pattern
+    (["[ab].*"], ["a.png", "b.JPG"]),
+    (["deep"], ["deep/c.webp"]),
+    (["."], ["[x].png", "a.png", "b.JPG", "deep/c.webp"]),
+]
+
+
+@pytest.mark.parametrize(("patterns", "names"), CASES)
+@pytest.mark.parametrize("absolute", [False, True])
+def test_files_folders_and_globs(patterns, names, absolute, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    if absolute:
+        found = find_pictures([str(folder / pattern) for pattern in patterns])
+        assert found == [folder / name for name in names]
+    else:
+        assert find_pictures(patterns) == [Path(name) for name in names]
+
+
+@pytest.mark.parametrize("pattern", ["nosuch.png", "*.gif", "empty"])
+def test_each_pattern_means_something(pattern, folder):
+    (folder / "empty").mkdir()
+    with pytest.raises(ValueError, match="expected pictures"):
+        find_pictures([str(folder / "a.png"), str(folder / pattern)])
+
+
+OUT_CASES = [
+    # patterns, the output folder, names drawn there before, what is meant
+    (["."], "deep", [], ["[x].png", "a.png", "b.JPG"]),
+    (["*/*.webp", "a.png"], "deep", [], ["a.png"]),
+    (["deep"], "deep", [], ["deep/c.webp"]),  # the folder itself was named
+    (["deep", "."], "deep", [], ["deep/c.webp", "[x].png", "a.png", "b.JPG"]),
+    (["deep/*"], "deep", [], ["deep/c.webp"]),
+    (["deep/c.webp"], "deep", [], ["deep/c.webp"]),
+    (["deep"], ".", [], ["deep/c.webp"]),  # lies in the output folder, and was named
+    (["a.png", "deep"], "deep", ["c.webp"], ["a.png"]),  # as a shell makes it of *
+    (["a.png", "[x].png"], ".", ["a.png"], ["[x].png"]),  # as a shell makes it of *.png
+    (["."], ".", ["a.png", "c.webp"], ["[x].png", "b.JPG", "deep/c.webp"]),
+    (["*.png"], ".", ["a.png"], ["[x].png"]),
+    (["a.png"], "new", [], ["a.png"]),
+]
+
+
+@pytest.mark.parametrize(("patterns", "out", "drawn", "names"), OUT_CASES)
+@pytest.mark.parametrize("absolute", [False, True])
+def test_the_output_folder_is_no_input(patterns, out, drawn, names, absolute, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    found = find_pictures(patterns, folder / out if absolute else Path(out), drawn)
+    assert found == [Path(name) for name in names]
+
+
+def test_a_link_to_the_output_folder_is_seen_through(folder):
+    (folder / "deep").rename(folder.with_name("elsewhere"))
+    (folder / "away").symlink_to(folder.with_name("elsewhere"))
+    found = find_pictures([str(folder)], folder.with_name("elsewhere"))
+    assert [path.name for path in found] == ["[x].png", "a.png", "b.JPG"]
+
+
+def test_nothing_but_results_is_said(folder):
+    with pytest.raises(ValueError, match="none but those in the output folder"):
+        find_pictures([str(folder / "deep")], folder / "deep", ["c.webp"])
+
+
+def names_for(folder, *paths, drawn=()):
+    names = OutputNames(folder, paths, drawn)
+    return [names.next_for(path).name for path in paths]
+
+
+def test_every_picture_has_a_copy_of_its_own(tmp_path):
+    paths = [tmp_path / "x" / "a.png", tmp_path / "y" / "a.png", tmp_path / "z" / "A.PNG", tmp_path / "b.gif"]
+    assert names_for(tmp_path / "out", *paths) == ["a.png", "a-2.png", "A-3.png", "b.jpg"]
+
+
+def test_no_picture_is_overwritten(folder):
+    paths = [folder / "a.png", folder / "b.JPG", folder / "deep" / "c.webp"]
+    assert names_for(folder, *paths) == ["a-2.png", "b-2.jpg", "c.webp"]
+
+
+@pytest.mark.parametrize(
+    ("path", "drawn", "name"),
+    [
+        ("deep/a.png", [], "a-2.png"),  # a.png was not read in this call, and is somebody's all the same
+        ("deep/A.PNG", [], "A-2.png"),
+        ("deep/b.gif", [], "b-2.jpg"),
+        ("deep/a.png", ["a.png"], "a.png"),  # an earlier drawing
+        ("deep/a.png", ["b.jpg"], "a-2.png"),
+        ("a.png", ["a.png"], "a-2.png"),  # what is read stays, whatever it is
+        ("deep/c.webp", [], "c.webp"),
+    ],
+)
+def test_only_earlier_drawings_are_replaced(path, drawn, name, folder):
+    assert names_for(folder, folder / path, drawn=drawn) == [name]
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (None, set()),
+        ({"pictures": [], "failed": []}, set()),
+        ({"pictures": [{"drawn": "a.png"}, {"drawn": "gone.png"}]}, {"a.png"}),
+        ({"pictures": [{"drawn": "a.png"}], "drawn_before": ["b.JPG", "gone.jpg"]}, {"a.png", "b.JPG"}),
+        ({"pictures": [{"drawn": "elsewhere/a.png"}]}, {"a.png"}),  # detect tells paths
+    ],
+)
+def test_what_earlier_runs_drew(content, names, folder):
+    if content is not None:
+        (folder / "results.json").write_text(json.dumps(content))
+    assert read_drawn(folder / "results.json") == names
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "null", '{"pictures": 3}', '{"pictures": [{}]}', '{"pictures": [], "drawn_before": [1]}']
+)
+def test_the_results_of_something_else_are_not_replaced(text, folder):
+    (folder / "results.json").write_text(text)
+    with pytest.raises(ValueError, match="got another file: choose another folder"):
+        read_drawn(folder / "results.json")
+
+
+def test_links_do_not_deceive(folder):
+    out = folder / "out"
+    out.mkdir()
+    (out / "real.png").touch()
+    (out / "link.png").symlink_to(folder / "a.png")
+    (folder / "away.png").symlink_to(out / "real.png")
+    paths = [out / "link.png", folder / "away.png", folder / "elsewhere" / "real.png"]
+    assert names_for(out, *paths) == ["link-2.png", "away.png", "real-2.png"]

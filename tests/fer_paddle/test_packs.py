@@ -1,0 +1,133 @@
+"""Reading .npz packs, whole and damaged."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+
+import numpy as np
+import pytest
+
+from fer_paddle.packs import load_pack
+
+
+@pytest.mark.parametrize(
+    ("count", "shape", "per_row", "rows"),
+    [
+        (8, (6, 5), 4, 2),  # one full sheet
+        (17, (6, 5), 4, 2),  # three sheets, the last with one picture
+        (3, (6, 5), 4, 2),  # less than a row
+        (17, (6, 5, 3), 4, 2),
+        (5, (1, 1), 1, 1),
+        (100, (2, 2), 3, 2),  # 17 sheets: sheet09 stands before sheet10
+        (0, (6, 5), 4, 2),  # no picture and no sheet
+        (0, (6, 5, 3), 4, 2),
+    ],
+)
+def test_pictures_come_back_in_order(tmp_path, noise, write_pack, count, shape, per_row, rows):
+    images = noise(count, shape=shape)
+    pack = load_pack(write_pack(tmp_path / "数据" / "面孔.npz", images, per_row, rows))
+    assert pack.keys() == {"images"}
+    assert pack["images"].dtype == np.uint8
+    np.testing.assert_array_equal(pack["images"], images)
+
+
+def test_further_arrays_are_kept(tmp_path, noise, write_pack):
+    names = np.array(["a", "b", "c"])
+    pack = load_pack(str(write_pack(tmp_path / "a.npz", noise(3), labels=np.arange(3, dtype=np.uint8), name=names)))
+    assert pack.keys() == {"images", "labels", "name"}
+    assert pack["labels"].tolist() == [0, 1, 2] and pack["name"].tolist() == ["a", "b", "c"]
+
+
+def test_a_missing_file_is_named(tmp_path):
+    for path in (tmp_path / "no.npz", tmp_path):
+        with pytest.raises(FileNotFoundError, match=path.name):
+            load_pack(path)
+
+
+def read_arrays(path):
+    with np.load(path) as archive:
+        return dict(archive)
+
+
+def check_refused(path, expected):
+    with pytest.raises(ValueError, match=expected) as caught:
+        load_pack(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"shape": np.array([3, 48])}, "'shape'"),
+        ({"shape": np.array([3, 48, 48, 4])}, "'shape'"),  # RGBA
+        ({"shape": np.array([3, 48, 48, 3, 1])}, "'shape'"),
+        ({"shape": np.array([3.0, 48.0, 48.0])}, "'shape'"),
+        ({"shape": np.array(3)}, "'shape'"),
+        ({"shape": np.array([3, 0, 48])}, "'shape'"),
+        ({"shape": np.array([3, 48, -48])}, "'shape'"),
+        ({"shape": np.array([9, 48, 48])}, "9 pictures"),  # the sheet holds 8
+        ({"shape": np.array([-1, 48, 48])}, "-1 pictures"),
+        ({"shape": np.array([3, 36, 48])}, "36x48 pictures"),  # 96 rows of pixels are no multiple
+        ({"per_row": np.array([4, 4])}, "'per_row'"),
+        ({"per_row": np.int32(0)}, "0 a row"),
+        ({"per_row": np.int32(3)}, "3 a row"),
+        ({"sheet00": np.zeros(9, np.uint8)}, "PNG sheets"),
+        ({"sheet00": np.zeros(0, np.uint8)}, "PNG sheets"),
+        ({"sheet00": np.zeros((4, 4))}, "PNG sheets"),
+        ({"labels": np.array([{}], object)}, "whole .npz pack"),  # pickled: never loaded
+    ],
+)
+def test_a_wrong_layout_is_refused(tmp_path, noise, write_pack, change, expected):
+    path = write_pack(tmp_path / "bad.npz", noise(3))
+    np.savez(path, **(read_arrays(path) | change))
+    check_refused(path, expected)
+
+
+@pytest.mark.parametrize("missing", ["shape", "per_row"])
+def test_an_archive_of_other_arrays_is_no_pack(tmp_path, missing):
+    arrays = {"shape": np.array([1, 2, 2]), "per_row": np.int32(1), "labels": np.zeros(1)}
+    del arrays[missing]
+    np.savez(tmp_path / "other.npz", **arrays)
+    check_refused(tmp_path / "other.npz", "'shape'")
+
+
+def test_a_truncated_sheet_is_refused(tmp_path, noise, write_pack):
+    path = write_pack(tmp_path / "a.npz", noise(3))
+    arrays = read_arrays(path)
+    arrays["sheet00"] = arrays["sheet00"][:-1000]
+    np.savez(path, **arrays)
+    check_refused(path, "PNG sheets")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"no archive at all", b"\x93NUMPY"])
+def test_another_kind_of_file_is_refused(tmp_path, content):
+    (tmp_path / "a.npz").write_bytes(content)
+    check_refused(tmp_path / "a.npz", "another kind of file")
+
+
+def test_a_single_array_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros(3))
+    (tmp_path / "a.npy").rename(tmp_path / "a.npz")
+    check_refused(tmp_path / "a.npz", "another kind of file")
+
+
+@pytest.mark.parametrize("kept", [0.02, 0.5, 0.99])
+def test_a_truncated_archive_is_refused(tmp_path, noise, write_pack, kept):
+    path = write_pack(tmp_path / "a.npz", noise(3))
+    os.truncate(path, int(path.stat().st_size * kept))
+    check_refused(path, "truncated")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_damaged_bytes_are_refused(tmp_path, noise, write_pack, compressed):
+    """A download with wrong bytes in its middle: a checksum or the inflater notices."""
+    path = write_pack(tmp_path / "a.npz", noise(3))
+    if compressed:
+        np.savez_compressed(path, **read_arrays(path))
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo("sheet00.npy").header_offset
+    content[start + 300 : start + 400] = bytes(100)
+    path.write_bytes(content)
+    check_refused(path, "whole .npz pack")

@@ -1,0 +1,296 @@
+"""Detector: boxes in pixels of any picture, with networks whose answer is known, then with what ships."""
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from yolo3tiny import Detections, Detector
+from yolo3tiny.anchors import ANCHORS
+from yolo3tiny.predict import WEIGHTS, NetworkSettings, to_input
+
+
+def white_on_black(height, width, *boxes):
+    image = np.zeros((height, width, 3), np.uint8)
+    for x1, y1, x2, y2 in boxes:
+        image[y1:y2, x1:x2] = 255
+    return image
+
+
+PICTURES = [
+    # height, width, the white box in it, and why
+    (480, 640, (100, 50, 220, 210)),  # fits without scaling
+    (640, 480, (400, 500, 470, 630)),  # upright
+    (416, 416, (0, 0, 416, 416)),  # the whole picture
+    (1, 1, (0, 0, 1, 1)),  # one pixel becomes hundreds
+    (2, 3, (1, 0, 3, 1)),
+    (37, 1001, (700, 5, 733, 31)),  # odd sides, padding above and below
+    (900, 33, (3, 840, 30, 880)),
+    (20, 10000, (9000, 0, 9600, 20)),  # one or two rows remain of it
+    (2400, 3200, (1600, 1200, 3000, 2300)),  # shrunk by five
+]
+
+
+@pytest.mark.parametrize("longest", [640, 416, 100])  # 100: not a multiple of 32, so that there is padding everywhere
+@pytest.mark.parametrize(("height", "width", "box"), PICTURES)
+def test_boxes_are_in_pixels_of_the_picture(height, width, box, longest, white_finder):
+    faces = Detector(forward=white_finder, longest=longest)(white_on_black(height, width, box))
+    scale = longest / max(height, width)
+    # Rounding to whole network pixels: one for the picture's side, half for the edge that is found.
+    assert len(faces) == 1
+    np.testing.assert_allclose(faces.boxes_xyxy[0], box, atol=1.5 / scale + 1e-3)
+
+
+def test_without_scaling_boxes_are_exact(white_finder):
+    boxes = [(10, 20, 41, 61), (300, 200, 420, 360), (600, 440, 640, 480)]
+    faces = Detector(forward=white_finder, longest=640)(white_on_black(480, 640, *boxes))
+    np.testing.assert_allclose(sorted(faces.boxes_xyxy.tolist()), boxes, atol=2e-3)
+
+
+def test_no_face_gives_empty_detections(white_finder):
+    faces = Detector(forward=white_finder)(np.zeros((48, 64, 3), np.uint8))
+    assert len(faces) == 0
+    assert (faces.boxes_xyxy.shape, faces.boxes_xyxy.dtype) == ((0, 4), np.float32)
+    assert (faces.scores.shape, faces.scores.dtype) == ((0,), np.float32)
+
+
+def test_best_first_and_not_below_min_score(make_heads):
+    boxes, logits = [(10, 10, 40, 50), (100, 10, 160, 90), (200, 100, 300, 220)], [1.0, 4.0, -1.0]
+    detector = Detector(forward=lambda images: make_heads(boxes, images.shape[2:], logits=logits), longest=320)
+    image = np.zeros((320, 320, 3), np.uint8)
+    found = detector(image, min_score=0.1)
+    expected = 1 / (1 + np.exp([-4.0, -1.0, 1.0]))
+    np.testing.assert_allclose(found.scores, expected, rtol=1e-4)
+    np.testing.assert_allclose(found.boxes_xyxy, [boxes[1], boxes[0], boxes[2]], atol=1e-3)
+    assert len(detector(image)) == 2
+    assert len(detector(image, min_score=0.9)) == 1
+
+
+def test_of_two_boxes_on_one_face_the_better_stays(make_heads):
+    boxes = [(100, 100, 160, 160), (104, 130, 164, 190)]  # IoU 0.3
+    detector = Detector(forward=lambda images: make_heads(boxes, images.shape[2:], logits=[1.0, 2.0]), longest=320)
+    image = np.zeros((320, 320, 3), np.uint8)
+    assert len(detector(image)) == 2
+    np.testing.assert_allclose(detector(image, nms_iou=0.25).boxes_xyxy, boxes[1:], atol=1e-3)
+
+
+def test_boxes_are_cut_at_the_border_and_dropped_in_the_padding(make_heads):
+    # A picture 320 wide and 100 high lies in rows 14 to 114 of an input 320 x 128.
+    boxes = [(-20, 4, 60, 60), (200, 1, 240, 13), (280, 90, 340, 127)]
+    faces = Detector(forward=lambda images: make_heads(boxes, images.shape[2:]), longest=320)(
+        np.zeros((100, 320, 3), np.uint8)
+    )
+    assert sorted(faces.boxes_xyxy.round(3).tolist()) == [[0, 0, 60, 46], [280, 76, 320, 100]]
+
+
+def test_a_network_gone_mad_finds_nothing():
+    heads = [np.full((1, 18, 320 // stride, 320 // stride), np.nan, np.float32) for stride in (32, 16)]
+    assert len(Detector(forward=lambda images: heads, longest=320)(np.zeros((320, 320, 3), np.uint8))) == 0
+
+
+def test_enormous_boxes_stay_inside(make_heads):
+    def forward(images):
+        heads = make_heads([(100, 100, 200, 200)], images.shape[2:])
+        for head in heads:
+            head[:, [2, 3, 8, 9, 14, 15]] = 1e4  # the size would overflow
+        return heads
+
+    faces = Detector(forward=forward, longest=320)(np.zeros((320, 320, 3), np.uint8))
+    assert faces.boxes_xyxy.tolist() == [[0, 0, 320, 320]]
+
+
+def test_views_are_welcome_and_left_alone(white_finder):
+    image = white_on_black(200, 300, (40, 50, 90, 120))
+    view = image[:, ::-1]
+    faces = Detector(forward=white_finder, longest=320)(view)
+    np.testing.assert_allclose(faces.boxes_xyxy, [[210, 50, 260, 120]], atol=2)
+    np.testing.assert_array_equal(image, white_on_black(200, 300, (40, 50, 90, 120)))
+
+
+NO_IMAGES = [
+    np.zeros((48, 64), np.uint8),
+    np.zeros((48, 64, 4), np.uint8),
+    np.zeros((48, 64, 3), np.float32),
+    np.zeros((0, 64, 3), np.uint8),
+    np.zeros((1, 48, 64, 3), np.uint8),
+    [[0, 0, 0]],
+    None,
+    "photo.jpg",
+]
+
+
+@pytest.mark.parametrize("image", NO_IMAGES)
+def test_what_is_no_image_is_refused(image, white_finder):
+    with pytest.raises(ValueError, match="expected an image"):
+        Detector(forward=white_finder)(image)
+
+
+@pytest.mark.parametrize("thresholds", [{"min_score": -0.1}, {"min_score": 50}, {"nms_iou": 1.5}])
+def test_thresholds_out_of_range(thresholds, white_finder):
+    with pytest.raises(ValueError, match=r"expected .* in 0\.\.1"):
+        Detector(forward=white_finder)(np.zeros((48, 64, 3), np.uint8), **thresholds)
+
+
+def test_weights_and_forward_exclude_each_other(white_finder):
+    with pytest.raises(ValueError, match="got both"):
+        Detector("network.onnx", white_finder)
+
+
+def test_a_runner_of_another_network_is_refused(white_finder):
+    class Expressions:
+        metadata: ClassVar = {"classes": '["angry", "happy"]', "input_size": "64"}
+        __call__ = staticmethod(white_finder)
+
+    with pytest.raises(ValueError, match="expected a network of the class face, got one of"):
+        Detector(forward=Expressions())
+
+
+# The ONNX file and its settings
+
+
+def test_an_onnx_file_and_its_metadata_decide(make_onnx):
+    anchors = [[20, 20], [21, 21], [22, 22], [40, 40], [32, 64], [41, 41]]
+    settings = NetworkSettings(anchors, 128)
+    detector = Detector(make_onnx(settings.to_metadata()), threads=1)
+    assert (detector.settings.longest, detector.settings.anchors) == (128, anchors)
+    # The cell of 32 pixels in column 1, row 2 is white: around its middle, a box like the middle anchor.
+    faces = detector(white_on_black(128, 128, (32, 64, 64, 96)))
+    np.testing.assert_allclose(faces.boxes_xyxy[0], [32, 48, 64, 112], atol=1e-3)
+
+
+def test_arguments_go_before_metadata(make_onnx):
+    detector = Detector(make_onnx(), anchors=[[9, 9]] * 6, longest=64)
+    assert detector.settings == NetworkSettings([[9, 9]] * 6, 64)
+
+
+def test_a_file_that_says_nothing_gets_the_defaults(make_onnx):
+    assert Detector(make_onnx({})).settings == NetworkSettings(ANCHORS, 416)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"anchors": "[[1, 2], [3, 4]]"},
+        {"anchors": "[[1, 2], [3]]"},
+        {"anchors": '"large"'},
+        {"anchors": "[[1,2],[1,2],[1,2],[1,2],[1,2],[1,0]]"},
+        {"anchors": "[[1,2],[1,2],[1,2],[1,2],[1,2],[1,NaN]]"},
+        {"anchors": "{"},
+        {"longest": "0"},
+        {"longest": "640.5"},
+        {"longest": "wide"},
+        {"channels": "RGB"},
+        {"scale": "1"},
+    ],
+)
+def test_malformed_metadata(change, make_onnx):
+    path = make_onnx(NetworkSettings().to_metadata() | change)
+    with pytest.raises(ValueError, match=r"^expected .*got") as error:
+        Detector(path)
+    assert "\n" not in str(error.value)
+
+
+def test_settings_survive_as_metadata():
+    settings = NetworkSettings(((3.5, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14)), 512)
+    again = NetworkSettings.from_metadata(settings.to_metadata())
+    assert again.longest == 512
+    np.testing.assert_array_equal(again.anchors, settings.anchors)
+
+
+def test_broken_weights(tmp_path, make_onnx):
+    whole = make_onnx().read_bytes()
+    broken = {
+        "empty": b"",
+        "text": b"<html>404</html>",
+        "cut": whole[: len(whole) // 2],
+        "zeros": bytes(1000),
+    }
+    for name, content in broken.items():
+        path = tmp_path / f"{name}.onnx"
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"^expected an ONNX file at .*, got: ") as error:
+            Detector(path)
+        assert name in str(error.value) and "\n" not in str(error.value)
+
+
+def test_weights_of_another_network(make_onnx):
+    with pytest.raises(ValueError, match="expected a Yolo3Tiny of one class"):
+        Detector(make_onnx(head_channels=21))
+
+
+@pytest.mark.parametrize("name", ["nosuch.onnx", "."])
+def test_missing_weights(name, tmp_path):
+    with pytest.raises(FileNotFoundError, match="found no file at"):
+        Detector(tmp_path / name)
+
+
+# Detections
+
+
+def test_detections_count_their_faces():
+    assert len(Detections(np.array([[0, 0, 1, 1]], np.float32), np.array([0.5], np.float32))) == 1
+
+
+BOX = np.array([[1, 2, 3, 4], [1, 2, 3, 4]], np.float32)
+SCORE = np.array([0.9, 0.1], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "why"),
+    [
+        (BOX.astype(np.float64), SCORE, "float32"),
+        (BOX, SCORE.tolist(), "list"),
+        (BOX[:1], SCORE, r"\[N\]"),
+        (BOX[:, :3], SCORE, r"\[N, 4\]"),
+        (BOX[0], SCORE, r"\[N, 4\]"),
+        (BOX, SCORE[:, None], r"\[N\]"),
+        (BOX[:, [2, 1, 0, 3]], SCORE, "left < right"),
+        (BOX[:, [0, 1, 2, 1]], SCORE, "left < right"),
+        (BOX * np.float32(np.nan), SCORE, "finite"),
+        (BOX + np.float32([0, 0, np.inf, 0]), SCORE, "finite"),
+        (BOX, SCORE[::-1], "best first"),
+        (BOX, SCORE + 1, r"0\.\.1"),
+        (BOX, SCORE - 1, r"0\.\.1"),
+        (BOX, SCORE * np.float32(np.nan), r"0\.\.1"),
+    ],
+)
+def test_detections_are_checked_when_built(boxes, scores, why):
+    with pytest.raises(ValueError, match=why):
+        Detections(boxes, scores)
+
+
+def test_detections_cannot_be_changed():
+    faces = Detections(BOX, SCORE)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        faces.scores = SCORE
+
+
+def test_to_input_keeps_blue_first():
+    image = np.array([[[255, 51, 0], [0, 102, 255]]], np.uint8)
+    expected = np.float32([[[1, 0]], [[0.2, 0.4]], [[0, 1]]])
+    found = to_input(image)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert found.dtype == np.float32 and found.flags.c_contiguous
+
+
+# What ships
+
+needs_weights = pytest.mark.skipif(not WEIGHTS.is_file(), reason="no weights in this checkout")
+
+
+@needs_weights
+def test_shipped_network_finds_the_astronaut():
+    data = pytest.importorskip("skimage.data")
+    faces = Detector(threads=1)(np.ascontiguousarray(data.astronaut()[..., ::-1]))
+    (box,) = faces.boxes_xyxy
+    centre = (box[:2] + box[2:]) / 2
+    np.testing.assert_allclose(centre, [222, 118], atol=25)
+
+
+@needs_weights
+def test_shipped_network_finds_no_face_where_none_is():
+    detector = Detector(threads=1)
+    ramp = np.tile(np.linspace(0, 255, 320).astype(np.uint8)[None, :, None], (240, 1, 3))
+    for image in (np.zeros_like(ramp), np.full_like(ramp, 255), ramp):
+        assert len(detector(image)) == 0
