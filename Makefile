@@ -9,11 +9,12 @@ FITS := import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2
 VENV_PY := .venv/bin/python
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test notebooks clean
+.PHONY: help demo test check notebooks clean
 
 help:
-	@echo "make demo       find faces and name expressions in two pictures; writes out/"
-	@echo "make test       run the test suite"
+	@echo "make demo       find faces and name expressions in two images; writes out/"
+	@echo "make test       run the test suite, notebooks included"
+	@echo "make check      lint, format, types and who may import whom; under a minute"
 	@echo "make notebooks  run every notebook from top to bottom and save its outputs"
 	@echo "make clean      remove out/ and the caches; .venv, runs/ and the data stay"
 	@echo "The first of them makes .venv (about 2 GB) and installs requirements.txt into it."
@@ -21,15 +22,22 @@ help:
 demo: $(INSTALLED)
 	$(VENV_PY) -m fer_paddle demo --out out
 
+# One thread a worker: nearly every test computes on one.
 test: $(INSTALLED)
-	$(VENV_PY) -m pytest
+	OMP_NUM_THREADS=1 $(VENV_PY) -m pytest -n 2 --dist worksteal
+
+check: $(INSTALLED)
+	$(VENV_PY) -m ruff check .
+	$(VENV_PY) -m ruff format --check .
+	$(VENV_PY) -m mypy
+	$(VENV_PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 
 notebooks: $(INSTALLED)
 	find notebooks -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*' -exec \
 	  env PYTHONPATH="$$PWD" $(VENV_PY) -m nbconvert --to notebook --execute --inplace {} +
 
 clean:
-	rm -rf out .pytest_cache .ruff_cache build *.egg-info
+	rm -rf out .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build *.egg-info
 	find fer_paddle yolo3tiny tests notebooks -type d '(' -name __pycache__ -o -name .ipynb_checkpoints ')' \
 	  -exec rm -rf {} +
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fer_paddle.labels import EXPRESSIONS
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["EXPRESSIONS", "Classifier", "Face", "Pipeline"]
 
 _HOME = {
