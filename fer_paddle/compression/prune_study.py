@@ -21,7 +21,7 @@ from fer_paddle.compression.recalibrate import recalibrate_norms
 from fer_paddle.compression.sensitivity import SHARES, Sensitivities, measure_sensitivities
 from fer_paddle.compression.unstructured import KeepZeros, apply_masks, magnitude_masks, zero_share
 from fer_paddle.environment import paddle
-from fer_paddle.training.config import differing_fields
+from fer_paddle.study import differing_fields
 from fer_paddle.training.loop import Callback
 
 MAGNITUDE = "magnitude"

@@ -21,7 +21,7 @@ from fer_paddle.expression.teacher import Teacher
 from fer_paddle.expression.train import Faces, export_best, train_expressions
 from fer_paddle.images import faces_to_batch
 from fer_paddle.models import build_model, find_design
-from fer_paddle.training.config import differing_fields
+from fer_paddle.study import differing_fields
 from fer_paddle.training.loop import Callback
 from fer_paddle.training.transfer import start_from_file
 

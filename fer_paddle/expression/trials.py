@@ -22,7 +22,7 @@ from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import train_expressions
 from fer_paddle.models import build_model
-from fer_paddle.training.config import differing_fields
+from fer_paddle.study import differing_fields
 from fer_paddle.training.loop import Callback
 
 RESULT = "result.json"

@@ -74,15 +74,3 @@ class FitConfig:
         """What `to_json` gave, with the fields added since, at the defaults that an older run had without knowing."""
         defaults = {field.name: field.default for field in dataclasses.fields(cls)}
         return {**{name: value for name, value in defaults.items() if value is not dataclasses.MISSING}, **content}
-
-
-def differing_fields(ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Names the fields of two JSON objects that differ, with both values: `task.epochs (3, was 2)`."""
-    found = []
-    for name in sorted(ours.keys() | theirs.keys()):
-        our, their = ours.get(name), theirs.get(name)
-        if isinstance(our, Mapping) and isinstance(their, Mapping):
-            found += differing_fields(our, their, f"{prefix}{name}.")
-        elif our != their:
-            found.append(f"{prefix}{name} ({our!r}, was {their!r})")
-    return found

@@ -11,9 +11,10 @@ from typing import Any
 
 from fer_paddle import files
 from fer_paddle.environment import machine, paddle
+from fer_paddle.study import differing_fields
 from fer_paddle.training import parallel
 from fer_paddle.training.checkpoint import load_progress, restore_checkpoint, save_checkpoint
-from fer_paddle.training.config import FitConfig, differing_fields
+from fer_paddle.training.config import FitConfig
 from fer_paddle.training.ema import make_average
 from fer_paddle.training.means import Means
 

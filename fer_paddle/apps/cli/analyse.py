@@ -183,14 +183,14 @@ def add_calibrate(commands: Any) -> None:
 
 def calibrate(args: argparse.Namespace) -> int:
     """Fits one temperature so that a network is as often right as it says; measures it on faces left out of the fit."""
-    from fer_paddle.analysis.origin import origin
     from fer_paddle.expression.calibrate import measure_calibration, plot_before_after, store_temperature
     from fer_paddle.expression.predict import WEIGHTS, load_classifier
+    from fer_paddle.study import provenance
 
     classifier = load_classifier(args.weights)
     faces = _read_faces_of(classifier.classes, args.data)
     logits = _read_logits(classifier.runner, faces, classifier.input_size)
-    found = {"data": args.data, **measure_calibration(logits, faces.labels), **origin()}
+    found = {"data": args.data, **measure_calibration(logits, faces.labels), **provenance()}
     if args.out:
         from fer_paddle.expression.explain import save_figure
 
@@ -235,11 +235,11 @@ def card(args: argparse.Namespace) -> int:
 
 
 def _measure(weights: Path, kind: str, data: list[str] | None) -> dict[str, Any]:
-    from fer_paddle.analysis.origin import origin
+    from fer_paddle.study import provenance
 
     measure = _measure_detector if kind == "detector" else _measure_expressions
     sets = [{"data": name, **measure(weights, name)} for name in data or CARD_DATA[kind]]
-    return {"kind": kind, **origin(), "sets": sets}
+    return {"kind": kind, **provenance(), "sets": sets}
 
 
 def _measure_expressions(weights: Path, data: str) -> dict[str, Any]:

@@ -47,13 +47,13 @@ def distill(args: argparse.Namespace) -> int:
     from fer_paddle import environment
 
     environment.prepare(args.threads)
-    from fer_paddle.analysis.origin import origin
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.faces import take_subset
     from fer_paddle.expression.distill import DistillSettings
     from fer_paddle.expression.distill_study import Study, run_study
     from fer_paddle.expression.session import choose_recipe
     from fer_paddle.expression.teacher import Teacher
+    from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
 
     names = ("temperature", "soft_weight", "hint_weight", "teacher_layer", "student_layer")
@@ -64,7 +64,7 @@ def distill(args: argparse.Namespace) -> int:
     teacher = Teacher.load(args.teacher)
     train, valid = load_train_valid(args.data, args.valid)
     train = take_subset(train, args.faces)
-    about = {"data": args.data, "teacher": [str(path) for path in args.teacher], **origin()}
+    about = {"data": args.data, "teacher": [str(path) for path in args.teacher], **provenance()}
     result = args.result or args.out / "result.json"
     found = run_study(study, teacher, train, valid, args.out, result, about, [ProgressBar()], args.workers)
     if args.json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -193,20 +192,10 @@ def load_some(args: argparse.Namespace) -> tuple[Any, Any]:
 
 
 def origin(args: argparse.Namespace, train: Any, valid: Any) -> dict[str, Any]:
-    """What a result file says of where it comes from."""
-    import datetime
+    """Says where a result comes from."""
+    from fer_paddle.study import provenance
 
-    from fer_paddle.environment import versions
-
-    return {
-        "command": "python -m fer_paddle " + " ".join(sys.argv[1:]),
-        "data": args.data,
-        "train_faces": train.counts(),
-        "valid_faces": len(valid),
-        "seed": args.seed,
-        "date": datetime.datetime.now().date().isoformat(),
-        "versions": versions(),
-    }
+    return provenance(data=args.data, train_faces=train.counts(), valid_faces=len(valid), seed=args.seed)
 
 
 def write_result(folder: Path, name: str, result: dict[str, Any], figure: Any) -> None:

@@ -1,0 +1,136 @@
+"""Studies: the rows of a comparison, kept one by one in a JSON file that says where they come from.
+
+A study that was stopped goes on with the row it was at; with other settings or other data it is refused.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_paddle import files
+from fer_paddle.environment import versions
+
+Row = Mapping[str, Any]
+
+
+class Study:
+    """The rows of one study.
+
+    Args:
+        path: The JSON file; it is made with the first row, read where it is there.
+        settings: What decides the rows, as JSON values: a file with other settings is refused.
+        provenance: What else the file says, see `provenance`; of the newest call, never compared.
+        data: Digests of the data by name, see `digest`: a file of other data is refused. A file without any is not.
+        data_changed: Go on all the same where the data are others; the file keeps the former digests.
+
+    Attributes:
+        rows: The rows so far.
+        content: The content of the file; what is added to it is kept by the next `save`.
+
+    Raises:
+        ValueError: The file is no study, or one of other settings or data.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        settings: Mapping[str, Any],
+        provenance: Mapping[str, Any] | None = None,
+        data: Mapping[str, str] | None = None,
+        data_changed: bool = False,
+    ):
+        self.path = Path(path)
+        settings, digests = json.loads(json.dumps([settings, data or {}]))
+        former = files.read_json(self.path, "a study") if self.path.is_file() else {"settings": settings, "rows": []}
+        self.rows: list[dict[str, Any]] = former.get("rows", [])
+        if not isinstance(former.get("settings"), dict) or not _are_rows(self.rows):
+            raise ValueError(f"expected a study with settings and rows in {self.path}, got none")
+        differing = differing_fields(settings, former["settings"])
+        if other_data := differing_fields(digests, former.get("data_digests") or digests, "data."):
+            if data_changed:
+                former["former_data"] = [*former.get("former_data", []), former["data_digests"]]
+            else:
+                differing += other_data
+        if differing:
+            got = ", ".join(differing)
+            raise ValueError(f"expected the settings and data of the study in {self.path}, got others: {got}")
+        known = {"settings": settings, **({"data_digests": digests} if digests else {}), "rows": self.rows}
+        self.content: dict[str, Any] = {**(provenance or {}), **known}
+        self.content |= {name: value for name, value in former.items() if name not in self.content}
+
+    def find(self, row: Row) -> list[dict[str, Any]]:
+        """Return the rows that have all the fields of `row`."""
+        return [found for found in self.rows if all(found.get(name) == value for name, value in row.items())]
+
+    def run(
+        self,
+        rows: Iterable[Row],
+        make_row: Callable[[Row], Row | Sequence[Row]],
+        progress: Callable[[Iterable[Row]], Iterable[Row]] = iter,
+    ) -> list[dict[str, Any]]:
+        """Make the rows that are missing, and write the file after each.
+
+        Args:
+            rows: What identifies each row: its first fields, such as `{"model": "vgg8", "seed": 0}`.
+            make_row: Called with one of them, gives its further fields (or those of several rows at once).
+            progress: Wraps the rows for a progress bar.
+
+        Returns:
+            All the rows that were asked for, in order.
+        """
+        rows = list(rows)
+        for row in progress([row for row in rows if not self.find(row)]):
+            made = make_row(row)
+            self.rows += [{**row, **fields} for fields in ([made] if isinstance(made, Mapping) else made)]
+            self.save()
+        return [found for row in rows for found in self.find(row)]
+
+    def save(self) -> None:
+        """Write the file."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_json(self.path, self.content)
+
+
+def provenance(program: str = "python -m fer_paddle", **more: Any) -> dict[str, Any]:
+    """Return what a measured figure says of itself: `command`, `date`, `versions` with the machine, and `more`."""
+    command = shlex.join([*program.split(), *sys.argv[1:]])
+    return {"command": command, **more, "date": datetime.date.today().isoformat(), "versions": versions()}
+
+
+def digest(*parts: Any) -> str:
+    """Return 16 hexadecimal digits of arrays, sequences of arrays, or JSON values; they change with any value."""
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            found.update(f"{part.dtype} {part.shape} ".encode() + np.ascontiguousarray(part).tobytes())
+        elif isinstance(part, Sequence) and not isinstance(part, (str, bytes)):
+            found.update(f"{len(part)} ".encode() + "".join(digest(one) for one in part).encode())
+        else:
+            found.update(json.dumps(part, sort_keys=True).encode())
+    return found.hexdigest()[:16]
+
+
+def differing_fields(ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Name the fields of two JSON objects that differ, with both values: `recipe.epochs (3, was 2)`."""
+    found = []
+    for name in sorted(ours.keys() | theirs.keys()):
+        our, their = ours.get(name), theirs.get(name)
+        if isinstance(our, Mapping) and isinstance(their, Mapping):
+            found += differing_fields(our, their, f"{prefix}{name}.")
+        elif our != their:
+            found.append(f"{prefix}{name} ({our!r}, was {their!r})")
+    return found
+
+
+def _are_rows(rows: Any) -> bool:
+    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)

@@ -1,0 +1,105 @@
+"""A study keeps what is done, makes what is missing, and refuses other settings and other data."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from fer_paddle.study import Study, differing_fields, digest, provenance
+
+NAMES = [{"name": name} for name in "abc"]
+
+
+def make_row(row):
+    return {"accuracy": 0.1 * "abc".index(row["name"])}
+
+
+def test_rows_are_made_once_and_kept_in_one_file(tmp_path):
+    path, made = tmp_path / "new" / "study.json", []
+    study = Study(path, {"sizes": (1, 2)}, provenance("python -m fer_paddle", data="x.npz", seed=3))
+    assert study.run(NAMES[1:2], make_row) == [{"name": "b", "accuracy": 0.1}]
+    again = Study(path, {"sizes": (1, 2)}, {"command": "another"})
+    again.content["summary"] = "all"
+    found = again.run(NAMES, lambda row: made.append(row["name"]) or make_row(row))
+    assert made == ["a", "c"] and [row["name"] for row in found] == ["a", "b", "c"]
+    content = json.loads(path.read_text())
+    assert content["rows"] == [found[1], found[0], found[2]] and content["settings"] == {"sizes": [1, 2]}
+    assert (content["command"], content["data"], content["seed"], content["summary"]) == ("another", "x.npz", 3, "all")
+    assert {"machine", "python", "numpy"} <= content["versions"].keys() and len(content["date"]) == 10
+    assert [file.name for file in path.parent.iterdir()] == ["study.json"]
+
+
+def test_one_call_may_give_several_rows(tmp_path):
+    study = Study(tmp_path / "study.json", {})
+    found = study.run(NAMES[:1], lambda row: [{"runtime": "onnx"}, {"runtime": "paddle"}])
+    assert found == [{"name": "a", "runtime": "onnx"}, {"name": "a", "runtime": "paddle"}]
+    assert study.run(NAMES[:1], pytest.fail) == found
+    assert study.find({"runtime": "paddle"}) == [found[1]]
+
+
+def test_a_killed_study_goes_on(tmp_path):
+    path = tmp_path / "study.json"
+    script = (
+        "import time; from fer_paddle.study import Study\n"
+        f"study = Study({str(path)!r}, {{}})\n"
+        "study.run([{'name': n} for n in 'abc'], lambda row: time.sleep(60 if row['name'] == 'c' else 0) or {})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script])
+    end = time.monotonic() + 60
+    while not (path.is_file() and len(json.loads(path.read_text())["rows"]) == 2) and time.monotonic() < end:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    made = []
+    Study(path, {}).run(NAMES, lambda row: made.append(row["name"]) or {})
+    assert made == ["c"]
+
+
+def test_other_settings_and_data_are_refused_with_both_values(tmp_path):
+    path = tmp_path / "study.json"
+    Study(path, {"recipe": {"epochs": 1}}, data={"train": "aa", "valid": "bb"}).run(NAMES[:1], make_row)
+    with pytest.raises(ValueError, match=r"got others: recipe.epochs \(9, was 1\)$"):
+        Study(path, {"recipe": {"epochs": 9}}, data={"train": "aa", "valid": "bb"})
+    with pytest.raises(ValueError, match=r"got others: data.train \('cc', was 'aa'\)$"):
+        Study(path, {"recipe": {"epochs": 1}}, data={"train": "cc", "valid": "bb"})
+    study = Study(path, {"recipe": {"epochs": 1}}, data={"train": "cc", "valid": "bb"}, data_changed=True)
+    assert len(study.run(NAMES, make_row)) == 3
+    content = json.loads(path.read_text())
+    assert content["data_digests"]["train"] == "cc" and content["former_data"] == [{"train": "aa", "valid": "bb"}]
+    Study(path, {"recipe": {"epochs": 1}}, data={"train": "cc", "valid": "bb"})
+
+
+def test_a_file_without_digests_goes_on(tmp_path):
+    (tmp_path / "study.json").write_text('{"settings": {}, "rows": [{"name": "a"}], "date": "2026-11-01"}')
+    study = Study(tmp_path / "study.json", {}, data={"train": "aa"})
+    assert len(study.rows) == 1 and study.content["data_digests"] == {"train": "aa"}
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "{", '{"settings": {}, "rows": 5}', '{"settings": 1, "rows": []}'])
+def test_other_files_are_refused_and_left_alone(text, tmp_path):
+    path = tmp_path / "study.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="study.json"):
+        Study(path, {})
+    assert path.read_text() == text
+
+
+def test_a_digest_changes_with_any_value():
+    array = np.arange(6, dtype=np.float32)
+    values = [array, array + 1, array.reshape(2, 3), array.astype(np.int32), [array], [array, array], "a", ["a"], 5]
+    found = [digest(value) for value in values] + [digest(array, array), digest()]
+    assert len(set(found)) == len(found) and all(len(one) == 16 for one in found)
+    assert digest(array, ["x", {"b": 1, "a": 2}]) == digest(array.copy(), ["x", {"a": 2, "b": 1}])
+
+
+def test_differing_fields():
+    assert differing_fields({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 1}, "d": 4}) == [
+        "a.c (2, was None)",
+        "d (3, was 4)",
+    ]
