@@ -12,7 +12,7 @@ import numpy as np
 from fer_paddle import files
 from fer_paddle.deployment.export import export_onnx
 from fer_paddle.environment import paddle
-from fer_paddle.models.layer_sizes import changed_shapes, resize_layers
+from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
 from fer_paddle.training.run import training_cost

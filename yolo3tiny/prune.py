@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle import files
-from fer_paddle.compression.prune_study import average_decay
+from fer_paddle.compression.prune_study import ema_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.loop import BEST, Callback
 from fer_paddle.training.run import training_cost
@@ -140,7 +140,7 @@ def finetune_recipe(card: Mapping[str, Any], epochs: int, learning_rate: float, 
         sizes=((0, recipe.sizes[-1][1]),),
         learning_rate=learning_rate,
         warmup_epochs=0.25,
-        average_decay=average_decay(recipe.average_decay, epochs),
+        ema_decay=ema_decay(recipe.ema_decay, epochs),
         longest=card["longest"],
         validate_every=max(epochs // 2, 1),
         seed=seed,

@@ -125,7 +125,7 @@ class DetectorFinetune:
             batch_size=min(CROWD.batch_size, len(self.train)),
             sizes=((0, CROWD.sizes[-1][1]),),
             learning_rate=self.learning_rate,
-            average_decay=None,  # it would average the ranges of the activations, too
+            ema_decay=None,  # it would average the ranges of the activations, too
             longest=self.card["longest"],
             validate_every=1,
         )

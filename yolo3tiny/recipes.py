@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
+from fer_paddle.training.config import rename_fields
 from yolo3tiny.augment import AugmentConfig
 
 
@@ -23,7 +24,7 @@ class DetectorRecipe:
         weight_decay: Of AdamW; not applied to batch normalisation and biases.
         warmup_epochs: Epochs of the rise, fewer than `epochs`.
         clip_norm: Largest norm of the gradient.
-        average_decay: Of the moving average of the weights; None keeps none.
+        ema_decay: Of the moving average of the weights; None keeps none.
         ignore_iou: See Yolo3Loss.
         extra_anchor_iou: See Yolo3Loss.
         longest: Longer side of the input in pixels when the network is used.
@@ -45,7 +46,7 @@ class DetectorRecipe:
     weight_decay: float = 0.01
     warmup_epochs: float = 1.0
     clip_norm: float = 200.0
-    average_decay: float | None = 0.998
+    ema_decay: float | None = 0.998
     ignore_iou: float = 0.6
     extra_anchor_iou: float | None = 0.4
     longest: int = 640
@@ -87,6 +88,7 @@ class DetectorRecipe:
             ValueError: A field is unknown, missing or malformed.
         """
         try:
+            content = rename_fields(content)
             pairs = {name: tuple(map(tuple, content[name])) for name in ("sizes", "repeat") if name in content}
             augment = AugmentConfig.from_json(json.dumps(content.get("augment", {})))
             return cls(**{**content, **pairs, "augment": augment})

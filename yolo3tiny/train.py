@@ -16,7 +16,7 @@ from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
 from fer_paddle.training.checkpoint import LAST, load_progress
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import Callback, FitConfig, fit
-from fer_paddle.training.optimizers import adamw, warm_up
+from fer_paddle.training.optim import adamw, warm_up
 from yolo3tiny.anchors import kmeans_anchors
 from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.evaluate import evaluate, sources_with_faces
@@ -97,7 +97,7 @@ def train_detector(
             `recipe.repeat` has no photo, or no photo to measure on has a face that counts.
     """
     sources_with_faces(valid_photos)
-    world = parallel.world()
+    world = parallel.world_size()
     if recipe.batch_size % world:
         raise ValueError(f"expected a batch size that {world} processes can share, got {recipe.batch_size}")
     photos = repeat_photos(photos, dict(recipe.repeat))
@@ -121,7 +121,7 @@ def train_detector(
         {"train": loader},
         make_optimizer(model, recipe, len(loader)),
         callbacks=callbacks,
-        config=FitConfig(recipe.epochs, recipe.seed, "valid_ap", "max", None, recipe.average_decay, task),
+        config=FitConfig(recipe.epochs, recipe.seed, "valid_ap", "max", None, recipe.ema_decay, task),
         folder=folder,
         resume=resume,
         validate=validate,

@@ -25,7 +25,7 @@ import numpy as np
 
 from fer_paddle.compression.slim import importing_slim
 from fer_paddle.environment import paddle
-from fer_paddle.models.layer_sizes import sized_layers, update_sizes
+from fer_paddle.models.pruned_shapes import sized_layers, update_sizes
 
 CRITERIA = ("l1", "fpgm", "bn_scale")
 

@@ -63,7 +63,7 @@ class PruneSettings:
             raise ValueError(f"expected steps and multiple of at least 1, got {self.steps} and {self.multiple}")
 
 
-def average_decay(decay: float | None, epochs: int) -> float | None:
+def ema_decay(decay: float | None, epochs: int) -> float | None:
     """The decay of the moving average for fine-tuning: None where it is so short that much of the start would stay."""
     return decay if epochs >= AVERAGED_EPOCHS else None
 

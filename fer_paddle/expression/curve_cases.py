@@ -98,7 +98,7 @@ CASES = (
             _PLAIN,
             epochs=12,
             learning_rate=1e-3,
-            average_decay=0.98,  # wrong labels pull every step elsewhere
+            ema_decay=0.98,  # wrong labels pull every step elsewhere
             augment=AugmentConfig(flip=0.5, shift=0.08, rotate_deg=15, scale=0.15),  # no wrong label learnt by heart
         ),
         wrong_labels=0.5,

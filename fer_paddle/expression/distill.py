@@ -185,10 +185,10 @@ def soft_divergence(logits: paddle.Tensor, shares: paddle.Tensor, temperature: f
 
 def check_recipe(recipe: Recipe) -> None:
     """Refuses with a ValueError a recipe that a student cannot train by: a helping head, or layers held back."""
-    if recipe.votes_weight or recipe.freeze_epochs or recipe.backbone_rate != 1:
-        got = f"{recipe.votes_weight}, {recipe.freeze_epochs} and {recipe.backbone_rate}"
+    if recipe.aux_weight or recipe.freeze_epochs or recipe.backbone_rate != 1:
+        got = f"{recipe.aux_weight}, {recipe.freeze_epochs} and {recipe.backbone_rate}"
         raise ValueError(
-            f"expected a recipe of votes_weight 0, freeze_epochs 0 and backbone_rate 1, got {recipe.name!r} with {got}"
+            f"expected a recipe of aux_weight 0, freeze_epochs 0 and backbone_rate 1, got {recipe.name!r} with {got}"
         )
 
 

@@ -13,7 +13,7 @@ from fer_paddle.environment import paddle
 from fer_paddle.images import FER_MEAN, FER_STD
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import build_model
-from fer_paddle.models.layer_sizes import changed_shapes, resize_layers
+from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
 
 # What images.normalize does to the pixels, in training and in every runtime.
 NORMALIZE = {"mean": FER_MEAN, "std": FER_STD}

@@ -9,7 +9,7 @@ from fer_paddle.environment import paddle
 functional = paddle.nn.functional
 
 
-class TwoHeads(paddle.nn.Layer):
+class AuxiliaryHead(paddle.nn.Layer):
     """A network with a second, helping head that learns the crowd's FER+ votes beside the label.
 
     FER2013's labels are noisy (FER+ agrees with 62.6 % of them); ten votes a picture say more about it than
@@ -37,19 +37,17 @@ class ExpressionLoss:
     Args:
         label_smoothing: Share of the target spread evenly over the classes (Szegedy et al. 2016,
             arXiv:1512.00567).
-        votes_weight: Weight of the second term.
+        aux_weight: Weight of the second term.
         class_weights: float32 [num_classes], or None for equal weights.
 
     Raises:
         ValueError: `label_smoothing` is not in [0, 1).
     """
 
-    def __init__(
-        self, label_smoothing: float = 0.0, votes_weight: float = 0.0, class_weights: np.ndarray | None = None
-    ):
+    def __init__(self, label_smoothing: float = 0.0, aux_weight: float = 0.0, class_weights: np.ndarray | None = None):
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"expected a label smoothing in [0, 1), got {label_smoothing}")
-        self.label_smoothing, self.votes_weight = label_smoothing, votes_weight
+        self.label_smoothing, self.aux_weight = label_smoothing, aux_weight
         self.class_weights = None if class_weights is None else paddle.to_tensor(np.float32(class_weights))
 
     def __call__(
@@ -68,7 +66,7 @@ class ExpressionLoss:
         logits, vote_logits = outputs if isinstance(outputs, tuple) else (outputs, None)
         terms = {"label": self.label_term(logits, labels)}
         if vote_logits is not None:
-            terms["votes"] = -self.votes_weight * (votes * functional.log_softmax(vote_logits)).sum(1).mean()
+            terms["votes"] = -self.aux_weight * (votes * functional.log_softmax(vote_logits)).sum(1).mean()
         return terms
 
     def label_term(self, logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:

@@ -18,7 +18,7 @@ from fer_paddle.expression.losses import ExpressionLoss, accuracy, balance_weigh
 from fer_paddle.models import build_model
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import BEST, Callback, FitConfig, fit
-from fer_paddle.training.optimizers import adamw, warm_up
+from fer_paddle.training.optim import adamw, warm_up
 from fer_paddle.training.run import training_cost
 from fer_paddle.training.transfer import HEADS, start_from
 
@@ -40,7 +40,7 @@ class MouthRecipe:
         weight_decay: Of AdamW.
         label_smoothing: See losses.ExpressionLoss.
         class_balance: Power of losses.balance_weights: the reader's own classes are small.
-        average_decay: See average.WeightAverage: single epochs differ by two mouths of a hundred.
+        ema_decay: See average.EMA: single epochs differ by two mouths of a hundred.
         augment: Strengths of the random changes.
         seed: Of weights, order and random changes.
     """
@@ -54,7 +54,7 @@ class MouthRecipe:
     weight_decay: float = 0.05
     label_smoothing: float = 0.05
     class_balance: float = 0.5
-    average_decay: float = 0.98
+    ema_decay: float = 0.98
     augment: AugmentConfig = AugmentConfig(
         flip=0.5, rotate_deg=12, scale=0.12, shift=0.06, brightness=0.15, contrast=0.3, erase=0.1
     )
@@ -110,9 +110,7 @@ def train_mouths(
         adamw(network, rate, recipe.weight_decay),
         {"accuracy": accuracy},
         callbacks,
-        config=FitConfig(
-            recipe.epochs, recipe.seed, "valid_accuracy", "max", average_decay=recipe.average_decay, task=task
-        ),
+        config=FitConfig(recipe.epochs, recipe.seed, "valid_accuracy", "max", ema_decay=recipe.ema_decay, task=task),
         folder=folder,
         resume=resume,
     )

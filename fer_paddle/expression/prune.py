@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from fer_paddle import files
-from fer_paddle.compression.prune_study import average_decay
+from fer_paddle.compression.prune_study import ema_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import check_classes
 from fer_paddle.expression.distill import DistillSettings, distill_expressions, load_student
 from fer_paddle.expression.files import count_features, load_model, save_model
-from fer_paddle.expression.losses import TwoHeads
+from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.recipes import STRONG, Recipe
 from fer_paddle.expression.teacher import Teacher
 from fer_paddle.expression.train import Faces, train_expressions
@@ -114,7 +114,7 @@ class ExpressionTask:
             load_student(folder, network)
             return
         train_expressions(network, *task, folder, True, callbacks)
-        holder = TwoHeads(network) if self.recipe.votes_weight else network
+        holder = AuxiliaryHead(network) if self.recipe.aux_weight else network
         files.load_into(holder, files.load_arrays(folder / BEST))
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
@@ -160,11 +160,11 @@ def finetune_recipe(
         recipe = Recipe.from_json(card["recipe"])
         train_size = recipe.sizes[-1][1]
     return dataclasses.replace(
-        recipe.going_on("finetune", epochs, learning_rate, train_size, size),
+        recipe.finetune_recipe("finetune", epochs, learning_rate, train_size, size),
         warmup_epochs=min(0.25, epochs / 2),
-        votes_weight=recipe.votes_weight if with_votes else 0.0,
+        aux_weight=recipe.aux_weight if with_votes else 0.0,
         ferplus=card.get("recipe", {}).get("ferplus"),
-        average_decay=average_decay(recipe.average_decay, epochs),
+        ema_decay=ema_decay(recipe.ema_decay, epochs),
         seed=seed,
     )
 

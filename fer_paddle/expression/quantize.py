@@ -145,10 +145,10 @@ def qat_recipe(recipe: Recipe, input_size: int, epochs: int = 2, learning_rate: 
             weights that the training ended with.
     """
     return dataclasses.replace(
-        recipe.going_on(f"{recipe.name}-qat", epochs, learning_rate, input_size, input_size),
+        recipe.finetune_recipe(f"{recipe.name}-qat", epochs, learning_rate, input_size, input_size),
         warmup_epochs=0.1 * epochs,
-        votes_weight=0.0,
-        average_decay=None,
+        aux_weight=0.0,
+        ema_decay=None,
         augment=dataclasses.replace(recipe.augment, erase=0.0),
     )
 

@@ -11,7 +11,8 @@ from fer_paddle.expression.data.augment import AugmentConfig
 from fer_paddle.expression.data.ferplus import MODES
 from fer_paddle.expression.data.mixup import MixBatch
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
-from fer_paddle.training.schedules import check_schedule
+from fer_paddle.training.config import rename_fields
+from fer_paddle.training.optim import check_schedule
 
 OPTIMIZERS = ("adam", "adamw", "momentum")
 # The JSON of a recipe holds what was there from the first, and of the rest what differs from its default: so an older
@@ -35,9 +36,9 @@ class Recipe:
         warmup_epochs: Epochs of linear rise to `learning_rate`.
         cosine: Fall to zero along a half cosine (Loshchilov and Hutter 2017, arXiv:1608.03983), else stay.
         label_smoothing: See losses.ExpressionLoss.
-        votes_weight: Weight of the helping FER+ head; 0 trains without it.
+        aux_weight: Weight of the helping FER+ head; 0 trains without it.
         class_balance: Power of losses.balance_weights.
-        average_decay: See average.WeightAverage; None evaluates the plain weights.
+        ema_decay: See average.EMA; None evaluates the plain weights.
         global_statistics: Over several processes, see parallel.prepare_model.
         augment: Strengths of the augmentation.
         seed: Seed of weights, order and augmentation.
@@ -45,7 +46,7 @@ class Recipe:
         schedule_points: Points of that schedule, in epochs.
         schedule_factor: Factor of that schedule.
         accumulate: Parts of a batch, see config.FitConfig.
-        average_from: First epoch of the equal average, see config.FitConfig.
+        swa_start: First epoch of the equal average, see config.FitConfig.
         balanced_sampling: Power of sampling.BalancedSampler; 0 shows every face once an epoch.
         soft_labels: Share of the FER+ votes in the labels of the seven expressions, see ferplus.mix_votes.
         ferplus: Learn FER+'s eight classes instead, in one of ferplus.MODES.
@@ -54,7 +55,7 @@ class Recipe:
         mixup_alpha: See mixup.MixBatch, as the next two; with both alphas 0 no batch is mixed.
         cutmix_alpha: Of CutMix.
         mix_chance: Share of the batches that are mixed.
-        sharpness: Radius of sharpness-aware minimisation, see config.FitConfig; twice the cost.
+        sam_radius: Radius of sharpness-aware minimisation, see config.FitConfig; twice the cost.
 
     Raises:
         ValueError: A field is out of its range.
@@ -71,9 +72,9 @@ class Recipe:
     warmup_epochs: float = 0.0
     cosine: bool = False
     label_smoothing: float = 0.0
-    votes_weight: float = 0.0
+    aux_weight: float = 0.0
     class_balance: float = 0.0
-    average_decay: float | None = None
+    ema_decay: float | None = None
     global_statistics: bool = True
     augment: AugmentConfig = AugmentConfig()
     seed: int = 0
@@ -81,7 +82,7 @@ class Recipe:
     schedule_points: tuple[float, ...] = ()
     schedule_factor: float = 0.1
     accumulate: int = 1
-    average_from: int | None = None
+    swa_start: int | None = None
     balanced_sampling: float = 0.0
     soft_labels: float = 0.0
     ferplus: str | None = None
@@ -90,7 +91,7 @@ class Recipe:
     mixup_alpha: float = 0.0
     cutmix_alpha: float = 0.0
     mix_chance: float = 1.0
-    sharpness: float = 0.0
+    sam_radius: float = 0.0
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1 or not self.learning_rate > 0:
@@ -109,11 +110,11 @@ class Recipe:
         shares = {name: getattr(self, name) for name in ("balanced_sampling", "soft_labels")}
         if not all(0 <= share <= 1 for share in shares.values()):
             raise ValueError(f"expected shares from 0 to 1, got {shares}")
-        if self.ferplus is not None and (self.ferplus not in MODES or self.votes_weight or self.soft_labels):
-            got = f"{self.ferplus!r} with votes_weight {self.votes_weight} and soft_labels {self.soft_labels}"
+        if self.ferplus is not None and (self.ferplus not in MODES or self.aux_weight or self.soft_labels):
+            got = f"{self.ferplus!r} with aux_weight {self.aux_weight} and soft_labels {self.soft_labels}"
             raise ValueError(f"expected ferplus of {', '.join(MODES)}, and no other use of the votes, got {got}")
-        if self.average_from is not None and not 0 <= self.average_from < self.epochs:
-            raise ValueError(f"expected average_from of 0 to {self.epochs - 1}, got {self.average_from}")
+        if self.swa_start is not None and not 0 <= self.swa_start < self.epochs:
+            raise ValueError(f"expected swa_start of 0 to {self.epochs - 1}, got {self.swa_start}")
         if self.freeze_epochs < 0 or self.backbone_rate < 0:
             got = f"{self.freeze_epochs} and {self.backbone_rate}"
             raise ValueError(f"expected freeze_epochs and backbone_rate of 0 or more, got {got}")
@@ -140,7 +141,7 @@ class Recipe:
         """Side in pixels of the validation faces in an epoch, counted from 0."""
         return [size for first, size in self.valid_sizes if first <= epoch][-1]
 
-    def going_on(self, name: str, epochs: int, learning_rate: float, train_size: int, valid_size: int) -> Recipe:
+    def finetune_recipe(self, name: str, epochs: int, learning_rate: float, train_size: int, valid_size: int) -> Recipe:
         """A short recipe for weights that were trained by this one: one size, a half cosine, no layer held back.
 
         Args:
@@ -161,7 +162,7 @@ class Recipe:
             schedule=None,
             freeze_epochs=0,
             backbone_rate=1.0,
-            average_from=None,
+            swa_start=None,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -180,10 +181,11 @@ class Recipe:
             ValueError: A field is unknown, missing or out of its range.
         """
         try:
+            content = rename_fields(content)
             pairs = {name: tuple((int(a), int(b)) for a, b in content[name]) for name in ("sizes", "valid_sizes")}
             points = {"schedule_points": tuple(content.get("schedule_points", ()))}
             return cls(**{**content, **pairs, **points, "augment": AugmentConfig(**content["augment"])})
-        except (TypeError, KeyError) as error:
+        except (TypeError, AttributeError, KeyError) as error:
             raise ValueError(f"expected the fields of a recipe, got {content}: {error!r}") from error
 
 
@@ -222,9 +224,9 @@ STRONG = Recipe(
     warmup_epochs=1,
     cosine=True,
     label_smoothing=0.05,
-    votes_weight=1.0,
+    aux_weight=1.0,
     class_balance=0.4,
-    average_decay=0.998,
+    ema_decay=0.998,
     global_statistics=False,
     augment=AugmentConfig(
         flip=0.5,
@@ -251,12 +253,12 @@ ACCURATE = dataclasses.replace(
     valid_sizes=((0, 32), (12, 40)),
     learning_rate=2e-3,
     class_balance=0.0,
-    average_decay=0.999,
+    ema_decay=0.999,
 )
 
 # Further from the weights of another network (`--start`), towards a flat minimum. From those of the second VGG8, seed
 # 14: cross-entropy on PublicTest 0.840 instead of 0.854, accuracy 0.698 instead of 0.699. Cost: 70 minutes of a core.
-SAM = dataclasses.replace(ACCURATE.going_on("sam", 10, 1e-3, 40, 40), warmup_epochs=0.25, sharpness=0.1)
+SAM = dataclasses.replace(ACCURATE.finetune_recipe("sam", 10, 1e-3, 40, 40), warmup_epochs=0.25, sam_radius=0.1)
 
 # FER+'s eight classes by probability voting (Barsoum et al. 2016: 0.85 with 8.8 million parameters, 100 epochs), from
 # the weights of a network of the seven (`--start`). Measured on the faces with a majority. Cost: an hour of one core.
@@ -266,7 +268,7 @@ FERPLUS = dataclasses.replace(
     epochs=16,
     learning_rate=2e-3,
     label_smoothing=0.0,
-    votes_weight=0.0,
+    aux_weight=0.0,
     class_balance=0.0,
     ferplus="probability",
 )
@@ -283,9 +285,9 @@ STUDY = dataclasses.replace(
     valid_sizes=((0, 40),),
     learning_rate=2e-3,
     label_smoothing=0.0,
-    votes_weight=0.0,
+    aux_weight=0.0,
     class_balance=0.0,
-    average_decay=0.98,
+    ema_decay=0.98,
     augment=AugmentConfig(flip=0.5, rotate_deg=8, scale=0.08, shift=0.06),
 )
 
@@ -298,7 +300,7 @@ COMPACT = dataclasses.replace(
 
 # A further training from the weights of another network: the last layer first, then all, the others ten times slower.
 FINE_TUNE = dataclasses.replace(
-    STRONG, name="fine_tune", epochs=12, learning_rate=1e-3, votes_weight=0.0, freeze_epochs=2, backbone_rate=0.1
+    STRONG, name="fine_tune", epochs=12, learning_rate=1e-3, aux_weight=0.0, freeze_epochs=2, backbone_rate=0.1
 )
 
 RECIPES = {recipe.name: recipe for recipe in (TUTORIAL, STRONG, ACCURATE, SAM, FERPLUS, STUDY, COMPACT, FINE_TUNE)}

@@ -75,9 +75,9 @@ def train_from_files(
     """
     recipe = choose_recipe(recipe_name, changes)
     train_faces, valid_faces = load_train_valid(data, valid, seed=recipe.seed)
-    if recipe.votes_weight and train_faces.votes is None:
+    if recipe.aux_weight and train_faces.votes is None:
         logger.warning("these faces have no FER+ votes: training without the helping head")
-        recipe = dataclasses.replace(recipe, votes_weight=0.0)
+        recipe = dataclasses.replace(recipe, aux_weight=0.0)
     model, arguments = find_design(model, {"num_classes": len(recipe.classes)} if recipe.ferplus else {})
     train_faces, valid_faces = take_for_training(train_faces, valid_faces, recipe.ferplus)
     seed_everything(recipe.seed)

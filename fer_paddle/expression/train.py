@@ -18,17 +18,15 @@ from fer_paddle.expression.data.faces import check_classes
 from fer_paddle.expression.data.ferplus import FerPlusFaces, SoftData, mix_votes
 from fer_paddle.expression.data.mixup import mixed_loss
 from fer_paddle.expression.files import save_model
-from fer_paddle.expression.losses import ExpressionLoss, TwoHeads, accuracy, balance_weights
+from fer_paddle.expression.losses import AuxiliaryHead, ExpressionLoss, accuracy, balance_weights
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.models import build_model
 from fer_paddle.training import parallel
-from fer_paddle.training.loader import Loader, make_loader
+from fer_paddle.training.loader import BalancedSampler, Loader, make_loader
 from fer_paddle.training.loop import BEST, Callback, FitConfig, fit
-from fer_paddle.training.optimizers import adamw, momentum, warm_up
+from fer_paddle.training.optim import adamw, make_schedule, momentum, warm_up
 from fer_paddle.training.run import training_cost
-from fer_paddle.training.sampling import BalancedSampler
-from fer_paddle.training.schedules import make_schedule
-from fer_paddle.training.transfer import held_back
+from fer_paddle.training.transfer import frozen_backbone
 
 Faces = LabelledFaces | FerPlusFaces
 
@@ -49,7 +47,7 @@ def train_expressions(
     Args:
         network: A network of MODELS; its weights should come from `seed_everything(recipe.seed)` for a
             repeatable run.
-        train: Faces to learn from; with `recipe.votes_weight` or `recipe.soft_labels` they need FER+ votes.
+        train: Faces to learn from; with `recipe.aux_weight` or `recipe.soft_labels` they need FER+ votes.
         valid: Faces to measure on.
         recipe: How to train.
         folder: Where checkpoints go; None keeps none.
@@ -65,15 +63,15 @@ def train_expressions(
         ValueError: The recipe wants FER+ votes and the faces have none, or other classes; the processes cannot share a
             batch; there are fewer faces than one batch; or see loop.fit.
     """
-    world = parallel.world()
+    world = parallel.world_size()
     if recipe.batch_size % world:
         raise ValueError(f"expected a batch size that {world} processes can share, got {recipe.batch_size}")
     loaders = make_loaders(train, valid, recipe, workers)
     parallel.start()
-    trained = TwoHeads(network) if recipe.votes_weight else network
+    trained = AuxiliaryHead(network) if recipe.aux_weight else network
     model = parallel.prepare_model(trained, recipe.global_statistics)
     task = {"recipe": recipe.to_json(), "train_faces": len(train), "valid_faces": len(valid)}
-    with held_back(model, recipe.freeze_epochs, recipe.backbone_rate) as unfreezing:
+    with frozen_backbone(model, recipe.freeze_epochs, recipe.backbone_rate) as unfreezing:
         return fit(
             model,
             mixed_loss(make_loss(recipe, train)),
@@ -100,10 +98,10 @@ def make_config(recipe: Recipe, task: Mapping[str, Any]) -> FitConfig:
         seed=recipe.seed,
         monitor="valid_accuracy",
         mode="max",
-        average_decay=recipe.average_decay,
-        average_from=recipe.average_from,
+        ema_decay=recipe.ema_decay,
+        swa_start=recipe.swa_start,
         accumulate=recipe.accumulate,
-        sharpness=recipe.sharpness,
+        sam_radius=recipe.sam_radius,
         task=task,
     )
 
@@ -114,11 +112,11 @@ def make_loaders(train: Faces, valid: Faces, recipe: Recipe, workers: int = 0) -
     Raises:
         ValueError: The recipe wants FER+ votes and the faces have none, or the classes of one and the other differ.
     """
-    if (recipe.votes_weight or recipe.soft_labels) and train.votes is None:
-        raise ValueError(f"expected faces with FER+ votes for the recipe {recipe.name!r}; use one with votes_weight 0")
+    if (recipe.aux_weight or recipe.soft_labels) and train.votes is None:
+        raise ValueError(f"expected faces with FER+ votes for the recipe {recipe.name!r}; use one with aux_weight 0")
     for faces in (train, valid):
         check_classes(faces, recipe.classes)
-    world = parallel.world()
+    world = parallel.world_size()
     batch_size = recipe.batch_size // world
     share = {"seed": recipe.seed, "rank": parallel.rank(), "world": world}
     shown = (recipe.sizes, recipe.augment, recipe.seed)
@@ -141,7 +139,7 @@ def make_loss(recipe: Recipe, train: Faces) -> ExpressionLoss:
     """Makes the recipe's loss, with class weights from the faces that are trained on."""
     counts = np.array(list(train.counts().values()))
     weights = balance_weights(counts, recipe.class_balance) if recipe.class_balance else None
-    return ExpressionLoss(recipe.label_smoothing, recipe.votes_weight, weights)
+    return ExpressionLoss(recipe.label_smoothing, recipe.aux_weight, weights)
 
 
 def make_optimizer(model: paddle.nn.Layer, recipe: Recipe, steps_per_epoch: int) -> paddle.optimizer.Optimizer:
@@ -197,7 +195,7 @@ def export_best(
     except (KeyError, TypeError) as error:
         raise ValueError(f"expected the card of an expression run beside {best}, it lacks {error}") from error
     network = build_model(model, **(arguments or {}))
-    files.load_into(TwoHeads(network) if recipe.votes_weight else network, arrays)
+    files.load_into(AuxiliaryHead(network) if recipe.aux_weight else network, arrays)
     size = recipe.valid_size_at(figures["epoch"] - 1) if input_size is None else input_size
     content = {"figures": figures, "recipe": recipe.to_json(), **training_cost(told), **(card or {})}
     return save_model(path, model, network, size, content, arguments, recipe.classes)

@@ -20,7 +20,7 @@ CROP = 0.9  # side of a crop over that of the picture; Krizhevsky et al. have 0.
 _BATCH = 64
 
 
-class TestTime:
+class TTAClassifier:
     """A classifier of face crops: each is seen in several views by each of several networks.
 
     Args:
@@ -100,14 +100,14 @@ def load_ensemble(
     scales: Sequence[float] = (1.0,),
     flip: bool = False,
     five_crop: bool = False,
-) -> tuple[TestTime, tuple[str, ...]]:
+) -> tuple[TTAClassifier, tuple[str, ...]]:
     """Reads one network or several and makes one classifier of them; each sees the faces at the side in its card.
 
     Args:
         paths: `.safetensors` files with their cards.
-        scales: As in TestTime.
-        flip: As in TestTime.
-        five_crop: As in TestTime.
+        scales: As in TTAClassifier.
+        flip: As in TTAClassifier.
+        five_crop: As in TTAClassifier.
 
     Returns:
         The classifier, and the names of its classes.
@@ -121,11 +121,11 @@ def load_ensemble(
     if len(classes) != 1:
         raise ValueError(f"expected networks of the same classes, got {len(classes)} different lists")
     sizes = [int(card["input_size"]) for _, card in loaded]
-    return TestTime([network for network, _ in loaded], sizes, scales, flip, five_crop), classes.pop()
+    return TTAClassifier([network for network, _ in loaded], sizes, scales, flip, five_crop), classes.pop()
 
 
 def measure_views(
-    classifier: TestTime,
+    classifier: TTAClassifier,
     crops: Sequence[np.ndarray],
     labels: np.ndarray,
     classes: Sequence[str],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fer_paddle.environment import paddle
 from fer_paddle.models.blocks import ConvNorm, DepthwiseSeparable
-from fer_paddle.models.network import ExpressionNetwork, check_sizes
+from fer_paddle.models.network import FaceNetwork, check_sizes
 
 nn = paddle.nn
 
@@ -40,7 +40,7 @@ class SeparableBlock(nn.Layer):
         return self.branch(features) + self.shortcut(features)
 
 
-class MiniXception(ExpressionNetwork):
+class MiniXception(FaceNetwork):
     """Two 3x3 convolutions and four separable blocks of 16, 32, 64 and 128 channels.
 
     Args:

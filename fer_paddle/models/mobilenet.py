@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fer_paddle.environment import paddle
 from fer_paddle.models.blocks import ConvNorm, InvertedResidual
-from fer_paddle.models.network import ExpressionNetwork, check_sizes
+from fer_paddle.models.network import FaceNetwork, check_sizes
 
 nn, models = paddle.nn, paddle.vision.models
 
@@ -26,7 +26,7 @@ POCKET_BLOCKS = (
 POCKET_STEM, POCKET_FEATURES = 16, 144
 
 
-class MobileNetV2(ExpressionNetwork):
+class MobileNetV2(FaceNetwork):
     """Inverted residuals with linear ends; at half width 0.7 million parameters.
 
     Args:
@@ -46,7 +46,7 @@ class MobileNetV2(ExpressionNetwork):
         super().__init__(features, features.last_channel, num_classes, dropout)
 
 
-class MobileNetV3Small(ExpressionNetwork):
+class MobileNetV3Small(FaceNetwork):
     """Inverted residuals with squeeze and excitation and hard swish; 0.9 million parameters.
 
     The paper's hidden linear layer of 1024 is left out: it alone would have 0.6 million.
@@ -71,7 +71,7 @@ class MobileNetV3Small(ExpressionNetwork):
         super().__init__(features, features.lastconv_out_channels, num_classes, dropout)
 
 
-class PocketNet(ExpressionNetwork):
+class PocketNet(FaceNetwork):
     """Our small design: eight inverted residuals with squeeze and excitation, fewer than 100,000 parameters.
 
     What it spends goes to the middle of the picture's scales: full channels come only where the picture is 12x12 and

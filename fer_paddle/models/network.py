@@ -9,7 +9,7 @@ from fer_paddle.environment import paddle
 nn = paddle.nn
 
 
-class ExpressionNetwork(nn.Layer):
+class FaceNetwork(nn.Layer):
     """A feature extractor, the mean over the picture, dropout and one linear layer; takes pictures of any size.
 
     Args:

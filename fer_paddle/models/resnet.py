@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fer_paddle.environment import paddle
 from fer_paddle.models.blocks import ConvNorm, DepthwiseSeparable, make_attention
-from fer_paddle.models.network import ExpressionNetwork, check_sizes, scale_channels
+from fer_paddle.models.network import FaceNetwork, check_sizes, scale_channels
 
 nn = paddle.nn
 
@@ -48,7 +48,7 @@ class BasicBlock(nn.Layer):
         return self.relu(self.branch(features) + self.shortcut(features))
 
 
-class ResNet18(ExpressionNetwork):
+class ResNet18(FaceNetwork):
     """A 3x3 convolution and four stages of two basic blocks; at half width 2.8 million parameters.
 
     Args:

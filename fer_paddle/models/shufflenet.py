@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from fer_paddle.environment import paddle
 from fer_paddle.models.mobilenet import replace_first
-from fer_paddle.models.network import ExpressionNetwork, check_sizes
+from fer_paddle.models.network import FaceNetwork, check_sizes
 
 WIDTHS = (0.25, 0.33, 0.5, 1.0, 1.5, 2.0)
 
 
-class ShuffleNetV2(ExpressionNetwork):
+class ShuffleNetV2(FaceNetwork):
     """Half of the channels pass by each block, and all are shuffled after it; at half width 0.35 million parameters.
 
     Args:

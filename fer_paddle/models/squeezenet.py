@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fer_paddle.environment import paddle
 from fer_paddle.models.blocks import ConvNorm
-from fer_paddle.models.network import ExpressionNetwork, check_sizes, scale_channels
+from fer_paddle.models.network import FaceNetwork, check_sizes, scale_channels
 
 nn = paddle.nn
 
@@ -39,7 +39,7 @@ class Fire(nn.Layer):
         return paddle.concat([self.left(squeezed), self.right(squeezed)], axis=1)
 
 
-class SqueezeNet(ExpressionNetwork):
+class SqueezeNet(FaceNetwork):
     """A 3x3 convolution and eight fire modules; at half width 0.18 million parameters.
 
     Args:

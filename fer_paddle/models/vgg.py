@@ -11,14 +11,14 @@ from collections.abc import Sequence
 
 from fer_paddle.environment import paddle
 from fer_paddle.models.blocks import ConvNorm
-from fer_paddle.models.network import ExpressionNetwork, check_sizes, scale_channels
+from fer_paddle.models.network import FaceNetwork, check_sizes, scale_channels
 
 nn = paddle.nn
 
 STAGE_CHANNELS = (64, 128, 256, 512)
 
 
-class VGG8(ExpressionNetwork):
+class VGG8(FaceNetwork):
     """Stages of two 3x3 convolutions and a 2x2 max pool; four at half width have 1.2 million parameters.
 
     Args:

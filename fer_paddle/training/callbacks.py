@@ -52,7 +52,7 @@ class ProgressBar(Callback):
         self.samples = 0
 
     def on_step_end(self, run: Run) -> None:
-        self.samples += run.batch_samples * parallel.world()
+        self.samples += run.batch_samples * parallel.world_size()
         now = time.monotonic()
         figures = {name: f"{value:.4f}" for name, value in run.running.items() if name in ("loss", "accuracy")}
         speed = self.samples / max(now - self.started, 1e-9)

@@ -14,7 +14,7 @@ import numpy as np
 
 from fer_paddle import files
 from fer_paddle.environment import paddle
-from fer_paddle.training.ema import WeightAverage
+from fer_paddle.training.ema import EMA
 
 LAST = "last.json"
 _MODEL, _AVERAGE, _OPTIMIZER = "model.", "average.", "optimizer."
@@ -24,7 +24,7 @@ def save_checkpoint(
     folder: Path,
     model: paddle.nn.Layer,
     optimizer: paddle.optimizer.Optimizer,
-    average: WeightAverage | None,
+    average: EMA | None,
     progress: dict[str, Any],
 ) -> None:
     """Writes the checkpoint of a run and removes the former one.
@@ -70,7 +70,7 @@ def restore_checkpoint(
     progress: dict[str, Any],
     model: paddle.nn.Layer,
     optimizer: paddle.optimizer.Optimizer,
-    average: WeightAverage | None,
+    average: EMA | None,
 ) -> None:
     """Sets network, optimizer, schedule and average to what `save_checkpoint` wrote.
 

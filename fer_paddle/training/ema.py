@@ -15,7 +15,7 @@ from fer_paddle.environment import paddle
 from fer_paddle.training.config import FitConfig
 
 
-class WeightAverage:
+class EMA:
     """Keeps average = decay * average + (1 - decay) * weights over every parameter and float buffer.
 
     Early on the decay is (1 + t) / (10 + t) where that is smaller, so that the random start is forgotten.
@@ -78,7 +78,7 @@ class WeightAverage:
             tensor.set_value(arrays[name])
 
 
-class EqualAverage(WeightAverage):
+class SWA(EMA):
     """Keeps the equal mean of the weights at the ends of the epochs from one on (SWA); before it, the weights.
 
     The running statistics are averaged too. Those of the averaged network itself differ a little: see
@@ -107,8 +107,8 @@ class EqualAverage(WeightAverage):
             self._flat.add_((self._flatten() - self._flat) / taken)
 
 
-def make_average(model: paddle.nn.Layer, config: FitConfig, steps_per_epoch: int) -> WeightAverage | None:
+def make_average(model: paddle.nn.Layer, config: FitConfig, steps_per_epoch: int) -> EMA | None:
     """Makes the average that a configuration asks for; None where it asks for none."""
-    if config.average_from is not None:
-        return EqualAverage(model, config.average_from, steps_per_epoch)
-    return None if config.average_decay is None else WeightAverage(model, config.average_decay)
+    if config.swa_start is not None:
+        return SWA(model, config.swa_start, steps_per_epoch)
+    return None if config.ema_decay is None else EMA(model, config.ema_decay)

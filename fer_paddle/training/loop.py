@@ -8,10 +8,12 @@ the batch.
 from __future__ import annotations
 
 import itertools
+import logging
 import math
+import signal
 import threading
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,13 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training import parallel
 from fer_paddle.training.checkpoint import LAST, load_progress
 from fer_paddle.training.config import FitConfig
-from fer_paddle.training.interrupt import Interrupted, note_interrupts
-from fer_paddle.training.means import Means
+from fer_paddle.training.parallel import Means
 from fer_paddle.training.run import BEST, Callback, Run
-from fer_paddle.training.sam import uphill
+from fer_paddle.training.sam import sam_ascent
 
 __all__ = ["BEST", "Callback", "FitConfig", "Interrupted", "NonFiniteLoss", "Run", "fit"]
+
+logger = logging.getLogger(__name__)
 
 Validate = Callable[[paddle.nn.Layer], Mapping[str, float]]
 Plateau = paddle.optimizer.lr.ReduceOnPlateau
@@ -34,6 +37,10 @@ Plateau = paddle.optimizer.lr.ReduceOnPlateau
 
 class NonFiniteLoss(ArithmeticError):
     """The loss became NaN or infinite; the message names epoch, step and batch."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM: the step was finished and the checkpoint written before this was raised."""
 
 
 def fit(
@@ -89,7 +96,7 @@ def fit(
         open_folder(run, resume)
     run.notify("on_fit_start")
     try:
-        with note_interrupts() as interrupted:
+        with graceful_shutdown() as interrupted:
             while run.epoch < config.epochs and not run.stop:
                 train_epoch(run, interrupted)
                 finish_epoch(run, validate, validate_every)
@@ -146,8 +153,8 @@ def train_step(run: Run, inputs: Any, targets: Any) -> None:
     """One forward, backward and optimizer step; sharpness-aware, the gradients are those of a point uphill."""
     run.batch_samples = count_samples(inputs)
     add_gradients(run, inputs, targets, run.means)
-    if run.config.sharpness:
-        with uphill(run.model, run.config.sharpness):
+    if run.config.sam_radius:
+        with sam_ascent(run.model, run.config.sam_radius):
             add_gradients(run, inputs, targets, Means())
     parallel.average_step(run.model)
     # Numbers the optimizer's tensors from 0, whatever the process had before: see restore_optimizer.
@@ -223,7 +230,7 @@ def finish_epoch(run: Run, validate: Validate | None, validate_every: int) -> No
     """Evaluates, records the epoch, keeps the best weights and writes the checkpoint."""
     is_due = (run.epoch + 1) % validate_every == 0 or run.epoch + 1 == run.config.epochs
     record = {"epoch": run.epoch + 1, "learning_rate": run.optimizer.get_lr()}
-    record |= {f"train_{name}": value for name, value in parallel.sum_means(run.means).result().items()}
+    record |= {f"train_{name}": value for name, value in parallel.all_reduce_means(run.means).result().items()}
     if is_due:
         record |= {f"valid_{name}": value for name, value in evaluate(run, validate).items()}
     measured = run.config.monitor in record
@@ -240,7 +247,7 @@ def finish_epoch(run: Run, validate: Validate | None, validate_every: int) -> No
         run.save_best()
     if measured and run.config.patience is not None and run.epochs_since_best() >= run.config.patience:
         run.stop = True
-    run.stop = parallel.any_process(run.stop)
+    run.stop = parallel.any_rank(run.stop)
     run.save()
 
 
@@ -254,7 +261,7 @@ def evaluate(run: Run, validate: Validate | None) -> dict[str, float]:
             outputs = run.model(inputs)
             figures = {**total_loss(run, outputs, targets)[1], **measure(run, outputs, targets)}
             means.add(figures, count_samples(inputs))
-        figures = parallel.sum_means(means).result()
+        figures = parallel.all_reduce_means(means).result()
         if validate is not None:
             figures |= {name: float(value) for name, value in validate(run.model).items()}
     return figures
@@ -262,7 +269,7 @@ def evaluate(run: Run, validate: Validate | None) -> dict[str, float]:
 
 def stop_if_interrupted(run: Run, interrupted: threading.Event) -> None:
     """Saves and raises Interrupted where Ctrl-C or SIGTERM came in any of the processes."""
-    if not parallel.any_process(interrupted.is_set()):
+    if not parallel.any_rank(interrupted.is_set()):
         return
     if run.step:
         run.save()
@@ -287,3 +294,31 @@ def count_samples(inputs: Any) -> int:
     while isinstance(inputs, (list, tuple)):
         inputs = inputs[0]
     return inputs.shape[0]
+
+
+@contextmanager
+def graceful_shutdown() -> Iterator[threading.Event]:
+    """Turns Ctrl-C and SIGTERM (which paddle.distributed.launch makes of Ctrl-C) into an event.
+
+    A second Ctrl-C acts at once. Outside the main thread, where Python allows no handlers, nothing changes.
+    """
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+
+    def note(number: int, frame: Any) -> None:
+        interrupted.set()
+        logger.warning("interrupted: the step or the validation is finished first, then the run is saved")
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    # A handler that was not set from Python reads as None; SIG_DFL is the nearest that can be set back.
+    former = {number: signal.getsignal(number) or signal.SIG_DFL for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in former:
+        signal.signal(number, note)
+    try:
+        yield interrupted
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

@@ -27,7 +27,7 @@ class _Diverged(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class RateCurve:
+class LRFinderResult:
     """What a range test measured.
 
     Attributes:
@@ -58,7 +58,7 @@ class RateCurve:
         return float(self.rates[self.smoothed.argmin()])
 
 
-def range_test(
+def find_lr(
     model: paddle.nn.Layer,
     loss: Callable[[Any, Any], Any],
     batches: Iterable[Any],
@@ -67,7 +67,7 @@ def range_test(
     highest: float = 1.0,
     steps: int = 100,
     seed: int = 0,
-) -> RateCurve:
+) -> LRFinderResult:
     """Trains with a rate that grows step by step, and gives the weights back as they were.
 
     Args:
@@ -117,14 +117,14 @@ def range_test(
         if not was_training:
             model.eval()
     rates = lowest * growth ** np.arange(len(losses))
-    return RateCurve(rates, np.array(losses), np.array(smoothed))
+    return LRFinderResult(rates, np.array(losses), np.array(smoothed))
 
 
-def draw_rates(curve: RateCurve, axis: Any = None) -> Figure:
+def draw_rates(curve: LRFinderResult, axis: Any = None) -> Figure:
     """Draws the losses over the rates, with the steepest place marked.
 
     Args:
-        curve: What `range_test` gave.
+        curve: What `find_lr` gave.
         axis: A matplotlib axis to draw on; None makes a figure.
     """
     figure = Figure(figsize=(6, 4), layout="constrained") if axis is None else axis.figure

@@ -13,13 +13,35 @@ Source: Ioffe and Szegedy 2015, arXiv:1502.03167, the backward pass of section 3
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from fer_paddle.environment import paddle
-from fer_paddle.training.means import Means
 
 functional = paddle.nn.functional
+
+
+class Means:
+    """Weighted running means.
+
+    Args:
+        state: Pairs (weighted total, weight) by name, to go on from; None starts empty.
+    """
+
+    def __init__(self, state: Mapping[str, Sequence[float]] | None = None):
+        self.state = {name: list(pair) for name, pair in (state or {}).items()}
+
+    def add(self, figures: Mapping[str, float], weight: int) -> None:
+        """Takes in the means of one batch of `weight` samples."""
+        for name, value in figures.items():
+            pair = self.state.setdefault(name, [0.0, 0])
+            pair[0] += value * weight
+            pair[1] += weight
+
+    def result(self) -> dict[str, float]:
+        """The means so far, by name."""
+        return {name: total / weight for name, (total, weight) in self.state.items()}
 
 
 def rank() -> int:
@@ -27,14 +49,14 @@ def rank() -> int:
     return int(os.environ.get("PADDLE_TRAINER_ID", "0"))
 
 
-def world() -> int:
+def world_size() -> int:
     """Number of processes, 1 without a launcher."""
     return int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
 
 
 def start() -> None:
     """Joins the group of processes; does nothing in a single process."""
-    if world() > 1 and not paddle.distributed.is_initialized():
+    if world_size() > 1 and not paddle.distributed.is_initialized():
         paddle.distributed.init_parallel_env()
 
 
@@ -53,7 +75,7 @@ def prepare_model(model: paddle.nn.Layer, global_statistics: bool = True) -> pad
         ValueError: A layer normalises over the batch and is no plain BatchNorm2D, which alone can be made
             global.
     """
-    if world() == 1:
+    if world_size() == 1:
         return model
     for tensor in model.state_dict().values():
         paddle.distributed.broadcast(tensor, src=0)
@@ -72,7 +94,7 @@ def prepare_model(model: paddle.nn.Layer, global_statistics: bool = True) -> pad
 
 def average_step(model: paddle.nn.Layer) -> None:
     """Replaces gradients, and running statistics that are not global, by their means over the processes."""
-    if world() == 1:
+    if world_size() == 1:
         return
     tensors = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     for layer in model.sublayers(include_self=True):
@@ -80,14 +102,14 @@ def average_step(model: paddle.nn.Layer) -> None:
             tensors += [layer._mean, layer._variance]
     flat = paddle.concat([tensor.reshape([-1]) for tensor in tensors])
     paddle.distributed.all_reduce(flat)  # one exchange for all
-    parts = paddle.split(flat / world(), [tensor.size for tensor in tensors])
+    parts = paddle.split(flat / world_size(), [tensor.size for tensor in tensors])
     for tensor, part in zip(tensors, parts):
         tensor.set_value(part.reshape(tensor.shape))
 
 
-def sum_means(means: Means) -> Means:
+def all_reduce_means(means: Means) -> Means:
     """Adds the totals and weights of running means over the processes; each must bring the same names."""
-    if world() == 1 or not means.state:
+    if world_size() == 1 or not means.state:
         return means
     names = sorted(means.state)
     totals = paddle.to_tensor(np.array([means.state[name] for name in names], np.float64))
@@ -95,9 +117,9 @@ def sum_means(means: Means) -> Means:
     return Means(dict(zip(names, totals.numpy().tolist())))
 
 
-def any_process(flag: bool) -> bool:
+def any_rank(flag: bool) -> bool:
     """Tells every process whether the flag is set in one of them; all must call it."""
-    if world() == 1:
+    if world_size() == 1:
         return flag
     flags = paddle.to_tensor([float(flag)])
     paddle.distributed.all_reduce(flags)
@@ -124,7 +146,7 @@ class _ThroughStatistics(paddle.autograd.PyLayer):
         normalized = functional.batch_norm(features, mean, variance, epsilon=ctx.epsilon)
         sums = paddle.stack([_sum_by_channel(gradient * normalized), _sum_by_channel(gradient)])
         paddle.distributed.all_reduce(sums)
-        product, plain = sums / (features.size // features.shape[1] * world())
+        product, plain = sums / (features.size // features.shape[1] * world_size())
         return gradient - functional.batch_norm(features, mean, variance, product, plain, epsilon=ctx.epsilon)
 
 

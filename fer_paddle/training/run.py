@@ -16,7 +16,7 @@ from fer_paddle.training import parallel
 from fer_paddle.training.checkpoint import load_progress, restore_checkpoint, save_checkpoint
 from fer_paddle.training.config import FitConfig
 from fer_paddle.training.ema import make_average
-from fer_paddle.training.means import Means
+from fer_paddle.training.parallel import Means
 
 BEST = "best.safetensors"
 
@@ -122,14 +122,14 @@ class Run:
             return
         with self.averaged():
             arrays = files.state_arrays(self.model)
-        processes = f", {parallel.world()} processes" if parallel.world() > 1 else ""
+        processes = f", {parallel.world_size()} processes" if parallel.world_size() > 1 else ""
         cost = {"hours": round(self.seconds / 3600, 3), "machine": machine() + processes}
         card = {"figures": self.history[-1], "config": self.config.to_json(), **cost}
         files.save_weights(self.folder / BEST, arrays, card)
 
     def save(self) -> None:
         """Writes the checkpoint from which `restore` goes on exactly here; all processes must call it."""
-        means = parallel.sum_means(self.means)
+        means = parallel.all_reduce_means(self.means)
         if self.folder is None or parallel.rank() != 0:
             return
         progress = {

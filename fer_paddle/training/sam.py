@@ -1,4 +1,4 @@
-"""Sharpness-aware minimisation: the gradient from a point uphill, so that training ends where the loss is flat around.
+"""Sharpness-aware minimisation: the gradient at the worst point within a radius, for a flat minimum.
 
 Source: Foret et al. 2021, arXiv:2010.01412, equation 2 and algorithm 1; as there, each process moves along the gradient
 of its own share of a batch (m-sharpness).
@@ -13,7 +13,7 @@ from fer_paddle.environment import paddle
 
 
 @contextmanager
-def uphill(model: paddle.nn.Layer, radius: float) -> Iterator[None]:
+def sam_ascent(model: paddle.nn.Layer, radius: float) -> Iterator[None]:
     """Moves the weights along their gradients, and clears these, for the time of a `with` block.
 
     At the end weights and running statistics are as before, bit for bit; the gradients are those of the block.

@@ -200,7 +200,7 @@ def set_backbone_rate(network: paddle.nn.Layer, factor: float) -> None:
 
 
 @contextmanager
-def held_back(network: paddle.nn.Layer, freeze_epochs: int, backbone_rate: float) -> Iterator[list[Callback]]:
+def frozen_backbone(network: paddle.nn.Layer, freeze_epochs: int, backbone_rate: float) -> Iterator[list[Callback]]:
     """Holds all layers but the heads back for a training, in a `with` block; after it they learn as before.
 
     Args:
@@ -215,7 +215,7 @@ def held_back(network: paddle.nn.Layer, freeze_epochs: int, backbone_rate: float
         set_backbone_rate(network, backbone_rate)
     frozen = freeze_backbone(network) if freeze_epochs else []
     try:
-        yield [UnfreezeAt(freeze_epochs)] if frozen else []
+        yield [GradualUnfreezing(freeze_epochs)] if frozen else []
     finally:
         if frozen:
             unfreeze(network, frozen)
@@ -223,7 +223,7 @@ def held_back(network: paddle.nn.Layer, freeze_epochs: int, backbone_rate: float
             set_rates(network, {})
 
 
-class UnfreezeAt(Callback):
+class GradualUnfreezing(Callback):
     """Unfreezes parameters when an epoch begins; a resumed run finds them as they were.
 
     Args:

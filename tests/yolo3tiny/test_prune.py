@@ -143,7 +143,7 @@ def test_samples_depend_on_the_seed_alone(make_photo):
 def test_the_fine_tuning_recipe():
     recipe = finetune_recipe({"recipe": CROWD.to_json(), "longest": 544}, 4, 1e-4, 3)
     assert (recipe.epochs, recipe.learning_rate, recipe.seed, recipe.longest) == (4, 1e-4, 3, 544)
-    assert (recipe.sizes, recipe.width, recipe.average_decay) == (((0, 416),), 0.5, None)
+    assert (recipe.sizes, recipe.width, recipe.ema_decay) == (((0, 416),), 0.5, None)
 
 
 @pytest.mark.parametrize(

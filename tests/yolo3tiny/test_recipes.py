@@ -16,7 +16,7 @@ def test_the_names_of_the_recipes():
 
 def test_json_there_and_back():
     recipe = dataclasses.replace(
-        CROWD, repeat=(("karan", 2),), average_decay=None, augment=AugmentConfig(grids=(2,), face_px=(5, 9))
+        CROWD, repeat=(("karan", 2),), ema_decay=None, augment=AugmentConfig(grids=(2,), face_px=(5, 9))
     )
     content = json.loads(json.dumps(recipe.to_json()))
     assert DetectorRecipe.from_json(content) == recipe

@@ -59,7 +59,7 @@ def distill(args: argparse.Namespace) -> int:
     names = ("temperature", "soft_weight", "hint_weight", "teacher_layer", "student_layer")
     settings = DistillSettings(**{name: getattr(args, name) for name in names})
     changes = {name: getattr(args, name) for name in ("epochs", "size") if getattr(args, name) is not None}
-    recipe = dataclasses.replace(choose_recipe(args.recipe, changes), votes_weight=0.0)
+    recipe = dataclasses.replace(choose_recipe(args.recipe, changes), aux_weight=0.0)
     study = Study(args.student, recipe, settings, tuple(args.kinds), tuple(args.seeds), args.start)
     teacher = Teacher.load(args.teacher)
     train, valid = load_train_valid(args.data, args.valid)

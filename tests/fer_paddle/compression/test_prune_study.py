@@ -15,7 +15,7 @@ from fer_paddle.compression.recalibrate import recalibrate_norms
 from fer_paddle.compression.sensitivity import Sensitivities, measure_sensitivities, plot_sensitivities
 from fer_paddle.compression.unstructured import KeepZeros, apply_masks, magnitude_masks, zero_share
 from fer_paddle.environment import paddle
-from fer_paddle.models.layer_sizes import changed_shapes, resize_layers
+from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
 
 SHAPE = (1, 1, 8, 8)
 SHARES = (0.25, 0.5)

@@ -188,11 +188,11 @@ def test_student_learns_the_teacher():
 
 
 def test_a_student_keeps_the_average_that_its_recipe_wants(tmp_path):
-    recipe = dataclasses.replace(RECIPE, epochs=3, average_decay=None, average_from=1, accumulate=2)
+    recipe = dataclasses.replace(RECIPE, epochs=3, ema_decay=None, swa_start=1, accumulate=2)
     faces = make_faces(16, 0), make_faces(8, 1)
     distill_expressions(TinyExpressions(), make_teacher(), *faces, recipe, DistillSettings(), tmp_path)
     config = files.load_card(tmp_path / "best.safetensors")["config"]
-    assert (config["average_from"], config["accumulate"]) == (1, 2)
+    assert (config["swa_start"], config["accumulate"]) == (1, 2)
 
 
 def test_export_is_the_network_alone(tmp_path):
@@ -252,10 +252,10 @@ def test_wrong_arguments_are_named(make, words):
         make()
 
 
-@pytest.mark.parametrize("change", [{"votes_weight": 1.0}, {"freeze_epochs": 2}, {"backbone_rate": 0.1}])
+@pytest.mark.parametrize("change", [{"aux_weight": 1.0}, {"freeze_epochs": 2}, {"backbone_rate": 0.1}])
 def test_a_recipe_with_a_helping_head_or_layers_held_back_is_refused(change):
     recipe = dataclasses.replace(RECIPE, **change)
-    with pytest.raises(ValueError, match="votes_weight 0, freeze_epochs 0 and backbone_rate 1"):
+    with pytest.raises(ValueError, match="aux_weight 0, freeze_epochs 0 and backbone_rate 1"):
         distill_expressions(
             TinyExpressions(), make_teacher(), make_faces(16, 0), make_faces(8, 1), recipe, DistillSettings()
         )

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
 from fer_paddle.environment import paddle
-from fer_paddle.expression.losses import ExpressionLoss, TwoHeads, accuracy, balance_weights
+from fer_paddle.expression.losses import AuxiliaryHead, ExpressionLoss, accuracy, balance_weights
 from fer_paddle.models.distresnet import DistResNet
 
 functional = paddle.nn.functional
@@ -69,7 +69,7 @@ def test_votes_term(batch):
     """A row without votes adds nothing and still counts in the mean."""
     logits, vote_logits, labels, votes = batch
     expected = -0.5 * (votes * log_softmax(vote_logits.astype(np.float64), axis=1)).sum() / 6
-    terms = evaluate(ExpressionLoss(0.1, votes_weight=0.5), logits, vote_logits, labels, votes)
+    terms = evaluate(ExpressionLoss(0.1, aux_weight=0.5), logits, vote_logits, labels, votes)
     assert terms["votes"] == pytest.approx(expected, rel=1e-5)
     assert terms["label"] == evaluate(ExpressionLoss(0.1), logits, None, labels, votes)["label"]
 
@@ -120,7 +120,7 @@ def test_accuracy_is_scikit_learns(batch):
 
 def test_two_heads_give_the_networks_logits_and_votes():
     network = DistResNet()
-    both = TwoHeads(network)
+    both = AuxiliaryHead(network)
     both.eval()
     images = paddle.randn([2, 1, 32, 32])
     logits, votes = both(images)

@@ -18,7 +18,7 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.ferplus import FerPlusFaces
 from fer_paddle.expression.files import count_features, load_model, save_model
-from fer_paddle.expression.losses import TwoHeads
+from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.prune import (
     ExpressionTask,
     draw_faces,
@@ -31,7 +31,7 @@ from fer_paddle.expression.recipes import FERPLUS, FINE_TUNE, STRONG, TUTORIAL, 
 from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
-from fer_paddle.models.layer_sizes import changed_shapes, resize_layers
+from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
 
 SHAPE = (1, 1, 32, 32)
 
@@ -77,7 +77,7 @@ def test_the_file_is_as_small_as_the_network(pruned, saved):
 
 def test_it_trains_with_a_helping_head(saved):
     network, _ = load_model(saved)
-    logits, votes = TwoHeads(network)(paddle.randn([2, 1, 32, 32]))
+    logits, votes = AuxiliaryHead(network)(paddle.randn([2, 1, 32, 32]))
     assert (logits.shape, votes.shape) == ([2, 7], [2, 10])
 
 
@@ -150,8 +150,8 @@ def test_the_fine_tuning_recipe(with_votes):
     own = dataclasses.replace(STRONG, sizes=((0, 32), (3, 44)), valid_sizes=((0, 48),), label_smoothing=0.03)
     recipe = finetune_recipe({"recipe": own.to_json(), "input_size": 48}, 5, 1e-4, 7, with_votes)
     assert (recipe.epochs, recipe.learning_rate, recipe.seed, recipe.label_smoothing) == (5, 1e-4, 7, 0.03)
-    assert (recipe.sizes, recipe.valid_sizes, recipe.average_decay) == (((0, 44),), ((0, 48),), None)
-    assert recipe.votes_weight == (own.votes_weight if with_votes else 0)
+    assert (recipe.sizes, recipe.valid_sizes, recipe.ema_decay) == (((0, 44),), ((0, 48),), None)
+    assert recipe.aux_weight == (own.aux_weight if with_votes else 0)
     assert finetune_recipe({"input_size": 64}, 2, 1e-3, 0).sizes == ((0, 64),)
     card = {"recipe": own.to_json(), "input_size": 48}
     another = finetune_recipe(card, 9, 1e-4, 0, with_votes, dataclasses.replace(STRONG, class_balance=0.0))
@@ -179,10 +179,10 @@ def test_a_network_of_ferplus_is_pruned_by_the_votes(tmp_path):
 
 
 def test_fine_tuning_holds_no_layer_back():
-    card = {"recipe": dataclasses.replace(FINE_TUNE, average_decay=None, average_from=3).to_json(), "input_size": 56}
+    card = {"recipe": dataclasses.replace(FINE_TUNE, ema_decay=None, swa_start=3).to_json(), "input_size": 56}
     pruned, quantized = finetune_recipe(card, 5, 1e-4, 0), qat_recipe(Recipe.from_json(card["recipe"]), 56)
     for recipe in (pruned, quantized):
-        assert (recipe.freeze_epochs, recipe.backbone_rate, recipe.average_from) == (0, 1.0, None)
+        assert (recipe.freeze_epochs, recipe.backbone_rate, recipe.swa_start) == (0, 1.0, None)
 
 
 # --- the command line ---

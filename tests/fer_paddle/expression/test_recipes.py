@@ -21,8 +21,8 @@ def test_the_tutorials_own_settings():
     )
     assert TUTORIAL.sizes == TUTORIAL.valid_sizes == ((0, 128),)
     assert AugmentConfig(flip=0.5) == TUTORIAL.augment
-    plain = (TUTORIAL.weight_decay, TUTORIAL.label_smoothing, TUTORIAL.votes_weight, TUTORIAL.class_balance)
-    assert plain == (0, 0, 0, 0) and not TUTORIAL.cosine and TUTORIAL.average_decay is None
+    plain = (TUTORIAL.weight_decay, TUTORIAL.label_smoothing, TUTORIAL.aux_weight, TUTORIAL.class_balance)
+    assert plain == (0, 0, 0, 0) and not TUTORIAL.cosine and TUTORIAL.ema_decay is None
     assert TUTORIAL.input_size == 128
 
 
@@ -44,9 +44,9 @@ FORMER = {
     "warmup_epochs": 1,
     "cosine": True,
     "label_smoothing": 0.05,
-    "votes_weight": 1.0,
+    "aux_weight": 1.0,
     "class_balance": 0.4,
-    "average_decay": 0.998,
+    "ema_decay": 0.998,
     "global_statistics": False,
     "seed": 0,
     "augment": {
@@ -69,7 +69,7 @@ def test_a_former_recipe_is_read_and_written_as_it_was():
 
 
 def test_a_later_field_is_written_where_it_says_something():
-    later = {"schedule": "multi_step", "schedule_points": (8, 12.5), "accumulate": 2, "sharpness": 0.1}
+    later = {"schedule": "multi_step", "schedule_points": (8, 12.5), "accumulate": 2, "sam_radius": 0.1}
     recipe = dataclasses.replace(TUTORIAL, **later)
     assert recipe.to_json().keys() - TUTORIAL.to_json().keys() == later.keys()
 
@@ -133,9 +133,9 @@ def test_input_size_is_that_of_the_last_epoch_that_runs():
         ({"schedule": "linear"}, "expected a schedule of constant, step"),
         ({"schedule": "one_cycle"}, "expected no warm-up for the schedule one_cycle"),
         ({"balanced_sampling": 1.5}, "expected shares from 0 to 1, got .*1.5"),
-        ({"ferplus": "majority"}, "no other use of the votes, got 'majority' with votes_weight 1.0"),
-        ({"ferplus": "mean", "votes_weight": 0}, "expected ferplus of majority, probability, crossentropy"),
-        ({"epochs": 3, "average_from": 3}, "expected average_from of 0 to 2, got 3"),
+        ({"ferplus": "majority"}, "no other use of the votes, got 'majority' with aux_weight 1.0"),
+        ({"ferplus": "mean", "aux_weight": 0}, "expected ferplus of majority, probability, crossentropy"),
+        ({"epochs": 3, "swa_start": 3}, "expected swa_start of 0 to 2, got 3"),
         ({"freeze_epochs": -1}, "expected freeze_epochs and backbone_rate of 0 or more"),
         ({"sizes": ()}, "from epoch 0 in rising order"),
         ({"sizes": ((1, 48),)}, "from epoch 0 in rising order"),

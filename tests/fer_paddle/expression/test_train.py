@@ -31,7 +31,7 @@ SMALL = dataclasses.replace(
 
 
 class SmallNet(paddle.nn.Layer):
-    """What TwoHeads wants of a network, in a few parameters."""
+    """What AuxiliaryHead wants of a network, in a few parameters."""
 
     def __init__(self):
         super().__init__()
@@ -134,12 +134,12 @@ def test_sizes_change_with_the_epochs(faces):
     [
         ({}, "3", "expected a batch size that 3 processes can share, got 8"),
         ({"batch_size": 29}, "1", "expected at least 29 samples for batches of 29, got 28"),
-        ({"votes_weight": 0.5}, "1", "expected faces with FER\\+ votes for the recipe 'strong'"),
+        ({"aux_weight": 0.5}, "1", "expected faces with FER\\+ votes for the recipe 'strong'"),
     ],
 )
 def test_what_cannot_be_trained(changes, world, says, faces, monkeypatch):
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", world)
-    recipe = dataclasses.replace(SMALL, **{"votes_weight": 0.0, **changes})
+    recipe = dataclasses.replace(SMALL, **{"aux_weight": 0.0, **changes})
     with pytest.raises(ValueError, match=says):
         train_expressions(SmallNet(), dataclasses.replace(faces, votes=None), faces, recipe)
 
@@ -148,7 +148,7 @@ def test_loss_of_a_recipe(faces):
     few = faces.select(np.array([0, 1, 7, 14]))  # three of class 0, one of class 1
     loss = make_loss(dataclasses.replace(SMALL, class_balance=1.0), few)
     np.testing.assert_allclose(loss.class_weights.numpy(), [2 / 3, 2, 0, 0, 0, 0, 0], rtol=1e-6)
-    assert (loss.label_smoothing, loss.votes_weight) == (STRONG.label_smoothing, STRONG.votes_weight)
+    assert (loss.label_smoothing, loss.aux_weight) == (STRONG.label_smoothing, STRONG.aux_weight)
     assert make_loss(TUTORIAL, few).class_weights is None
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.files import save_model
-from fer_paddle.expression.tta import TestTime, load_ensemble, measure_views
+from fer_paddle.expression.tta import TTAClassifier, load_ensemble, measure_views
 from fer_paddle.images import faces_to_batch
 from fer_paddle.models import build_model
 
@@ -36,14 +36,14 @@ def softmax(logits):
 
 
 def test_one_view_is_the_network(crops):
-    probs = TestTime([Left()], [16], flip=False)(crops)
+    probs = TTAClassifier([Left()], [16], flip=False)(crops)
     expected = softmax(Left()(paddle.to_tensor(faces_to_batch(crops, 16))).numpy())
     np.testing.assert_allclose(probs, expected, rtol=1e-5)
-    assert TestTime([Left()], [16], flip=False).views == 1
+    assert TTAClassifier([Left()], [16], flip=False).views == 1
 
 
 def test_the_mean_over_mirror_images_and_sizes(crops):
-    classifier = TestTime([Left()], [16], [1, 1.5])
+    classifier = TTAClassifier([Left()], [16], [1, 1.5])
     views = []
     for size in (16, 24):
         batch = faces_to_batch(crops, size)
@@ -56,7 +56,7 @@ def test_the_mean_over_mirror_images_and_sizes(crops):
 
 @pytest.mark.parametrize("flip", [False, True])
 def test_four_corners_and_the_centre(crops, flip):
-    classifier = TestTime([Left()], [18], flip=flip, five_crop=True)
+    classifier = TTAClassifier([Left()], [18], flip=flip, five_crop=True)
     large = faces_to_batch(crops, 20)
     cuts = [large[..., y : y + 18, x : x + 18] for y, x in ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))]
     views = cuts + [cut[..., ::-1].copy() for cut in cuts if flip]
@@ -66,7 +66,7 @@ def test_four_corners_and_the_centre(crops, flip):
 
 
 def test_no_crops_and_many(crops):
-    classifier = TestTime([Left()], [16])
+    classifier = TTAClassifier([Left()], [16])
     assert classifier([]).shape == (0, 3)
     many = classifier(crops * 30)  # more than one batch
     np.testing.assert_allclose(many[-3:], classifier(crops), rtol=1e-5)
@@ -105,13 +105,13 @@ def test_networks_of_other_classes_are_refused(tmp_path):
 )
 def test_nothing_to_look_with(networks, sizes):
     with pytest.raises(ValueError, match="expected a network or more and a size of 1 or more for each"):
-        TestTime(networks, sizes)
+        TTAClassifier(networks, sizes)
 
 
 @pytest.mark.parametrize("scales", [[], [0.0], [1, -1]])
 def test_scales_above_zero(scales):
     with pytest.raises(ValueError, match="expected a scale or more, all above 0"):
-        TestTime([Left()], [16], scales)
+        TTAClassifier([Left()], [16], scales)
 
 
 def test_figures(crops):
@@ -121,7 +121,7 @@ def test_figures(crops):
         def forward(self, images):
             return paddle.to_tensor(np.float32([[9, 0, 0]] * images.shape[0]))
 
-    figures = measure_views(TestTime([Sure()], [16]), crops, np.array([0, 0, 2]), ("a", "b", "c"))
+    figures = measure_views(TTAClassifier([Sure()], [16]), crops, np.array([0, 0, 2]), ("a", "b", "c"))
     assert figures == {"accuracy": pytest.approx(2 / 3), "faces": 3, "views": 2, "recall": {"a": 1.0, "c": 0.0}}
     with pytest.raises(ValueError, match="expected at least one face"):
-        measure_views(TestTime([Sure()], [16]), [], np.array([]), ("a", "b", "c"))
+        measure_views(TTAClassifier([Sure()], [16]), [], np.array([]), ("a", "b", "c"))

@@ -17,7 +17,7 @@ from fer_paddle.expression.recipes import FERPLUS, FINE_TUNE, TUTORIAL
 from fer_paddle.expression.train import export_best, make_loaders, make_loss, make_optimizer, train_expressions
 from fer_paddle.labels import FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
-from fer_paddle.training.sampling import BalancedSampler
+from fer_paddle.training.loader import BalancedSampler
 
 SIDE = ((0, 16),)
 TINY = {"epochs": 2, "batch_size": 7, "sizes": SIDE, "valid_sizes": SIDE}
@@ -57,7 +57,7 @@ def test_ferplus_from_votes_to_a_file_of_eight_classes(faces, tmp_path):
 
 
 def test_fine_tuning_holds_the_backbone_first_and_slows_it_then(faces):
-    recipe = dataclasses.replace(FINE_TUNE, **TINY, freeze_epochs=1, average_decay=None)
+    recipe = dataclasses.replace(FINE_TUNE, **TINY, freeze_epochs=1, ema_decay=None)
     seed_everything(0)
     network = build_model("mini_xception")
     start = files.state_arrays(network)
@@ -73,7 +73,7 @@ def test_fine_tuning_holds_the_backbone_first_and_slows_it_then(faces):
 
 def test_a_training_leaves_nothing_held_back(faces):
     """A second training of one network, by another recipe, is its own."""
-    recipe = dataclasses.replace(FINE_TUNE, **TINY, freeze_epochs=2, backbone_rate=0.1, average_decay=None)
+    recipe = dataclasses.replace(FINE_TUNE, **TINY, freeze_epochs=2, backbone_rate=0.1, ema_decay=None)
     network, _ = train(faces, faces, dataclasses.replace(recipe, epochs=1))
     learning = {name for name, parameter in network.named_parameters() if not parameter.stop_gradient}
     statistics = {name for name, _ in network.named_parameters() if name.endswith(("_mean", "_variance"))}

@@ -8,9 +8,9 @@ import pytest
 from fer_paddle import files
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.files import load_model, save_model
-from fer_paddle.expression.losses import TwoHeads
+from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.models import DESIGNS, MODELS, blocks, build_model, find_design
-from fer_paddle.models.network import ExpressionNetwork, scale_channels
+from fer_paddle.models.network import FaceNetwork, scale_channels
 
 nn = paddle.nn
 SIZE = 32  # small, for the sweep goes through many networks
@@ -62,7 +62,7 @@ def test_any_size(name, size, networks):
 @each_design
 def test_a_gradient_for_every_parameter_with_the_helping_head_too(name):
     model, arguments = find_design(name)
-    network = TwoHeads(build_model(model, **arguments))
+    network = AuxiliaryHead(build_model(model, **arguments))
     for _, parameter in trainable(network):  # scales that start at zero would hide what lies before them
         if not parameter.numpy().any():
             parameter.set_value(paddle.full(parameter.shape, 0.5))
@@ -108,7 +108,7 @@ def test_the_small_design_keeps_its_limit(networks):
 def test_the_last_features_of_48_px_have_places_left(name, networks):
     """Grad-CAM and occlusion look at places: paddle.vision's networks would leave 2x2 of 48 px."""
     network = networks(name)
-    if not isinstance(network, ExpressionNetwork):
+    if not isinstance(network, FaceNetwork):
         return  # DistResNet, as the tutorial has it
     with paddle.no_grad():
         height, width = network.features(paddle.randn([1, 1, 48, 48])).shape[2:]

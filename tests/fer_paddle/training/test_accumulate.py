@@ -11,11 +11,11 @@ from fer_paddle import files
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.config import FitConfig
-from fer_paddle.training.ema import EqualAverage
+from fer_paddle.training.ema import SWA
 from fer_paddle.training.loop import Callback, fit, split_batch
-from fer_paddle.training.sam import uphill
-from fer_paddle.training.schedules import make_schedule
-from fer_paddle.training.transfer import UnfreezeAt, freeze
+from fer_paddle.training.optim import make_schedule
+from fer_paddle.training.sam import sam_ascent
+from fer_paddle.training.transfer import GradualUnfreezing, freeze
 
 nn = paddle.nn
 BATCHES = 4
@@ -119,7 +119,7 @@ def test_batches_are_cut_through_tuples():
 
 
 def test_accumulation_is_resumed_bit_for_bit(batches, tmp_path):
-    assert_resumes_bit_for_bit(batches, tmp_path, (1, 2), norm=True, accumulate=2, average_decay=0.9)
+    assert_resumes_bit_for_bit(batches, tmp_path, (1, 2), norm=True, accumulate=2, ema_decay=0.9)
 
 
 def test_another_accumulation_is_no_resume(batches, tmp_path):
@@ -131,7 +131,7 @@ def test_another_accumulation_is_no_resume(batches, tmp_path):
 def test_a_checkpoint_from_before_these_fields_is_resumed(batches, tmp_path):
     _, history = train(batches, tmp_path, epochs=2)
     last = json.loads((tmp_path / LAST).read_text())
-    for name in ("accumulate", "average_from", "sharpness"):
+    for name in ("accumulate", "swa_start", "sam_radius"):
         last["config"].pop(name)
     (tmp_path / LAST).write_text(json.dumps(last))
     assert train(batches, tmp_path, epochs=2, resume=True)[1] == history
@@ -149,7 +149,7 @@ def test_a_sharpness_aware_step_is_that_of_the_paper():
     up = weights + 0.5 * slope(weights) / np.linalg.norm(slope(weights))
     optimizer = paddle.optimizer.SGD(0.1, parameters=model.parameters())
     batch = (paddle.to_tensor(inputs), paddle.to_tensor(wanted))
-    config = FitConfig(1, monitor="train_loss", sharpness=0.5)
+    config = FitConfig(1, monitor="train_loss", sam_radius=0.5)
     (record,) = fit(model, nn.functional.mse_loss, {"train": [batch]}, optimizer, config=config)
     np.testing.assert_allclose(model.weight.numpy(), weights - 0.1 * slope(up), rtol=1e-5)
     assert record["train_loss"] == pytest.approx(float(((inputs @ weights - wanted) ** 2).mean()), rel=1e-5)
@@ -162,7 +162,7 @@ def test_what_was_moved_is_put_back(batches):
     before = files.state_arrays(model)
     loss(model(batches[0][0]), batches[0][1])["label"].backward()
     before |= {name: array for name, array in files.state_arrays(model).items() if "_mean" in name or "_var" in name}
-    with pytest.raises(RuntimeError, match="power cut"), uphill(model, 0.3):
+    with pytest.raises(RuntimeError, match="power cut"), sam_ascent(model, 0.3):
         moved = files.state_arrays(model)
         assert all(parameter.grad is None or not parameter.grad.any() for parameter in model.parameters())
         model(batches[0][0])
@@ -178,25 +178,25 @@ def test_no_gradient_moves_nothing():
     model = nn.Linear(2, 1)
     (0 * model(paddle.ones([1, 2])).sum()).backward()
     before = model.weight.numpy()
-    with uphill(model, 1.0):
+    with sam_ascent(model, 1.0):
         np.testing.assert_array_equal(model.weight.numpy(), before)
 
 
 def test_sharpness_aware_steps_are_resumed_bit_for_bit(batches, tmp_path):
-    config = {"norm": True, "accumulate": 2, "average_decay": 0.9, "sharpness": 0.1}
+    config = {"norm": True, "accumulate": 2, "ema_decay": 0.9, "sam_radius": 0.1}
     assert_resumes_bit_for_bit(batches, tmp_path, (1, 2), **config)
-    with pytest.raises(ValueError, match=r"sharpness \(0.0, was 0.1\)"):
-        train(batches, tmp_path / "whole", resume=True, **{**config, "sharpness": 0.0})
+    with pytest.raises(ValueError, match=r"sam_radius \(0.0, was 0.1\)"):
+        train(batches, tmp_path / "whole", resume=True, **{**config, "sam_radius": 0.0})
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"accumulate": 0}, "expected accumulate >= 1, got 0"),
-        ({"sharpness": -0.1}, "expected sharpness >= 0, got -0.1"),
-        ({"sharpness": float("nan")}, "expected sharpness >= 0, got nan"),
-        ({"average_from": -1}, "expected average_from >= 0"),
-        ({"average_from": 1, "average_decay": 0.9}, "no average_decay beside it"),
+        ({"sam_radius": -0.1}, "expected sam_radius >= 0, got -0.1"),
+        ({"sam_radius": float("nan")}, "expected sam_radius >= 0, got nan"),
+        ({"swa_start": -1}, "expected swa_start >= 0"),
+        ({"swa_start": 1, "ema_decay": 0.9}, "no ema_decay beside it"),
     ],
 )
 def test_configurations_out_of_range(changes, says):
@@ -236,7 +236,7 @@ def test_swa_is_the_mean_over_the_ends_of_the_epochs(batches, tmp_path):
         def on_epoch_end(self, run):
             ends.append(files.state_arrays(run.model))
 
-    config = {"average_from": 1, "epochs": 4, "norm": True}
+    config = {"swa_start": 1, "epochs": 4, "norm": True}
     train(batches, tmp_path, extra=[Watch()], **config)
     last = json.loads((tmp_path / LAST).read_text())
     kept = files.load_arrays(tmp_path / last["tensors"])
@@ -248,7 +248,7 @@ def test_swa_is_the_mean_over_the_ends_of_the_epochs(batches, tmp_path):
 
 def test_before_its_first_epoch_swa_is_the_weights_themselves():
     model = nn.Linear(1, 1)
-    average = EqualAverage(model, first_epoch=5, steps_per_epoch=2)
+    average = SWA(model, first_epoch=5, steps_per_epoch=2)
     model.weight.set_value(paddle.to_tensor([[3.0]]))
     average.update(0)  # in the middle of an epoch: nothing is taken
     assert average.arrays()["weight"] != 3
@@ -269,5 +269,5 @@ def test_unfreezing_is_resumed_bit_for_bit(place, batches, tmp_path):
     for name, array in files.state_arrays(Net(True)).items():
         assert np.array_equal(start[name], array) == name.startswith("body."), name  # running statistics too
     assert_resumes_bit_for_bit(
-        batches, tmp_path, place, extra=lambda: [UnfreezeAt(1, ["body.*"])], prepare=prepare, norm=True
+        batches, tmp_path, place, extra=lambda: [GradualUnfreezing(1, ["body.*"])], prepare=prepare, norm=True
     )

@@ -7,7 +7,7 @@ import pytest
 
 from fer_paddle import files
 from fer_paddle.environment import paddle
-from fer_paddle.training.ema import WeightAverage
+from fer_paddle.training.ema import EMA
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def network():
 
 def test_update_is_the_formula(network):
     """decay 0.5, but (1 + t) / (10 + t) while that is smaller: 0.1, 2/11, ..., 9/18 at t = 8."""
-    average = WeightAverage(network, 0.5)
+    average = EMA(network, 0.5)
     expected = files.state_arrays(network)
     rng = np.random.default_rng(0)
     for step in range(12):
@@ -34,7 +34,7 @@ def test_update_is_the_formula(network):
 
 
 def test_applied_puts_the_average_in_and_the_weights_back(network):
-    average = WeightAverage(network, 0.9)
+    average = EMA(network, 0.9)
     start = files.state_arrays(network)
     for tensor in network.state_dict().values():
         tensor.set_value(tensor + 1)
@@ -48,7 +48,7 @@ def test_applied_puts_the_average_in_and_the_weights_back(network):
 
 
 def test_arrays_and_load_go_round(network):
-    average, other = WeightAverage(network, 0.9), WeightAverage(network, 0.9)
+    average, other = EMA(network, 0.9), EMA(network, 0.9)
     for tensor in network.state_dict().values():
         tensor.set_value(tensor * 2 + 1)
     average.update(0)
@@ -60,7 +60,7 @@ def test_arrays_and_load_go_round(network):
 
 
 def test_load_refuses_another_network(network):
-    average = WeightAverage(network, 0.9)
+    average = EMA(network, 0.9)
     arrays = average.arrays()
     for wrong in (
         {},
@@ -74,7 +74,7 @@ def test_load_refuses_another_network(network):
 def test_whole_numbers_are_left_alone():
     network = paddle.nn.Linear(1, 1)
     network.register_buffer("count", paddle.to_tensor([3]))
-    average = WeightAverage(network, 0.9)
+    average = EMA(network, 0.9)
     network.count.set_value(paddle.to_tensor([7]))
     average.update(0)
     assert set(average.arrays()) == {"weight", "bias"}
@@ -85,4 +85,4 @@ def test_whole_numbers_are_left_alone():
 @pytest.mark.parametrize("decay", [-0.1, 1.0])
 def test_a_decay_out_of_range(decay, network):
     with pytest.raises(ValueError, match="expected a decay in"):
-        WeightAverage(network, decay)
+        EMA(network, decay)

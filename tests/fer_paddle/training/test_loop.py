@@ -269,7 +269,7 @@ def test_validate_sees_the_average_in_eval_mode(tiny_run):
             assert not np.array_equal(average, run.model.features[0].weight.numpy())
 
     model = tiny_run.TinyNet()
-    config = FitConfig(2, average_decay=0.9, monitor="valid_score", mode="max")
+    config = FitConfig(2, ema_decay=0.9, monitor="valid_score", mode="max")
     loaders = {"train": tiny_run.make_loaders()["train"]}
     optimizer = tiny_run.make_optimizer(model)
     history = fit(model, tiny_run.loss, loaders, optimizer, {}, [Watch()], config=config, validate=validate)

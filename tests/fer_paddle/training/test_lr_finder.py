@@ -7,7 +7,7 @@ import pytest
 
 from fer_paddle import files
 from fer_paddle.environment import paddle
-from fer_paddle.training.lr_finder import draw_rates, range_test
+from fer_paddle.training.lr_finder import draw_rates, find_lr
 
 nn = paddle.nn
 
@@ -35,7 +35,7 @@ def sgd(network):
 
 def test_it_finds_the_rate_that_diverges(problem):
     network, batches, limit = problem
-    curve = range_test(network, squared, batches, sgd(network), 1e-4, 100.0, steps=120)
+    curve = find_lr(network, squared, batches, sgd(network), 1e-4, 100.0, steps=120)
     assert (np.diff(curve.rates) > 0).all() and curve.rates[0] == pytest.approx(1e-4)
     assert len(curve.losses) < 120  # it stopped when the loss exploded
     assert limit / 5 < curve.diverging < limit * 5
@@ -47,8 +47,8 @@ def test_it_leaves_no_trace(problem):
     network, batches, _ = problem
     network.eval()
     before = files.state_arrays(network)
-    first = range_test(network, squared, batches, sgd(network), 1e-4, 100.0, steps=60)
-    again = range_test(network, squared, batches, sgd(network), 1e-4, 100.0, steps=60)
+    first = find_lr(network, squared, batches, sgd(network), 1e-4, 100.0, steps=60)
+    again = find_lr(network, squared, batches, sgd(network), 1e-4, 100.0, steps=60)
     np.testing.assert_array_equal(first.losses, again.losses)
     np.testing.assert_array_equal(files.state_arrays(network)["weight"], before["weight"])
     assert not network.training and not any(parameter.grad.numpy().any() for parameter in network.parameters())
@@ -56,7 +56,7 @@ def test_it_leaves_no_trace(problem):
 
 def test_the_smoothed_loss_is_the_corrected_exponential_mean(problem):
     network, batches, _ = problem
-    curve = range_test(network, squared, batches, sgd(network), 1e-4, 1e-3, steps=10)
+    curve = find_lr(network, squared, batches, sgd(network), 1e-4, 1e-3, steps=10)
     weights = 0.9 ** np.arange(10)[::-1]
     assert curve.smoothed[-1] == pytest.approx((weights * curve.losses).sum() / weights.sum(), rel=1e-6)
 
@@ -65,10 +65,10 @@ def test_the_smoothed_loss_is_the_corrected_exponential_mean(problem):
 def test_arguments_out_of_range(change, problem):
     network, batches, _ = problem
     with pytest.raises(ValueError, match="expected 0 < lowest < highest and 10 steps or more"):
-        range_test(network, squared, batches, sgd(network), **{"lowest": 1e-5, "highest": 1.0, **change})
+        find_lr(network, squared, batches, sgd(network), **{"lowest": 1e-5, "highest": 1.0, **change})
 
 
 def test_a_loss_that_is_never_finite(problem):
     network, batches, _ = problem
     with pytest.raises(ValueError, match="expected finite losses from the rate"):
-        range_test(network, lambda outputs, targets: outputs.mean() * float("nan"), batches, sgd(network))
+        find_lr(network, lambda outputs, targets: outputs.mean() * float("nan"), batches, sgd(network))

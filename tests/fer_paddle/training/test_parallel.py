@@ -12,7 +12,7 @@ from fer_paddle.environment import paddle
 from fer_paddle.training import parallel
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
-from fer_paddle.training.means import Means
+from fer_paddle.training.parallel import Means
 
 LAUNCHER = ("-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo")
 
@@ -66,9 +66,9 @@ def test_one_process_changes_nothing(tiny_run):
     assert parallel.prepare_model(model) is model
     assert type(model.features[1]) is paddle.nn.BatchNorm2D
     parallel.average_step(model)
-    assert parallel.sum_means(means) is means
-    assert [parallel.any_process(flag) for flag in (True, False)] == [True, False]
-    assert (parallel.rank(), parallel.world()) == (0, 1)
+    assert parallel.all_reduce_means(means) is means
+    assert [parallel.any_rank(flag) for flag in (True, False)] == [True, False]
+    assert (parallel.rank(), parallel.world_size()) == (0, 1)
 
 
 # --- the layer alone, as one of two processes that hold the two halves of a batch ---

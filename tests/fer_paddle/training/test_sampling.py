@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_paddle.training.sampling import BalancedSampler
+from fer_paddle.training.loader import BalancedSampler
 
 LABELS = np.repeat([0, 1, 3], [60, 30, 10])  # no face of class 2
 

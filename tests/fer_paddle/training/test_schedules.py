@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.environment import paddle
-from fer_paddle.training.schedules import SCHEDULES, make_schedule
+from fer_paddle.training.optim import SCHEDULES, make_schedule
 
 PEAK, STEPS = 0.1, 20
 

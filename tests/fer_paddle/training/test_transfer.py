@@ -7,10 +7,10 @@ import pytest
 
 from fer_paddle import files
 from fer_paddle.environment import paddle
-from fer_paddle.expression.losses import TwoHeads
+from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.models import build_model
 from fer_paddle.training import transfer
-from fer_paddle.training.optimizers import adamw, momentum
+from fer_paddle.training.optim import adamw, momentum
 
 nn = paddle.nn
 
@@ -136,7 +136,7 @@ def test_what_is_unfrozen_learns_again():
 
 
 def test_the_helping_head_is_a_head():
-    network = TwoHeads(Small())
+    network = AuxiliaryHead(Small())
     transfer.freeze_backbone(network)
     learning = [name for name, parameter in network.named_parameters() if not parameter.stop_gradient]
     assert learning == ["network.classify.weight", "network.classify.bias", "votes.weight", "votes.bias"]

@@ -93,8 +93,8 @@ def make_optimizer(model, epochs: int = EPOCHS, steps: int = STEPS):
 
 def make_loaders(workers: int = 0, batch_size: int = 4, data=TinyData):
     """STEPS batches of 4 and two samples over; two validation batches of which the second is smaller."""
-    share = {"seed": 3, "workers": workers, "rank": parallel.rank(), "world": parallel.world()}
-    batch_size //= parallel.world()
+    share = {"seed": 3, "workers": workers, "rank": parallel.rank(), "world": parallel.world_size()}
+    batch_size //= parallel.world_size()
     return {
         "train": make_loader(data(22), batch_size, shuffle=True, **share),
         "valid": make_loader(TinyData(7, changes=False), batch_size, shuffle=False, **share),
@@ -106,7 +106,7 @@ def train(folder, resume=False, extra=(), model=None, workers=0, dropout=0.3, da
     seed_everything(5)
     model = parallel.prepare_model(model or TinyNet(dropout))
     optimizer = make_optimizer(model)
-    settings = {"epochs": EPOCHS, "seed": 9, "average_decay": 0.9, "task": {"sizes": ((0, 8),)}, **changes}
+    settings = {"epochs": EPOCHS, "seed": 9, "ema_decay": 0.9, "task": {"sizes": ((0, 8),)}, **changes}
     curves = [] if folder is None else [Curves(folder, every=2)]
     with mock.patch.object(callbacks, "draw_curves", lambda *_: Figure((1, 1))):  # the drawing is the slowest part
         history = fit(

@@ -1,4 +1,4 @@
-"""Learning-rate schedules over Paddle's, all counted in steps.
+"""Optimizers and learning-rate schedules over Paddle's; every schedule is counted in steps.
 
 Sources: cosine from Loshchilov and Hutter 2017, arXiv:1608.03983; warm-up from Goyal et al. 2017, arXiv:1706.02677;
 one cycle from Smith and Topin 2018, arXiv:1708.07120.
@@ -6,6 +6,7 @@ one cycle from Smith and Topin 2018, arXiv:1708.07120.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -83,3 +84,39 @@ def check_schedule(name: str, points: Sequence[float], factor: float, has_warmup
         raise ValueError(f"expected a factor between 0 and 1, got {factor}")
     if has_warmup and name in ("one_cycle", "plateau"):
         raise ValueError(f"expected no warm-up for the schedule {name}, got one")
+
+
+def warm_up(peak: float, epochs: int, warmup_epochs: float, steps_per_epoch: int, cosine: bool = True) -> Any:
+    """Makes a learning rate that rises to `peak` in a line, then falls to zero along a half cosine or stays.
+
+    Source: Loshchilov and Hutter 2017, arXiv:1608.03983.
+
+    Returns:
+        A Paddle schedule to be advanced every step; `peak` itself where nothing changes it.
+    """
+    rate: Any = peak
+    warmup_steps = math.ceil(warmup_epochs * steps_per_epoch)
+    if cosine:
+        rate = paddle.optimizer.lr.CosineAnnealingDecay(peak, T_max=max(epochs * steps_per_epoch - warmup_steps, 1))
+    if warmup_steps:
+        rate = paddle.optimizer.lr.LinearWarmup(rate, warmup_steps, start_lr=0.0, end_lr=peak)
+    return rate
+
+
+def adamw(model: paddle.nn.Layer, rate: Any, weight_decay: float, grad_clip: Any = None) -> paddle.optimizer.AdamW:
+    """Makes AdamW over a model; only weights of two axes or more decay, not biases and batch normalisation."""
+    matrices = {parameter.name for parameter in model.parameters() if parameter.ndim > 1}
+    return paddle.optimizer.AdamW(
+        rate,
+        parameters=model.parameters(),
+        weight_decay=weight_decay,
+        apply_decay_param_fun=matrices.__contains__,
+        grad_clip=grad_clip,
+    )
+
+
+def momentum(model: paddle.nn.Layer, rate: Any, weight_decay: float) -> paddle.optimizer.Momentum:
+    """Makes SGD with Nesterov's momentum 0.9 over a model; the decay is an L2 penalty on all weights."""
+    return paddle.optimizer.Momentum(
+        rate, momentum=0.9, parameters=model.parameters(), weight_decay=weight_decay or None, use_nesterov=True
+    )
