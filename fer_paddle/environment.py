@@ -1,7 +1,4 @@
-"""Prepares the process: Paddle on a CPU, seeds, versions, and where the data lie.
-
-The only module that prepares Paddle. Whoever needs it writes `from fer_paddle.environment import paddle`.
-"""
+"""Paddle made ready (`from fer_paddle.environment import paddle`), seeds, silence, versions, and where data lie."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ import ctypes
 import functools
 import importlib
 import importlib.metadata
+import logging
 import os
 import platform
 import random
@@ -16,30 +14,44 @@ import sys
 import warnings
 import zlib  # noqa: F401  libpaddle 2.6.2 exports zlib's symbols: the real zlib must be loaded before it
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    import paddle as paddle  # for the type checker: at run time __getattr__ imports it
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 AISTUDIO_DATA = Path("/home/aistudio/data")
-# Values of MKL_DEBUG_CPU_TYPE, the best first, and what each asks of the processor.
+# Values of MKL_DEBUG_CPU_TYPE, the best first, and the flags of the processor that each needs. On a Zen 5 core a matrix
+# product of 1024 takes 0.4 of its time with AVX2 and 0.22 with AVX-512: left alone, MKL takes its slowest path on AMD.
 _MKL_PATHS = {"7": {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}, "5": {"avx2", "fma"}}
+_PACKAGES = (
+    "paddlepaddle",
+    "paddlepaddle-gpu",
+    "paddleslim",
+    "paddle2onnx",
+    "onnxruntime",
+    "opencv-python",
+    "numpy",
+)
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 
 def prepare(threads: int | None = None) -> None:
-    """Sets what must be set before Paddle is imported.
+    """Set what must be set before Paddle is imported: MKL's code path, glibc's memory, and Paddle's own switches.
 
-    Paddle's MKL takes a slow path on AMD processors, and glibc gives every large tensor back to the system at
-    once; both cost a factor of two to three in training. See `choose_mkl_path`.
+    MKL takes a slow path on AMD processors, and glibc returns every large tensor to the system at once; each costs a
+    factor of two to three in training.
 
     Args:
         threads: Threads of OpenMP and MKL, 1 or more; None leaves the environment's choice.
 
     Raises:
-        ValueError: `threads` is below 1, or Paddle is imported already and reads them no more.
+        ValueError: `threads` is below 1, or Paddle is imported already.
     """
     if threads is not None:
         if threads < 1:
@@ -71,17 +83,7 @@ def _prepare_once() -> None:
 
 
 def choose_mkl_path(cpuinfo: str) -> str | None:
-    """Which of MKL's code paths an AMD processor shall take, which left to itself takes the slowest.
-
-    A 1024 matrix product on one core of an AMD EPYC of Zen 5: left alone 45 GFLOPS, AVX2 112, AVX-512 208; a training
-    step of VGG8 takes 0.69 of its time with AVX-512 in place of AVX2.
-
-    Args:
-        cpuinfo: Content of Linux's /proc/cpuinfo.
-
-    Returns:
-        The value of MKL_DEBUG_CPU_TYPE; None for other processors, and for those without AVX2.
-    """
+    """Return the MKL_DEBUG_CPU_TYPE for the content of /proc/cpuinfo; None for other than AMD, and without AVX2."""
     found = _cpu_fields(cpuinfo)
     if found.get("vendor_id") != "AuthenticAMD":
         return None
@@ -90,19 +92,19 @@ def choose_mkl_path(cpuinfo: str) -> str | None:
 
 
 def _read_cpuinfo() -> str:
-    """Linux's /proc/cpuinfo; empty where there is none."""
+    """Return Linux's /proc/cpuinfo, empty where there is none."""
     path = Path("/proc/cpuinfo")
     return path.read_text(errors="replace") if path.is_file() else ""
 
 
 def _cpu_fields(cpuinfo: str) -> dict[str, str]:
-    """Names and values of its lines, those of the last core."""
+    """Return names and values of its lines, those of the last core."""
     pairs = (line.split(":", 1) for line in cpuinfo.splitlines() if ":" in line)
     return {name.strip(): value.strip() for name, value in pairs}
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Imports Paddle on first use, after `prepare`, so that reading this module stays cheap."""
+    """Import Paddle on first use, after `prepare`."""
     if name != "paddle":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     prepare()
@@ -110,52 +112,41 @@ def __getattr__(name: str) -> ModuleType:
 
 
 @contextmanager
-def silence_c() -> Iterator[None]:
-    """Keeps back what C++ writes to the descriptors 1 and 2 in a `with` block; errors are raised as ever."""
+def quiet() -> Iterator[None]:
+    """Hide what is printed and logged in a `with` block, by C++ too; errors are raised as usual."""
     kept = [os.dup(descriptor) for descriptor in (1, 2)]
-    with Path(os.devnull).open("w") as nowhere:
+    disabled = logging.root.manager.disable
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         for descriptor in (1, 2):
             os.dup2(nowhere.fileno(), descriptor)
+        logging.disable(logging.WARNING)
         try:
             yield
         finally:
+            logging.disable(disabled)
             for descriptor, copy in zip((1, 2), kept):
                 os.dup2(copy, descriptor)
                 os.close(copy)
 
 
 def seed_everything(seed: int) -> None:
-    """Seeds Python, NumPy and Paddle alike; `seed` is 0 to 2**32 - 1."""
+    """Seed Python, NumPy and Paddle; `seed` is 0 to 2**32 - 1."""
     random.seed(seed)
     np.random.seed(seed)
     __getattr__("paddle").seed(seed)
 
 
 def versions() -> dict[str, str]:
-    """Names the versions that decide a result: Python, machine and the packages of the requirements."""
-    packages = (
-        "paddlepaddle",
-        "paddlepaddle-gpu",
-        "paddleslim",
-        "paddle2onnx",
-        "onnxruntime",
-        "opencv-python",
-        "numpy",
-    )
-    found = {
-        "python": platform.python_version(),
-        "machine": machine(),
-    }
-    for package in packages:
-        try:
+    """Return the versions that decide a result: Python, the machine and the packages of the requirements."""
+    found = {"python": platform.python_version(), "machine": machine()}
+    for package in _PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return found
 
 
 def machine() -> str:
-    """Names what this process computes on: system, cores and processor, and the GPU that Paddle takes, if any."""
+    """Return what this process computes on: system, cores, processor, and the GPU that Paddle uses, if any."""
     processor = _cpu_fields(_read_cpuinfo()).get("model name") or platform.processor()
     names = [f"{platform.system()} {platform.machine()}", f"{os.cpu_count()} cores", processor]
     if "paddle" in sys.modules and sys.modules["paddle"].device.get_device().startswith("gpu"):
@@ -164,10 +155,10 @@ def machine() -> str:
 
 
 def data_folders(folder: str | os.PathLike[str] | None = None) -> list[Path]:
-    """Lists the places where data may lie, in the order they are looked at.
+    """Return the places where data may lie, in the order they are searched.
 
-    An explicit folder is the only place looked at. Without one: FER_DATA, `../shared/data` beside the project,
-    then every folder under /home/aistudio/data (AI Studio mounts each data set there) and that folder itself.
+    An explicit folder, else FER_DATA, is the only place. Without both: `../shared/data` beside the project, then every
+    folder under /home/aistudio/data (AI Studio mounts each data set there) and that folder itself.
     """
     if folder is not None:
         return [Path(folder)]
@@ -178,14 +169,11 @@ def data_folders(folder: str | os.PathLike[str] | None = None) -> list[Path]:
 
 
 def find_data(name: str, folder: str | os.PathLike[str] | None = None) -> Path:
-    """Finds a data file or folder by name.
+    """Return the path of a data file or folder.
 
     Args:
-        name: A name such as `fer2013_train.npz`, or an existing path, which is taken as it is.
-        folder: The folder to look in; None looks in the places of `data_folders`.
-
-    Returns:
-        The existing path.
+        name: A name such as `fer2013_train.npz`, or an existing path, which is returned as it is.
+        folder: The folder to search; None searches `data_folders()`.
 
     Raises:
         FileNotFoundError: It is in none of the places; the message names them all.

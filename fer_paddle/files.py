@@ -1,31 +1,43 @@
-"""Weights on disk: one safetensors file and one JSON card beside it. Nothing here runs code from a file.
-
-Source: safetensors format, https://github.com/huggingface/safetensors (pickle, and so paddle.load, runs code).
-"""
+"""Files that appear whole or not at all, digests, JSON and lines of JSON, and a folder held by one process."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import itertools
 import json
+import logging
 import os
+import re
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
+logger = logging.getLogger(__name__)
+_TEMPORARY = re.compile(r"\..*\.(\d+)(-\d+)?\.tmp", re.DOTALL)
+_LONGEST_NAME = 50  # characters of up to 4 bytes; most file systems allow 255 bytes
+_counter = itertools.count()
+_LOCK = ".lock"
+
+
+def temporary_name(path: str | os.PathLike[str]) -> Path:
+    """Return an unused hidden name beside `path` that `clear_leftovers` recognizes."""
+    path = Path(path)
+    name = (
+        os.fsdecode(os.fsencode(path.name)[:_LONGEST_NAME])
+        if len(os.fsencode(path.name)) > _LONGEST_NAME
+        else path.name
+    )
+    return path.with_name(f".{name}.{os.getpid()}-{next(_counter)}.tmp")
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Gives a temporary name to write to in a `with` block, and renames it at its end: a reader sees a whole file.
-
-    The name lies beside `path`, whose folder must exist. An error leaves the old file and nothing else.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Yield a temporary path beside `path` and rename it to `path` at the end; an error leaves the old file alone."""
+    temporary = temporary_name(path)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -33,8 +45,90 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def temporary_folder(beside: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a new folder beside a path, on the same disk, and remove it at the end."""
+    folder = temporary_name(beside)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write several files to temporary names, then rename all of them."""
+    temporaries = {path: temporary_name(path) for path in contents}
+    try:
+        for path, content in contents.items():
+            temporaries[path].write_bytes(content)
+        for path, temporary in temporaries.items():
+            os.replace(temporary, path)
+    finally:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
+
+
+def clear_leftovers(folder: str | os.PathLike[str]) -> None:
+    """Remove temporary files and folders in `folder` whose process was killed."""
+    folder = Path(folder)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        match = _TEMPORARY.fullmatch(path.name)
+        if match is None or _is_running(int(match[1])):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    """Return whether a process of this machine has the id; unknown on Windows, where it counts as running."""
+    if os.name == "nt":
+        return True  # there os.kill(process, 0) would end it
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return error.errno != errno.ESRCH
+    except OverflowError:
+        return False
+    return True
+
+
+@contextmanager
+def hold(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Hold a folder in a `with` block, so that two runs do not mix their files; clear what killed runs left in it.
+
+    Raises:
+        ValueError: Another process, or another place of this one, holds it; the message says which.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        try:
+            holder = (folder / _LOCK).read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            holder = ""
+        raise ValueError(
+            f"expected no other run in {folder}, but {holder or 'another process'} works there: "
+            "wait for its end or choose another folder"
+        ) from error
+    try:
+        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        (folder / _LOCK).write_text(f"process {os.getpid()} ({command})\n", encoding="utf-8", errors="replace")
+        clear_leftovers(folder)
+        yield
+    finally:
+        lock.release()
+
+
 def file_digest(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of a file, as hexadecimal digits."""
+    """Return the SHA-256 of a file as hexadecimal digits."""
     digest = hashlib.sha256()
     with Path(path).open("rb") as file:
         while block := file.read(1 << 20):
@@ -43,65 +137,14 @@ def file_digest(path: str | os.PathLike[str]) -> str:
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
-    """Writes JSON to a temporary name, then renames it: a reader sees the old file or the new one, whole.
-
-    A file name that is no UTF-8 is written with escapes.
-    """
+    """Write JSON, whole or not at all; bytes of a file name that are not UTF-8 are escaped."""
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes named arrays as safetensors, to a temporary name first.
-
-    Args:
-        path: The file to write; its folder must exist.
-        arrays: Arrays of any shape and of a dtype safetensors knows.
-    """
-    with replacing(path) as temporary:
-        temporary.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
-
-
-def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads a safetensors file.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is truncated or no safetensors file.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"expected a safetensors file, found none at {path}")
-    try:
-        return load(path.read_bytes())
-    except SafetensorError as error:
-        raise ValueError(f"expected a whole safetensors file at {path}, got: {error}") from error
-
-
-def save_weights(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], card: Mapping[str, Any]) -> None:
-    """Writes `NAME.safetensors` and its card `NAME.json` beside it.
-
-    Raises:
-        TypeError: The card is no JSON; nothing was written.
-    """
-    json.dumps(card)
-    save_arrays(path, arrays)
-    write_json(Path(path).with_suffix(".json"), card)
-
-
-def load_card(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Reads the JSON card beside a weights file (or the card itself).
-
-    Raises:
-        FileNotFoundError: There is no card.
-        ValueError: The card is no JSON object.
-    """
-    return read_json(Path(path).with_suffix(".json"), "the card of the weights")
-
-
-def read_json(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
-    """Reads a file with one JSON object; `what` it is stands in the message where it is missing.
+def read_json(path: str | os.PathLike[str], description: str = "a JSON file") -> dict[str, Any]:
+    """Read a file with one JSON object; `description` names it in error messages.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -109,48 +152,47 @@ def read_json(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"expected {what} at {path}, found none")
+        raise FileNotFoundError(f"expected {description} at {path}, found none")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"expected JSON in {path}, got: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"expected a JSON object in {path}, got {type(content).__name__}")
     return content
 
 
-def load_into(layer: Any, arrays: Mapping[str, np.ndarray]) -> None:
-    """Sets every parameter and buffer of a Paddle layer; nothing is skipped in silence.
-
-    Args:
-        layer: A paddle.nn.Layer.
-        arrays: One array for each name of `layer.state_dict()`, of the same shape.
+def read_json_lines(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Read a file of one JSON object per line, leaving out a last line that was cut off.
 
     Raises:
-        ValueError: A name is missing or too many, or a shape or dtype differs; the first is named.
+        ValueError: Another line is damaged.
     """
-    state = layer.state_dict()
-    missing, extra = sorted(state.keys() - arrays.keys()), sorted(arrays.keys() - state.keys())
-    if missing or extra:
-        name = (missing or extra)[0]
-        counts = f"{len(missing)} names missing, {len(extra)} unknown, such as {name!r}"
-        raise ValueError(f"weights do not fit {type(layer).__name__}: {counts}")
-    for name, tensor in state.items():
-        wanted = f"{tensor.numpy().dtype} {tuple(tensor.shape)}"
-        if wanted != (got := f"{arrays[name].dtype} {arrays[name].shape}"):
-            raise ValueError(f"weights do not fit: expected {name!r} as {wanted}, got {got}")
-    for name, tensor in state.items():
-        tensor.set_value(arrays[name])
+    *lines, rest = Path(path).read_text(encoding="utf-8", errors="replace").split("\n")
+    if rest:
+        logger.warning("%s: the last line was cut off and is left out", path)
+    records: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"expected JSON in line {number} of {path}, got {line[:60]!r}") from error
+        if not isinstance(record, dict):
+            raise ValueError(f"expected a JSON object in line {number} of {path}, got {line[:60]!r}")
+        records.append(record)
+    return records
 
 
-def state_arrays(layer: Any) -> dict[str, np.ndarray]:
-    """Copies every parameter and buffer of a Paddle layer to NumPy, by its structured name."""
-    return {name: tensor.numpy().copy() for name, tensor in layer.state_dict().items()}
-
-
-def fingerprint(layer: Any) -> str:
-    """Gives 16 hexadecimal digits that change with any weight of a network."""
-    digest = hashlib.sha256()
-    for name, array in sorted(state_arrays(layer).items()):
-        digest.update(f"{name} {array.shape} ".encode() + array.tobytes())
-    return digest.hexdigest()[:16]
+def append_json_line(path: str | os.PathLike[str], record: Mapping[str, Any], sync: bool = False) -> None:
+    """Append a line, replacing one that a crash cut off; `sync` waits until it is on the disk."""
+    with Path(path).open("ab+") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size:
+            file.seek(size - 1)
+            if file.read(1) != b"\n":
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())

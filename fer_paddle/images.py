@@ -6,11 +6,11 @@ uint8 array, [H,W,3] BGR or [H,W] gray.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 import operator
 import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from fer_paddle.decoding import read_image, read_orientation
+from fer_paddle.files import replacing
 
 __all__ = [
     "FER_MEAN",
@@ -29,6 +30,7 @@ __all__ = [
     "faces_to_batch",
     "list_images",
     "normalize",
+    "pixel_digest",
     "read_image",
     "read_orientation",
     "resize",
@@ -87,12 +89,13 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
     except (OSError, ValueError) as error:
         got = f"{_describe(image)} ({error})"
         raise ValueError(f"{str(path)!r}: expected an image that fits into {kind}, got {got}") from error
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(encoded.getbuffer())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+def pixel_digest(image: np.ndarray) -> str:
+    """Return the SHA-256 of an image's shape and pixels: equal for equal images, whatever file they come from."""
+    return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
 def list_images(folder: str | os.PathLike[str]) -> list[Path]:

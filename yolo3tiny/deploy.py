@@ -113,7 +113,7 @@ def is_detector(weights: str | os.PathLike[str]) -> bool:
     if path.suffix.lower() == ".onnx":
         return "anchors" in load_runner(path).metadata
     check_file(path, [".safetensors"], "dynamic")
-    from fer_paddle.files import load_card
+    from fer_paddle.weights import load_card
 
     return "anchors" in load_card(path)
 

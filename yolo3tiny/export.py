@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle import files
 from fer_paddle.deployment.export import export_onnx
 from fer_paddle.environment import paddle
 from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
 from fer_paddle.training.run import training_cost
+from fer_paddle.weights import load_arrays, load_card, load_into, save_weights, state_arrays
 from yolo3tiny.model import Yolo3Tiny
 from yolo3tiny.predict import CLASSES, NetworkSettings
 
@@ -50,7 +50,7 @@ def export_run(
     best = Path(run) / BEST
     if Path(path).with_suffix("").resolve() in [Path(run, name).with_suffix("").resolve() for name in FILES_OF_A_RUN]:
         raise ValueError(f"expected a file name that leaves {', '.join(FILES_OF_A_RUN)} of the run alone, got {path}")
-    arrays, told = files.load_arrays(best), files.load_card(best)
+    arrays, told = load_arrays(best), load_card(best)
     try:
         task, figures = told["config"]["task"], told["figures"]
         recipe, anchors = task["recipe"], task["anchors"]
@@ -62,7 +62,7 @@ def export_run(
     if not trained_on:
         raise ValueError(f"expected the training data in words, for the run in {run} does not say them")
     network = Yolo3Tiny(width=width)
-    files.load_into(network, arrays)
+    load_into(network, arrays)
     card = {"recipe": recipe, "figures": figures, **training_cost(told)}
     return export_network(network, path, settings, {"recipe": name, "trained_on": trained_on}, card)
 
@@ -107,7 +107,7 @@ def export_network(
     }
     if shapes := changed_shapes(network, Yolo3Tiny(width=network.width)):
         content["shapes"] = shapes
-    files.save_weights(path.with_suffix(".safetensors"), files.state_arrays(network), content)
+    save_weights(path.with_suffix(".safetensors"), state_arrays(network), content)
     return content
 
 
@@ -125,7 +125,7 @@ def load_network(path: str | os.PathLike[str]) -> tuple[Yolo3Tiny, dict[str, Any
     path = Path(path)
     if path.suffix.lower() != ".safetensors":
         raise ValueError(f"expected a .safetensors file, got {path}: pickled weights can run code and are never loaded")
-    arrays, card = files.load_arrays(path), files.load_card(path)
+    arrays, card = load_arrays(path), load_card(path)
     try:
         width = card["width"] if "width" in card else card["recipe"]["width"]
         NetworkSettings(card["anchors"], card["longest"])
@@ -134,7 +134,7 @@ def load_network(path: str | os.PathLike[str]) -> tuple[Yolo3Tiny, dict[str, Any
         raise ValueError(f"expected the card of a face detector beside {path}, got another: {error!r}") from error
     if "shapes" in card:
         resize_layers(network, card["shapes"])
-    files.load_into(network, arrays)
+    load_into(network, arrays)
     network.eval()
     try:
         with paddle.no_grad():

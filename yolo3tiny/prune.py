@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle import files
 from fer_paddle.compression.prune_study import ema_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.loop import BEST, Callback
 from fer_paddle.training.run import training_cost
+from fer_paddle.weights import load_arrays, load_card, load_into
 from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.evaluate import evaluate
 from yolo3tiny.export import export_network, load_network
@@ -115,13 +115,13 @@ class DetectorTask:
             network, self.train, self.valid, self.recipe, anchors, folder, True, callbacks, self.workers,
             self.trained_on, self.progress,
         )  # fmt: skip
-        files.load_into(network, files.load_arrays(folder / BEST))
+        load_into(network, load_arrays(folder / BEST))
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
         """Writes ONNX and Paddle's weights; the card keeps the recipe and the record."""
         told = {"recipe": self.recipe.name, "trained_on": self.trained_on}
         card = {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
-        card |= training_cost(files.load_card(path.parent / BEST))
+        card |= training_cost(load_card(path.parent / BEST))
         export_network(network, path.with_suffix(".onnx"), self.settings, told, card)
 
     def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:

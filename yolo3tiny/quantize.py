@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle import files
 from fer_paddle.compression.onnx_compact import read_onnx
 from fer_paddle.compression.quantize import Finetune, Forward, Subject
+from fer_paddle.weights import load_arrays, load_card, load_into
 from yolo3tiny.boxes import letterbox
 from yolo3tiny.evaluate import evaluate
 from yolo3tiny.photos import Photo
@@ -80,7 +80,7 @@ def detector_subject(
         finetune=finetune,
         keep_last=keep_last,
         last_layers=LAST_LAYERS,
-        card=files.load_card(weights) if weights.with_suffix(".json").is_file() else {},
+        card=load_card(weights) if weights.with_suffix(".json").is_file() else {},
         about={"measure": "AP at IoU 0.5", "photos": len(valid), "longest": settings.longest, **(about or {})},
     )
 
@@ -149,7 +149,7 @@ class DetectorFinetune:
             callbacks=[ProgressBar()],
             workers=self.workers,
         )
-        files.load_into(network, files.load_arrays(folder / BEST))
+        load_into(network, load_arrays(folder / BEST))
 
 
 def read_detector_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def read_detector_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
         FileNotFoundError: There is no card.
         ValueError: The card is none of a detector.
     """
-    card = files.load_card(weights)
+    card = load_card(weights)
     if "anchors" not in card:
         raise ValueError(f"expected the card of a face detector beside {weights}, it lacks anchors")
     return card

@@ -9,8 +9,9 @@ from typing import Any
 
 from fer_paddle.analysis.card import write_card
 from fer_paddle.environment import REPOSITORY
-from fer_paddle.files import file_digest, load_card, replacing, write_json
+from fer_paddle.files import file_digest, replacing, write_json
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_paddle.weights import load_card
 
 SHIPPED = tuple(
     REPOSITORY / package / folder

@@ -13,10 +13,9 @@ import numpy as np
 from PIL import Image
 
 from fer_paddle.collect.copies import Fingerprint, fingerprint, group_copies
-from fer_paddle.collect.jsonlines import append_json_line
 from fer_paddle.collect.names import MAX_BYTES, cut_text, safe_name
 from fer_paddle.collect.undo import Journal, check_in_order
-from fer_paddle.files import file_digest
+from fer_paddle.files import append_json_line, file_digest
 from fer_paddle.images import FORMATS, list_images, read_image, read_orientation, to_gray, write_image
 
 COLORS = ("keep", "color", "gray")

@@ -13,12 +13,11 @@ from urllib.parse import unquote, urlsplit
 
 from fer_paddle.collect.addresses import Refused
 from fer_paddle.collect.fetch import Answer, Fetcher, Unreachable, Want
-from fer_paddle.collect.jsonlines import append_json_line, read_json_lines
 from fer_paddle.collect.links import PictureLink
 from fer_paddle.collect.names import free_name, safe_name
 from fer_paddle.collect.pages import PageSource
 from fer_paddle.collect.undo import Journal, undone_batches, utc_now
-from fer_paddle.files import file_digest
+from fer_paddle.files import append_json_line, file_digest, read_json_lines
 from fer_paddle.images import list_images, read_image
 
 logger = logging.getLogger(__name__)

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.collect.jsonlines import append_json_line, read_json_lines
 from fer_paddle.collect.names import free_name, safe_name
 from fer_paddle.collect.sharpness import sharpness
 from fer_paddle.collect.undo import Journal, undone_batches
-from fer_paddle.files import file_digest
+from fer_paddle.files import append_json_line, file_digest, read_json_lines
 from fer_paddle.images import crop_square, read_image, write_image
 from yolo3tiny.predict import Detections, Detector
 

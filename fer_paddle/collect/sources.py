@@ -8,10 +8,9 @@ from typing import Any
 
 from fer_paddle.collect.clean import CONVERTED
 from fer_paddle.collect.crawl import MANIFEST
-from fer_paddle.collect.jsonlines import read_json_lines
 from fer_paddle.collect.select import SELECTED
 from fer_paddle.collect.video import FRAMES
-from fer_paddle.files import file_digest
+from fer_paddle.files import file_digest, read_json_lines
 
 _RECORDS = (CONVERTED, Path(SELECTED), Path(FRAMES), Path(MANIFEST))
 

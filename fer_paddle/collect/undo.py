@@ -16,9 +16,8 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fer_paddle.collect.jsonlines import append_json_line, read_json_lines
 from fer_paddle.collect.names import free_name
-from fer_paddle.files import file_digest
+from fer_paddle.files import append_json_line, file_digest, read_json_lines
 
 PLACE = Path(".collect", "undo")
 _BATCH = re.compile(r"(\d{4,})-(\w+)\.jsonl")

@@ -15,11 +15,10 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg tells each damag
 import cv2
 import numpy as np
 
-from fer_paddle.collect.jsonlines import append_json_line, read_json_lines
 from fer_paddle.collect.names import free_name, safe_name
 from fer_paddle.collect.sharpness import sharpness
 from fer_paddle.collect.undo import Journal, undone_batches
-from fer_paddle.files import file_digest
+from fer_paddle.files import append_json_line, file_digest, read_json_lines
 from fer_paddle.images import FORMATS, write_image
 
 logger = logging.getLogger(__name__)

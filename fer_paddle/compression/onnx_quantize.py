@@ -8,18 +8,16 @@ Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 
 from fer_paddle.compression.onnx_compact import add_metadata, compact, read_onnx
+from fer_paddle.environment import quiet
 
 METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 # Others, such as the sum of two branches, gain little in size and cost accuracy: ELU has no int8 form.
@@ -84,7 +82,7 @@ def quantize_onnx(
         raise ValueError("expected at least one batch of calibration pictures, got none")
     model, path = read_onnx(source), Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".int8-") as folder, _quiet():
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".int8-") as folder, quiet():
         prepared, written = Path(folder, "prepared.onnx"), Path(folder, "network.onnx")
         # Infers shapes and folds batch normalisations. Symbolic inference is for transformers; on a network of any
         # height and width it ends in "Incomplete symbolic shape inference".
@@ -135,14 +133,3 @@ def _name_nodes(path: Path) -> onnx.ModelProto:
         node.name = node.name or f"node{number}"
     onnx.save(model, path)
     return model
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps back what the quantiser prints and logs about its progress."""
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logging.disable(logging.NOTSET)

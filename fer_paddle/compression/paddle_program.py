@@ -7,20 +7,19 @@ process, so a folder from outside is checked before.
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import struct
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
 
 from fer_paddle.compression.onnx_compact import add_metadata, compact, drop_idle_rounding
-from fer_paddle.environment import paddle, silence_c
+from fer_paddle.environment import paddle, quiet
 
 MODEL, PARAMS = "model.pdmodel", "model.pdiparams"
 OPSET = 13
@@ -36,11 +35,6 @@ _ITEM_BYTES = {
     21: 1,
     22: 2,
 }  # by VarType: bool, int16 ... float64, int8
-_TALKATIVE = (
-    "paddle.static.quantization.post_training_quantization",
-    "paddle.static.quantization.quantization_pass",
-    "paddle.static.io",
-)
 
 
 def save_program(
@@ -59,7 +53,7 @@ def save_program(
     """
     network.eval()
     spec = paddle.static.InputSpec([*input_shape], "float32", name)
-    with writing(folder) as aside, quiet(also_c=True):
+    with writing(folder) as aside, quiet():
         paddle.jit.save(network, str(aside / "model"), input_spec=[spec])
     return Path(folder)
 
@@ -125,7 +119,7 @@ def program_to_onnx(
 
     folder, path = check_program(folder), Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".onnx-") as aside, quiet(also_c=True):
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".onnx-") as aside, quiet():
         written = Path(aside, "network.onnx")
         paddle2onnx.export(
             str(folder / MODEL),
@@ -191,27 +185,3 @@ def static_mode() -> Iterator[paddle.static.Executor]:
     finally:
         if was_dynamic:
             paddle.disable_static()
-
-
-@contextmanager
-def quiet(also_c: bool = False) -> Iterator[None]:
-    """Keeps back what Paddle and PaddleSlim print at every step; errors are raised as ever.
-
-    Args:
-        also_c: Keep back what C++ writes to the descriptors 1 and 2, too.
-    """
-    loggers = [logging.getLogger(name) for name in _TALKATIVE]
-    levels = [logger.level for logger in loggers]
-    with (
-        silence_c() if also_c else nullcontext(),
-        Path(os.devnull).open("w") as nowhere,
-        redirect_stdout(nowhere),
-        redirect_stderr(nowhere),
-    ):
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels):
-                logger.setLevel(level)

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from fer_paddle.compression.activation_ranges import ALGORITHMS
-from fer_paddle.compression.paddle_program import MODEL, PARAMS, check_program, quiet, static_mode, writing
-from fer_paddle.environment import paddle
+from fer_paddle.compression.paddle_program import MODEL, PARAMS, check_program, static_mode, writing
+from fer_paddle.environment import paddle, quiet
 
 QUANTIZED = ("conv2d", "depthwise_conv2d", "mul", "matmul", "matmul_v2")
 
@@ -61,7 +61,7 @@ def quantize_static(
     if not len(batches):
         raise ValueError("expected at least one batch of calibration pictures, got none")
     source, folder = check_program(source), Path(folder)
-    with static_mode() as executor, writing(folder) as aside, quiet(also_c=True):
+    with static_mode() as executor, writing(folder) as aside, quiet():
         from paddleslim.quant import quant_post_static
 
         shape = [None, *batches[0].shape[1:]]
@@ -110,7 +110,7 @@ def quantize_weights(source: str | os.PathLike[str], folder: str | os.PathLike[s
         ValueError: The source is damaged.
     """
     source, folder = check_program(source), Path(folder)
-    with static_mode(), writing(folder) as aside, quiet(also_c=True):
+    with static_mode(), writing(folder) as aside, quiet():
         from paddleslim.quant import quant_post_dynamic
 
         quant_post_dynamic(
@@ -165,7 +165,7 @@ def last_inputs(program: paddle.static.Program, outputs: Sequence[paddle.static.
 def _read(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Every constant of a program by its name."""
     folder = check_program(folder)
-    with static_mode() as executor, quiet(also_c=True):
+    with static_mode() as executor, quiet():
         program, _, _ = _load(folder, executor)
         scope = paddle.static.global_scope()
         names = [var.name for var in program.list_vars() if var.persistable and var.name not in ("feed", "fetch")]

@@ -23,6 +23,7 @@ from fer_paddle.compression.unstructured import KeepZeros, apply_masks, magnitud
 from fer_paddle.environment import paddle
 from fer_paddle.study import differing_fields
 from fer_paddle.training.loop import Callback
+from fer_paddle.weights import fingerprint, load_card
 
 MAGNITUDE = "magnitude"
 STUDY = "study.json"
@@ -137,10 +138,10 @@ class PruningStudy:
         """Makes the folder and writes what the study is, or checks that it holds this one; targets may be added."""
         settings = dataclasses.asdict(self.settings)
         del settings["shares"]
-        weights = files.fingerprint(self.network)
+        weights = fingerprint(self.network)
         study = {"weights": weights, "settings": settings, "about": dict(self.task.about)}
         path = self.folder / STUDY
-        if path.is_file() and (differing := differing_fields(study, files.load_card(path))):
+        if path.is_file() and (differing := differing_fields(study, load_card(path))):
             raise ValueError(f"expected the study that {self.folder} holds, got another: {', '.join(differing)}")
         self.folder.mkdir(parents=True, exist_ok=True)
         files.write_json(path, study)

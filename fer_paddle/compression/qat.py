@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_paddle.compression.paddle_program import quiet, writing
-from fer_paddle.environment import paddle
+from fer_paddle.compression.paddle_program import writing
+from fer_paddle.environment import paddle, quiet
 
 CONFIG = {
     "weight_quantize_type": "channel_wise_abs_max",
@@ -84,7 +84,7 @@ def save_qat(
     """
     network.eval()
     spec = paddle.static.InputSpec([*input_shape], "float32", name)
-    with writing(folder) as aside, paddle.static.scope_guard(paddle.static.Scope()), quiet(also_c=True):
+    with writing(folder) as aside, paddle.static.scope_guard(paddle.static.Scope()), quiet():
         _slim().save_quantized_model(network, str(aside / "model"), input_spec=[spec])
     return Path(folder)
 

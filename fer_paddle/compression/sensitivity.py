@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from fer_paddle import files
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.environment import paddle
+from fer_paddle.weights import fingerprint, load_card
 
 SHARES = (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)
 Measure = Callable[[paddle.nn.Layer], Mapping[str, float]]
@@ -92,7 +93,7 @@ def measure_sensitivities(
     if not shares or not all(0 < share < 1 for share in shares):
         raise ValueError(f"expected shares between 0 and 1, got {list(shares)}")
     about = {**(about or {}), "shares": [float(share) for share in shares]}
-    weights = files.fingerprint(pruner.network)
+    weights = fingerprint(pruner.network)
     path = None if path is None else Path(path)
     if path is not None and path.is_file():
         found = _read_same(path, pruner.criterion, weights, about)
@@ -114,7 +115,7 @@ def measure_sensitivities(
 
 def _read_same(path: Path, criterion: str, weights: str, about: Mapping[str, Any]) -> Sensitivities:
     """Reads the file of a measurement that shall go on, and checks that it is this one."""
-    found = Sensitivities.from_json(files.load_card(path))
+    found = Sensitivities.from_json(load_card(path))
     ours = {"criterion": criterion, "weights": weights, **about}
     theirs = {"criterion": found.criterion, "weights": found.weights, **found.about}
     differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))

@@ -20,7 +20,8 @@ import numpy as np
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.deployment.runtimes.model_files import check_file, parts_of, read_card, size_on_disk
 from fer_paddle.environment import REPOSITORY
-from fer_paddle.files import file_digest, load_card
+from fer_paddle.files import file_digest
+from fer_paddle.weights import load_card
 
 WARM_UP = 3
 _CHILD = "import sys; from fer_paddle.deployment.benchmark import measure_here; measure_here(*sys.argv[1:])"

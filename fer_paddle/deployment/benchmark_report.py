@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fer_paddle.deployment.benchmark import tell_apart
-from fer_paddle.deployment.runtimes.model_files import write_together
+from fer_paddle.files import write_together
 
 COLUMNS = (
     "network", "runtime", "precision", "threads", "batch", "median_ms", "p95_ms", "images_per_s", "peak_mb",

@@ -20,8 +20,8 @@ from fer_paddle.deployment.graph import rename_outputs, simplify
 from fer_paddle.deployment.inference_model import InputSpec, write_inference_model
 from fer_paddle.deployment.parity import LARGEST_DIFFERENCE, Forward, Parity, compare
 from fer_paddle.deployment.runtimes import load_runner
-from fer_paddle.deployment.runtimes.model_files import write_together
 from fer_paddle.environment import paddle
+from fer_paddle.files import write_together
 
 OPSET = 13
 RUNTIME_OF = {".onnx": "onnx", ".pdmodel": "paddle", ".param": "ncnn", ".mnn": "mnn"}

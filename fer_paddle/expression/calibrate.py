@@ -24,6 +24,7 @@ from fer_paddle.analysis.calibration import (
     soften,
 )
 from fer_paddle.images import faces_to_batch
+from fer_paddle.weights import load_card
 
 _BATCH = 64
 METADATA = "temperature"
@@ -117,7 +118,7 @@ def store_temperature(weights: str | os.PathLike[str], calibration: Mapping[str,
         ValueError: The card is damaged.
     """
     weights = Path(weights)
-    card = files.load_card(weights)
+    card = load_card(weights)
     written = [weights.with_suffix(".json")]
     onnx_file = weights.with_suffix(".onnx")
     if onnx_file.is_file():

@@ -18,6 +18,7 @@ from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import train_expressions
 from fer_paddle.models import build_model, find_design
 from fer_paddle.training.loop import Callback
+from fer_paddle.weights import load_card
 
 COSTS = {"mflops": "million multiply-adds", "parameters": "parameters", "latency_ms": "milliseconds, one face"}
 HEADINGS = ("network", "parameters", "MFLOPs", "ms a face", "accuracy", "in training")
@@ -61,7 +62,7 @@ def compare_designs(
     for name in names:
         path = folder / f"{name}.json"
         if path.is_file():
-            kept = files.load_card(path)
+            kept = load_card(path)
             if kept["budget"] != budget:
                 raise ValueError(f"expected a row of the same budget at {path}, got another: choose another folder")
         else:

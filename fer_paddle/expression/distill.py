@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fer_paddle import files
 from fer_paddle.environment import paddle
 from fer_paddle.expression.data.mixup import mixed_loss
 from fer_paddle.expression.files import save_model
@@ -26,6 +25,7 @@ from fer_paddle.expression.train import Faces, make_config, make_loaders, make_l
 from fer_paddle.training import parallel
 from fer_paddle.training.loop import BEST, Callback, fit
 from fer_paddle.training.run import training_cost
+from fer_paddle.weights import load_arrays, load_card, load_into
 
 nn, functional = paddle.nn, paddle.nn.functional
 _STUDENT = "network."
@@ -250,9 +250,9 @@ def load_student(folder: str | os.PathLike[str], network: nn.Layer) -> None:
         FileNotFoundError: The folder holds no best weights.
         ValueError: The weights are damaged, or of another network.
     """
-    arrays = files.load_arrays(Path(folder) / BEST)
+    arrays = load_arrays(Path(folder) / BEST)
     own = {name.removeprefix(_STUDENT): array for name, array in arrays.items() if name.startswith(_STUDENT)}
-    files.load_into(network, own)
+    load_into(network, own)
 
 
 def export_student(
@@ -280,7 +280,7 @@ def export_student(
         FileNotFoundError: The folder holds no best weights.
         ValueError: The weights are damaged, or of another network or run.
     """
-    told = files.load_card(Path(folder) / BEST)
+    told = load_card(Path(folder) / BEST)
     try:
         figures, task = told["figures"], told["config"]["task"]
         recipe, settings = Recipe.from_json(task["recipe"]), task["distill"]

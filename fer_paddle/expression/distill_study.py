@@ -24,6 +24,7 @@ from fer_paddle.models import build_model, find_design
 from fer_paddle.study import differing_fields
 from fer_paddle.training.loop import Callback
 from fer_paddle.training.transfer import start_from_file
+from fer_paddle.weights import load_card
 
 KINDS = ("plain", "soft", "hint", "soft+hint")
 _BATCH = 128
@@ -128,7 +129,7 @@ def _open_result(study: Study, result: Path, given: Mapping[str, Any]) -> dict[s
     fresh = {"study": {**study.to_json(), **given}, "runs": []}
     if not result.is_file():
         return fresh
-    found = files.load_card(result)
+    found = load_card(result)
     if differing := differing_fields(fresh["study"], found.get("study", {})):
         raise ValueError(f"expected the study that {result} holds, got another: {', '.join(differing)}")
     return found

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fer_paddle import files
 from fer_paddle.environment import paddle
 from fer_paddle.images import FER_MEAN, FER_STD
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
+from fer_paddle.weights import load_arrays, load_card, load_into, save_weights, state_arrays
 
 # What images.normalize does to the pixels, in training and in every runtime.
 NORMALIZE = {"mean": FER_MEAN, "std": FER_STD}
@@ -71,7 +71,7 @@ def save_model(
     if taken := content.keys() & (card or {}).keys():
         raise ValueError(f"expected a card without {', '.join(sorted(taken))}, which save_model writes itself")
     content |= card or {}
-    files.save_weights(path, files.state_arrays(network), content)
+    save_weights(path, state_arrays(network), content)
     return content
 
 
@@ -90,7 +90,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[paddle.nn.Layer, dict[str,
             was trained on pixels normalised otherwise; or the layers of a pruned network do not fit together.
     """
     path = _check_suffix(path)
-    arrays, card = files.load_arrays(path), files.load_card(path)
+    arrays, card = load_arrays(path), load_card(path)
     if missing := [name for name in _FIELDS if name not in card]:
         raise ValueError(f"expected a model card beside {path}, it lacks {', '.join(missing)}")
     if not isinstance(card["model"], str) or not isinstance(card["arguments"], dict):
@@ -101,7 +101,7 @@ def load_model(path: str | os.PathLike[str]) -> tuple[paddle.nn.Layer, dict[str,
     if "shapes" in card:
         resize_layers(network, card["shapes"])
         count_features(network)
-    files.load_into(network, arrays)
+    load_into(network, arrays)
     if len(card["classes"]) != network.num_classes:
         raise ValueError(f"expected {network.num_classes} classes in the card of {path}, got {len(card['classes'])}")
     network.eval()

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle import files
 from fer_paddle.environment import REPOSITORY, seed_everything, versions
 from fer_paddle.expression.data.augment import AugmentConfig
 from fer_paddle.expression.data.mouths import LabelledMouths, MouthData
@@ -21,6 +20,7 @@ from fer_paddle.training.loop import BEST, Callback, FitConfig, fit
 from fer_paddle.training.optim import adamw, warm_up
 from fer_paddle.training.run import training_cost
 from fer_paddle.training.transfer import HEADS, start_from
+from fer_paddle.weights import load_arrays, load_card, load_into
 
 WEIGHTS = REPOSITORY / "fer_paddle" / "weights"
 
@@ -92,7 +92,7 @@ def train_mouths(
     arguments = {"num_classes": len(mouths.classes)}
     network = build_model(recipe.model, **arguments)
     if recipe.start is not None:
-        start_from(network, files.load_arrays(WEIGHTS / recipe.start), HEADS)
+        start_from(network, load_arrays(WEIGHTS / recipe.start), HEADS)
     images, labels = mouths.part(valid=False)
     batch_size = min(recipe.batch_size, len(images))
     train = MouthData(images, labels, recipe.size, recipe.augment, recipe.seed)
@@ -115,8 +115,8 @@ def train_mouths(
         resume=resume,
     )
     path, best = folder / "model.safetensors", folder / BEST
-    files.load_into(network, files.load_arrays(best))
-    told = files.load_card(best)
+    load_into(network, load_arrays(best))
+    told = load_card(best)
     card: dict[str, Any] = {
         "figures": told["figures"],
         **training_cost(told),

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle import files
 from fer_paddle.compression.prune_study import ema_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import check_classes
@@ -22,6 +21,7 @@ from fer_paddle.expression.train import Faces, train_expressions
 from fer_paddle.images import faces_to_batch
 from fer_paddle.training.loop import BEST, Callback
 from fer_paddle.training.run import training_cost
+from fer_paddle.weights import load_arrays, load_card, load_into
 
 BATCH = 128
 Batch = tuple[np.ndarray, np.ndarray]  # images float32 [N, 1, H, W], labels int64 [N]
@@ -115,13 +115,13 @@ class ExpressionTask:
             return
         train_expressions(network, *task, folder, True, callbacks)
         holder = AuxiliaryHead(network) if self.recipe.aux_weight else network
-        files.load_into(holder, files.load_arrays(folder / BEST))
+        load_into(holder, load_arrays(folder / BEST))
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
         """Writes the network as any other; its card keeps the recipe and the record."""
         card = {name: self.card[name] for name in ("task", "data", "use") if name in self.card}
         card |= {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
-        card |= training_cost(files.load_card(path.parent / BEST))
+        card |= training_cost(load_card(path.parent / BEST))
         if self.distill is not None:
             card["distill"] = self._describe_teaching()
         name, arguments, classes = self.card["model"], self.card["arguments"], self.card["classes"]

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle import files
 from fer_paddle.compression.calibration_set import to_batches
 from fer_paddle.compression.quantize import Forward, Subject
 from fer_paddle.expression.data.faces import LabelledFaces, check_classes
@@ -18,6 +17,7 @@ from fer_paddle.expression.data.ferplus import FerPlusFaces
 from fer_paddle.expression.recipes import STRONG, Recipe
 from fer_paddle.images import faces_to_batch
 from fer_paddle.training.run import Callback
+from fer_paddle.weights import load_arrays, load_card, load_into
 
 BATCH = 64
 LAST_LAYERS = ("classify",)
@@ -100,7 +100,7 @@ def read_network_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
     """
     if Path(weights).suffix != ".safetensors":
         raise ValueError(f"expected a .safetensors file with the .onnx file beside it, got {weights}")
-    card = files.load_card(weights)
+    card = load_card(weights)
     if not isinstance(card.get("input_size"), int):
         raise ValueError(f"expected the card of an expression network beside {weights}, it lacks input_size")
     return card
@@ -127,7 +127,7 @@ class _Finetune:
         folder.mkdir(parents=True, exist_ok=True)
         seed_everything(self.recipe.seed)
         train_expressions(network, self.train, self.valid, self.recipe, folder, True, self.callbacks)
-        files.load_into(network, files.load_arrays(folder / BEST))
+        load_into(network, load_arrays(folder / BEST))
 
 
 def qat_recipe(recipe: Recipe, input_size: int, epochs: int = 2, learning_rate: float = 3e-5) -> Recipe:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fer_paddle import files
 from fer_paddle.environment import paddle
 from fer_paddle.expression.files import load_model
+from fer_paddle.weights import fingerprint
 
 nn, functional = paddle.nn, paddle.nn.functional
 
@@ -92,7 +92,7 @@ class Teacher:
     @property
     def fingerprints(self) -> list[str]:
         """What tells the weights of the networks from others: every training calls its file model.safetensors."""
-        return [files.fingerprint(network) for network in self.networks]
+        return [fingerprint(network) for network in self.networks]
 
     def describe(self) -> dict[str, list[str]]:
         """Who teaches, as JSON values."""

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle import files
 from fer_paddle.environment import paddle
 from fer_paddle.expression.data.dataset import ExpressionData
 from fer_paddle.expression.data.expressions import LabelledFaces
@@ -27,6 +26,7 @@ from fer_paddle.training.loop import BEST, Callback, FitConfig, fit
 from fer_paddle.training.optim import adamw, make_schedule, momentum, warm_up
 from fer_paddle.training.run import training_cost
 from fer_paddle.training.transfer import frozen_backbone
+from fer_paddle.weights import load_arrays, load_card, load_into
 
 Faces = LabelledFaces | FerPlusFaces
 
@@ -189,13 +189,13 @@ def export_best(
         ValueError: The weights are damaged, or of another network or run.
     """
     best = Path(folder) / BEST
-    arrays, told = files.load_arrays(best), files.load_card(best)
+    arrays, told = load_arrays(best), load_card(best)
     try:
         figures, recipe = told["figures"], Recipe.from_json(told["config"]["task"]["recipe"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"expected the card of an expression run beside {best}, it lacks {error}") from error
     network = build_model(model, **(arguments or {}))
-    files.load_into(AuxiliaryHead(network) if recipe.aux_weight else network, arrays)
+    load_into(AuxiliaryHead(network) if recipe.aux_weight else network, arrays)
     size = recipe.valid_size_at(figures["epoch"] - 1) if input_size is None else input_size
     content = {"figures": figures, "recipe": recipe.to_json(), **training_cost(told), **(card or {})}
     return save_model(path, model, network, size, content, arguments, recipe.classes)

@@ -24,6 +24,7 @@ from fer_paddle.expression.train import train_expressions
 from fer_paddle.models import build_model
 from fer_paddle.study import differing_fields
 from fer_paddle.training.loop import Callback
+from fer_paddle.weights import load_card
 
 RESULT = "result.json"
 
@@ -80,7 +81,7 @@ class Study:
         budget = {"model": model, "train_faces": len(train), "valid_faces": len(valid), **budget}
         self.content: dict[str, Any] = {"budget": budget, **about, "trials": {}}
         if (folder / RESULT).is_file():
-            former = files.load_card(folder / RESULT)
+            former = load_card(folder / RESULT)
             if differing := differing_fields(budget, former.get("budget", {})):
                 raise ValueError(f"expected the study in {folder} to have this budget, got another: {differing[0]}")
             self.content["trials"] = former["trials"]

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 from fer_paddle import files
 from fer_paddle.training import parallel
 from fer_paddle.training.run import Callback, Run
+from fer_paddle.weights import load_card
 
 
 class ProgressBar(Callback):
@@ -106,7 +107,7 @@ class Curves(Callback):
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "curves.json"
         if run.done_steps and path.is_file():
-            self.points = [point for point in files.load_card(path)["points"] if point[0] <= run.done_steps]
+            self.points = [point for point in load_card(path)["points"] if point[0] <= run.done_steps]
 
     def on_step_end(self, run: Run) -> None:
         if run.done_steps % self.every == 0:

@@ -15,6 +15,7 @@ import numpy as np
 from fer_paddle import files
 from fer_paddle.environment import paddle
 from fer_paddle.training.ema import EMA
+from fer_paddle.weights import load_arrays, load_into, save_arrays, state_arrays
 
 LAST = "last.json"
 _MODEL, _AVERAGE, _OPTIMIZER = "model.", "average.", "optimizer."
@@ -36,18 +37,17 @@ def save_checkpoint(
         average: The moving average of the weights, where the run keeps one.
         progress: JSON: configuration, epoch, step, history, random seeds.
     """
-    tensors = {_MODEL + name: array for name, array in files.state_arrays(model).items()}
+    tensors = {_MODEL + name: array for name, array in state_arrays(model).items()}
     tensors |= {_OPTIMIZER + name: array for name, array in optimizer_arrays(model, optimizer).items()}
     tensors |= {_AVERAGE + name: array for name, array in ({} if average is None else average.arrays()).items()}
     name = f"checkpoint-{progress['epoch']:04d}-{progress['step']:06d}.safetensors"
-    files.save_arrays(folder / name, tensors)
+    save_arrays(folder / name, tensors)
     schedule = optimizer.state_dict().get("LR_Scheduler")
     files.write_json(folder / LAST, {"tensors": name, "schedule": schedule, **progress})
-    # The former checkpoint, and what a kill in the middle of a write has left.
-    for pattern in ("checkpoint-*.safetensors", ".checkpoint-*.tmp", ".best.*.tmp"):
-        for former in folder.glob(pattern):
-            if former.name != name:
-                former.unlink()
+    for former in folder.glob("checkpoint-*.safetensors"):
+        if former.name != name:
+            former.unlink()
+    files.clear_leftovers(folder)
 
 
 def load_progress(folder: Path) -> dict[str, Any]:
@@ -85,12 +85,12 @@ def restore_checkpoint(
         FileNotFoundError: The file of the tensors is gone.
         ValueError: The file is damaged, or of another network or optimizer.
     """
-    tensors = files.load_arrays(folder / progress["tensors"])
+    tensors = load_arrays(folder / progress["tensors"])
 
     def part(prefix: str) -> dict[str, np.ndarray]:
         return {name[len(prefix) :]: array for name, array in tensors.items() if name.startswith(prefix)}
 
-    files.load_into(model, part(_MODEL))
+    load_into(model, part(_MODEL))
     restore_optimizer(model, optimizer, part(_OPTIMIZER), progress["schedule"])
     if average is not None:
         average.load(part(_AVERAGE))

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_paddle import files
 from fer_paddle.environment import paddle
 from fer_paddle.training.loop import FitConfig, NonFiniteLoss, fit, total_of
+from fer_paddle.weights import load_into, state_arrays
 
 _SMOOTHING = 0.9
 _DIVERGED = 2.0  # times the least smoothed loss
@@ -102,7 +102,7 @@ def find_lr(
                 raise _Diverged
         return value
 
-    kept, was_training = files.state_arrays(model), model.training
+    kept, was_training = state_arrays(model), model.training
     loader = list(itertools.islice(itertools.cycle(batches), steps))
     rate = paddle.optimizer.lr.LambdaDecay(lowest, lambda step: growth**step)
     try:
@@ -112,7 +112,7 @@ def find_lr(
         if len(losses) < 3:
             raise ValueError(f"expected finite losses from the rate {lowest} on, got {losses}") from None
     finally:
-        files.load_into(model, kept)
+        load_into(model, kept)
         model.clear_gradients()
         if not was_training:
             model.eval()

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from fer_paddle import files
 from fer_paddle.environment import machine, paddle
 from fer_paddle.study import differing_fields
 from fer_paddle.training import parallel
@@ -17,6 +16,7 @@ from fer_paddle.training.checkpoint import load_progress, restore_checkpoint, sa
 from fer_paddle.training.config import FitConfig
 from fer_paddle.training.ema import make_average
 from fer_paddle.training.parallel import Means
+from fer_paddle.weights import save_weights, state_arrays
 
 BEST = "best.safetensors"
 
@@ -121,11 +121,11 @@ class Run:
         if self.folder is None or parallel.rank() != 0:
             return
         with self.averaged():
-            arrays = files.state_arrays(self.model)
+            arrays = state_arrays(self.model)
         processes = f", {parallel.world_size()} processes" if parallel.world_size() > 1 else ""
         cost = {"hours": round(self.seconds / 3600, 3), "machine": machine() + processes}
         card = {"figures": self.history[-1], "config": self.config.to_json(), **cost}
-        files.save_weights(self.folder / BEST, arrays, card)
+        save_weights(self.folder / BEST, arrays, card)
 
     def save(self) -> None:
         """Writes the checkpoint from which `restore` goes on exactly here; all processes must call it."""

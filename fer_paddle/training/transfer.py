@@ -16,9 +16,9 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from fer_paddle import files
 from fer_paddle.environment import paddle
 from fer_paddle.training.run import Callback, Run
+from fer_paddle.weights import load_arrays, load_into, state_arrays
 
 # What an expression network learns anew for other classes, and its helping head.
 HEADS = ("classify.*", "*.classify.*", "votes.*")
@@ -105,7 +105,7 @@ def start_from(network: paddle.nn.Layer, arrays: Arrays, new: Sequence[str] = ()
 
     Args:
         network: The network.
-        arrays: Weights by name, such as `files.load_arrays(path)`.
+        arrays: Weights by name, such as `load_arrays(path)`.
         new: Patterns of the names that keep what they have, such as transfer.HEADS.
 
     Returns:
@@ -114,9 +114,9 @@ def start_from(network: paddle.nn.Layer, arrays: Arrays, new: Sequence[str] = ()
     Raises:
         ValueError: Without those, a name is missing or too many, or a shape differs; the first is named.
     """
-    own = files.state_arrays(network)
+    own = state_arrays(network)
     kept = {name: array for name, array in own.items() if _matches(name, new)}
-    files.load_into(network, {**{n: a for n, a in arrays.items() if not _matches(n, new)}, **kept})
+    load_into(network, {**{n: a for n, a in arrays.items() if not _matches(n, new)}, **kept})
     return sorted(kept)
 
 
@@ -130,7 +130,7 @@ def start_from_file(network: paddle.nn.Layer, path: str | os.PathLike[str]) -> l
         FileNotFoundError: There is no such file.
         ValueError: It is damaged or of another network.
     """
-    arrays = files.load_arrays(path)
+    arrays = load_arrays(path)
     head = arrays.get("classify.weight")
     same = head is not None and list(head.shape) == network.classify.weight.shape
     return start_from(network, arrays, () if same else HEADS)

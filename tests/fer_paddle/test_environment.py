@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import random
@@ -208,3 +209,16 @@ def test_versions_name_python_the_machine_and_the_packages():
     assert {"opencv-python", "onnxruntime"} <= found.keys()
     assert any(name.startswith("paddlepaddle") for name in found)
     assert json.loads(json.dumps(found)) == found
+
+
+def test_quiet_hides_what_python_and_c_print_and_log(capfd):
+    with environment.quiet():
+        print("python")
+        os.write(1, b"c")
+        os.write(2, b"c")
+        logging.getLogger("paddle").warning("logged")
+    print("after")
+    assert capfd.readouterr() == ("after\n", "")
+    with pytest.raises(ValueError, match="raised"), environment.quiet():
+        raise ValueError("raised")
+    assert logging.root.manager.disable == logging.NOTSET

@@ -1,198 +1,99 @@
-"""Weights and cards on disk: whole or not at all, and never code."""
+"""Files appear whole or not at all, lines survive a crash, and a folder is held by one run."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import pickle
-from pathlib import Path
+import subprocess
+import sys
 
-import numpy as np
 import pytest
 
-from fer_paddle.environment import paddle
-from fer_paddle.files import (
-    load_arrays,
-    load_card,
-    load_into,
-    save_arrays,
-    save_weights,
-    state_arrays,
-    write_json,
-)
-
-ARRAYS = {
-    "weight": np.arange(6, dtype=np.float32).reshape(2, 3),
-    "moved": np.arange(6, dtype=np.float64).reshape(2, 3).T,  # not contiguous: raw bytes would mix it up
-    "steps": np.array(7, np.int64),
-    "empty": np.zeros((0, 4), np.float32),
-    "mask": np.array([True, False]),
-    "名字": np.array([1], np.uint8),
-}
+from fer_paddle import files
 
 
-@pytest.fixture
-def path(tmp_path):
-    folder = tmp_path / "模型"
-    folder.mkdir()
-    return folder / "net.safetensors"
-
-
-def names_in(folder: Path) -> list[str]:
+def names_in(folder):
     return sorted(entry.name for entry in folder.iterdir())
 
 
-def test_arrays_come_back_as_they_were(path):
-    save_arrays(path, ARRAYS)
-    found = load_arrays(str(path))
-    assert found.keys() == ARRAYS.keys()
-    for name, array in ARRAYS.items():
-        assert found[name].dtype == array.dtype
-        np.testing.assert_array_equal(found[name], array)
-    assert names_in(path.parent) == [path.name]
+def test_json_ends_with_a_line_break_and_is_readable(tmp_path):
+    path = tmp_path / "a.json"
+    files.write_json(path, {"名": 1})
+    assert path.read_text(encoding="utf-8") == '{\n  "名": 1\n}\n'
+    assert files.read_json(path) == {"名": 1} and names_in(tmp_path) == ["a.json"]
 
 
-def test_weights_lie_beside_their_card(path):
-    save_weights(path, ARRAYS, {"name": "表情", "input_size": 64})
-    assert names_in(path.parent) == ["net.json", "net.safetensors"]
-    assert load_card(path) == load_card(path.with_suffix(".json")) == {"name": "表情", "input_size": 64}
-    assert "表情" in path.with_suffix(".json").read_text(encoding="utf-8")  # readable, not \\u escapes
+@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "7", "\x00", "[" * 200_000])
+def test_what_is_no_json_object_is_a_value_error(tmp_path, text):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"a\.json"):
+        files.read_json(path)
+    with pytest.raises(FileNotFoundError, match="expected a card at"):
+        files.read_json(tmp_path / "none.json", "a card")
 
 
-@pytest.mark.parametrize("kept", [0, 4, 40, -1])
-def test_a_truncated_file_is_a_value_error(path, kept):
-    save_arrays(path, ARRAYS)
-    path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(ValueError, match="whole safetensors file") as caught:
-        load_arrays(path)
-    assert str(path) in str(caught.value)
+def test_file_digest(tmp_path):
+    (tmp_path / "a").write_bytes(bytes(3 << 20))
+    assert files.file_digest(tmp_path / "a") == hashlib.sha256(bytes(3 << 20)).hexdigest()
 
 
-def test_a_pickle_is_refused_and_not_run(path):
-    class Code:
-        def __reduce__(self):
-            return os.mkdir, (str(path.parent / "run"),)
-
-    path.write_bytes(pickle.dumps({"weight": Code()}))
-    with pytest.raises(ValueError, match="whole safetensors file"):
-        load_arrays(path)
-    assert names_in(path.parent) == [path.name]
+def test_files_written_together_all_change_or_none(tmp_path, monkeypatch):
+    first, second = tmp_path / "a", tmp_path / "b"
+    files.write_together({first: b"1", second: b"2"})
+    with pytest.raises(FileNotFoundError):
+        files.write_together({first: b"3", tmp_path / "none" / "b": b"4"})
+    assert (first.read_bytes(), second.read_bytes()) == (b"1", b"2") and names_in(tmp_path) == ["a", "b"]
 
 
-@pytest.mark.parametrize("load", [load_arrays, load_card])
-def test_a_missing_file_is_named(path, load):
-    with pytest.raises(FileNotFoundError, match="net"):
-        load(path)
+def test_leftovers_of_killed_processes_are_cleared(tmp_path):
+    code = f"from fer_paddle import files; p = files.temporary_name({str(tmp_path / 'x')!r}); p.mkdir(); print(p)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    (tmp_path / ".best.safetensors.99999999999999999999.tmp").write_text("x")  # no such process
+    (tmp_path / done.stdout.strip()).joinpath("part").write_text("x")
+    kept = {"notes.tmp", ".notes.tmp", f".mine.{os.getpid()}-7.tmp", ".theirs.1-0.tmp"}
+    for name in kept:
+        (tmp_path / name).write_text("x")
+    files.clear_leftovers(tmp_path)
+    files.clear_leftovers(tmp_path / "none")
+    assert set(names_in(tmp_path)) == kept
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "7", "\x00"])
-def test_a_card_that_is_no_json_object_is_a_value_error(path, text):
-    path.with_suffix(".json").write_text(text)
-    with pytest.raises(ValueError, match=r"net\.json"):
-        load_card(path)
+def test_long_names_get_a_temporary_name_and_no_name_twice(tmp_path):
+    path = tmp_path / ("名" * 80 + ".json")
+    files.write_json(path, {})
+    assert names_in(tmp_path) == [path.name]
+    assert files.temporary_name(path) != files.temporary_name(path)
+    with files.temporary_folder(path) as folder:
+        (folder / "a").write_text("x")
+    assert names_in(tmp_path) == [path.name]
 
 
-def half_written(self: Path, content, **options) -> None:
-    with self.open("wb") as file:
-        file.write(b"half")
-    raise OSError("no space left on device")
+def test_a_folder_is_held_by_one_run_that_is_named(tmp_path):
+    folder = tmp_path / "run"
+    with files.hold(folder):
+        with (
+            pytest.raises(ValueError, match=rf"no other run in .*run, but process {os.getpid()} \("),
+            files.hold(folder),
+        ):
+            pass
+        code = f"from fer_paddle import files\nwith files.hold({str(folder)!r}): pass"
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert other.returncode == 1 and f"process {os.getpid()}" in other.stderr
+    with files.hold(folder):  # free again
+        pass
 
 
-@pytest.mark.parametrize("fault", ["full disk", "no rename", "cannot be written"])
-@pytest.mark.parametrize("kind", ["arrays", "json"])
-def test_a_failing_write_leaves_the_old_file(path, monkeypatch, fault, kind):
-    save, load, old, new, bad = {
-        "arrays": (
-            save_arrays,
-            load_arrays,
-            {"a": np.zeros(2)},
-            {"a": np.ones(2)},
-            {"a": np.array([object()])},
-        ),
-        "json": (write_json, load_card, {"a": [0, 0]}, {"a": [1, 1]}, {"a": object()}),
-    }[kind]
-    path = path.with_suffix(".json") if kind == "json" else path
-    save(path, old)
-    if fault == "full disk":
-        monkeypatch.setattr(Path, "write_bytes", half_written)
-        monkeypatch.setattr(Path, "write_text", half_written)
-    elif fault == "no rename":
-        monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("locked")))
-    else:
-        new = bad
-    with pytest.raises(Exception, match=r"device|locked|serializable|dtype|object"):
-        save(path, new)
-    monkeypatch.undo()
-    np.testing.assert_array_equal(load(path)["a"], old["a"])
-    assert names_in(path.parent) == [path.name]  # and no temporary file is left
-
-
-def test_json_ends_with_a_line_break(path):
-    write_json(path, {"a": 1})
-    assert path.read_text() == '{\n  "a": 1\n}\n'
-    assert json.loads(path.read_text()) == {"a": 1}
-
-
-def make_layer() -> paddle.nn.Layer:
-    return paddle.nn.Sequential(paddle.nn.Linear(2, 3), paddle.nn.BatchNorm1D(3))
-
-
-def test_state_arrays_fill_another_layer_buffers_too():
-    first, second = make_layer(), make_layer()
-    first[1]._mean.set_value(np.array([1, 2, 3], np.float32))
-    arrays = state_arrays(first)
-    assert {"0.weight", "0.bias", "1._mean", "1._variance"} <= arrays.keys()
-    load_into(second, arrays)
-    for name, array in state_arrays(second).items():
-        np.testing.assert_array_equal(array, arrays[name])
-
-
-def test_state_arrays_are_copies():
-    layer = make_layer()
-    arrays = state_arrays(layer)
-    arrays["0.weight"][:] = 9
-    assert not (layer[0].weight.numpy() == 9).any()
-
-
-def zeros(count: int) -> np.ndarray:
-    return np.zeros(count, np.float32)
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        (lambda arrays: arrays.pop("1._mean"), r"1 names missing, 0 unknown, such as '1\._mean'"),
-        (lambda arrays: arrays.update(extra=zeros(1)), "0 names missing, 1 unknown, such as 'extra'"),
-        (lambda arrays: arrays.update({"0.bias": zeros(4)}), r"'0\.bias' as float32 \(3,\), got float32 \(4,\)"),
-        # Paddle would spread one value over all three.
-        (lambda arrays: arrays.update({"0.bias": zeros(1)}), r"'0\.bias' as float32 \(3,\), got float32 \(1,\)"),
-    ],
-)
-def test_arrays_that_do_not_fit_change_nothing(change, named):
-    layer = make_layer()
-    before = state_arrays(layer)
-    arrays = {name: array + 1 for name, array in before.items()}
-    change(arrays)
-    with pytest.raises(ValueError, match=named):
-        load_into(layer, arrays)
-    for name, array in state_arrays(layer).items():
-        np.testing.assert_array_equal(array, before[name])
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int32])
-def test_another_dtype_is_refused_before_anything_is_set(dtype):
-    layer = paddle.nn.Linear(3, 2)
-    before = state_arrays(layer)
-    other = {"weight": np.ones((3, 2), np.float32), "bias": np.ones(2, dtype)}
-    with pytest.raises(ValueError, match="expected 'bias' as float32"):
-        load_into(layer, other)
-    after = state_arrays(layer)
-    assert all((before[name] == after[name]).all() for name in before)
-
-
-def test_a_card_that_is_no_json_leaves_the_old_pair(tmp_path):
-    save_weights(tmp_path / "w.safetensors", {"a": np.zeros(2, np.float32)}, {"n": 1})
-    with pytest.raises(TypeError):
-        save_weights(tmp_path / "w.safetensors", {"a": np.ones(2, np.float32)}, {"n": object()})
-    assert not load_arrays(tmp_path / "w.safetensors")["a"].any()
-    assert load_card(tmp_path / "w.safetensors") == {"n": 1}
+def test_lines_come_back_without_one_that_was_cut_off(tmp_path, caplog):
+    path = tmp_path / "a.jsonl"
+    files.append_json_line(path, {"名": 1}, sync=True)
+    with path.open("ab") as file:
+        file.write(b'{"cut')
+    assert files.read_json_lines(path) == [{"名": 1}] and "cut off" in caplog.text
+    files.append_json_line(path, {"b": "\udcc4"})
+    assert files.read_json_lines(path) == [{"名": 1}, {"b": "\udcc4"}]
+    for line in ("{", "7", "[" * 200_000):
+        path.write_text(json.dumps({}) + f"\n{line}\n{{}}\n")
+        with pytest.raises(ValueError, match="line 2"):
+            files.read_json_lines(path)

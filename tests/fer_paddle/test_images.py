@@ -105,20 +105,20 @@ def test_image_too_large_for_its_format_leaves_the_old_file(tmp_path: Path, name
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-@pytest.mark.parametrize("step", ["write_bytes", "replace"])
+@pytest.mark.parametrize("step", [(Path, "write_bytes"), (os, "replace")])
 def test_failed_write_leaves_nothing_but_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: tuple
 ) -> None:
     path = tmp_path / "a.png"
     images.write_image(path, SMOOTH)
     before = path.read_bytes()
 
     def fail(self: Path, *_: object) -> None:
-        with self.open("ab") as file:
+        with Path(self).open("ab") as file:
             file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, step, fail)
+    monkeypatch.setattr(*step, fail)
     with pytest.raises(OSError, match="No space left"):
         images.write_image(path, NOISE)
     monkeypatch.undo()

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fer_paddle import files
 from fer_paddle.compression.flops import count_flops
 from fer_paddle.compression.plan import plan_evenly
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.weights import load_arrays, load_card, save_weights
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.cli import main
 from yolo3tiny.export import export_network, load_network
@@ -90,8 +90,8 @@ def test_the_shipped_detector_can_be_read():
 def test_a_card_of_another_network(changes, says, saved, tmp_path):
     path = tmp_path / "other.safetensors"
     card = {**saved[1], **changes}
-    arrays = files.load_arrays(saved[0].with_suffix(".safetensors"))
-    files.save_weights(path, arrays, {name: value for name, value in card.items() if value is not None})
+    arrays = load_arrays(saved[0].with_suffix(".safetensors"))
+    save_weights(path, arrays, {name: value for name, value in card.items() if value is not None})
     with pytest.raises(ValueError, match=says):
         load_network(path)
 
@@ -131,7 +131,7 @@ def test_the_task_trains_and_keeps_a_pruned_network(task, tmp_path):
     images = paddle.rand([1, 3, 64, 64])
     np.testing.assert_array_equal(again(images)[0].numpy(), network(images)[0].numpy())
     assert record == {"flops_share": 0.5} and (tmp_path / "model.onnx").is_file()
-    assert {"hours", "machine"} <= files.load_card(tmp_path / "model.safetensors").keys()
+    assert {"hours", "machine"} <= load_card(tmp_path / "model.safetensors").keys()
 
 
 def test_samples_depend_on_the_seed_alone(make_photo):

@@ -245,7 +245,7 @@ def _measure(weights: Path, kind: str, data: list[str] | None) -> dict[str, Any]
 def _measure_expressions(weights: Path, data: str) -> dict[str, Any]:
     from fer_paddle.deployment.runtimes import load_runner
     from fer_paddle.expression.measure import measure_expressions
-    from fer_paddle.files import load_card
+    from fer_paddle.weights import load_card
 
     card = load_card(weights)
     faces = _read_faces_of(card["classes"], data)

@@ -179,7 +179,7 @@ def benchmark(args: argparse.Namespace) -> int:
 
 def _known_rows(folder: Path | None, resume: bool) -> list[dict[str, Any]]:
     """The rows that the folder of a benchmark holds; none where it shall begin anew."""
-    from fer_paddle.files import load_card
+    from fer_paddle.weights import load_card
 
     if not resume:
         return []

@@ -54,8 +54,8 @@ def prune(args: argparse.Namespace) -> int:
     from fer_paddle.expression.export import export_expression_network
     from fer_paddle.expression.prune import ExpressionTask
     from fer_paddle.expression.session import choose_recipe
-    from fer_paddle.files import load_card
     from fer_paddle.training.callbacks import ProgressBar
+    from fer_paddle.weights import load_card
 
     check_new(args.out, args.resume)
     settings = read_settings(vars(args))

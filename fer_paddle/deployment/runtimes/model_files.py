@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fer_paddle.files import write_json
+
 # The files of one network in each format; the first is the one that is named, and stands for all.
 FORMATS = {
     ".onnx": (".onnx",),
@@ -76,7 +78,7 @@ def write_card(
     path = Path(path)
     files = {suffix: _fingerprint(part) for suffix, part in parts_of(path).items()}
     content = {"files": files, "inputs": list(inputs), "outputs": list(outputs), "metadata": dict(metadata)}
-    write_together({card_path(path): (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()})
+    write_json(card_path(path), content)
 
 
 def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -117,19 +119,6 @@ def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
 def size_on_disk(path: str | os.PathLike[str]) -> int:
     """Bytes of all files of a network, without its card."""
     return sum(part.stat().st_size for part in parts_of(path).values())
-
-
-def write_together(files: Mapping[Path, bytes]) -> None:
-    """Writes all files to temporary names, then gives them theirs: each is the old one or the new one, whole."""
-    temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in files}
-    try:
-        for path, content in files.items():
-            temporaries[path].write_bytes(content)
-        for path, temporary in temporaries.items():
-            os.replace(temporary, path)
-    finally:
-        for temporary in temporaries.values():
-            temporary.unlink(missing_ok=True)
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from fer_paddle.deployment.inference_model import write_expression_model
 from fer_paddle.deployment.runtimes.inputs import check_images
 from fer_paddle.deployment.runtimes.model_files import check_file, read_card, write_card
-from fer_paddle.environment import paddle, silence_c
+from fer_paddle.environment import paddle, quiet
 
 SHAPES_KEPT = 10  # oneDNN keeps what it prepared for as many input shapes
 # Without pool2d: oneDNN would also round the mean over a picture, in steps made for the largest single value.
@@ -57,7 +57,7 @@ class PaddleInferenceRunner:
         if QUANTIZED in self.metadata:
             config.enable_mkldnn_int8(INT8_OPERATORS)
         try:
-            with silence_c():  # each pass of the int8 optimiser prints what it did
+            with quiet():  # each pass of the int8 optimiser prints what it did
                 self._predictor = paddle.inference.create_predictor(config)
         except (RuntimeError, ValueError) as error:
             raise ValueError(f"expected an inference model at {path}, got: {str(error).splitlines()[-1]}") from error

@@ -10,6 +10,7 @@ from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.measure import measure_expressions
 from fer_paddle.files import file_digest, write_json
 from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.weights import load_card
 from yolo3tiny.measure import measure_detector
 from yolo3tiny.metrics import average_precision
 from yolo3tiny.photos import Photo
@@ -177,4 +178,4 @@ def test_shipped_cards_are_up_to_date(weights):
     """Whoever changes weights, their JSON or the text runs `python -m fer_paddle card` (or with --text-only)."""
     measured = read_measured(weights)
     text = weights.with_suffix(card_files.TEXT).read_text(encoding="utf-8")
-    assert text == write_card(weights.stem, card_files.load_card(weights), measured)
+    assert text == write_card(weights.stem, load_card(weights), measured)

@@ -13,10 +13,10 @@ from fer_paddle.expression import predict as classifier
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.expression.files import save_model
-from fer_paddle.files import load_card
 from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
+from fer_paddle.weights import load_card
 
 WHOLE = classifier.WEIGHTS.with_suffix(".safetensors")
 FERPLUS, VGG8 = (WHOLE.with_name(f"{name}.safetensors") for name in ("distresnet_ferplus", "vgg8_fer2013"))

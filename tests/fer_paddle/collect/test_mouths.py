@@ -10,8 +10,8 @@ import pytest
 
 from fer_paddle.collect.mouths import WEIGHTS, MouthClassifier
 from fer_paddle.expression.data.mouths import MouthData, parse_mouth, read_mouths
-from fer_paddle.files import load_card
 from fer_paddle.images import read_image, to_gray, write_image
+from fer_paddle.weights import load_card
 
 
 def write_classes(folder, seed=0, **counts):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from fer_paddle import pipeline
-from fer_paddle.collect.jsonlines import append_json_line
 from fer_paddle.collect.select import (
     FACE_MARGIN,
     SELECTED,
@@ -22,7 +21,7 @@ from fer_paddle.collect.select import (
 from fer_paddle.collect.sharpness import sharpness
 from fer_paddle.collect.undo import undo_last
 from fer_paddle.drawn import draw_face, make_faces
-from fer_paddle.files import file_digest
+from fer_paddle.files import append_json_line, file_digest
 from fer_paddle.images import list_images, read_image, write_image
 from yolo3tiny.predict import Detections
 

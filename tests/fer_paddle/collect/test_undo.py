@@ -8,7 +8,6 @@ import os
 
 import pytest
 
-from fer_paddle.collect.jsonlines import append_json_line, read_json_lines
 from fer_paddle.collect.undo import (
     PLACE,
     Journal,
@@ -18,6 +17,7 @@ from fer_paddle.collect.undo import (
     undo_last,
     undone_batches,
 )
+from fer_paddle.files import append_json_line, read_json_lines
 
 
 @pytest.fixture

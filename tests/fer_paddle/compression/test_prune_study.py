@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_paddle import files
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.compression.prune_curve import draw_prune_curve
 from fer_paddle.compression.prune_results import RESULTS, check_new, run_study, table_of
@@ -16,6 +15,7 @@ from fer_paddle.compression.sensitivity import Sensitivities, measure_sensitivit
 from fer_paddle.compression.unstructured import KeepZeros, apply_masks, magnitude_masks, zero_share
 from fer_paddle.environment import paddle
 from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
+from fer_paddle.weights import load_arrays, load_card, load_into, save_weights, state_arrays
 
 SHAPE = (1, 1, 8, 8)
 SHARES = (0.25, 0.5)
@@ -49,7 +49,7 @@ def test_a_stopped_measurement_goes_on_with_the_next_layer(small_net, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         measure_sensitivities(pruner, measure, SHARES, path)
-    assert list(files.load_card(path)["layers"]) == ["stem.0"]
+    assert list(load_card(path)["layers"]) == ["stem.0"]
     found = measure_sensitivities(pruner, measure, SHARES, path)
     assert asked == [1, 3, 5, 21, 21, 31]  # the first layer is not measured again
     assert found == measure_sensitivities(FilterPruner(small_net, SHAPE), filters_left, SHARES)
@@ -170,13 +170,13 @@ class SmallTask:
 
     def save(self, network, path, record):
         card = {"shapes": changed_shapes(network, self.make_net()), "record": record}
-        files.save_weights(path, files.state_arrays(network), card)
+        save_weights(path, state_arrays(network), card)
         path.with_suffix(".onnx").write_bytes(b"onnx")
 
     def load_pruned(self, path):
-        network, card = self.make_net(), files.load_card(path)
+        network, card = self.make_net(), load_card(path)
         resize_layers(network, card["shapes"])
-        files.load_into(network, files.load_arrays(path))
+        load_into(network, load_arrays(path))
         return network, card["record"]
 
 
@@ -194,7 +194,7 @@ def test_a_study_in_rounds(make_net, tmp_path):
         assert share < first["flops_share"] <= share**0.5 and second["flops"] == row["flops"]
         network, _ = study.task.load_pruned(tmp_path / "l1_60" / "round2" / "model.safetensors")
         assert study.task.measure(network)["accuracy"] == results["rows"][0]["accuracy"]
-    assert files.load_card(tmp_path / RESULTS) == results
+    assert load_card(tmp_path / RESULTS) == results
     assert {path.name for path in tmp_path.iterdir()} >= {"curve.png", "sensitivities_l1.png", "study.json", "l1_30"}
     assert len(draw_prune_curve([results]).axes[0].lines) == 2
     assert [row[0] for row in table_of(results, "accuracy")[1]] == ["full", "60%", "30%"]

@@ -16,8 +16,9 @@ from fer_paddle.compression import quant_params as affine
 from fer_paddle.compression.calibration_set import choose, read_pictures
 from fer_paddle.compression.onnx_compact import add_metadata, compact, drop_idle_rounding, read_onnx
 from fer_paddle.compression.quantize import METHODS, Subject, compare
-from fer_paddle.files import load_card, write_json
+from fer_paddle.files import write_json
 from fer_paddle.images import write_image
+from fer_paddle.weights import load_card
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(size=(24, 1, 12, 12)).astype(np.float32)

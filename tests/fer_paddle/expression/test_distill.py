@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fer_paddle import files
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression import distill_study
 from fer_paddle.expression.data.faces import LabelledFaces
@@ -28,6 +27,7 @@ from fer_paddle.expression.recipes import FINE_TUNE, Recipe
 from fer_paddle.expression.teacher import Tap, Teacher
 from fer_paddle.labels import FERPLUS_EXPRESSIONS
 from fer_paddle.models import MODELS
+from fer_paddle.weights import load_arrays, load_card, state_arrays
 
 nn = paddle.nn
 SIZE = 12
@@ -158,11 +158,11 @@ def test_hints_of_maps_of_different_sides():
 
 def test_the_teacher_is_neither_trained_nor_saved_nor_changed():
     teacher, network = make_teacher(), TinyExpressions()
-    before = files.state_arrays(teacher.networks[0])
+    before = state_arrays(teacher.networks[0])
     settings = DistillSettings(hint_weight=0.5)
     assert all("teacher" not in name for name in Student(network, teacher, settings, SIZE).state_dict())
     distill_expressions(network, teacher, make_faces(16, 0), make_faces(8, 1), RECIPE, settings)
-    after = files.state_arrays(teacher.networks[0])
+    after = state_arrays(teacher.networks[0])
     assert all((after[name] == array).all() for name, array in before.items())
 
 
@@ -191,7 +191,7 @@ def test_a_student_keeps_the_average_that_its_recipe_wants(tmp_path):
     recipe = dataclasses.replace(RECIPE, epochs=3, ema_decay=None, swa_start=1, accumulate=2)
     faces = make_faces(16, 0), make_faces(8, 1)
     distill_expressions(TinyExpressions(), make_teacher(), *faces, recipe, DistillSettings(), tmp_path)
-    config = files.load_card(tmp_path / "best.safetensors")["config"]
+    config = load_card(tmp_path / "best.safetensors")["config"]
     assert (config["swa_start"], config["accumulate"]) == (1, 2)
 
 
@@ -206,9 +206,9 @@ def test_export_is_the_network_alone(tmp_path):
     assert {"hours", "machine"} <= card.keys()
     assert card["data"] == "drawn" and card["input_size"] == SIZE
     loaded, _ = load_model(tmp_path / "student.safetensors")
-    best = files.load_arrays(tmp_path / "best.safetensors")
+    best = load_arrays(tmp_path / "best.safetensors")
     assert any(name.startswith("regressor") for name in best)
-    assert all((best[f"network.{name}"] == array).all() for name, array in files.state_arrays(loaded).items())
+    assert all((best[f"network.{name}"] == array).all() for name, array in state_arrays(loaded).items())
 
 
 def test_a_student_of_ferplus_is_told_its_classes(tmp_path):

@@ -15,6 +15,7 @@ from fer_paddle.expression.files import load_model, save_model
 from fer_paddle.images import FER_MEAN, FER_STD
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import MODELS, build_model
+from fer_paddle.weights import load_arrays, load_card, save_arrays
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def path(saved, tmp_path):
 
 
 def change_card(path, **changes):
-    card = {**files.load_card(path), **changes}
+    card = {**load_card(path), **changes}
     files.write_json(path.with_suffix(".json"), {name: value for name, value in card.items() if value is not None})
 
 
@@ -116,8 +117,8 @@ def test_a_card_of_another_network(changes, says, path):
 
 
 def test_weights_of_another_network(path):
-    arrays = files.load_arrays(path)
-    files.save_arrays(path, {f"network.{name}": array for name, array in arrays.items()})
+    arrays = load_arrays(path)
+    save_arrays(path, {f"network.{name}": array for name, array in arrays.items()})
     with pytest.raises(ValueError, match="weights do not fit DistResNet"):
         load_model(path)
 

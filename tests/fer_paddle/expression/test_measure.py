@@ -13,6 +13,7 @@ from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.expression.data.ferplus import FerPlusFaces
 from fer_paddle.expression.measure import measure_expressions, picture_qualities
 from fer_paddle.labels import EXPRESSIONS, parse_expression
+from fer_paddle.weights import load_card
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,7 @@ def test_temperature_is_written_beside_and_into_the_weights(faces, logits, tmp_p
     assert found["ece_after"]["value"] < found["ece_before"]["value"] and found["nll_after"] < found["nll_before"]
     written = store_temperature(tmp_path / "net.onnx", {"data": "drawn", **found})
     assert sorted(written) == sorted(tmp_path.iterdir())
-    card = files.load_card(tmp_path / "net.json")
+    card = load_card(tmp_path / "net.json")
     assert card["model"] == "tiny" and card["calibration"]["data"] == "drawn"
     fields = {field.key: field.value for field in onnx.load(tmp_path / "net.onnx").metadata_props}
     assert fields == {"classes": "[]", "temperature": str(card["temperature"])}

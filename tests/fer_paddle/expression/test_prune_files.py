@@ -32,6 +32,7 @@ from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
+from fer_paddle.weights import load_card
 
 SHAPE = (1, 1, 32, 32)
 
@@ -100,7 +101,7 @@ def test_it_becomes_onnx_by_the_road_of_all(saved, tmp_path, capfd):
 )
 def test_a_card_with_wrong_shapes(change, says, saved, tmp_path):
     shutil.copytree(saved.parent, tmp_path, dirs_exist_ok=True)
-    card = files.load_card(tmp_path / saved.name)
+    card = load_card(tmp_path / saved.name)
     change(card["shapes"])
     files.write_json(tmp_path / "model.json", card)
     with pytest.raises(ValueError, match=says) as raised:

@@ -8,7 +8,6 @@ import json
 import numpy as np
 import pytest
 
-from fer_paddle import files
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression import train as expression
 from fer_paddle.expression.data.augment import AugmentConfig
@@ -19,6 +18,7 @@ from fer_paddle.expression.train import export_best, make_loss, make_optimizer, 
 from fer_paddle.models import build_model
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST, Callback
+from fer_paddle.weights import load_arrays, save_weights, state_arrays
 
 SMALL = dataclasses.replace(
     STRONG,
@@ -111,8 +111,8 @@ def test_resume_goes_on(faces, tmp_path):
     assert json.loads((tmp_path / LAST).read_text())["epoch"] == 2
     again, history_again = train(faces, SMALL, tmp_path, resume=True)
     assert history_again == history
-    for name, array in files.state_arrays(network).items():
-        np.testing.assert_array_equal(files.state_arrays(again)[name], array)
+    for name, array in state_arrays(network).items():
+        np.testing.assert_array_equal(state_arrays(again)[name], array)
 
 
 def test_sizes_change_with_the_epochs(faces):
@@ -225,8 +225,8 @@ def test_export_leaves_the_helping_head_behind(run_folder, tmp_path):
     card = export_best(run_folder, path, card={"hours": 0.1})
     network, read = load_model(path)
     assert read == card
-    best = files.load_arrays(run_folder / BEST)
-    arrays = files.state_arrays(network)
+    best = load_arrays(run_folder / BEST)
+    arrays = state_arrays(network)
     assert any(name.startswith("votes.") for name in best) and len(best) == len(arrays) + 2
     for name, array in arrays.items():
         np.testing.assert_array_equal(array, best[f"network.{name}"])
@@ -247,8 +247,8 @@ def test_export_refuses_another_run(run_folder, tmp_path):
         export_best(tmp_path, path)
     with pytest.raises(ValueError, match="weights do not fit"):
         export_best(run_folder, path, arguments={"num_classes": 10})
-    arrays = files.load_arrays(run_folder / BEST)
-    files.save_weights(tmp_path / BEST, arrays, {"figures": {"epoch": 1}, "config": {"task": {"photos": 3}}})
+    arrays = load_arrays(run_folder / BEST)
+    save_weights(tmp_path / BEST, arrays, {"figures": {"epoch": 1}, "config": {"task": {"photos": 3}}})
     with pytest.raises(ValueError, match="expected the card of an expression run beside .*, it lacks 'recipe'"):
         export_best(tmp_path, path)
     assert not path.exists()

@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fer_paddle import files
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.ferplus import SoftData, take_ferplus
@@ -18,6 +17,7 @@ from fer_paddle.expression.train import export_best, make_loaders, make_loss, ma
 from fer_paddle.labels import FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.training.loader import BalancedSampler
+from fer_paddle.weights import state_arrays
 
 SIDE = ((0, 16),)
 TINY = {"epochs": 2, "batch_size": 7, "sizes": SIDE, "valid_sizes": SIDE}
@@ -60,14 +60,14 @@ def test_fine_tuning_holds_the_backbone_first_and_slows_it_then(faces):
     recipe = dataclasses.replace(FINE_TUNE, **TINY, freeze_epochs=1, ema_decay=None)
     seed_everything(0)
     network = build_model("mini_xception")
-    start = files.state_arrays(network)
+    start = state_arrays(network)
     train_expressions(network, faces, faces, dataclasses.replace(recipe, epochs=1))
-    frozen = files.state_arrays(network)
+    frozen = state_arrays(network)
     moved = {name for name in start if not np.array_equal(start[name], frozen[name])}
     assert moved == {"classify.weight", "classify.bias"}
     network, history = train(faces, faces, recipe)
     assert len(history) == 2
-    after = files.state_arrays(network)
+    after = state_arrays(network)
     assert not any(np.array_equal(start[name], after[name]) for name in start if name.endswith("weight"))
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_paddle import files
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.files import load_model, save_model
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.models import DESIGNS, MODELS, blocks, build_model, find_design
 from fer_paddle.models.network import FaceNetwork, scale_channels
+from fer_paddle.weights import state_arrays
 
 nn = paddle.nn
 SIZE = 32  # small, for the sweep goes through many networks
@@ -81,8 +81,8 @@ def test_a_variant_goes_to_disk_and_back(name, networks, tmp_path):
     save_model(tmp_path / "model.safetensors", model, network, SIZE, arguments=arguments)
     again, card = load_model(tmp_path / "model.safetensors")
     assert card["arguments"] == arguments
-    theirs = files.state_arrays(again)
-    for key, array in files.state_arrays(network).items():
+    theirs = state_arrays(again)
+    for key, array in state_arrays(network).items():
         np.testing.assert_array_equal(theirs[key], array)
 
 

@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 
-from fer_paddle import files
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.config import FitConfig
@@ -16,6 +15,7 @@ from fer_paddle.training.loop import Callback, fit, split_batch
 from fer_paddle.training.optim import make_schedule
 from fer_paddle.training.sam import sam_ascent
 from fer_paddle.training.transfer import GradualUnfreezing, freeze
+from fer_paddle.weights import load_arrays, state_arrays
 
 nn = paddle.nn
 BATCHES = 4
@@ -74,8 +74,8 @@ def assert_resumes_bit_for_bit(batches, tmp_path, place, extra=list, **arguments
         train(batches, tmp_path / "broken", extra=[*extra(), StopAt(*place)], **arguments)
     again, resumed = train(batches, tmp_path / "broken", extra=extra(), resume=True, **arguments)
     assert resumed == history
-    theirs = files.state_arrays(again)
-    for name, array in files.state_arrays(whole).items():
+    theirs = state_arrays(again)
+    for name, array in state_arrays(whole).items():
         np.testing.assert_array_equal(theirs[name], array, err_msg=name)
     ends = [json.loads((tmp_path / name / LAST).read_text()) for name in ("whole", "broken")]
     assert ends[0] == {**ends[1], "seconds": ends[0]["seconds"]}
@@ -89,7 +89,7 @@ def test_the_parts_of_a_batch_make_the_step_of_the_whole(parts, batches):
     """Without batch normalisation the gradient of a mean is the weighted mean of the parts' gradients."""
     whole, history = train(batches)
     cut, cut_history = train(batches, accumulate=parts)
-    for ours, theirs in zip(files.state_arrays(cut).values(), files.state_arrays(whole).values()):
+    for ours, theirs in zip(state_arrays(cut).values(), state_arrays(whole).values()):
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-6)
     for ours, theirs in zip(cut_history, history):
         assert ours == pytest.approx(theirs, rel=1e-4)
@@ -159,18 +159,18 @@ def test_what_was_moved_is_put_back(batches):
     """Running statistics too, which the block sees of the moved weights; where the block fails as well."""
     model = Net(norm=True)
     model.classify.bias.stop_gradient = True
-    before = files.state_arrays(model)
+    before = state_arrays(model)
     loss(model(batches[0][0]), batches[0][1])["label"].backward()
-    before |= {name: array for name, array in files.state_arrays(model).items() if "_mean" in name or "_var" in name}
+    before |= {name: array for name, array in state_arrays(model).items() if "_mean" in name or "_var" in name}
     with pytest.raises(RuntimeError, match="power cut"), sam_ascent(model, 0.3):
-        moved = files.state_arrays(model)
+        moved = state_arrays(model)
         assert all(parameter.grad is None or not parameter.grad.any() for parameter in model.parameters())
         model(batches[0][0])
         raise RuntimeError("power cut")
     length = sum(float(((moved[name] - before[name]) ** 2).sum()) for name in before) ** 0.5
     assert length == pytest.approx(0.3, rel=1e-5)
     np.testing.assert_array_equal(moved["classify.bias"], before["classify.bias"])
-    for name, array in files.state_arrays(model).items():
+    for name, array in state_arrays(model).items():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
 
 
@@ -234,12 +234,12 @@ def test_swa_is_the_mean_over_the_ends_of_the_epochs(batches, tmp_path):
 
     class Watch(Callback):
         def on_epoch_end(self, run):
-            ends.append(files.state_arrays(run.model))
+            ends.append(state_arrays(run.model))
 
     config = {"swa_start": 1, "epochs": 4, "norm": True}
     train(batches, tmp_path, extra=[Watch()], **config)
     last = json.loads((tmp_path / LAST).read_text())
-    kept = files.load_arrays(tmp_path / last["tensors"])
+    kept = load_arrays(tmp_path / last["tensors"])
     for name in ends[0]:
         expected = np.mean([end[name] for end in ends[1:]], axis=0)
         np.testing.assert_allclose(kept[f"average.{name}"], expected, rtol=1e-5, atol=1e-7)
@@ -264,9 +264,9 @@ def test_unfreezing_is_resumed_bit_for_bit(place, batches, tmp_path):
     def prepare(model):
         freeze(model, ["body.*"])
 
-    start = files.state_arrays(train(batches, prepare=prepare, norm=True, epochs=1)[0])
+    start = state_arrays(train(batches, prepare=prepare, norm=True, epochs=1)[0])
     seed_everything(4)
-    for name, array in files.state_arrays(Net(True)).items():
+    for name, array in state_arrays(Net(True)).items():
         assert np.array_equal(start[name], array) == name.startswith("body."), name  # running statistics too
     assert_resumes_bit_for_bit(
         batches, tmp_path, place, extra=lambda: [GradualUnfreezing(1, ["body.*"])], prepare=prepare, norm=True

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_paddle import files
 from fer_paddle.environment import paddle
 from fer_paddle.training.ema import EMA
+from fer_paddle.weights import state_arrays
 
 
 @pytest.fixture
@@ -18,14 +18,14 @@ def network():
 def test_update_is_the_formula(network):
     """decay 0.5, but (1 + t) / (10 + t) while that is smaller: 0.1, 2/11, ..., 9/18 at t = 8."""
     average = EMA(network, 0.5)
-    expected = files.state_arrays(network)
+    expected = state_arrays(network)
     rng = np.random.default_rng(0)
     for step in range(12):
         for tensor in network.state_dict().values():
             tensor.set_value(rng.normal(size=tensor.shape).astype(np.float32))
         average.update(step)
         decay = min(0.5, (1 + step) / (10 + step))
-        for name, array in files.state_arrays(network).items():
+        for name, array in state_arrays(network).items():
             expected[name] = decay * expected[name] + (1 - decay) * array
     got = average.arrays()
     assert got.keys() == expected.keys() and "1._variance" in got  # running statistics are averaged too
@@ -35,16 +35,16 @@ def test_update_is_the_formula(network):
 
 def test_applied_puts_the_average_in_and_the_weights_back(network):
     average = EMA(network, 0.9)
-    start = files.state_arrays(network)
+    start = state_arrays(network)
     for tensor in network.state_dict().values():
         tensor.set_value(tensor + 1)
-    later = files.state_arrays(network)
+    later = state_arrays(network)
     with pytest.raises(RuntimeError, match="in the block"), average.applied():
-        inside = files.state_arrays(network)
+        inside = state_arrays(network)
         raise RuntimeError("in the block")
     for name in start:
         np.testing.assert_array_equal(inside[name], start[name])
-        np.testing.assert_array_equal(files.state_arrays(network)[name], later[name])
+        np.testing.assert_array_equal(state_arrays(network)[name], later[name])
 
 
 def test_arrays_and_load_go_round(network):

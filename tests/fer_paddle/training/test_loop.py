@@ -11,11 +11,11 @@ import threading
 import numpy as np
 import pytest
 
-from fer_paddle import files
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.checkpoint import LAST, optimizer_arrays
 from fer_paddle.training.loop import BEST, Callback, FitConfig, Interrupted, NonFiniteLoss, Run, fit
 from fer_paddle.training.run import training_cost
+from fer_paddle.weights import load_arrays, load_card, load_into, state_arrays
 
 
 def assert_same_arrays(ours, theirs):
@@ -27,8 +27,8 @@ def assert_same_arrays(ours, theirs):
 def everything_of(folder):
     """All that a run leaves but for the clock: tensors of the last checkpoint and of the best weights, and the JSON."""
     last = json.loads((folder / LAST).read_text())
-    tensors = {f"last {name}": array for name, array in files.load_arrays(folder / last["tensors"]).items()}
-    tensors |= {f"best {name}": array for name, array in files.load_arrays(folder / BEST).items()}
+    tensors = {f"last {name}": array for name, array in load_arrays(folder / last["tensors"]).items()}
+    tensors |= {f"best {name}": array for name, array in load_arrays(folder / BEST).items()}
     texts = {name: json.loads((folder / name).read_text()) for name in ("best.json", "curves.json")}
     del last["seconds"], texts["best.json"]["hours"]
     return tensors, {**texts, LAST: last}
@@ -62,7 +62,7 @@ def test_a_killed_process_is_resumed_bit_for_bit(how, unbroken, tiny_run, start_
     # In this process Paddle has counted on: parameters and moments have other names than in the killed one.
     resumed, resumed_optimizer, resumed_history = tiny_run.train(tmp_path, resume=True)
     assert resumed_history == history
-    assert_same_arrays(files.state_arrays(resumed), files.state_arrays(model))
+    assert_same_arrays(state_arrays(resumed), state_arrays(model))
     assert_same_arrays(optimizer_arrays(resumed, resumed_optimizer), optimizer_arrays(model, optimizer))
     assert_same_runs(tmp_path, folder)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in folder.iterdir())
@@ -138,12 +138,12 @@ def test_the_time_before_an_interruption_counts(tiny_run, tmp_path):
     assert last["seconds"] > 0
     (tmp_path / LAST).write_text(json.dumps({**last, "seconds": 7200}))
     tiny_run.train(tmp_path, resume=True)
-    cost = training_cost(files.load_card(tmp_path / BEST))
+    cost = training_cost(load_card(tmp_path / BEST))
     assert cost["hours"] >= 2 and f"{os.cpu_count()} cores" in cost["machine"]
 
 
 def test_a_run_of_before_noted_no_cost(unbroken):
-    card = files.load_card(unbroken[0] / BEST)
+    card = load_card(unbroken[0] / BEST)
     assert training_cost({name: card[name] for name in ("figures", "config")}) == {}
 
 
@@ -157,7 +157,7 @@ def test_lists_of_batches_are_resumed_in_mid_epoch(tiny_run, tmp_path):
         config = FitConfig(2, monitor="train_loss")
         arguments = (model, tiny_run.loss, {"train": batches}, optimizer, {}, callbacks)
         fit(*arguments, config=config, folder=folder, resume=resume)
-        return files.state_arrays(model)
+        return state_arrays(model)
 
     whole = run(tmp_path / "whole")
     with pytest.raises(Interrupted):
@@ -226,9 +226,9 @@ def test_history_and_files(unbroken):
 def test_the_best_weights_give_the_best_figure(unbroken, tiny_run):
     folder, _, _, history = unbroken
     model = tiny_run.TinyNet()
-    files.load_into(model, files.load_arrays(folder / BEST))
+    load_into(model, load_arrays(folder / BEST))
     model.eval()
-    card = files.load_card(folder / BEST)
+    card = load_card(folder / BEST)
     assert card["figures"] == min(history, key=lambda record: record["valid_loss"])
     images, labels = map(paddle.to_tensor, map(np.stack, zip(*(tiny_run.TinyData(7, False)[i] for i in range(7)))))
     total = sum(tiny_run.loss(model(images), labels).values())

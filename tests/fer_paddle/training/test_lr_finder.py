@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_paddle import files
 from fer_paddle.environment import paddle
 from fer_paddle.training.lr_finder import draw_rates, find_lr
+from fer_paddle.weights import state_arrays
 
 nn = paddle.nn
 
@@ -46,11 +46,11 @@ def test_it_finds_the_rate_that_diverges(problem):
 def test_it_leaves_no_trace(problem):
     network, batches, _ = problem
     network.eval()
-    before = files.state_arrays(network)
+    before = state_arrays(network)
     first = find_lr(network, squared, batches, sgd(network), 1e-4, 100.0, steps=60)
     again = find_lr(network, squared, batches, sgd(network), 1e-4, 100.0, steps=60)
     np.testing.assert_array_equal(first.losses, again.losses)
-    np.testing.assert_array_equal(files.state_arrays(network)["weight"], before["weight"])
+    np.testing.assert_array_equal(state_arrays(network)["weight"], before["weight"])
     assert not network.training and not any(parameter.grad.numpy().any() for parameter in network.parameters())
 
 

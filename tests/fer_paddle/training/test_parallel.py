@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from fer_paddle import files
 from fer_paddle.environment import paddle
 from fer_paddle.training import parallel
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
 from fer_paddle.training.parallel import Means
+from fer_paddle.weights import load_arrays, load_card
 
 LAUNCHER = ("-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo")
 
@@ -30,8 +30,8 @@ def both(tiny_run, start_tiny_run, tmp_path_factory):
 
 def tensors_of(folder):
     last = json.loads((folder / LAST).read_text())
-    arrays = {f"last {name}": array for name, array in files.load_arrays(folder / last["tensors"]).items()}
-    return arrays | {f"best {name}": array for name, array in files.load_arrays(folder / BEST).items()}
+    arrays = {f"last {name}": array for name, array in load_arrays(folder / last["tensors"]).items()}
+    return arrays | {f"best {name}": array for name, array in load_arrays(folder / BEST).items()}
 
 
 def test_two_processes_give_what_one_gives(both):
@@ -53,10 +53,10 @@ def test_two_processes_measure_what_one_measures(both):
 
 def test_both_processes_end_with_the_same(both):
     ranks = [both[1] / "ranks" / f"{rank}.safetensors" for rank in (0, 1)]
-    first, second = map(files.load_arrays, ranks)
+    first, second = map(load_arrays, ranks)
     for name in first:
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
-    assert len({json.dumps(files.load_card(path)) for path in ranks}) == 1
+    assert len({json.dumps(load_card(path)) for path in ranks}) == 1
 
 
 def test_one_process_changes_nothing(tiny_run):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_paddle import files
 from fer_paddle.environment import paddle
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.models import build_model
 from fer_paddle.training import transfer
 from fer_paddle.training.optim import adamw, momentum
+from fer_paddle.weights import load_into, save_arrays, state_arrays
 
 nn = paddle.nn
 
@@ -59,9 +59,9 @@ def test_two_networks_in_one_and_apart_again():
 def test_the_merged_weights_fit_the_merged_network():
     both = nn.Layer()
     both.first, both.second = nn.Linear(1, 2), Small()
-    states = [files.state_arrays(nn.Linear(1, 2)), files.state_arrays(Small())]
+    states = [state_arrays(nn.Linear(1, 2)), state_arrays(Small())]
     merged = transfer.merge_states(*(transfer.with_prefix(s, p) for s, p in zip(states, ("first.", "second."))))
-    files.load_into(both, merged)
+    load_into(both, merged)
     np.testing.assert_array_equal(both.second.classify.weight.numpy(), states[1]["classify.weight"])
 
 
@@ -81,17 +81,17 @@ def test_means_of_weights():
 def test_start_keeps_what_shall_be_new():
     old, new = Small(7), Small(8)
     head = new.classify.weight.numpy().copy()
-    kept = transfer.start_from(new, files.state_arrays(old), transfer.HEADS)
+    kept = transfer.start_from(new, state_arrays(old), transfer.HEADS)
     assert kept == ["classify.bias", "classify.weight"]
     np.testing.assert_array_equal(new.features[0].weight.numpy(), old.features[0].weight.numpy())
     np.testing.assert_array_equal(new.classify.weight.numpy(), head)
     with pytest.raises(ValueError, match="weights do not fit: expected 'classify.bias'|'classify.weight'"):
-        transfer.start_from(new, files.state_arrays(old))
+        transfer.start_from(new, state_arrays(old))
 
 
 @pytest.mark.parametrize(("num_classes", "kept"), [(7, 0), (8, 2)])
 def test_a_file_of_other_classes_gives_all_but_the_last_layer(num_classes, kept, tmp_path):
-    files.save_arrays(tmp_path / "old.safetensors", files.state_arrays(Small(7)))
+    save_arrays(tmp_path / "old.safetensors", state_arrays(Small(7)))
     assert len(transfer.start_from_file(Small(num_classes), tmp_path / "old.safetensors")) == kept
     with pytest.raises(ValueError, match="weights do not fit"):
         transfer.start_from_file(build_model("mini_xception"), tmp_path / "old.safetensors")
@@ -112,10 +112,10 @@ def test_what_is_frozen_stands_still(make):
     network = Small()
     frozen = transfer.freeze_backbone(network)
     assert frozen == ["features.0.weight", "features.0.bias", "features.1.weight", "features.1.bias"]
-    before = files.state_arrays(network)
+    before = state_arrays(network)
     network.train()
     step(network, make(network, 0.1, 0.01))
-    after = files.state_arrays(network)
+    after = state_arrays(network)
     assert {name for name in before if not np.array_equal(before[name], after[name])} == {
         "classify.weight",
         "classify.bias",
@@ -126,9 +126,9 @@ def test_what_is_unfrozen_learns_again():
     network = Small()
     transfer.freeze(network, ["*"])
     transfer.unfreeze(network)
-    before = files.state_arrays(network)
+    before = state_arrays(network)
     step(network, momentum(network, 0.1, 0.0))
-    after = files.state_arrays(network)
+    after = state_arrays(network)
     assert not any(np.array_equal(before[name], after[name]) for name in before)
     assert network.features[1]._mean.stop_gradient  # a statistic is no parameter to learn
     with pytest.raises(ValueError, match="expected parameters whose names match body.*, got none"):
@@ -153,9 +153,9 @@ def test_factors_act_on_the_step(make):
         paddle.seed(1)
         network = Small()
         transfer.set_backbone_rate(network, factor)
-        before = files.state_arrays(network)
+        before = state_arrays(network)
         step(network, make(network, 0.01, 0.0))
-        after = files.state_arrays(network)
+        after = state_arrays(network)
         steps.append({name: after[name] - before[name] for name in before})
     np.testing.assert_allclose(steps[1]["features.0.weight"], 0.1 * steps[0]["features.0.weight"], rtol=1e-2, atol=1e-6)
     np.testing.assert_allclose(steps[1]["classify.weight"], steps[0]["classify.weight"], rtol=1e-3, atol=1e-7)

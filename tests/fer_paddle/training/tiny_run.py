@@ -21,6 +21,7 @@ from fer_paddle.training import callbacks, checkpoint, parallel
 from fer_paddle.training.callbacks import Curves
 from fer_paddle.training.loader import EpochSampler, make_loader
 from fer_paddle.training.loop import Callback, FitConfig, fit
+from fer_paddle.weights import save_weights, state_arrays
 
 EPOCHS, STEPS = 3, 5
 CLASSES = 4
@@ -166,7 +167,7 @@ def main(folder: str, how: str) -> None:
         model, _, history = train(Path(folder), dropout=0.0)
         ranks = Path(folder) / "ranks"
         ranks.mkdir(exist_ok=True)
-        files.save_weights(ranks / f"{parallel.rank()}.safetensors", files.state_arrays(model), {"history": history})
+        save_weights(ranks / f"{parallel.rank()}.safetensors", state_arrays(model), {"history": history})
     else:
         raise ValueError(f"expected a known way, got {how!r}")
 

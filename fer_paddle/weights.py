@@ -1,0 +1,89 @@
+"""Weights on disk: one safetensors file and a JSON card beside it. Nothing here runs code from a file.
+
+Source: safetensors format, https://github.com/huggingface/safetensors (pickle, and so paddle.load, runs code).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from fer_paddle.files import read_json, replacing, write_json
+
+if TYPE_CHECKING:
+    from paddle.nn import Layer
+
+
+def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays of any shape as safetensors."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+
+
+def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Read a safetensors file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is truncated or no safetensors file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a safetensors file, found none at {path}")
+    try:
+        return load(path.read_bytes())
+    except SafetensorError as error:
+        raise ValueError(f"expected a whole safetensors file at {path}, got: {error}") from error
+
+
+def save_weights(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], card: Mapping[str, Any]) -> None:
+    """Write `NAME.safetensors` and its card `NAME.json`; nothing is written where the card is no JSON (TypeError)."""
+    json.dumps(card)
+    save_arrays(path, arrays)
+    write_json(Path(path).with_suffix(".json"), card)
+
+
+def load_card(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the JSON card beside a weights file, or the card itself."""
+    return read_json(Path(path).with_suffix(".json"), "the card of the weights")
+
+
+def load_into(layer: Layer, arrays: Mapping[str, np.ndarray]) -> None:
+    """Set every parameter and buffer of a Paddle layer from one array for each name of its `state_dict()`.
+
+    Raises:
+        ValueError: A name is missing or unknown, or a shape or dtype differs; nothing was set.
+    """
+    state = layer.state_dict()
+    missing, extra = sorted(state.keys() - arrays.keys()), sorted(arrays.keys() - state.keys())
+    if missing or extra:
+        name = (missing or extra)[0]
+        counts = f"{len(missing)} names missing, {len(extra)} unknown, such as {name!r}"
+        raise ValueError(f"weights do not fit {type(layer).__name__}: {counts}")
+    for name, tensor in state.items():
+        wanted = f"{tensor.numpy().dtype} {tuple(tensor.shape)}"
+        if wanted != (got := f"{arrays[name].dtype} {arrays[name].shape}"):
+            raise ValueError(f"weights do not fit: expected {name!r} as {wanted}, got {got}")
+    for name, tensor in state.items():
+        tensor.set_value(arrays[name])
+
+
+def state_arrays(layer: Layer) -> dict[str, np.ndarray]:
+    """Copy every parameter and buffer of a Paddle layer to NumPy, by its structured name."""
+    return {name: tensor.numpy().copy() for name, tensor in layer.state_dict().items()}
+
+
+def fingerprint(layer: Layer) -> str:
+    """Return 16 hexadecimal digits that change with any weight of a network."""
+    digest = hashlib.sha256()
+    for name, array in sorted(state_arrays(layer).items()):
+        digest.update(f"{name} {array.shape} ".encode() + array.tobytes())
+    return digest.hexdigest()[:16]

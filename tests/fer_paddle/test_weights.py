@@ -1,0 +1,177 @@
+"""Weights and their cards on disk: whole or not at all, and never code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_paddle.environment import paddle
+from fer_paddle.files import write_json
+from fer_paddle.weights import load_arrays, load_card, load_into, save_arrays, save_weights, state_arrays
+
+ARRAYS = {
+    "weight": np.arange(6, dtype=np.float32).reshape(2, 3),
+    "moved": np.arange(6, dtype=np.float64).reshape(2, 3).T,  # not contiguous: raw bytes would mix it up
+    "steps": np.array(7, np.int64),
+    "empty": np.zeros((0, 4), np.float32),
+    "mask": np.array([True, False]),
+    "名字": np.array([1], np.uint8),
+}
+
+
+@pytest.fixture
+def path(tmp_path):
+    folder = tmp_path / "模型"
+    folder.mkdir()
+    return folder / "net.safetensors"
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_arrays_come_back_as_they_were(path):
+    save_arrays(path, ARRAYS)
+    found = load_arrays(str(path))
+    assert found.keys() == ARRAYS.keys()
+    for name, array in ARRAYS.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+    assert names_in(path.parent) == [path.name]
+
+
+def test_weights_lie_beside_their_card(path):
+    save_weights(path, ARRAYS, {"name": "表情", "input_size": 64})
+    assert names_in(path.parent) == ["net.json", "net.safetensors"]
+    assert load_card(path) == load_card(path.with_suffix(".json")) == {"name": "表情", "input_size": 64}
+    assert "表情" in path.with_suffix(".json").read_text(encoding="utf-8")  # readable, not \\u escapes
+
+
+@pytest.mark.parametrize("kept", [0, 4, 40, -1])
+def test_a_truncated_file_is_a_value_error(path, kept):
+    save_arrays(path, ARRAYS)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ValueError, match="whole safetensors file") as caught:
+        load_arrays(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_pickle_is_refused_and_not_run(path):
+    class Code:
+        def __reduce__(self):
+            return os.mkdir, (str(path.parent / "run"),)
+
+    path.write_bytes(pickle.dumps({"weight": Code()}))
+    with pytest.raises(ValueError, match="whole safetensors file"):
+        load_arrays(path)
+    assert names_in(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("load", [load_arrays, load_card])
+def test_a_missing_file_is_named(path, load):
+    with pytest.raises(FileNotFoundError, match="net"):
+        load(path)
+
+
+def half_written(self: Path, content, **options) -> None:
+    with self.open("wb") as file:
+        file.write(b"half")
+    raise OSError("no space left on device")
+
+
+@pytest.mark.parametrize("fault", ["full disk", "no rename", "cannot be written"])
+@pytest.mark.parametrize("kind", ["arrays", "json"])
+def test_a_failing_write_leaves_the_old_file(path, monkeypatch, fault, kind):
+    save, load, old, new, bad = {
+        "arrays": (
+            save_arrays,
+            load_arrays,
+            {"a": np.zeros(2)},
+            {"a": np.ones(2)},
+            {"a": np.array([object()])},
+        ),
+        "json": (write_json, load_card, {"a": [0, 0]}, {"a": [1, 1]}, {"a": object()}),
+    }[kind]
+    path = path.with_suffix(".json") if kind == "json" else path
+    save(path, old)
+    if fault == "full disk":
+        monkeypatch.setattr(Path, "write_bytes", half_written)
+        monkeypatch.setattr(Path, "write_text", half_written)
+    elif fault == "no rename":
+        monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("locked")))
+    else:
+        new = bad
+    with pytest.raises(Exception, match=r"device|locked|serializable|dtype|object"):
+        save(path, new)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(load(path)["a"], old["a"])
+    assert names_in(path.parent) == [path.name]  # and no temporary file is left
+
+
+def make_layer() -> paddle.nn.Layer:
+    return paddle.nn.Sequential(paddle.nn.Linear(2, 3), paddle.nn.BatchNorm1D(3))
+
+
+def test_state_arrays_fill_another_layer_buffers_too():
+    first, second = make_layer(), make_layer()
+    first[1]._mean.set_value(np.array([1, 2, 3], np.float32))
+    arrays = state_arrays(first)
+    assert {"0.weight", "0.bias", "1._mean", "1._variance"} <= arrays.keys()
+    load_into(second, arrays)
+    for name, array in state_arrays(second).items():
+        np.testing.assert_array_equal(array, arrays[name])
+
+
+def test_state_arrays_are_copies():
+    layer = make_layer()
+    arrays = state_arrays(layer)
+    arrays["0.weight"][:] = 9
+    assert not (layer[0].weight.numpy() == 9).any()
+
+
+def zeros(count: int) -> np.ndarray:
+    return np.zeros(count, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda arrays: arrays.pop("1._mean"), r"1 names missing, 0 unknown, such as '1\._mean'"),
+        (lambda arrays: arrays.update(extra=zeros(1)), "0 names missing, 1 unknown, such as 'extra'"),
+        (lambda arrays: arrays.update({"0.bias": zeros(4)}), r"'0\.bias' as float32 \(3,\), got float32 \(4,\)"),
+        # Paddle would spread one value over all three.
+        (lambda arrays: arrays.update({"0.bias": zeros(1)}), r"'0\.bias' as float32 \(3,\), got float32 \(1,\)"),
+    ],
+)
+def test_arrays_that_do_not_fit_change_nothing(change, named):
+    layer = make_layer()
+    before = state_arrays(layer)
+    arrays = {name: array + 1 for name, array in before.items()}
+    change(arrays)
+    with pytest.raises(ValueError, match=named):
+        load_into(layer, arrays)
+    for name, array in state_arrays(layer).items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int32])
+def test_another_dtype_is_refused_before_anything_is_set(dtype):
+    layer = paddle.nn.Linear(3, 2)
+    before = state_arrays(layer)
+    other = {"weight": np.ones((3, 2), np.float32), "bias": np.ones(2, dtype)}
+    with pytest.raises(ValueError, match="expected 'bias' as float32"):
+        load_into(layer, other)
+    after = state_arrays(layer)
+    assert all((before[name] == after[name]).all() for name in before)
+
+
+def test_a_card_that_is_no_json_leaves_the_old_pair(tmp_path):
+    save_weights(tmp_path / "w.safetensors", {"a": np.zeros(2, np.float32)}, {"n": 1})
+    with pytest.raises(TypeError):
+        save_weights(tmp_path / "w.safetensors", {"a": np.ones(2, np.float32)}, {"n": object()})
+    assert not load_arrays(tmp_path / "w.safetensors")["a"].any()
+    assert load_card(tmp_path / "w.safetensors") == {"n": 1}
