@@ -1,27 +1,46 @@
-"""Networks compared on the same faces under one stated budget: one row each, kept as it is finished."""
+"""Networks compared on the same faces by one recipe: accuracy against cost."""
 
 from __future__ import annotations
 
 import math
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from fer_paddle import files
-from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.analysis.complexity import layer_costs, total_costs
+from fer_paddle.deployment.benchmark import time_runs
+from fer_paddle.deployment.export import export_onnx
+from fer_paddle.deployment.runtimes.onnx import OnnxRunner
+from fer_paddle.environment import paddle
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import Recipe
-from fer_paddle.expression.train import train_expressions
-from fer_paddle.models import build_model, find_design
+from fer_paddle.expression.trials import count_faces, digest_faces, make_network, train_from_seed
+from fer_paddle.models import find_design
+from fer_paddle.study import Study
 from fer_paddle.training.loop import Callback
-from fer_paddle.weights import load_card
 
+RESULT = "compare.json"
 COSTS = {"mflops": "million multiply-adds", "parameters": "parameters", "latency_ms": "milliseconds, one face"}
 HEADINGS = ("network", "parameters", "MFLOPs", "ms a face", "accuracy", "in training")
+
+
+def measure_cost(network: paddle.nn.Layer, size: int, runs: int = 50) -> dict[str, float]:
+    """Return `mflops` of one face, and `latency_ms` (median) and `latency_p95_ms` in ONNX Runtime on one thread."""
+    flops = total_costs(layer_costs(network, (1, size, size)))["flops"]
+    face = np.random.default_rng(0).normal(size=(1, 1, size, size)).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        export_onnx(network, path, {"images": (None, 1, size, size)}, {}, {"images": face})
+        runner = OnnxRunner(path, threads=1)
+    times = time_runs(lambda: runner(face), runs)
+    figures = {"mflops": flops / 1e6, "latency_ms": times["median_ms"], "latency_p95_ms": times["p95_ms"]}
+    return {name: round(figure, 3) for name, figure in figures.items()}
 
 
 def compare_designs(
@@ -30,80 +49,57 @@ def compare_designs(
     valid: LabelledFaces,
     recipe: Recipe,
     folder: Path,
-    measure: Callable[[paddle.nn.Layer, int], Mapping[str, Any]],
+    measure: Callable[[paddle.nn.Layer, int], Mapping[str, Any]] = measure_cost,
     make_callbacks: Callable[[str], Sequence[Callback]] = lambda name: (),
     workers: int = 0,
+    provenance: Mapping[str, Any] | None = None,
+    data_changed: bool = False,
 ) -> list[dict[str, Any]]:
-    """Trains each network by one recipe; a finished one is not trained again, a broken one goes on.
+    """Train each network by one recipe; a finished one is not trained again, a broken one goes on.
 
     Args:
         names: Names of models.DESIGNS.
-        train: Faces to learn from.
+        train: Faces to train on.
         valid: Faces to measure on.
-        recipe: The budget: epochs, side, batch, everything that is the same for all.
-        folder: Where each has its run `NAME/` and its row `NAME.json`.
-        measure: (trained network, side in pixels) -> further figures for its row, such as its latency.
+        recipe: How to train them all.
+        folder: For `compare.json`, and a run `NAME/` of each.
+        measure: (trained network, side in pixels) -> further figures for its row.
         make_callbacks: Name -> callbacks of its run, see loop.fit.
-        workers: Reader processes.
+        provenance: See study.Study, as the next.
 
     Returns:
         Rows in the order of the names: `name`, `model`, `arguments`, `parameters`, `accuracy` and `train_accuracy` of
-        the last epoch (not of the best: that would choose by the faces it is measured on), `train_seconds` (of this
-        process, which may have done other work meanwhile; None where the run was resumed), and what `measure` gave.
+        the last epoch, `train_seconds` (of processor time; None where the run was resumed), and what `measure` gave.
 
     Raises:
-        ValueError: A name is unknown, or the folder holds rows of another budget.
+        ValueError: A name is unknown, or the folder holds rows of another recipe or other faces.
     """
     for name in names:
         find_design(name)
-    budget = {"recipe": recipe.to_json(), "train_faces": len(train), "valid_faces": len(valid)}
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for name in names:
-        path = folder / f"{name}.json"
-        if path.is_file():
-            kept = load_card(path)
-            if kept["budget"] != budget:
-                raise ValueError(f"expected a row of the same budget at {path}, got another: choose another folder")
-        else:
-            row = run_design(name, train, valid, recipe, folder / name, make_callbacks(name), workers)
-            network = row.pop("network")
-            kept = {"budget": budget, "row": {**row, **measure(network, recipe.input_size)}}
-            files.write_json(path, kept)
-        rows.append(kept["row"])
-    return rows
+    settings = {"recipe": recipe.to_json(), **count_faces(train, valid)}
+    study = Study(folder / RESULT, settings, provenance, digest_faces(train, valid), data_changed)
 
+    def make_row(row: Mapping[str, Any]) -> dict[str, Any]:
+        name = row["name"]
+        model, arguments = find_design(name)
+        network = make_network(name, recipe.seed)
+        resumed, start = (folder / name / "last.json").is_file(), time.process_time()
+        last = train_from_seed(network, train, valid, recipe, folder / name, make_callbacks(name), workers)
+        return {
+            "model": model,
+            "arguments": arguments,
+            "parameters": sum(tensor.size for tensor in network.parameters() if not tensor.stop_gradient),
+            "accuracy": last["valid_accuracy"],
+            "train_accuracy": last["train_accuracy"],
+            "train_seconds": None if resumed else round(time.process_time() - start, 1),
+            **measure(network, recipe.input_size),
+        }
 
-def run_design(
-    name: str,
-    train: LabelledFaces,
-    valid: LabelledFaces,
-    recipe: Recipe,
-    folder: Path,
-    callbacks: Sequence[Callback],
-    workers: int,
-) -> dict[str, Any]:
-    """Trains one network, or goes on where its run broke off; gives its row, and the `network` itself."""
-    model, arguments = find_design(name)
-    seed_everything(recipe.seed)
-    network = build_model(model, **arguments)
-    resumed, start = (folder / "last.json").is_file(), time.process_time()
-    run = (train, valid, recipe, folder, True, callbacks, workers)
-    last = train_expressions(network, *run, validate_every=recipe.epochs)[-1]
-    return {
-        "name": name,
-        "model": model,
-        "arguments": arguments,
-        "parameters": sum(tensor.size for tensor in network.parameters() if not tensor.stop_gradient),
-        "accuracy": last["valid_accuracy"],
-        "train_accuracy": last["train_accuracy"],
-        "train_seconds": None if resumed else round(time.process_time() - start, 1),
-        "network": network,
-    }
+    return study.run([{"name": name} for name in names], make_row)
 
 
 def find_frontier(rows: Sequence[Mapping[str, Any]], cost: str) -> list[Mapping[str, Any]]:
-    """Gives the rows that no other one beats at the same price or a lower one, in rising order of both."""
+    """Return the rows that no other beats at the same cost or less, in rising order of both."""
     found: list[Mapping[str, Any]] = []
     for row in sorted(rows, key=lambda row: (row[cost], -row["accuracy"])):
         if not found or row["accuracy"] > found[-1]["accuracy"]:
@@ -112,7 +108,7 @@ def find_frontier(rows: Sequence[Mapping[str, Any]], cost: str) -> list[Mapping[
 
 
 def list_rows(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """Gives the rows of `compare` as a table under HEADINGS, the most accurate first."""
+    """Return the rows of `compare_designs` as a table under HEADINGS, the most accurate first."""
     return [
         [
             row["name"],
@@ -127,28 +123,23 @@ def list_rows(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 
 def _beside(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], cost: str) -> tuple[int, int]:
-    """Where the number of a point stands, in points from it: on the side away from its nearest neighbour."""
+    """Return where the number of a point stands, in points from it: away from its nearest neighbor."""
     near = [other[cost] for other in rows if other is not row and abs(other["accuracy"] - row["accuracy"]) < 0.015]
     nearest = min(near, key=lambda other: abs(math.log(other / row[cost])), default=0)
     return (-12, 3) if nearest > row[cost] else (4, 3)
 
 
 def draw_costs(rows: Sequence[Mapping[str, Any]], costs: Sequence[str] = ("mflops", "parameters")) -> Figure:
-    """Draws accuracy over what it costs, each cost on a logarithmic axis, with the frontier of each.
-
-    Args:
-        rows: What `compare_designs` gave; they are numbered from the best.
-        costs: Names of COSTS.
-    """
+    """Draw accuracy against each cost of COSTS on a logarithmic axis, with its frontier; numbered from the best."""
     figure = Figure(figsize=(5 * len(costs) + 1.5, 4), layout="constrained")
     ordered = sorted(rows, key=lambda row: -row["accuracy"])
-    colours = colormaps["tab20"].colors
+    colors = colormaps["tab20"].colors
     for axis, cost in zip(figure.subplots(1, len(costs), squeeze=False)[0], costs):
         frontier = find_frontier(rows, cost)
         axis.plot([row[cost] for row in frontier], [100 * row["accuracy"] for row in frontier], color="0.6", zorder=1)
         for number, row in enumerate(ordered, start=1):
             place = (row[cost], 100 * row["accuracy"])
-            axis.scatter(*place, 25, color=colours[(number - 1) % len(colours)], label=f"{number} {row['name']}")
+            axis.scatter(*place, 25, color=colors[(number - 1) % len(colors)], label=f"{number} {row['name']}")
             axis.annotate(str(number), place, _beside(row, rows, cost), textcoords="offset points", fontsize=8)
         axis.set(xscale="log", xlabel=COSTS[cost], ylabel="accuracy, %")
         axis.grid(alpha=0.3, which="both")

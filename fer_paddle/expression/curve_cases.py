@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_paddle.environment import seed_everything
 from fer_paddle.expression.data.augment import AugmentConfig
 from fer_paddle.expression.data.expressions import LabelledFaces, split_faces
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import train_expressions
+from fer_paddle.expression.trials import make_network
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.models import build_model, find_design
 from fer_paddle.training.loop import Callback
 
 FLAT = 0.1  # a loss that changes less is flat; guessing among seven costs ln 7 = 1.95
@@ -44,12 +43,12 @@ class CurveCase:
         title: English and Chinese.
         train: What the training loss does: `falls`, `flat` or `rises`.
         test: What the test loss may do.
-        meaning: What is the matter.
+        meaning: What it means.
         remedy: What to do.
-        made_by: How this run was brought about.
+        made_by: How this run was made.
         recipe: How it trains.
-        wrong_labels: Share of the training labels that are drawn at random.
-        faces: Faces that it learns from; None takes all.
+        wrong_labels: Ratio of the training labels that are drawn at random.
+        faces: Faces to train on; None takes all.
     """
 
     name: str
@@ -134,53 +133,36 @@ def run_case(
     folder: Path | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> list[dict[str, float]]:
-    """Trains one case.
-
-    Args:
-        case: One of CASES.
-        train: Faces to learn from, rightly labelled.
-        test: Faces to measure on.
-        model: A name of DESIGNS.
-        folder: Where checkpoints go; a run that lies there is resumed.
-        callbacks: See loop.fit.
-
-    Returns:
-        The history of loop.fit.
-    """
+    """Train one case, or go on with the run in the folder; `model` is a name of DESIGNS. Return the history."""
     faces = spoil_labels(train, case.wrong_labels, case.recipe.seed)
     if case.faces is not None and case.faces < len(faces):
         faces = split_faces(faces, case.faces / len(faces), case.recipe.seed)[1]
-    name, arguments = find_design(model)
-    seed_everything(case.recipe.seed)
-    return train_expressions(build_model(name, **arguments), faces, test, case.recipe, folder, True, callbacks)
+    network = make_network(model, case.recipe.seed)
+    return train_expressions(network, faces, test, case.recipe, folder, True, callbacks)
 
 
-def spoil_labels(faces: LabelledFaces, share: float, seed: int) -> LabelledFaces:
-    """Draws a share of the labels at random; some are right by chance."""
+def spoil_labels(faces: LabelledFaces, ratio: float, seed: int) -> LabelledFaces:
+    """Draw a ratio of the labels at random; some are right by chance."""
     rng = np.random.default_rng(seed)
     drawn = rng.integers(0, len(EXPRESSIONS), len(faces))
-    return dataclasses.replace(faces, labels=np.where(rng.random(len(faces)) < share, drawn, faces.labels))
+    return dataclasses.replace(faces, labels=np.where(rng.random(len(faces)) < ratio, drawn, faces.labels))
 
 
 def trend(values: Sequence[float]) -> str:
-    """Says whether a curve `falls`, is `flat` or `rises`: the mean of its last third against the first third."""
+    """Say whether a curve `falls`, is `flat` or `rises`: the mean of its last third against the first third."""
     third = max(len(values) // 3, 1)
     change = float(np.mean(values[-third:]) - np.mean(values[:third]))
     return "flat" if abs(change) < FLAT else "falls" if change < 0 else "rises"
 
 
 def judge(case: CurveCase, history: Sequence[Mapping[str, float]]) -> dict[str, object]:
-    """Compares a run with what its case should show: `train`, `test` and whether they are `as_expected`."""
+    """Compare a run with what its case should show: `train`, `test` and whether they are `as_expected`."""
     train, test = (trend([record[name] for record in history]) for name in ("train_loss", "valid_loss"))
     return {"train": train, "test": test, "as_expected": train == case.train and test in case.test}
 
 
 def draw_cases(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
-    """Draws training and test loss of the cases side by side.
-
-    Args:
-        histories: Name of a case -> its history.
-    """
+    """Draw training and test loss of the cases (name -> history) side by side."""
     figure = Figure(figsize=(2.6 * len(histories), 2.8), layout="constrained")
     for axis, (name, history) in zip(np.atleast_1d(figure.subplots(1, len(histories))), histories.items()):
         epochs = [record["epoch"] for record in history]

@@ -1,190 +1,59 @@
-"""Knowledge distillation: a small network learns from the answers of a large one, and from what lies within it.
-
-The teacher's probabilities, softened by a temperature, say more than a label: how much a sad face looks afraid. The
-shared training loop runs it, with the recipes of plain training.
-
-Sources: Hinton et al. 2015, arXiv:1503.02531, section 2; hints from Romero et al. 2015 (FitNets), arXiv:1412.6550,
-section 2.2; teacher and student see the same augmented faces, as in Beyer et al. 2022, arXiv:2106.05237.
-"""
+"""Distillation of expression networks by the recipes of plain training, and its comparison with plain training."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import numpy as np
+
+from fer_paddle.compression.distill import DistillLoss, DistillSettings, Student, Teacher
 from fer_paddle.environment import paddle
 from fer_paddle.expression.data.mixup import mixed_loss
-from fer_paddle.expression.files import save_model
+from fer_paddle.expression.files import load_model, save_model
 from fer_paddle.expression.losses import accuracy
 from fer_paddle.expression.recipes import Recipe
-from fer_paddle.expression.teacher import Tap, Teacher
-from fer_paddle.expression.train import Faces, make_config, make_loaders, make_loss, make_optimizer
+from fer_paddle.expression.train import (
+    Faces,
+    export_best,
+    make_config,
+    make_loaders,
+    make_loss,
+    make_optimizer,
+    train_expressions,
+)
+from fer_paddle.expression.trials import count_faces, digest_faces, make_network
+from fer_paddle.images import faces_to_batch
+from fer_paddle.models import build_model, find_design
+from fer_paddle.study import Study
 from fer_paddle.training import parallel
 from fer_paddle.training.loop import BEST, Callback, fit
 from fer_paddle.training.run import training_cost
 from fer_paddle.weights import load_arrays, load_card, load_into
 
-nn, functional = paddle.nn, paddle.nn.functional
+KINDS = ("plain", "soft", "hint", "soft+hint")
 _STUDENT = "network."
+_BATCH = 128
 
 
-@dataclasses.dataclass(frozen=True)
-class DistillSettings:
-    """What the student takes from the teacher.
-
-    Attributes:
-        temperature: Softens both answers; 1 takes them as they are.
-        soft_weight: Weight of the teacher's answers, 0 to 1; the labels keep the rest.
-        hint_weight: Weight of the hints, 0 or more; 0 takes none.
-        teacher_layer: Layer of the teacher that gives the hint, by name.
-        student_layer: Layer of the student that is to match it.
+def load_teacher(weights: Sequence[str | os.PathLike[str]]) -> Teacher:
+    """Read the `.safetensors` files of one teacher or several, each with its own input size.
 
     Raises:
-        ValueError: A number is out of its range.
+        FileNotFoundError: One is not there.
+        ValueError: One is damaged, or they do not fit together.
     """
-
-    temperature: float = 4.0
-    soft_weight: float = 0.7
-    hint_weight: float = 0.0
-    teacher_layer: str = "pool"
-    student_layer: str = "pool"
-
-    def __post_init__(self) -> None:
-        if not self.temperature > 0 or not 0 <= self.soft_weight <= 1 or not self.hint_weight >= 0:
-            raise ValueError(
-                "expected a temperature above 0, soft_weight from 0 to 1 and hint_weight of 0 or more, "
-                f"got {self.temperature}, {self.soft_weight} and {self.hint_weight}"
-            )
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields as plain JSON values."""
-        return dataclasses.asdict(self)
-
-
-class Answers(NamedTuple):
-    """What student and teacher say of a batch.
-
-    Attributes:
-        logits: The student's, float32 [N, C].
-        shares: The teacher's softened probabilities, float32 [N, C].
-        hint: What the student makes of the teacher's layer, or None.
-        teacher_hint: That layer, in the same shape, or None.
-    """
-
-    logits: paddle.Tensor
-    shares: paddle.Tensor
-    hint: paddle.Tensor | None
-    teacher_hint: paddle.Tensor | None
-
-
-class Student(nn.Layer):
-    """A network in training beside its teacher; in eval mode it is the network alone.
-
-    Args:
-        network: The network to train.
-        teacher: The teacher.
-        settings: What to take from it.
-        size: Side of the training faces in pixels, from which the sizes of the hint layers follow.
-
-    Raises:
-        ValueError: The classes differ, a layer is unknown, or hints are asked of several teachers.
-    """
-
-    def __init__(self, network: nn.Layer, teacher: Teacher, settings: DistillSettings, size: int):
-        if network.num_classes != teacher.num_classes:
-            raise ValueError(f"expected a teacher of {network.num_classes} classes, got one of {teacher.num_classes}")
-        if settings.hint_weight and len(teacher.networks) > 1:
-            raise ValueError(f"expected one teacher to give hints, got {len(teacher.networks)}")
-        super().__init__()
-        self.network = network
-        self._teacher, self._settings, self._taps = teacher, settings, ()
-        if settings.hint_weight:
-            self._taps = (Tap(network, settings.student_layer), Tap(teacher.networks[0], settings.teacher_layer))
-            ours, theirs = self._hint_channels(size)
-            self.regressor = nn.Conv2D(ours, theirs, 1)
-
-    def forward(self, images: paddle.Tensor) -> Answers | paddle.Tensor:
-        """float32 [N, 1, H, W] -> Answers in training, logits [N, C] in eval mode."""
-        logits = self.network(images)
-        if not self.training:
-            for tap in self._taps:
-                tap.take()
-            return logits
-        shares = self._teacher.shares(images, self._settings.temperature)
-        if not self._taps:
-            return Answers(logits, shares, None, None)
-        ours, theirs = (_as_maps(tap.take()) for tap in self._taps)
-        side = min(ours.shape[2], theirs.shape[2])
-        hint = functional.adaptive_avg_pool2d(self.regressor(ours), side)
-        return Answers(logits, shares, hint, functional.adaptive_avg_pool2d(theirs, side))
-
-    def close(self) -> None:
-        """Takes the hooks out of both networks."""
-        for tap in self._taps:
-            tap.close()
-
-    @paddle.no_grad()
-    def _hint_channels(self, size: int) -> list[int]:
-        """Channels of both hint layers, from a pass over one black face that leaves no trace."""
-        images, was_training = paddle.zeros([1, 1, size, size]), self.network.training
-        self.network.eval()
-        self.network(images)
-        self._teacher.shares(images)
-        if was_training:
-            self.network.train()
-        return [_as_maps(tap.take()).shape[1] for tap in self._taps]
-
-
-def _as_maps(features: paddle.Tensor) -> paddle.Tensor:
-    """[N, F] -> [N, F, 1, 1]; maps [N, K, h, w] stay."""
-    return features if features.ndim == 4 else features.reshape([features.shape[0], -1, 1, 1])
-
-
-class DistillLoss:
-    """(1 - a) * label + a * T^2 * KL(teacher || student) + w * hint.
-
-    The factor T^2 keeps the slope of the soft term as large as that of the labels at any temperature (Hinton et al.
-    2015, end of section 2). The hint is the mean square error over the mean square of the teacher's layer: 1 says
-    nothing of it, 0 is the layer.
-
-    Args:
-        settings: Weights and temperature.
-        label_loss: Of plain training.
-    """
-
-    def __init__(self, settings: DistillSettings, label_loss: Callable[[Any, Any], Mapping[str, paddle.Tensor]]):
-        self.settings, self.label_loss = settings, label_loss
-
-    def __call__(self, outputs: Answers | paddle.Tensor, targets: Any) -> dict[str, paddle.Tensor]:
-        """Gives the terms `label`, `soft` and `hint`; of logits alone, as in validation, `label` at full weight."""
-        if not isinstance(outputs, Answers):
-            return self.label_loss(outputs, targets)
-        weight, temperature = self.settings.soft_weight, self.settings.temperature
-        terms = {name: (1 - weight) * term for name, term in self.label_loss(outputs.logits, targets).items()}
-        terms["soft"] = weight * temperature**2 * soft_divergence(outputs.logits, outputs.shares, temperature)
-        if outputs.hint is not None:
-            error = ((outputs.hint - outputs.teacher_hint) ** 2).mean()
-            terms["hint"] = self.settings.hint_weight * error / (outputs.teacher_hint**2).mean().clip(1e-12)
-        return terms
-
-
-def soft_divergence(logits: paddle.Tensor, shares: paddle.Tensor, temperature: float) -> paddle.Tensor:
-    """Mean over the batch of KL(shares || softmax(logits / temperature)).
-
-    Args:
-        logits: float32 [N, C].
-        shares: float32 [N, C], rows sum to 1.
-        temperature: Of the student's answers, above 0.
-    """
-    logs = functional.log_softmax(logits / temperature)
-    return (shares * (paddle.log(shares.clip(1e-12)) - logs)).sum(1).mean()
+    loaded = [load_model(path) for path in weights]
+    sizes = [int(card["input_size"]) for _, card in loaded]
+    return Teacher([network for network, _ in loaded], sizes, [Path(path).name for path in weights])
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Refuses with a ValueError a recipe that a student cannot train by: a helping head, or layers held back."""
+    """Raise ValueError for a recipe that a student cannot train by: an auxiliary head, or a frozen backbone."""
     if recipe.aux_weight or recipe.freeze_epochs or recipe.backbone_rate != 1:
         got = f"{recipe.aux_weight}, {recipe.freeze_epochs} and {recipe.backbone_rate}"
         raise ValueError(
@@ -193,7 +62,7 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def distill_expressions(
-    network: nn.Layer,
+    network: paddle.nn.Layer,
     teacher: Teacher,
     train: Faces,
     valid: Faces,
@@ -204,16 +73,16 @@ def distill_expressions(
     callbacks: Sequence[Callback] = (),
     workers: int = 0,
 ) -> list[dict[str, float]]:
-    """Trains `network` in place with a teacher; the same as training.expression.train_expressions but for that.
+    """Train `network` in place with a teacher; else the same as train.train_expressions.
 
     Args:
         network: A network of MODELS, fresh from `seed_everything(recipe.seed)` for a repeatable run.
         teacher: The teacher.
-        train: Faces to learn from.
+        train: Faces to train on.
         valid: Faces to measure on after every epoch.
-        recipe: How to train, all layers alike and without the helping head of FER+ votes: here the teacher helps.
+        recipe: How to train, without auxiliary head or frozen backbone.
         settings: What to take from the teacher.
-        folder: Where checkpoints go; None keeps none.
+        folder: For checkpoints; None keeps none.
         resume: Go on from the folder's last checkpoint.
         callbacks: See loop.fit.
         workers: Reader processes.
@@ -222,16 +91,15 @@ def distill_expressions(
         The history of loop.fit, with the terms of DistillLoss.
 
     Raises:
-        ValueError: The recipe has a helping head or holds layers back, student and teacher do not fit together, or
-            see loop.fit.
+        ValueError: See check_recipe, Student and loop.fit.
     """
     check_recipe(recipe)
     loaders = make_loaders(train, valid, recipe, workers)
     parallel.start()
     student = Student(network, teacher, settings, recipe.sizes[0][1])
     model = parallel.prepare_model(student, recipe.global_statistics)
-    taught = {**settings.to_json(), **teacher.describe()}
-    task = {"recipe": recipe.to_json(), "distill": taught, "train_faces": len(train)}
+    distill = {**settings.to_json(), **teacher.describe()}
+    task = {"recipe": recipe.to_json(), "distill": distill, "train_faces": len(train)}
     loss = DistillLoss(settings, mixed_loss(make_loss(recipe, train)))
     optimizer = make_optimizer(model, recipe, len(loaders["train"]))
     try:
@@ -243,13 +111,8 @@ def distill_expressions(
         student.close()
 
 
-def load_student(folder: str | os.PathLike[str], network: nn.Layer) -> None:
-    """Loads the best weights of a run of `distill_expressions` into a network of the student's kind.
-
-    Raises:
-        FileNotFoundError: The folder holds no best weights.
-        ValueError: The weights are damaged, or of another network.
-    """
+def load_student(folder: str | os.PathLike[str], network: paddle.nn.Layer) -> None:
+    """Load the best weights of a run of `distill_expressions` into a network of the student's kind."""
     arrays = load_arrays(Path(folder) / BEST)
     own = {name.removeprefix(_STUDENT): array for name, array in arrays.items() if name.startswith(_STUDENT)}
     load_into(network, own)
@@ -258,12 +121,12 @@ def load_student(folder: str | os.PathLike[str], network: nn.Layer) -> None:
 def export_student(
     folder: str | os.PathLike[str],
     path: str | os.PathLike[str],
-    network: nn.Layer,
+    network: paddle.nn.Layer,
     model: str,
     arguments: Mapping[str, Any] | None = None,
     card: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Writes the best weights of a run of `distill_expressions` as a model to ship, without teacher and regressor.
+    """Write the best weights of a run of `distill_expressions`, without teacher and regressor, and return the card.
 
     Args:
         folder: Folder of the run.
@@ -273,20 +136,167 @@ def export_student(
         arguments: Of its constructor.
         card: More for the card, such as the data.
 
-    Returns:
-        The card.
-
     Raises:
         FileNotFoundError: The folder holds no best weights.
         ValueError: The weights are damaged, or of another network or run.
     """
-    told = load_card(Path(folder) / BEST)
+    run = load_card(Path(folder) / BEST)
     try:
-        figures, task = told["figures"], told["config"]["task"]
+        figures, task = run["figures"], run["config"]["task"]
         recipe, settings = Recipe.from_json(task["recipe"]), task["distill"]
     except (KeyError, TypeError) as error:
         raise ValueError(f"expected the card of a distillation beside {folder}/{BEST}, it lacks {error}") from error
     load_student(folder, network)
     size = recipe.valid_size_at(figures["epoch"] - 1)
-    content = {"figures": figures, "recipe": recipe.to_json(), "distill": settings, **training_cost(told)}
+    content = {"figures": figures, "recipe": recipe.to_json(), "distill": settings, **training_cost(run)}
     return save_model(path, model, network, size, {**content, **(card or {})}, arguments, recipe.classes)
+
+
+# --- the study ---
+
+
+@dataclasses.dataclass(frozen=True)
+class DistillPlan:
+    """What a study compares.
+
+    Attributes:
+        student: A name of models.DESIGNS.
+        recipe: Of every training; its seed is replaced by each of `seeds`.
+        settings: Of the distillation; each kind uses its part of the weights.
+        kinds: Some of KINDS: `plain` has no teacher, `hint` takes the labels and the hints.
+        seeds: One training of each kind for each.
+        start: Weights that every training begins with; None begins with random ones.
+
+    Raises:
+        ValueError: A kind is unknown or has a weight of zero, there is no seed, or no student can train by the recipe.
+    """
+
+    student: str
+    recipe: Recipe
+    settings: DistillSettings
+    kinds: tuple[str, ...] = ("plain", "soft")
+    seeds: tuple[int, ...] = (0, 1, 2)
+    start: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.kinds or not set(self.kinds) <= set(KINDS) or not self.seeds:
+            raise ValueError(f"expected kinds of {', '.join(KINDS)} and a seed or more, got {self.kinds}, {self.seeds}")
+        if set(self.kinds) != {"plain"}:
+            check_recipe(self.recipe)
+        for part, weight in (("soft", self.settings.soft_weight), ("hint", self.settings.hint_weight)):
+            if not weight and any(part in kind for kind in self.kinds):
+                kinds = ", ".join(self.kinds)
+                raise ValueError(f"expected a {part}_weight above 0 for the kinds {kinds}, got {weight}")
+
+    def settings_of(self, kind: str) -> DistillSettings:
+        """Return the settings with the weights of the parts that a kind uses."""
+        off = {f"{part}_weight": 0.0 for part in ("soft", "hint") if part not in kind}
+        return dataclasses.replace(self.settings, **off)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what decides one training: kinds and seeds may be added to a study."""
+        content = {"student": self.student, "recipe": self.recipe.to_json(), "settings": self.settings.to_json()}
+        return content if self.start is None else {**content, "start": str(self.start)}
+
+
+def run_study(
+    plan: DistillPlan,
+    teacher: Teacher,
+    train: Faces,
+    valid: Faces,
+    folder: Path,
+    result: Path,
+    provenance: Mapping[str, Any],
+    callbacks: Sequence[Callback] = (),
+    workers: int = 0,
+    data_changed: bool = False,
+) -> dict[str, Any]:
+    """Run the trainings that are missing, each in a folder of its own, and return the content of the JSON `result`.
+
+    It has a row for each kind and seed, `teacher_accuracy`, and `summary` by kind.
+
+    Raises:
+        FileNotFoundError: The weights to begin with are not there.
+        ValueError: The file holds another study, or the weights to begin with are of another network.
+    """
+    settings = {**plan.to_json(), **count_faces(train, valid), "teacher_fingerprints": teacher.fingerprints}
+    study = Study(result, settings, provenance, digest_faces(train, valid), data_changed)
+    if "teacher_accuracy" not in study.content:
+        study.content["teacher_accuracy"] = measure_teacher(teacher, valid)
+
+    def make_row(row: Mapping[str, Any]) -> dict[str, Any]:
+        place = folder / f"{row['kind']}-{row['seed']}"
+        return _train_one(plan, row["kind"], row["seed"], teacher, train, valid, place, callbacks, workers)
+
+    study.run([{"kind": kind, "seed": seed} for seed in plan.seeds for kind in plan.kinds], make_row)
+    study.content["summary"] = summarize(study.rows)
+    study.save()
+    return study.content
+
+
+def _train_one(
+    plan: DistillPlan,
+    kind: str,
+    seed: int,
+    teacher: Teacher,
+    train: Faces,
+    valid: Faces,
+    folder: Path,
+    callbacks: Sequence[Callback],
+    workers: int,
+) -> dict[str, Any]:
+    """Run one training, write its model file, and return its figures."""
+    recipe = dataclasses.replace(plan.recipe, seed=seed)
+    model, arguments = find_design(plan.student)
+    network = make_network(plan.student, seed, plan.start)
+    started, was_begun, weights = time.perf_counter(), folder.is_dir(), folder / "model.safetensors"
+    run = (folder, True, callbacks, workers)
+    if kind == "plain":
+        history = train_expressions(network, train, valid, recipe, *run)
+        export_best(folder, weights, model, arguments=arguments)
+    else:
+        history = distill_expressions(network, teacher, train, valid, recipe, plan.settings_of(kind), *run)
+        export_student(folder, weights, build_model(model, **arguments), model, arguments)
+    accuracies = [round(record["valid_accuracy"], 6) for record in history]
+    return {
+        "accuracy": accuracies[-1],  # not the best: choosing an epoch by the faces measured on would flatter both
+        "accuracies": accuracies,
+        "seconds": None if was_begun else round(time.perf_counter() - started, 1),
+    }
+
+
+def measure_teacher(teacher: Teacher, faces: Faces) -> float:
+    """Return the accuracy of the teacher, each of its networks at its own input size."""
+    size = max(teacher.sizes) or 48
+    right = 0
+    for start in range(0, len(faces), _BATCH):
+        chosen = faces.select(np.arange(start, min(start + _BATCH, len(faces))))
+        images = paddle.to_tensor(faces_to_batch(list(chosen.images), size))
+        right += int((teacher.probs(images).numpy().argmax(axis=1) == chosen.labels).sum())
+    return right / len(faces)
+
+
+def summarize(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return mean and spread of each kind, and its gain over plain training of the same seeds.
+
+    By kind: `seeds`, `mean`, `deviation` (of the sample; None for one seed), `least`, `most`, and where there are plain
+    trainings `gain` with its `gain_deviation`.
+    """
+    by_kind: dict[str, dict[int, float]] = {}
+    for row in rows:
+        by_kind.setdefault(row["kind"], {})[row["seed"]] = row["accuracy"]
+    summary = {}
+    for kind, accuracies in by_kind.items():
+        mean, deviation = _mean_and_deviation(list(accuracies.values()))
+        found = {"seeds": sorted(accuracies), "mean": mean, "deviation": deviation}
+        found |= {"least": min(accuracies.values()), "most": max(accuracies.values())}
+        plain = by_kind.get("plain", {})
+        gains = [accuracies[seed] - plain[seed] for seed in sorted(accuracies.keys() & plain.keys())]
+        if kind != "plain" and gains:
+            found["gain"], found["gain_deviation"] = _mean_and_deviation(gains)
+        summary[kind] = found
+    return summary
+
+
+def _mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None

@@ -12,11 +12,10 @@ import numpy as np
 from fer_paddle.compression.prune_study import ema_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import check_classes
-from fer_paddle.expression.distill import DistillSettings, distill_expressions, load_student
+from fer_paddle.expression.distill import DistillSettings, distill_expressions, load_student, load_teacher
 from fer_paddle.expression.files import count_features, load_model, save_model
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.recipes import STRONG, Recipe
-from fer_paddle.expression.teacher import Teacher
 from fer_paddle.expression.train import Faces, train_expressions
 from fer_paddle.images import faces_to_batch
 from fer_paddle.training.loop import BEST, Callback
@@ -75,7 +74,7 @@ class ExpressionTask:
         self.size = int(self.card["input_size"])
         self.input_shape = (1, 1, self.size, self.size)
         self.distill = DistillSettings(soft_weight=soft_weight) if soft_weight else None
-        self.teacher = Teacher.load(teachers or [weights]) if soft_weight else None
+        self.teacher = load_teacher(teachers or [weights]) if soft_weight else None
         with_votes = train.votes is not None and self.distill is None
         self.recipe = finetune_recipe(self.card, epochs, learning_rate, seed, with_votes, recipe)
         self.valid_batches = make_batches(valid, self.size)

@@ -1,13 +1,11 @@
-"""Trials: the same short training with one thing changed, as often as a study needs.
+"""Trials: the same short training with one thing changed, for as many seeds as a study needs.
 
-Every finished trial is written to the study's JSON file at once, and one that was stopped goes on from its checkpoint:
-a study can be killed at any moment and started again with the same command.
+A trial that was stopped goes on from its checkpoint.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,151 +14,148 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle import files
-from fer_paddle.environment import seed_everything, versions
-from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.recipes import Recipe
-from fer_paddle.expression.train import train_expressions
-from fer_paddle.models import build_model
-from fer_paddle.study import differing_fields
+from fer_paddle.expression.train import Faces, train_expressions
+from fer_paddle.models import build_model, find_design
+from fer_paddle.study import Study, digest
 from fer_paddle.training.loop import Callback
-from fer_paddle.weights import load_card
+from fer_paddle.training.transfer import start_from_file
 
 RESULT = "result.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One training of a study.
-
-    Attributes:
-        name: What is changed in it; trials of one name differ in their seed alone.
-        recipe: How to train; without FER+ votes.
-    """
+    """One training of a study; trials of one name differ in the seed of their recipe alone."""
 
     name: str
     recipe: Recipe
 
     @property
-    def key(self) -> str:
-        """Name and seed, as the JSON file and the folder of the run have it."""
-        return f"{self.name}, seed {self.recipe.seed}"
+    def key(self) -> dict[str, Any]:
+        """Name and seed."""
+        return {"name": self.name, "seed": self.recipe.seed}
 
     def with_seed(self, seed: int) -> Trial:
-        """The same trial from another seed."""
+        """Return the same trial with another seed."""
         return dataclasses.replace(self, recipe=dataclasses.replace(self.recipe, seed=seed))
 
 
-class Study:
+class TrialStudy(Study):
     """The trials of one study, in a folder of its own.
 
     Args:
-        folder: Where `result.json` and the checkpoints lie.
-        train: Faces to learn from.
+        folder: For `result.json` and the checkpoints.
+        train: Faces to train on.
         valid: Faces to measure on.
         model: Name in MODELS of the network that is trained.
-        budget: What all trials share, as JSON values: a folder with results of another budget is refused.
-        about: What else the JSON file says of the study, such as its command.
+        settings: What all trials share, as JSON values.
+        provenance: See Study.
         callbacks: Makes the callbacks of one trial.
+        data_changed: See Study.
 
     Raises:
-        ValueError: The folder holds a study of another budget; what differs is named.
+        ValueError: The folder holds a study of other settings or data.
     """
 
     def __init__(
         self,
         folder: Path,
-        train: LabelledFaces,
-        valid: LabelledFaces,
+        train: Faces,
+        valid: Faces,
         model: str,
-        budget: Mapping[str, Any],
-        about: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        provenance: Mapping[str, Any],
         callbacks: Callable[[Trial], Sequence[Callback]] = lambda trial: (),
+        data_changed: bool = False,
     ):
         self.folder, self.train, self.valid, self.model, self.callbacks = folder, train, valid, model, callbacks
-        budget = {"model": model, "train_faces": len(train), "valid_faces": len(valid), **budget}
-        self.content: dict[str, Any] = {"budget": budget, **about, "trials": {}}
-        if (folder / RESULT).is_file():
-            former = load_card(folder / RESULT)
-            if differing := differing_fields(budget, former.get("budget", {})):
-                raise ValueError(f"expected the study in {folder} to have this budget, got another: {differing[0]}")
-            self.content["trials"] = former["trials"]
+        settings = {"model": model, **count_faces(train, valid), **settings}
+        super().__init__(folder / RESULT, settings, provenance, digest_faces(train, valid), data_changed)
 
-    def run(self, trials: Sequence[Trial]) -> None:
-        """Runs the trials that are not done yet, in order."""
-        for trial in trials:
-            if trial.key not in self.content["trials"]:
-                self.content["trials"][trial.key] = self._train(trial)
-                self.save()
-                shutil.rmtree(self._place(trial))
-
-    def save(self) -> None:
-        """Writes `result.json`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        files.write_json(self.folder / RESULT, {**self.content, "versions": versions(), "written": now})
+    def run_trials(self, trials: Sequence[Trial]) -> None:
+        """Run the trials that are not done yet, in order."""
+        by_key = {tuple(trial.key.values()): trial for trial in trials}
+        self.run([trial.key for trial in trials], lambda key: self._train(by_key[tuple(key.values())]))
 
     def accuracies(self, name: str) -> np.ndarray:
-        """Accuracies of the finished trials of one name, float64 [seeds], by seed."""
-        rows = [row for row in self.content["trials"].values() if row["name"] == name]
-        return np.array([row["accuracy"] for row in sorted(rows, key=lambda row: row["seed"])])
-
-    def _place(self, trial: Trial) -> Path:
-        return self.folder / trial.key.replace(", ", "-").replace(" ", "-").replace("+", "and")
+        """Return the accuracies of the finished trials of one name, float64 [seeds], by seed."""
+        rows = sorted(self.find({"name": name}), key=lambda row: row["seed"])
+        return np.array([row["accuracy"] for row in rows])
 
     def _train(self, trial: Trial) -> dict[str, Any]:
-        recipe, started = trial.recipe, time.process_time()
-        seed_everything(recipe.seed)
-        network = build_model(self.model)
-        # Measured once, after the last epoch, so that no epoch is picked by the faces it is measured on.
-        run = (self.train, self.valid, recipe, self._place(trial), True, self.callbacks(trial))
-        last = train_expressions(network, *run, validate_every=recipe.epochs)[-1]
+        folder = self.folder / f"{trial.name}-seed-{trial.recipe.seed}".replace(" ", "-").replace("+", "and")
+        started = time.process_time()
+        run = (self.train, self.valid, trial.recipe, folder, self.callbacks(trial))
+        last = train_from_seed(make_network(self.model, trial.recipe.seed), *run)
+        seconds = round(time.process_time() - started, 1)
+        shutil.rmtree(folder)
         return {
-            "name": trial.name,
-            "seed": recipe.seed,
             "accuracy": last["valid_accuracy"],
             "loss": last["valid_loss"],
             "train_accuracy": last["train_accuracy"],
-            "cpu_seconds": round(time.process_time() - started, 1),
-            "recipe": recipe.to_json(),
+            "cpu_seconds": seconds,
+            "recipe": trial.recipe.to_json(),
         }
 
+    def repeat_close_ones(self, trials: Sequence[Trial], level: float, seeds: Sequence[int], within: float) -> None:
+        """Run those trials again with more seeds whose first accuracy is less than `within` from a level."""
+        close = [trial for trial in trials if abs(self.accuracies(trial.name)[0] - level) < within]
+        if len(close) > 1:
+            self.run_trials([trial.with_seed(seed) for trial in close for seed in seeds])
 
-def repeat_close_ones(study: Study, trials: Sequence[Trial], base: str, seeds: Sequence[int], within: float) -> None:
-    """Runs every trial once, then again with more seeds those within the noise of a base, and the base itself.
+    def summarize(self, base: str) -> list[dict[str, Any]]:
+        """Return one row a name, in the order of the first trials.
 
-    Args:
-        study: The study.
-        trials: Each with the first seed; one of them is the base.
-        base: Its name.
-        seeds: The further seeds.
-        within: Difference of accuracy from the base that one seed cannot decide.
-    """
-    study.run(trials)
-    level = study.accuracies(base)[0]
-    close = [trial for trial in trials if abs(study.accuracies(trial.name)[0] - level) < within]
-    if len(close) > 1:
-        study.run([trial.with_seed(seed) for trial in close for seed in seeds])
+        Each has `name`, `accuracy` (mean over the seeds), `spread` (largest less smallest; None for one seed), `seeds`,
+        and `gain`, the mean difference from `base` over the seeds that both have.
+        """
+        rows, bases = [], self.accuracies(base)
+        for name in dict.fromkeys(row["name"] for row in self.rows):
+            found = self.accuracies(name)
+            common = min(len(found), len(bases))
+            spread = float(np.ptp(found)) if len(found) > 1 else None
+            gain = float((found[:common] - bases[:common]).mean())
+            rows.append(
+                {"name": name, "accuracy": float(found.mean()), "spread": spread, "seeds": len(found), "gain": gain}
+            )
+        return rows
 
 
-def summarise(study: Study, base: str) -> list[dict[str, Any]]:
-    """One row a name, in the order of the first trials.
+def count_faces(train: Faces, valid: Faces) -> dict[str, int]:
+    """Return how many faces a study trains and measures on."""
+    return {"train_faces": len(train), "valid_faces": len(valid)}
 
-    Returns:
-        `name`, `accuracy` (the mean over the seeds), `spread` (largest less smallest; None for one seed), `seeds`, and
-        `gain`, the mean difference from the base over the seeds that both have.
-    """
-    rows, bases = [], study.accuracies(base)
-    for name in dict.fromkeys(row["name"] for row in study.content["trials"].values()):
-        found = study.accuracies(name)
-        shared = min(len(found), len(bases))
-        rows.append(
-            {
-                "name": name,
-                "accuracy": float(found.mean()),
-                "spread": float(np.ptp(found)) if len(found) > 1 else None,
-                "seeds": len(found),
-                "gain": float((found[:shared] - bases[:shared]).mean()),
-            }
-        )
-    return rows
+
+def digest_faces(train: Faces, valid: Faces) -> dict[str, str]:
+    """Return the digests of images, labels and votes."""
+    sets = {"train": train, "valid": valid}
+    return {
+        name: digest(faces.images, faces.labels, [] if faces.votes is None else faces.votes)
+        for name, faces in sets.items()
+    }
+
+
+def make_network(design: str, seed: int, start: Path | None = None) -> paddle.nn.Layer:
+    """Build a network of DESIGNS from a seed, or with the weights of a file."""
+    model, arguments = find_design(design)
+    seed_everything(seed)
+    network = build_model(model, **arguments)
+    if start is not None:
+        start_from_file(network, start)
+    return network
+
+
+def train_from_seed(
+    network: paddle.nn.Layer,
+    train: Faces,
+    valid: Faces,
+    recipe: Recipe,
+    folder: Path,
+    callbacks: Sequence[Callback] = (),
+    workers: int = 0,
+) -> dict[str, float]:
+    """Train or go on, and return the figures of the last epoch: choosing one by the faces measured on would flatter."""
+    run = (train, valid, recipe, folder, True, callbacks, workers)
+    return train_expressions(network, *run, validate_every=recipe.epochs)[-1]

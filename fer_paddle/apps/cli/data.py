@@ -98,12 +98,11 @@ def add_study_scale(commands: Any) -> None:
 def study_scale(args: argparse.Namespace) -> int:
     """Trains one network at several sizes with one budget; writes accuracy, operations and latency to result.json."""
     study, recipe = _open_study(args)
-    from fer_paddle.expression.study_scale import study_scale as run_study
-    from fer_paddle.expression.trials import summarise
+    from fer_paddle.expression.studies import study_scale as run_study
 
     with stdout_kept_for_json():
         run_study(study, recipe, args.sizes, range(1, args.seeds), args.within)
-    rows = [{**row, **study.content["costs"].get(row["name"], {})} for row in summarise(study, f"{args.sizes[0]} px")]
+    rows = [{**row, **study.content["costs"].get(row["name"], {})} for row in study.summarize(f"{args.sizes[0]} px")]
     return _print_study(args, study, rows, {"mflops": "MFLOPs", "latency_ms": "ms"})
 
 
@@ -120,11 +119,10 @@ def add_study_augment(commands: Any) -> None:
 def study_augment(args: argparse.Namespace) -> int:
     """Trains one network without augmentation, with each change alone and with the whole; writes result.json."""
     study, recipe = _open_study(args, args.size)
-    from fer_paddle.expression.study_augment import BASE, study_augmentation
-    from fer_paddle.expression.trials import summarise
+    from fer_paddle.expression.studies import BASE, study_augmentation
 
     study_augmentation(study, recipe, range(1, args.seeds), args.within)
-    return _print_study(args, study, summarise(study, BASE), {})
+    return _print_study(args, study, study.summarize(BASE), {})
 
 
 def add_study_arguments(parser: argparse.ArgumentParser, out: str, model: str, faces: int) -> None:
@@ -154,16 +152,17 @@ def _open_study(args: argparse.Namespace, size: int | None = None) -> tuple[Any,
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.faces import take_subset
     from fer_paddle.expression.recipes import STUDY
-    from fer_paddle.expression.trials import Study
+    from fer_paddle.expression.trials import TrialStudy
+    from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
 
     train, valid = load_train_valid(args.data, args.valid, progress=bar("pictures"))
     train, valid = take_subset(train, args.faces), take_subset(valid, args.valid_faces)
     sizes = {} if size is None else {"sizes": ((0, size),), "valid_sizes": ((0, size),)}
     recipe = dataclasses.replace(STUDY, epochs=args.epochs, **sizes)
-    about = {"command": " ".join(["python -m fer_paddle", *sys.argv[1:]]), "data": args.data}
-    budget = {"recipe": recipe.to_json()}
-    return Study(args.out, train, valid, args.model, budget, about, lambda trial: [ProgressBar()]), recipe
+    settings = {"recipe": recipe.to_json()}
+    origin = provenance(data=args.data)
+    return TrialStudy(args.out, train, valid, args.model, settings, origin, lambda trial: [ProgressBar()]), recipe
 
 
 def _print_study(args: argparse.Namespace, study: Any, rows: list[dict[str, Any]], more: dict[str, str]) -> int:
@@ -196,7 +195,7 @@ def benchmark_augment(args: argparse.Namespace) -> int:
     """Counts the 48 px faces that each policy of the augmentation study changes in a second of one core."""
     import cv2
 
-    from fer_paddle.expression.study_augment import CHANGES, measure_speed
+    from fer_paddle.expression.studies import CHANGES, measure_speed
 
     cv2.setNumThreads(1)
     speeds = {name: measure_speed(config, args.size, args.seconds) for name, config in bar("rows")(CHANGES.items())}

@@ -49,10 +49,8 @@ def distill(args: argparse.Namespace) -> int:
     environment.prepare(args.threads)
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.faces import take_subset
-    from fer_paddle.expression.distill import DistillSettings
-    from fer_paddle.expression.distill_study import Study, run_study
+    from fer_paddle.expression.distill import DistillPlan, DistillSettings, load_teacher, run_study
     from fer_paddle.expression.session import choose_recipe
-    from fer_paddle.expression.teacher import Teacher
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
 
@@ -60,13 +58,13 @@ def distill(args: argparse.Namespace) -> int:
     settings = DistillSettings(**{name: getattr(args, name) for name in names})
     changes = {name: getattr(args, name) for name in ("epochs", "size") if getattr(args, name) is not None}
     recipe = dataclasses.replace(choose_recipe(args.recipe, changes), aux_weight=0.0)
-    study = Study(args.student, recipe, settings, tuple(args.kinds), tuple(args.seeds), args.start)
-    teacher = Teacher.load(args.teacher)
+    plan = DistillPlan(args.student, recipe, settings, tuple(args.kinds), tuple(args.seeds), args.start)
+    teacher = load_teacher(args.teacher)
     train, valid = load_train_valid(args.data, args.valid)
     train = take_subset(train, args.faces)
-    about = {"data": args.data, "teacher": [str(path) for path in args.teacher], **provenance()}
+    origin = provenance(data=args.data, teacher=[str(path) for path in args.teacher])
     result = args.result or args.out / "result.json"
-    found = run_study(study, teacher, train, valid, args.out, result, about, [ProgressBar()], args.workers)
+    found = run_study(plan, teacher, train, valid, args.out, result, origin, [ProgressBar()], args.workers)
     if args.json:
         print_json(found)
     else:

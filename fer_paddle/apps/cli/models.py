@@ -49,53 +49,36 @@ def compare(args: argparse.Namespace) -> int:
     import dataclasses
 
     train, valid = load_some(args)
-    from fer_paddle.expression.compare import HEADINGS, compare_designs, draw_costs, list_rows
+    from fer_paddle.expression.compare import HEADINGS, RESULT, compare_designs, draw_costs, list_rows, measure_cost
+    from fer_paddle.expression.explain import save_figure
     from fer_paddle.expression.recipes import STUDY
+    from fer_paddle.files import read_json
     from fer_paddle.models import DESIGNS
     from fer_paddle.training.callbacks import ProgressBar
 
     side = ((0, args.size),)
     recipe = dataclasses.replace(STUDY, epochs=args.epochs, sizes=side, valid_sizes=side, seed=args.seed)
-    rows = compare_designs(
-        args.models or list(DESIGNS),
-        train,
-        valid,
-        recipe,
-        args.out / "runs",
-        lambda network, size: measure_network(network, size, args.runs),
-        lambda name: [ProgressBar()],
-    )
-    result = {**origin(args, train, valid), "recipe": recipe.to_json(), "rows": rows}
-    write_result(args.out, "compare", result, draw_costs(rows))
+    with stdout_kept_for_json():
+        compare_designs(
+            args.models or list(DESIGNS),
+            train,
+            valid,
+            recipe,
+            args.out,
+            lambda network, size: measure_cost(network, size, args.runs),
+            lambda name: [ProgressBar()],
+            provenance=origin(args, train, valid),
+        )
+    result = read_json(args.out / RESULT, "the comparison")
+    save_figure(draw_costs(result["rows"]), args.out / "compare.png")
     if args.json:
         print_json(result)
         return OK
-    print_table(HEADINGS, list_rows(rows))
+    print_table(HEADINGS, list_rows(result["rows"]))
     print(
         f"\n{len(train)} faces of {args.size} px, {args.epochs} epochs, measured on {len(valid)}; written to {args.out}"
     )
     return OK
-
-
-def measure_network(network: Any, size: int, runs: int) -> dict[str, float]:
-    """Million multiply-adds of one face, and the median time of one face in ONNX Runtime on one thread."""
-    import tempfile
-
-    import numpy as np
-
-    from fer_paddle.analysis.complexity import layer_costs, total_costs
-    from fer_paddle.deployment.benchmark import time_runs
-    from fer_paddle.deployment.export import export_onnx
-    from fer_paddle.deployment.runtimes.onnx import OnnxRunner
-
-    face = np.random.default_rng(0).normal(size=(1, 1, size, size)).astype(np.float32)
-    flops = total_costs(layer_costs(network, (1, size, size)))["flops"]
-    with tempfile.TemporaryDirectory() as folder, stdout_kept_for_json():
-        path = Path(folder) / "network.onnx"
-        export_onnx(network, path, {"images": (None, 1, size, size)}, {}, {"images": face})
-        runner = OnnxRunner(path, threads=1)
-        times = time_runs(lambda: runner(face), runs)
-    return {"mflops": round(flops / 1e6, 2), "latency_ms": round(times["median_ms"], 3)}
 
 
 def add_curves(commands: Any) -> None:

@@ -7,26 +7,25 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from fer_paddle.compression.distill import Answers, DistillLoss, DistillSettings, Student, Teacher, soft_divergence
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.expression import distill_study
+from fer_paddle.expression import distill
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.ferplus import FerPlusFaces
 from fer_paddle.expression.distill import (
-    Answers,
-    DistillLoss,
-    DistillSettings,
-    Student,
+    DistillPlan,
     distill_expressions,
     export_student,
-    soft_divergence,
+    load_teacher,
+    measure_teacher,
+    run_study,
+    summarize,
 )
-from fer_paddle.expression.distill_study import Study, measure_teacher, run_study, summarize
 from fer_paddle.expression.files import load_model, save_model
 from fer_paddle.expression.losses import ExpressionLoss
 from fer_paddle.expression.recipes import FINE_TUNE, Recipe
-from fer_paddle.expression.teacher import Tap, Teacher
 from fer_paddle.labels import FERPLUS_EXPRESSIONS
-from fer_paddle.models import MODELS
+from fer_paddle.models import DESIGNS, MODELS
 from fer_paddle.weights import load_arrays, load_card, state_arrays
 
 nn = paddle.nn
@@ -57,7 +56,7 @@ class TinyExpressions(nn.Layer):
 def tiny_models(monkeypatch):
     """Lets model files name the tiny network."""
     monkeypatch.setitem(MODELS, "tiny", TinyExpressions)
-    monkeypatch.setitem(distill_study.find_design.__globals__["DESIGNS"], "tiny", ("tiny", {}))
+    monkeypatch.setitem(DESIGNS, "tiny", ("tiny", {}))
 
 
 def make_faces(count, seed):
@@ -122,15 +121,15 @@ def test_loss_has_its_terms_and_weights():
 def test_an_ensemble_is_the_mean_of_its_answers():
     teacher = make_teacher(4, 6)
     images = paddle.to_tensor(IMAGES)
-    single = [Teacher([network]).shares(images, 3.0).numpy() for network in teacher.networks]
-    np.testing.assert_allclose(teacher.shares(images, 3.0).numpy(), np.mean(single, axis=0), atol=1e-6)
+    single = [Teacher([network]).probs(images, 3.0).numpy() for network in teacher.networks]
+    np.testing.assert_allclose(teacher.probs(images, 3.0).numpy(), np.mean(single, axis=0), atol=1e-6)
 
 
 def test_each_teacher_sees_faces_of_its_own_size():
     teacher = make_teacher(6, sizes=[2 * SIZE])
     sides = []
     teacher.networks[0].register_forward_pre_hook(lambda layer, inputs: sides.append(inputs[0].shape[2]))
-    teacher.shares(paddle.to_tensor(IMAGES))
+    teacher.probs(paddle.to_tensor(IMAGES))
     assert sides == [2 * SIZE]
 
 
@@ -174,7 +173,7 @@ def test_student_learns_the_teacher():
     def distance(network):
         network.eval()
         with paddle.no_grad():
-            return float(soft_divergence(network(images), teacher.shares(images), 1.0))
+            return float(soft_divergence(network(images), teacher.probs(images), 1.0))
 
     seed_everything(4)
     network = TinyExpressions(width=6)
@@ -240,11 +239,16 @@ def test_a_student_of_ferplus_is_told_its_classes(tmp_path):
         (lambda: Teacher([TinyExpressions(7), TinyExpressions(8)]), "same classes"),
         (lambda: Student(TinyExpressions(8), make_teacher(), DistillSettings(), SIZE), "8 classes"),
         (lambda: Student(TinyExpressions(), make_teacher(4, 6), DistillSettings(hint_weight=1), SIZE), "one teacher"),
-        (lambda: Tap(TinyExpressions(), "nowhere"), "nowhere"),
-        (lambda: Study("tiny", RECIPE, DistillSettings(), kinds=("soft", "magic")), "magic"),
-        (lambda: Study("tiny", RECIPE, DistillSettings(), seeds=()), "seed"),
-        (lambda: Study("tiny", FINE_TUNE, DistillSettings()), "freeze_epochs 0 and backbone_rate 1, got 'fine_tune'"),
-        (lambda: Study("tiny", RECIPE, DistillSettings(), kinds=("hint",)), "hint_weight"),
+        (
+            lambda: Student(
+                TinyExpressions(), make_teacher(), DistillSettings(hint_weight=1, teacher_layer="nowhere"), SIZE
+            ),
+            "nowhere",
+        ),
+        (lambda: DistillPlan("tiny", RECIPE, DistillSettings(), kinds=("soft", "magic")), "magic"),
+        (lambda: DistillPlan("tiny", RECIPE, DistillSettings(), seeds=()), "seed"),
+        (lambda: DistillPlan("tiny", FINE_TUNE, DistillSettings()), "backbone_rate 1, got 'fine_tune'"),
+        (lambda: DistillPlan("tiny", RECIPE, DistillSettings(), kinds=("hint",)), "hint_weight"),
     ],
 )
 def test_wrong_arguments_are_named(make, words):
@@ -272,11 +276,11 @@ def test_summary_by_hand():
 
 
 def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    study = Study("tiny", RECIPE, DistillSettings(hint_weight=0.2), ("plain", "soft+hint"), (0, 1))
+    study = DistillPlan("tiny", RECIPE, DistillSettings(hint_weight=0.2), ("plain", "soft+hint"), (0, 1))
     faces = make_faces(16, 0), make_faces(8, 1)
-    place = {"folder": tmp_path / "runs", "result": tmp_path / "r" / "study.json", "about": {"data": "drawn"}}
+    place = {"folder": tmp_path / "runs", "result": tmp_path / "r" / "study.json", "provenance": {"data": "drawn"}}
     trained = []
-    train_one = distill_study._train_one
+    train_one = distill._train_one
 
     def stop_after_two(study, kind, seed, *rest):
         if len(trained) == 2:
@@ -284,10 +288,10 @@ def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
         trained.append((kind, seed))
         return train_one(study, kind, seed, *rest)
 
-    monkeypatch.setattr(distill_study, "_train_one", stop_after_two)
+    monkeypatch.setattr(distill, "_train_one", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
         run_study(study, make_teacher(), *faces, **place)
-    monkeypatch.setattr(distill_study, "_train_one", lambda *args: trained.append(args[1:3]) or train_one(*args))
+    monkeypatch.setattr(distill, "_train_one", lambda *args: trained.append(args[1:3]) or train_one(*args))
     found = run_study(study, make_teacher(), *faces, **place)
     assert trained == [("plain", 0), ("soft+hint", 0), ("plain", 1), ("soft+hint", 1)]
     assert found == json.loads((tmp_path / "r" / "study.json").read_text())
@@ -297,7 +301,7 @@ def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     other = dataclasses.replace(study, settings=DistillSettings(temperature=2.0, hint_weight=0.2))
     with pytest.raises(ValueError, match="temperature"):
         run_study(other, make_teacher(), *faces, **place)
-    with pytest.raises(ValueError, match="got another: teacher_fingerprints"):  # of the same name
+    with pytest.raises(ValueError, match="got others: teacher_fingerprints"):  # of the same name
         run_study(dataclasses.replace(study, seeds=(0, 1, 2)), make_teacher(5), *faces, **place)
 
 
@@ -307,8 +311,8 @@ def test_a_study_begins_with_given_weights(tmp_path):
     network, start = TinyExpressions(), tmp_path / "start.safetensors"
     save_model(start, "tiny", network, SIZE)
     recipe = dataclasses.replace(RECIPE, learning_rate=1e-12)
-    study = Study("tiny", recipe, DistillSettings(), seeds=(0,), start=start)
-    place = {"folder": tmp_path / "runs", "result": tmp_path / "study.json", "about": {}}
+    study = DistillPlan("tiny", recipe, DistillSettings(), seeds=(0,), start=start)
+    place = {"folder": tmp_path / "runs", "result": tmp_path / "study.json", "provenance": {}}
     run_study(study, make_teacher(), make_faces(16, 0), make_faces(8, 1), **place)
     for kind in study.kinds:
         trained, _ = load_model(place["folder"] / f"{kind}-0" / "model.safetensors")
@@ -325,6 +329,6 @@ def test_teacher_from_files(tmp_path):
         save_model(
             tmp_path / f"{name}.safetensors", "tiny", TinyExpressions(width=width), 16, arguments={"width": width}
         )
-    teacher = Teacher.load([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
+    teacher = load_teacher([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
     assert teacher.sizes == [16, 16] and len(teacher.networks) == 2
     assert all(parameter.stop_gradient for network in teacher.networks for parameter in network.parameters())

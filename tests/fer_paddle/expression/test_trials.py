@@ -8,12 +8,11 @@ import json
 import numpy as np
 import pytest
 
-from fer_paddle.expression import trials
 from fer_paddle.expression.data.augment import AugmentConfig
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import RECIPES
-from fer_paddle.expression.study_augment import BASE, list_trials, measure_speed
-from fer_paddle.expression.trials import Study, Trial, repeat_close_ones, summarise
+from fer_paddle.expression.studies import BASE, list_trials, measure_speed
+from fer_paddle.expression.trials import RESULT, Trial, TrialStudy
 
 
 @pytest.fixture
@@ -32,62 +31,59 @@ RECIPE = dataclasses.replace(
 )
 
 
+def open_study(folder, faces, recipe=RECIPE):
+    return TrialStudy(folder, faces, faces, "distresnet", {"recipe": recipe.to_json()}, {"command": "x"})
+
+
 @pytest.fixture
 def fake(monkeypatch, tmp_path, faces):
     """A study whose trainings give accuracies that the test chooses; `fake.trained` names those that ran."""
-    study = Study(tmp_path / "study", faces, faces, "distresnet", {"recipe": RECIPE.to_json()}, {"command": "x"})
+    study = open_study(tmp_path / "study", faces)
     study.trained, study.chosen = [], {}
 
     def train(trial):
-        study.trained.append(trial.key)
-        (study.folder / study._place(trial)).mkdir(parents=True)
-        accuracy = study.chosen.get(trial.key, study.chosen.get(trial.name, 0.5))
-        return {"name": trial.name, "seed": trial.recipe.seed, "accuracy": accuracy}
+        study.trained.append((trial.name, trial.recipe.seed))
+        return {"accuracy": study.chosen.get(study.trained[-1], study.chosen.get(trial.name, 0.5))}
 
     monkeypatch.setattr(study, "_train", train)
     return study
 
 
-def test_only_what_one_seed_cannot_decide_is_repeated(fake):
-    fake.chosen = {"none": 0.50, "flip": 0.51, "shift": 0.60, "blur": 0.495}
-    plans = [Trial(name, RECIPE) for name in fake.chosen]
-    repeat_close_ones(fake, plans, "none", [1, 2], within=0.02)
-    assert sorted(fake.trained) == sorted(
-        [f"{name}, seed 0" for name in fake.chosen]
-        + [f"{name}, seed {seed}" for name in ("none", "flip", "blur") for seed in (1, 2)]
-    )
-
-
-def test_the_base_is_not_repeated_for_itself(fake):
-    fake.chosen = {"none": 0.3, "flip": 0.9}
-    repeat_close_ones(fake, [Trial(name, RECIPE) for name in fake.chosen], "none", [1, 2], within=0.02)
-    assert len(fake.trained) == 2
+@pytest.mark.parametrize(
+    ("chosen", "repeated"),
+    [
+        ({"none": 0.50, "flip": 0.51, "shift": 0.60, "blur": 0.495}, ["none", "flip", "blur"]),
+        ({"none": 0.3, "flip": 0.9}, []),  # the base is not repeated for itself
+    ],
+)
+def test_only_what_one_seed_cannot_decide_is_repeated(chosen, repeated, fake):
+    fake.chosen = chosen
+    plans = [Trial(name, RECIPE) for name in chosen]
+    fake.run_trials(plans)
+    fake.repeat_close_ones(plans, chosen["none"], [1, 2], within=0.02)
+    assert fake.trained == [(name, 0) for name in chosen] + [(name, seed) for name in repeated for seed in (1, 2)]
 
 
 def test_finished_trials_are_not_run_again(fake, faces):
     plans = [Trial("none", RECIPE), Trial("flip", RECIPE)]
-    fake.run(plans[:1])
-    again = Study(fake.folder, faces, faces, "distresnet", {"recipe": RECIPE.to_json()}, {"command": "x"})
-    assert list(again.content["trials"]) == ["none, seed 0"]
-    fake.run(plans)
-    assert fake.trained == ["none, seed 0", "flip, seed 0"]
-    content = json.loads((fake.folder / trials.RESULT).read_text())
-    assert content["budget"]["train_faces"] == 40 and content["command"] == "x" and "versions" in content
-    assert [path.name for path in fake.folder.iterdir()] == [trials.RESULT], "checkpoints of finished trials are gone"
-
-
-def test_a_folder_of_another_budget_is_refused(fake, faces):
-    fake.run([Trial("none", RECIPE)])
-    longer = dataclasses.replace(RECIPE, epochs=9).to_json()
+    fake.run_trials(plans[:1])
+    assert len(open_study(fake.folder, faces).rows) == 1
+    fake.run_trials(plans)
+    assert fake.trained == [("none", 0), ("flip", 0)]
+    content = json.loads((fake.folder / RESULT).read_text())
+    assert content["settings"]["train_faces"] == 40 and content["command"] == "x"
     with pytest.raises(ValueError, match=r"recipe.epochs \(9, was 1\)"):
-        Study(fake.folder, faces, faces, "distresnet", {"recipe": longer}, {})
+        open_study(fake.folder, faces, dataclasses.replace(RECIPE, epochs=9))
+    others = dataclasses.replace(faces, images=faces.images // 2)
+    with pytest.raises(ValueError, match=r"data.train \('.*', was '.*'\), data.valid"):
+        open_study(fake.folder, others)
 
 
 def test_summary_compares_the_same_seeds(fake):
-    fake.chosen = {"none, seed 0": 0.50, "none, seed 1": 0.54, "flip, seed 0": 0.53, "flip, seed 1": 0.55, "cut": 0.7}
-    fake.run([Trial(name, RECIPE).with_seed(seed) for seed in (0, 1) for name in ("none", "flip")])
-    fake.run([Trial("cut", RECIPE)])
-    none, flip, cut = summarise(fake, "none")
+    fake.chosen = {("none", 0): 0.50, ("none", 1): 0.54, ("flip", 0): 0.53, ("flip", 1): 0.55, "cut": 0.7}
+    fake.run_trials([Trial(name, RECIPE).with_seed(seed) for seed in (0, 1) for name in ("none", "flip")])
+    fake.run_trials([Trial("cut", RECIPE)])
+    none, flip, cut = fake.summarize("none")
     assert none == {"name": "none", "accuracy": 0.52, "spread": pytest.approx(0.04), "seeds": 2, "gain": 0}
     assert flip["gain"] == pytest.approx(0.02)
     assert cut["gain"] == pytest.approx(0.2) and cut["spread"] is None and cut["seeds"] == 1
@@ -109,8 +105,9 @@ def test_a_real_mixed_training_ends_and_repeats_itself(tmp_path, faces):
     trial = Trial("mix", dataclasses.replace(RECIPE, batch_size=20, mixup_alpha=0.2, cutmix_alpha=1.0))
     rows = []
     for name in ("a", "b"):
-        study = Study(tmp_path / name, faces, faces.select(np.arange(8)), "distresnet", {}, {})
-        study.run([trial])
-        rows.append(study.content["trials"][trial.key])
+        study = TrialStudy(tmp_path / name, faces, faces.select(np.arange(8)), "distresnet", {}, {})
+        study.run_trials([trial])
+        rows += study.rows
+        assert [path.name for path in study.folder.iterdir()] == [RESULT], "checkpoints of finished trials are gone"
     assert rows[0]["loss"] == rows[1]["loss"] and np.isfinite(rows[0]["loss"])
     assert (rows[0]["recipe"]["mixup_alpha"], rows[0]["recipe"]["cutmix_alpha"]) == (0.2, 1.0)

@@ -1,4 +1,4 @@
-"""What each change of the augmentation is worth: the same short training with one of them at a time."""
+"""Two studies on any faces: what the size of the faces is worth, and what each augmentation is worth."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from fer_paddle.expression.compare import measure_cost
 from fer_paddle.expression.data.augment import AugmentConfig, augment_face
 from fer_paddle.expression.recipes import STRONG, Recipe
-from fer_paddle.expression.trials import Study, Trial, repeat_close_ones
+from fer_paddle.expression.trials import Trial, TrialStudy, make_network
 
+SIZES = (24, 32, 48, 64, 96, 128)
 BASE = "none"
 # One change a row, of the strength that the recipe `strong` has where it has it.
 CHANGES: dict[str, AugmentConfig] = {
@@ -36,19 +38,35 @@ MIXES: dict[str, dict[str, Any]] = {
 }
 
 
+def study_scale(
+    study: TrialStudy, recipe: Recipe, sizes: Sequence[int], seeds: Sequence[int], within: float, runs: int = 50
+) -> None:
+    """Train at each side in pixels, repeat those close to the best, and measure what each costs (`costs` by name)."""
+    sides = {f"{size} px": ((0, size),) for size in sizes}
+    trials = [Trial(name, dataclasses.replace(recipe, sizes=side, valid_sizes=side)) for name, side in sides.items()]
+    study.run_trials(trials)
+    best = max(study.accuracies(trial.name)[0] for trial in trials)
+    study.repeat_close_ones(trials, best, seeds, within)
+    network = make_network(study.model, 0)  # random weights cost the same
+    study.content["costs"] = {f"{size} px": measure_cost(network, size, runs) for size in sizes}
+    study.save()
+
+
 def list_trials(recipe: Recipe) -> list[Trial]:
-    """Lists one trial of `recipe` for each change alone, for none, and for the whole policy of `strong`."""
-    plain = [Trial(name, dataclasses.replace(recipe, augment=augment)) for name, augment in CHANGES.items()]
-    return plain + [Trial(name, dataclasses.replace(recipe, **changes)) for name, changes in MIXES.items()]
+    """List one trial of `recipe` for each change alone, for none, and for the whole policy of `strong`."""
+    changes = {name: {"augment": augment} for name, augment in CHANGES.items()} | MIXES
+    return [Trial(name, dataclasses.replace(recipe, **fields)) for name, fields in changes.items()]
 
 
-def study_augmentation(study: Study, recipe: Recipe, seeds: Sequence[int], within: float) -> None:
-    """Runs the trials of `list_trials`; see `trials.repeat_close_ones`."""
-    repeat_close_ones(study, list_trials(recipe), BASE, seeds, within)
+def study_augmentation(study: TrialStudy, recipe: Recipe, seeds: Sequence[int], within: float) -> None:
+    """Run the trials of `list_trials`, and those close to no augmentation (and that) with more seeds."""
+    trials = list_trials(recipe)
+    study.run_trials(trials)
+    study.repeat_close_ones(trials, study.accuracies(BASE)[0], seeds, within)
 
 
 def measure_speed(config: AugmentConfig, size: int, seconds: float = 2.0, side: int = 48) -> float:
-    """Gives the pictures that `augment_face` makes in a second of processor time.
+    """Return the images that `augment_face` makes in a second of processor time.
 
     Args:
         config: Strengths.
