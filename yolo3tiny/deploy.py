@@ -13,12 +13,11 @@ import numpy as np
 from fer_paddle.deployment.runtimes import Runner, load_runner
 from fer_paddle.deployment.runtimes.model_files import check_file
 from yolo3tiny.boxes import letterbox
-from yolo3tiny.predict import WEIGHTS, Detector, NetworkSettings, check_metadata, to_input
+from yolo3tiny.predict import WEIGHTS, Detector, check_metadata, to_input
 
 if TYPE_CHECKING:
     from fer_paddle.deployment.parity import Parity
 
-SPEC = {"images": (None, 3, None, None)}
 OF_PADDLE = ("paddle", "dynamic")
 PARITY_PX = 192  # side of the photos that runtimes are compared on: 256 of them fit in 113 MB
 
@@ -89,6 +88,7 @@ def export_detector(
         RuntimeError: The runtime differs too much from Paddle (from ONNX Runtime where the weights are ONNX).
     """
     from fer_paddle.deployment.export import convert_checked, export_network
+    from yolo3tiny.files import DetectorModel
 
     images = np.stack([to_input(letterbox(photo, (PARITY_PX, PARITY_PX))[0]) for photo in photos])
     if Path(weights).suffix.lower() == ".onnx":
@@ -96,8 +96,9 @@ def export_detector(
         return convert_checked(weights, path, images, photos_are, precision)
     if precision != "fp32":
         raise ValueError(f"expected an .onnx file to write in {precision}, got {weights}")
-    network, metadata = _load_network(Path(weights))
-    return export_network(network, path, SPEC, metadata, images, photos_are, ["head32", "head16"])
+    model = DetectorModel.load(weights)
+    names = ["head32", "head16"]
+    return export_network(model.network, path, model.input_spec, model.metadata, images, photos_are, names)
 
 
 def is_detector(weights: str | os.PathLike[str]) -> bool:
@@ -126,29 +127,24 @@ def write_paddle_detector(weights: str | os.PathLike[str], path: Path) -> None:
         ValueError: The weights are damaged or of another network.
     """
     from fer_paddle.deployment.inference_model import write_inference_model
+    from yolo3tiny.files import DetectorModel
 
-    network, metadata = _load_network(Path(weights))
-    write_inference_model(network, path, SPEC, metadata)
+    model = DetectorModel.load(weights)
+    write_inference_model(model.network, path, model.input_spec, model.metadata)
 
 
 def _shipped_suffix(runtime: str) -> str:
     return ".safetensors" if runtime in OF_PADDLE else ".onnx"
 
 
-def _load_network(path: Path) -> tuple[object, dict[str, str]]:
-    """The network in eval mode, and the metadata that its ONNX file carries."""
-    from yolo3tiny.export import load_network
-
-    network, card = load_network(path)
-    return network, NetworkSettings(card["anchors"], card["longest"]).to_metadata()
-
-
 def _load_paddle(path: Path, runtime: str, threads: int, precision: str) -> Runner:
     from fer_paddle.deployment.runtimes.dynamic import NetworkRunner, check_threads
+    from yolo3tiny.files import DetectorModel
 
     if runtime == "dynamic":
         check_threads(threads)
-        return NetworkRunner(*_load_network(path))
+        model = DetectorModel.load(path)
+        return NetworkRunner(model.network, model.metadata)
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder, "network.pdmodel")
         write_paddle_detector(path, written)

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.deployment.export import export_onnx
-from fer_paddle.environment import paddle
-from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
 from fer_paddle.training.run import training_cost
-from fer_paddle.weights import load_arrays, load_card, load_into, save_weights, state_arrays
+from fer_paddle.weights import load_arrays, load_card, load_into
+from yolo3tiny.files import DetectorModel
 from yolo3tiny.model import Yolo3Tiny
 from yolo3tiny.predict import CLASSES, NetworkSettings
 
@@ -97,7 +96,7 @@ def export_network(
     content = {
         "model": f"tiny YOLOv3 of one class, width {network.width}",
         "width": network.width,
-        "parameters": sum(weight.size for weight in network.parameters() if not weight.stop_gradient),
+        "parameters": 0,  # set by save
         **metadata,
         "classes": list(CLASSES),
         "anchors": np.asarray(settings.anchors, np.float64).tolist(),
@@ -105,40 +104,4 @@ def export_network(
         **card,
         "largest_difference_from_paddle": difference,
     }
-    if shapes := changed_shapes(network, Yolo3Tiny(width=network.width)):
-        content["shapes"] = shapes
-    save_weights(path.with_suffix(".safetensors"), state_arrays(network), content)
-    return content
-
-
-def load_network(path: str | os.PathLike[str]) -> tuple[Yolo3Tiny, dict[str, Any]]:
-    """Reads the `.safetensors` file and card that `export_run` or `export_network` wrote.
-
-    Returns:
-        The network in eval mode, pruned where it was, and its card.
-
-    Raises:
-        FileNotFoundError: The weights or the card are not there.
-        ValueError: The file is of another kind, truncated, or of another network than the card says, or the
-            layers of a pruned network do not fit together.
-    """
-    path = Path(path)
-    if path.suffix.lower() != ".safetensors":
-        raise ValueError(f"expected a .safetensors file, got {path}: pickled weights can run code and are never loaded")
-    arrays, card = load_arrays(path), load_card(path)
-    try:
-        width = card["width"] if "width" in card else card["recipe"]["width"]
-        NetworkSettings(card["anchors"], card["longest"])
-        network = Yolo3Tiny(width=float(width))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"expected the card of a face detector beside {path}, got another: {error!r}") from error
-    if "shapes" in card:
-        resize_layers(network, card["shapes"])
-    load_into(network, arrays)
-    network.eval()
-    try:
-        with paddle.no_grad():
-            network(paddle.zeros([1, 3, 32, 32]))
-    except (ValueError, RuntimeError) as error:  # Paddle's own, many lines long
-        raise ValueError(f"expected layers that fit together in {path}, got others") from error
-    return network, card
+    return DetectorModel(network, content).save(path.with_suffix(".safetensors"))

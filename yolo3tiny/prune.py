@@ -20,10 +20,11 @@ from fer_paddle.training.run import training_cost
 from fer_paddle.weights import load_arrays, load_card, load_into
 from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.evaluate import evaluate
-from yolo3tiny.export import export_network, load_network
+from yolo3tiny.export import export_network
+from yolo3tiny.files import DetectorModel
 from yolo3tiny.loss import Yolo3Loss
 from yolo3tiny.photos import Photo
-from yolo3tiny.predict import Detector, NetworkSettings
+from yolo3tiny.predict import Detector
 from yolo3tiny.recipes import CROWD, DetectorRecipe
 from yolo3tiny.train import paddle_forward, train_detector
 
@@ -68,8 +69,8 @@ class DetectorTask:
             raise ValueError(f"expected at least one sample to measure on, got {samples}")
         self.weights, self.train, self.valid, self.trained_on = weights, train, valid, trained_on
         self.workers, self.progress = workers, progress
-        self.card = load_network(weights)[1]
-        self.settings = NetworkSettings(self.card["anchors"], self.card["longest"])
+        model = DetectorModel.load(weights)
+        self.card, self.settings = model.card, model.settings
         side = -(-self.settings.longest // 32) * 32
         self.input_shape = (1, 3, side, side)
         self.recipe = fit_to_photos(finetune_recipe(self.card, epochs, learning_rate, seed), train)
@@ -84,7 +85,7 @@ class DetectorTask:
 
     def load(self) -> paddle.nn.Layer:
         """Gives the network to prune."""
-        return load_network(self.weights)[0]
+        return DetectorModel.load(self.weights).network
 
     def measure(self, network: paddle.nn.Layer) -> dict[str, float]:
         """Gives the average precision on the photos to measure on, and what else evaluate tells."""
@@ -126,8 +127,8 @@ class DetectorTask:
 
     def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:
         """Reads the network and the record."""
-        network, card = load_network(path)
-        return network, card["pruning"]
+        model = DetectorModel.load(path)
+        return model.network, model.card["pruning"]
 
 
 def finetune_recipe(card: Mapping[str, Any], epochs: int, learning_rate: float, seed: int) -> DetectorRecipe:

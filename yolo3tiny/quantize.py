@@ -166,6 +166,6 @@ def read_detector_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _load(weights: Path) -> Any:
-    from yolo3tiny.export import load_network
+    from yolo3tiny.files import DetectorModel
 
-    return load_network(weights.with_suffix(".safetensors"))[0]
+    return DetectorModel.load(weights.with_suffix(".safetensors")).network

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fer_paddle.deployment.runtimes.model_files import write_card
 from fer_paddle.environment import paddle
-from fer_paddle.expression.files import card_metadata, load_model
+from fer_paddle.expression.files import ExpressionModel
 
 InputSpec = Mapping[str, Sequence[int | None]]
 
@@ -37,11 +37,5 @@ def write_expression_model(weights: str | os.PathLike[str], path: Path) -> None:
         FileNotFoundError: There are no weights.
         ValueError: The weights are damaged or of another network.
     """
-    network, card = load_model(weights)
-    write_inference_model(network, path, expression_spec(card), card_metadata(card))
-
-
-def expression_spec(card: Mapping[str, object]) -> InputSpec:
-    """The input of an expression network by its card: gray faces of its size, any number of them."""
-    size = int(card["input_size"])
-    return {"images": (None, 1, size, size)}
+    model = ExpressionModel.load(weights)
+    write_inference_model(model.network, path, model.input_spec, model.metadata)

@@ -14,7 +14,7 @@ import numpy as np
 from fer_paddle.compression.distill import DistillLoss, DistillSettings, Student, Teacher
 from fer_paddle.environment import paddle
 from fer_paddle.expression.data.mixup import mixed_loss
-from fer_paddle.expression.files import load_model, save_model
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import accuracy
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import (
@@ -47,9 +47,9 @@ def load_teacher(weights: Sequence[str | os.PathLike[str]]) -> Teacher:
         FileNotFoundError: One is not there.
         ValueError: One is damaged, or they do not fit together.
     """
-    loaded = [load_model(path) for path in weights]
-    sizes = [int(card["input_size"]) for _, card in loaded]
-    return Teacher([network for network, _ in loaded], sizes, [Path(path).name for path in weights])
+    loaded = [ExpressionModel.load(path) for path in weights]
+    sizes = [model.input_size for model in loaded]
+    return Teacher([model.network for model in loaded], sizes, [Path(path).name for path in weights])
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -149,7 +149,7 @@ def export_student(
     load_student(folder, network)
     size = recipe.valid_size_at(figures["epoch"] - 1)
     content = {"figures": figures, "recipe": recipe.to_json(), "distill": settings, **training_cost(run)}
-    return save_model(path, model, network, size, {**content, **(card or {})}, arguments, recipe.classes)
+    return ExpressionModel.of(model, network, size, {**content, **(card or {})}, arguments, recipe.classes).save(path)
 
 
 # --- the study ---

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from fer_paddle.deployment.export import convert_checked, export_network
-from fer_paddle.deployment.inference_model import expression_spec
 from fer_paddle.deployment.parity import Parity
 from fer_paddle.deployment.runtimes import load_runner
-from fer_paddle.expression.files import card_metadata, load_model
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.images import faces_to_batch
 
 PARITY_FACES = 256
@@ -53,9 +52,9 @@ def export_expression_network(
         return convert_checked(weights, path, faces_to_batch(faces, size), faces_are, precision)
     if precision != "fp32":
         raise ValueError(f"expected an .onnx file to write in {precision}, got {weights}")
-    network, card = load_model(weights)
-    images = faces_to_batch(faces, int(card["input_size"]))
-    return export_network(network, path, expression_spec(card), card_metadata(card), images, faces_are, ["logits"])
+    model = ExpressionModel.load(weights)
+    images = faces_to_batch(faces, model.input_size)
+    return export_network(model.network, path, model.input_spec, model.metadata, images, faces_are, ["logits"])
 
 
 @functools.cache

@@ -12,7 +12,7 @@ import numpy as np
 from fer_paddle.environment import REPOSITORY, seed_everything, versions
 from fer_paddle.expression.data.augment import AugmentConfig
 from fer_paddle.expression.data.mouths import LabelledMouths, MouthData
-from fer_paddle.expression.files import save_model
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import ExpressionLoss, accuracy, balance_weights
 from fer_paddle.models import build_model
 from fer_paddle.training.loader import make_loader
@@ -126,5 +126,5 @@ def train_mouths(
         "valid_mouths": mouths.counts(valid=True),
         "versions": versions(),
     }
-    save_model(path, recipe.model, network, recipe.size, card, arguments, mouths.classes)
+    ExpressionModel.of(recipe.model, network, recipe.size, card, arguments, mouths.classes).save(path)
     return history, path

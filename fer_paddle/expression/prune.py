@@ -13,11 +13,12 @@ from fer_paddle.compression.prune_study import ema_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import check_classes
 from fer_paddle.expression.distill import DistillSettings, distill_expressions, load_student, load_teacher
-from fer_paddle.expression.files import count_features, load_model, save_model
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.recipes import STRONG, Recipe
 from fer_paddle.expression.train import Faces, train_expressions
 from fer_paddle.images import faces_to_batch
+from fer_paddle.models.model import count_features
 from fer_paddle.training.loop import BEST, Callback
 from fer_paddle.training.run import training_cost
 from fer_paddle.weights import load_arrays, load_card, load_into
@@ -68,10 +69,11 @@ class ExpressionTask:
         if sensitivity_faces < 1 or norm_faces < 1:
             raise ValueError(f"expected at least one face to measure on, got {sensitivity_faces} and {norm_faces}")
         self.weights, self.train, self.valid = weights, train, valid
-        self.card = load_model(weights)[1]
+        self.model = ExpressionModel.load(weights)
+        self.card = self.model.card
         for faces in (train, valid):
             check_classes(faces, self.card["classes"])
-        self.size = int(self.card["input_size"])
+        self.size = self.model.input_size
         self.input_shape = (1, 1, self.size, self.size)
         self.distill = DistillSettings(soft_weight=soft_weight) if soft_weight else None
         self.teacher = load_teacher(teachers or [weights]) if soft_weight else None
@@ -89,7 +91,7 @@ class ExpressionTask:
 
     def load(self) -> paddle.nn.Layer:
         """Gives the network to prune."""
-        return load_model(self.weights)[0]
+        return ExpressionModel.load(self.weights).network
 
     def measure(self, network: paddle.nn.Layer) -> dict[str, float]:
         """Gives loss and accuracy on the faces to measure on."""
@@ -123,16 +125,15 @@ class ExpressionTask:
         card |= training_cost(load_card(path.parent / BEST))
         if self.distill is not None:
             card["distill"] = self._describe_teaching()
-        name, arguments, classes = self.card["model"], self.card["arguments"], self.card["classes"]
-        save_model(path, name, network, self.size, card, arguments, classes)
+        self.model.derive(network, card).save(path)
 
     def _describe_teaching(self) -> dict[str, Any]:
         return {**self.distill.to_json(), **self.teacher.describe()}
 
     def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:
         """Reads the network and the record."""
-        network, card = load_model(path)
-        return network, card["pruning"]
+        model = ExpressionModel.load(path)
+        return model.network, model.card["pruning"]
 
 
 def finetune_recipe(

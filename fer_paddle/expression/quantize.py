@@ -163,9 +163,9 @@ def _recipe(card: Mapping[str, Any], size: int, epochs: int, learning_rate: floa
 
 
 def _load(weights: Path) -> Any:
-    from fer_paddle.expression.files import load_model
+    from fer_paddle.expression.files import ExpressionModel
 
-    return load_model(weights)[0]
+    return ExpressionModel.load(weights).network
 
 
 def _metadata(path: Path) -> dict[str, str]:

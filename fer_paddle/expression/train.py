@@ -16,7 +16,7 @@ from fer_paddle.expression.data.expressions import LabelledFaces
 from fer_paddle.expression.data.faces import check_classes
 from fer_paddle.expression.data.ferplus import FerPlusFaces, SoftData, mix_votes
 from fer_paddle.expression.data.mixup import mixed_loss
-from fer_paddle.expression.files import save_model
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead, ExpressionLoss, accuracy, balance_weights
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.models import build_model
@@ -182,7 +182,7 @@ def export_best(
         arguments: Of the network's constructor, as it was trained.
 
     Returns:
-        The card: that of `models.files.save_model` with the run's `figures`, `recipe`, `hours` and `machine`.
+        The card: that of `ExpressionModel.save` with the run's `figures`, `recipe`, `hours` and `machine`.
 
     Raises:
         FileNotFoundError: The folder holds no best weights.
@@ -198,4 +198,4 @@ def export_best(
     load_into(AuxiliaryHead(network) if recipe.aux_weight else network, arrays)
     size = recipe.valid_size_at(figures["epoch"] - 1) if input_size is None else input_size
     content = {"figures": figures, "recipe": recipe.to_json(), **training_cost(told), **(card or {})}
-    return save_model(path, model, network, size, content, arguments, recipe.classes)
+    return ExpressionModel.of(model, network, size, content, arguments, recipe.classes).save(path)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.environment import paddle
-from fer_paddle.expression.files import load_model
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.images import faces_to_batch
 
 CROP = 0.9  # side of a crop over that of the picture; Krizhevsky et al. have 0.875
@@ -116,12 +116,12 @@ def load_ensemble(
         FileNotFoundError: A file is not there.
         ValueError: A file is damaged, or the networks have different classes.
     """
-    loaded = [load_model(path) for path in paths]
-    classes = {tuple(card["classes"]) for _, card in loaded}
+    loaded = [ExpressionModel.load(path) for path in paths]
+    classes = {model.classes for model in loaded}
     if len(classes) != 1:
         raise ValueError(f"expected networks of the same classes, got {len(classes)} different lists")
-    sizes = [int(card["input_size"]) for _, card in loaded]
-    return TTAClassifier([network for network, _ in loaded], sizes, scales, flip, five_crop), classes.pop()
+    sizes = [model.input_size for model in loaded]
+    return TTAClassifier([model.network for model in loaded], sizes, scales, flip, five_crop), classes.pop()
 
 
 def measure_views(

@@ -12,7 +12,8 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.weights import load_arrays, load_card, save_weights
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.cli import main
-from yolo3tiny.export import export_network, load_network
+from yolo3tiny.export import export_network
+from yolo3tiny.files import DetectorModel
 from yolo3tiny.model import Yolo3Tiny
 from yolo3tiny.predict import WEIGHTS, Detector, NetworkSettings
 from yolo3tiny.prune import DetectorTask, finetune_recipe, fit_to_photos, make_batches
@@ -60,7 +61,8 @@ def test_nine_convolutions_can_be_cut():
 
 
 def test_bit_equal_after_reload(pruned, saved):
-    again, card = load_network(saved[0].with_suffix(".safetensors"))
+    model = DetectorModel.load(saved[0].with_suffix(".safetensors"))
+    again, card = model.network, model.card
     assert card == saved[1] and card["shapes"]
     images = paddle.rand([2, 3, 64, 96])
     for ours, theirs in zip(again(images), pruned(images)):
@@ -74,7 +76,8 @@ def test_its_onnx_file_is_a_detector(saved):
 
 
 def test_the_shipped_detector_can_be_read():
-    network, card = load_network(WEIGHTS.with_suffix(".safetensors"))
+    model = DetectorModel.load(WEIGHTS.with_suffix(".safetensors"))
+    network, card = model.network, model.card
     assert network.width == 0.5 and "shapes" not in card
 
 
@@ -83,8 +86,8 @@ def test_the_shipped_detector_can_be_read():
     [
         ({"shapes": None}, "weights do not fit"),
         ({"shapes": {"fine.0.0": [99, 3, 3, 3]}}, "or with fewer filters for the layer 'fine.0.0'"),
-        ({"anchors": None}, "expected the card of a face detector beside"),
-        ({"width": "wide"}, "expected the card of a face detector beside"),
+        ({"anchors": None}, "expected the card of a face detector, got another"),
+        ({"width": "wide"}, "expected the card of a face detector, got another"),
     ],
 )
 def test_a_card_of_another_network(changes, says, saved, tmp_path):
@@ -93,12 +96,12 @@ def test_a_card_of_another_network(changes, says, saved, tmp_path):
     arrays = load_arrays(saved[0].with_suffix(".safetensors"))
     save_weights(path, arrays, {name: value for name, value in card.items() if value is not None})
     with pytest.raises(ValueError, match=says):
-        load_network(path)
+        DetectorModel.load(path)
 
 
 def test_pickled_weights_are_never_loaded(tmp_path):
     with pytest.raises(ValueError, match="expected a .safetensors file"):
-        load_network(tmp_path / "model.pdparams")
+        DetectorModel.load(tmp_path / "model.pdparams")
 
 
 # --- the task of a study ---

@@ -44,13 +44,13 @@ def explain(args: argparse.Namespace) -> int:
 
     A bad picture is named at the end, with exit code 1.
     """
-    from fer_paddle.expression.files import load_model
+    from fer_paddle.expression.files import ExpressionModel
     from fer_paddle.expression.predict import WEIGHTS
 
     if not (args.pictures or args.data or args.costs):
         raise ValueError("expected pictures, --data or --costs: what shall be explained?")
-    network, card = load_model(args.weights or WEIGHTS.with_suffix(".safetensors"))
-    size, classes = int(card["input_size"]), card["classes"]
+    model = ExpressionModel.load(args.weights or WEIGHTS.with_suffix(".safetensors"))
+    network, size, classes = model.network, model.input_size, list(model.classes)
     if args.pictures and not _names_expressions(classes):
         raise ValueError(f"expected a network of expressions for pictures of faces, got one of {', '.join(classes)}")
     told: dict[str, Any] = {}

@@ -10,7 +10,7 @@ import numpy as np
 from fer_paddle.deployment.runtimes.inputs import check_images
 from fer_paddle.deployment.runtimes.model_files import check_file
 from fer_paddle.environment import paddle
-from fer_paddle.expression.files import card_metadata, load_model
+from fer_paddle.expression.files import ExpressionModel
 
 
 class NetworkRunner:
@@ -48,8 +48,8 @@ class PaddleRunner(NetworkRunner):
     def __init__(self, path: str | os.PathLike[str], threads: int = 0, precision: str = "fp32"):
         path = check_file(path, [".safetensors"], "dynamic")
         check_threads(threads)
-        network, card = load_model(path)
-        super().__init__(network, card_metadata(card))
+        model = ExpressionModel.load(path)
+        super().__init__(model.network, model.metadata)
 
 
 def check_threads(threads: int) -> None:

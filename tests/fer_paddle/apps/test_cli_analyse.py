@@ -12,7 +12,7 @@ from fer_paddle.drawn import draw_scene, make_faces
 from fer_paddle.expression import predict as classifier
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
-from fer_paddle.expression.files import save_model
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
@@ -181,7 +181,9 @@ def test_card_is_written_and_written_anew(capsys, class_folders, weights):
 def test_a_network_of_ferplus_is_measured_by_votes_or_by_labels(with_votes, named, capsys, monkeypatch, tmp_path):
     weights = tmp_path / "eight.safetensors"
     network = build_model("mini_xception", num_classes=8)
-    save_model(weights, "mini_xception", network, 16, arguments={"num_classes": 8}, classes=FERPLUS_EXPRESSIONS)
+    ExpressionModel.of("mini_xception", network, 16, arguments={"num_classes": 8}, classes=FERPLUS_EXPRESSIONS).save(
+        weights
+    )
     columns = np.array([FERPLUS_CLASSES.index(name) for name in ("anger", "happiness", "contempt")]).repeat(4)
     votes = np.eye(10, dtype=np.float32)[columns]
     images = np.random.default_rng(0).integers(0, 256, (12, 16, 16)).astype(np.uint8)

@@ -15,7 +15,7 @@ from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression import export as expression_module
 from fer_paddle.expression.export import export_expression_network
-from fer_paddle.expression.files import save_model
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.predict import Classifier, load_classifier
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import build_model
@@ -53,7 +53,7 @@ def weights(tmp_path_factory):
         if name.endswith("weight") and parameter.ndim == 1 and not parameter.numpy().any():
             parameter.set_value(paddle.uniform(parameter.shape, min=0.1, max=0.5))
     path = tmp_path_factory.mktemp("权重") / "model.safetensors"
-    save_model(path, "distresnet", network, input_size=32, card={"note": "made by a test"})
+    ExpressionModel.of("distresnet", network, input_size=32, card={"note": "made by a test"}).save(path)
     return path
 
 

@@ -21,7 +21,7 @@ from fer_paddle.expression.distill import (
     run_study,
     summarize,
 )
-from fer_paddle.expression.files import load_model, save_model
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import ExpressionLoss
 from fer_paddle.expression.recipes import FINE_TUNE, Recipe
 from fer_paddle.labels import FERPLUS_EXPRESSIONS
@@ -204,7 +204,7 @@ def test_export_is_the_network_alone(tmp_path):
     assert card["distill"] == {**settings.to_json(), **teacher}
     assert {"hours", "machine"} <= card.keys()
     assert card["data"] == "drawn" and card["input_size"] == SIZE
-    loaded, _ = load_model(tmp_path / "student.safetensors")
+    loaded = ExpressionModel.load(tmp_path / "student.safetensors").network
     best = load_arrays(tmp_path / "best.safetensors")
     assert any(name.startswith("regressor") for name in best)
     assert all((best[f"network.{name}"] == array).all() for name, array in state_arrays(loaded).items())
@@ -297,7 +297,8 @@ def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     assert found == json.loads((tmp_path / "r" / "study.json").read_text())
     assert found["summary"]["soft+hint"]["seeds"] == [0, 1] and found["data"] == "drawn"
     assert found["teacher_accuracy"] == measure_teacher(make_teacher(), faces[1])
-    assert load_model(tmp_path / "runs" / "soft+hint-1" / "model.safetensors")[1]["distill"]["soft_weight"] == 0.7
+    card = load_card(tmp_path / "runs" / "soft+hint-1" / "model.safetensors")
+    assert card["distill"]["soft_weight"] == 0.7
     other = dataclasses.replace(study, settings=DistillSettings(temperature=2.0, hint_weight=0.2))
     with pytest.raises(ValueError, match="temperature"):
         run_study(other, make_teacher(), *faces, **place)
@@ -309,13 +310,13 @@ def test_a_study_begins_with_given_weights(tmp_path):
     """With a rate that changes nothing, what comes out is what went in, but for the statistics of the batches."""
     seed_everything(5)
     network, start = TinyExpressions(), tmp_path / "start.safetensors"
-    save_model(start, "tiny", network, SIZE)
+    ExpressionModel.of("tiny", network, SIZE).save(start)
     recipe = dataclasses.replace(RECIPE, learning_rate=1e-12)
     study = DistillPlan("tiny", recipe, DistillSettings(), seeds=(0,), start=start)
     place = {"folder": tmp_path / "runs", "result": tmp_path / "study.json", "provenance": {}}
     run_study(study, make_teacher(), make_faces(16, 0), make_faces(8, 1), **place)
     for kind in study.kinds:
-        trained, _ = load_model(place["folder"] / f"{kind}-0" / "model.safetensors")
+        trained = ExpressionModel.load(place["folder"] / f"{kind}-0" / "model.safetensors").network
         for (name, before), after in zip(network.named_parameters(), trained.parameters()):
             if "_mean" not in name and "_variance" not in name:
                 np.testing.assert_allclose(before.numpy(), after.numpy(), atol=1e-6, err_msg=name)
@@ -326,8 +327,8 @@ def test_a_study_begins_with_given_weights(tmp_path):
 def test_teacher_from_files(tmp_path):
     for name, width in (("a", 4), ("b", 6)):
         seed_everything(1)
-        save_model(
-            tmp_path / f"{name}.safetensors", "tiny", TinyExpressions(width=width), 16, arguments={"width": width}
+        ExpressionModel.of("tiny", TinyExpressions(width=width), 16, arguments={"width": width}).save(
+            tmp_path / f"{name}.safetensors"
         )
     teacher = load_teacher([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
     assert teacher.sizes == [16, 16] and len(teacher.networks) == 2

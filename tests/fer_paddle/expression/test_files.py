@@ -11,11 +11,15 @@ import pytest
 
 from fer_paddle import files
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.expression.files import load_model, save_model
+from fer_paddle.expression.files import ExpressionModel
+from fer_paddle.expression.settings import ClassifierSettings
 from fer_paddle.images import FER_MEAN, FER_STD
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import MODELS, build_model
 from fer_paddle.weights import load_arrays, load_card, save_arrays
+
+BAD_CLASSES = (5, "abcdefg", [*"abcdef", "a"], [1, 2, 3, 4, 5, 6, 7], ["only"], {"a": 1})
+BAD_TEMPERATURES = (0, -1, float("nan"), float("inf"), "1", True, [1])
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +31,7 @@ def network():
 @pytest.fixture(scope="module")
 def saved(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("saved") / "网络.safetensors"
-    save_model(path, "distresnet", network, 48, {"figures": {"accuracy": 0.5}})
+    ExpressionModel.of("distresnet", network, 48, {"figures": {"accuracy": 0.5}}).save(path)
     return path
 
 
@@ -45,22 +49,23 @@ def change_card(path, **changes):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_same_network_comes_back(name, tmp_path):
-    model = build_model(name, num_classes=3, in_channels=2)
-    model(paddle.randn([4, 2, 48, 48]))  # in training: moves the running statistics
+    network = build_model(name, num_classes=3, in_channels=2)
+    network(paddle.randn([4, 2, 48, 48]))  # in training: moves the running statistics
     path = tmp_path / "model.safetensors"
     arguments = {"num_classes": 3, "in_channels": 2}
-    written = save_model(path, name, model, 48, {"note": "测试"}, arguments, classes=("a", "b", "c"))
-    again, card = load_model(path)
+    written = ExpressionModel.of(name, network, 48, {"note": "测试"}, arguments, classes=("a", "b", "c")).save(path)
+    model = ExpressionModel.load(path)
+    again, card = model.network, model.card
     assert type(again) is MODELS[name] and not again.training
     assert card == written == json.loads(path.with_suffix(".json").read_text("utf-8"))
-    model.eval()
+    network.eval()
     images = paddle.randn([2, 2, 48, 48])
-    np.testing.assert_array_equal(again(images).numpy(), model(images).numpy())
+    np.testing.assert_array_equal(again(images).numpy(), network(images).numpy())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
 
 
 def test_the_card(path):
-    _, card = load_model(path)
+    card = ExpressionModel.load(path).card
     assert card == {
         "model": "distresnet",
         "arguments": {},
@@ -79,7 +84,7 @@ def test_the_card(path):
 def test_a_truncated_file(keep, path):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ValueError, match="expected a whole safetensors file at") as raised:
-        load_model(path)
+        ExpressionModel.load(path)
     assert "\n" not in str(raised.value)
 
 
@@ -92,71 +97,87 @@ def test_a_pickle_is_never_opened(tmp_path):
         (tmp_path / name).write_bytes(pickle.dumps(Danger()))
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(ValueError, match=r"expected a .safetensors file, got .*model.pdparams: pickled weights"):
-        load_model(tmp_path / "model.pdparams")
+        ExpressionModel.load(tmp_path / "model.pdparams")
     with pytest.raises(ValueError, match="expected a whole safetensors file"):
-        load_model(tmp_path / "model.safetensors")
+        ExpressionModel.load(tmp_path / "model.safetensors")
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"model": "vgg"}, "expected a model of distresnet.*, got 'vgg'"),
-        ({"model": None}, "expected a model card beside .*, it lacks model"),
+        ({"model": None}, "expected the card of an expression network, it lacks model"),
         ({"model": ["distresnet"]}, "expected a model's name and its arguments by name"),
-        ({"arguments": {"num_classes": 10}}, "classify.weight"),  # another architecture than the weights
+        ({"arguments": {"num_classes": 10}}, "expected 10 classes in the card, got 7"),
         ({"arguments": {"depth": 3}}, "expected arguments that the model 'distresnet' has"),
         ({"arguments": [7]}, "expected a model's name and its arguments by name"),
-        ({"classes": ["a", "b"]}, "expected 7 classes in the card of .*, got 2"),
-        ({"normalize": {"mean": 0.5, "std": 0.5}}, "expected a network for pixels normalised by"),
+        ({"arguments": {"num_classes": 10}, "classes": list("0123456789")}, "classify.weight"),  # not the weights'
+        ({"normalize": {"mean": 0.5, "std": 0.5}}, "expected a network for pixels normalized by"),
+        ({"normalize": {"mean": float("nan"), "std": 0.5}}, "expected a network for pixels normalized by"),
+        ({"classes": ["a", "b"]}, "expected 7 classes in the card, got 2"),
+        *[({"classes": value}, "expected classes as two or more different names") for value in BAD_CLASSES],
+        *[({"input_size": value}, "expected input_size in pixels") for value in (0, -48, 48.0, "48", True)],
+        *[({"temperature": value}, "expected a finite temperature above 0") for value in BAD_TEMPERATURES],
     ],
 )
 def test_a_card_of_another_network(changes, says, path):
     change_card(path, **changes)
     with pytest.raises(ValueError, match=says):
-        load_model(path)
+        ExpressionModel.load(path)
 
 
 def test_weights_of_another_network(path):
     arrays = load_arrays(path)
     save_arrays(path, {f"network.{name}": array for name, array in arrays.items()})
     with pytest.raises(ValueError, match="weights do not fit DistResNet"):
-        load_model(path)
+        ExpressionModel.load(path)
 
 
 def test_missing_files(path):
     path.with_suffix(".json").unlink()
     with pytest.raises(FileNotFoundError, match="card"):
-        load_model(path)
+        ExpressionModel.load(path)
     path.unlink()
     with pytest.raises(FileNotFoundError, match="found none at"):
-        load_model(path)
+        ExpressionModel.load(path)
 
 
-# --- what is refused at writing: a file that load_model could not read ---
+@pytest.mark.parametrize(
+    ("metadata", "says"),
+    [
+        ({}, "its metadata lack classes, input_size"),
+        ({"classes": "5"}, "expected classes as two or more different names, got 5"),
+        ({"classes": "null"}, "got None"),
+        ({"classes": "[" * 100_000}, "as JSON in the metadata"),
+        ({"input_size": "big"}, "as JSON in the metadata"),
+        ({"temperature": "NaN"}, "expected a finite temperature above 0, got nan"),
+        ({"mean": "NaN"}, "expected a network for pixels normalized by"),
+    ],
+)
+def test_metadata_of_another_network(metadata, says):
+    good = ClassifierSettings(("a", "b"), 48).to_metadata()
+    assert ClassifierSettings.from_metadata(good).to_metadata() == good
+    with pytest.raises(ValueError, match=says):
+        ClassifierSettings.from_metadata({**good, **metadata} if metadata else {})
+
+
+# --- what is refused at writing: a file that could not be read back ---
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"path": "model.pdparams"}, "expected a .safetensors file"),
-        ({"model": "vgg"}, "expected a model of distresnet"),
-        (
-            {"arguments": {"num_classes": 10}},
-            "expected the network that 'distresnet' with {'num_classes': 10} builds",
-        ),
-        ({"classes": EXPRESSIONS[:3]}, "expected 7 classes, as the network has, got 3"),
-        ({"card": {"classes": []}}, "expected a card without classes, which save_model writes itself"),
-        ({"network": paddle.nn.Linear(1, 1)}, "builds, got a Linear of other weights"),
+        ({"name": "vgg"}, "expected a model of distresnet"),
+        ({"arguments": {"num_classes": 10}}, "expected 10 classes in the card, got 7"),
+        ({"classes": EXPRESSIONS[:3]}, "expected 7 classes in the card, got 3"),
+        ({"card": {"classes": []}}, "expected a card without classes, which the model writes itself"),
+        ({"network": paddle.nn.Linear(1, 1)}, "builds, got a Linear"),
     ],
 )
 def test_nothing_wrong_is_written(changes, says, network, tmp_path):
-    arguments = {
-        "path": "model.safetensors",
-        "model": "distresnet",
-        "network": network,
-        "input_size": 48,
-        **changes,
-    }
+    arguments = {"path": "model.safetensors", "name": "distresnet", "network": network, "input_size": 48, **changes}
+    path = tmp_path / arguments.pop("path")
     with pytest.raises(ValueError, match=says):
-        save_model(**{**arguments, "path": tmp_path / arguments["path"]})
+        ExpressionModel.of(**arguments).save(path)
     assert list(tmp_path.iterdir()) == []

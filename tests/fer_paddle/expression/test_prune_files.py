@@ -17,7 +17,7 @@ from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.ferplus import FerPlusFaces
-from fer_paddle.expression.files import count_features, load_model, save_model
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.prune import (
     ExpressionTask,
@@ -31,6 +31,7 @@ from fer_paddle.expression.recipes import FERPLUS, FINE_TUNE, STRONG, TUTORIAL, 
 from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
+from fer_paddle.models.model import count_features
 from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
 from fer_paddle.weights import load_card
 
@@ -57,13 +58,14 @@ def pruned():
 @pytest.fixture(scope="module")
 def saved(pruned, tmp_path_factory):
     path = tmp_path_factory.mktemp("saved") / "model.safetensors"
-    save_model(path, "distresnet", pruned[0], 32)
+    ExpressionModel.of("distresnet", pruned[0], 32).save(path)
     return path
 
 
 def test_bit_equal_after_reload(pruned, saved):
     network, _ = pruned
-    again, card = load_model(saved)
+    model = ExpressionModel.load(saved)
+    again, card = model.network, model.card
     images = paddle.randn([3, 1, 48, 40])
     np.testing.assert_array_equal(again(images).numpy(), network(images).numpy())
     assert again.num_features == network.num_features == again.classify.weight.shape[0] < 256
@@ -77,7 +79,7 @@ def test_the_file_is_as_small_as_the_network(pruned, saved):
 
 
 def test_it_trains_with_a_helping_head(saved):
-    network, _ = load_model(saved)
+    network = ExpressionModel.load(saved).network
     logits, votes = AuxiliaryHead(network)(paddle.randn([2, 1, 32, 32]))
     assert (logits.shape, votes.shape) == ([2, 7], [2, 10])
 
@@ -105,7 +107,7 @@ def test_a_card_with_wrong_shapes(change, says, saved, tmp_path):
     change(card["shapes"])
     files.write_json(tmp_path / "model.json", card)
     with pytest.raises(ValueError, match=says) as raised:
-        load_model(tmp_path / saved.name)
+        ExpressionModel.load(tmp_path / saved.name)
     assert "\n" not in str(raised.value)
 
 
@@ -117,7 +119,7 @@ def test_shapes_that_are_none():
 def test_a_whole_network_needs_no_shapes(tmp_path):
     network = build_model("distresnet")
     assert changed_shapes(network, build_model("distresnet")) == {}
-    assert "shapes" not in save_model(tmp_path / "model.safetensors", "distresnet", network, 32)
+    assert "shapes" not in ExpressionModel.of("distresnet", network, 32).save(tmp_path / "model.safetensors")
 
 
 # --- the task of a study ---
@@ -167,7 +169,7 @@ def test_a_network_of_ferplus_is_pruned_by_the_votes(tmp_path):
     card = {"recipe": recipe.to_json()}
     eight_classes = {"num_classes": 8}
     network = build_model("pocketnet", **eight_classes)
-    save_model(weights, "pocketnet", network, 32, card, eight_classes, FERPLUS_EXPRESSIONS)
+    ExpressionModel.of("pocketnet", network, 32, card, eight_classes, FERPLUS_EXPRESSIONS).save(weights)
     eight = FerPlusFaces(seven.images, np.eye(8, dtype=np.float32), draw=True)
     for other in (None, dataclasses.replace(TUTORIAL, batch_size=4)):
         task = ExpressionTask(weights, eight, eight, epochs=1, sensitivity_faces=4, norm_faces=4, recipe=other)
@@ -218,11 +220,11 @@ def test_the_command_from_faces_to_a_smaller_network(tmp_path, capfd):
     seed_everything(0)
     recipe = dataclasses.replace(TUTORIAL, batch_size=8, sizes=((0, 32),), valid_sizes=((0, 32),))
     weights = tmp_path / "network.safetensors"
-    save_model(weights, "distresnet", build_model("distresnet"), 32, {"recipe": recipe.to_json()})
+    ExpressionModel.of("distresnet", build_model("distresnet"), 32, {"recipe": recipe.to_json()}).save(weights)
     out = tmp_path / "study"
     command = ["prune", "--weights", str(weights), "--data", str(tmp_path / "脸"), "--out", str(out), "--flops", "0.6"]
     teacher = tmp_path / "teacher.safetensors"
-    save_model(teacher, "squeezenet", build_model("squeezenet"), 24)
+    ExpressionModel.of("squeezenet", build_model("squeezenet"), 24).save(teacher)
     command += ["--epochs", "1", "--faces", "4", "--resume", "--json", "--teacher", str(teacher)]
     assert main(command) == 2
     assert "expected a soft_weight above 0 for the teachers, got 0" in capfd.readouterr().err
@@ -230,7 +232,8 @@ def test_the_command_from_faces_to_a_smaller_network(tmp_path, capfd):
     assert main(command) == 0
     first = json.loads(capfd.readouterr().out)
     (row,) = first["rows"]
-    network, card = load_model(out / "l1_60" / "round1" / "model.safetensors")
+    model = ExpressionModel.load(out / "l1_60" / "round1" / "model.safetensors")
+    network, card = model.network, model.card
     assert row["flops_share"] <= 0.6 and count_parameters(network) == row["parameters"] < first["full"]["parameters"]
     assert {"hours", "machine"} <= card.keys()  # of the fine-tuning
     assert card["pruned_from"] == "network.safetensors" and card["pruning"]["criterion"] == "l1"

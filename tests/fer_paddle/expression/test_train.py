@@ -12,7 +12,7 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression import train as expression
 from fer_paddle.expression.data.augment import AugmentConfig
 from fer_paddle.expression.data.expressions import LabelledFaces
-from fer_paddle.expression.files import load_model
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.recipes import STRONG, TUTORIAL, Recipe
 from fer_paddle.expression.train import export_best, make_loss, make_optimizer, train_expressions
 from fer_paddle.models import build_model
@@ -223,7 +223,8 @@ def run_folder(faces, tmp_path_factory):
 def test_export_leaves_the_helping_head_behind(run_folder, tmp_path):
     path = tmp_path / "model.safetensors"
     card = export_best(run_folder, path, card={"hours": 0.1})
-    network, read = load_model(path)
+    model = ExpressionModel.load(path)
+    network, read = model.network, model.card
     assert read == card
     best = load_arrays(run_folder / BEST)
     arrays = state_arrays(network)

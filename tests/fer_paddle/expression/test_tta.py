@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.expression.files import save_model
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.tta import TTAClassifier, load_ensemble, measure_views
 from fer_paddle.images import faces_to_batch
 from fer_paddle.models import build_model
@@ -77,7 +77,7 @@ def test_an_ensemble_from_files_shows_each_its_own_size(crops, tmp_path):
     for seed in range(2):
         seed_everything(seed)
         networks.append(build_model("mini_xception"))
-        save_model(tmp_path / f"{seed}.safetensors", "mini_xception", networks[-1], (16, 24)[seed])
+        ExpressionModel.of("mini_xception", networks[-1], (16, 24)[seed]).save(tmp_path / f"{seed}.safetensors")
     paths = [tmp_path / f"{seed}.safetensors" for seed in range(2)]
     both, classes = load_ensemble(paths)
     singles = [load_ensemble([path])[0](crops) for path in paths]
@@ -89,12 +89,8 @@ def test_networks_of_other_classes_are_refused(tmp_path):
     for number, name in ((7, "seven"), (2, "two")):
         classes = ("a", "b") if number == 2 else None
         more = {"arguments": {"num_classes": 2}, "classes": classes} if classes else {}
-        save_model(
-            tmp_path / f"{name}.safetensors",
-            "mini_xception",
-            build_model("mini_xception", num_classes=number),
-            16,
-            **more,
+        ExpressionModel.of("mini_xception", build_model("mini_xception", num_classes=number), 16, **more).save(
+            tmp_path / f"{name}.safetensors"
         )
     with pytest.raises(ValueError, match="expected networks of the same classes, got 2 different lists"):
         load_ensemble([tmp_path / "seven.safetensors", tmp_path / "two.safetensors"])

@@ -10,7 +10,7 @@ import pytest
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.ferplus import SoftData, take_ferplus
-from fer_paddle.expression.files import load_model
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import ExpressionLoss, accuracy
 from fer_paddle.expression.recipes import FERPLUS, FINE_TUNE, TUTORIAL
 from fer_paddle.expression.train import export_best, make_loaders, make_loss, make_optimizer, train_expressions
@@ -47,7 +47,7 @@ def test_ferplus_from_votes_to_a_file_of_eight_classes(faces, tmp_path):
     _, history = train(learnt, measured, recipe, tmp_path, num_classes=8)
     assert len(history) == 2 and 0 <= history[-1]["valid_accuracy"] <= 1
     card = export_best(tmp_path, tmp_path / "model.safetensors", "mini_xception", arguments={"num_classes": 8})
-    network, _ = load_model(tmp_path / "model.safetensors")
+    network = ExpressionModel.load(tmp_path / "model.safetensors").network
     assert tuple(card["classes"]) == FERPLUS_EXPRESSIONS and network.num_classes == 8
     assert card["recipe"]["ferplus"] == "probability"
     with pytest.raises(ValueError, match="expected faces of the classes angry, .*, contempt, got angry"):

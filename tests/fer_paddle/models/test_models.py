@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.expression.files import load_model, save_model
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.models import DESIGNS, MODELS, blocks, build_model, find_design
 from fer_paddle.models.network import FaceNetwork, scale_channels
@@ -78,8 +78,9 @@ def test_a_gradient_for_every_parameter_with_the_helping_head_too(name):
 def test_a_variant_goes_to_disk_and_back(name, networks, tmp_path):
     """The networks of MODELS do in test_files."""
     network, (model, arguments) = networks(name), find_design(name)
-    save_model(tmp_path / "model.safetensors", model, network, SIZE, arguments=arguments)
-    again, card = load_model(tmp_path / "model.safetensors")
+    ExpressionModel.of(model, network, SIZE, arguments=arguments).save(tmp_path / "model.safetensors")
+    model = ExpressionModel.load(tmp_path / "model.safetensors")
+    again, card = model.network, model.card
     assert card["arguments"] == arguments
     theirs = state_arrays(again)
     for key, array in state_arrays(network).items():

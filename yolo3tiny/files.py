@@ -1,0 +1,39 @@
+"""Face detectors on disk: Paddle's weights and their card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fer_paddle.models.model import Model
+from yolo3tiny.model import Yolo3Tiny
+from yolo3tiny.predict import NetworkSettings
+
+
+class DetectorModel(Model):
+    """A `Yolo3Tiny` with its card; `DetectorModel.load(path)` reads one, `save(path)` writes it."""
+
+    @staticmethod
+    def build(card: Mapping[str, Any]) -> Yolo3Tiny:
+        """Build the network of a card at full size."""
+        try:
+            width = card["width"] if "width" in card else card["recipe"]["width"]
+            NetworkSettings(card["anchors"], card["longest"])
+            return Yolo3Tiny(width=float(width))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"expected the card of a face detector, got another: {error!r}") from error
+
+    @property
+    def settings(self) -> NetworkSettings:
+        """Anchors and input size."""
+        return NetworkSettings(self.card["anchors"], self.card["longest"])
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Text that a deployed file of the network carries."""
+        return self.settings.to_metadata()
+
+    @property
+    def input_spec(self) -> dict[str, tuple[int | None, ...]]:
+        """Shape of the input by name, None for a free axis."""
+        return {"images": (None, 3, None, None)}
