@@ -1,11 +1,16 @@
-"""Tidies a folder of pictures: one name pattern, one format, one colour mode, no copies. First it plans."""
+"""Clean a folder of images into another one: one name pattern, one format, one color mode, no copies.
+
+First a plan, then the deed; the folder itself is never changed, and to undo a clean is to delete its folder.
+"""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+import shutil
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +18,17 @@ import numpy as np
 from PIL import Image
 
 from fer_paddle.collect.copies import Fingerprint, fingerprint, group_copies
-from fer_paddle.collect.names import MAX_BYTES, cut_text, safe_name
-from fer_paddle.collect.undo import Journal, check_in_order
-from fer_paddle.files import append_json_line, file_digest
+from fer_paddle.collect.names import MAX_BYTES, cut_text, safe_name, save_new
+from fer_paddle.files import append_json_line, file_digest, read_json_lines
 from fer_paddle.images import FORMATS, list_images, read_image, read_orientation, to_gray, write_image
 
 COLORS = ("keep", "color", "gray")
-CONVERTED = Path(".collect", "converted.jsonl")  # which picture was made of which, by sha256
+CLEANED = "cleaned.jsonl"  # in the new folder: which image was made of which, by SHA-256
 _FIELDS = re.compile(r"\{(folder|stem|number)(:0?\d{1,2}d?)?\}")
-# Pillow's names for the pixels that a picture of each colour mode may have.
+# Pillow's names for the pixels that an image of each color mode may have.
 _MODES = {"keep": ("RGB", "L"), "color": ("RGB",), "gray": ("L",)}
 
-KEEP, RENAME, CONVERT, SET_ASIDE = "keep", "rename", "convert", "set aside"
+COPY, CONVERT, LEAVE_OUT, DONE = "copy", "convert", "leave out", "done"
 
 
 @dataclass(frozen=True)
@@ -55,29 +59,29 @@ class CleanRule:
         if self._room(0) < MAX_BYTES // 2:
             raise ValueError(f"expected at most {MAX_BYTES // 2} bytes beside folder and stem, got {self.pattern!r}")
         if self.suffix not in FORMATS or self.color not in COLORS:
-            expected = f"a suffix of {', '.join(FORMATS)} and a colour of {', '.join(COLORS)}"
+            expected = f"a suffix of {', '.join(FORMATS)} and a color of {', '.join(COLORS)}"
             raise ValueError(f"expected {expected}, got {self.suffix!r} and {self.color!r}")
         if self.near_bits is not None:
             group_copies((), self.near_bits)
 
-    def name(self, path: Path, number: int) -> str:
-        """Gives the tidy name of a picture."""
+    def stem(self, folder: str, stem: str, number: int) -> str:
+        """Return the name, without its suffix, of the `number`-th image of a folder."""
         room = self._room(number) // max(self.pattern.count("{folder}") + self.pattern.count("{stem}"), 1)
-        folder, stem = cut_text(path.parent.resolve().name, room), cut_text(path.stem, room)
-        return safe_name(self.pattern.format(folder=folder, stem=stem, number=number)) + self.suffix
+        folder, stem = cut_text(folder, room), cut_text(stem, room)
+        return safe_name(self.pattern.format(folder=folder, stem=stem, number=number))
 
     def _room(self, number: int) -> int:
-        """Bytes of a name that are left for folder and stem."""
+        """Return the bytes of a name that are left for folder and stem."""
         return MAX_BYTES - len(self.pattern.format(folder="", stem="", number=number).encode("utf-8", "replace"))
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What becomes of one picture: `action` is one of KEEP, RENAME, CONVERT and SET_ASIDE, `target` its new path."""
+class Action:
+    """What becomes of one image: `kind` is COPY, CONVERT, LEAVE_OUT or DONE, `stem` its new name without suffix."""
 
     path: Path
-    action: str
-    target: Path | None = None
+    kind: str
+    stem: str | None = None
     reason: str | None = None
 
 
@@ -86,58 +90,67 @@ class CleanPlan:
     """What a clean will do, before it does it.
 
     Attributes:
-        folder: The folder.
-        fates: One a picture, by path.
-        copies: Groups of copies within one folder; the first of each stays.
-        conflicts: Groups of copies in several folders. Which label is right nobody knows: all stay.
+        folder: The folder of images.
+        actions: One an image, by path.
+        copies: Groups of copies within one folder; the first of each is kept.
+        conflicts: Groups of copies in several folders. Which label is right nobody knows: all are kept.
     """
 
     folder: Path
-    fates: list[Fate] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
     copies: list[list[Path]] = field(default_factory=list)
     conflicts: list[list[Path]] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
-        """Pictures of each action."""
-        return {name: sum(fate.action == name for fate in self.fates) for name in (KEEP, RENAME, CONVERT, SET_ASIDE)}
+        """Return the number of images of each kind of action."""
+        return {kind: sum(action.kind == kind for action in self.actions) for kind in (COPY, CONVERT, LEAVE_OUT, DONE)}
 
 
-def plan_clean(folder: Path, rule: CleanRule, progress: Callable[[Iterable[Path]], Iterable[Path]] = iter) -> CleanPlan:
-    """Looks at all pictures of a folder and of those below it, and plans; changes nothing.
+def plan_clean(
+    folder: Path,
+    rule: CleanRule,
+    out: Path | None = None,
+    progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
+) -> CleanPlan:
+    """Look at all images of a folder and of those below it, and plan; changes nothing.
 
     Args:
         folder: The folder.
-        rule: How it shall look.
+        rule: What the new folder will look like.
+        out: The new folder. What an earlier clean put there is done, also where it was deleted by hand since.
         progress: Wraps the paths for a progress bar.
 
     Raises:
         FileNotFoundError: There is no such folder.
-        ValueError: It is a file, an earlier clean of it is half done, or two pictures would get one name.
+        ValueError: It is a file, one folder lies in the other, or two images would get one name.
     """
-    check_in_order(folder)
+    root, records = folder.resolve(), read_cleaned(out) if out else []
+    if out is not None and (out.resolve().is_relative_to(root) or root.is_relative_to(out.resolve())):
+        raise ValueError(f"expected a new folder that is neither in {folder} nor above it, got {out}")
+    done = {record["source_sha256"] for record in records}
     plan = CleanPlan(folder)
-    root = folder.resolve()
     prints: dict[Path, Fingerprint] = {}
-    reasons: dict[Path, str] = {}
     for path in progress(list_images(folder)):
         if not path.parent.resolve().is_relative_to(root):
-            plan.fates.append(Fate(path, KEEP, reason="lies in a linked folder elsewhere"))
+            plan.actions.append(Action(path, LEAVE_OUT, reason="lies in a linked folder elsewhere"))
             continue
         try:
-            prints[path] = fingerprint(read_image(path))
-        except (ValueError, FileNotFoundError) as error:
-            reasons[path] = f"cannot be read: {error}"
-    if rule.near_bits is not None:
-        _find_copies(plan, prints, reasons, rule.near_bits)
-    plan.fates += [Fate(path, SET_ASIDE, reason=reason) for path, reason in reasons.items()]
-    _plan_names(plan, [path for path in prints if path not in reasons], rule)
-    plan.fates.sort(key=lambda fate: fate.path)
+            prints[path] = fingerprint(read_image(path), is_done=file_digest(path) in done)
+        except (ValueError, OSError) as error:
+            plan.actions.append(Action(path, LEAVE_OUT, reason=f"cannot be read: {error}"))
+    reasons = {} if rule.near_bits is None else _find_copies(plan, prints, rule.near_bits)
+    plan.actions += [Action(path, LEAVE_OUT, reason=reason) for path, reason in reasons.items()]
+    plan.actions += [Action(path, DONE) for path, one in prints.items() if one.is_done and path not in reasons]
+    planned = {action.path for action in plan.actions}
+    _plan_names(plan, [path for path in prints if path not in planned], rule, out or folder, records)
+    plan.actions.sort(key=lambda action: action.path)
     return plan
 
 
-def _find_copies(plan: CleanPlan, prints: dict[Path, Fingerprint], reasons: dict[Path, str], near_bits: int) -> None:
-    """Fills in the plan's copies and conflicts, and why each copy goes."""
+def _find_copies(plan: CleanPlan, prints: dict[Path, Fingerprint], near_bits: int) -> dict[Path, str]:
+    """Fill in the plan's copies and conflicts, and return why each copy is left out."""
     by_folder: dict[Path, list[Path]] = defaultdict(list)
+    reasons: dict[Path, str] = {}
     for path in prints:
         by_folder[path.parent].append(path)
     for paths in by_folder.values():
@@ -150,26 +163,25 @@ def _find_copies(plan: CleanPlan, prints: dict[Path, Fingerprint], reasons: dict
     rest = [path for path in prints if path not in reasons]
     groups = group_copies([prints[path] for path in rest], near_bits)
     plan.conflicts += [[rest[index] for index in group] for group in groups]
+    return reasons
 
 
-def _plan_names(plan: CleanPlan, paths: Sequence[Path], rule: CleanRule) -> None:
-    numbers: dict[Path, int] = defaultdict(int)
+def _plan_names(
+    plan: CleanPlan, paths: Sequence[Path], rule: CleanRule, out: Path, records: Sequence[dict[str, Any]]
+) -> None:
+    numbers = Counter(Path(record["file"]).parent for record in records)
     taken: dict[str, Path] = {}
     for path in paths:
-        numbers[path.parent] += 1
-        target = path.with_name(rule.name(path, numbers[path.parent]))
-        if (other := taken.setdefault(str(target).lower(), path)) != path:
-            raise ValueError(f"expected a pattern that gives each picture a name, got one for {other} and {path}")
-        # A link to a picture that may move itself becomes a picture of its own.
-        is_link_within = path.is_symlink() and path.resolve().is_relative_to(plan.folder.resolve())
-        if is_link_within or not _is_as_wanted(path, rule):
-            plan.fates.append(Fate(path, CONVERT, target))
-        else:
-            plan.fates.append(Fate(path, KEEP if target == path else RENAME, target))
+        place = path.parent.relative_to(plan.folder)
+        numbers[place] += 1
+        stem = rule.stem((out / place).resolve().name, path.stem, numbers[place])
+        if (other := taken.setdefault(str(place / stem).lower(), path)) != path:
+            raise ValueError(f"expected a pattern that gives each image a name, got one for {other} and {path}")
+        plan.actions.append(Action(path, COPY if _is_as_wanted(path, rule) else CONVERT, stem))
 
 
 def _is_as_wanted(path: Path, rule: CleanRule) -> bool:
-    """Tells whether a readable picture has the format and colour mode of the rule, and lies upright."""
+    """Tell whether a readable image has the format and color mode of the rule, and lies upright."""
     with Image.open(path) as picture:
         is_wanted = picture.mode in _MODES[rule.color]
         if picture.format == "GIF" and picture.mode == "P":  # as all colours, and grays where they are few
@@ -178,54 +190,53 @@ def _is_as_wanted(path: Path, rule: CleanRule) -> bool:
         return is_wanted and picture.format == FORMATS[rule.suffix] and read_orientation(picture) == 1
 
 
-def apply_clean(plan: CleanPlan, rule: CleanRule, progress: Callable[[Iterable[Any]], Iterable[Any]] = iter) -> Journal:
-    """Does what a plan says. Every original that goes or changes is kept; `undo.undo_last` brings all back.
+def apply_clean(
+    plan: CleanPlan, out: Path, rule: CleanRule, progress: Callable[[Iterable[Any]], Iterable[Any]] = iter
+) -> dict[str, str]:
+    """Write the images of a plan into a new folder, each whole; run it again to go on after a stop.
+
+    `cleaned.jsonl` in the new folder names the source of each file, so that `sources.find_sources` can follow it.
 
     Args:
-        plan: Of `plan_clean`; the folder must not have changed since.
+        plan: Of `plan_clean` with the same folder and rule.
+        out: The new folder; made where it is missing.
         rule: The same rule.
-        progress: Wraps the pictures for a progress bar.
+        progress: Wraps the images for a progress bar.
 
     Returns:
-        The journal of what was done.
+        Why an image could not be written, by its path; the others are there.
 
     Raises:
-        ValueError: An earlier clean of the folder is half done.
-        OSError: The folder cannot be written, or a picture is gone; what was done so far can be undone.
-        KeyboardInterrupt: With a line that says how to go on.
+        OSError: The folder cannot be written.
     """
-    journal = Journal(plan.folder, "clean", whole=True)
-    try:
-        _do_fates(journal, plan, rule, progress)
-    except KeyboardInterrupt:
-        undo = f"python -m fer_paddle collect undo {plan.folder}"
-        raise KeyboardInterrupt(
-            f"stopped half done: run the same again to go on, or take it back with: {undo}"
-        ) from None
-    journal.finish()
-    return journal
+    failed: dict[str, str] = {}
+    out.mkdir(parents=True, exist_ok=True)
+    for action in progress([action for action in plan.actions if action.kind in (COPY, CONVERT)]):
+        source, place = action.path, out / action.path.parent.relative_to(plan.folder)
+        if action.kind == COPY:
+            write = partial(shutil.copyfile, source)
+        else:
+            write = partial(_write_converted, source=source, color=rule.color)
+        try:
+            target, digest = save_new(place, str(action.stem), rule.suffix, write)
+        except ValueError as error:
+            failed[str(source)] = str(error)
+            continue
+        origin = {"source": str(source), "source_sha256": file_digest(source)}
+        append_json_line(out / CLEANED, {"file": target.relative_to(out).as_posix(), "sha256": digest, **origin})
+    return failed
 
 
-def _do_fates(journal: Journal, plan: CleanPlan, rule: CleanRule, progress: Callable[..., Iterable[Any]]) -> None:
-    moved = [fate for fate in plan.fates if fate.action != KEEP]
-    originals = {fate.path: fate.path.resolve() for fate in moved if fate.action == CONVERT}  # where links lead to
-    # All leave their places before the first takes a new one: 1 -> 2 and 2 -> 3 must not meet.
-    places = {fate.path.parent.resolve() / fate.path.name: journal.set_aside(fate.path) for fate in moved}
-    for fate in progress(moved):
-        if fate.action == RENAME:
-            place = fate.path.parent.resolve() / fate.path.name
-            journal.move(places[place], fate.target)
-            places[place] = fate.target
-        elif fate.action == CONVERT:
-            original = places.get(originals[fate.path], originals[fate.path])
-            image = _convert(read_image(original), rule.color)
-            digest = journal.create(fate.target, lambda temporary, image=image: write_image(temporary, image))
-            names = {"file": fate.target.name, "was": fate.path.name}
-            digests = {"sha256": digest, "was_sha256": file_digest(original)}
-            append_json_line(plan.folder / CONVERTED, {**names, **digests, "batch": journal.name})
+def read_cleaned(folder: Path) -> list[dict[str, Any]]:
+    """Read `cleaned.jsonl` of a folder; empty where there is none."""
+    return read_json_lines(folder / CLEANED) if (folder / CLEANED).is_file() else []
+
+
+def _write_converted(target: Path, source: Path, color: str) -> None:
+    write_image(target, _convert(read_image(source), color))
 
 
 def _convert(image: np.ndarray, color: str) -> np.ndarray:
-    """Brings a picture as read_image gives it, uint8 [H, W, 3], to a colour mode; `keep` keeps gray gray."""
+    """Bring an image uint8 [H, W, 3] to a color mode; `keep` keeps gray gray."""
     is_gray = color == "gray" or (color == "keep" and not np.ptp(image, axis=2).any())
     return to_gray(image) if is_gray else image

@@ -1,34 +1,35 @@
-"""Fetches the pictures of a page source into a folder, with a manifest that says where each came from."""
+"""Fetch the images of a page source into a folder, with a manifest that says where each came from."""
 
 from __future__ import annotations
 
+import io
 import logging
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from PIL import Image
+
 from fer_paddle.collect.addresses import Refused
-from fer_paddle.collect.fetch import Answer, Fetcher, Unreachable, Want
+from fer_paddle.collect.fetch import Expect, Fetcher, Response, Unreachable
 from fer_paddle.collect.links import PictureLink
-from fer_paddle.collect.names import free_name, safe_name
+from fer_paddle.collect.names import safe_name, save_new
 from fer_paddle.collect.pages import PageSource
-from fer_paddle.collect.undo import Journal, undone_batches, utc_now
 from fer_paddle.files import append_json_line, file_digest, read_json_lines
-from fer_paddle.images import list_images, read_image
+from fer_paddle.images import FORMATS, list_images, read_image
 
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.jsonl"
 MAX_PICTURE_BYTES = 20_000_000
-MAX_PAGE_BYTES = 5_000_000
+MAX_PAGE_BYTES = 2_000_000
 _PICTURES = ("image/", "application/octet-stream", "binary/octet-stream")
 _PAGES = ("text/html", "application/xhtml+xml", "application/json")
-_SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"GIF8": ".gif", b"BM": ".bmp", b"RIFF": ".webp"}
-_SUFFIXES |= {b"II": ".tif", b"MM": ".tif"}
 
 SAVED, COPY, REFUSED, FAILED = "saved", "copy", "refused", "failed"
 
@@ -42,30 +43,28 @@ class Record:
         status: `saved`; `copy` of a file that is there already; `refused` for good; `failed` for now.
         page: The page that named it; None for one that was given.
         time: UTC, ISO 8601.
-        file: Name in the folder, of a saved picture or of the one it copies.
+        file: Name in the folder, of a saved image or of the one it copies.
         sha256: Of the file's bytes.
         bytes: Their number.
-        width: Of the picture in pixels.
-        height: Likewise.
+        width: Of the image in pixels.
+        height: Of the image in pixels.
         source: Where the bytes came from, after redirects.
-        licence: What the page or the server said of the licence.
+        license: What the page or the server said of the license.
         reason: Why it was refused or failed.
-        batch: The undo journal of the crawl.
     """
 
     url: str
     status: str
     page: str | None
-    time: str = field(default_factory=utc_now)
+    time: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
     file: str | None = None
     sha256: str | None = None
     bytes: int | None = None
     width: int | None = None
     height: int | None = None
     source: str | None = None
-    licence: str | None = None
+    license: str | None = None
     reason: str | None = None
-    batch: str | None = None
 
 
 @dataclass
@@ -82,14 +81,14 @@ class CrawlReport:
 
 
 class Crawler:
-    """Fetches pictures into one folder; what an earlier crawl brought or refused is not fetched again.
+    """Fetches images into one folder; what an earlier crawl brought or refused is not fetched again.
 
     Args:
-        folder: Where the pictures go; made where it is missing.
+        folder: Where the images go; made where it is missing.
         fetcher: Fetches.
         again: Also try what an earlier crawl refused, as after a change of the settings.
-        min_side: Least width and height of a picture in pixels: smaller ones are icons.
-        max_pictures: Ends the crawl after so many saved pictures; None goes on to the end.
+        min_side: Least width and height of an image in pixels: smaller ones are icons.
+        max_pictures: Ends the crawl after so many saved images; None goes on to the end.
         on_record: Called with each record, for a progress bar.
 
     Raises:
@@ -108,10 +107,9 @@ class Crawler:
     ):
         self.folder, self.fetcher, self.again, self.min_side = folder, fetcher, again, min_side
         self.max_pictures, self.on_record = max_pictures, on_record
-        self.journal = Journal(folder, "crawl")
+        folder.mkdir(parents=True, exist_ok=True)
         self.report = CrawlReport()
-        undone = undone_batches(folder)
-        records = [record for record in read_manifest(folder) if record.get("batch") not in undone]
+        records = read_manifest(folder)
         self._done = {record["url"] for record in records if self._is_done(record)}
         # By sha256, the file that holds it or held it once: what was taken out by hand does not come back.
         self._files = {record["sha256"]: str(record["file"]) for record in records if record.get("sha256")}
@@ -119,7 +117,7 @@ class Crawler:
         self._seen: set[str] = set()
 
     def crawl(self, source: PageSource) -> CrawlReport:
-        """Reads the pages of a source and saves their pictures; a bad address is recorded, and the crawl goes on.
+        """Read the pages of a source and save their images; a bad address is recorded, and the crawl goes on.
 
         Raises:
             OSError: The folder cannot be written.
@@ -133,7 +131,7 @@ class Crawler:
                 continue
             read.add(url)
             link = PictureLink(url, "")
-            answer = self._fetch(link, Want(MAX_PAGE_BYTES, _PAGES + _PICTURES))
+            answer = self._fetch(link, Expect(MAX_PAGE_BYTES, _PAGES + _PICTURES))
             if answer is None:
                 continue
             if not answer.kind.startswith(_PAGES):
@@ -167,11 +165,11 @@ class Crawler:
         if link.url in self._done:
             self.report.done_before += 1
             return
-        answer = self._fetch(link, Want(MAX_PICTURE_BYTES, _PICTURES))
+        answer = self._fetch(link, Expect(MAX_PICTURE_BYTES, _PICTURES))
         if answer is not None:
             self._save(link, answer)
 
-    def _fetch(self, link: PictureLink, want: Want) -> Answer | None:
+    def _fetch(self, link: PictureLink, want: Expect) -> Response | None:
         try:
             return self.fetcher.get(link.url, want)
         except Refused as error:
@@ -180,8 +178,8 @@ class Crawler:
             self._note(link, FAILED, reason=str(error))
         return None
 
-    def _save(self, link: PictureLink, answer: Answer) -> None:
-        """Keeps the bytes as they came, under a name and a suffix of our own, if they are a picture."""
+    def _save(self, link: PictureLink, answer: Response) -> None:
+        """Keep the bytes as they came, under a name and a suffix of our own, if they are an image."""
         try:
             height, width = read_image(answer.body).shape[:2]
             if min(height, width) < self.min_side:
@@ -192,9 +190,8 @@ class Crawler:
         digest = sha256(answer.body).hexdigest()
         known = self._files.get(digest)
         if known is None:
-            suffix = next(suffix for start, suffix in _SUFFIXES.items() if answer.body.startswith(start))
-            path = free_name(self.folder, _stem_of(answer.url), suffix)
-            self.journal.create(path, lambda temporary: temporary.write_bytes(answer.body))
+            body = answer.body
+            path, _ = save_new(self.folder, _stem_of(answer.url), _suffix_of(body), lambda file: file.write_bytes(body))
             self._files[digest] = path.name
         self._note(
             link,
@@ -205,14 +202,19 @@ class Crawler:
             width=width,
             height=height,
             source=answer.url,
-            licence=answer.licence or link.licence,
+            license=answer.license or link.license,
         )
 
     def _note(self, link: PictureLink, status: str, **more: object) -> None:
-        record = Record(link.url, status, link.page or None, batch=self.journal.name, **more)
+        record = Record(link.url, status, link.page or None, **more)
         self.report.records.append(record)
         append_json_line(self.folder / MANIFEST, asdict(record))
         self.on_record(record)
+
+
+def _suffix_of(body: bytes) -> str:
+    with Image.open(io.BytesIO(body)) as image:
+        return next((suffix for suffix, kind in FORMATS.items() if kind == image.format), ".image")
 
 
 def _stem_of(url: str) -> str:
@@ -221,7 +223,7 @@ def _stem_of(url: str) -> str:
 
 
 def read_manifest(folder: Path) -> list[dict[str, Any]]:
-    """Reads the manifest of a folder, oldest record first; empty where there is none.
+    """Read the manifest of a folder, oldest record first; empty where there is none.
 
     Raises:
         ValueError: It is damaged.
@@ -236,7 +238,7 @@ def read_manifest(folder: Path) -> list[dict[str, Any]]:
 
 
 def read_url_list(path: Path) -> list[str]:
-    """Reads a text file of one URL a line; empty lines and those that start with `#` are passed over.
+    """Read a text file of one URL a line; empty lines and those that start with `#` are passed over.
 
     Raises:
         FileNotFoundError: There is no such file.

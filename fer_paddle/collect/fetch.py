@@ -1,34 +1,30 @@
-"""One polite download: checked addresses, robots.txt, a pause per host, retries, limits on time and bytes."""
+"""One polite download: public addresses only, robots.txt, a pause per host, retries, limits on time and bytes."""
 
 from __future__ import annotations
 
 import email.utils
 import http.cookiejar
 import re
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
-import httpcore
 import httpx
+from protego import Protego
 
-from fer_paddle.collect.addresses import Refused, check_url, names_own_network
-from fer_paddle.collect.robots import ALLOW_ALL, MAX_BYTES, Rules, parse_robots
-from fer_paddle.collect.transport import CheckedBackend, Transport
+from fer_paddle.collect.addresses import Refused, check_url, is_public, names_own_network
 
 AGENT = "fer_paddle"
+MAX_ROBOTS_BYTES = 500 * 1024  # RFC 9309, section 2.5: at least that much is read
+MAX_DELAY_SECONDS = 60.0  # of a robots.txt
 _TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
-_NETWORK = (httpx.TransportError, httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError)
-_MALFORMED = (
-    httpx.InvalidURL,
-    httpx.DecodingError,
-    httpx.UnsupportedProtocol,
-    UnicodeError,
-    httpcore.UnsupportedProtocol,
-)
+_MALFORMED = (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)
 
 
 class Unreachable(OSError):
@@ -36,7 +32,7 @@ class Unreachable(OSError):
 
 
 @dataclass(frozen=True)
-class Manners:
+class FetchPolicy:
     """How to fetch.
 
     Attributes:
@@ -45,14 +41,14 @@ class Manners:
         backoff_seconds: Wait before the second try; it doubles with each. A server's Retry-After counts more.
         max_wait_seconds: Longest wait for a server; one that asks for more is unreachable for now.
         read_seconds: Longest wait for the next bytes.
-        total_seconds: Longest time for one answer, with all its bytes.
+        total_seconds: Longest time for one response, with all its bytes.
         max_redirects: Hops from one address to the next.
         allow_private: Also fetch from this machine and its network.
-        respect_robots: Do what robots.txt says.
-        agent: The User-Agent that is sent; its first word counts in robots.txt.
+        respect_robots: Obey robots.txt.
+        agent: The User-Agent header; its first word counts in robots.txt.
 
     Raises:
-        ValueError: A number is out of its range.
+        ValueError: A number is out of its range or not finite.
     """
 
     pause_seconds: float = 1.0
@@ -68,8 +64,9 @@ class Manners:
 
     def __post_init__(self) -> None:
         waits = (self.pause_seconds, self.backoff_seconds, self.max_wait_seconds)
-        if min(waits) < 0 or min(self.read_seconds, self.total_seconds) <= 0:
-            raise ValueError(f"expected waits of at least 0 s and limits above 0 s, got {self}")
+        limits = (self.read_seconds, self.total_seconds)
+        if not all(0 <= wait < 1e6 for wait in waits) or not all(0 < limit < 1e6 for limit in limits):
+            raise ValueError(f"expected waits of at least 0 s and limits above 0 s, both below 1e6 s, got {self}")
         if self.attempts < 1 or self.max_redirects < 0 or not re.fullmatch(r"[\w-]+[ -~]*", self.agent, re.ASCII):
             raise ValueError(
                 f"expected attempts of 1 or more, max_redirects of 0 or more and an ASCII agent, got {self}"
@@ -77,7 +74,7 @@ class Manners:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What a server sent.
 
     Attributes:
@@ -86,7 +83,7 @@ class Answer:
         kind: Its content type in small letters, without parameters.
         charset: Of its content type, or None.
         body: The bytes.
-        licence: Of a `Link: <...>; rel="license"` header, or None.
+        license: Of a `Link: <...>; rel="license"` header, or None.
     """
 
     asked: str
@@ -94,18 +91,12 @@ class Answer:
     kind: str
     charset: str | None
     body: bytes
-    licence: str | None
+    license: str | None
 
 
 @dataclass(frozen=True)
-class Want:
-    """What a request is for.
-
-    Attributes:
-        max_bytes: Largest body.
-        kinds: Beginnings of the content types that are wanted; the body of another is not read.
-        cut: Take the first `max_bytes` of a larger body instead of refusing it.
-    """
+class Expect:
+    """What a request is for: largest body, beginnings of the content types; `cut` takes the start of a larger body."""
 
     max_bytes: int
     kinds: tuple[str, ...] = ("",)
@@ -113,12 +104,12 @@ class Want:
 
 
 class Fetcher:
-    """Fetches one address after another.
+    """Fetches one address after another; every peer is checked before a byte is sent.
 
     Args:
-        manners: How.
-        proxy: URL of an HTTP proxy. It resolves the names itself: of the addresses only those written as such can be
-            checked here. The environment's proxies are not used.
+        policy: How.
+        proxy: URL of an HTTP proxy, which resolves names itself: only addresses written as such can be checked here.
+            The environment's proxies are not used.
         cookies: A cookies.txt in Netscape's format; each cookie goes to its own host alone.
         sleep: Waits; for tests.
 
@@ -129,29 +120,28 @@ class Fetcher:
 
     def __init__(
         self,
-        manners: Manners = Manners(),
+        policy: FetchPolicy = FetchPolicy(),
         proxy: str | None = None,
         cookies: Path | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ):
         if proxy is not None and not re.match(r"https?://[^/]", proxy):
             raise ValueError(f"expected a proxy such as http://localhost:8080, got {proxy!r}")
-        self.manners, self.sleep, self._proxied = manners, sleep, proxy is not None
-        # The proxy itself is the user's choice and may be near.
-        self._backend = CheckedBackend(manners.allow_private or self._proxied)
+        self.policy, self.sleep, self._proxied = policy, sleep, proxy is not None
         self._client = httpx.Client(
-            transport=Transport(self._backend, proxy),
+            proxy=proxy,
             cookies=read_cookies(cookies) if cookies else None,
-            timeout=manners.read_seconds,
-            # What is compressed may unfold to a thousand times its size.
-            headers={"User-Agent": manners.agent, "Accept-Encoding": "identity"},
+            timeout=policy.read_seconds,
+            # One connection a request, so that each is checked and timed by itself.
+            limits=httpx.Limits(max_keepalive_connections=0),
+            headers={"User-Agent": policy.agent, "Accept-Encoding": "identity"},
             trust_env=False,
         )
-        self._robots: dict[str, Rules | Unreachable] = {}
+        self._robots: dict[str, Protego | Unreachable] = {}
         self._last: dict[str, float] = {}
 
     def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         self._client.close()
 
     def __enter__(self) -> Fetcher:
@@ -160,69 +150,70 @@ class Fetcher:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def get(self, url: str, want: Want) -> Answer:
-        """Fetches one address, redirects followed, every hop checked.
+    def get(self, url: str, expect: Expect) -> Response:
+        """Fetch one address, redirects followed, every hop checked.
 
         Args:
             url: http or https.
-            want: What for.
+            expect: What for.
 
         Raises:
-            Refused: The address or the answer is none that is wanted; final.
+            Refused: The address or the response is not one that is wanted; final.
             Unreachable: The server cannot be reached or fails, also after all attempts.
         """
-        return self._get(url, want, self.manners.respect_robots)
+        return self._get(url, expect, self.policy.respect_robots)
 
-    def _get(self, url: str, want: Want, robots: bool) -> Answer:
+    def _get(self, url: str, expect: Expect, robots: bool) -> Response:
         asked = url
-        for _ in range(self.manners.max_redirects + 1):
+        for _ in range(self.policy.max_redirects + 1):
             address = check_url(url)
-            if self._proxied:
-                self._check_literal(address)
-            rules = self._rules(address) if robots else ALLOW_ALL
-            if not rules.allow(address.raw_path.decode("ascii")):
-                raise Refused(f"{url}: robots.txt of {address.host} does not allow it")
-            answer = self._try(address, want, max(rules.delay_seconds, self.manners.pause_seconds))
-            if isinstance(answer, Answer):
-                return replace(answer, asked=asked)
-            url = answer
-        raise Refused(f"{url}: expected at most {self.manners.max_redirects} redirects, got more")
+            if not self.policy.allow_private and names_own_network(address.host):
+                raise Refused(f"expected a host on the open internet, got {address.host}")
+            pause = self.policy.pause_seconds
+            if robots and address.path != "/robots.txt":
+                pause = max(pause, self._check_robots(address))
+            found = self._try(address, expect, pause)
+            if isinstance(found, Response):
+                return replace(found, asked=asked)
+            url = found
+        raise Refused(f"{url}: expected at most {self.policy.max_redirects} redirects, got more")
 
-    def _check_literal(self, address: httpx.URL) -> None:
-        """Behind a proxy names are resolved there; what is an address in any spelling needs no name server."""
-        if not self.manners.allow_private and names_own_network(address.host):
-            raise Refused(f"expected a host on the open internet, got {address.host}")
-
-    def _rules(self, address: httpx.URL) -> Rules:
-        """Gives the rules of a site; one whose robots.txt cannot be read is left alone (RFC 9309, section 2.3.1)."""
+    def _check_robots(self, address: httpx.URL) -> float:
+        """Refuse what robots.txt forbids; return the seconds it asks for between two requests."""
         site = f"{address.scheme}://{address.netloc.decode('ascii')}"
         if site not in self._robots:
-            agent = re.match(r"[\w-]+", self.manners.agent).group()
-            try:
-                answer = self._get(f"{site}/robots.txt", Want(MAX_BYTES, cut=True), robots=False)
-                self._robots[site] = parse_robots(answer.body.decode("utf-8", "replace"), agent)
-            except Refused:  # there is none
-                self._robots[site] = ALLOW_ALL
-            except Unreachable as error:
-                self._robots[site] = error
+            self._robots[site] = self._read_robots(site)
         rules = self._robots[site]
-        if isinstance(rules, Unreachable):
+        if isinstance(rules, Unreachable):  # the whole site is left alone: RFC 9309, section 2.3.1
             raise Unreachable(f"{site}: robots.txt cannot be read: {rules}")
-        return rules
+        agent = re.split(r"[/ ]", self.policy.agent)[0]
+        if not rules.can_fetch(str(address), agent):
+            raise Refused(f"{address}: robots.txt of {address.host} does not allow it")
+        delay = rules.crawl_delay(agent) or 0.0
+        return min(delay, MAX_DELAY_SECONDS) if delay > 0 else 0.0
 
-    def _try(self, url: httpx.URL, want: Want, pause: float) -> Answer | str:
-        """Tries until there is an answer, a redirect (its address) or no attempt left."""
+    def _read_robots(self, site: str) -> Protego | Unreachable:
+        try:
+            found = self._get(f"{site}/robots.txt", Expect(MAX_ROBOTS_BYTES, cut=True), robots=False)
+        except Refused:  # there is none
+            return Protego.parse("")
+        except Unreachable as error:
+            return error
+        return Protego.parse(found.body.decode("utf-8-sig", "replace"))
+
+    def _try(self, url: httpx.URL, expect: Expect, pause: float) -> Response | str:
+        """Try until there is a response, a redirect (its address) or no attempt left."""
         wait, reason = 0.0, ""
-        for attempt in range(self.manners.attempts):
-            if wait > self.manners.max_wait_seconds:
+        for attempt in range(self.policy.attempts):
+            if wait > self.policy.max_wait_seconds:
                 raise Unreachable(f"{url}: {reason}, asks for {wait:.0f} s of patience")
             self._wait(url.host, max(pause, wait))
             try:
-                return self._once(url, want)
+                return self._once(url, expect)
             except _Later as error:
                 reason, asked = str(error), error.seconds
-            wait = max(self.manners.backoff_seconds * 2**attempt, asked)
-        raise Unreachable(f"{url}: {reason}, in {self.manners.attempts} attempts")
+            wait = max(self.policy.backoff_seconds * 2**attempt, asked)
+        raise Unreachable(f"{url}: {reason}, in {self.policy.attempts} attempts")
 
     def _wait(self, host: str, pause: float) -> None:
         due = self._last.get(host, -float("inf")) + pause
@@ -230,24 +221,65 @@ class Fetcher:
             self.sleep(seconds)
         self._last[host] = time.monotonic()
 
-    def _once(self, url: httpx.URL, want: Want) -> Answer | str:
-        self._backend.deadline = time.monotonic() + self.manners.total_seconds
-        with _named_errors(url), self._client.stream("GET", url, follow_redirects=False) as response:
-            if response.has_redirect_location:
+    def _once(self, url: httpx.URL, expect: Expect) -> Response | str:
+        watch = _Watch(self.policy.total_seconds, self.policy.allow_private or self._proxied)
+        extensions = {"trace": watch.on_event}
+        with _named_errors(url), watch, self._client.stream("GET", url, extensions=extensions) as response:
+            if response.has_redirect_location and response.next_request is not None:
                 return str(response.next_request.url)
             if response.status_code in _TRY_AGAIN:
                 raise _Later(f"status {response.status_code}", _retry_after(response.headers.get("Retry-After", "")))
             if response.status_code != 200:
-                raise Refused(f"{url}: expected an answer of status 200, got {response.status_code}")
+                raise Refused(f"{url}: expected a response of status 200, got {response.status_code}")
             kind, _, parameters = response.headers.get("Content-Type", "").partition(";")
             kind = kind.strip().lower()
-            if not kind.startswith(want.kinds):
+            if not kind.startswith(expect.kinds):
                 raise Refused(f"{url}: expected another kind of file, got {ascii(kind[:60]) if kind else 'no type'}")
-            body = _read_body(response, url, want)
+            body = _read_body(response, url, expect)
+            license_url = response.links.get("license", {}).get("url")
         charset = re.search(r"charset=[\"']?([\w.:-]+)", parameters, re.IGNORECASE)
-        licence = response.links.get("license", {}).get("url")
         address = str(response.url.copy_with(fragment=None))
-        return Answer(address, address, kind, charset.group(1) if charset else None, body, licence)
+        return Response(address, address, kind, charset.group(1) if charset else None, body, license_url)
+
+
+class _Watch:
+    """Checks the peer of a connection before a byte is sent, and ends a request that takes too long altogether.
+
+    httpx's own limits hold for each read, so that a server that sends a byte every few seconds never meets them.
+    """
+
+    def __init__(self, seconds: float, allow_private: bool):
+        self._allow_private, self._socket, self._is_over = allow_private, None, False
+        self._timer = threading.Timer(seconds, self._end)
+
+    def on_event(self, name: str, info: dict[str, Any]) -> None:
+        """Look at a new connection; https://www.python-httpx.org/advanced/extensions/#trace."""
+        if name != "connection.connect_tcp.complete":
+            return
+        stream = info["return_value"]
+        self._socket = stream.get_extra_info("socket")
+        peer = stream.get_extra_info("server_addr")[0]
+        if not self._allow_private and not is_public(peer):
+            stream.close()
+            raise Refused(f"expected a host on the open internet, got one at {peer}")
+
+    def _end(self) -> None:
+        self._is_over = True
+        if self._socket is not None:
+            try:
+                self._socket.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                return  # the server has closed it
+
+    def __enter__(self) -> _Watch:
+        self._timer.daemon = True
+        self._timer.start()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._timer.cancel()
+        if self._is_over and isinstance(error, httpx.TransportError):
+            raise _Later("the whole request took too long") from error
 
 
 class _Later(Exception):
@@ -263,39 +295,43 @@ def _named_errors(url: httpx.URL) -> Iterator[None]:
     try:
         yield
     except _MALFORMED as error:
-        raise Refused(f"{url}: expected an answer by the rules of HTTP, got: {error}") from error
-    except _NETWORK as error:
+        raise Refused(f"{url}: expected a response by the rules of HTTP, got: {error}") from error
+    except (httpx.TransportError, OSError) as error:
         raise _Later(f"{type(error).__name__} {error}".strip()) from error
 
 
-def _read_body(response: httpx.Response, url: httpx.URL, want: Want) -> bytes:
-    too_large = f"{url}: expected at most {want.max_bytes} bytes, got "
-    told = response.headers.get("Content-Length", "")
-    if told.isdigit() and int(told[:18]) > want.max_bytes and not want.cut:
-        raise Refused(f"{too_large}{told[:18]}")
+def _read_body(response: httpx.Response, url: httpx.URL, expect: Expect) -> bytes:
+    # Not asked for, and what is compressed may unfold to a million times its size.
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise Refused(f"{url}: expected a response that is not compressed, got {encoding[:60]!a}")
+    too_large = f"{url}: expected at most {expect.max_bytes} bytes, got "
+    length = response.headers.get("Content-Length", "")
+    if length.isdigit() and int(length[:18]) > expect.max_bytes and not expect.cut:
+        raise Refused(f"{too_large}{length[:18]}")
     body = bytearray()
-    for block in response.iter_bytes():
+    for block in response.iter_raw():
         body += block
-        if len(body) > want.max_bytes:
-            if want.cut:
+        if len(body) > expect.max_bytes:
+            if expect.cut:
                 break
             raise Refused(f"{too_large}more")
-    return bytes(body[: want.max_bytes])
+    return bytes(body[: expect.max_bytes])
 
 
 def _retry_after(value: str) -> float:
-    """Seconds of a Retry-After header: a number or a date; 0 for anything else."""
+    """Return the seconds of a Retry-After header: a number or a date; 0 for anything else."""
     if re.fullmatch(r"\d{1,9}", value.strip()):
         return float(value)
     try:
         when = email.utils.parsedate_to_datetime(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return 0.0
     return max((when - datetime.now(timezone.utc)).total_seconds(), 0.0) if when.tzinfo else 0.0
 
 
 def read_cookies(path: Path) -> http.cookiejar.MozillaCookieJar:
-    """Reads a cookies.txt, as browsers' add-ons and curl write it.
+    """Read a cookies.txt, as browsers' add-ons and curl write it.
 
     Raises:
         FileNotFoundError: There is no such file.

@@ -1,4 +1,4 @@
-"""Picture links out of a page: img, srcset, og:image, lazy loading, links to files; and what it says of licences."""
+"""Picture links out of a page: img, srcset, og:image, lazy loading, links to files; and what it says of licenses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
-from bs4.builder import ParserRejectedMarkup
 
 from fer_paddle.images import FORMATS
 
@@ -27,9 +26,10 @@ LAZY_ATTRIBUTES = (
 )
 LAZY_SETS = ("data-srcset", "data-lazy-srcset")
 _METAS = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src")
-_LICENCE_METAS = ("license", "licence", "dc.rights", "dcterms.license", "dcterms.rights", "copyright")
-_BACKGROUND = re.compile(r"url\(\s*['\"]?([^'\")]+)['\"]?\s*\)")
-_MAX_LICENCE = 300
+_LICENSE_METAS = ("license", "licence", "dc.rights", "dcterms.license", "dcterms.rights", "copyright")
+_BACKGROUND = re.compile(r"url\(\s{0,9}(?:'([^']{1,2000})'|\"([^\"]{1,2000})\"|([^'\"()\s]{1,2000}))")
+_MAX_ATTRIBUTE = 20_000  # characters of a style or srcset that are read
+_MAX_LICENSE = 300
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class PictureLink:
     Attributes:
         url: Absolute, http or https, without a fragment.
         page: The page that names it.
-        licence: What was found on its licence; None where nothing was.
+        license: What was found on its license; None where nothing was.
     """
 
     url: str
     page: str
-    licence: str | None = None
+    license: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,21 +64,16 @@ def find_links(html: bytes, url: str, charset: str | None = None) -> Found:
         html: The page as it came.
         url: Its address, to which its links are relative unless it names another base.
         charset: Named by the server; None lets the page say.
-
-    Raises:
-        ValueError: The page cannot be read as HTML.
     """
-    try:
-        page = BeautifulSoup(html, "html.parser", from_encoding=charset)
-    except (ParserRejectedMarkup, RecursionError, LookupError) as error:
-        raise ValueError(f"{url}: expected a page of HTML, got {type(error).__name__}") from error
+    # lxml reads any bytes in linear time; Python's own parser takes minutes on a few kilobytes of open tags.
+    page = BeautifulSoup(html, "lxml", from_encoding=charset)
     base = page.find("base", href=True)
     root = urljoin(url, str(base["href"])) if base else url
-    licence = find_licence(page, root)
+    license = find_license(page, root)
     pictures: dict[str, PictureLink] = {}
     for address in _picture_addresses(page):
         if absolute := absolute_url(root, address):
-            pictures.setdefault(absolute, PictureLink(absolute, url, licence))
+            pictures.setdefault(absolute, PictureLink(absolute, url, license))
     pages = (absolute_url(root, str(link["href"])) for link in page.find_all("a", href=True))
     further = dict.fromkeys(link for link in pages if link and link not in pictures)
     return Found(tuple(pictures.values()), tuple(further))
@@ -109,8 +104,8 @@ def _picture_addresses(page: BeautifulSoup) -> Iterator[str]:
                 yield address
         elif tag.name == "video" and tag.get("poster"):
             yield str(tag["poster"])
-        if "url(" in (style := str(tag.get("style") or "")):
-            yield from _BACKGROUND.findall(style)
+        if "url(" in (style := str(tag.get("style") or "")[:_MAX_ATTRIBUTE]):
+            yield from ("".join(match.groups("")) for match in _BACKGROUND.finditer(style))
 
 
 def _of_image(tag: Tag) -> Iterator[str]:
@@ -130,7 +125,7 @@ def largest_candidate(srcset: str) -> str | None:
 
     Source: the HTML standard, "parsing a srcset attribute": an address may hold commas, but not end with one.
     """
-    best, best_size, rest = None, -1.0, srcset
+    best, best_size, rest = None, -1.0, srcset[:_MAX_ATTRIBUTE]
     while match := re.match(r"[\s,]*(\S+)", rest):
         address, rest = match.group(1), rest[match.end() :]
         descriptor = ""
@@ -154,32 +149,32 @@ def names_picture(url: str) -> bool:
     return path.endswith(tuple(FORMATS))
 
 
-def find_licence(page: BeautifulSoup, base: str) -> str | None:
-    """Gives what a page says of its licence: rel=license, meta, schema.org; None where it says nothing."""
+def find_license(page: BeautifulSoup, base: str) -> str | None:
+    """Gives what a page says of its license: rel=license, meta, schema.org; None where it says nothing."""
     found: dict[str, None] = {}
     for tag in page.find_all(["a", "link"], href=True):
         if "license" in _words(tag.get("rel")) or tag.get("itemprop") == "license":
             text = " ".join(tag.get_text().split()) if tag.name == "a" else ""
             found[f"{text} {absolute_url(base, str(tag['href'])) or tag['href']}".strip()] = None
     for tag in page.find_all("meta", content=True):
-        if str(tag.get("name") or tag.get("property") or "").lower() in _LICENCE_METAS:
+        if str(tag.get("name") or tag.get("property") or "").lower() in _LICENSE_METAS:
             found[" ".join(str(tag["content"]).split())] = None
     for tag in page.find_all("script", type="application/ld+json"):
         try:
-            found |= dict.fromkeys(_licences_within(json.loads(tag.get_text())))
+            found |= dict.fromkeys(_licenses_within(json.loads(tag.get_text())))
         except (ValueError, RecursionError):
             continue  # a broken block says nothing
-    return "; ".join(found)[:_MAX_LICENCE] or None
+    return "; ".join(found)[:_MAX_LICENSE] or None
 
 
-def _licences_within(content: Any) -> Iterator[str]:
+def _licenses_within(content: Any) -> Iterator[str]:
     if isinstance(content, dict):
         if isinstance(content.get("license"), str):
             yield content["license"]
         content = list(content.values())
     if isinstance(content, list):
         for part in content:
-            yield from _licences_within(part)
+            yield from _licenses_within(part)
 
 
 def _words(value: Any) -> list[str]:

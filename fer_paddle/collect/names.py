@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import unicodedata
-from collections.abc import Container
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
+
+from fer_paddle.files import file_digest, temporary_name
 
 MAX_BYTES = 100  # file systems allow 255; a number and a suffix still follow
 # Windows gives these names to devices, with any suffix, in any case. Source: Microsoft, "Naming files, paths, and
@@ -15,8 +19,8 @@ _FORBIDDEN = re.compile(r'[<>:"/\\|?*%]+')
 _WIDE = str.maketrans({"／": "_", "＼": "_", "：": "_"})
 
 
-def safe_name(text: str, default: str = "picture") -> str:
-    """Makes the stem of a file name out of any text; letters of all scripts stay.
+def safe_name(text: str, default: str = "image") -> str:
+    """Return the stem of a file name made of any text; letters of all scripts stay.
 
     Args:
         text: Anything, such as the last part of a URL's path, percent signs already decoded.
@@ -37,7 +41,7 @@ def safe_name(text: str, default: str = "picture") -> str:
 
 
 def cut_text(text: str, max_bytes: int) -> str:
-    """Gives the start of a text that takes at most so many bytes as composed UTF-8."""
+    """Return the start of a text that takes at most so many bytes as composed UTF-8."""
     composed = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
     return composed.encode("utf-8")[:max_bytes].decode("utf-8", "ignore")
 
@@ -47,15 +51,42 @@ def _is_visible(letter: str) -> bool:
 
 
 def free_name(folder: Path, stem: str, suffix: str, taken: Container[str] = ()) -> Path:
-    """Gives a path in a folder at which nothing lies: the name itself, or with a number behind it.
+    """Return a path in a folder at which nothing lies and whose name in small letters is not `taken`."""
+    return next(path for path in _candidates(folder, stem, suffix) if path.name.lower() not in taken and _is_free(path))
+
+
+def save_new(folder: Path, stem: str, suffix: str, write: Callable[[Path], object]) -> tuple[Path, str]:
+    """Write a new file whole, under the first free name; return its path and SHA-256.
+
+    A file with the same bytes that a stopped run left under one of these names is taken instead of a second one.
 
     Args:
-        folder: The folder; it need not exist.
+        folder: Where; made where it is missing.
         stem: Of `safe_name`.
         suffix: With its dot.
-        taken: Names in small letters that count as taken too.
+        write: Write the file to the temporary path it is given.
     """
-    name, number = f"{stem}{suffix}", 2
-    while name.lower() in taken or (folder / name).exists() or (folder / name).is_symlink():
-        name, number = f"{stem}-{number}{suffix}", number + 1
-    return folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_name(folder / f"{stem}{suffix}")
+    try:
+        write(temporary)
+        digest = file_digest(temporary)
+        for path in _candidates(folder, stem, suffix):
+            if path.is_file() and file_digest(path) == digest:
+                return path, digest
+            if _is_free(path):
+                os.replace(temporary, path)
+                return path, digest
+    finally:
+        temporary.unlink(missing_ok=True)
+    raise AssertionError("names never end")
+
+
+def _candidates(folder: Path, stem: str, suffix: str) -> Iterator[Path]:
+    """Yield the name itself, then the name with a number behind it."""
+    yield folder / f"{stem}{suffix}"
+    yield from (folder / f"{stem}-{number}{suffix}" for number in itertools.count(2))
+
+
+def _is_free(path: Path) -> bool:
+    return not (path.exists() or path.is_symlink())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
-from fer_paddle.collect.fetch import Answer
+from fer_paddle.collect.fetch import Response
 from fer_paddle.collect.links import Found, PictureLink, absolute_url, find_links
 
 MAX_PAGES = 10_000
@@ -21,7 +21,7 @@ class PageSource(Protocol):
         """Gives the addresses to begin with: pages, or pictures themselves."""
         ...
 
-    def read(self, page: Answer) -> Found:
+    def read(self, page: Response) -> Found:
         """Gives the pictures of a page, and the pages to read next.
 
         Raises:
@@ -52,7 +52,7 @@ class SeedPages:
     def first(self) -> Sequence[str]:
         return list(self._depths)
 
-    def read(self, page: Answer) -> Found:
+    def read(self, page: Response) -> Found:
         found = find_links(page.body, page.url, page.charset)
         depth = self._depths.get(page.asked, 0) + 1
         if depth > self.depth:
@@ -83,7 +83,7 @@ class SearchPages:
         address: str,
         query: str,
         pages: int = 1,
-        read_page: Callable[[Answer], Sequence[PictureLink]] | None = None,
+        read_page: Callable[[Response], Sequence[PictureLink]] | None = None,
         first_page: int = 1,
     ):
         if not 1 <= pages <= MAX_PAGES or not query.strip():
@@ -96,7 +96,7 @@ class SearchPages:
     def first(self) -> Sequence[str]:
         return [self._url()]
 
-    def read(self, page: Answer) -> Found:
+    def read(self, page: Response) -> Found:
         pictures = tuple(self.read_page(page))
         if not pictures or self.page >= self.last_page:
             return Found(pictures)
@@ -107,12 +107,12 @@ class SearchPages:
         return string.Template(self.address).safe_substitute(query=quote(self.query, safe=""), page=self.page)
 
 
-def _read_html(page: Answer) -> Sequence[PictureLink]:
+def _read_html(page: Response) -> Sequence[PictureLink]:
     return find_links(page.body, page.url, page.charset).pictures
 
 
 def openverse(query: str, pages: int = 1) -> SearchPages:
-    """Searches Openverse, whose pictures are openly licensed and carry their licence.
+    """Searches Openverse, whose pictures are openly licensed and carry their license.
 
     Source: https://api.openverse.org/v1/.
     """
@@ -120,7 +120,7 @@ def openverse(query: str, pages: int = 1) -> SearchPages:
     return SearchPages(address, query, pages, read_openverse)
 
 
-def read_openverse(page: Answer) -> list[PictureLink]:
+def read_openverse(page: Response) -> list[PictureLink]:
     """Gives the pictures of one answer of Openverse.
 
     Raises:
@@ -139,7 +139,7 @@ def read_openverse(page: Answer) -> list[PictureLink]:
     return links
 
 
-def _json(page: Answer) -> dict[str, Any]:
+def _json(page: Response) -> dict[str, Any]:
     try:
         content = json.loads(page.body)
     except (ValueError, RecursionError) as error:

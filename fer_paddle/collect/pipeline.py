@@ -10,16 +10,16 @@ from typing import Any
 from fer_paddle.collect.clean import CleanRule, apply_clean, plan_clean
 from fer_paddle.collect.crawl import MANIFEST, Crawler, read_url_list
 from fer_paddle.collect.fetch import Fetcher
+from fer_paddle.collect.frames import save_frames
 from fer_paddle.collect.names import safe_name
 from fer_paddle.collect.pages import SeedPages
 from fer_paddle.collect.select import FaceRule, Landmarks, select_faces
-from fer_paddle.collect.undo import undo_half_done
-from fer_paddle.collect.video import VIDEO_SUFFIXES, FrameRule, save_frames
 from fer_paddle.images import list_images
+from fer_paddle.video import VIDEO_SUFFIXES, FrameRule
 
 
 @dataclass(frozen=True)
-class ChapterRules:
+class CollectRules:
     """How a class is collected; see the parts."""
 
     frames: FrameRule = FrameRule()
@@ -42,7 +42,7 @@ class ClassReport:
         pictures: Pictures that were looked at.
         refused: Those without a face that counts.
         cut: Faces or mouths cut out now.
-        copies: Of those, copies that were set aside.
+        copies: Of those, copies that are left out.
         files: Pictures that the class folder holds now.
         warnings: What is worth a look, one line each.
     """
@@ -112,20 +112,18 @@ def collect_class(
     out: Path,
     work: Path,
     fetcher: Fetcher,
-    rules: ChapterRules = ChapterRules(),
+    rules: CollectRules = CollectRules(),
     detector: Callable[..., Any] | None = None,
     landmarks: Landmarks | None = None,
     progress: Callable[[str], Callable[..., Any]] = lambda unit: iter,
 ) -> ClassReport:
-    """Crawls, takes frames, keeps what has a face, cuts it out, and tidies; a second run goes on.
-
-    A clean of the class or of the data set that was cut short is taken back first.
+    """Crawl, take frames, keep what has a face, cut it out, and clean; a second run goes on.
 
     Args:
         name: Of the class, such as `happy` or `嘟嘴`.
         sources: What to collect from.
         out: The data set: the class becomes a folder in it.
-        work: Where downloads and frames are kept, never within `out`.
+        work: Where downloads, frames and crops are kept, never within `out`.
         fetcher: Fetches.
         rules: How.
         detector: See select.select_faces.
@@ -138,21 +136,21 @@ def collect_class(
     """
     check_class(name, sources, out, work)
     report, pictures, folder = ClassReport(name), list(sources.pictures), out / name
-    for place in (out, folder):
-        report.warnings += [f"{place / file}: missing" for file in undo_half_done(place)]
+    crops = work / name / rules.kind
     if sources.urls:
         pictures += _crawl(sources.urls, work / name / "web", fetcher, rules, report)
     if sources.videos:
         pictures += _take_frames(sources.videos, work / name / "frames", rules, report, progress)
     report.pictures = len(pictures)
     selected = select_faces(
-        pictures, folder, rules.faces, rules.kind, detector, landmarks, progress=progress("pictures")
+        pictures, crops, rules.faces, rules.kind, detector, landmarks, progress=progress("pictures")
     )
     report.refused, report.cut = len(selected.refused), len(selected.files)
     report.warnings += [f"{path}: {reason}" for path, reason in selected.failed.items()]
-    plan = plan_clean(folder, rules.clean, progress("crops"))
+    plan = plan_clean(crops, rules.clean, folder, progress("crops"))
     report.copies = sum(len(group) - 1 for group in plan.copies)
-    apply_clean(plan, rules.clean)
+    failed = apply_clean(plan, folder, rules.clean)
+    report.warnings += [f"{path}: {reason}" for path, reason in failed.items()]
     report.files = len(list_images(folder))
     if not report.files:
         report.warnings.append(f"{folder}: no {rules.kind} found")
@@ -176,7 +174,7 @@ def check_class(name: str, sources: Sources, out: Path, work: Path) -> None:
             raise ValueError(f"expected sources outside of the data set {out}, got {path}")
 
 
-def _crawl(urls: Sequence[str], folder: Path, fetcher: Fetcher, rules: ChapterRules, report: ClassReport) -> list[Path]:
+def _crawl(urls: Sequence[str], folder: Path, fetcher: Fetcher, rules: CollectRules, report: ClassReport) -> list[Path]:
     crawler = Crawler(folder, fetcher, min_side=rules.min_side, max_pictures=rules.max_pictures)
     found = crawler.crawl(SeedPages(urls, rules.depth))
     report.crawled = found.counts()
@@ -189,7 +187,7 @@ def _crawl(urls: Sequence[str], folder: Path, fetcher: Fetcher, rules: ChapterRu
 
 
 def _take_frames(
-    videos: Sequence[Path], folder: Path, rules: ChapterRules, report: ClassReport, progress: Callable[[str], Any]
+    videos: Sequence[Path], folder: Path, rules: CollectRules, report: ClassReport, progress: Callable[[str], Any]
 ) -> list[Path]:
     for video in videos:
         try:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_paddle.collect.names import free_name, safe_name
-from fer_paddle.collect.sharpness import sharpness
-from fer_paddle.collect.undo import Journal, undone_batches
+from fer_paddle.collect.names import safe_name, save_new
 from fer_paddle.files import append_json_line, file_digest, read_json_lines
 from fer_paddle.images import crop_square, read_image, write_image
+from fer_paddle.video import sharpness
 from yolo3tiny.predict import Detections, Detector
 
 SELECTED = "selected.jsonl"
@@ -23,7 +24,7 @@ FACE_MARGIN = 0.05  # as the pipeline cuts them later: fer_paddle.pipeline.MARGI
 SHARPNESS_SIDE = 64  # at which faces are compared; most small ones have no more
 # Where the lips lie in a box of the shipped detector, and how wide they are, as shares of the box: medians over the 131
 # of 150 faces of landmarks68_160 (validation part) that it found. Half of all mouths lie within 0.05 of it.
-MOUTH_CENTRE = (0.50, 0.83)
+MOUTH_CENTER = (0.50, 0.83)
 MOUTH_WIDTH = 0.41
 MOUTH_MARGIN = 0.45  # on each side, as a share of the mouth's width: as the crops of mouth_smile
 
@@ -40,7 +41,7 @@ class FaceRule:
         max_faces: Most faces; None for any number.
         min_score: Least score of a face, 0 to 1.
         min_px: Least shorter side of a face in pixels.
-        min_sharpness: Least sharpness of a face, brought to 64 pixels; see sharpness.sharpness.
+        min_sharpness: Least sharpness of a face, brought to 64 pixels; see video.sharpness.
 
     Raises:
         ValueError: One of them is out of its range.
@@ -122,7 +123,7 @@ def mouth_box(box_xyxy: np.ndarray, points: np.ndarray | None = None) -> np.ndar
     box = np.asarray(box_xyxy, np.float64)
     if points is None:
         size = box[2:] - box[:2]
-        centre, width = box[:2] + size * MOUTH_CENTRE, size[0] * MOUTH_WIDTH
+        centre, width = box[:2] + size * MOUTH_CENTER, size[0] * MOUTH_WIDTH
     else:
         points = np.asarray(points, np.float64)
         if points.shape != (68, 2):
@@ -165,7 +166,8 @@ def select_faces(
     if kind not in KINDS:
         raise ValueError(f"expected a kind of {', '.join(KINDS)}, got {kind!r}")
     detector = detector or Detector()
-    journal, report = Journal(folder, "select"), SelectReport()
+    report = SelectReport()
+    folder.mkdir(parents=True, exist_ok=True)
     recorded: dict[tuple[Any, Any], list[dict[str, Any]]] = defaultdict(list)
     for record in read_selected(folder):
         recorded[record.get("source_sha256"), record.get("kind")].append(record)
@@ -191,8 +193,11 @@ def select_faces(
         for crop, record in crops:
             if record.get("box_xyxy") in boxes:
                 continue
-            target = folder / sort(crop) if sort is not None else folder
-            _write(journal, path, target, crop, {**record, "source_sha256": digest, "crops": len(crops)}, report)
+            place = folder / sort(crop) if sort is not None else folder
+            name, sha256 = _write(path, place, crop, record["kind"])
+            report.files.append(name.relative_to(folder).as_posix())
+            origin = {"source": str(path), **record, "source_sha256": digest, "crops": len(crops)}
+            append_json_line(folder / SELECTED, {"file": report.files[-1], "sha256": sha256, **origin})
         done.add((digest, kind))
     return report
 
@@ -214,19 +219,11 @@ def _cut(image: np.ndarray, faces: Sequence[Any], kind: str, landmarks: Landmark
     return crops
 
 
-def _write(journal: Journal, source: Path, folder: Path, crop: np.ndarray, record: Any, report: SelectReport) -> None:
-    """Writes one crop as PNG, so that nothing is lost a second time; a whole picture is copied as it is."""
-    journal.make_folder(folder)
-    whole = record["kind"] == "pictures"
-    target = free_name(folder, safe_name(source.stem), source.suffix.lower() if whole else ".png")
-    digest = journal.create(
-        target,
-        lambda temporary: temporary.write_bytes(source.read_bytes()) if whole else write_image(temporary, crop),
-    )
-    name = target.relative_to(journal.folder).as_posix()
-    report.files.append(name)
-    told = {"file": name, "sha256": digest, "source": str(source), **record, "batch": journal.name}
-    append_json_line(journal.folder / SELECTED, told)
+def _write(source: Path, folder: Path, crop: np.ndarray, kind: str) -> tuple[Path, str]:
+    """Write one crop as PNG, so that nothing is lost a second time; a whole image is copied as it is."""
+    if kind == "pictures":
+        return save_new(folder, safe_name(source.stem), source.suffix.lower(), partial(shutil.copyfile, source))
+    return save_new(folder, safe_name(source.stem), ".png", partial(write_image, image=crop))
 
 
 def _rounded(box: np.ndarray) -> list[float]:
@@ -234,8 +231,5 @@ def _rounded(box: np.ndarray) -> list[float]:
 
 
 def read_selected(folder: Path) -> list[dict[str, Any]]:
-    """Reads `selected.jsonl` of a folder, without what was undone; empty where there is none."""
-    path = folder / SELECTED
-    records = read_json_lines(path) if path.is_file() else []
-    undone = undone_batches(folder)
-    return [record for record in records if record.get("batch") not in undone]
+    """Read `selected.jsonl` of a folder; empty where there is none."""
+    return read_json_lines(folder / SELECTED) if (folder / SELECTED).is_file() else []

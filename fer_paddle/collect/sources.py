@@ -1,4 +1,4 @@
-"""Where a picture came from: records are found by the sha256 of its bytes, so that a new name does no harm."""
+"""Where an image came from: records are found by the SHA-256 of its bytes, so that a new name does no harm."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.collect.clean import CONVERTED
+from fer_paddle.collect.clean import CLEANED
 from fer_paddle.collect.crawl import MANIFEST
+from fer_paddle.collect.frames import FRAMES
 from fer_paddle.collect.select import SELECTED
-from fer_paddle.collect.video import FRAMES
 from fer_paddle.files import file_digest, read_json_lines
 
-_RECORDS = (CONVERTED, Path(SELECTED), Path(FRAMES), Path(MANIFEST))
+_RECORDS = (CLEANED, SELECTED, FRAMES, MANIFEST)
 
 
 def find_sources(path: Path) -> list[dict[str, Any]]:
-    """Follows a picture back: to what it was converted or cut from, to a video, to an address and its licence.
+    """Follow an image back: to what it was converted or cut from, to a video, to an address and its license.
 
-    Looks at the records in the picture's folder and the two above, then where these lead.
+    Looks at the records in the image's folder and the two above, then where these lead.
 
     Args:
-        path: The picture, under any name, with the bytes that were recorded.
+        path: The image, under any name, with the bytes that were recorded.
 
     Returns:
         Records as their files have them, nearest first; none where nothing is known.
@@ -31,7 +31,7 @@ def find_sources(path: Path) -> list[dict[str, Any]]:
         ValueError: A file of records is damaged.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{str(path)!r}: expected a picture, found no such file")
+        raise FileNotFoundError(f"{str(path)!r}: expected an image, found no such file")
     found: list[dict[str, Any]] = []
     waiting = deque([(file_digest(path), path.parent.resolve())])
     while waiting:
@@ -43,6 +43,4 @@ def find_sources(path: Path) -> list[dict[str, Any]]:
             found.append(record)
             if "source_sha256" in record:
                 waiting.append((record["source_sha256"], Path(record["source"]).parent.resolve()))
-            elif "was_sha256" in record:
-                waiting.append((record["was_sha256"], folder))
     return found

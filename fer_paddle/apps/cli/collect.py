@@ -103,7 +103,7 @@ def _add_crawl(parts: Any) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for pictures and manifest.jsonl")
     parser.add_argument("--search", help="address of a search with $query and $page, instead of URLs")
-    parser.add_argument("--openverse", action="store_true", help="search Openverse, whose pictures have open licences")
+    parser.add_argument("--openverse", action="store_true", help="search Openverse, whose pictures have open licenses")
     parser.add_argument("--query", help="what to search for")
     parser.add_argument("--pages", type=count, default=1, help="pages of results (default: 1)")
     parser.add_argument("--again", action="store_true", help="also try what an earlier crawl refused")
@@ -291,11 +291,11 @@ def _add_sources(parts: Any) -> None:
 
 
 def sources(args: argparse.Namespace) -> int:
-    """Tells which picture, video or address each picture came from, and the licence that was found there."""
+    """Tells which picture, video or address each picture came from, and the license that was found there."""
     from fer_paddle.collect.sources import find_sources
 
     found = {str(path): find_sources(path) for path in args.pictures}
-    told = ("was", "source", "video", "seconds", "url", "page", "licence")
+    told = ("was", "source", "video", "seconds", "url", "page", "license")
     if args.json:
         print_json(found)
     for name, records in () if args.json else found.items():

@@ -21,10 +21,10 @@ def add_web(parser: argparse.ArgumentParser) -> None:
 
 
 def make_fetcher(args: argparse.Namespace) -> Any:
-    from fer_paddle.collect.fetch import Fetcher, Manners
+    from fer_paddle.collect.fetch import Fetcher, FetchPolicy
 
-    manners = Manners(pause_seconds=args.pause, allow_private=args.allow_private)
-    return Fetcher(manners, args.proxy, args.cookies)
+    policy = FetchPolicy(pause_seconds=args.pause, allow_private=args.allow_private)
+    return Fetcher(policy, args.proxy, args.cookies)
 
 
 def add_frame_rule(parser: argparse.ArgumentParser) -> None:

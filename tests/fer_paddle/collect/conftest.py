@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_paddle.collect.fetch import Fetcher, Manners
+from fer_paddle.collect.fetch import Fetcher, FetchPolicy
 
 Page = tuple[int, dict[str, str], bytes]
 
@@ -97,8 +97,8 @@ def make_fetcher() -> Iterator[Callable[..., Fetcher]]:
 
     def make(sleep: Callable[[float], None] = lambda seconds: None, **changes: object) -> Fetcher:
         how = {key: changes.pop(key) for key in ("proxy", "cookies") if key in changes}
-        manners = Manners(**{"allow_private": True, "pause_seconds": 0.0, "read_seconds": 2.0, **changes})
-        made.append(Fetcher(manners, sleep=sleep, **how))
+        policy = FetchPolicy(**{"allow_private": True, "pause_seconds": 0.0, "read_seconds": 2.0, **changes})
+        made.append(Fetcher(policy, sleep=sleep, **how))
         return made[-1]
 
     yield make

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from fer_paddle.collect.crawl import MANIFEST, Crawler, read_manifest, read_url_list
-from fer_paddle.collect.fetch import Want
+from fer_paddle.collect.fetch import Expect
 from fer_paddle.collect.pages import SearchPages, SeedPages, read_openverse
 from fer_paddle.collect.undo import undo_last
 from fer_paddle.images import list_images, read_image
@@ -34,7 +34,7 @@ def test_pictures_and_their_manifest(site, make_fetcher, tmp_path):
     assert record["url"] == f"{site.url}/a/face.jpg" and record["page"] == page and record["file"] == "face.jpg"
     assert record["sha256"] == hashlib.sha256(body).hexdigest() and record["bytes"] == len(body)
     assert (record["width"], record["height"]) == (80, 80)
-    assert record["licence"] == f"CC BY {site.url}/by" and record["time"].endswith("+00:00")
+    assert record["license"] == f"CC BY {site.url}/by" and record["time"].endswith("+00:00")
 
 
 def test_what_lies_is_found_out(site, make_fetcher, tmp_path):
@@ -144,10 +144,10 @@ def test_openverse_answers(site, make_fetcher, tmp_path):
     source = SearchPages(f"{site.url}/api?q=$query", "x", read_page=read_openverse)
     Crawler(tmp_path, make_fetcher()).crawl(source)
     (record,) = read_manifest(tmp_path)
-    assert record["licence"] == "A by B, CC0" and record["page"] == "https://f.example/1"
+    assert record["license"] == "A by B, CC0" and record["page"] == "https://f.example/1"
     for body in ("[]", "{", '{"results": 1}', "[" * 100_000):
         site.put("/api?q=x", body, "application/json")
-        answer = make_fetcher().get(page, Want(10**6))
+        answer = make_fetcher().get(page, Expect(10**6))
         with pytest.raises(ValueError, match="expected"):
             read_openverse(answer)
 

@@ -46,6 +46,16 @@ def test_pictures(html, found):
     assert urls(html) == found
 
 
+@pytest.mark.parametrize(
+    "html",
+    [b"<a/" * 40_000, b"<!--" * 100_000, b"<![CDATA[" * 50_000, b"<?" * 100_000, b"<p style='url(" + b" " * 400_000],
+    ids=["tags", "comments", "cdata", "instructions", "style"],
+)
+def test_a_page_made_to_be_slow_is_read_like_any_other(html):
+    """Each took 10 s to hours by html.parser or a backtracking pattern; the suite's time limit would tell."""
+    assert find_links(html, BASE).pictures == ()
+
+
 def test_further_pages_and_encodings():
     found = find_links("<a href=next.html>下一页</a><a href=a.jpg></a><a href=mailto:x@y>".encode("gbk"), BASE, "gbk")
     assert found.pages == ("http://site.example/people/next.html",)
@@ -72,7 +82,7 @@ def test_srcset(srcset, largest):
 
 
 @pytest.mark.parametrize(
-    ("html", "licence"),
+    ("html", "license"),
     [
         ("<a rel=license href=/by>CC BY 4.0</a>", "CC BY 4.0 http://site.example/by"),
         ("<link rel='nofollow license' href=https://l.example/0>", "https://l.example/0"),
@@ -85,9 +95,9 @@ def test_srcset(srcset, largest):
         ("<a href=/by>CC BY 4.0</a>", None),
     ],
 )
-def test_licences(html, licence):
+def test_licenses(html, license):
     (link,) = find_links(f"{html}<img src=a.jpg>".encode(), BASE).pictures
-    assert link.licence == licence and link.page == BASE
+    assert link.license == license and link.page == BASE
 
 
 def test_absolute_url_refuses_what_is_none():

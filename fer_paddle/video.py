@@ -1,27 +1,19 @@
-"""Frames out of videos: at a rate, at each change of scene, or the sharpest of each stretch of time."""
+"""Videos as frames: all of them, at a rate, at each change of scene, or the sharpest of each stretch of time."""
 
 from __future__ import annotations
 
-import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg tells each damaged block; read at the first video
 
 import cv2
 import numpy as np
 
-from fer_paddle.collect.names import free_name, safe_name
-from fer_paddle.collect.sharpness import sharpness
-from fer_paddle.collect.undo import Journal, undone_batches
-from fer_paddle.files import append_json_line, file_digest, read_json_lines
-from fer_paddle.images import FORMATS, write_image
-
-logger = logging.getLogger(__name__)
+from fer_paddle.images import to_gray
 
 VIDEO_SUFFIXES = (
     ".mp4",
@@ -38,9 +30,9 @@ VIDEO_SUFFIXES = (
     ".wmv",
     ".ogv",
 )
-FRAMES = "frames.jsonl"
 MODES = ("rate", "scenes", "sharpest")
 MAX_SIDE = 16_384
+SHARPNESS_SIDE = 256  # longest side in pixels at which images are compared
 # OpenCV 4.6.0 turns videos the wrong way round: https://github.com/opencv/opencv/issues/22088
 _CLOCKWISE = -1 if cv2.__version__ == "4.6.0" else 1
 _ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
@@ -75,7 +67,7 @@ class FrameRule:
         mode: `rate`: one every 1 / per_second seconds; `sharpest`: the sharpest of each such stretch; `scenes`: the
             first of each scene.
         per_second: Frames a second of the first two modes.
-        scene_change: Least change of the colours from one frame to the next that begins a scene, 0 to 1.
+        scene_change: Least change of the colors from one frame to the next that begins a scene, 0 to 1.
         max_frames: Most frames of one video.
 
     Raises:
@@ -96,25 +88,6 @@ class FrameRule:
             raise ValueError(f"expected a scene change from 0 to 1 and max_frames of at least 1, got {got}")
 
 
-@dataclass
-class VideoReport:
-    """What one video gave.
-
-    Attributes:
-        video: Its path.
-        frames_read: Frames that could be read.
-        files: Names of the pictures written.
-        warning: What is wrong with the video; None where nothing was found.
-        done_before: An earlier run took these frames already.
-    """
-
-    video: str
-    frames_read: int = 0
-    files: list[str] = field(default_factory=list)
-    warning: str | None = None
-    done_before: bool = False
-
-
 class Video:
     """A video to go through once, frame by frame; rotation is applied.
 
@@ -122,7 +95,7 @@ class Video:
         path: Any file FFmpeg reads, an animated GIF too.
 
     Attributes:
-        frames_told: Frames its header promises, often a guess; 0 where it says nothing.
+        frames_promised: Frames its header promises, often a guess; 0 where it says nothing.
         frames_read: Frames read so far.
 
     Raises:
@@ -142,29 +115,29 @@ class Video:
         self.path, self.frames_read = path, 0
         # An absolute path is never taken for a URL or a pattern of picture files.
         self._capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
-        told = [self._capture.get(number) for number in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)]
-        if not self._capture.isOpened() or not 1 <= max(told) <= MAX_SIDE:
-            got = f"one of {told[0]:.0f} x {told[1]:.0f} pixels" if self._capture.isOpened() else "a damaged one"
+        size = [self._capture.get(number) for number in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)]
+        if not self._capture.isOpened() or not 1 <= max(size) <= MAX_SIDE:
+            got = f"one of {size[0]:.0f} x {size[1]:.0f} pixels" if self._capture.isOpened() else "a damaged one"
             self._capture.release()
             raise ValueError(f"{str(path)!r}: expected a readable video of at most {MAX_SIDE} pixels a side, got {got}")
         self._rate = self._capture.get(cv2.CAP_PROP_FPS)
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         degrees = int(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) * _CLOCKWISE % 360
         self._rotation = _ROTATIONS.get(degrees)
-        self.frames_told = max(int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+        self.frames_promised = max(int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
 
     def __iter__(self) -> Iterator[Frame]:
-        """Gives the frames; times never go back."""
+        """Yield the frames; times never go back."""
         seconds = 0.0
         try:
             while True:
                 is_read, image = self._capture.read()
                 if not is_read:
                     return
-                told = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                if not told > seconds and self.frames_read:  # some containers keep no times
-                    told = seconds + (1 / self._rate if self._rate > 0 else 0.04)
-                seconds = told
+                now = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                if not now > seconds and self.frames_read:  # some containers keep no times
+                    now = seconds + (1 / self._rate if self._rate > 0 else 0.04)
+                seconds = now
                 upright = image if self._rotation is None else cv2.rotate(image, self._rotation)
                 yield Frame(self.frames_read, seconds, upright)
                 self.frames_read += 1
@@ -172,14 +145,14 @@ class Video:
             self._capture.release()
 
     def find_fault(self) -> str | None:
-        """Says, after the last frame, how many the header promised in vain; None where about all came."""
-        if self.frames_read >= 0.95 * self.frames_told - 2:
+        """Return, after the last frame, how many frames are missing; None where about all came."""
+        if self.frames_read >= 0.95 * self.frames_promised - 2:
             return None
-        return f"damaged or cut off: {self.frames_read} of about {self.frames_told} frames could be read"
+        return f"damaged or cut off: {self.frames_read} of about {self.frames_promised} frames could be read"
 
 
 def choose_frames(frames: Iterable[Frame], rule: FrameRule) -> Iterator[Frame]:
-    """Gives the frames of a video that a rule takes, at most `rule.max_frames`."""
+    """Yield the frames that a rule takes, at most `rule.max_frames`."""
     chosen = {"rate": _at_rate, "scenes": _at_scenes, "sharpest": _sharpest}[rule.mode](frames, rule)
     for count, frame in enumerate(chosen, 1):
         yield frame
@@ -219,67 +192,25 @@ def _at_scenes(frames: Iterable[Frame], rule: FrameRule) -> Iterator[Frame]:
 
 
 def _color_histogram(image: np.ndarray) -> np.ndarray:
-    """Shares of 8 x 8 x 8 colours, float32 [8, 8, 8]; movement changes them little, a cut much."""
+    """Return the share of each of 8 x 8 x 8 colors, float32 [8, 8, 8]: movement changes it little, a cut much."""
     small = cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA)
     return cv2.calcHist([small], [0, 1, 2], None, [8, 8, 8], [0, 256] * 3) / small[..., 0].size
 
 
-def save_frames(
-    path: str | os.PathLike[str],
-    folder: Path,
-    rule: FrameRule,
-    suffix: str = ".jpg",
-    progress: Callable[..., Iterable[Frame]] = iter,
-) -> VideoReport:
-    """Writes frames of a video as pictures, named by the video and their time: `clip_00012345ms.jpg`.
+def sharpness(image: np.ndarray, side: int = SHARPNESS_SIDE) -> float:
+    """Return the variance of the Laplacian of an image that is brought to one size.
 
-    `frames.jsonl` in the folder keeps video, time and number of each; what it names already is not written again. A
-    damaged video gives what can be read.
+    Source: Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy".
 
     Args:
-        path: The video.
-        folder: Where the pictures go; made where it is missing.
-        rule: Which frames.
-        suffix: Format of the pictures, one of images.FORMATS.
-        progress: Wraps the frames for a progress bar.
+        image: uint8 [H, W, 3] or [H, W].
+        side: Longest side in pixels at which it is measured; a smaller image is enlarged, and so less sharp.
 
-    Raises:
-        FileNotFoundError: There is no such video.
-        ValueError: It is no video, no frame of it can be read, or the suffix is unknown.
+    Returns:
+        0 for a flat image; a few hundred for a sharp photo, a few tens for a blurred one.
     """
-    if suffix not in FORMATS:
-        raise ValueError(f"expected a suffix of {', '.join(FORMATS)}, got {suffix!r}")
-    video, report = Video(path), VideoReport(str(path))
-    told = {"video": video.path.name, "video_sha256": file_digest(video.path), "rule": asdict(rule)}
-    done = [record for record in read_frame_records(folder) if told.items() <= record.items()]
-    if any("frames_read" in record for record in done):
-        report.done_before = True
-        return report
-    journal, stem = Journal(folder, "frames"), safe_name(video.path.stem, "video")
-    written = {record["index"] for record in done}
-    for frame in choose_frames(progress(video), rule):
-        if frame.index in written:
-            continue
-        target = free_name(folder, f"{stem}_{round(frame.seconds * 1000):08}ms", suffix)
-        digest = journal.create(target, lambda temporary, image=frame.image: write_image(temporary, image))
-        report.files.append(target.name)
-        record = {"file": target.name, "index": frame.index, "seconds": round(frame.seconds, 3), "sha256": digest}
-        append_json_line(folder / FRAMES, {**record, **told, "batch": journal.name})
-    report.frames_read = video.frames_read
-    if not video.frames_read:
-        raise ValueError(f"{str(path)!r}: expected a readable video, got one without a single readable frame")
-    is_whole = len(report.files) + len(written) < rule.max_frames  # else it was left before its end
-    report.warning = video.find_fault() if is_whole else None
-    if report.warning:
-        logger.warning("%s: %s", path, report.warning)
-    result = {"frames_read": report.frames_read, "warning": report.warning}
-    append_json_line(folder / FRAMES, {**told, **result, "batch": journal.name})
-    return report
-
-
-def read_frame_records(folder: Path) -> list[dict[str, Any]]:
-    """Reads `frames.jsonl` of a folder, without what was undone: a record a frame, and one a finished video."""
-    path = folder / FRAMES
-    undone = undone_batches(folder)
-    records = read_json_lines(path) if path.is_file() else []
-    return [record for record in records if record.get("batch") not in undone]
+    gray = to_gray(image)
+    scale = side / max(gray.shape)
+    size = (max(round(gray.shape[1] * scale), 3), max(round(gray.shape[0] * scale), 3))
+    gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return float(cv2.Laplacian(gray, cv2.CV_64F).var())

@@ -1,0 +1,97 @@
+"""Frames of videos as images in a folder, with a record of where each came from."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fer_paddle.collect.names import safe_name, save_new
+from fer_paddle.files import append_json_line, file_digest, read_json_lines
+from fer_paddle.images import FORMATS, write_image
+from fer_paddle.video import Frame, FrameRule, Video, choose_frames
+
+logger = logging.getLogger(__name__)
+
+FRAMES = "frames.jsonl"
+
+
+@dataclass
+class VideoReport:
+    """What one video gave.
+
+    Attributes:
+        video: Its path.
+        frames_read: Frames that could be read.
+        files: Names of the images written.
+        warning: What is wrong with the video; None where nothing was found.
+        done_before: An earlier run took these frames already.
+    """
+
+    video: str
+    frames_read: int = 0
+    files: list[str] = field(default_factory=list)
+    warning: str | None = None
+    done_before: bool = False
+
+
+def save_frames(
+    path: str | os.PathLike[str],
+    folder: Path,
+    rule: FrameRule,
+    suffix: str = ".jpg",
+    progress: Callable[..., Iterable[Frame]] = iter,
+) -> VideoReport:
+    """Write frames of a video as images, named by the video and their time: `clip_00012345ms.jpg`.
+
+    `frames.jsonl` in the folder keeps video, time and number of each; what it names already is not written again. A
+    damaged video gives what can be read.
+
+    Args:
+        path: The video.
+        folder: Where the images go; made where it is missing.
+        rule: Which frames.
+        suffix: Format of the images, one of images.FORMATS.
+        progress: Wraps the frames for a progress bar.
+
+    Raises:
+        FileNotFoundError: There is no such video.
+        ValueError: It is no video, no frame of it can be read, or the suffix is unknown.
+    """
+    if suffix not in FORMATS:
+        raise ValueError(f"expected a suffix of {', '.join(FORMATS)}, got {suffix!r}")
+    video, report = Video(path), VideoReport(str(path))
+    provenance = {"video": video.path.name, "video_sha256": file_digest(video.path), "rule": asdict(rule)}
+    done = [record for record in read_frame_records(folder) if provenance.items() <= record.items()]
+    if any("frames_read" in record for record in done):
+        report.done_before = True
+        return report
+    stem = safe_name(video.path.stem, "video")
+    written = {record["index"] for record in done}
+    for frame in choose_frames(progress(video), rule):
+        if frame.index in written:
+            continue
+        name, write = f"{stem}_{round(frame.seconds * 1000):08}ms", partial(write_image, image=frame.image)
+        target, digest = save_new(folder, name, suffix, write)
+        report.files.append(target.name)
+        record = {"file": target.name, "index": frame.index, "seconds": round(frame.seconds, 3), "sha256": digest}
+        append_json_line(folder / FRAMES, {**record, **provenance})
+    report.frames_read = video.frames_read
+    if not video.frames_read:
+        raise ValueError(f"{str(path)!r}: expected a readable video, got one without a single readable frame")
+    is_whole = len(report.files) + len(written) < rule.max_frames  # else it was left before its end
+    report.warning = video.find_fault() if is_whole else None
+    if report.warning:
+        logger.warning("%s: %s", path, report.warning)
+    result = {"frames_read": report.frames_read, "warning": report.warning}
+    append_json_line(folder / FRAMES, {**provenance, **result})
+    return report
+
+
+def read_frame_records(folder: Path) -> list[dict[str, Any]]:
+    """Read `frames.jsonl` of a folder: a record a frame, and one a finished video."""
+    return read_json_lines(folder / FRAMES) if (folder / FRAMES).is_file() else []
