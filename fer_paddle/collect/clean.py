@@ -19,7 +19,7 @@ from PIL import Image
 
 from fer_paddle.collect.copies import Fingerprint, fingerprint, group_copies
 from fer_paddle.collect.names import MAX_BYTES, cut_text, safe_name, save_new
-from fer_paddle.files import append_json_line, file_digest, read_json_lines
+from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
 from fer_paddle.images import FORMATS, list_images, read_image, read_orientation, to_gray, write_image
 
 COLORS = ("keep", "color", "gray")
@@ -210,20 +210,18 @@ def apply_clean(
         OSError: The folder cannot be written.
     """
     failed: dict[str, str] = {}
-    out.mkdir(parents=True, exist_ok=True)
-    for action in progress([action for action in plan.actions if action.kind in (COPY, CONVERT)]):
-        source, place = action.path, out / action.path.parent.relative_to(plan.folder)
-        if action.kind == COPY:
-            write = partial(shutil.copyfile, source)
-        else:
-            write = partial(_write_converted, source=source, color=rule.color)
-        try:
-            target, digest = save_new(place, str(action.stem), rule.suffix, write)
-        except ValueError as error:
-            failed[str(source)] = str(error)
-            continue
-        origin = {"source": str(source), "source_sha256": file_digest(source)}
-        append_json_line(out / CLEANED, {"file": target.relative_to(out).as_posix(), "sha256": digest, **origin})
+    todo = [action for action in plan.actions if action.kind in (COPY, CONVERT)]
+    with hold(out):
+        for action in progress(todo):
+            place = out / action.path.parent.relative_to(plan.folder)
+            write = partial(_write, source=action.path, color=rule.color if action.kind == CONVERT else None)
+            try:
+                target, digest = save_new(place, str(action.stem), rule.suffix, write)
+            except ValueError as error:
+                failed[str(action.path)] = str(error)
+                continue
+            origin = {"source": str(action.path), "source_sha256": file_digest(action.path)}
+            append_json_line(out / CLEANED, {"file": target.relative_to(out).as_posix(), "sha256": digest, **origin})
     return failed
 
 
@@ -232,8 +230,12 @@ def read_cleaned(folder: Path) -> list[dict[str, Any]]:
     return read_json_lines(folder / CLEANED) if (folder / CLEANED).is_file() else []
 
 
-def _write_converted(target: Path, source: Path, color: str) -> None:
-    write_image(target, _convert(read_image(source), color))
+def _write(target: Path, source: Path, color: str | None) -> None:
+    """Write an image as it is, or in a color mode and the format of the target's suffix."""
+    if color is None:
+        shutil.copyfile(source, target)
+    else:
+        write_image(target, _convert(read_image(source), color))
 
 
 def _convert(image: np.ndarray, color: str) -> np.ndarray:

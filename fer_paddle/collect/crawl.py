@@ -20,7 +20,7 @@ from fer_paddle.collect.fetch import Expect, Fetcher, Response, Unreachable
 from fer_paddle.collect.links import PictureLink
 from fer_paddle.collect.names import safe_name, save_new
 from fer_paddle.collect.pages import PageSource
-from fer_paddle.files import append_json_line, file_digest, read_json_lines
+from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
 from fer_paddle.images import FORMATS, list_images, read_image
 
 logger = logging.getLogger(__name__)
@@ -122,6 +122,10 @@ class Crawler:
         Raises:
             OSError: The folder cannot be written.
         """
+        with hold(self.folder):
+            return self._crawl(source)
+
+    def _crawl(self, source: PageSource) -> CrawlReport:
         waiting = deque(source.first())
         read: set[str] = set()
         while waiting and not self._is_full():

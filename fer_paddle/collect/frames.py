@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_paddle.collect.names import safe_name, save_new
-from fer_paddle.files import append_json_line, file_digest, read_json_lines
+from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
 from fer_paddle.images import FORMATS, write_image
 from fer_paddle.video import Frame, FrameRule, Video, choose_frames
 
@@ -70,16 +70,13 @@ def save_frames(
     if any("frames_read" in record for record in done):
         report.done_before = True
         return report
-    stem = safe_name(video.path.stem, "video")
     written = {record["index"] for record in done}
-    for frame in choose_frames(progress(video), rule):
-        if frame.index in written:
-            continue
-        name, write = f"{stem}_{round(frame.seconds * 1000):08}ms", partial(write_image, image=frame.image)
-        target, digest = save_new(folder, name, suffix, write)
-        report.files.append(target.name)
-        record = {"file": target.name, "index": frame.index, "seconds": round(frame.seconds, 3), "sha256": digest}
-        append_json_line(folder / FRAMES, {**record, **provenance})
+    with hold(folder):
+        for frame in choose_frames(progress(video), rule):
+            if frame.index not in written:
+                record = _save_frame(frame, folder, safe_name(video.path.stem, "video"), suffix)
+                report.files.append(record["file"])
+                append_json_line(folder / FRAMES, {**record, **provenance})
     report.frames_read = video.frames_read
     if not video.frames_read:
         raise ValueError(f"{str(path)!r}: expected a readable video, got one without a single readable frame")
@@ -90,6 +87,12 @@ def save_frames(
     result = {"frames_read": report.frames_read, "warning": report.warning}
     append_json_line(folder / FRAMES, {**provenance, **result})
     return report
+
+
+def _save_frame(frame: Frame, folder: Path, stem: str, suffix: str) -> dict[str, Any]:
+    name, write = f"{stem}_{round(frame.seconds * 1000):08}ms", partial(write_image, image=frame.image)
+    target, digest = save_new(folder, name, suffix, write)
+    return {"file": target.name, "index": frame.index, "seconds": round(frame.seconds, 3), "sha256": digest}
 
 
 def read_frame_records(folder: Path) -> list[dict[str, Any]]:

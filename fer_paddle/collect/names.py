@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
-from fer_paddle.files import file_digest, temporary_name
+from fer_paddle.files import file_digest, temporary_folder
 
 MAX_BYTES = 100  # file systems allow 255; a number and a suffix still follow
 # Windows gives these names to devices, with any suffix, in any case. Source: Microsoft, "Naming files, paths, and
@@ -67,19 +67,17 @@ def save_new(folder: Path, stem: str, suffix: str, write: Callable[[Path], objec
         write: Write the file to the temporary path it is given.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_name(folder / f"{stem}{suffix}")
-    try:
-        write(temporary)
-        digest = file_digest(temporary)
+    with temporary_folder(folder / stem) as aside:
+        written = aside / f"new{suffix}"
+        write(written)
+        digest = file_digest(written)
         for path in _candidates(folder, stem, suffix):
             if path.is_file() and file_digest(path) == digest:
-                return path, digest
+                break
             if _is_free(path):
-                os.replace(temporary, path)
-                return path, digest
-    finally:
-        temporary.unlink(missing_ok=True)
-    raise AssertionError("names never end")
+                os.replace(written, path)
+                break
+        return path, digest
 
 
 def _candidates(folder: Path, stem: str, suffix: str) -> Iterator[Path]:

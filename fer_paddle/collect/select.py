@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.collect.names import safe_name, save_new
-from fer_paddle.files import append_json_line, file_digest, read_json_lines
+from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
 from fer_paddle.images import crop_square, read_image, write_image
 from fer_paddle.video import sharpness
 from yolo3tiny.predict import Detections, Detector
@@ -166,8 +166,21 @@ def select_faces(
     if kind not in KINDS:
         raise ValueError(f"expected a kind of {', '.join(KINDS)}, got {kind!r}")
     detector = detector or Detector()
+    with hold(folder):
+        return _select(paths, folder, rule, kind, detector, landmarks, sort, progress)
+
+
+def _select(
+    paths: Sequence[Path],
+    folder: Path,
+    rule: FaceRule,
+    kind: str,
+    detector: Callable[..., Detections],
+    landmarks: Landmarks | None,
+    sort: Callable[[np.ndarray], str] | None,
+    progress: Callable[[Iterable[Path]], Iterable[Path]],
+) -> SelectReport:
     report = SelectReport()
-    folder.mkdir(parents=True, exist_ok=True)
     recorded: dict[tuple[Any, Any], list[dict[str, Any]]] = defaultdict(list)
     for record in read_selected(folder):
         recorded[record.get("source_sha256"), record.get("kind")].append(record)
@@ -177,7 +190,7 @@ def select_faces(
         try:
             image = read_image(path)
             digest = file_digest(path)
-        except (ValueError, FileNotFoundError) as error:
+        except (ValueError, OSError) as error:
             report.failed[str(path)] = str(error)
             continue
         if (digest, kind) in done:

@@ -19,7 +19,7 @@ from fer_paddle.apps.cli.collect_arguments import (
     make_frame_rule,
 )
 from fer_paddle.arguments import count
-from fer_paddle.console import FAILED, OK, bar, fail, print_json, print_table, stdout_kept_for_json, warn
+from fer_paddle.console import FAILED, OK, bar, fail, fail_files, print_json, print_table, stdout_kept_for_json, warn
 
 
 def add_commands(commands: Any) -> None:
@@ -30,7 +30,7 @@ def add_commands(commands: Any) -> None:
         description="Collects pictures and makes class folders of them that `train` reads.",
     )
     parts = parser.add_subparsers(title="parts", required=True, metavar="PART", parser_class=type(parser))
-    for add in (_add_run, _add_crawl, _add_frames, _add_clean, _add_undo, _add_select, _add_sources, _add_train_mouths):
+    for add in (_add_run, _add_crawl, _add_frames, _add_clean, _add_select, _add_sources, _add_train_mouths):
         add(parts)
 
 
@@ -58,7 +58,7 @@ def _add_run(parts: Any) -> None:
 
 def run_chapter(args: argparse.Namespace) -> int:
     """Crawls, takes frames, keeps faces (or mouths) and tidies, class by class; run again, it goes on."""
-    from fer_paddle.collect.pipeline import ChapterRules, check_class, collect_class, sort_sources
+    from fer_paddle.collect.pipeline import CollectRules, check_class, collect_class, sort_sources
     from yolo3tiny.predict import Detector
 
     named: dict[str, list[str]] = {}
@@ -71,7 +71,7 @@ def run_chapter(args: argparse.Namespace) -> int:
     work = args.work or args.out.with_name(f"{args.out.name}_work")
     for name, given in sources.items():
         check_class(name, given, args.out, work)
-    rules = ChapterRules(
+    rules = CollectRules(
         frames=make_frame_rule(args),
         faces=make_face_rule(args),
         kind=args.what,
@@ -165,7 +165,7 @@ def _add_frames(parts: Any) -> None:
 
 def frames(args: argparse.Namespace) -> int:
     """Writes frames of videos as pictures named by their time; a damaged video gives what can be read."""
-    from fer_paddle.collect.video import save_frames
+    from fer_paddle.collect.frames import save_frames
 
     rule, reports, failed = make_frame_rule(args), [], []
     for video in args.videos:
@@ -186,69 +186,37 @@ def frames(args: argparse.Namespace) -> int:
 
 def _add_clean(parts: Any) -> None:
     parser = _add_part(parts, "clean", "one name pattern, one format, no copies", clean)
-    parser.add_argument("folder", type=Path, help="folder of pictures")
-    parser.add_argument("--apply", action="store_true", help="do it; without, it only says what it would do")
-    parser.add_argument("--sheet", type=Path, help="contact sheet of the copies, a new file (default: in .collect)")
+    parser.add_argument("folder", type=Path, help="folder of images; it stays as it is")
+    parser.add_argument("--out", type=Path, help="the clean folder to write; without it, a plan is printed")
+    parser.add_argument("--sheet", type=Path, help="contact sheet of the copies (default: OUT-copies.jpg)")
     add_clean_rule(parser)
 
 
 def clean(args: argparse.Namespace) -> int:
-    """Tidies a folder. Without --apply nothing changes but a contact sheet; with it, `collect undo` brings all back.
-
-    With --apply, one that was stopped half done is taken back first.
-    """
-    from fer_paddle.collect.clean import KEEP, apply_clean, plan_clean
+    """Writes a clean copy of a folder: run it again to go on after a stop, delete OUT to undo it."""
+    from fer_paddle.collect.clean import DONE, apply_clean, plan_clean
     from fer_paddle.collect.copies import write_contact_sheets
-    from fer_paddle.collect.undo import undo_half_done
 
     rule = make_clean_rule(args)
-    if args.apply:
-        _warn([f"missing: {name}" for name in undo_half_done(args.folder)])
-    plan = plan_clean(args.folder, rule, bar("pictures"))
-    groups = [*plan.copies, *plan.conflicts]
-    if args.sheet is None and groups:
-        (args.folder / ".collect").mkdir(exist_ok=True)
-    sheets = write_contact_sheets(args.sheet or args.folder / ".collect" / "copies.jpg", groups, args.sheet is None)
-    if args.apply:
-        apply_clean(plan, rule, bar("pictures"))
-    changes = [fate for fate in plan.fates if fate.action != KEEP]
+    plan = plan_clean(args.folder, rule, args.out, bar("images"))
+    failed = apply_clean(plan, args.out, rule, bar("images")) if args.out else {}
+    sheet = args.sheet or (args.out and args.out.with_name(f"{args.out.name}-copies.jpg"))
+    sheets = write_contact_sheets(sheet, [*plan.copies, *plan.conflicts]) if sheet else []
+    changes = [action for action in plan.actions if action.kind != DONE]
     if args.json:
-        told = [
-            {"file": str(f.path), "action": f.action, "target": f.target and str(f.target), "reason": f.reason}
-            for f in changes
-        ]
+        rows = [{"file": str(a.path), "action": a.kind, "target": a.stem, "reason": a.reason} for a in changes]
         conflicts = [list(map(str, group)) for group in plan.conflicts]
-        print_json({"applied": args.apply, **plan.counts(), "changes": told, "conflicts": conflicts})
-        return OK
-    for fate in changes:
-        print(f"{fate.action:9}  {fate.path.relative_to(args.folder)}: {fate.reason or f'-> {fate.target.name}'}")
-    told = ", ".join(f"{name} {number}" for name, number in plan.counts().items())
-    print(f"\n{told}; copies in {len(plan.copies)} groups, to look at: {', '.join(map(str, sheets)) or '-'}")
-    _warn([f"in several folders, all left: {', '.join(map(str, group))}" for group in plan.conflicts])
-    undo = f"undo it with: python -m fer_paddle collect undo {args.folder}"
-    print((undo if changes else "nothing to do") if args.apply else "a plan only: nothing is changed without --apply")
-    return OK
-
-
-def _add_undo(parts: Any) -> None:
-    parser = _add_part(parts, "undo", "undo the last clean, select, frames or crawl of a folder", undo)
-    parser.add_argument("folder", type=Path, help="the folder it worked in")
-
-
-def undo(args: argparse.Namespace) -> int:
-    """Brings originals back and takes away what was made; call it again for what was done before that."""
-    from fer_paddle.collect.undo import find_half_done, undo_last
-
-    report = undo_last(args.folder)
-    if args.json:
-        print_json(asdict(report))
+        content = {"out": args.out and str(args.out), **plan.counts(), "actions": rows, "conflicts": conflicts}
+        print_json({**content, "failed": failed})
     else:
-        counts = [[name, len(getattr(report, name))] for name in ("restored", "removed", "kept", "missing")]
-        print_table([f"undone: {report.batch}", "files"], counts)
-    _warn([f"changed since, kept as {name}" for name in report.kept] + [f"missing: {name}" for name in report.missing])
-    if find_half_done(args.folder):
-        _warn(["put what is missing back and undo again; where it is gone, undo again gives it up"])
-    return FAILED if report.missing else OK
+        for action in changes:
+            target = action.reason or f"-> {action.stem}{rule.suffix}"
+            print(f"{action.kind:9}  {action.path.relative_to(args.folder)}: {target}")
+        counts = ", ".join(f"{name} {number}" for name, number in plan.counts().items())
+        print(f"\n{counts}; copies in {len(plan.copies)} groups, to look at: {', '.join(map(str, sheets)) or '-'}")
+        _warn([f"in several folders, all kept: {', '.join(map(str, group))}" for group in plan.conflicts])
+        print(f"written to {args.out}" if args.out else "a plan only: nothing is written without --out")
+    return fail_files(list(failed.items()))
 
 
 def _add_select(parts: Any) -> None:

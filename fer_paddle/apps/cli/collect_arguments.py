@@ -38,7 +38,7 @@ def add_frame_rule(parser: argparse.ArgumentParser) -> None:
 
 
 def make_frame_rule(args: argparse.Namespace) -> Any:
-    from fer_paddle.collect.video import FrameRule
+    from fer_paddle.video import FrameRule
 
     return FrameRule(args.frames, args.per_second, args.scene_change, args.max_frames)
 

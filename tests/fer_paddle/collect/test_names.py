@@ -20,10 +20,10 @@ from fer_paddle.collect.names import MAX_BYTES, free_name, safe_name
         ("dots...", "dots"),  # Windows drops them, and two names become one
         ("a\x00b\nc", "ab_c"),
         ("photo\u202egpj.exe", "photogpj.exe"),  # a mark that turns the direction of writing
-        ("\ud800", "picture"),  # half a surrogate pair
-        ("", "picture"),
-        ("..", "picture"),
-        ("///", "picture"),
+        ("\ud800", "image"),  # half a surrogate pair
+        ("", "image"),
+        ("..", "image"),
+        ("///", "image"),
         # Windows' devices, in any case and with any suffix
         ("con", "con_"),
         ("NUL", "NUL_"),

@@ -8,10 +8,10 @@ import cv2
 import pytest
 
 from fer_paddle.apps.cli import main
-from fer_paddle.collect.pipeline import ChapterRules, collect_class, sort_sources
+from fer_paddle.collect.names import save_new
+from fer_paddle.collect.pipeline import CollectRules, collect_class, sort_sources
 from fer_paddle.collect.select import FACE_MARGIN
 from fer_paddle.collect.sources import find_sources
-from fer_paddle.collect.undo import Journal
 from fer_paddle.drawn import draw_face
 from fer_paddle.expression.data.expressions import load_faces
 from fer_paddle.images import crop_square, list_images, read_image, resize, write_image
@@ -70,7 +70,7 @@ def test_from_a_site_a_video_and_a_folder_to_class_folders(capsys, site, tmp_pat
     assert code == 0 and all(f"url: {site.url}/{name}.png" in out for name in (4, 5)) and f"page: {page}" in out
     code, out, _ = run(capsys, "sources", *list_images(tmp_path / "数据" / "平静"), video, "--json")
     calm, unknown = json.loads(out).values()
-    assert code == 1 and unknown == [] and [record.get("video") for record in calm] == [None] + 2 * ["clip.avi"]
+    assert code == 1 and unknown == [] and [record.get("video") for record in calm] == 2 * [None] + 2 * ["clip.avi"]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,6 @@ def test_from_a_site_a_video_and_a_folder_to_class_folders(capsys, site, tmp_pat
         ["frames", "x.mp4", "--out", "x", "--per-second", "0"],
         ["clean", "nowhere"],
         ["clean", ".", "--pattern", "same"],
-        ["undo", "nowhere"],
         ["sources", "nowhere.jpg"],
         ["select", "nowhere.jpg", "--out", "x"],
         ["select", __file__, "--out", "x", "--sort-mouths"],
@@ -105,14 +104,14 @@ def test_wrong_use_is_one_line_and_code_2(capsys, tmp_path, monkeypatch, args):
     assert list(tmp_path.iterdir()) == []  # nothing half done
 
 
-@pytest.mark.parametrize("part", ["run", "crawl", "frames", "clean", "undo", "select", "sources", "train-mouths"])
+@pytest.mark.parametrize("part", ["run", "crawl", "frames", "clean", "select", "sources", "train-mouths"])
 def test_every_part_has_help(capsys, part):
     code, out, err = run(capsys, part, "--help")
     assert code == 0 and f"collect {part}" in out and not err
 
 
 def test_parts_by_hand(capsys, site, tmp_path, portraits):
-    """crawl, clean, undo, select one after the other."""
+    """crawl, clean, select one after the other."""
     for seed in (4, 5):
         site.put(f"/{seed}.png", cv2.imencode(".png", portraits[seed])[1].tobytes(), "image/png")
     web = tmp_path / "web"
@@ -121,14 +120,14 @@ def test_parts_by_hand(capsys, site, tmp_path, portraits):
     assert code == 0 and json.loads(out)["saved"] == 2 and "404" in err
     write_image(web / "copy.png", portraits[4])
     code, out, _ = run(capsys, "clean", web, "--format", ".png")
-    assert code == 0 and "set aside" in out and "without --apply" in out and len(list_images(web)) == 3
-    assert read_image(web / ".collect" / "copies.jpg").size
-    code, out, _ = run(capsys, "clean", web, "--format", ".png", "--apply", "--json")
-    assert json.loads(out)["applied"] and [path.name for path in list_images(web)] == ["web_00001.png", "web_00002.png"]
-    code, out, _ = run(capsys, "select", web, "--out", tmp_path / "mouths", "--what", "mouths", "--json")
+    assert code == 0 and "leave out" in out and "without --out" in out and len(list_images(web)) == 3
+    tidy = tmp_path / "tidy"
+    code, out, _ = run(capsys, "clean", web, "--format", ".png", "--out", tidy, "--json")
+    assert code == 0 and json.loads(out)["leave out"] == 1 and len(list_images(web)) == 3
+    assert [path.name for path in list_images(tidy)] == ["tidy_00001.png", "tidy_00002.png"]
+    assert read_image(tmp_path / "tidy-copies.jpg").size
+    code, out, _ = run(capsys, "select", tidy, "--out", tmp_path / "mouths", "--what", "mouths", "--json")
     assert code == 0 and len(json.loads(out)["files"]) == 2
-    code, out, _ = run(capsys, "undo", web, "--json")
-    assert code == 0 and sorted(path.name for path in list_images(web)) == ["4.png", "5.png", "copy.png"]
 
 
 def test_bad_videos_are_named_and_the_rest_goes_on(capsys, tmp_path):
@@ -142,7 +141,7 @@ def test_bad_videos_are_named_and_the_rest_goes_on(capsys, tmp_path):
 @pytest.mark.parametrize("name", ["../happy", "a/b", "CON", ".hidden", ""])
 def test_class_names_stay_in_the_folder(tmp_path, name):
     with pytest.raises(ValueError, match="class name"):
-        collect_class(name, sort_sources([]), tmp_path / "out", tmp_path / "work", None, ChapterRules())
+        collect_class(name, sort_sources([]), tmp_path / "out", tmp_path / "work", None, CollectRules())
 
 
 def test_the_work_folder_is_no_class(tmp_path):
@@ -165,60 +164,42 @@ def test_a_source_within_the_data_set(capsys, tmp_path, portraits, source):
 
 
 def test_a_run_that_was_stopped_goes_on(capsys, tmp_path, monkeypatch, portraits):
-    """Between parking the crops and giving them their names, where they lie out of sight."""
     source, out = tmp_path / "src", tmp_path / "data"
     source.mkdir()
     for name, seed in (("happy_00002", 4), ("b", 5), ("c", 6)):
         write_image(source / f"{name}.png", portraits[seed])
-    move, moves = Journal.move, []
+    written = []
 
-    def stop(journal, old, new):
-        moves.append(new)
-        if len(moves) == 5:
+    def stop(*args):
+        written.append(args)
+        if len(written) == 2:
             raise KeyboardInterrupt
-        move(journal, old, new)
+        return save_new(*args)
 
-    monkeypatch.setattr(Journal, "move", stop)
-    code, _, err = run(capsys, "run", f"happy={source}", "--out", out)
-    assert code == 130 and "run the same again" in err and len(list_images(out)) == 1
-    code, _, err = run(capsys, "clean", out / "happy")
-    assert code == 2 and "half done" in err
+    monkeypatch.setattr("fer_paddle.collect.clean.save_new", stop)
+    assert run(capsys, "run", f"happy={source}", "--out", out)[0] == 130 and len(list_images(out)) == 1
     monkeypatch.undo()
     code, told, _ = run(capsys, "run", f"happy={source}", "--out", out, "--json")
     assert code == 0 and json.loads(told)[0]["files"] == 3
-    code, told, _ = run(capsys, "clean", out / "happy", "--format", ".jpg", "--apply", "--json")
+    tidy = tmp_path / "tidy"
+    code, told, _ = run(capsys, "clean", out / "happy", "--format", ".jpg", "--out", tidy, "--json")
     assert code == 0 and json.loads(told)["convert"] == 3
-    for path in list_images(out):  # by two new names and a new format
+    for path in list_images(tidy):  # by three new names and a new format
         found = find_sources(path)
-        assert found[0]["file"] == path.name and len(found) == 2
-        x1, y1, x2, y2 = found[1]["box_xyxy"]
-        crop = crop_square(read_image(found[1]["source"]), (x1, y1, x2, y2), FACE_MARGIN)
+        assert found[0]["file"] == path.name and len(found) == 3
+        x1, y1, x2, y2 = found[-1]["box_xyxy"]
+        crop = crop_square(read_image(found[-1]["source"]), (x1, y1, x2, y2), FACE_MARGIN)
         assert abs(read_image(path).astype(int) - resize(crop, read_image(path).shape[0])).mean() < 8
 
 
-def test_clean_that_was_stopped_goes_on(capsys, tmp_path, monkeypatch, portraits):
-    for seed, image in portraits.items():
-        write_image(tmp_path / f"{seed}.png", image)
-
-    def stop(path, image):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("fer_paddle.collect.clean.write_image", stop)
-    assert run(capsys, "clean", tmp_path, "--apply")[0] == 130 and not list_images(tmp_path)
-    monkeypatch.undo()
-    code, out, _ = run(capsys, "clean", tmp_path, "--apply", "--json")
-    assert code == 0 and json.loads(out)["convert"] == 3 and len(list_images(tmp_path)) == 3
-
-
 def test_a_contact_sheet_replaces_nothing(capsys, tmp_path, portraits):
-    folder, mine = tmp_path / "happy", tmp_path / "happy_copies.jpg"
+    folder, mine = tmp_path / "happy", tmp_path / "sheet.jpg"
     folder.mkdir()
     for name in ("a.png", "b.png"):
         write_image(folder / name, portraits[4])
     mine.write_bytes(b"mine")
-    for args in ([], ["--sheet", mine]):
-        assert run(capsys, "clean", folder, *args)[0] == 0
-    assert mine.read_bytes() == b"mine" and read_image(tmp_path / "happy_copies-2.jpg").size
+    assert run(capsys, "clean", folder, "--sheet", mine)[0] == 0
+    assert mine.read_bytes() == b"mine" and read_image(tmp_path / "sheet-2.jpg").size
 
 
 def test_an_empty_folder_is_named(tmp_path):

@@ -18,11 +18,10 @@ from fer_paddle.collect.select import (
     read_selected,
     select_faces,
 )
-from fer_paddle.collect.sharpness import sharpness
-from fer_paddle.collect.undo import undo_last
 from fer_paddle.drawn import draw_face, make_faces
 from fer_paddle.files import append_json_line, file_digest
 from fer_paddle.images import list_images, read_image, write_image
+from fer_paddle.video import sharpness
 from yolo3tiny.predict import Detections
 
 BOX = (40.0, 20.0, 100.0, 100.0)
@@ -90,24 +89,21 @@ def test_bad_files_are_named_and_the_rest_goes_on(photo, tmp_path):
     assert set(report.failed) == {str(bad), str(tmp_path / "none.jpg")} and len(report.files) == 1
 
 
-def test_a_second_run_goes_on_and_undo_takes_it_back(photo, tmp_path):
+def test_a_second_run_goes_on(photo, tmp_path):
     out = tmp_path / "out"
     select_faces([photo], out, detector=detector_of(BOX))
     again = select_faces([photo], out, detector=detector_of(BOX))
-    assert again.done_before == 1 and not again.files
-    undo_last(out)
-    assert list_images(out) == []
-    assert select_faces([photo], out, detector=detector_of(BOX)).files
+    assert again.done_before == 1 and not again.files and len(list_images(out)) == 1
 
 
 @pytest.mark.parametrize("stop", range(3))
 def test_stopped_between_the_crops_of_a_picture(photo, tmp_path, monkeypatch, stop):
     boxes = [BOX, (5.0, 5.0, 60.0, 80.0), (60.0, 10.0, 120.0, 80.0)]
 
-    def stop_at(path, crop):
+    def stop_at(path, image):
         if len(list_images(tmp_path / "out")) == stop:
             raise KeyboardInterrupt
-        write_image(path, crop)
+        write_image(path, image)
 
     monkeypatch.setattr("fer_paddle.collect.select.write_image", stop_at)
     with pytest.raises(KeyboardInterrupt):
@@ -116,6 +112,14 @@ def test_stopped_between_the_crops_of_a_picture(photo, tmp_path, monkeypatch, st
     assert len(select_faces([photo], tmp_path / "out", detector=detector_of(*boxes)).files) == 3 - stop
     assert select_faces([photo], tmp_path / "out", detector=detector_of(*boxes)).done_before == 1
     assert [record["box_xyxy"] for record in read_selected(tmp_path / "out")] == [list(box) for box in boxes]
+
+
+def test_killed_between_a_crop_and_its_record(photo, tmp_path):
+    out = tmp_path / "out"
+    select_faces([photo], out, detector=detector_of(BOX))
+    (out / SELECTED).unlink()
+    assert select_faces([photo], out, detector=detector_of(BOX)).files == ["照片_1.png"]
+    assert len(list_images(out)) == len(read_selected(out)) == 1
 
 
 def test_records_of_an_older_version_count_as_done(photo, tmp_path):
@@ -158,8 +162,6 @@ def test_mouths_are_sorted_by_a_classifier(photo, tmp_path):
         landmarks=lambda image, box: None, sort=lambda crop: "smile" if crop.shape[0] > 44 else "pout",
     )  # fmt: skip
     assert report.files == ["smile/照片_1.png", "pout/照片_1.png"]
-    undo_last(out)
-    assert not (out / "smile").exists()
 
 
 def test_the_shipped_detector_finds_a_drawn_face(tmp_path):

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_paddle.collect.undo import undo_last
-from fer_paddle.collect.video import Frame, FrameRule, Video, choose_frames, read_frame_records, save_frames
+from fer_paddle.collect.frames import read_frame_records, save_frames
 from fer_paddle.images import list_images, read_image
+from fer_paddle.video import Frame, FrameRule, Video, choose_frames
 
 RATE = 10
 
@@ -107,10 +107,6 @@ def test_a_second_run_writes_nothing_again(clip, tmp_path):
     assert len(list_images(tmp_path)) == 4
     other = save_frames(clip, tmp_path, FrameRule("rate", 1), suffix=".png")
     assert len(other.files) == 2 and not other.done_before
-    undo_last(tmp_path)
-    undo_last(tmp_path)
-    assert list_images(tmp_path) == []
-    assert len(save_frames(clip, tmp_path, FrameRule("rate", 2)).files) == 4
 
 
 def test_a_run_that_was_cut_short_goes_on(clip, tmp_path):
