@@ -1,149 +1,167 @@
-"""Picture files to arrays: every common format and kind of pixel, within 1 GB of memory.
+"""Image files to arrays, by Pillow: any common format and kind of pixel, never more than MAX_PIXELS.
 
-The public name is `fer_paddle.images.read_image`. Pillow decodes, for OpenCV reads no GIF and, on Windows, no
-path beyond ASCII. Pillow's size limit, its warning and the warning filters of the process stay as they are.
+The public names are in `fer_paddle.images`. OpenCV reads no GIF and, on Windows, no path beyond ASCII.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import re
+import stat
 import struct
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import cv2
 import numpy as np
-from PIL import Image
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import (
-    BITSPERSAMPLE,
-    PHOTOMETRIC_INTERPRETATION,
-    ROWSPERSTRIP,
-    TILELENGTH,
-    TILEWIDTH,
-    TiffImageFile,
-)
-from PIL.WebPImagePlugin import WebPImageFile
+from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TILELENGTH, TILEWIDTH, TiffImageFile
 
+FORMATS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".jfif": "JPEG",
+    ".png": "PNG",
+    ".bmp": "BMP",
+    ".webp": "WEBP",
+    ".gif": "GIF",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".avif": "AVIF",
+}
+HEIF_SUFFIXES = (".heic", ".heif")  # listed, and read where the package pillow-heif is installed
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 65_535
 
-_PICTURE = "a JPEG, PNG, BMP, WebP, GIF or TIFF picture"
-_MAX_DECODING_BYTES = 1_000_000_000
+_EXPECTED = "a JPEG, PNG, BMP, WebP, GIF, TIFF or AVIF image"
+_ORIENTATION = 0x0112  # the EXIF tag
+# EXIF orientation -> the upright view of the stored image [H,W,3].
+_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.transpose(1, 0, 2),
+    6: lambda stored: stored[::-1].transpose(1, 0, 2),
+    7: lambda stored: stored[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda stored: stored[:, ::-1].transpose(1, 0, 2),
+}
 _STRIP_PIXELS = 4_000_000
-_ORIENTATION = 0x0112
-_READERS = {
-    rb"\xff\xd8\xff": JpegImageFile,
-    rb"\x89PNG\r\n\x1a\n": PngImageFile,
-    rb"BM": BmpImageFile,
-    rb"GIF8[79]a": GifImageFile,
-    rb"II[*+]\0|MM\0[*+]": TiffImageFile,
-    rb"RIFF....WEBP": WebPImageFile,
-}
-# EXIF orientation -> the view of the upright image [H,W,3] that lies as the stored one does.
-_STORED_VIEWS = {
-    2: lambda upright: upright[:, ::-1],
-    3: lambda upright: upright[::-1, ::-1],
-    4: lambda upright: upright[::-1],
-    5: lambda upright: upright.transpose(1, 0, 2),
-    6: lambda upright: upright.transpose(1, 0, 2)[::-1],
-    7: lambda upright: upright.transpose(1, 0, 2)[::-1, ::-1],
-    8: lambda upright: upright.transpose(1, 0, 2)[:, ::-1],
-}
-# What Pillow's readers raise on damaged files; DecompressionBombError stands below Exception alone.
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
-_DAMAGE += (AssertionError, EOFError, MemoryError, struct.error, Image.DecompressionBombError)
+# Scans of a progressive JPEG, and the pixels of all its scans together: programs write about ten scans.
+_MAX_SCANS, _MAX_SCANNED_PIXELS = 100, 1_500_000_000
+# What Pillow raises on damaged files; DecompressionBombError stands below Exception alone.
+_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError)
+_DAMAGE += (EOFError, MemoryError, RuntimeError, struct.error, Image.DecompressionBombError)
 _warnings_lock = threading.Lock()
+_Result = TypeVar("_Result")
 
 
-def read_image(source: str | os.PathLike[str] | bytes) -> np.ndarray:
-    """Reads a picture of any common kind.
+class _RefusedError(ValueError):
+    """What was expected of a file that is not damaged, and what it is."""
 
-    JPEG, PNG, BMP, WebP, GIF (first frame) and TIFF (first page): gray, palette, RGB or CMYK of 1 to 16 bits,
-    also int (0..65535) and float (0..1) TIFF. EXIF orientation is applied, transparency laid over white,
-    colour profiles are ignored. A damaged EXIF block does no harm.
+
+def read_image(source: str | os.PathLike[str] | bytes, max_pixels: int | None = None) -> np.ndarray:
+    """Read an image file of any common kind.
+
+    JPEG, PNG, BMP, WebP, AVIF, GIF (first frame), TIFF (first page) and, with the package pillow-heif, HEIC: gray,
+    palette, RGB or CMYK of 1 to 16 bits, also int (0..65535) and float (0..1) TIFF. EXIF orientation is applied,
+    transparency is laid over white, color profiles are ignored. A damaged EXIF block does no harm.
 
     Args:
-        source: A path, or the bytes of a picture file.
+        source: A path, or the bytes of an image file.
+        max_pixels: Decode a JPEG of more pixels at 1/2, 1/4 or 1/8 of its sides; None and other formats: as it is.
 
     Returns:
         uint8 [H,W,3], BGR, contiguous.
 
     Raises:
         FileNotFoundError: The path does not exist.
-        ValueError: Another kind of file, a damaged, truncated or empty one, or one of which the header says
-            that it is larger than MAX_PIXELS or MAX_SIDE, or takes more than 1 GB to decode.
+        ValueError: No regular file, another kind of file, a damaged, truncated or empty one, or one whose header says
+            that it is larger than MAX_PIXELS or MAX_SIDE.
     """
-    if isinstance(source, bytes):
-        return _read_stream(io.BytesIO(source), f"{len(source)} bytes")
-    if not isinstance(source, (str, os.PathLike)):
-        raise ValueError(f"expected a path or the bytes of a picture file, got {type(source).__name__}")
-    path = Path(source)
-    name = repr(str(path))
+    return _read(source, lambda file: _decode(file, max_pixels))
+
+
+def read_size(source: str | os.PathLike[str] | bytes) -> tuple[int, int]:
+    """Return the height and width that `read_image` will give, from the header alone; errors as there."""
+    return _read(source, _upright_size)
+
+
+def _read(source: str | os.PathLike[str] | bytes, read: Callable[[BinaryIO], _Result]) -> _Result:
+    """Call a function with the open file; the errors name the file."""
+    if not isinstance(source, (str, os.PathLike, bytes)):
+        raise ValueError(f"expected a path or the bytes of an image file, got {type(source).__name__}")
+    name = f"{len(source)} bytes" if isinstance(source, bytes) else repr(os.fspath(source))
     try:
-        if path.is_dir():
-            raise ValueError(f"{name}: expected {_PICTURE}, got a folder")
-        if path.exists():
-            with path.open("rb") as file:
-                return _read_stream(file, name)
-    except OSError as error:
-        raise ValueError(f"{name}: expected {_PICTURE}, got an unreadable file ({error})") from error
-    raise FileNotFoundError(f"{name}: expected {_PICTURE}, found no such file")
+        with _open_regular(source) as file:
+            return read(file)
+    except FileNotFoundError:
+        reason = None
+    except _RefusedError as error:
+        reason = str(error)
+    except _DAMAGE as error:
+        reason = " ".join(f"expected a readable image, got {type(error).__name__}: {error}".split())
+    # Not within `except`: an error that is kept must not keep the pixels decoded so far.
+    if reason is None:
+        raise FileNotFoundError(f"{name}: expected {_EXPECTED}, found no such file")
+    raise ValueError(f"{name}: {reason}")
 
 
-def _read_stream(file: BinaryIO, name: str) -> np.ndarray:
+def _open_regular(source: str | os.PathLike[str] | bytes) -> BinaryIO:
+    """Open a file for reading, but no folder, pipe or device, which might never end."""
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    try:
+        mode = Path(source).stat().st_mode
+    except (NotADirectoryError, ValueError) as error:  # a zero byte in the name
+        raise FileNotFoundError(source) from error
+    if not stat.S_ISREG(mode):
+        raise _RefusedError(f"expected {_EXPECTED}, got {'a folder' if stat.S_ISDIR(mode) else 'no regular file'}")
+    return Path(source).open("rb")
+
+
+def _open_image(file: BinaryIO) -> Image.Image:
+    """Read the header of an image file and check its size."""
     start = file.read(30)
     file.seek(0)
-    reader = next((reader for known, reader in _READERS.items() if re.match(known, start, re.DOTALL)), None)
-    if reader is None:
-        got = f"a file that starts {start[:12]!r}" if start else "an empty file"
-        raise ValueError(f"{name}: expected {_PICTURE}, got {got}")
-    if reader is WebPImageFile:
-        # Before Pillow looks, for it makes room for two canvases at once; then a copy and the image.
-        width, height = _webp_size(start)
-        _check_size(name, reader.format, width, height, 16 * width * height)
-    # The format's own class instead of Image.open, whose size limit and warning belong to the whole process.
-    with _damage_named(name, reader.format), _warnings_off():
-        image = reader(file)
-        needed = _decoding_bytes(image)
-        _scale_transparent_color(image)
-    _check_size(name, reader.format, *image.size, needed)
-    with _damage_named(name, reader.format):
-        # A TIFF warns of its size and of its tags while its pixels are read.
-        with _warnings_off() if reader is TiffImageFile else nullcontext():
-            image.load()
-        return _to_bgr(image)
-
-
-@contextmanager
-def _damage_named(name: str, kind: str) -> Iterator[None]:
+    if start[8:12] == b"WEBP":
+        _check_pixels(*_webp_size(start))  # before Pillow looks, which makes room for two canvases at once
+    formats = sorted({*FORMATS.values()})
+    if start[4:8] == b"ftyp" and start[8:11] != b"avi":
+        try:
+            from pillow_heif import register_heif_opener
+        except ImportError as error:
+            raise _RefusedError("expected the package pillow-heif for HEIC images: pip install pillow-heif") from error
+        register_heif_opener()
+        formats.append("HEIF")
     try:
-        yield
-    except _DAMAGE as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ValueError(f"{name}: expected a readable {kind} picture, got {reason}") from error
+        with _warnings_off():
+            image = Image.open(file, formats=formats)
+    except UnidentifiedImageError as error:
+        got = f"a file that starts {start[:12]!r}" if start else "an empty file"
+        raise _RefusedError(f"expected {_EXPECTED}, got {got}") from error
+    _check_pixels(*image.size)
+    if isinstance(image, TiffImageFile):
+        _check_pixels(image.tag_v2.get(TILEWIDTH, 1), image.tag_v2.get(TILELENGTH, 1))
+    if image.info.get("progressive"):
+        scans = sum(block.count(b"\xff\xda") for block in iter(lambda: file.read(1 << 20), b""))
+        if scans > _MAX_SCANS or scans * image.width * image.height > _MAX_SCANNED_PIXELS:
+            raise _RefusedError(f"expected a JPEG of at most {_MAX_SCANS} scans, fewer of a large one, got {scans}")
+    return image
 
 
-@contextmanager
-def _warnings_off() -> Iterator[None]:
-    """Silences Pillow's remarks on odd metadata; the filters are the process's, so one thread at a time."""
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        limit = f"at most {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE} pixels a side"
+        raise _RefusedError(f"expected an image of {limit}, got {width} x {height} pixels")
 
 
 def _webp_size(start: bytes) -> tuple[int, int]:
-    """Gives width and height from the first 30 bytes of a WebP file. Source: RFC 9649, section 2."""
+    """Return width and height from the first 30 bytes of a WebP file. Source: RFC 9649, section 2."""
     if start[12:16] == b"VP8X":
         return 1 + int.from_bytes(start[24:27], "little"), 1 + int.from_bytes(start[27:30], "little")
     if start[12:16] == b"VP8L":
@@ -152,67 +170,52 @@ def _webp_size(start: bytes) -> tuple[int, int]:
     return int.from_bytes(start[26:28], "little") & 0x3FFF, int.from_bytes(start[28:30], "little") & 0x3FFF
 
 
-def _check_size(name: str, kind: str, width: int, height: int, needed: int) -> None:
-    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-        limit = f"at most {MAX_PIXELS // 10**6} megapixels and {MAX_SIDE} pixels a side"
-        raise ValueError(f"{name}: expected a picture of {limit}, got {width} x {height} pixels")
-    if needed > _MAX_DECODING_BYTES:
-        got = f"a {kind} of {width} x {height} pixels that takes {needed / 1e9:.1f} GB"
-        raise ValueError(f"{name}: expected a picture that takes at most 1 GB to decode, got {got}")
-
-
-def _decoding_bytes(image: ImageFile) -> int:
-    """Bounds the memory that Pillow 12.0 takes to decode an image of which it knows the header."""
-    width, height = image.size
-    pixels = width * height
-    if isinstance(image, JpegImageFile):
-        return (4 + 2 * image.layers) * pixels  # the image, and all coefficients of a progressive one
-    if not isinstance(image, TiffImageFile) or image.info["compression"] == "raw":
-        return 8 * pixels  # the image, and a copy that turns a TIFF
-    tags = image.tag_v2
-    turned = tags.get(_ORIENTATION, 1) != 1
-    block = tags.get(TILEWIDTH, width) * tags.get(TILELENGTH, min(tags.get(ROWSPERSTRIP, height), height))
-    return (4 + 4 * turned) * pixels + block * sum(tags.get(BITSPERSAMPLE, (1,))) // 8
-
-
-def _scale_transparent_color(image: ImageFile) -> None:
-    """Brings a PNG's transparent colour to the 8 bits of the decoded pixels, which Pillow 12.0 leaves out."""
-    color = image.info.get("transparency")
-    if not isinstance(image, PngImageFile) or color is None:
-        return
-    stored = image.tile[0].args
-    if stored in ("L;2", "L;4"):
-        image.info["transparency"] = color * (85 if stored == "L;2" else 17)
-    elif stored == "RGB;16B":
-        image.info["transparency"] = tuple(value >> 8 for value in color)
-
-
-def _to_bgr(image: ImageFile) -> np.ndarray:
-    """Turns a loaded image upright and to BGR, strip by strip: a large one is never held a third time."""
-    width, height = image.size
-    orientation = read_orientation(image)
-    upright = np.empty((width, height, 3) if orientation >= 5 else (height, width, 3), np.uint8)
-    stored = _STORED_VIEWS[orientation](upright) if orientation > 1 else upright  # [height,width,3]
-    levels = _black_and_white(image)
-    rows = max(1, _STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        strip = image.crop((0, top, width, min(top + rows, height)))
-        stored[top : top + rows] = _strip_to_bgr(strip) if levels is None else _deep_to_bgr(strip, *levels)
-    return upright
+@contextmanager
+def _warnings_off() -> Iterator[None]:
+    """Silence Pillow's warnings about odd metadata; the filters are the process's, so one thread at a time."""
+    with _warnings_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def read_orientation(image: Image.Image) -> int:
-    """Gives 1 to 8; 1 where EXIF is absent or unreadable, and for a loaded TIFF, which Pillow has turned."""
-    try:
-        with _warnings_off():
-            orientation = image.getexif().get(_ORIENTATION)
-    except _DAMAGE:
-        return 1
-    return int(orientation) if orientation in _STORED_VIEWS else 1
+    """Return 1 to 8; 1 where EXIF is absent or unreadable, and for a loaded TIFF, which Pillow has turned."""
+    orientation = 1
+    with suppress(*_DAMAGE), _warnings_off():
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    return orientation if orientation in _UPRIGHT else 1
 
 
-def _black_and_white(image: ImageFile) -> tuple[float, float] | None:
-    """Gives the stored values of black and white, or None where Pillow has brought the pixels to 8 bits."""
+def _upright_size(file: BinaryIO) -> tuple[int, int]:
+    image = _open_image(file)
+    width, height = image.size
+    # Pillow has already turned the size of a TIFF.
+    on_its_side = not isinstance(image, TiffImageFile) and read_orientation(image) >= 5
+    return (width, height) if on_its_side else (height, width)
+
+
+def _decode(file: BinaryIO, max_pixels: int | None) -> np.ndarray:
+    """Decode strip by strip, so that a large image is not held a third time."""
+    image = _open_image(file)
+    if max_pixels is not None:
+        scale = next((n for n in (1, 2, 4) if image.width * image.height <= max_pixels * n * n), 8)
+        image.draft(None, (image.width // scale, image.height // scale))
+    if isinstance(image, TiffImageFile):
+        with _warnings_off():  # of tags, while its pixels are read
+            image.load()
+    image.load()
+    orientation, levels = read_orientation(image), _black_and_white(image)
+    stored = np.empty((image.height, image.width, 3), np.uint8)
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        stored[top : top + rows] = _strip_to_bgr(strip) if levels is None else _deep_to_bgr(strip, *levels)
+    image.close()
+    return np.ascontiguousarray(_UPRIGHT[orientation](stored))
+
+
+def _black_and_white(image: Image.Image) -> tuple[float, float] | None:
+    """Return the stored values of black and white; None where Pillow has brought the pixels to 8 bits."""
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return None
     tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
@@ -235,6 +238,4 @@ def _deep_to_bgr(strip: Image.Image, black: float, white: float) -> np.ndarray:
         inside = values.min() >= low and values.max() <= high
     if not inside:  # NaN is not inside either
         raise ValueError(f"pixels of {values.min():g}..{values.max():g}, expected {low:g}..{high:g}")
-    gray = np.rint((values - black) * (255 / (white - black))).astype(np.uint8)
-    gray[values == strip.info.get("transparency", -1)] = 255
-    return cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
+    return cv2.cvtColor(np.rint((values - black) * (255 / (white - black))).astype(np.uint8), cv2.COLOR_GRAY2BGR)

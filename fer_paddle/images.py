@@ -1,7 +1,7 @@
-"""Pictures: the one definition of reading, writing, cropping, resizing and normalising them.
+"""Images: the one definition of reading, writing, cropping, resizing and normalizing them.
 
 Training and every runtime use these functions, so that a network sees the same pixels in both. An image is a
-uint8 array, [H,W,3] BGR or [H,W] gray.
+uint8 array, [H,W,3] BGR or [H,W] gray; anything else is a ValueError.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import operator
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from fer_paddle.decoding import read_image, read_orientation
+from fer_paddle.decoding import FORMATS, HEIF_SUFFIXES, read_image, read_orientation, read_size
 from fer_paddle.files import replacing
 
 __all__ = [
@@ -33,48 +34,39 @@ __all__ = [
     "pixel_digest",
     "read_image",
     "read_orientation",
+    "read_size",
     "resize",
     "to_gray",
+    "to_square",
     "write_image",
 ]
 
-FORMATS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jfif": "JPEG",
-    ".png": "PNG",
-    ".bmp": "BMP",
-    ".webp": "WEBP",
-    ".gif": "GIF",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-}
 MAX_CROP_SIDE = 10_000
 # Mean and standard deviation of all pixels of FER2013's Training split, scaled to 0..1.
 FER_MEAN = 0.5077
 FER_STD = 0.2550
 
-_SAVE_OPTIONS = {
+_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "PNG": {"compress_level": 3},
     "WEBP": {"quality": 95},
     "TIFF": {"compression": "tiff_lzw"},
+    "AVIF": {"quality": 90},
 }
 
 
 def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
-    """Writes an image in the format that the extension names; the file appears whole or not at all.
+    """Write an image in the format that the extension names; the file appears whole or not at all.
 
-    PNG, BMP and TIFF keep every pixel; JPEG and WebP have quality 95, and a GIF in colour has 256 of them.
+    PNG, BMP and TIFF keep every pixel; JPEG and WebP have quality 95, AVIF 90, and a GIF in color has 256 colors.
 
     Args:
         path: A name that ends in one of FORMATS; an existing file is replaced.
         image: uint8 [H,W,3] BGR or [H,W] gray.
 
     Raises:
-        ValueError: Another extension, not such an image, or one too large for its format.
-        FileNotFoundError: The folder does not exist.
-    """
+        ValueError: Another extension, or an image too large for its format.
+        FileNotFoundError: The folder does not exist."""
     _check_image(image)
     path = Path(path)
     kind = FORMATS.get(path.suffix.lower())
@@ -99,23 +91,19 @@ def pixel_digest(image: np.ndarray) -> str:
 
 
 def list_images(folder: str | os.PathLike[str]) -> list[Path]:
-    """Lists the pictures in a folder and in those below it, by extension.
+    """Return the images in a folder and those below it, by extension, as sorted paths that begin with `folder`.
 
-    Names that start with a dot are skipped. Linked folders are followed, and each real folder is listed once.
-
-    Returns:
-        Sorted paths that begin with `folder`; empty where there is no picture.
+    Names that start with a dot are skipped. Linked folders are followed, each real folder once. HEIC is listed too.
 
     Raises:
         FileNotFoundError: The folder does not exist.
         ValueError: It is not a folder.
-        OSError: A folder in it cannot be read.
-    """
+        OSError: A folder in it cannot be read."""
     folder = Path(folder)
     if not folder.exists():
-        raise FileNotFoundError(f"{str(folder)!r}: expected a folder of pictures, found no such folder")
+        raise FileNotFoundError(f"{str(folder)!r}: expected a folder of images, found no such folder")
     if not folder.is_dir():
-        raise ValueError(f"{str(folder)!r}: expected a folder of pictures, got a file")
+        raise ValueError(f"{str(folder)!r}: expected a folder of images, got a file")
     found, seen = [], set()
     for place, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
         real = os.path.realpath(place)
@@ -125,7 +113,7 @@ def list_images(folder: str | os.PathLike[str]) -> list[Path]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         paths = [Path(place, name) for name in names if not name.startswith(".")]
-        found += [path for path in paths if path.suffix.lower() in FORMATS]
+        found += [path for path in paths if path.suffix.lower() in (*FORMATS, *HEIF_SUFFIXES)]
     return sorted(found)
 
 
@@ -134,26 +122,16 @@ def _raise(error: OSError) -> None:
 
 
 def to_gray(image: np.ndarray) -> np.ndarray:
-    """Turns BGR uint8 [H,W,3] to gray uint8 [H,W]; gray comes back as it is.
-
-    gray = 0.299 R + 0.587 G + 0.114 B. Source: ITU-R BT.601.
-
-    Raises:
-        ValueError: Not a uint8 image.
-    """
+    """Turn BGR uint8 [H,W,3] to gray uint8 [H,W], 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601); gray stays as it is."""
     _check_image(image)
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """Brings a uint8 image [H,W] or [H,W,3] to uint8 [size,size] or [size,size,3], each axis by itself.
+    """Resize uint8 [H,W] or [H,W,3] to `size` x `size` pixels, each axis by itself.
 
     An axis that shrinks is averaged over its area, so that nothing aliases; one that grows is linear, which,
-    unlike cubic, never overshoots at an edge.
-
-    Raises:
-        ValueError: Not a uint8 image, or size below 1.
-    """
+    unlike cubic, never overshoots at an edge."""
     _check_image(image)
     size = _check_size(size)
     height, width = image.shape[:2]
@@ -162,20 +140,19 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def crop_square(image: np.ndarray, box_xyxy: Sequence[float] | np.ndarray, margin: float = 0.0) -> np.ndarray:
-    """Cuts the square around a box; what lies outside the image repeats its nearest edge pixel.
+    """Cut the square around a box; what lies outside the image repeats its nearest edge pixel.
 
     Args:
         image: uint8 [H,W,3] or [H,W].
         box_xyxy: x1, y1, x2, y2 in pixels, the edges of the box: [0, 0, W, H] is the whole image.
-        margin: What to add on each side, as a share of the longer side of the box; 0 or more.
+        margin: Added on each side, as a ratio of the longer side of the box; 0 or more.
 
     Returns:
         uint8 [side,side,3] or [side,side], a copy; side is the box's longer side * (1 + 2 * margin), rounded.
 
     Raises:
-        ValueError: Not a uint8 image, an empty or non-finite box, one wholly outside the image, a negative
-            margin, or a square of more than MAX_CROP_SIDE a side.
-    """
+        ValueError: An empty or non-finite box, one wholly outside the image, a negative margin, or a square of more
+            than MAX_CROP_SIDE pixels a side."""
     _check_image(image)
     height, width = image.shape[:2]
     box = np.asarray(box_xyxy, np.float64)
@@ -196,29 +173,19 @@ def crop_square(image: np.ndarray, box_xyxy: Sequence[float] | np.ndarray, margi
 
 
 def to_square(image: np.ndarray) -> np.ndarray:
-    """Makes an image square by repeating the edge pixels of its shorter side, so that a face keeps its shape.
-
-    Args:
-        image: uint8 [H,W,3] or [H,W].
-
-    Returns:
-        uint8 [S,S,3] or [S,S] with S = max(H, W); a square image comes back as it is.
-
-    Raises:
-        ValueError: Not a uint8 image.
-    """
+    """Pad the shorter side with its edge pixels: uint8 [H,W,3] or [H,W] to [S,S,3] or [S,S] with S = max(H, W)."""
     _check_image(image)
     height, width = image.shape[:2]
     return image if height == width else crop_square(image, (0, 0, width, height))
 
 
 def _round(value: float) -> int:
-    """Rounds halves up; Python rounds them to even, which would move every second crop by a pixel."""
+    """Round halves up; Python rounds them to even, which would move every second crop by a pixel."""
     return math.floor(value + 0.5)
 
 
 def _span(start: int, side: int, length: int) -> tuple[int, int, int, int]:
-    """Cuts [start, start + side) to [0, length), at least one pixel: its ends, and what each end lacks."""
+    """Cut [start, start + side) to [0, length), at least one pixel: its ends, and what each end lacks."""
     first = min(max(start, 0), length - 1)
     stop = max(min(start + side, length), 1)
     before = min(max(-start, 0), side - 1)
@@ -226,29 +193,21 @@ def _span(start: int, side: int, length: int) -> tuple[int, int, int, int]:
 
 
 def normalize(gray: np.ndarray) -> np.ndarray:
-    """Turns uint8 gray of any shape to float32 of the same shape: (gray / 255 - FER_MEAN) / FER_STD.
-
-    Raises:
-        ValueError: Not a uint8 array.
-    """
+    """Turn uint8 gray of any shape to float32 of the same shape: (gray / 255 - FER_MEAN) / FER_STD."""
     if not isinstance(gray, np.ndarray) or gray.dtype != np.uint8:
         raise ValueError(f"expected a uint8 array, got {_describe(gray)}")
     return (gray.astype(np.float32) / 255 - FER_MEAN) / FER_STD
 
 
 def faces_to_batch(crops: Sequence[np.ndarray], size: int) -> np.ndarray:
-    """Makes the input of a classifier from face crops: square, gray, resized, normalised.
+    """Make the input of a classifier from face crops: square, gray, resized, normalized.
 
     Args:
-        crops: uint8 images [H,W,3] BGR or [H,W] gray, each of any size; may be empty.
+        crops: A list of uint8 images [H,W,3] BGR or [H,W] gray, each of any size; may be empty.
         size: Side of the input in pixels.
 
     Returns:
-        float32 [N,1,size,size].
-
-    Raises:
-        ValueError: One of them is not a uint8 image, a single image was given, or size is below 1.
-    """
+        float32 [N,1,size,size]."""
     size = _check_size(size)
     if isinstance(crops, np.ndarray) and (crops.ndim < 3 or (crops.ndim == 3 and crops.shape[2] == 3)):
         raise ValueError(f"expected a list of crops, got one array {_describe(crops)}")

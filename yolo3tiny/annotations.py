@@ -26,7 +26,7 @@ import numpy as np
 
 from fer_paddle import images
 from yolo3tiny.boxes import cxcywh_to_xyxy, xywh_to_xyxy, xyxy_to_xywh
-from yolo3tiny.photos import Photo, PhotoCollector, read_size
+from yolo3tiny.photos import Photo, PhotoCollector
 
 TABLE_NAME = "annotations.json"
 _WIDER_LISTS = "wider_face_*_bbx_gt.txt"
@@ -150,7 +150,7 @@ def read_wider(list_file: str | os.PathLike[str], image_root: str | os.PathLike[
         rows = [_numbers(list_file, next(lines, end), (4, 10)) for _ in range(max(count, 1))]
         boxes = xywh_to_xyxy(_array([row[:4] for row in rows[:count]]))
         ignore = [row[7:8] == [1] for row in rows[:count]]
-        found.add(name.strip(), picture, read_size(picture), boxes, ignore, "wider", split)
+        found.add(name.strip(), picture, images.read_size(picture), boxes, ignore, "wider", split)
     return found.finish()
 
 
@@ -176,7 +176,7 @@ def read_yolo_txt(folder: str | os.PathLike[str]) -> list[Photo]:
         for (number, line), row in zip(lines, rows):
             if not all(-0.001 <= value <= 1.001 for value in row):  # room for rounding
                 raise ValueError(f"{table}:{number}: expected cx cy w h in 0..1, got {line!r}")
-        size_hw, place = read_size(picture), picture.relative_to(folder)
+        size_hw, place = images.read_size(picture), picture.relative_to(folder)
         boxes = cxcywh_to_xyxy(_array(rows)) * np.float32(size_hw[::-1] * 2)
         split = _split_in(*place.parts[:-1])
         found.add(place.as_posix(), picture, size_hw, boxes, [False] * len(rows), split=split)
@@ -210,7 +210,7 @@ def read_voc(folder: str | os.PathLike[str]) -> list[Photo]:
             name = PureWindowsPath(root.findtext("filename").strip()).name
             places = (folder / "JPEGImages", folder / "images", table.parent)
             picture = next((place / name for place in places if (place / name).is_file()), folder / name)
-            size_hw = read_size(_existing(picture))
+            size_hw = images.read_size(_existing(picture))
             for marked in root.findall("object"):
                 x1, y1, x2, y2 = (float(marked.find("bndbox").findtext(side)) for side in _VOC_SIDES)
                 boxes.append((x1 - 1, y1 - 1, x2, y2))

@@ -12,9 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
-from fer_paddle.images import read_image, read_orientation
+from fer_paddle.images import read_image
 from yolo3tiny.boxes import area, clip
 
 _LOG = logging.getLogger(__name__)
@@ -106,22 +105,6 @@ class PhotoCollector:
         if self._dropped:
             _LOG.warning("%s: dropped %d boxes without area inside their picture", self.table, self._dropped)
         return self.photos
-
-
-def read_size(picture: str | os.PathLike[str]) -> tuple[int, int]:
-    """Height and width in pixels that `fer_paddle.images.read_image` will give, from the header alone.
-
-    Raises:
-        ValueError: If it is no picture.
-    """
-    try:
-        with Image.open(picture) as header:
-            width, height = header.size
-            # Pillow has already turned the size of a TIFF.
-            lies_on_its_side = header.format != "TIFF" and read_orientation(header) >= 5
-    except (OSError, SyntaxError, TypeError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{os.fspath(picture)}: expected a picture, got {error}") from error
-    return (width, height) if lies_on_its_side else (height, width)
 
 
 def hold_out(photos: Sequence[Photo], every: int = 10) -> tuple[list[Photo], list[Photo]]:

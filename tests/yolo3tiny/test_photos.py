@@ -7,10 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
-from fer_paddle.images import read_image
-from yolo3tiny.photos import Photo, PhotoCollector, hold_out, read_size
+from yolo3tiny.photos import Photo, PhotoCollector, hold_out
 
 NO_BOXES, NO_IGNORE = np.zeros((0, 4), np.float32), np.zeros(0, bool)
 
@@ -71,34 +69,6 @@ def test_collector_refuses_what_is_no_box_or_size(size_hw: tuple[int, int], box:
 def test_collector_without_photos() -> None:
     with pytest.raises(ValueError, match="table: expected annotated photos, found none"):
         PhotoCollector("table").finish()
-
-
-@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
-@pytest.mark.parametrize("orientation", [*range(10), 65535])
-def test_read_size_agrees_with_the_picture_read(tmp_path: Path, orientation: int, name: str) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    Image.new("RGB", (40, 30)).save(tmp_path / name, exif=exif)
-    assert read_size(tmp_path / name) == read_image(tmp_path / name).shape[:2]
-
-
-@pytest.mark.filterwarnings("ignore:Truncated File Read", "ignore:Corrupt EXIF data")  # of Pillow
-@pytest.mark.parametrize("value", [0, 1, 255])
-def test_read_size_agrees_where_the_exif_is_damaged(tmp_path: Path, value: int) -> None:
-    exif, path = Image.Exif(), tmp_path / "a.jpg"
-    exif[0x0112] = 6
-    Image.new("RGB", (40, 30)).save(path, exif=exif)
-    whole = path.read_bytes()
-    start = whole.index(b"Exif\0\0") + 6
-    for place in range(start, start + 24):
-        path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
-        assert read_size(path) == read_image(path).shape[:2], place - start
-
-
-def test_read_size_of_no_picture(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match=r"a\.jpg: expected a picture"):
-        read_size(tmp_path / "a.jpg")
 
 
 def test_hold_out_takes_the_first_of_every_ten() -> None:
