@@ -27,7 +27,7 @@ class Study:
     """The rows of one study.
 
     Args:
-        path: The JSON file; it is made with the first row, read where it is there.
+        path: The JSON file; it is made with the first row, read where it is there. None keeps the rows in memory.
         settings: What decides the rows, as JSON values: a file with other settings is refused.
         provenance: What else the file says, see `provenance`; of the newest call, never compared.
         data: Digests of the data by name, see `digest`: a file of other data is refused. A file without any is not.
@@ -43,15 +43,17 @@ class Study:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | None,
         settings: Mapping[str, Any],
         provenance: Mapping[str, Any] | None = None,
         data: Mapping[str, str] | None = None,
         data_changed: bool = False,
     ):
-        self.path = Path(path)
+        self.path = None if path is None else Path(path)
         settings, digests = json.loads(json.dumps([settings, data or {}]))
-        former = files.read_json(self.path, "a study") if self.path.is_file() else {"settings": settings, "rows": []}
+        former: dict[str, Any] = {"settings": settings, "rows": []}
+        if self.path is not None and self.path.is_file():
+            former = files.read_json(self.path, "a study")
         self.rows: list[dict[str, Any]] = former.get("rows", [])
         if not isinstance(former.get("settings"), dict) or not _are_rows(self.rows):
             raise ValueError(f"expected a study with settings and rows in {self.path}, got none")
@@ -97,8 +99,9 @@ class Study:
 
     def save(self) -> None:
         """Write the file."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_json(self.path, self.content)
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_json(self.path, self.content)
 
 
 def provenance(program: str = "python -m fer_paddle", **more: Any) -> dict[str, Any]:

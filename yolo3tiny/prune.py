@@ -1,4 +1,4 @@
-"""Tiny YOLOv3 and its photos as the task of a pruning study (fer_paddle.compression.prune_study).
+"""Tiny YOLOv3 and its photos in a pruning study (fer_paddle.compression.prune_study).
 
 PaddleSlim knows no concat ("Unsupported operator named concat"): the two convolutions whose outputs are joined before
 the fine head keep their filters, and the outputs of both heads are what decode.py reads. The nine others can be cut.
@@ -15,6 +15,7 @@ import numpy as np
 
 from fer_paddle.compression.prune_study import ema_decay
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.study import digest
 from fer_paddle.training.loop import BEST, Callback
 from fer_paddle.training.run import training_cost
 from fer_paddle.weights import load_arrays, load_card, load_into
@@ -32,17 +33,17 @@ BATCH = 8
 Progress = Callable[[Iterable], Iterable]
 
 
-class DetectorTask:
-    """What a study of the face detector needs, see prune_study.PruneTask.
+class DetectorPruneTask:
+    """A face detector to prune, see prune_study.PruneTask.
 
     Args:
         weights: `.safetensors` file of the detector.
-        train: Photos to learn from; sensitivities and batch normalisation are measured on samples of them too.
+        train: Photos to fine-tune on; sensitivities and batch normalization are measured on samples of them, too.
         valid: Photos to measure the average precision on.
         trained_on: These photos in words.
         epochs: Of fine-tuning in each round.
         learning_rate: The highest rate of fine-tuning; it falls to zero along a half cosine.
-        samples: Augmented samples that each layer's sensitivity is measured on, and batch normalisation anew.
+        samples: Augmented samples for the sensitivities and recalibrate_norms.
         seed: Of the choice of these samples and of fine-tuning.
         workers: Reader processes of fine-tuning.
         progress: Wraps the photos of a measurement for a progress bar.
@@ -51,6 +52,8 @@ class DetectorTask:
         FileNotFoundError: There are no weights.
         ValueError: The weights are damaged, there are no photos to learn from, or a number is out of its range.
     """
+
+    figure = "ap"
 
     def __init__(
         self,
@@ -70,31 +73,32 @@ class DetectorTask:
         self.weights, self.train, self.valid, self.trained_on = weights, train, valid, trained_on
         self.workers, self.progress = workers, progress
         model = DetectorModel.load(weights)
-        self.card, self.settings = model.card, model.settings
-        side = -(-self.settings.longest // 32) * 32
+        self.card, self.box_settings = model.card, model.settings
+        side = -(-self.box_settings.longest // 32) * 32
         self.input_shape = (1, 3, side, side)
         self.recipe = fit_to_photos(finetune_recipe(self.card, epochs, learning_rate, seed), train)
-        self._loss = Yolo3Loss(
-            self.settings.anchors, ignore_iou=self.recipe.ignore_iou, extra_anchor_iou=self.recipe.extra_anchor_iou
-        )
+        ious = {"ignore_iou": self.recipe.ignore_iou, "extra_anchor_iou": self.recipe.extra_anchor_iou}
+        self._loss = Yolo3Loss(self.box_settings.anchors, **ious)
         self._batches = make_batches(train, self.recipe, samples)
         side = self.recipe.sizes[-1][1]
         self.measured_on = {"train_photos": len(train), "samples": samples, "seed": seed, "size": side}
         data = {"trained_on": trained_on, "valid_photos": len(valid)}
-        self.about = {**self.measured_on, **data, "recipe": self.recipe.to_json()}
+        self.settings = {**self.measured_on, **data, "recipe": self.recipe.to_json()}
+        self.data = {"train": digest_photos(train), "valid": digest_photos(valid)}
 
     def load(self) -> paddle.nn.Layer:
-        """Gives the network to prune."""
+        """Return the network to prune."""
         return DetectorModel.load(self.weights).network
 
     def measure(self, network: paddle.nn.Layer) -> dict[str, float]:
-        """Gives the average precision on the photos to measure on, and what else evaluate tells."""
+        """Return the average precision on the validation photos, and the other figures of evaluate."""
         network.eval()
-        detect = Detector(forward=paddle_forward(network), anchors=self.settings.anchors, longest=self.settings.longest)
+        anchors, longest = self.box_settings.anchors, self.box_settings.longest
+        detect = Detector(forward=paddle_forward(network), anchors=anchors, longest=longest)
         return evaluate(detect, self.valid, self.progress)
 
     def measure_sensitivity(self, network: paddle.nn.Layer) -> dict[str, float]:
-        """Gives the training loss on fixed samples, by term, and their sum as `loss`."""
+        """Return the training loss on fixed samples, by term, and their sum as `loss`."""
         network.eval()
         totals: dict[str, float] = {}
         with paddle.no_grad():
@@ -105,13 +109,13 @@ class DetectorTask:
         return {"loss": sum(totals.values()), **totals}
 
     def norm_batches(self) -> Iterable[np.ndarray]:
-        """Gives the same samples, float32 [N, 3, side, side]."""
+        """Return the same samples, float32 [N, 3, side, side]."""
         return (images for images, _ in self._batches)
 
     def fit(self, network: paddle.nn.Layer, folder: Path, callbacks: Sequence[Callback]) -> None:
-        """Trains on by the fine-tuning recipe."""
+        """Fine-tune."""
         seed_everything(self.recipe.seed)
-        anchors = self.settings.anchors
+        anchors = self.box_settings.anchors
         train_detector(
             network, self.train, self.valid, self.recipe, anchors, folder, True, callbacks, self.workers,
             self.trained_on, self.progress,
@@ -119,20 +123,24 @@ class DetectorTask:
         load_into(network, load_arrays(folder / BEST))
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
-        """Writes ONNX and Paddle's weights; the card keeps the recipe and the record."""
-        told = {"recipe": self.recipe.name, "trained_on": self.trained_on}
+        """Write ONNX and Paddle's weights; the card keeps the recipe and the record."""
+        metadata = {"recipe": self.recipe.name, "trained_on": self.trained_on}
         card = {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
         card |= training_cost(load_card(path.parent / BEST))
-        export_network(network, path.with_suffix(".onnx"), self.settings, told, card)
+        export_network(network, path.with_suffix(".onnx"), self.box_settings, metadata, card)
 
     def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:
-        """Reads the network and the record."""
+        """Read the network and the record."""
         model = DetectorModel.load(path)
         return model.network, model.card["pruning"]
 
+    def export(self, weights: Path) -> Path:
+        """Return the ONNX file, which `save` wrote."""
+        return weights.with_suffix(".onnx")
+
 
 def finetune_recipe(card: Mapping[str, Any], epochs: int, learning_rate: float, seed: int) -> DetectorRecipe:
-    """Shortens the recipe that a detector was trained by: fewer epochs, a lower rate, the canvas of its end."""
+    """Return a short recipe to fine-tune by: fewer epochs, a lower rate, the canvas of the training's end."""
     recipe = DetectorRecipe.from_json(card["recipe"]) if "recipe" in card else CROWD
     return dataclasses.replace(
         recipe,
@@ -148,8 +156,13 @@ def finetune_recipe(card: Mapping[str, Any], epochs: int, learning_rate: float, 
     )
 
 
+def digest_photos(photos: Sequence[Photo]) -> str:
+    """Return a digest of the photos' names, sizes and boxes."""
+    return digest([photo.name for photo in photos], [photo.size_hw for photo in photos], [p.boxes_xyxy for p in photos])
+
+
 def fit_to_photos(recipe: DetectorRecipe, photos: Sequence[Photo]) -> DetectorRecipe:
-    """Leaves out of a recipe the sources that none of the photos is from, and makes its batch no larger than an epoch.
+    """Leave out of a recipe the sources that no photo is from, and make its batch no larger than an epoch.
 
     Raises:
         ValueError: There is no photo.
@@ -162,11 +175,7 @@ def fit_to_photos(recipe: DetectorRecipe, photos: Sequence[Photo]) -> DetectorRe
 
 
 def make_batches(photos: Sequence[Photo], recipe: DetectorRecipe, samples: int) -> list[tuple[np.ndarray, Any]]:
-    """Draws augmented samples of photos, the same for the same recipe, in batches of BATCH.
-
-    Returns:
-        Pairs (images float32 [BATCH, 3, side, side], targets as FaceTrainingData gives them, stacked).
-    """
+    """Return augmented samples, the same for the same recipe: (images float32 [BATCH, 3, side, side], targets)."""
     data = FaceTrainingData(photos, recipe.sizes[-1][1], recipe.augment, recipe.seed, cache_mb=0)
     rng = np.random.default_rng(recipe.seed)
     drawn = [data[int(index)] for index in rng.integers(0, len(photos), samples)]

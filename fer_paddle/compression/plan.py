@@ -1,4 +1,4 @@
-"""From sensitivities to a plan: filters go where that saves most multiply-adds for the loss it costs."""
+"""From sensitivities to a plan: how many filters each layer keeps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fer_paddle.compression.flops import layer_activations, layer_flops, layer_weights
+from fer_paddle.analysis.complexity import layer_activations, layer_flops, layer_weights
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.compression.sensitivity import Sensitivities
 
@@ -30,23 +30,16 @@ class Plan:
     full_flops: int
 
     @property
-    def flops_share(self) -> float:
-        """The part of the multiply-adds that is left, 0 to 1."""
+    def flops_ratio(self) -> float:
+        """The ratio of the multiply-adds that is left, 0 to 1."""
         return self.flops / self.full_flops
 
 
 class CostModel:
-    """Predicts the multiply-adds, the weights or the activations of a pruned network without pruning it.
+    """Predict a cost of COSTS of a pruned network without pruning it.
 
-    A convolution's are proportional to its filters and (not its activations) to its input channels, and each of both
-    belongs to a group.
-
-    Args:
-        pruner: Of the network.
-        cost: One of COSTS.
-
-    Raises:
-        ValueError: The cost is unknown.
+    A convolution's is proportional to its filters and (not its activations) to its input channels; each belongs to a
+    group.
     """
 
     def __init__(self, pruner: FilterPruner, cost: str = "flops"):
@@ -67,7 +60,7 @@ class CostModel:
                     self._cuts[layer].append(group.layer)
 
     def predict(self, kept: Mapping[str, int]) -> int:
-        """Gives the cost with so many filters kept by group; all in groups that are not named."""
+        """Return the cost with so many filters kept by group; all in groups that are not named."""
         total = 0.0
         for name, cost in self.by_layer.items():
             for group in self._cuts[name]:
@@ -80,24 +73,23 @@ class CostModel:
 def plan_by_sensitivity(
     pruner: FilterPruner,
     sensitivities: Sensitivities,
-    share: float,
+    ratio: float,
     figure: str = "loss",
     multiple: int = 1,
     cost: str = "flops",
 ) -> Plan:
-    """Cuts, step by step, where a multiply-add costs least: the smallest rise of the figure for each that is saved.
+    """Plan greedily: prune, step by step, the layer with the least rise of the figure per cost saved.
 
-    So a layer that costs little is left alone even where it could spare filters. No group is cut further than it was
-    measured.
+    No group is cut further than it was measured.
 
     Args:
         pruner: Of the network at full size.
         sensitivities: Of that network.
-        share: Part of the cost to keep at most, 0 to 1.
+        ratio: Of the cost to keep at most, above 0 to 1.
         figure: One that is better the smaller it is.
         multiple: Filters are kept in multiples of this, or all: 8 or 16 suit the processor.
-        cost: What is to be saved: `flops`; `parameters` for a small file; `activations` for speed where the time goes
-            into reading and writing them, as in networks of many thin layers.
+        cost: What to save: `flops`; `parameters` for a small file; `activations` for speed where memory limits it, as
+            in networks of many thin layers.
 
     Raises:
         ValueError: The sensitivities are of other layers, the cost is unknown, or the target is out of reach.
@@ -105,7 +97,7 @@ def plan_by_sensitivity(
     if sensitivities.layers.keys() != pruner.groups.keys():
         raise ValueError("expected the sensitivities of this network's layers, got those of others or unfinished ones")
     model = CostModel(pruner, cost)
-    target = _target(model, share)
+    target = _target(model, ratio)
     curves = {name: _curve(sensitivities, name, figure, multiple) for name in pruner.groups}
     kept = {name: group.filters for name, group in pruner.groups.items()}
     while (now := model.predict(kept)) > target:
@@ -121,27 +113,27 @@ def plan_by_sensitivity(
                 enough = counts[lower] <= kept[name] - (now - target) / saved
                 steps.append((price[best], name, int(max(counts[lower][best], counts[lower][enough].max(initial=0)))))
         if not steps:
-            raise ValueError(_out_of_reach(model, kept, share))
+            raise ValueError(_out_of_reach(model, kept, ratio))
         _, name, count = min(steps)
         kept[name] = count
     return _plan(pruner, kept)
 
 
 def _curve(sensitivities: Sensitivities, name: str, figure: str, multiple: int) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of filters that a group may keep, int [K] from the fewest to all, and the rise of the figure at each."""
-    shares, rises = sensitivities.rise(name, figure)
+    """Return how many filters a group may keep, int [K] from the fewest to all, and the rise of the figure at each."""
+    ratios, rises = sensitivities.rise(name, figure)
     filters = sensitivities.layers[name]["filters"]
     counts = np.arange(1, filters + 1)
     can_stay = (counts % multiple == 0) | (counts == filters)
-    counts = counts[can_stay & (counts >= round(filters * (1 - shares[-1])))]
+    counts = counts[can_stay & (counts >= round(filters * (1 - ratios[-1])))]
     # Noise may let a curve fall: what was lost once stays lost.
-    return counts, np.interp(1 - counts / filters, shares, np.maximum.accumulate(rises))
+    return counts, np.interp(1 - counts / filters, ratios, np.maximum.accumulate(rises))
 
 
-def plan_evenly(pruner: FilterPruner, share: float, multiple: int = 1) -> Plan:
-    """Cuts every group alike to a part of the multiply-adds: what a plan from sensitivities must beat."""
+def plan_evenly(pruner: FilterPruner, ratio: float, multiple: int = 1) -> Plan:
+    """Plan to cut every group alike to a ratio of the multiply-adds: what a plan from sensitivities must beat."""
     model = CostModel(pruner)
-    target = _target(model, share)
+    target = _target(model, ratio)
 
     def keep(cut: float) -> dict[str, int]:
         kept = {}
@@ -151,7 +143,7 @@ def plan_evenly(pruner: FilterPruner, share: float, multiple: int = 1) -> Plan:
         return kept
 
     if model.predict(keep(1.0)) > target:
-        raise ValueError(_out_of_reach(model, keep(1.0), share))
+        raise ValueError(_out_of_reach(model, keep(1.0), ratio))
     low, high = 0.0, 1.0
     for _ in range(STEPS):
         middle = (low + high) / 2
@@ -167,12 +159,12 @@ def _plan(pruner: FilterPruner, kept: Mapping[str, int]) -> Plan:
     return Plan(kept, model.predict(kept), model.full)
 
 
-def _target(model: CostModel, share: float) -> float:
-    if not 0 < share <= 1:
-        raise ValueError(f"expected a share to keep above 0 and at most 1, got {share}")
-    return share * model.full
+def _target(model: CostModel, ratio: float) -> float:
+    if not 0 < ratio <= 1:
+        raise ValueError(f"expected a ratio to keep above 0 and at most 1, got {ratio}")
+    return ratio * model.full
 
 
-def _out_of_reach(model: CostModel, kept: Mapping[str, int], share: float) -> str:
+def _out_of_reach(model: CostModel, kept: Mapping[str, int], ratio: float) -> str:
     least = model.predict(kept) / model.full
-    return f"expected a share to keep of {least:.3f} or more, which is the least, got {share}"
+    return f"expected a ratio to keep of {least:.3f} or more, which is the least, got {ratio}"

@@ -1,29 +1,32 @@
 """Chapter 5: filter pruning with PaddleSlim. Whole filters go, so the network that is left is smaller and faster.
 
-PaddleSlim finds which tensors must lose a channel together (a filter, its batch normalisation, the next convolution's
-input, everything a sum ties to it) and cuts them. Its traps, mended here:
+PaddleSlim finds which tensors must lose a channel together (a filter, its batch normalization, the next convolution's
+input, everything a sum ties to it) and cuts them. Fixed here:
 
 - It stops in silence at an operator that it does not know. `environment` sets OPS_UNCHANGE_SHAPE=elu before PaddleSlim
   is imported; without it DistResNet has no prunable group at all.
-- It keeps every former weight as a buffer `*_backup`, which state_dict carries along. They are dropped here.
+- It keeps every former weight as a buffer `*_backup`, which state_dict carries along.
 - It cuts the weights and leaves what the layers say of their size.
 - Its trip to static mode and back starts Paddle's names anew: the next layer made would share the names of its
-  parameters with an old one, and an optimizer would mix up their moments. The names are put back here.
+  parameters with an old one, and an optimizer would mix up their moments.
 
 Source: Li et al. 2017, arXiv:1608.08710 (L1); He et al. 2019, arXiv:1811.00250 (FPGM); Liu et al. 2017,
-arXiv:1708.06519 (scales of batch normalisation); PaddleSlim 2.6.0, dygraph/prune and prune/criterion.py.
+arXiv:1708.06519 (scales of batch normalization); PaddleSlim 2.6.0, dygraph/prune and prune/criterion.py. New
+statistics: Li et al. 2020 (EagleEye), arXiv:2007.02491, section 3.3; Izmailov et al. 2018, arXiv:1803.05407.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib
 import numpy as np
 
-from fer_paddle.compression.slim import importing_slim
 from fer_paddle.environment import paddle
 from fer_paddle.models.pruned_shapes import sized_layers, update_sizes
 
@@ -46,13 +49,13 @@ class FilterGroup:
 
 
 class FilterPruner:
-    """Cuts filters out of a network, for good or for the time of a `with` block.
+    """Cut filters out of a network, for good or for the time of a `with` block.
 
     Args:
         network: The network; PaddleSlim traces it once, here.
         input_shape: Of a batch of one, such as (1, 1, 48, 48).
         criterion: Which filters go first. `l1`: those of the smallest mean absolute weight. `fpgm`: those nearest to
-            all others, which these can replace. `bn_scale`: those whose batch normalisation scales them the least.
+            all others, which these can replace. `bn_scale`: those whose batch normalization scales them the least.
 
     Attributes:
         groups: The prunable groups by the name of their convolution, in the network's order.
@@ -80,7 +83,7 @@ class FilterPruner:
             raise ValueError(f"expected convolutions that can be pruned in {type(network).__name__}, found none")
 
     def _read_group(self, collection: Any) -> FilterGroup:
-        """Names what PaddleSlim found by the network's own names; outputs that it lists too are left out."""
+        """Translate PaddleSlim's names to the network's; outputs that it lists too are left out."""
         master = self._tensor_names[collection.master_name]
         filters = collection.values[collection.master_name].shape[0]
         details = [(self._tensor_names.get(one.name), one.axis) for one in collection.all_pruning_details()]
@@ -88,7 +91,7 @@ class FilterPruner:
         return FilterGroup(master.removesuffix(".weight"), filters, tuple(members))
 
     def prune(self, kept: Mapping[str, int]) -> None:
-        """Cuts the network down, for good; then the pruner is used up: make a new one to cut further.
+        """Cut the network, for good; then the pruner is used up: make a new one to cut further.
 
         Args:
             kept: Filters that stay, by group; 1 or more each. Groups that are not named keep all.
@@ -104,7 +107,7 @@ class FilterPruner:
 
     @contextmanager
     def pruned(self, kept: Mapping[str, int]) -> Iterator[None]:
-        """Cuts the network down for the time of a `with` block; arguments and errors as in `prune`."""
+        """Cut the network for the time of a `with` block; arguments and errors as in `prune`."""
         plan = self._cut(kept)
         try:
             yield
@@ -129,15 +132,15 @@ class FilterPruner:
         return plan
 
     def unprunable(self) -> list[str]:
-        """Names the convolutions whose filters are in no group: outputs, or behind an operator PaddleSlim lacks."""
+        """Return the convolutions whose filters are in no group: outputs, or behind an operator PaddleSlim lacks."""
         cut = {name for group in self.groups.values() for name, axis in group.members if axis == 0}
         layers = sized_layers(self.network).items()
         return [name for name, layer in layers if isinstance(layer, paddle.nn.Conv2D) and f"{name}.weight" not in cut]
 
 
 def _slim_pruner(criterion: str) -> type:
-    """PaddleSlim's pruner class for a criterion. It has no BN-scale pruner for dynamic networks: one is made here."""
-    with importing_slim():  # only here: it costs a second of CPU, which only those who prune shall pay
+    """Return PaddleSlim's pruner class for a criterion; it has none by BN scales for dynamic networks."""
+    with _importing_slim():  # only here: it costs a second
         from paddleslim.dygraph import FilterPruner as SlimFilterPruner
         from paddleslim.dygraph import FPGMFilterPruner, L1NormFilterPruner
         from paddleslim.prune import prune_worker
@@ -147,7 +150,7 @@ def _slim_pruner(criterion: str) -> type:
         raise ValueError("expected OPS_UNCHANGE_SHAPE=elu, or fer_paddle.environment imported before paddleslim")
 
     class ScaleFilterPruner(SlimFilterPruner):
-        """PaddleSlim's own criterion `bn_scale`, which it offers to static programs alone."""
+        """PaddleSlim's criterion `bn_scale`, which it offers to static programs alone."""
 
         def cal_mask(self, pruned_ratio: float, collection: Any, num_head: int = -1) -> np.ndarray:
             graph = collection.all_pruning_details()[0].op._graph
@@ -155,7 +158,7 @@ def _slim_pruner(criterion: str) -> type:
                 scores = CRITERION.get("bn_scale")(collection, collection.values, graph)
             except (IndexError, SystemExit) as error:  # what PaddleSlim raises where there is none
                 got = "found one without; take another criterion"
-                raise ValueError(f"expected batch normalisation behind each convolution, {got}") from error
+                raise ValueError(f"expected batch normalization behind each convolution, {got}") from error
             scores = scores[collection.master_name][collection.master_axis]
             return keep_mask(scores, len(scores) - round(len(scores) * pruned_ratio))
 
@@ -163,7 +166,57 @@ def _slim_pruner(criterion: str) -> type:
 
 
 def keep_mask(scores: np.ndarray, count: int) -> np.ndarray:
-    """Marks the `count` largest scores of a vector with 1, the others with 0: int32, same shape."""
+    """Return int32 of the same shape: 1 for the `count` largest scores of a vector, else 0."""
     mask = np.zeros(len(scores), np.int32)
     mask[np.argsort(scores)[len(scores) - count :]] = 1
     return mask
+
+
+@contextmanager
+def _importing_slim() -> Iterator[None]:
+    """Import PaddleSlim in a `with` block without its warnings, its logging and its switch of matplotlib's backend."""
+    use = matplotlib.use
+    matplotlib.use = lambda *backend, **how: None
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Setuptools is replacing distutils")
+            yield
+    finally:
+        matplotlib.use = use
+    for name in list(logging.Logger.manager.loggerDict):
+        if name.startswith("paddleslim"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@paddle.no_grad()
+def recalibrate_norms(network: paddle.nn.Layer, batches: Iterable[np.ndarray | paddle.Tensor]) -> None:
+    """Replace the running mean and variance of every batch normalization by the mean over the batches.
+
+    A layer that lost inputs gives outputs of another mean and spread than its batch normalization remembers; a network
+    of averaged weights does, too.
+
+    Args:
+        network: The network; everything else in it works as in eval mode.
+        batches: Inputs, float32 [N, C, H, W] each, of about equal N; at least one.
+
+    Raises:
+        ValueError: There is no batch.
+    """
+    norms = [layer for layer in network.sublayers() if isinstance(layer, paddle.nn.BatchNorm2D)]
+    momenta, was_training = [norm._momentum for norm in norms], network.training
+    network.eval()
+    count = 0
+    try:
+        for norm in norms:
+            norm.train()
+        for images in batches:
+            for norm in norms:
+                norm._momentum = count / (count + 1)  # running = momentum * running + (1 - momentum) * batch
+            network(paddle.to_tensor(images))
+            count += 1
+    finally:
+        for norm, momentum in zip(norms, momenta):
+            norm._momentum = momentum
+        network.train() if was_training else network.eval()
+    if not count:
+        raise ValueError("expected at least one batch to measure batch normalization on, got none")

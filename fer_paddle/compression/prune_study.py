@@ -1,6 +1,6 @@
 """A pruning study of any network: measure its layers, plan, cut, fine-tune, in rounds; every part is kept on disk.
 
-The study knows no faces: what a network is, how it is measured and trained on is its task's, see `PruneTask`.
+What a network is, how it is measured and fine-tuned is the task's, see `PruneTask`.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from fer_paddle import files
-from fer_paddle.compression.flops import count_flops, count_parameters
+from fer_paddle.analysis.complexity import count_flops, count_parameters
 from fer_paddle.compression.plan import COSTS, plan_by_sensitivity
-from fer_paddle.compression.prune import CRITERIA, FilterPruner
-from fer_paddle.compression.recalibrate import recalibrate_norms
-from fer_paddle.compression.sensitivity import SHARES, Sensitivities, measure_sensitivities
-from fer_paddle.compression.unstructured import KeepZeros, apply_masks, magnitude_masks, zero_share
+from fer_paddle.compression.prune import CRITERIA, FilterPruner, recalibrate_norms
+from fer_paddle.compression.sensitivity import RATIOS, Sensitivities, measure_sensitivities, plot_sensitivities
+from fer_paddle.compression.unstructured import KeepZeros, apply_masks, magnitude_masks, zero_ratio
 from fer_paddle.environment import paddle
-from fer_paddle.study import differing_fields
+from fer_paddle.study import Row, Study
 from fer_paddle.training.loop import Callback
-from fer_paddle.weights import fingerprint, load_card
+from fer_paddle.weights import fingerprint
 
 MAGNITUDE = "magnitude"
-STUDY = "study.json"
+RESULTS = "results.json"
 MODEL = "model.safetensors"
-AVERAGED_EPOCHS = 8  # from so many on, fine-tuning ends with the moving average of the weights
+EMA_EPOCHS = 8  # from so many on, fine-tuning ends with the moving average of the weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +36,8 @@ class PruneSettings:
     """How to prune.
 
     Attributes:
-        shares: Parts of the cost to keep, each above 0 and at most 1: one pruned network for each. With `magnitude`
-            the parts of the weights that stay.
+        ratios: Of the cost to keep, each above 0 and at most 1: one pruned network for each. With `magnitude` the
+            ratios of the weights that stay.
         criterion: One of prune.CRITERIA, or `magnitude` for single weights.
         steps: Rounds of pruning and fine-tuning on the way to each; more lose less and take longer.
         multiple: Filters are kept in multiples of this.
@@ -47,15 +47,15 @@ class PruneSettings:
         ValueError: A field is out of its range.
     """
 
-    shares: tuple[float, ...] = (0.7, 0.5, 0.3)
+    ratios: tuple[float, ...] = (0.7, 0.5, 0.3)
     criterion: str = "l1"
     steps: int = 1
     multiple: int = 1
     cost: str = "flops"
 
     def __post_init__(self) -> None:
-        if not self.shares or not all(0 < share <= 1 for share in self.shares):
-            raise ValueError(f"expected shares above 0 and at most 1, got {list(self.shares)}")
+        if not self.ratios or not all(0 < ratio <= 1 for ratio in self.ratios):
+            raise ValueError(f"expected ratios above 0 and at most 1, got {list(self.ratios)}")
         if self.cost not in COSTS:
             raise ValueError(f"expected a cost of {', '.join(COSTS)}, got {self.cost!r}")
         if self.criterion not in (*CRITERIA, MAGNITUDE):
@@ -64,56 +64,65 @@ class PruneSettings:
             raise ValueError(f"expected steps and multiple of at least 1, got {self.steps} and {self.multiple}")
 
 
-def ema_decay(decay: float | None, epochs: int) -> float | None:
-    """The decay of the moving average for fine-tuning: None where it is so short that much of the start would stay."""
-    return decay if epochs >= AVERAGED_EPOCHS else None
-
-
 def read_settings(arguments: Mapping[str, Any]) -> PruneSettings:
-    """Settings as a command line has them, see arguments.add_prune_arguments: `flops` where no other cost has shares.
-
-    Raises:
-        ValueError: See PruneSettings.
-    """
+    """Return the settings of a command line; `flops` where no other cost has ratios."""
     cost = next(cost for cost in reversed(COSTS) if arguments[cost])
     return PruneSettings(
         tuple(arguments[cost]), arguments["criterion"], arguments["steps"], arguments["multiple"], cost
     )
 
 
+def ema_decay(decay: float | None, epochs: int) -> float | None:
+    """Return the decay for fine-tuning: None where it is so short that much of the start would stay."""
+    return decay if epochs >= EMA_EPOCHS else None
+
+
+def check_new(folder: Path, resume: bool) -> None:
+    """Raise ValueError for a folder that holds something, unless the study in it is to go on."""
+    if not resume and folder.is_dir() and any(folder.iterdir()):
+        raise ValueError(f"expected a new folder, or --resume to go on with the study in {folder}")
+
+
 class PruneTask(Protocol):
-    """What a study must know of its network.
+    """A network to prune, with its data.
 
     Attributes:
+        figure: What counts, such as `accuracy`.
         input_shape: Of a batch of one, such as (1, 1, 48, 48): FLOPs are counted at this size.
         measured_on: What the sensitivities are measured on, as JSON values.
-        about: That, and how to train on: a study is gone on with only where all is the same.
+        settings: That, and how to fine-tune: a study goes on only where all is the same.
+        data: Digests of the data, see study.Study.
     """
 
+    figure: str
     input_shape: tuple[int, ...]
     measured_on: Mapping[str, Any]
-    about: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    data: Mapping[str, str]
 
     def load(self) -> paddle.nn.Layer:
-        """Gives the network to prune, as it is on disk, in eval mode."""
+        """Return the network to prune, in eval mode."""
 
     def measure(self, network: paddle.nn.Layer) -> dict[str, float]:
-        """Measures a network on data kept out of training; `accuracy` or `ap` is among the figures."""
+        """Measure a network on the validation set; `figure` is among the figures."""
 
     def measure_sensitivity(self, network: paddle.nn.Layer) -> dict[str, float]:
-        """Measures a network on training data, quickly; `loss` is among the figures."""
+        """Measure a network on training data, quickly; `loss` is among the figures."""
 
     def norm_batches(self) -> Iterable[np.ndarray]:
-        """Gives inputs for recalibrate_norms."""
+        """Return inputs for recalibrate_norms."""
 
     def fit(self, network: paddle.nn.Layer, folder: Path, callbacks: Sequence[Callback]) -> None:
-        """Cares for a network after a cut and trains it on, resuming the run in the folder; it ends with the best."""
+        """Fine-tune a network after a cut, resuming the run in the folder; it ends with the best weights."""
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
-        """Writes a pruned network with the record of its pruning."""
+        """Write a pruned network with the record of its pruning."""
 
     def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:
-        """Reads what `save` wrote."""
+        """Read what `save` wrote."""
+
+    def export(self, weights: Path) -> Path:
+        """Write the ONNX file beside a pruned network, where it is missing, and return its path."""
 
 
 class PruningStudy:
@@ -121,30 +130,31 @@ class PruningStudy:
 
     Args:
         task: The network, its data and its training.
-        settings: How to prune.
-        folder: Where all goes; a study that was stopped goes on there.
+        settings: How to prune; ratios may be added to a study.
+        folder: For all files; a study that was stopped goes on there.
+        provenance: See study.Study.
         callbacks: Of fine-tuning, see loop.fit.
+        data_changed: See study.Study.
 
     Raises:
         ValueError: The folder holds a study of other weights, data or settings.
     """
 
-    def __init__(self, task: PruneTask, settings: PruneSettings, folder: Path, callbacks: Sequence[Callback] = ()):
+    def __init__(
+        self,
+        task: PruneTask,
+        settings: PruneSettings,
+        folder: Path,
+        provenance: Mapping[str, Any] | None = None,
+        callbacks: Sequence[Callback] = (),
+        data_changed: bool = False,
+    ):
         self.task, self.settings, self.folder, self.callbacks = task, settings, folder, callbacks
         self.network = task.load()
-        self._open_folder()
-
-    def _open_folder(self) -> None:
-        """Makes the folder and writes what the study is, or checks that it holds this one; targets may be added."""
-        settings = dataclasses.asdict(self.settings)
-        del settings["shares"]
-        weights = fingerprint(self.network)
-        study = {"weights": weights, "settings": settings, "about": dict(self.task.about)}
-        path = self.folder / STUDY
-        if path.is_file() and (differing := differing_fields(study, load_card(path))):
-            raise ValueError(f"expected the study that {self.folder} holds, got another: {', '.join(differing)}")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        files.write_json(path, study)
+        fixed = {"weights": fingerprint(self.network), **dataclasses.asdict(settings), "task": dict(task.settings)}
+        del fixed["ratios"]
+        self.study = Study(folder / RESULTS, fixed, provenance, task.data, data_changed)
+        self.study.save()
 
     @property
     def needs_sensitivities(self) -> bool:
@@ -154,9 +164,12 @@ class PruningStudy:
     @cached_property
     def full(self) -> dict[str, float]:
         """Multiply-adds, parameters and figures of the network before."""
-        shape = self.task.input_shape
-        size = {"flops": count_flops(self.network, shape), "parameters": count_parameters(self.network)}
-        return size | self.task.measure(self.network)
+        if "full" not in self.study.content:
+            size = {"flops": count_flops(self.network, self.task.input_shape)}
+            size["parameters"] = count_parameters(self.network)
+            self.study.content["full"] = size | self.task.measure(self.network)
+            self.study.save()
+        return self.study.content["full"]
 
     @cached_property
     def pruner(self) -> FilterPruner:
@@ -164,34 +177,37 @@ class PruningStudy:
         return FilterPruner(self.network, self.task.input_shape, self.settings.criterion)
 
     def measure_sensitivities(
-        self, path: Path | None = None, progress: Callable[[Iterable[str]], Iterable[str]] = iter
+        self, path: Path | None = None, progress: Callable[[Iterable[Row]], Iterable[Row]] = iter
     ) -> Sensitivities:
-        """Measures the sensitivities of every layer, or goes on with those in the file.
-
-        Args:
-            path: Their JSON file; None takes one in the folder of the study.
-            progress: Wraps the layers for a progress bar.
-
-        Raises:
-            ValueError: The file is of other weights, another criterion or other data.
-        """
+        """Measure the sensitivities of every layer, or go on with those in a file (None: one in the study's folder)."""
         path = path or self.folder / f"sensitivities_{self.settings.criterion}.json"
-        measure, about = self.task.measure_sensitivity, self.task.measured_on
-        return measure_sensitivities(self.pruner, measure, SHARES, path, about, progress)
+        task = self.task
+        found = measure_sensitivities(
+            self.pruner, task.measure_sensitivity, RATIOS, path, task.measured_on, task.data, progress
+        )
+        _save_figure(plot_sensitivities(found), self.folder / f"sensitivities_{self.settings.criterion}.png")
+        return found
 
-    def run(self, share: float, sensitivities: Sensitivities | None = None) -> dict[str, Any]:
-        """Makes one pruned network, in as many rounds as the settings say.
+    def run(self, ratios: Sequence[float], sensitivities: Sensitivities | None = None) -> dict[str, Any]:
+        """Make a pruned network for each ratio, and write `results.json` after each, `curve.png` at the end.
 
         Args:
-            share: Part of the cost (with `magnitude`: of the weights) to keep.
+            ratios: Of the cost (with `magnitude`: of the weights) to keep; none writes what is there before pruning.
             sensitivities: Of this network; not needed for `magnitude`.
 
         Returns:
-            Figures of the last round, `pruned`, `recalibrated` and fine-tuned; `rounds`, those of all; `weights`, the
-            file.
+            The results: `settings`, `full` and `rows`. A row has the figures of the last round, `pruned`,
+            `recalibrated` and fine-tuned; those of all `rounds`; `weights`, the file; `file_bytes` of the ONNX file.
         """
-        folder = self.folder / f"{self.settings.criterion}_{100 * share:g}"
-        network, steps = self.task.load(), self.settings.steps
+        _ = self.full
+        self.study.run([{"kept_share": ratio} for ratio in ratios], lambda row: self._prune_to(row, sensitivities))
+        if self.study.rows:
+            _save_figure(draw_prune_curve([self.study.content], self.task.figure), self.folder / "curve.png")
+        return self.study.content
+
+    def _prune_to(self, row: Row, sensitivities: Sensitivities | None) -> dict[str, Any]:
+        ratio, steps = row["kept_share"], self.settings.steps
+        folder, network = self.folder / f"{self.settings.criterion}_{100 * ratio:g}", self.task.load()
         rounds: list[dict[str, Any]] = []
         for step in range(1, steps + 1):
             path = folder / f"round{step}" / MODEL
@@ -200,39 +216,89 @@ class PruningStudy:
             else:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 # Equal factors: half of the FLOPs in two rounds is 71 % of them twice.
-                record = self._round(network, share ** (step / steps), sensitivities, path)
+                record = self._round(network, ratio ** (step / steps), sensitivities, path)
             rounds.append(record)
-        return {"kept_share": share, **rounds[-1], "rounds": rounds, "weights": str(path)}
+        size = self.task.export(path).stat().st_size
+        return {**rounds[-1], "rounds": rounds, "weights": str(path), "file_bytes": size}
 
     def _round(
-        self, network: paddle.nn.Layer, share: float, sensitivities: Sensitivities | None, path: Path
+        self, network: paddle.nn.Layer, ratio: float, sensitivities: Sensitivities | None, path: Path
     ) -> dict[str, Any]:
-        """Prunes and fine-tunes a network in place, writes it, and gives the record of it."""
-        settings = self.settings
-        record: dict[str, Any] = {"criterion": settings.criterion, "cost": settings.cost, "target_share": share}
+        """Prune and fine-tune a network in place, write it, and return the record of it."""
+        settings, task = self.settings, self.task
+        record: dict[str, Any] = {"criterion": settings.criterion, "cost": settings.cost, "target_share": ratio}
         callbacks = list(self.callbacks)
         if self.needs_sensitivities:
-            record |= self._cut(network, share, sensitivities)
+            record |= self._cut(network, ratio, sensitivities)
         else:
-            masks = magnitude_masks(network, 1 - share)
+            masks = magnitude_masks(network, 1 - ratio)
             apply_masks(network, masks)
             callbacks.append(KeepZeros(network, masks))
-            record["zero_share"] = zero_share(network)
-        flops = count_flops(network, self.task.input_shape)
+            record["zero_share"] = zero_ratio(network)
+        flops = count_flops(network, task.input_shape)
         record |= {"flops": flops, "flops_share": flops / self.full["flops"], "parameters": count_parameters(network)}
-        record["pruned"] = self.task.measure(network)
-        recalibrate_norms(network, self.task.norm_batches())
-        record["recalibrated"] = self.task.measure(network)
-        self.task.fit(network, path.parent, callbacks)
-        record |= self.task.measure(network)
-        self.task.save(network, path, record)
+        record["pruned"] = task.measure(network)
+        recalibrate_norms(network, task.norm_batches())
+        record["recalibrated"] = task.measure(network)
+        task.fit(network, path.parent, callbacks)
+        record |= task.measure(network)
+        task.save(network, path, record)
         return record
 
-    def _cut(self, network: paddle.nn.Layer, share: float, sensitivities: Sensitivities | None) -> dict[str, Any]:
+    def _cut(self, network: paddle.nn.Layer, ratio: float, sensitivities: Sensitivities | None) -> dict[str, Any]:
         if sensitivities is None:
             raise ValueError("expected the sensitivities of the layers for a plan, got none")
         # Of the full network in every round: filters are counted, so the same plan fits what earlier rounds left.
         settings = self.settings
-        plan = plan_by_sensitivity(self.pruner, sensitivities, share, multiple=settings.multiple, cost=settings.cost)
-        FilterPruner(network, self.task.input_shape, self.settings.criterion).prune(plan.kept)
+        plan = plan_by_sensitivity(self.pruner, sensitivities, ratio, multiple=settings.multiple, cost=settings.cost)
+        FilterPruner(network, self.task.input_shape, settings.criterion).prune(plan.kept)
         return {"kept": dict(plan.kept)}
+
+
+def table_of(results: Mapping[str, Any], figure: str) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the results as text."""
+    full = results["full"]
+    rows = [["full", "100.0%", f"{full['parameters']:,}", "", "", f"{full[figure]:.4f}"]]
+    for row in results["rows"]:
+        before = [f"{row[when][figure]:.4f}" for when in ("pruned", "recalibrated")]
+        flops, parameters = f"{row['flops_share']:.1%}", f"{row['parameters']:,}"
+        rows.append([f"{row['kept_share']:.0%}", flops, parameters, *before, f"{row[figure]:.4f}"])
+    cost = results["settings"]["cost"]
+    return [f"{cost} to keep", "FLOPs", "parameters", f"{figure}: pruned", "BN recalibrated", "fine-tuned"], rows
+
+
+def draw_prune_curve(results: Sequence[Mapping[str, Any]], figure: str = "accuracy") -> Figure:
+    """Draw a figure against the FLOPs that are left, before and after fine-tuning: one curve for each study.
+
+    Args:
+        results: Content of the results.json of pruning studies.
+        figure: Name of the figure, such as `accuracy` or `ap`.
+
+    Raises:
+        ValueError: A result lacks `settings`, `full` or `rows` with the figure.
+    """
+    canvas = Figure(figsize=(7, 4), layout="constrained")
+    axis = canvas.subplots()
+    for result in results:
+        try:
+            rows = sorted(result["rows"], key=lambda row: -row["flops_share"])
+            ratios = [1.0, *(row["flops_share"] for row in rows)]
+            tuned = [result["full"][figure], *(row[figure] for row in rows)]
+            untuned = [result["full"][figure], *(row["pruned"][figure] for row in rows)]
+            label = "{criterion} by {cost}".format(**result["settings"])
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"expected the results of a pruning study with {figure!r}, got none: {error!r}") from error
+        (line,) = axis.plot(ratios, tuned, "o-", label=f"{label}, fine-tuned")
+        axis.plot(ratios, untuned, "o:", color=line.get_color(), alpha=0.5, label=f"{label}, only pruned")
+    axis.set(xlabel="FLOPs left", ylabel=figure, title=f"{figure} against FLOPs")
+    axis.xaxis.set_major_formatter(lambda ratio, _: f"{ratio:.0%}")
+    axis.invert_xaxis()
+    axis.grid(alpha=0.3)
+    if axis.lines:
+        axis.legend(fontsize=8)
+    return canvas
+
+
+def _save_figure(figure: Figure, path: Path) -> None:
+    with files.replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100)

@@ -1,8 +1,7 @@
 """Unstructured magnitude pruning, the contrast to filter pruning: single weights become zero, every shape stays.
 
-The file shrinks only where it is compressed, and a runtime that multiplies by zero is not faster. PaddleSlim's
-UnstructuredPruner chooses the same weights (the tests compare them), but it prints a line for each parameter and
-leaves hooks and mask buffers in the network, which then stand in its weights file and its export.
+PaddleSlim's UnstructuredPruner chooses the same weights (the tests compare them), but it prints a line for each
+parameter and leaves hooks and mask buffers in the network.
 
 Source: Han et al. 2015, arXiv:1506.02626; Zhu and Gupta 2017, arXiv:1710.01878.
 """
@@ -15,48 +14,43 @@ from fer_paddle.environment import paddle
 from fer_paddle.training.run import Callback, Run
 
 
-def magnitude_masks(network: paddle.nn.Layer, share: float) -> dict[str, np.ndarray]:
-    """Marks the weights that stay when the smallest of all convolutions and linear layers together go.
+def magnitude_masks(network: paddle.nn.Layer, ratio: float) -> dict[str, np.ndarray]:
+    """Mark the weights that stay when the smallest of all convolutions and linear layers together go.
 
     Args:
         network: The network.
-        share: Part of these weights that goes, 0 to below 1; biases and batch normalisation stay.
+        ratio: Of these weights that goes, 0 to below 1; biases and batch normalization stay.
 
     Returns:
         float32 masks of ones and zeros by the name of the parameter, each of its shape.
 
     Raises:
-        ValueError: The share is out of its range.
+        ValueError: The ratio is out of its range.
     """
-    if not 0 <= share < 1:
-        raise ValueError(f"expected a share of the weights in [0, 1), got {share}")
+    if not 0 <= ratio < 1:
+        raise ValueError(f"expected a ratio of the weights in [0, 1), got {ratio}")
     weights = {name: weight.numpy() for name, weight in network.named_parameters() if weight.ndim > 1}
     sizes = np.sort(np.concatenate([np.abs(weight).ravel() for weight in weights.values()]))
-    gone = round(share * len(sizes))
+    gone = round(ratio * len(sizes))
     threshold = sizes[gone] if gone else 0.0  # the smallest weight that stays
     return {name: (np.abs(weight) >= threshold).astype(np.float32) for name, weight in weights.items()}
 
 
 def apply_masks(network: paddle.nn.Layer, masks: dict[str, np.ndarray]) -> None:
-    """Sets the weights that the masks mark with zero to zero, in place."""
+    """Set the weights that the masks mark with zero to zero, in place."""
     parameters = dict(network.named_parameters())
     for name, mask in masks.items():
         parameters[name].set_value(parameters[name].numpy() * mask)
 
 
-def zero_share(network: paddle.nn.Layer) -> float:
-    """Gives the part of the weights of convolutions and linear layers that is zero, 0 to 1."""
+def zero_ratio(network: paddle.nn.Layer) -> float:
+    """Return the ratio of the weights of convolutions and linear layers that are zero, 0 to 1."""
     weights = [weight.numpy() for weight in network.parameters() if weight.ndim > 1]
     return 1 - sum(map(np.count_nonzero, weights)) / sum(weight.size for weight in weights)
 
 
 class KeepZeros(Callback):
-    """Sets the weights of the masks back to zero after each step of a training.
-
-    Args:
-        network: The network, pruned; the trained model may hold it among other things.
-        masks: As `magnitude_masks` gives them.
-    """
+    """Set the masked weights of a network back to zero after each step of its training."""
 
     def __init__(self, network: paddle.nn.Layer, masks: dict[str, np.ndarray]):
         parameters = dict(network.named_parameters())

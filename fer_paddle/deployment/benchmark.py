@@ -124,6 +124,41 @@ def time_runs(function: Callable[[], Any], runs: int, warm_up: int = WARM_UP) ->
     return {"median_ms": float(np.median(times_ms)), "p95_ms": float(np.percentile(times_ms, 95)), "runs": runs}
 
 
+def time_in_turns(
+    functions: Mapping[Any, Callable[[], Any]],
+    runs: int,
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    warm_up: int = 5,
+) -> dict[Any, dict[str, float | int]]:
+    """Time functions in turns, one run of each again and again, so that a busy machine disturbs all alike.
+
+    Args:
+        functions: What to time, by name.
+        runs: Timed runs of each.
+        progress: Wraps the rounds for a progress bar.
+        warm_up: Rounds before these that are not counted.
+
+    Returns:
+        `median_ms`, `p95_ms`, `least_ms` (of the run that nothing disturbed) and `runs` by name.
+    """
+    times_ms: dict[Any, list[float]] = {name: [] for name in functions}
+    for turn in progress(range(warm_up + runs)):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            if turn >= warm_up:
+                times_ms[name].append((time.perf_counter() - start) * 1e3)
+    return {
+        name: {
+            "median_ms": float(np.median(times)),
+            "p95_ms": float(np.percentile(times, 95)),
+            "least_ms": min(times),
+            "runs": runs,
+        }
+        for name, times in times_ms.items()
+    }
+
+
 def measure(case: Case) -> dict[str, Any]:
     """Measures a case in a process of its own, where no other runtime has taken memory or started threads.
 

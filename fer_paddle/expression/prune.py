@@ -1,4 +1,4 @@
-"""An expression network and its faces as the task of a pruning study."""
+"""An expression network and its faces in a pruning study."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from fer_paddle.compression.prune_study import ema_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import check_classes
 from fer_paddle.expression.distill import DistillSettings, distill_expressions, load_student, load_teacher
+from fer_paddle.expression.export import export_expression_network
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.recipes import STRONG, Recipe
 from fer_paddle.expression.train import Faces, train_expressions
+from fer_paddle.expression.trials import digest_faces
 from fer_paddle.images import faces_to_batch
 from fer_paddle.models.model import count_features
 from fer_paddle.training.loop import BEST, Callback
@@ -27,28 +29,31 @@ BATCH = 128
 Batch = tuple[np.ndarray, np.ndarray]  # images float32 [N, 1, H, W], labels int64 [N]
 
 
-class ExpressionTask:
-    """What a study of an expression network needs, see prune_study.PruneTask.
+class ExpressionPruneTask:
+    """An expression network to prune, see prune_study.PruneTask.
 
     Args:
         weights: `.safetensors` file of the network.
-        train: Faces to learn from; sensitivities and batch normalisation are measured on some of them too.
+        train: Faces to fine-tune on; sensitivities and batch normalization are measured on some of them, too.
         valid: Faces to measure on.
         epochs: Of fine-tuning in each round.
         learning_rate: The highest rate of fine-tuning; it falls to zero along a half cosine.
         sensitivity_faces: Training faces that each layer's sensitivity is measured on.
-        norm_faces: Training faces for the new means of batch normalisation.
+        norm_faces: Training faces for recalibrate_norms.
         seed: Of the choice of these faces and of fine-tuning.
-        soft_weight: Share of the loss, 0 to 1, in which fine-tuning follows the softened answers of the teachers (see
-            distill), then without votes; 0 leaves it out.
-        teachers: `.safetensors` files of the networks that answer; none takes the unpruned network.
+        soft_weight: Weight of the teachers' probabilities in the loss of fine-tuning, 0 to 1, then without votes; 0
+            fine-tunes without teachers.
+        teachers: `.safetensors` files of the teachers; none takes the unpruned network.
         recipe: What fine-tuning shortens; None takes that of the network's own training.
+        description: The validation faces in words, for the report of the export.
 
     Raises:
         FileNotFoundError: There are no weights.
         ValueError: The weights are damaged, the faces have other classes, a number is out of its range, or there are
             teachers without a weight.
     """
+
+    figure = "accuracy"
 
     def __init__(
         self,
@@ -63,12 +68,13 @@ class ExpressionTask:
         soft_weight: float = 0.0,
         teachers: Sequence[Path] = (),
         recipe: Recipe | None = None,
+        description: str = "validation faces",
     ):
         if teachers and not soft_weight:
             raise ValueError("expected a soft_weight above 0 for the teachers, got 0")
         if sensitivity_faces < 1 or norm_faces < 1:
             raise ValueError(f"expected at least one face to measure on, got {sensitivity_faces} and {norm_faces}")
-        self.weights, self.train, self.valid = weights, train, valid
+        self.weights, self.train, self.valid, self.description = weights, train, valid, description
         self.model = ExpressionModel.load(weights)
         self.card = self.model.card
         for faces in (train, valid):
@@ -80,33 +86,34 @@ class ExpressionTask:
         with_votes = train.votes is not None and self.distill is None
         self.recipe = finetune_recipe(self.card, epochs, learning_rate, seed, with_votes, recipe)
         self.valid_batches = make_batches(valid, self.size)
-        self.sensitivity_batches = make_batches(draw_faces(train, sensitivity_faces, seed), self.size)
-        self.norm_faces = draw_faces(train, norm_faces, seed)
+        self.sensitivity_batches = make_batches(sample_faces(train, sensitivity_faces, seed), self.size)
+        self.norm_faces = sample_faces(train, norm_faces, seed)
         faces = min(sensitivity_faces, len(train))
         self.measured_on = {"train_faces": len(train), "faces": faces, "seed": seed, "size": self.size}
         used = {"valid_faces": len(valid), "norm_faces": len(self.norm_faces), "recipe": self.recipe.to_json()}
         if self.distill is not None:
             used["distill"] = self._describe_teaching()
-        self.about = {**self.measured_on, **used}
+        self.settings = {**self.measured_on, **used}
+        self.data = digest_faces(train, valid)
 
     def load(self) -> paddle.nn.Layer:
-        """Gives the network to prune."""
+        """Return the network to prune."""
         return ExpressionModel.load(self.weights).network
 
     def measure(self, network: paddle.nn.Layer) -> dict[str, float]:
-        """Gives loss and accuracy on the faces to measure on."""
+        """Return loss and accuracy on the validation faces."""
         return measure_faces(network, self.valid_batches)
 
     def measure_sensitivity(self, network: paddle.nn.Layer) -> dict[str, float]:
-        """Gives loss and accuracy on some training faces."""
+        """Return loss and accuracy on some training faces."""
         return measure_faces(network, self.sensitivity_batches)
 
     def norm_batches(self) -> Iterable[np.ndarray]:
-        """Gives training faces as they are, float32 [N, 1, size, size]."""
+        """Return training faces without augmentation, float32 [N, 1, size, size]."""
         return (images for images, _ in make_batches(self.norm_faces, self.size))
 
     def fit(self, network: paddle.nn.Layer, folder: Path, callbacks: Sequence[Callback]) -> None:
-        """Trains on by the fine-tuning recipe."""
+        """Fine-tune."""
         count_features(network)
         seed_everything(self.recipe.seed)
         task = (self.train, self.valid, self.recipe)
@@ -119,7 +126,7 @@ class ExpressionTask:
         load_into(holder, load_arrays(folder / BEST))
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
-        """Writes the network as any other; its card keeps the recipe and the record."""
+        """Write the network as any other; its card keeps the recipe and the record."""
         card = {name: self.card[name] for name in ("task", "data", "use") if name in self.card}
         card |= {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
         card |= training_cost(load_card(path.parent / BEST))
@@ -131,9 +138,16 @@ class ExpressionTask:
         return {**self.distill.to_json(), **self.teacher.describe()}
 
     def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:
-        """Reads the network and the record."""
+        """Read the network and the record."""
         model = ExpressionModel.load(path)
         return model.network, model.card["pruning"]
+
+    def export(self, weights: Path) -> Path:
+        """Write the ONNX file, compared with Paddle on validation faces."""
+        path = weights.with_suffix(".onnx")
+        if not path.is_file():
+            export_expression_network(weights, path, list(self.valid.images[:256]), self.description)
+        return path
 
 
 def finetune_recipe(
@@ -144,14 +158,14 @@ def finetune_recipe(
     with_votes: bool = False,
     other: Recipe | None = None,
 ) -> Recipe:
-    """Shortens the recipe that a network was trained by: fewer epochs, a lower rate, the face size of its end.
+    """Return a short recipe to fine-tune by: fewer epochs, a lower rate, one size, no average over few epochs.
 
     Args:
         card: Of the network; without a recipe in it, that of `strong` at the network's own size.
         epochs: Passes over the faces, 1 or more.
         learning_rate: The highest rate.
         seed: Of the training.
-        with_votes: Whether the faces have FER+ votes for the helping head.
+        with_votes: Whether the faces have FER+ votes for the auxiliary head.
         other: A recipe to shorten in place of the network's own, at the size in the card.
     """
     recipe, size = other or STRONG, int(card["input_size"])
@@ -170,7 +184,7 @@ def finetune_recipe(
 
 
 def measure_faces(network: paddle.nn.Layer, batches: Sequence[Batch]) -> dict[str, float]:
-    """Gives the mean cross-entropy `loss` and the `accuracy` of a network, which ends in eval mode."""
+    """Return the mean cross-entropy `loss` and the `accuracy` of a network, which ends in eval mode."""
     loss, right, count = 0.0, 0, 0
     network.eval()
     with paddle.no_grad():
@@ -183,13 +197,13 @@ def measure_faces(network: paddle.nn.Layer, batches: Sequence[Batch]) -> dict[st
 
 
 def make_batches(faces: Faces, size: int) -> list[Batch]:
-    """Makes plain batches of all faces, in order, at a side of `size` pixels."""
+    """Return batches of all faces, in order, at a side of `size` pixels."""
     starts = range(0, len(faces), BATCH)
     parts = [faces.select(np.arange(start, min(start + BATCH, len(faces)))) for start in starts]
     return [(faces_to_batch(list(part.images), size), part.labels) for part in parts]
 
 
-def draw_faces(faces: Faces, count: int, seed: int) -> Faces:
-    """Draws `count` faces, or takes all where there are fewer."""
+def sample_faces(faces: Faces, count: int, seed: int) -> Faces:
+    """Return `count` random faces, or all where there are fewer."""
     order = np.random.default_rng(seed).permutation(len(faces))
     return faces.select(order[:count])

@@ -52,7 +52,7 @@ def parser():
 )
 def test_what_pruning_saves(typed, cost, shares, parser):
     settings = read_settings(vars(parser.parse_args(["--out", "new", *typed])))
-    assert (settings.cost, settings.shares, settings.criterion) == (cost, shares, "l1")
+    assert (settings.cost, settings.ratios, settings.criterion) == (cost, shares, "l1")
 
 
 def test_two_costs_at_once_are_refused(parser, capsys):

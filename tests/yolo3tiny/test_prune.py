@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fer_paddle.compression.flops import count_flops
+from fer_paddle.analysis.complexity import count_flops
 from fer_paddle.compression.plan import plan_evenly
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.environment import paddle, seed_everything
@@ -16,7 +16,7 @@ from yolo3tiny.export import export_network
 from yolo3tiny.files import DetectorModel
 from yolo3tiny.model import Yolo3Tiny
 from yolo3tiny.predict import WEIGHTS, Detector, NetworkSettings
-from yolo3tiny.prune import DetectorTask, finetune_recipe, fit_to_photos, make_batches
+from yolo3tiny.prune import DetectorPruneTask, finetune_recipe, fit_to_photos, make_batches
 from yolo3tiny.recipes import CROWD, DetectorRecipe
 
 SHAPE = (1, 3, 96, 96)
@@ -111,7 +111,7 @@ def test_pickled_weights_are_never_loaded(tmp_path):
 def task(saved, make_photo):
     photos = [make_photo("a", [(10, 10, 40, 50)]), make_photo("b", [(50, 20, 86, 66)])]
     weights = saved[0].with_suffix(".safetensors")
-    return DetectorTask(weights, photos * 4, photos, "drawings", epochs=1, learning_rate=1e-3, samples=9)
+    return DetectorPruneTask(weights, photos * 4, photos, "drawings", epochs=1, learning_rate=1e-3, samples=9)
 
 
 def test_the_task_measures(task, pruned):
@@ -167,9 +167,9 @@ def test_the_recipe_fits_the_photos(repeat, num_photos, kept, batch_size, make_p
 
 
 def test_a_study_knows_its_data(task, make_photo):
-    assert task.about["trained_on"] == "drawings" and task.about["recipe"]["batch_size"] == 2
+    assert task.settings["trained_on"] == "drawings" and task.settings["recipe"]["batch_size"] == 2
     one = [make_photo("a", [(10, 10, 40, 50)])]
-    assert DetectorTask(task.weights, one, one, "one", epochs=1, samples=1).recipe.batch_size == 1
+    assert DetectorPruneTask(task.weights, one, one, "one", epochs=1, samples=1).recipe.batch_size == 1
 
 
 def test_a_folder_with_a_study_wants_resume(tmp_path, capsys):

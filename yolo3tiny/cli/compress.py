@@ -42,30 +42,33 @@ def prune(args: argparse.Namespace) -> int:
     from fer_paddle import environment
 
     environment.prepare(args.threads)
-    from fer_paddle.compression.prune_results import check_new, describe_run, run_study, table_of
-    from fer_paddle.compression.prune_study import PruningStudy, read_settings
+    from fer_paddle.compression.prune_study import PruningStudy, check_new, read_settings, table_of
+    from fer_paddle.files import write_json
+    from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
     from yolo3tiny.predict import WEIGHTS
-    from yolo3tiny.prune import DetectorTask
+    from yolo3tiny.prune import DetectorPruneTask
     from yolo3tiny.splits import find_train_valid
 
     check_new(args.out, args.resume)
     settings = read_settings(vars(args))
     weights = args.weights or WEIGHTS.with_suffix(".safetensors")
-    task = DetectorTask(
+    task = DetectorPruneTask(
         weights,
         *find_train_valid(args.data),
         *(args.epochs, args.learning_rate, args.samples, args.seed, args.workers),
         progress=partial(bar("photos"), desc="measuring"),
     )
-    command = describe_run("python -m yolo3tiny", {"data": args.data, "weights": weights.name, "seed": args.seed})
+    origin = provenance("python -m yolo3tiny", data=args.data, weights=weights.name, seed=args.seed)
     with stdout_kept_for_json():
-        study = PruningStudy(task, settings, args.out, [ProgressBar()])
+        study = PruningStudy(task, settings, args.out, origin, [ProgressBar()])
         sensitivities = None
         if study.needs_sensitivities:
             sensitivities = study.measure_sensitivities(args.sensitivities, bar("layers"))
-        shares = () if args.sensitivities_only else settings.shares
-        results = run_study(study, shares, sensitivities, "ap", command, copy_to=args.results)
+        results = study.run(() if args.sensitivities_only else settings.ratios, sensitivities)
+    if args.results is not None:
+        args.results.parent.mkdir(parents=True, exist_ok=True)
+        write_json(args.results, results)
     if args.json:
         print_json(results)
     else:

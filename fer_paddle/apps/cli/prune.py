@@ -47,13 +47,13 @@ def prune(args: argparse.Namespace) -> int:
     from fer_paddle import environment
 
     environment.prepare(args.threads)
-    from fer_paddle.compression.prune_results import check_new, describe_run, run_study
-    from fer_paddle.compression.prune_study import PruningStudy, read_settings
+    from fer_paddle.compression.prune_study import PruningStudy, check_new, read_settings
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.ferplus import take_for_training
-    from fer_paddle.expression.export import export_expression_network
-    from fer_paddle.expression.prune import ExpressionTask
+    from fer_paddle.expression.prune import ExpressionPruneTask
     from fer_paddle.expression.session import choose_recipe
+    from fer_paddle.files import write_json
+    from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
     from fer_paddle.weights import load_card
 
@@ -64,25 +64,27 @@ def prune(args: argparse.Namespace) -> int:
     learnt_by = load_card(weights).get("recipe", {})
     train, valid = load_train_valid(args.data, args.valid, seed=args.seed)
     train, valid = take_for_training(train, valid, learnt_by.get("ferplus"))
-    task = ExpressionTask(
+    task = ExpressionPruneTask(
         weights, train, valid, args.epochs, args.learning_rate, args.faces,
         seed=args.seed, soft_weight=args.soft_weight, teachers=args.teacher, recipe=recipe,
+        description=args.valid or args.data,
     )  # fmt: skip
-    command = describe_run("python -m fer_paddle", {"data": args.data, "weights": weights.name, "seed": args.seed})
+    origin = provenance(data=args.data, weights=weights.name, seed=args.seed)
     with stdout_kept_for_json():
-        study = PruningStudy(task, settings, args.out, [ProgressBar()])
+        study = PruningStudy(task, settings, args.out, origin, [ProgressBar()])
         sensitivities = None
         if study.needs_sensitivities:
             sensitivities = study.measure_sensitivities(args.sensitivities, bar("layers"))
-        shares = () if args.sensitivities_only else settings.shares
-        export = partial(export_expression_network, faces=list(valid.images[:256]), faces_are=args.valid or args.data)
-        results = run_study(study, shares, sensitivities, "accuracy", command, export, args.results)
+        results = study.run(() if args.sensitivities_only else settings.ratios, sensitivities)
+    if args.results is not None:
+        args.results.parent.mkdir(parents=True, exist_ok=True)
+        write_json(args.results, results)
     _print_results(results, args.json)
     return OK
 
 
 def _print_results(results: Mapping[str, Any], as_json: bool) -> None:
-    from fer_paddle.compression.prune_results import table_of
+    from fer_paddle.compression.prune_study import table_of
 
     if as_json:
         print_json(results)
@@ -107,7 +109,7 @@ def prune_speed(args: argparse.Namespace) -> int:
     """Times ONNX files in ONNX Runtime, in turns, so that a busy machine disturbs all alike."""
     import numpy as np
 
-    from fer_paddle.compression.prune_speed import time_in_turns
+    from fer_paddle.deployment.benchmark import time_in_turns
     from fer_paddle.deployment.runtimes.onnx import OnnxRunner
     from fer_paddle.files import write_json
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_paddle.compression.flops import count_flops, layer_activations, layer_weights
+from fer_paddle.analysis.complexity import count_flops, layer_activations, layer_weights
 from fer_paddle.compression.plan import CostModel, plan_by_sensitivity, plan_evenly
 from fer_paddle.compression.prune import CRITERIA, FilterPruner
 from fer_paddle.compression.sensitivity import Sensitivities
@@ -141,7 +141,7 @@ def test_nothing_to_prune_is_said():
 def test_a_scale_that_is_not_there():
     network = nn.Sequential(nn.Conv2D(1, 4, 1), nn.ReLU(), nn.Conv2D(4, 2, 1), nn.BatchNorm2D(2))
     network.eval()
-    with pytest.raises(ValueError, match="expected batch normalisation behind each convolution"):
+    with pytest.raises(ValueError, match="expected batch normalization behind each convolution"):
         FilterPruner(network, SHAPE, "bn_scale").prune({"0": 2})
 
 
@@ -169,14 +169,14 @@ def made_up(stem, first):
         name: {"filters": filters, "pruned": {str(n): {"loss": 1 + rise * n / filters} for n in range(1, filters)}}
         for name, filters, rise in (("stem.0", 8, stem), ("first.0", 6, first))
     }
-    return Sensitivities("l1", "", {}, {"loss": 1.0}, layers)
+    return Sensitivities({}, {"loss": 1.0}, layers)
 
 
-@pytest.mark.parametrize("share", [0.9, 0.5, 0.2])
-def test_plans_meet_their_target(share, small_net):
+@pytest.mark.parametrize("ratio", [0.9, 0.5, 0.2])
+def test_plans_meet_their_target(ratio, small_net):
     pruner = FilterPruner(small_net, SHAPE)
-    for plan in (plan_evenly(pruner, share), plan_by_sensitivity(pruner, made_up(1, 1), share)):
-        assert plan.flops_share <= share
+    for plan in (plan_evenly(pruner, ratio), plan_by_sensitivity(pruner, made_up(1, 1), ratio)):
+        assert plan.flops_ratio <= ratio
         with pruner.pruned(plan.kept):
             assert count_flops(small_net, SHAPE) == plan.flops
 
@@ -189,15 +189,15 @@ def test_the_layer_that_hurts_more_keeps_more(small_net):
     assert kept["first.0"] == 6 and kept["stem.0"] < 5
 
 
-@pytest.mark.parametrize("share", [0.7, 0.5, 0.3])
-def test_the_plan_is_nearly_the_best_of_all(share, small_net):
+@pytest.mark.parametrize("ratio", [0.7, 0.5, 0.3])
+def test_the_plan_is_nearly_the_best_of_all(ratio, small_net):
     """Among all 48 plans that meet the target, few cost less by the curves; the curves bend, as real ones do."""
     pruner, model = FilterPruner(small_net, SHAPE), CostModel(FilterPruner(small_net, SHAPE))
     layers = {
         name: {"filters": filters, "pruned": {str(n): {"loss": rise * (n / filters) ** 2} for n in range(1, filters)}}
         for name, filters, rise in (("stem.0", 8, 3.0), ("first.0", 6, 1.0))
     }
-    found = Sensitivities("l1", "", {}, {"loss": 0.0}, layers)
+    found = Sensitivities({}, {"loss": 0.0}, layers)
 
     def cost(kept):
         return sum(
@@ -206,9 +206,9 @@ def test_the_plan_is_nearly_the_best_of_all(share, small_net):
         )
 
     every = [{"stem.0": a, "first.0": b} for a in range(1, 9) for b in range(1, 7)]
-    best = min(cost(kept) for kept in every if model.predict(kept) <= share * model.full)
-    plan = plan_by_sensitivity(pruner, found, share)
-    assert plan.flops_share <= share and cost(plan.kept) <= 1.25 * best
+    best = min(cost(kept) for kept in every if model.predict(kept) <= ratio * model.full)
+    plan = plan_by_sensitivity(pruner, found, ratio)
+    assert plan.flops_ratio <= ratio and cost(plan.kept) <= 1.25 * best
 
 
 def test_a_plan_for_a_small_file(small_net):
@@ -246,10 +246,10 @@ def test_filters_in_multiples(small_net):
     assert kept == {"stem.0": 4, "first.0": 4}
 
 
-@pytest.mark.parametrize(("share", "says"), [(0.0, "above 0 and at most 1"), (1.5, "above 0"), (0.01, "is the least")])
-def test_targets_out_of_reach(share, says, small_net):
+@pytest.mark.parametrize(("ratio", "says"), [(0.0, "above 0 and at most 1"), (1.5, "above 0"), (0.01, "is the least")])
+def test_targets_out_of_reach(ratio, says, small_net):
     with pytest.raises(ValueError, match=says):
-        plan_by_sensitivity(FilterPruner(small_net, SHAPE), made_up(1, 1), share)
+        plan_by_sensitivity(FilterPruner(small_net, SHAPE), made_up(1, 1), ratio)
 
 
 def test_sensitivities_of_other_layers(small_net):

@@ -1,24 +1,28 @@
-"""Sensitivities, plain zeros, new means, and a whole study that is stopped and goes on."""
+"""Sensitivities, plain zeros, recalibration, and a whole study that is stopped and goes on."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from fer_paddle.compression.prune import FilterPruner
-from fer_paddle.compression.prune_curve import draw_prune_curve
-from fer_paddle.compression.prune_results import RESULTS, check_new, run_study, table_of
-from fer_paddle.compression.prune_speed import time_in_turns
-from fer_paddle.compression.prune_study import MAGNITUDE, PruneSettings, PruningStudy
-from fer_paddle.compression.recalibrate import recalibrate_norms
+from fer_paddle.compression.prune import FilterPruner, recalibrate_norms
+from fer_paddle.compression.prune_study import (
+    MAGNITUDE,
+    RESULTS,
+    PruneSettings,
+    PruningStudy,
+    check_new,
+    draw_prune_curve,
+    table_of,
+)
 from fer_paddle.compression.sensitivity import Sensitivities, measure_sensitivities, plot_sensitivities
-from fer_paddle.compression.unstructured import KeepZeros, apply_masks, magnitude_masks, zero_share
+from fer_paddle.compression.unstructured import KeepZeros, apply_masks, magnitude_masks, zero_ratio
 from fer_paddle.environment import paddle
 from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
 from fer_paddle.weights import load_arrays, load_card, load_into, save_weights, state_arrays
 
 SHAPE = (1, 1, 8, 8)
-SHARES = (0.25, 0.5)
+RATIOS = (0.25, 0.5)
 
 
 def filters_left(network):
@@ -31,11 +35,10 @@ def filters_left(network):
 
 
 def test_every_layer_is_measured_alone(small_net):
-    found = measure_sensitivities(FilterPruner(small_net, SHAPE), filters_left, SHARES)
+    found = measure_sensitivities(FilterPruner(small_net, SHAPE), filters_left, RATIOS)
     assert found.baseline == {"loss": 1.0, "accuracy": 1.0}
     np.testing.assert_allclose(found.rise("stem.0"), [[0, 2 / 8, 4 / 8], [0, 2, 4]])
     np.testing.assert_allclose(found.rise("first.0"), [[0, 2 / 6, 3 / 6], [0, 20, 30]])
-    assert Sensitivities.from_json(found.to_json()) == found
 
 
 def test_a_stopped_measurement_goes_on_with_the_next_layer(small_net, tmp_path):
@@ -48,28 +51,27 @@ def test_a_stopped_measurement_goes_on_with_the_next_layer(small_net, tmp_path):
         return filters_left(network)
 
     with pytest.raises(KeyboardInterrupt):
-        measure_sensitivities(pruner, measure, SHARES, path)
-    assert list(load_card(path)["layers"]) == ["stem.0"]
-    found = measure_sensitivities(pruner, measure, SHARES, path)
+        measure_sensitivities(pruner, measure, RATIOS, path)
+    assert [row["layer"] for row in load_card(path)["rows"]] == ["stem.0"]
+    found = measure_sensitivities(pruner, measure, RATIOS, path)
     assert asked == [1, 3, 5, 21, 21, 31]  # the first layer is not measured again
-    assert found == measure_sensitivities(FilterPruner(small_net, SHAPE), filters_left, SHARES)
+    assert found == measure_sensitivities(FilterPruner(small_net, SHAPE), filters_left, RATIOS)
 
 
 def test_a_file_of_another_measurement(small_net, tmp_path):
     pruner, path = FilterPruner(small_net, SHAPE), tmp_path / "s.json"
-    measure_sensitivities(pruner, filters_left, SHARES, path, {"data": "a"})
-    with pytest.raises(ValueError, match=r"other are its \['data'\]"):
-        measure_sensitivities(pruner, filters_left, SHARES, path, {"data": "b"})
+    measure_sensitivities(pruner, filters_left, RATIOS, path, {"faces": 5}, {"train": "a"})
+    with pytest.raises(ValueError, match=r"got others: faces \(6, was 5\), data.train \('b', was 'a'\)"):
+        measure_sensitivities(pruner, filters_left, RATIOS, path, {"faces": 6}, {"train": "b"})
     small_net.stem[0].weight.set_value(small_net.stem[0].weight * 2)
-    with pytest.raises(ValueError, match=r"other are its \['weights'\]"):
-        measure_sensitivities(pruner, filters_left, SHARES, path, {"data": "a"})
-    path.write_text('{"layers": {}}')
+    with pytest.raises(ValueError, match="got others: weights"):
+        measure_sensitivities(pruner, filters_left, RATIOS, path, {"faces": 5}, {"train": "a"})
     with pytest.raises(ValueError, match="expected sensitivities as measure_sensitivities writes them"):
-        measure_sensitivities(pruner, filters_left, SHARES, path)
+        Sensitivities.from_json({"settings": {}, "rows": [{"layer": "stem.0"}]})
 
 
 def test_the_map(small_net):
-    found = measure_sensitivities(FilterPruner(small_net, SHAPE), filters_left, SHARES)
+    found = measure_sensitivities(FilterPruner(small_net, SHAPE), filters_left, RATIOS)
     axis, _ = plot_sensitivities(found).axes
     assert [label.get_text() for label in axis.get_yticklabels()] == ["stem.0", "first.0"]
     drawn = axis.images[0].get_array()
@@ -78,10 +80,10 @@ def test_the_map(small_net):
     assert accuracy[1].max() == pytest.approx(0.3)  # dark is worse there too
 
 
-@pytest.mark.parametrize("shares", [(), (0.0,), (1.0,)])
-def test_shares_out_of_range(shares, small_net):
-    with pytest.raises(ValueError, match="expected shares between 0 and 1"):
-        measure_sensitivities(FilterPruner(small_net, SHAPE), filters_left, shares)
+@pytest.mark.parametrize("ratios", [(), (0.0,), (1.0,)])
+def test_ratios_out_of_range(ratios, small_net):
+    with pytest.raises(ValueError, match="expected ratios between 0 and 1"):
+        measure_sensitivities(FilterPruner(small_net, SHAPE), filters_left, ratios)
 
 
 # --- single weights ---
@@ -105,21 +107,21 @@ def test_masks_are_those_of_paddleslim(share, small_net, make_net, capfd):
 def test_zeros_stay_zero_in_training(small_net):
     masks = magnitude_masks(small_net, 0.5)
     apply_masks(small_net, masks)
-    assert zero_share(small_net) == pytest.approx(0.5, abs=0.01)
+    assert zero_ratio(small_net) == pytest.approx(0.5, abs=0.01)
     keep = KeepZeros(small_net, masks)
     optimizer = paddle.optimizer.AdamW(1e-2, parameters=small_net.parameters())
     small_net(paddle.randn([4, 1, 8, 8])).square().mean().backward()
     optimizer.step()
-    assert zero_share(small_net) < 0.1
+    assert zero_ratio(small_net) < 0.1
     keep.on_step_end(None)
-    assert zero_share(small_net) == pytest.approx(0.5, abs=0.01)
+    assert zero_ratio(small_net) == pytest.approx(0.5, abs=0.01)
     assert all((small_net.state_dict()[name].numpy()[mask == 0] == 0).all() for name, mask in masks.items())
 
 
-# --- batch normalisation anew ---
+# --- recalibration ---
 
 
-def test_new_means_are_those_of_the_batches(small_net):
+def test_statistics_are_those_of_the_batches(small_net):
     batches = [np.random.default_rng(seed).normal(seed, 2, (5, 1, 8, 8)).astype(np.float32) for seed in range(3)]
     outputs = [small_net.stem[0](paddle.to_tensor(images)).numpy() for images in batches]
     weights = {name: tensor.numpy().copy() for name, tensor in small_net.named_parameters() if not tensor.stop_gradient}
@@ -146,11 +148,12 @@ def test_no_batch_to_measure_on(small_net):
 class SmallTask:
     """A task whose training counts its calls; the network is judged by its filters."""
 
-    input_shape = SHAPE
+    input_shape, figure = SHAPE, "accuracy"
 
     def __init__(self, make_net, fail_in=None):
         self.make_net, self.fail_in, self.trained = make_net, fail_in, []
-        self.about = self.measured_on = {"data": "none"}
+        self.settings = self.measured_on = {"faces": 0}
+        self.data = {"train": "a"}
 
     def load(self):
         return self.make_net()
@@ -173,6 +176,9 @@ class SmallTask:
         save_weights(path, state_arrays(network), card)
         path.with_suffix(".onnx").write_bytes(b"onnx")
 
+    def export(self, weights):
+        return weights.with_suffix(".onnx")
+
     def load_pruned(self, path):
         network, card = self.make_net(), load_card(path)
         resize_layers(network, card["shapes"])
@@ -182,12 +188,12 @@ class SmallTask:
 
 def make_study(folder, make_net, fail_in=None, **settings):
     task = SmallTask(make_net, fail_in)
-    return task, PruningStudy(task, PruneSettings(**{"shares": (0.6, 0.3), **settings}), folder)
+    return task, PruningStudy(task, PruneSettings(**{"ratios": (0.6, 0.3), **settings}), folder, {"seed": 0})
 
 
 def test_a_study_in_rounds(make_net, tmp_path):
     _, study = make_study(tmp_path, make_net, steps=2)
-    results = run_study(study, (0.6, 0.3), study.measure_sensitivities(), "accuracy", {"seed": 0})
+    results = study.run((0.6, 0.3), study.measure_sensitivities())
     for row, share in zip(results["rows"], (0.6, 0.3)):
         assert row["flops_share"] <= share and row["file_bytes"] == 4
         first, second = row["rounds"]
@@ -195,7 +201,9 @@ def test_a_study_in_rounds(make_net, tmp_path):
         network, _ = study.task.load_pruned(tmp_path / "l1_60" / "round2" / "model.safetensors")
         assert study.task.measure(network)["accuracy"] == results["rows"][0]["accuracy"]
     assert load_card(tmp_path / RESULTS) == results
-    assert {path.name for path in tmp_path.iterdir()} >= {"curve.png", "sensitivities_l1.png", "study.json", "l1_30"}
+    assert {path.name for path in tmp_path.iterdir()} >= {"curve.png", "sensitivities_l1.png", "l1_30"} and results[
+        "seed"
+    ] == 0
     assert len(draw_prune_curve([results]).axes[0].lines) == 2
     assert [row[0] for row in table_of(results, "accuracy")[1]] == ["full", "60%", "30%"]
 
@@ -205,40 +213,40 @@ def test_a_layer_of_one_filter_stays(make_net, tmp_path):
     _, study = make_study(tmp_path, make_net, steps=3)
     layers = {"stem.0": {"filters": 8, "pruned": {"7": {"loss": 9.0}}}, "first.0": {"filters": 6, "pruned": {}}}
     layers["first.0"]["pruned"] = {"5": {"loss": 1.0}}
-    row = study.run(0.1, Sensitivities("l1", "", {}, {"loss": 1.0}, layers))
+    (row,) = study.run([0.1], Sensitivities({}, {"loss": 1.0}, layers))["rows"]
     assert [one["kept"]["first.0"] for one in row["rounds"]] == [2, 1, 1]
     pruner = FilterPruner(study.task.load_pruned(tmp_path / "l1_10" / "round3" / "model.safetensors")[0], SHAPE)
-    assert measure_sensitivities(pruner, filters_left, SHARES).rise("first.0")[0].tolist() == [0]
+    assert measure_sensitivities(pruner, filters_left, RATIOS).rise("first.0")[0].tolist() == [0]
 
 
 def test_a_stopped_study_goes_on(make_net, tmp_path):
     _, study = make_study(tmp_path, make_net, fail_in=2)
     with pytest.raises(KeyboardInterrupt):
-        run_study(study, (0.6, 0.3), study.measure_sensitivities(), "accuracy", {})
+        study.run((0.6, 0.3), study.measure_sensitivities())
     with pytest.raises(ValueError, match="expected a new folder, or --resume"):
         check_new(tmp_path, resume=False)
     task, study = make_study(tmp_path, make_net)
-    results = run_study(study, (0.6, 0.3), study.measure_sensitivities(), "accuracy", {})
+    results = study.run((0.6, 0.3), study.measure_sensitivities())
     assert task.trained == ["l1_30/round1"] and len(results["rows"]) == 2
 
 
-def test_shares_that_round_alike_are_two_networks(make_net, tmp_path):
+def test_ratios_that_round_alike_are_two_networks(make_net, tmp_path):
     _, study = make_study(tmp_path, make_net)
-    found = [study.run(share, study.measure_sensitivities()) for share in (0.5, 0.496)]
+    found = study.run((0.5, 0.496), study.measure_sensitivities())["rows"]
     assert [row["target_share"] for row in found] == [0.5, 0.496]
     assert found[0]["weights"] != found[1]["weights"]
 
 
 def test_a_study_of_other_settings(make_net, tmp_path):
     make_study(tmp_path, make_net)
-    make_study(tmp_path, make_net, shares=(0.5,))  # another target is no other study
-    with pytest.raises(ValueError, match=r"got another: settings.steps \(2, was 1\)"):
+    make_study(tmp_path, make_net, ratios=(0.5,))  # another target is no other study
+    with pytest.raises(ValueError, match=r"got others: steps \(2, was 1\)"):
         make_study(tmp_path, make_net, steps=2)
 
 
 def test_single_weights_keep_size_and_flops(make_net, tmp_path):
     _, study = make_study(tmp_path, make_net, criterion=MAGNITUDE)
-    row = study.run(0.3)
+    (row,) = study.run([0.3])["rows"]
     assert row["zero_share"] == pytest.approx(0.7, abs=0.01)
     assert row["flops_share"] == 1.0 and row["parameters"] == study.full["parameters"]
 
@@ -246,8 +254,8 @@ def test_single_weights_keep_size_and_flops(make_net, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"shares": ()}, "expected shares above 0"),
-        ({"shares": (1.2,)}, "expected shares above 0"),
+        ({"ratios": ()}, "expected ratios above 0"),
+        ({"ratios": (1.2,)}, "expected ratios above 0"),
         ({"cost": "time"}, "expected a cost of flops, parameters"),
         ({"criterion": "l2"}, "expected a criterion of l1, fpgm, bn_scale, magnitude, got 'l2'"),
         ({"steps": 0}, "expected steps and multiple of at least 1"),
@@ -258,13 +266,7 @@ def test_settings_out_of_range(changes, says):
         PruneSettings(**changes)
 
 
-def test_time_in_turns():
-    calls = []
-    times = time_in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, runs=2, warm_up=1)
-    assert calls == ["a", "b"] * 3
-    assert times["a"].keys() == {"median_ms", "p95_ms", "least_ms", "runs"} and times["b"]["runs"] == 2
-
-
 def test_results_without_the_figure():
+    settings = {"criterion": "l1", "cost": "flops"}
     with pytest.raises(ValueError, match="expected the results of a pruning study with 'ap'"):
-        draw_prune_curve([{"criterion": "l1", "full": {"accuracy": 1}, "rows": []}], "ap")
+        draw_prune_curve([{"settings": settings, "full": {"accuracy": 1}, "rows": []}], "ap")

@@ -14,7 +14,15 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fer_paddle.apps import speed
 from fer_paddle.deployment import benchmark
-from fer_paddle.deployment.benchmark import Case, add_rows, measure, network_digest, tell_apart, time_runs
+from fer_paddle.deployment.benchmark import (
+    Case,
+    add_rows,
+    measure,
+    network_digest,
+    tell_apart,
+    time_in_turns,
+    time_runs,
+)
 from fer_paddle.deployment.benchmark_report import draw_rows, plot_rows, write_csv
 from fer_paddle.deployment.benchncnn import bench
 from fer_paddle.deployment.convert import convert_onnx
@@ -62,6 +70,13 @@ def pretend(monkeypatch):
 
     monkeypatch.setattr(speed, "measure", one_millisecond)
     return cases
+
+
+def test_time_in_turns():
+    calls = []
+    times = time_in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, runs=2, warm_up=1)
+    assert calls == ["a", "b"] * 3
+    assert times["a"].keys() == {"median_ms", "p95_ms", "least_ms", "runs"} and times["b"]["runs"] == 2
 
 
 def test_time_runs_counts_only_after_the_warm_up(monkeypatch):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from fer_paddle import files
+from fer_paddle.analysis.complexity import count_parameters
 from fer_paddle.apps.cli import main
-from fer_paddle.compression.flops import count_parameters
 from fer_paddle.compression.plan import plan_evenly
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.environment import paddle, seed_everything
@@ -20,11 +20,11 @@ from fer_paddle.expression.data.ferplus import FerPlusFaces
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.prune import (
-    ExpressionTask,
-    draw_faces,
+    ExpressionPruneTask,
     finetune_recipe,
     make_batches,
     measure_faces,
+    sample_faces,
 )
 from fer_paddle.expression.quantize import qat_recipe
 from fer_paddle.expression.recipes import FERPLUS, FINE_TUNE, STRONG, TUTORIAL, Recipe
@@ -143,9 +143,9 @@ def test_faces_are_measured_over_all_batches(pruned):
 
 def test_faces_are_drawn_by_the_seed():
     faces = make_faces(50)
-    first, again, other = (draw_faces(faces, 9, seed) for seed in (1, 1, 2))
+    first, again, other = (sample_faces(faces, 9, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.images, again.images)
-    assert not np.array_equal(first.images, other.images) and len(draw_faces(faces, 99, 0)) == 50
+    assert not np.array_equal(first.images, other.images) and len(sample_faces(faces, 99, 0)) == 50
 
 
 @pytest.mark.parametrize("with_votes", [False, True])
@@ -172,13 +172,13 @@ def test_a_network_of_ferplus_is_pruned_by_the_votes(tmp_path):
     ExpressionModel.of("pocketnet", network, 32, card, eight_classes, FERPLUS_EXPRESSIONS).save(weights)
     eight = FerPlusFaces(seven.images, np.eye(8, dtype=np.float32), draw=True)
     for other in (None, dataclasses.replace(TUTORIAL, batch_size=4)):
-        task = ExpressionTask(weights, eight, eight, epochs=1, sensitivity_faces=4, norm_faces=4, recipe=other)
+        task = ExpressionPruneTask(weights, eight, eight, epochs=1, sensitivity_faces=4, norm_faces=4, recipe=other)
         assert task.recipe.ferplus == "probability"
         network = task.load()
         assert task.measure(network)["accuracy"] in np.arange(9) / 8
     task.fit(network, tmp_path / "run", [])
     with pytest.raises(ValueError, match="expected faces of the classes angry, .*, contempt, got"):
-        ExpressionTask(weights, seven, seven)
+        ExpressionPruneTask(weights, seven, seven)
 
 
 def test_fine_tuning_holds_no_layer_back():
