@@ -1,24 +1,31 @@
-"""What the command lines of both packages share: one-line errors and exit codes.
+"""What both command lines share: functions as commands, one-line errors, exit codes, JSON and tables.
 
-0 success, 1 failed work, 2 wrong use, 130 Ctrl-C.
+Exit codes: 0 success, 1 failed work, 2 wrong use, 130 Ctrl-C.
 """
 
 from __future__ import annotations
 
-import argparse
 import codecs
 import io
 import json
 import logging
 import os
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
+
+import click
+
+from fer_paddle.options import read_parameters, spread_values
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+_WIDE = {"max_content_width": 110}
 _OUR_PACKAGES = ("fer_paddle", "yolo3tiny")
 # What pip calls the modules whose packages have another name.
 _PIP_NAMES = {
@@ -34,16 +41,80 @@ _PIP_NAMES = {
 }
 
 
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line."""
+@dataclass(frozen=True)
+class Output:
+    """What a command has found.
 
-    def error(self, message: str) -> NoReturn:
-        """Prints the line and exits with code 2."""
-        self.exit(WRONG_USE, f"error: {message} (see {self.prog} --help)\n")
+    Attributes:
+        result: JSON values, printed with --json.
+        text: Printed without it.
+        failed: Pairs (file, reason), each a line on stderr; with any, the exit code is 1.
+        code: The exit code otherwise.
+    """
+
+    result: Any
+    text: str
+    failed: Sequence[tuple[str, str]] = ()
+    code: int = OK
+
+    def show(self, as_json: bool) -> int:
+        """Print it and return the exit code."""
+        print(format_json(self.result) if as_json else self.text)
+        for file, reason in self.failed:
+            fail(reason if file in reason else f"{file}: {reason}", FAILED)
+        return FAILED if self.failed else self.code
 
 
-def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
-    """Parses and runs `args.run(args)`, turning its exceptions into one line on stderr and an exit code.
+class Command(click.Command):
+    """A function that returns an Output, as a command; its annotated parameters are read when it is called for."""
+
+    def __init__(self, function: Callable[..., Output | None], name: str | None = None, hidden: bool = False):
+        name = name or function.__name__.rstrip("_").replace("_", "-")
+        super().__init__(name, callback=function, help=function.__doc__, hidden=hidden)
+        self.context_settings = {**_WIDE, "ignore_unknown_options": True}  # -1 is a number; see spread_values
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if not self.params and self.callback is not None:
+            self.params = read_parameters(self.callback)
+            as_json = click.Option(["--json", "as_json"], is_flag=True, help="print JSON instead of text")
+            self.params.append(as_json)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, spread_values(self, ctx, args))
+
+    def invoke(self, ctx: click.Context) -> int:
+        as_json = ctx.params.pop("as_json")
+        with stdout_to_stderr():
+            output = super().invoke(ctx)
+        return OK if output is None else output.show(as_json)
+
+
+class Group(click.Group):
+    """Commands in the order in which they were given."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+def group(
+    name: str, text: str, *functions: Any, hidden: Mapping[str, Any] | None = None, version: str | None = None
+) -> Group:
+    """Return a group of commands: functions under their names, other groups, and hidden commands by name."""
+    made = Group(name, help=text, no_args_is_help=False, subcommand_metavar="COMMAND ...", context_settings=_WIDE)
+    for function in functions:
+        made.add_command(function if isinstance(function, click.Command) else Command(function))
+    for alias, function in (hidden or {}).items():
+        made.add_command(Command(function, alias, hidden=True))
+    if version is not None:
+        click.version_option(version, message="%(version)s")(made)
+    return made
+
+
+def run(app: click.Command, argv: Sequence[str] | None) -> int:
+    """Run one command of `app` and return the exit code; its exceptions become one line on stderr.
 
     Wrong input (ValueError, FileNotFoundError, a file where a folder is expected) is wrong use; RuntimeError, OSError,
     ArithmeticError, MemoryError and a package that is not installed are failed work. What stdout's encoding cannot
@@ -55,29 +126,63 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-    args = parser.parse_args(argv)
+    pressed = threading.Event()
     try:
-        return args.run(args)
-    except (ValueError, FileNotFoundError) as error:
-        return fail(error, WRONG_USE)
-    except (RuntimeError, OSError, ArithmeticError) as error:
-        if file := _file_for_folder(error):
-            return fail(f"expected a folder, got the file {file}", WRONG_USE)
-        return fail(error, FAILED)
-    except MemoryError as error:
-        return fail(f"out of memory: {error}" if str(error) else "out of memory", FAILED)
-    except ModuleNotFoundError as error:
-        # The module of a package that is there, and any of ours, is a fault of the program.
-        if not error.name or "." in error.name or error.name in _OUR_PACKAGES:
-            raise
-        package = _PIP_NAMES.get(error.name, error.name)
-        return fail(f"expected the package {package}; install it with: pip install {package}", FAILED)
+        with (
+            _noting_interrupts(pressed),
+            app.make_context(app.name, list(sys.argv[1:] if argv is None else argv)) as ctx,
+        ):
+            return app.invoke(ctx)
+    except Exception as error:
+        if pressed.is_set():  # while a package was imported, which may turn Ctrl-C into an error of its own
+            return fail("stopped by Ctrl-C", INTERRUPTED)
+        return _fail_by(error)
     except KeyboardInterrupt as error:
         return fail(str(error) or "stopped by Ctrl-C", INTERRUPTED)
 
 
+def _fail_by(error: Exception) -> int:
+    """Print the line of an exception and return its exit code; raise it again where it is a fault of the program."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.UsageError):
+        path = error.ctx.command_path if error.ctx else "command"
+        return fail(f"{error.format_message().rstrip('.')} (see {path} --help)", WRONG_USE)
+    if isinstance(error, (ValueError, FileNotFoundError)):
+        return fail(error, WRONG_USE)
+    if isinstance(error, (RuntimeError, OSError, ArithmeticError)):
+        if file := _file_for_folder(error):
+            return fail(f"expected a folder, got the file {file}", WRONG_USE)
+        return fail(error, FAILED)
+    if isinstance(error, MemoryError):
+        return fail(f"out of memory: {error}" if str(error) else "out of memory", FAILED)
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    if not missing or "." in missing or missing in _OUR_PACKAGES:  # these are faults of the program
+        raise error
+    package = _PIP_NAMES.get(missing, missing)
+    return fail(f"expected the package {package}; install it with: pip install {package}", FAILED)
+
+
+@contextmanager
+def _noting_interrupts(pressed: threading.Event) -> Iterator[None]:
+    """Set `pressed` at Ctrl-C, before KeyboardInterrupt is raised."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def note(number: int, frame: Any) -> None:
+        pressed.set()
+        signal.default_int_handler(number, frame)
+
+    former = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
 def _file_for_folder(error: Exception) -> Path | None:
-    """The file at which a folder was to be made or looked into, None where the error is another."""
+    """Return the file where a folder was to be made or looked into, None where the error is another."""
     if not isinstance(error, (FileExistsError, NotADirectoryError)) or not isinstance(error.filename, (str, Path)):
         return None
     path = Path(error.filename)
@@ -85,52 +190,53 @@ def _file_for_folder(error: Exception) -> Path | None:
 
 
 def fail(reason: object, code: int) -> int:
-    """Prints one line on stderr and gives the exit code back."""
+    """Print one line on stderr and return the exit code."""
     line = " ".join(str(reason).split())
     print(f"error: {line}", file=sys.stderr)
     return code
 
 
-def fail_files(failed: Sequence[tuple[str, str]]) -> int:
-    """Prints one line on stderr for each (file, reason), and gives the exit code of a command whose files they are."""
-    for file, reason in failed:
-        fail(reason if file in reason else f"{file}: {reason}", FAILED)
-    return FAILED if failed else OK
+def warn(*reasons: object) -> None:
+    """Print a line on stderr for each; the work goes on."""
+    for reason in reasons:
+        line = " ".join(str(reason).split())
+        print(f"warning: {line}", file=sys.stderr)
 
 
-def warn(reason: object) -> None:
-    """Prints one line on stderr; the work goes on."""
-    line = " ".join(str(reason).split())
-    print(f"warning: {line}", file=sys.stderr)
-
-
-def print_json(content: Any) -> None:
-    """Prints JSON for machines, alone on stdout; in ASCII where stdout is not UTF-8."""
+def format_json(content: Any) -> str:
+    """Return JSON for machines, in ASCII where stdout is not UTF-8."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    print(json.dumps(content, indent=2, ensure_ascii=codecs.lookup(encoding).name != "utf-8"))
+    return json.dumps(content, indent=2, ensure_ascii=codecs.lookup(encoding).name != "utf-8")
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return rows under a header, columns aligned: the first to the left, the others to the right."""
+    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    lines = ([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in cells)
+    return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Prints rows under a header, columns aligned: the first to the left, the others to the right."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    for row in cells:
-        first, *rest = row
-        print(
-            "  ".join([first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:]))]).rstrip()
-        )
+    """Print `table(header, rows)`."""
+    print(table(header, rows))
+
+
+def percent(value: float | None) -> str:
+    """Return a ratio as text, such as 61.6%; a dash for None."""
+    return "-" if value is None else f"{value:.1%}"
 
 
 def bar(unit: str) -> Any:
-    """A tqdm bar on stderr, where a person looks on."""
+    """Return a tqdm bar on stderr, silent where that is no terminal."""
     from tqdm import tqdm
 
     return partial(tqdm, unit=unit, disable=None, leave=False)
 
 
 @contextmanager
-def stdout_kept_for_json() -> Iterator[None]:
-    """Sends what others print meanwhile to stderr: Paddle2ONNX does, from Python and from C++."""
+def stdout_to_stderr() -> Iterator[None]:
+    """Send what others print meanwhile to stderr: Paddle2ONNX does, from Python and from C++."""
     kept = os.dup(1)
     os.dup2(2, 1)
     try:

@@ -64,14 +64,6 @@ class PruneSettings:
             raise ValueError(f"expected steps and multiple of at least 1, got {self.steps} and {self.multiple}")
 
 
-def read_settings(arguments: Mapping[str, Any]) -> PruneSettings:
-    """Return the settings of a command line; `flops` where no other cost has ratios."""
-    cost = next(cost for cost in reversed(COSTS) if arguments[cost])
-    return PruneSettings(
-        tuple(arguments[cost]), arguments["criterion"], arguments["steps"], arguments["multiple"], cost
-    )
-
-
 def ema_decay(decay: float | None, epochs: int) -> float | None:
     """Return the decay for fine-tuning: None where it is so short that much of the start would stay."""
     return decay if epochs >= EMA_EPOCHS else None

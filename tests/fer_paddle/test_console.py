@@ -1,22 +1,24 @@
-"""What both command lines share: exceptions as one line and a code, and output in every encoding."""
+"""What both command lines share: functions as commands, exceptions as one line and a code, output in every encoding."""
 
 import io
 import json
+import math
 import sys
+from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
 
-from fer_paddle import console as commands
+from fer_paddle import console, options
+from fer_paddle.console import Output, group, run
 
 NAMES = ["笑脸.jpg", "한국😀.jpg", "naïve.jpg", "\udcd0\udca6.jpg"]  # the last is no UTF-8: as Python shows such a name
 ENCODINGS = ["ascii", "cp1252", "gbk", "utf-8", "UTF8"]
 
 
-def call(work):
-    """Runs a command that does this work: its exit code."""
-    parser = commands.Parser(prog="test")
-    parser.set_defaults(run=lambda args: work() or commands.OK)
-    return commands.run(parser, [])
+def call(work, *argv):
+    """Run the function `work` as the command `do`: its exit code."""
+    return run(group("test", "Test.", console.Command(work, "do"), version="1.2"), ["do", *argv])
 
 
 def fail_by(error):
@@ -24,6 +26,10 @@ def fail_by(error):
         raise error
 
     return work
+
+
+def output(result=None, text=""):
+    return lambda: Output(result, text)
 
 
 def write_below(path):
@@ -59,9 +65,22 @@ def test_an_exception_is_one_line_and_a_code(error, code, line, capsys):
     assert capsys.readouterr() == ("", f"error: {line}\n")
 
 
+def test_ctrl_c_that_a_package_turned_into_an_error_is_ctrl_c(capsys):
+    def work():
+        import signal
+
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+
+    assert call(work) == 130
+    assert capsys.readouterr().err == "error: stopped by Ctrl-C\n"
+
+
 def test_a_package_that_is_really_missing(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    assert call(lambda: commands.bar("pictures")) == 1
+    assert call(lambda: console.bar("pictures")) == 1
     assert capsys.readouterr().err == "error: expected the package tqdm; install it with: pip install tqdm\n"
 
 
@@ -89,46 +108,151 @@ def test_other_faults_are_not_hidden(error):
 def test_a_file_where_a_folder_is_expected(tmp_path, capsys):
     path = tmp_path / "文件"
     assert call(write_below(path)) == 2
-    assert call(path.mkdir) == 2
+    assert call(lambda: path.mkdir()) == 2
     assert capsys.readouterr().err == f"error: expected a folder, got the file {path}\n" * 2
 
 
-def printed(monkeypatch, encoding, work):
+def test_only_the_output_comes_on_stdout(capfd):
+    def work():
+        print("chatter")
+        return Output([1], "one", [("a.png", "broken"), ("b.png", "b.png is broken")])
+
+    assert call(work) == call(work, "--json") == 1
+    out, err = capfd.readouterr()
+    assert out == "one\n[\n  1\n]\n" and err.count("chatter") == 2
+    assert "error: a.png: broken\nerror: b.png is broken\n" in err
+
+
+# Options
+
+
+def everything(
+    place: Path,
+    more: Annotated[tuple[str, ...], "further places"] = (),
+    *,
+    size: options.Side = 8,
+    ratios: Annotated[tuple[options.Ratio, ...], "to keep"] = (0.5,),
+    pause: options.NonNegativeFloat = 1.0,
+    near: Annotated[int, options.Number(int, -1, 64), "bits"] = 4,
+    color: Annotated[Literal["gray", "color"], "of all"] = "gray",
+    fast: Annotated[bool, "hurry"] = False,
+    note: str | None = None,
+):
+    """Return its arguments. And more."""
+    return Output([str(place), *more, size, *ratios, pause, near, color, fast, note], "")
+
+
+DEFAULTS = [8, 0.5, 1.0, 4, "gray", False, None]
+
+
+@pytest.mark.parametrize(
+    ("argv", "found"),
+    [
+        ("p", ["p", *DEFAULTS]),
+        ("p q r", ["p", "q", "r", *DEFAULTS]),
+        ("p --ratios 0.7 0.3 1e-3", ["p", 8, 0.7, 0.3, 0.001, *DEFAULTS[2:]]),
+        ("--ratios 0.7 --ratios 1 --size 9 p", ["p", 9, 0.7, 1.0, *DEFAULTS[2:]]),
+        ("--near -1 --size=4 p", ["p", 4, 0.5, 1.0, -1, *DEFAULTS[4:]]),
+        ("--pause 0 --fast --color color p", ["p", 8, 0.5, 0.0, 4, "color", True, None]),
+        ("--note=--size p", ["p", *DEFAULTS[:-1], "--size"]),
+        ("--fast -- --size q", ["--size", "q", *DEFAULTS[:-2], True, None]),
+    ],
+)
+def test_options_are_the_parameters(argv, found, capsys):
+    assert call(everything, "--json", *argv.split()) == 0
+    assert json.loads(capsys.readouterr().out) == found
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        ([], "Missing argument 'PLACE'"),
+        ([""], "expected a path, got ''"),
+        (["p", " "], "expected a text, got ' '"),
+        (["p", "--note", ""], "expected a text, got ''"),
+        (["p", "--size"], "Option '--size' requires a value"),
+        (["p", "--size", "--fast"], "Option '--size' requires a value"),
+        (["p", "--ratios", "--fast"], "Option '--ratios' requires a value"),
+        (["p", "--size", "0"], "expected an integer from 1 to 4096, got '0'"),
+        (["p", "--size", "1.5"], "expected an integer from 1 to 4096, got '1.5'"),
+        (["p", "--size", "9" * 5000], "expected an integer from 1 to 4096"),
+        (["p", "--ratios", "0.5", "0"], "expected a number above 0 and at most 1, got '0'"),
+        (["p", "--ratios", "nan"], "expected a number above 0 and at most 1, got 'nan'"),
+        (["p", "--pause", "-1"], "expected a number of at least 0, got '-1'"),
+        (["p", "--pause", "inf"], "expected a number of at least 0, got 'inf'"),
+        (["p", "--pause", "soon"], "expected a number of at least 0, got 'soon'"),
+        (["p", "--color", "red"], "'red' is not one of 'gray', 'color'"),
+        (["p", "--haste"], "No such option"),
+    ],
+)
+def test_wrong_use_is_one_line(argv, line, capsys):
+    assert call(everything, *argv) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and err.count("\n") == 1
+    assert line in err and err.endswith("(see test do --help)\n")
+
+
+def test_groups_have_help_a_version_and_hidden_commands(capsys):
+    app = group(
+        "test", "Test.", everything, group("deep", "Deeper.", everything), hidden={"old": everything}, version="3"
+    )
+    assert [run(app, argv.split()) for argv in ("--version", "--help", "deep everything p", "old p")] == [0, 0, 0, 0]
+    out = capsys.readouterr().out
+    assert out.startswith("3\n") and "everything  Return its arguments." in out and "old" not in out
+    assert [run(app, argv.split()) for argv in ("", "fly", "deep", "deep fly")] == [2, 2, 2, 2]
+    assert capsys.readouterr().err.count("\n") == 4
+
+
+@pytest.mark.parametrize(("given", "found"), [({}, ("a", (0.7,))), ({"b": (0.2, 0.1)}, ("b", (0.2, 0.1)))])
+def test_one_cost_is_chosen(given, found):
+    assert options.choose_cost([0.7], **{"a": (), "b": (), **given}) == found
+
+
+def test_two_costs_at_once_are_refused():
+    with pytest.raises(ValueError, match="expected one of --a, --b, got 2"):
+        options.choose_cost([0.7], a=(1.0,), b=(1.0,))
+
+
+def test_a_number_is_finite():
+    assert math.isinf(options.Number(float).most)
+    with pytest.raises(Exception, match="expected a number"):
+        options.Number(float).convert("inf", None, None)
+
+
+# Encodings
+
+
+def printed(monkeypatch, encoding, work, *argv):
     """The bytes that a command which does this work writes to a strict stdout of an encoding."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
     monkeypatch.setattr(sys, "stdout", stream)
-    assert call(work) == 0
+    assert call(work, *argv) == 0
     return stream.buffer.getvalue()
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("name", NAMES)
-def test_json_is_whole_in_every_encoding(name, encoding, monkeypatch):
+def test_output_is_whole_in_every_encoding(name, encoding, monkeypatch):
     content = {"file": name, "faces": [0.5, None]}
-    text = printed(monkeypatch, encoding, lambda: commands.print_json(content))
+    text = printed(monkeypatch, encoding, output(content), "--json")
     assert json.loads(text) == content  # read as UTF-8, as machines do
     assert json.loads(text.decode(encoding)) == content
+    text = printed(monkeypatch, encoding, output(text=console.table(["picture", "faces"], [[name, 2]])))
+    _, row = text.decode(encoding).splitlines()
+    assert row.split() == [name.encode(encoding, "backslashreplace").decode(encoding), "2"]
 
 
 def test_json_in_utf_8_can_be_read_by_people(monkeypatch):
-    assert "笑脸.jpg" in printed(monkeypatch, "UTF8", lambda: commands.print_json(NAMES)).decode()
-
-
-@pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("name", NAMES)
-def test_a_table_is_printed_in_every_encoding(name, encoding, monkeypatch):
-    text = printed(monkeypatch, encoding, lambda: commands.print_table(["picture", "faces"], [[name, 2]]))
-    _, row = text.decode(encoding).splitlines()
-    assert row.split() == [name.encode(encoding, "backslashreplace").decode(encoding), "2"]
+    assert "笑脸.jpg" in printed(monkeypatch, "UTF8", output(NAMES), "--json").decode()
 
 
 def test_a_stdout_that_is_no_file_will_do(monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stdout", stream)
-    assert call(lambda: commands.print_json(NAMES[:2])) == 0
+    assert call(output(NAMES[:2]), "--json") == 0
     assert json.loads(stream.getvalue()) == NAMES[:2] and "笑" in stream.getvalue()
 
 
 def test_a_warning_is_one_line(capsys):
-    commands.warn("no\n font")
+    console.warn("no\n font")
     assert capsys.readouterr() == ("", "warning: no font\n")

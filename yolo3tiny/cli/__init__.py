@@ -1,17 +1,21 @@
-"""The command line: `python -m yolo3tiny COMMAND`. Adapters; each imports what it needs when it runs."""
+"""The command line: `python -m yolo3tiny COMMAND`, also installed as `yolo3tiny`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fer_paddle.console import Parser, run
+from fer_paddle import __version__
+from fer_paddle.console import group, run
 from yolo3tiny.cli import compress, detect, train
+
+APP = group(
+    "python -m yolo3tiny",
+    "Faces in photos: find, train, measure, export, compress.",
+    *(detect.detect, train.train, train.evaluate, train.export, compress.prune, compress.quantize),
+    version=__version__,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and gives its exit code."""
-    parser = Parser(prog="python -m yolo3tiny", description="Faces in photos: find, train, measure, export, compress.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=Parser)
-    for module in (detect, train, compress):
-        module.add_commands(commands)
-    return run(parser, argv)
+    """Run one command and return its exit code."""
+    return run(APP, argv)

@@ -2,47 +2,46 @@
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from fer_paddle.arguments import add_prune_arguments, add_quantize_arguments, count, count_or_none
-from fer_paddle.console import OK, bar, print_json, print_table, stdout_kept_for_json
-from yolo3tiny.cli.arguments import DATA_HELP
-
-
-def add_commands(commands: Any) -> None:
-    """Adds prune and quantize to the command line."""
-    add_prune(commands)
-    add_quantize(commands)
+from fer_paddle import options as opt
+from fer_paddle.console import Output, bar, table
+from fer_paddle.options import PositiveInt
 
 
-def add_prune(commands: Any) -> None:
-    parser = commands.add_parser("prune", help="make a smaller face detector", description=prune.__doc__)
-    parser.add_argument("--weights", type=Path, help="network, .safetensors (default: the one that ships)")
-    parser.add_argument(
-        "--data",
-        action="append",
-        required=True,
-        help=f"photos with boxes, may be given several times: {DATA_HELP}",
-    )
-    add_prune_arguments(parser, flops=(0.5,), epochs=4, learning_rate=5e-4)
-    parser.add_argument("--samples", type=count, default=96, help="samples for the sensitivities (default: 96)")
-    parser.add_argument("--workers", type=count_or_none, default=0, help="reader processes (default: 0)")
-    parser.set_defaults(run=prune)
-
-
-def prune(args: argparse.Namespace) -> int:
-    """Measures how much each layer matters, cuts the network to parts of its cost and fine-tunes each.
+def prune(
+    *,
+    weights: opt.Weights = None,
+    data: Annotated[tuple[str, ...], f"photos with boxes, may be given several times: {opt.PHOTOS}"],
+    out: Annotated[Path, "folder of the study"],
+    flops: opt.Ratios = (),
+    parameters: opt.ParameterRatios = (),
+    activations: opt.ActivationRatios = (),
+    criterion: opt.Criterion = "l1",
+    steps: opt.Steps = 1,
+    epochs: opt.FinetuneEpochs = 4,
+    learning_rate: opt.LearningRate = 5e-4,
+    multiple: opt.Multiple = 1,
+    samples: Annotated[PositiveInt, "samples for the sensitivities"] = 96,
+    sensitivities: opt.Sensitivities = None,
+    sensitivities_only: opt.SensitivitiesOnly = False,
+    results: opt.Results = None,
+    seed: opt.Seed = 0,
+    workers: opt.Workers = 0,
+    threads: opt.Threads = None,
+    resume: opt.Resume = False,
+) -> Output:
+    """Measure how much each layer matters, cut the network to parts of its cost (0.5) and fine-tune each.
 
     Writes sensitivities_*.json and .png, one folder a pruned network with model.safetensors and model.onnx,
     results.json and curve.png to the folder of the study. What was finished is not done again with --resume.
     """
     from fer_paddle import environment
 
-    environment.prepare(args.threads)
-    from fer_paddle.compression.prune_study import PruningStudy, check_new, read_settings, table_of
+    environment.prepare(threads)
+    from fer_paddle.compression.prune_study import PruneSettings, PruningStudy, check_new, table_of
     from fer_paddle.files import write_json
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
@@ -50,55 +49,50 @@ def prune(args: argparse.Namespace) -> int:
     from yolo3tiny.prune import DetectorPruneTask
     from yolo3tiny.splits import find_train_valid
 
-    check_new(args.out, args.resume)
-    settings = read_settings(vars(args))
-    weights = args.weights or WEIGHTS.with_suffix(".safetensors")
+    check_new(out, resume)
+    cost, ratios = opt.choose_cost((0.5,), flops=flops, parameters=parameters, activations=activations)
+    settings = PruneSettings(ratios, criterion, steps, multiple, cost)
+    weights = weights or WEIGHTS.with_suffix(".safetensors")
     task = DetectorPruneTask(
         weights,
-        *find_train_valid(args.data),
-        *(args.epochs, args.learning_rate, args.samples, args.seed, args.workers),
+        *find_train_valid(data),
+        *(epochs, learning_rate, samples, seed, workers),
         progress=partial(bar("photos"), desc="measuring"),
     )
-    origin = provenance("python -m yolo3tiny", data=args.data, weights=weights.name, seed=args.seed)
-    with stdout_kept_for_json():
-        study = PruningStudy(task, settings, args.out, origin, [ProgressBar()])
-        sensitivities = None
-        if study.needs_sensitivities:
-            sensitivities = study.measure_sensitivities(args.sensitivities, bar("layers"))
-        results = study.run(() if args.sensitivities_only else settings.ratios, sensitivities)
-    if args.results is not None:
-        args.results.parent.mkdir(parents=True, exist_ok=True)
-        write_json(args.results, results)
-    if args.json:
-        print_json(results)
-    else:
-        print_table(*table_of(results, "ap"))
-    return OK
+    origin = provenance("python -m yolo3tiny", data=list(data), weights=weights.name, seed=seed)
+    study = PruningStudy(task, settings, out, origin, [ProgressBar()])
+    found = study.measure_sensitivities(sensitivities, bar("layers")) if study.needs_sensitivities else None
+    content = study.run(() if sensitivities_only else settings.ratios, found)
+    if results is not None:
+        results.parent.mkdir(parents=True, exist_ok=True)
+        write_json(results, content)
+    return Output(content, table(*table_of(content, "ap")))
 
 
-def add_quantize(commands: Any) -> None:
-    """Adds quantize to the command line."""
-    parser = commands.add_parser("quantize", help="quantise a face detector", description=quantize.__doc__)
-    parser.add_argument("--weights", type=Path, help="network, .onnx, for slim- methods its .safetensors beside it")
-    parser.add_argument("--data", required=True, help="photos with boxes: the split val measures, train calibrates")
-    add_quantize_arguments(parser, ["ort-minmax"], pictures=64, learning_rate=1e-4, out="runs/quantize-yolo")
-    parser.add_argument("--photos", type=count, help="measure on every n-th photo, so many at most")
-    parser.add_argument("--threads", type=count, default=1, help="threads (default: 1)")
-    parser.add_argument("--quantize-last", action="store_true", help="quantise the convolutions of the heads, too")
-    parser.set_defaults(run=quantize)
-
-
-def quantize(args: argparse.Namespace) -> int:
-    """Quantises a detector by several methods, measures each file, prints method, runtime, AP, drop and file size.
+def quantize(
+    *,
+    weights: Annotated[Path | None, "network, .onnx, for slim- methods its .safetensors beside it"] = None,
+    data: Annotated[str, "photos with boxes: the split val measures, train calibrates"],
+    methods: opt.Methods = ("ort-minmax",),
+    calibrate: opt.Calibrate = None,
+    pictures: opt.CalibrationImages = 64,
+    photos: Annotated[PositiveInt | None, "measure on every n-th photo, so many at most"] = None,
+    quantize_last: Annotated[bool, "quantize the convolutions of the heads, too"] = False,
+    epochs: Annotated[PositiveInt, "epochs of slim-qat"] = 2,
+    learning_rate: Annotated[opt.PositiveFloat, "highest learning rate of slim-qat"] = 1e-4,
+    out: Annotated[Path, "folder of the files"] = Path("runs/quantize-yolo"),
+    results: opt.Results = None,
+    seed: opt.Seed = 0,
+    threads: Annotated[opt.ThreadCount, "threads"] = 1,
+) -> Output:
+    """Quantize a detector by several methods; show method, runtime, AP, drop and file size of each.
 
     The files go to OUT/METHOD, the table to OUT/results.json. Rows already there for the same weights and photos are
     kept, so an interrupted comparison goes on where it was.
     """
     from fer_paddle import environment
 
-    environment.prepare(args.threads)
-    from tqdm import tqdm
-
+    environment.prepare(threads)
     from fer_paddle.compression.calibration_set import choose, read_pictures
     from fer_paddle.compression.quantize import METHODS, compare
     from fer_paddle.deployment.runtimes.paddle_inference import load_program
@@ -106,36 +100,31 @@ def quantize(args: argparse.Namespace) -> int:
     from yolo3tiny.quantize import DetectorFinetune, detector_subject, read_detector_card
     from yolo3tiny.splits import TRAIN, VAL, choose_split, find_photos
 
-    progress = partial(tqdm, disable=None, leave=False)
-    methods = METHODS if args.methods == ["all"] else args.methods
-    weights = args.weights or WEIGHTS
-    photos = find_photos(args.data)
-    valid = choose_split(photos, VAL)
-    train = choose_split(photos, TRAIN) if args.calibrate is None or "slim-qat" in methods else []
-    if args.photos is not None:
-        valid = valid[:: -(-len(valid) // args.photos)]
-    if args.calibrate is None:
-        pictures = [photo.read() for photo in choose(train, args.pictures, args.seed)]
+    progress = bar("it")
+    chosen = METHODS if methods == ("all",) else methods
+    weights = weights or WEIGHTS
+    found = find_photos(data)
+    valid = choose_split(found, VAL)
+    train = choose_split(found, TRAIN) if calibrate is None or "slim-qat" in chosen else []
+    if photos is not None:
+        valid = valid[:: -(-len(valid) // photos)]
+    if calibrate is None:
+        images = [photo.read() for photo in choose(train, pictures, seed)]
     else:
-        pictures = read_pictures(args.calibrate, args.pictures, args.seed, progress)
+        images = read_pictures(calibrate, pictures, seed, progress)
     about = {
         "command": "python -m yolo3tiny quantize",
-        "data": args.data,
-        "calibration": str(args.calibrate or args.data),
-        "seed": args.seed,
+        "data": data,
+        "calibration": str(calibrate or data),
+        "seed": seed,
     }
     finetune = None
-    if "slim-qat" in methods:
-        finetune = DetectorFinetune(train, valid, read_detector_card(weights), args.epochs, args.learning_rate)
-    keep_last = not args.quantize_last
+    if "slim-qat" in chosen:
+        finetune = DetectorFinetune(train, valid, read_detector_card(weights), epochs, learning_rate)
     subject = detector_subject(
-        weights, pictures, valid, load_program, finetune, keep_last, args.threads, about, progress
+        weights, images, valid, load_program, finetune, not quantize_last, threads, about, progress
     )
-    with stdout_kept_for_json():
-        content = compare(subject, methods, args.out, args.results or args.out / "results.json", progress)
-    if args.json:
-        print_json(content)
-        return OK
+    content = compare(subject, chosen, out, results or out / "results.json", progress)
     rows = [
         [
             row["method"],
@@ -147,5 +136,4 @@ def quantize(args: argparse.Namespace) -> int:
         ]
         for row in content["rows"]
     ]
-    print_table(["method", "runtime", "AP", "drop in points", "bytes", "of fp32"], rows)
-    return OK
+    return Output(content, table(["method", "runtime", "AP", "drop in points", "bytes", "of fp32"], rows))

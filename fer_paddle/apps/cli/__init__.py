@@ -1,20 +1,45 @@
-"""The command line: `python -m fer_paddle COMMAND`. Adapters without logic; each imports what it needs when it runs.
-
-One module a chapter; each has `add_commands`, which adds its commands to the parser.
-"""
+"""The command line: `python -m fer_paddle COMMAND`, also installed as `fer`. One module a chapter."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fer_paddle.apps.cli import analyse, collect, data, deploy, distill, models, prune, quantize, recognize, train
-from fer_paddle.console import Parser, run
+from fer_paddle import __version__
+from fer_paddle.apps.cli import analyse, collect, compress, data, deploy, evaluate, recognize, study, train
+from fer_paddle.console import group, run
+
+APP = group(
+    "python -m fer_paddle",
+    "Facial expressions: collect faces, train, measure, recognize, export.",
+    group(
+        "collect",
+        "Collect images and make class folders of them that `train` reads.",
+        *(collect.run, collect.crawl, collect.frames, collect.clean, collect.select),
+        *(collect.sources, collect.train_mouths),
+    ),
+    *(data.report, data.benchmark_augment, recognize.recognize, recognize.demo, train.train, evaluate.evaluate),
+    *(analyse.explain, deploy.export, deploy.benchmark, deploy.bench),
+    *(compress.prune, compress.prune_speed, compress.quantize),
+    group(
+        "study",
+        "Compare ways of training under one budget; what is finished is kept.",
+        *(study.compare, study.curves, study.scale, study.augment, study.distill),
+    ),
+    # What these commands were called before; notebooks and the README show some of them.
+    hidden={
+        "compare": study.compare,
+        "curves": study.curves,
+        "study-scale": study.scale,
+        "study-augment": study.augment,
+        "distill": study.distill,
+        "measure": evaluate.measure,
+        "calibrate": evaluate.calibrate,
+        "card": evaluate.card,
+    },
+    version=__version__,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and gives its exit code."""
-    parser = Parser(prog="python -m fer_paddle", description="Facial expressions: recognise, train, measure, export.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=Parser)
-    for module in (collect, data, recognize, train, models, deploy, analyse, prune, quantize, distill):
-        module.add_commands(commands)
-    return run(parser, argv)
+    """Run one command and return its exit code."""
+    return run(APP, argv)

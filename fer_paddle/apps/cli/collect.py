@@ -1,149 +1,155 @@
-"""Commands that collect pictures and tidy them: `collect run` does the chapter, the others its parts."""
+"""Commands that collect images and tidy them: `collect run` does the chapter, the others its parts."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fer_paddle.apps.cli.collect_arguments import (
-    add_clean_rule,
-    add_face_rule,
-    add_frame_rule,
-    add_web,
-    make_clean_rule,
-    make_face_rule,
-    make_fetcher,
-    make_frame_rule,
+from fer_paddle.console import FAILED, OK, Output, bar, table, warn
+from fer_paddle.options import (
+    Epochs,
+    Images,
+    MinScore,
+    NaturalInt,
+    NonNegativeFloat,
+    Number,
+    PositiveFloat,
+    PositiveInt,
+    Resume,
+    Seed,
+    Threads,
+    UnitInterval,
 )
-from fer_paddle.arguments import count
-from fer_paddle.console import FAILED, OK, bar, fail, fail_files, print_json, print_table, stdout_kept_for_json, warn
+
+Depth = Annotated[NaturalInt, "follow links of the same host so far"]
+Pause = Annotated[float, Number(float, 0, 3600), "seconds between requests to a host"]
+MinSide = Annotated[PositiveInt, "least side of an image in pixels"]
+MaxImages = Annotated[PositiveInt | None, "stop a crawl after so many images"]
+Proxy = Annotated[str | None, "such as http://localhost:8080; the environment's is not used"]
+Cookies = Annotated[Path | None, "cookies.txt in Netscape's format"]
+AllowPrivate = Annotated[bool, "also fetch from this machine and its network"]
+Frames = Annotated[Literal["sharpest", "rate", "scenes"], "which frames of a video"]
+PerSecond = Annotated[PositiveFloat, "frames a second"]
+SceneChange = Annotated[UnitInterval, "least change of a scene"]
+MaxFrames = Annotated[PositiveInt, "most frames of a video"]
+What = Annotated[Literal["faces", "mouths", "pictures"], "what is kept"]
+MinFaces = Annotated[PositiveInt, "least faces of an image"]
+MaxFaces = Annotated[PositiveInt | None, "most faces of an image"]
+MinPx = Annotated[NonNegativeFloat, "least side of a face in pixels"]
+MinSharpness = Annotated[NonNegativeFloat, "least sharpness of a face"]
 
 
-def add_commands(commands: Any) -> None:
-    """Adds collect and its parts to the command line."""
-    parser = commands.add_parser(
-        "collect",
-        help="collect faces for training: crawl, frames, clean, undo, select, sources",
-        description="Collects pictures and makes class folders of them that `train` reads.",
-    )
-    parts = parser.add_subparsers(title="parts", required=True, metavar="PART", parser_class=type(parser))
-    for add in (_add_run, _add_crawl, _add_frames, _add_clean, _add_select, _add_sources, _add_train_mouths):
-        add(parts)
-
-
-def _add_part(parts: Any, name: str, text: str, function: Any) -> argparse.ArgumentParser:
-    parser = parts.add_parser(name, help=text, description=function.__doc__)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=function)
-    return parser
-
-
-def _add_run(parts: Any) -> None:
-    parser = _add_part(parts, "run", "the whole chapter: from URLs and videos to class folders", run_chapter)
-    parser.add_argument(
-        "classes",
-        nargs="+",
-        metavar="CLASS=SOURCE",
-        help="such as happy=urls.txt 嘟嘴=clip.mp4: a URL, a .txt with URLs, a video, a picture or a folder of them",
-    )
-    parser.add_argument("--out", type=Path, required=True, help="the data set, one folder a class")
-    parser.add_argument("--work", type=Path, help="folder for downloads and frames (default: OUT_work)")
-    add_web(parser)
-    add_frame_rule(parser)
-    add_face_rule(parser)
-
-
-def run_chapter(args: argparse.Namespace) -> int:
-    """Crawls, takes frames, keeps faces (or mouths) and tidies, class by class; run again, it goes on."""
+def run(
+    classes: Annotated[
+        tuple[str, ...],
+        "CLASS=SOURCE such as happy=urls.txt 嘟嘴=clip.mp4: a URL, a .txt with URLs, a video, an image or a folder of "
+        "them",
+    ],
+    *,
+    out: Annotated[Path, "the data set, one folder a class"],
+    work: Annotated[Path | None, "folder for downloads and frames (default: OUT_work)"] = None,
+    depth: Depth = 0,
+    pause: Pause = 1.0,
+    min_side: MinSide = 64,
+    max_pictures: MaxImages = None,
+    proxy: Proxy = None,
+    cookies: Cookies = None,
+    allow_private: AllowPrivate = False,
+    frames: Frames = "sharpest",
+    per_second: PerSecond = 1.0,
+    scene_change: SceneChange = 0.4,
+    max_frames: MaxFrames = 1000,
+    what: What = "faces",
+    min_faces: MinFaces = 1,
+    max_faces: MaxFaces = None,
+    min_score: MinScore = 0.5,
+    min_px: MinPx = 40.0,
+    min_sharpness: MinSharpness = 0.0,
+) -> Output:
+    """Do the whole chapter: from URLs and videos to class folders; run again, it goes on."""
     from fer_paddle.collect.pipeline import CollectRules, check_class, collect_class, sort_sources
+    from fer_paddle.collect.select import FaceRule
+    from fer_paddle.video import FrameRule
     from yolo3tiny.predict import Detector
 
     named: dict[str, list[str]] = {}
-    for text in args.classes:
+    for text in classes:
         name, equals, source = text.partition("=")
         if not (name and equals and source):
             raise ValueError(f"expected CLASS=SOURCE such as happy=urls.txt, got {text!r}")
         named.setdefault(name, []).append(source)
-    sources = {name: sort_sources(given) for name, given in named.items()}
-    work = args.work or args.out.with_name(f"{args.out.name}_work")
-    for name, given in sources.items():
-        check_class(name, given, args.out, work)
+    given = {name: sort_sources(texts) for name, texts in named.items()}
+    work = work or out.with_name(f"{out.name}_work")
+    for name, one in given.items():
+        check_class(name, one, out, work)
     rules = CollectRules(
-        frames=make_frame_rule(args),
-        faces=make_face_rule(args),
-        kind=args.what,
-        depth=args.depth,
-        min_side=args.min_side,
-        max_pictures=args.max_pictures,
+        frames=FrameRule(frames, per_second, scene_change, max_frames),
+        faces=FaceRule(min_faces, max_faces, min_score, min_px, min_sharpness),
+        kind=what,
+        depth=depth,
+        min_side=min_side,
+        max_pictures=max_pictures,
     )
     detector, reports = Detector(), []
-    with make_fetcher(args) as fetcher:
-        for name, given in sources.items():
-            reports.append(collect_class(name, given, args.out, work, fetcher, rules, detector, progress=bar))
-    _warn([warning for report in reports for warning in report.warnings])
-    if args.json:
-        print_json([report.to_json() for report in reports])
-    else:
-        rows = [
-            [report.name, report.pictures, report.refused, report.cut, report.copies, report.files]
-            for report in reports
-        ]
-        print_table(["class", "pictures", "without a face", "cut out", "copies", f"{args.what} now"], rows)
-        print(f"\nwritten to {args.out}")
-    return OK if all(report.files for report in reports) else FAILED
+    with _fetcher(pause, allow_private, proxy, cookies) as fetcher:
+        for name, one in given.items():
+            reports.append(collect_class(name, one, out, work, fetcher, rules, detector, progress=bar))
+    warn(*(warning for report in reports for warning in report.warnings))
+    rows = [[one.name, one.pictures, one.refused, one.cut, one.copies, one.files] for one in reports]
+    text = table(["class", "pictures", "without a face", "cut out", "copies", f"{what} now"], rows)
+    code = OK if all(report.files for report in reports) else FAILED
+    return Output([report.to_json() for report in reports], f"{text}\n\nwritten to {out}", code=code)
 
 
-def _add_crawl(parts: Any) -> None:
-    parser = _add_part(parts, "crawl", "fetch the pictures of pages", crawl)
-    parser.add_argument(
-        "sources", nargs="*", metavar="URL", help="pages or pictures, or .txt files with one URL a line"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder for pictures and manifest.jsonl")
-    parser.add_argument("--search", help="address of a search with $query and $page, instead of URLs")
-    parser.add_argument("--openverse", action="store_true", help="search Openverse, whose pictures have open licenses")
-    parser.add_argument("--query", help="what to search for")
-    parser.add_argument("--pages", type=count, default=1, help="pages of results (default: 1)")
-    parser.add_argument("--again", action="store_true", help="also try what an earlier crawl refused")
-    add_web(parser)
+def crawl(
+    sources: Annotated[tuple[str, ...], "URLs of pages or images, or .txt files with one URL a line"] = (),
+    *,
+    out: Annotated[Path, "folder for images and manifest.jsonl"],
+    search: Annotated[str | None, "address of a search with $query and $page, instead of URLs"] = None,
+    openverse: Annotated[bool, "search Openverse, whose images have open licenses"] = False,
+    query: Annotated[str | None, "what to search for"] = None,
+    pages: Annotated[PositiveInt, "pages of results"] = 1,
+    again: Annotated[bool, "also try what an earlier crawl refused"] = False,
+    depth: Depth = 0,
+    pause: Pause = 1.0,
+    min_side: MinSide = 64,
+    max_pictures: MaxImages = None,
+    proxy: Proxy = None,
+    cookies: Cookies = None,
+    allow_private: AllowPrivate = False,
+) -> Output:
+    """Fetch images politely and keep a manifest; run again, it goes on where it was."""
+    from fer_paddle.collect import crawl as crawling
+    from fer_paddle.collect import pages as sites
 
-
-def crawl(args: argparse.Namespace) -> int:
-    """Fetches pictures politely and keeps a manifest; run again, it goes on where it was."""
-    from fer_paddle.collect.crawl import FAILED as TRY_LATER
-    from fer_paddle.collect.crawl import SAVED, Crawler
-    from fer_paddle.collect.pages import SearchPages, SeedPages, openverse
-
-    if (args.search or args.openverse) and not args.query:
+    if (search or openverse) and not query:
         raise ValueError("expected --query with --search or --openverse, got none")
-    if args.openverse:
-        source: Any = openverse(args.query, args.pages)
-    elif args.search:
-        source = SearchPages(args.search, args.query, args.pages)
+    if openverse:
+        source: Any = sites.openverse(query, pages)
+    elif search:
+        source = sites.SearchPages(search, query, pages)
     else:
-        source = SeedPages(_read_sources(args.sources), args.depth)
+        source = sites.SeedPages(_read_sources(sources), depth)
     progress = bar("addresses")(None)
-    with progress, make_fetcher(args) as fetcher:
-        crawler = Crawler(
-            args.out,
+    with progress, _fetcher(pause, allow_private, proxy, cookies) as fetcher:
+        crawler = crawling.Crawler(
+            out,
             fetcher,
-            again=args.again,
-            min_side=args.min_side,
-            max_pictures=args.max_pictures,
+            again=again,
+            min_side=min_side,
+            max_pictures=max_pictures,
             on_record=lambda record: progress.update(),
         )
         report = crawler.crawl(source)
-    _warn([f"{record.url[:200]}: {record.reason}" for record in report.records if record.reason and not record.page])
-    if args.json:
-        print_json({**report.counts(), "done_before": report.done_before, "records": list(map(asdict, report.records))})
-    else:
-        rows = [*report.counts().items(), ("done before", report.done_before)]
-        print_table(["addresses", ""], rows)
-        print(f"\nwritten to {args.out}, each address with its fate in manifest.jsonl")
+    warn(*(f"{one.url[:200]}: {one.reason}" for one in report.records if one.reason and not one.page))
     counts = report.counts()
-    return FAILED if counts[TRY_LATER] or not (counts[SAVED] or report.done_before) else OK
+    result = {**counts, "done_before": report.done_before, "records": list(map(asdict, report.records))}
+    text = table(["addresses", ""], [*counts.items(), ("done before", report.done_before)])
+    failed = counts[crawling.FAILED] or not (counts[crawling.SAVED] or report.done_before)
+    code = FAILED if failed else OK
+    return Output(result, f"{text}\n\nwritten to {out}, what became of each address in manifest.jsonl", code=code)
 
 
 def _read_sources(sources: Sequence[str]) -> list[str]:
@@ -155,164 +161,150 @@ def _read_sources(sources: Sequence[str]) -> list[str]:
     return [url for urls in lists for url in urls]
 
 
-def _add_frames(parts: Any) -> None:
-    parser = _add_part(parts, "frames", "take frames out of videos", frames)
-    parser.add_argument("videos", nargs="+", type=Path, help="video files")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the frames and frames.jsonl")
-    parser.add_argument("--format", default=".jpg", help="suffix of the frames (default: .jpg)")
-    add_frame_rule(parser)
+def _fetcher(pause: float, allow_private: bool, proxy: str | None, cookies: Path | None) -> Any:
+    from fer_paddle.collect.fetch import Fetcher, FetchPolicy
+
+    return Fetcher(FetchPolicy(pause_seconds=pause, allow_private=allow_private), proxy, cookies)
 
 
-def frames(args: argparse.Namespace) -> int:
-    """Writes frames of videos as pictures named by their time; a damaged video gives what can be read."""
+def frames(
+    videos: Annotated[tuple[Path, ...], "video files"],
+    *,
+    out: Annotated[Path, "folder for the frames and frames.jsonl"],
+    format: Annotated[str, "suffix of the frames"] = ".jpg",
+    frames: Frames = "sharpest",
+    per_second: PerSecond = 1.0,
+    scene_change: SceneChange = 0.4,
+    max_frames: MaxFrames = 1000,
+) -> Output:
+    """Write frames of videos as images named by their time; a damaged video gives what can be read."""
     from fer_paddle.collect.frames import save_frames
+    from fer_paddle.video import FrameRule
 
-    rule, reports, failed = make_frame_rule(args), [], []
-    for video in args.videos:
+    rule = FrameRule(frames, per_second, scene_change, max_frames)
+    reports: list[Any] = []
+    failed: list[tuple[str, str]] = []
+    for video in videos:
         try:
-            reports.append(save_frames(video, args.out, rule, args.format, bar("frames")))
+            reports.append(save_frames(video, out, rule, format, bar("frames")))
         except (ValueError, FileNotFoundError) as error:
-            failed.append(str(error))
-    if args.json:
-        print_json({"videos": list(map(asdict, reports)), "failed": failed})
-    else:
-        rows = [[report.video, report.frames_read, len(report.files), report.warning or ""] for report in reports]
-        rows = [[*row[:3], "done before" if report.done_before else row[3]] for row, report in zip(rows, reports)]
-        print_table(["video", "frames read", "written", ""], rows)
-    for reason in failed:
-        fail(reason, FAILED)
-    return FAILED if failed else OK
+            failed.append(("", str(error)))
+    rows = [
+        [one.video, one.frames_read, len(one.files), "done before" if one.done_before else one.warning or ""]
+        for one in reports
+    ]
+    result = {"videos": list(map(asdict, reports)), "failed": [reason for _, reason in failed]}
+    return Output(result, table(["video", "frames read", "written", ""], rows), failed)
 
 
-def _add_clean(parts: Any) -> None:
-    parser = _add_part(parts, "clean", "one name pattern, one format, no copies", clean)
-    parser.add_argument("folder", type=Path, help="folder of images; it stays as it is")
-    parser.add_argument("--out", type=Path, help="the clean folder to write; without it, a plan is printed")
-    parser.add_argument("--sheet", type=Path, help="contact sheet of the copies (default: OUT-copies.jpg)")
-    add_clean_rule(parser)
+def clean(
+    folder: Annotated[Path, "folder of images; it stays as it is"],
+    *,
+    out: Annotated[Path | None, "the clean folder to write; without it, a plan is printed"] = None,
+    sheet: Annotated[Path | None, "contact sheet of the copies (default: OUT-copies.jpg)"] = None,
+    pattern: Annotated[str, "names, of {folder}, {stem} and {number:05}"] = "{folder}_{number:05}",
+    format: Annotated[str, "suffix of all images"] = ".jpg",
+    color: Annotated[Literal["keep", "color", "gray"], "color of all images"] = "keep",
+    near: Annotated[int, Number(int, -1, 64), "bits of 64 in which copies may differ; -1: exact ones only"] = 4,
+    keep_copies: Annotated[bool, "leave copies where they are"] = False,
+) -> Output:
+    """Write a clean copy of a folder: one name pattern, one format, no copies.
 
-
-def clean(args: argparse.Namespace) -> int:
-    """Writes a clean copy of a folder: run it again to go on after a stop, delete OUT to undo it."""
-    from fer_paddle.collect.clean import DONE, apply_clean, plan_clean
+    Run it again to go on after a stop, delete OUT to undo it.
+    """
+    from fer_paddle.collect.clean import DONE, CleanRule, apply_clean, plan_clean
     from fer_paddle.collect.copies import write_contact_sheets
 
-    rule = make_clean_rule(args)
-    plan = plan_clean(args.folder, rule, args.out, bar("images"))
-    failed = apply_clean(plan, args.out, rule, bar("images")) if args.out else {}
-    sheet = args.sheet or (args.out and args.out.with_name(f"{args.out.name}-copies.jpg"))
+    rule = CleanRule(pattern, format, color, None if keep_copies else near)
+    plan = plan_clean(folder, rule, out, bar("images"))
+    failed = apply_clean(plan, out, rule, bar("images")) if out else {}
+    sheet = sheet or (out and out.with_name(f"{out.name}-copies.jpg"))
     sheets = write_contact_sheets(sheet, [*plan.copies, *plan.conflicts]) if sheet else []
     changes = [action for action in plan.actions if action.kind != DONE]
-    if args.json:
-        rows = [{"file": str(a.path), "action": a.kind, "target": a.stem, "reason": a.reason} for a in changes]
-        conflicts = [list(map(str, group)) for group in plan.conflicts]
-        content = {"out": args.out and str(args.out), **plan.counts(), "actions": rows, "conflicts": conflicts}
-        print_json({**content, "failed": failed})
-    else:
-        for action in changes:
-            target = action.reason or f"-> {action.stem}{rule.suffix}"
-            print(f"{action.kind:9}  {action.path.relative_to(args.folder)}: {target}")
-        counts = ", ".join(f"{name} {number}" for name, number in plan.counts().items())
-        print(f"\n{counts}; copies in {len(plan.copies)} groups, to look at: {', '.join(map(str, sheets)) or '-'}")
-        _warn([f"in several folders, all kept: {', '.join(map(str, group))}" for group in plan.conflicts])
-        print(f"written to {args.out}" if args.out else "a plan only: nothing is written without --out")
-    return fail_files(list(failed.items()))
+    rows = [{"file": str(one.path), "action": one.kind, "target": one.stem, "reason": one.reason} for one in changes]
+    conflicts = [list(map(str, group)) for group in plan.conflicts]
+    result = {"out": out and str(out), **plan.counts(), "actions": rows, "conflicts": conflicts, "failed": failed}
+    lines = [
+        f"{one.kind:9}  {one.path.relative_to(folder)}: {one.reason or f'-> {one.stem}{rule.suffix}'}"
+        for one in changes
+    ]
+    counts = ", ".join(f"{name} {number}" for name, number in plan.counts().items())
+    lines.append(f"\n{counts}; copies in {len(plan.copies)} groups, to look at: {', '.join(map(str, sheets)) or '-'}")
+    lines.append(f"written to {out}" if out else "a plan only: nothing is written without --out")
+    warn(*(f"in several folders, all kept: {', '.join(group)}" for group in conflicts))
+    return Output(result, "\n".join(lines), list(failed.items()))
 
 
-def _add_select(parts: Any) -> None:
-    parser = _add_part(parts, "select", "keep pictures with faces, cut faces or mouths", select)
-    parser.add_argument("pictures", nargs="+", help="files, folders or globs")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the crops and selected.jsonl")
-    parser.add_argument("--sort-mouths", action="store_true", help="a folder a class of the mouth classifier")
-    parser.add_argument("--mouth-weights", type=Path, help="of train-mouths, .onnx (default: the one that ships)")
-    add_face_rule(parser)
-
-
-def select(args: argparse.Namespace) -> int:
-    """Copies pictures with faces, or cuts their faces or mouths; the originals stay as they are."""
-    from fer_paddle.collect.select import select_faces
+def select(
+    images: Images,
+    *,
+    out: Annotated[Path, "folder for the crops and selected.jsonl"],
+    sort_mouths: Annotated[bool, "a folder a class of the mouth classifier"] = False,
+    mouth_weights: Annotated[Path | None, "of train-mouths, .onnx (default: the one that ships)"] = None,
+    what: What = "faces",
+    min_faces: MinFaces = 1,
+    max_faces: MaxFaces = None,
+    min_score: MinScore = 0.5,
+    min_px: MinPx = 40.0,
+    min_sharpness: MinSharpness = 0.0,
+) -> Output:
+    """Copy images with faces, or cut their faces or mouths; the originals stay as they are."""
+    from fer_paddle.collect.select import FaceRule, select_faces
     from fer_paddle.image_files import find_pictures
 
     sort = None
-    if args.sort_mouths or args.mouth_weights:
+    if sort_mouths or mouth_weights:
         from fer_paddle.collect.mouths import MouthClassifier
 
-        if args.what != "mouths":
-            raise ValueError(f"expected --what mouths to sort them, got {args.what}")
-        sort = MouthClassifier(args.mouth_weights).name
-    paths = find_pictures(args.pictures, args.out)
-    report = select_faces(paths, args.out, make_face_rule(args), args.what, sort=sort, progress=bar("pictures"))
-    if args.json:
-        print_json(asdict(report))
-    else:
-        rows = [["pictures kept", len(report.kept)], ["refused", len(report.refused)]]
-        rows += [["unreadable", len(report.failed)], ["done before", report.done_before]]
-        print_table(["", ""], [*rows, [f"{args.what} written", len(report.files)]])
-    for reason in report.failed.values():
-        fail(reason, FAILED)
-    return FAILED if report.failed else OK
+        if what != "mouths":
+            raise ValueError(f"expected --what mouths to sort them, got {what}")
+        sort = MouthClassifier(mouth_weights).name
+    rule = FaceRule(min_faces, max_faces, min_score, min_px, min_sharpness)
+    report = select_faces(find_pictures(images, out), out, rule, what, sort=sort, progress=bar("images"))
+    rows = [["pictures kept", len(report.kept)], ["refused", len(report.refused)]]
+    rows += [["unreadable", len(report.failed)], ["done before", report.done_before]]
+    text = table(["", ""], [*rows, [f"{what} written", len(report.files)]])
+    return Output(asdict(report), text, [("", reason) for reason in report.failed.values()])
 
 
-def _add_sources(parts: Any) -> None:
-    parser = _add_part(parts, "sources", "tell where pictures came from", sources)
-    parser.add_argument("pictures", nargs="+", type=Path, help="files that the other parts made, under any name")
-
-
-def sources(args: argparse.Namespace) -> int:
-    """Tells which picture, video or address each picture came from, and the license that was found there."""
+def sources(images: Annotated[tuple[Path, ...], "files that the other parts made, under any name"]) -> Output:
+    """Show which image, video or address each image came from, and the license that was found there."""
     from fer_paddle.collect.sources import find_sources
 
-    found = {str(path): find_sources(path) for path in args.pictures}
-    told = ("was", "source", "video", "seconds", "url", "page", "license")
-    if args.json:
-        print_json(found)
-    for name, records in () if args.json else found.items():
-        lines = ["  ".join(f"{key}: {record[key]}" for key in told if record.get(key)) for record in records]
-        print("\n  ".join([name, *(lines or ["nothing is known"])]))
-    return OK if all(found.values()) else FAILED
+    found = {str(path): find_sources(path) for path in images}
+    names = ("was", "source", "video", "seconds", "url", "page", "license")
+    text = []
+    for path, records in found.items():
+        lines = ["  ".join(f"{name}: {record[name]}" for name in names if record.get(name)) for record in records]
+        text.append("\n  ".join([path, *(lines or ["nothing is known"])]))
+    return Output(found, "\n".join(text), code=OK if all(found.values()) else FAILED)
 
 
-def _add_train_mouths(parts: Any) -> None:
-    parser = _add_part(parts, "train-mouths", "train the mouth classifier", train_mouths)
-    parser.add_argument(
-        "--data", nargs="+", required=True, help="mouth_smile.npz and your own folders of neutral, smile, pout, laugh"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs/mouths"), help="folder of the run (default: runs/mouths)"
-    )
-    parser.add_argument("--epochs", type=count, help="instead of the recipe's")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, order and random changes (default: 0)")
-    parser.add_argument("--threads", type=count, help="threads of Paddle (default: the environment's)")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
-
-
-def train_mouths(args: argparse.Namespace) -> int:
-    """Trains on mouth crops; writes checkpoints, curves, model.safetensors and model.onnx to the run folder."""
+def train_mouths(
+    *,
+    data: Annotated[tuple[str, ...], "mouth_smile.npz and your own folders of neutral, smile, pout, laugh"],
+    out: Annotated[Path, "folder of the run"] = Path("runs/mouths"),
+    epochs: Epochs = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+    resume: Resume = False,
+) -> Output:
+    """Train the mouth classifier; write checkpoints, curves, model.safetensors and model.onnx to the folder."""
     from fer_paddle import environment
 
-    environment.prepare(args.threads)
+    environment.prepare(threads)
+    from fer_paddle.expression import mouths as training
     from fer_paddle.expression.data.mouths import read_mouths
     from fer_paddle.expression.export import export_expression_network
-    from fer_paddle.expression.mouths import MouthRecipe, train_mouths
     from fer_paddle.training.callbacks import Curves, ProgressBar
 
-    changes = {"epochs": args.epochs} if args.epochs else {}
-    recipe = MouthRecipe(seed=args.seed, **changes)
-    mouths = read_mouths([environment.find_data(name) for name in args.data], args.seed, bar("pictures"))
-    data = ", ".join(Path(name).name for name in args.data)
-    history, path = train_mouths(mouths, args.out, recipe, data, [ProgressBar(), Curves(args.out)], args.resume)
-    with stdout_kept_for_json():
-        export_expression_network(path, path.with_suffix(".onnx"))
-    if args.json:
-        print_json(history)
-    else:
-        parts = [mouths.counts(valid) for valid in (False, True)]
-        print_table(["class", "learnt from", "measured on"], [[n, parts[0][n], parts[1][n]] for n in mouths.classes])
-        best = max(history, key=lambda record: record["valid_accuracy"])
-        print(f"\nbest epoch {best['epoch']}: accuracy {best['valid_accuracy']:.4f}; written to {args.out}")
-    return OK
-
-
-def _warn(lines: Sequence[str]) -> None:
-    for line in lines:
-        warn(line)
+    recipe = training.MouthRecipe(seed=seed, **({"epochs": epochs} if epochs else {}))
+    mouths = read_mouths([environment.find_data(name) for name in data], seed, bar("images"))
+    names = ", ".join(Path(name).name for name in data)
+    history, path = training.train_mouths(mouths, out, recipe, names, [ProgressBar(), Curves(out)], resume)
+    export_expression_network(path, path.with_suffix(".onnx"))
+    parts = [mouths.counts(valid) for valid in (False, True)]
+    text = table(["class", "train", "validation"], [[n, parts[0][n], parts[1][n]] for n in mouths.classes])
+    best = max(history, key=lambda record: record["valid_accuracy"])
+    text += f"\n\nbest epoch {best['epoch']}: accuracy {best['valid_accuracy']:.4f}; written to {out}"
+    return Output(history, text)

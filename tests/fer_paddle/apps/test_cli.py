@@ -4,32 +4,33 @@ import json
 import re
 import subprocess
 import sys
+from typing import get_args
 
+import click
 import cv2
 import numpy as np
 import pytest
 
-from fer_paddle import drawing
-from fer_paddle.apps.cli import main
+from fer_paddle import __version__, drawing
+from fer_paddle.apps.cli import APP, main
+from fer_paddle.deployment.runtimes import RUNTIMES
 from fer_paddle.drawn import draw_scene, make_faces
 from fer_paddle.expression.recipes import RECIPES
 from fer_paddle.images import read_image, write_image
 from fer_paddle.labels import EXPRESSIONS, EXPRESSIONS_ZH
+from fer_paddle.options import Runtime, read_parameters
+from yolo3tiny.cli import APP as DETECTOR_APP
 
 COMMANDS = (
-    *("collect", "report", "study-scale", "study-augment", "benchmark-augment"),
-    *("recognize", "demo", "train", "evaluate", "compare", "curves", "measure"),
-    *("export", "benchmark", "bench", "explain", "calibrate", "card"),
-    *("prune", "prune-speed", "quantize", "distill"),
+    *("collect", "report", "benchmark-augment", "recognize", "demo", "train", "evaluate"),
+    *("explain", "export", "benchmark", "bench", "prune", "prune-speed", "quantize", "study"),
 )
+HIDDEN = ("compare", "curves", "study-scale", "study-augment", "distill", "measure", "calibrate", "card")
 
 
 def run(capsys, *args):
     """Runs the command line in this process: (exit code, stdout, stderr)."""
-    try:
-        code = main([str(arg) for arg in args])
-    except SystemExit as stopped:
-        code = stopped.code
+    code = main([str(arg) for arg in args])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
@@ -48,13 +49,32 @@ def class_folders(tmp_path_factory):
 
 def test_the_commands_are_these(capsys):
     _, out, _ = run(capsys, "--help")
-    assert set(re.findall(r"^    ([a-z-]+)", out, flags=re.MULTILINE)) == set(COMMANDS)
+    assert tuple(re.findall(r"^  ([a-z-]+)", out.partition("Commands:")[2], flags=re.MULTILINE)) == COMMANDS
+    assert run(capsys, "--version") == (0, f"{__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *HIDDEN])
 def test_every_command_has_help(capsys, command):
     code, out, err = run(capsys, command, "--help")
     assert code == 0 and f"python -m fer_paddle {command}" in out and not err
+
+
+def commands_in(group):
+    for command in group.commands.values():
+        yield from commands_in(command) if isinstance(command, click.Group) else [command]
+
+
+@pytest.mark.parametrize("app", [APP, DETECTOR_APP], ids=["fer_paddle", "yolo3tiny"])
+def test_every_parameter_is_told_and_every_number_has_a_range(app):
+    for command in commands_in(app):
+        for parameter in read_parameters(command.callback):
+            told = parameter.help if isinstance(parameter, click.Option) else parameter.text
+            assert told, (command.name, parameter.name)
+            assert not isinstance(parameter.type, (click.types.IntParamType, click.types.FloatParamType))
+
+
+def test_the_runtimes_are_those_of_the_library():
+    assert get_args(Runtime) == tuple(RUNTIMES)
 
 
 @pytest.mark.parametrize(

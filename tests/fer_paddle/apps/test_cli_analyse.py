@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fer_paddle.apps.cli import analyse, main
+from fer_paddle.apps.cli import evaluate, main
 from fer_paddle.drawn import draw_scene, make_faces
 from fer_paddle.expression import predict as classifier
 from fer_paddle.expression.data.faces import LabelledFaces
@@ -24,10 +24,7 @@ FERPLUS, VGG8 = (WHOLE.with_name(f"{name}.safetensors") for name in ("distresnet
 
 def run(capsys, *args):
     """Runs the command line in this process: (exit code, stdout, stderr)."""
-    try:
-        code = main([str(arg) for arg in args])
-    except SystemExit as stopped:
-        code = stopped.code
+    code = main([str(arg) for arg in args])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
@@ -151,7 +148,7 @@ def test_explain_of_faces_wants_a_network_of_expressions(capsys, tmp_path):
     write_image(tmp_path / "face.png", draw_scene(3, 320, 240, num_faces=1, min_px=100).image)
     args = [tmp_path / "face.png", "--out", tmp_path / "out", "--weights"]
     code, _, err = run(capsys, "explain", *args, WHOLE.with_name("mouth_smile.safetensors"))
-    assert code == 2 and "expected a network of expressions for pictures of faces, got one of neutral, smile" in err
+    assert code == 2 and "expected a network of expressions for images of faces, got one of neutral, smile" in err
 
 
 def test_calibrate_writes_only_when_told(capsys, class_folders, weights):
@@ -188,7 +185,7 @@ def test_a_network_of_ferplus_is_measured_by_votes_or_by_labels(with_votes, name
     votes = np.eye(10, dtype=np.float32)[columns]
     images = np.random.default_rng(0).integers(0, 256, (12, 16, 16)).astype(np.uint8)
     faces = LabelledFaces(images, np.arange(12) % 7, votes if with_votes else None)
-    monkeypatch.setattr(analyse, "_read_faces", lambda data: faces)
+    monkeypatch.setattr(evaluate, "_read_faces", lambda data: faces)
     assert run(capsys, "card", weights, "--data", "drawn")[0] == 0
     (measured,) = load_card(tmp_path / "eight.measured.json")["sets"]
     assert tuple(measured["counts"]) == named and measured["faces"] == 12

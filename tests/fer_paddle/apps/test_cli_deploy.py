@@ -18,10 +18,7 @@ from yolo3tiny.predict import WEIGHTS as DETECTOR_WEIGHTS
 
 def run(capsys, *args):
     """Runs the command line in this process: (exit code, stdout, stderr)."""
-    try:
-        code = main([str(arg) for arg in args])
-    except SystemExit as stopped:
-        code = stopped.code
+    code = main([str(arg) for arg in args])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 

@@ -19,10 +19,7 @@ from fer_paddle.images import crop_square, list_images, read_image, resize, writ
 
 def run(capsys, *args):
     """Runs `collect ...` in this process: (exit code, stdout, stderr)."""
-    try:
-        code = main(["collect", *map(str, args)])
-    except SystemExit as stopped:
-        code = stopped.code
+    code = main(["collect", *map(str, args)])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 

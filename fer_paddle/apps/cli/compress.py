@@ -1,0 +1,192 @@
+"""Commands that make an expression network smaller, and time what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from fer_paddle import options as opt
+from fer_paddle.console import Output, bar, percent, table
+from fer_paddle.options import PositiveInt
+
+
+def prune(
+    *,
+    weights: opt.Weights = None,
+    data: opt.TrainData,
+    valid: opt.ValidData = None,
+    out: Annotated[Path, "folder of the study"],
+    flops: opt.Ratios = (),
+    parameters: opt.ParameterRatios = (),
+    activations: opt.ActivationRatios = (),
+    criterion: opt.Criterion = "l1",
+    steps: opt.Steps = 1,
+    epochs: opt.FinetuneEpochs = 6,
+    learning_rate: opt.LearningRate = 1e-3,
+    multiple: opt.Multiple = 1,
+    recipe: Annotated[str | None, "recipe that fine-tuning shortens (default: that of the network's training)"] = None,
+    soft_weight: Annotated[opt.UnitInterval, "weight of the teachers in the loss"] = 0.0,
+    teacher: Annotated[tuple[Path, ...], ".safetensors; several make an ensemble (default: the unpruned network)"] = (),
+    faces: Annotated[PositiveInt, "faces for the sensitivities"] = 1500,
+    sensitivities: opt.Sensitivities = None,
+    sensitivities_only: opt.SensitivitiesOnly = False,
+    results: opt.Results = None,
+    seed: opt.Seed = 0,
+    threads: opt.Threads = None,
+    resume: opt.Resume = False,
+) -> Output:
+    """Measure how much each layer matters, cut the network to parts of its cost (0.7 0.5 0.3) and fine-tune each.
+
+    Writes sensitivities_*.json and .png, one folder a pruned network with model.safetensors and model.onnx,
+    results.json and curve.png to the folder of the study. What was finished is not done again with --resume.
+    """
+    from fer_paddle import environment
+
+    environment.prepare(threads)
+    from fer_paddle.compression.prune_study import PruneSettings, PruningStudy, check_new, table_of
+    from fer_paddle.expression.data.expressions import load_train_valid
+    from fer_paddle.expression.data.ferplus import take_for_training
+    from fer_paddle.expression.prune import ExpressionPruneTask
+    from fer_paddle.expression.session import choose_recipe
+    from fer_paddle.files import write_json
+    from fer_paddle.study import provenance
+    from fer_paddle.training.callbacks import ProgressBar
+    from fer_paddle.weights import load_card
+
+    check_new(out, resume)
+    cost, ratios = opt.choose_cost((0.7, 0.5, 0.3), flops=flops, parameters=parameters, activations=activations)
+    settings = PruneSettings(ratios, criterion, steps, multiple, cost)
+    shortened = choose_recipe(recipe, {}) if recipe else None
+    weights = weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
+    learnt_by = load_card(weights).get("recipe", {})
+    train, measured = load_train_valid(data, valid, seed=seed)
+    train, measured = take_for_training(train, measured, learnt_by.get("ferplus"))
+    task = ExpressionPruneTask(
+        weights, train, measured, epochs, learning_rate, faces,
+        seed=seed, soft_weight=soft_weight, teachers=teacher, recipe=shortened, description=valid or data,
+    )  # fmt: skip
+    origin = provenance(data=data, weights=weights.name, seed=seed)
+    study = PruningStudy(task, settings, out, origin, [ProgressBar()])
+    found = study.measure_sensitivities(sensitivities, bar("layers")) if study.needs_sensitivities else None
+    content = study.run(() if sensitivities_only else settings.ratios, found)
+    if results is not None:
+        results.parent.mkdir(parents=True, exist_ok=True)
+        write_json(results, content)
+    return Output(content, table(*table_of(content, "accuracy")))
+
+
+def prune_speed(
+    files: Annotated[tuple[Path, ...], ".onnx files of expression networks or face detectors"],
+    *,
+    threads: Annotated[tuple[opt.ThreadCount, ...], "threads of ONNX Runtime"] = (1, 2),
+    batch: Annotated[opt.Batch, "images of a run"] = 1,
+    runs: opt.Runs = 100,
+    results: opt.Results = None,
+) -> Output:
+    """Time ONNX files in ONNX Runtime, in turns, so that a busy machine disturbs all alike."""
+    import numpy as np
+
+    from fer_paddle.deployment.benchmark import time_in_turns
+    from fer_paddle.deployment.runtimes.onnx import OnnxRunner
+    from fer_paddle.files import write_json
+
+    functions = {}
+    for path in files:
+        for count in threads:
+            runner = OnnxRunner(path, count)
+            images = np.random.default_rng(0).random(_input_shape(path, runner.metadata, batch), np.float32)
+            functions[str(path), count] = partial(runner, images)
+    times = time_in_turns(functions, runs, bar("rounds"))
+    rows = [
+        {"file": file, "threads": count, "batch": batch, "file_bytes": Path(file).stat().st_size, **figures}
+        for (file, count), figures in times.items()
+    ]
+    if results is not None:
+        write_json(results, rows)
+    shown = [
+        [row["file"], row["threads"], *(f"{row[f'{name}_ms']:.2f}" for name in ("median", "p95", "least"))]
+        + [row["file_bytes"] // 1000]
+        for row in rows
+    ]
+    return Output(rows, table(["file", "threads", "median ms", "95 % ms", "least ms", "kB"], shown))
+
+
+def _input_shape(path: Path, metadata: Mapping[str, str], batch: int) -> tuple[int, ...]:
+    """Return what a network of ours takes, by what its file says: a gray face of its size, or a square photo."""
+    if "input_size" in metadata:
+        return batch, 1, int(metadata["input_size"]), int(metadata["input_size"])
+    if "longest" in metadata:
+        return batch, 3, int(metadata["longest"]), int(metadata["longest"])
+    raise ValueError(f"expected an expression network or a face detector that this project exported, got {path}")
+
+
+def quantize(
+    *,
+    weights: opt.Weights = None,
+    data: Annotated[str, f"faces to calibrate and train on: {opt.FACES}"],
+    valid: opt.ValidData = None,
+    methods: opt.Methods = ("ort-minmax", "ort-entropy", "ort-percentile"),
+    calibrate: opt.Calibrate = None,
+    pictures: opt.CalibrationImages = 256,
+    faces: Annotated[PositiveInt | None, "measure on the first so many faces only"] = None,
+    keep_last: Annotated[bool, "leave the last layer in float"] = False,
+    epochs: Annotated[PositiveInt, "epochs of slim-qat"] = 2,
+    learning_rate: Annotated[opt.PositiveFloat, "highest learning rate of slim-qat"] = 3e-5,
+    out: Annotated[Path, "folder of the files"] = Path("runs/quantize"),
+    results: opt.Results = None,
+    seed: opt.Seed = 0,
+    threads: opt.Threads = None,
+) -> Output:
+    """Quantize a network by several methods; show method, runtime, accuracy, drop and file size of each.
+
+    The files go to OUT/METHOD, the table to OUT/results.json. Rows already there for the same weights and images are
+    kept, so an interrupted comparison goes on where it was.
+    """
+    from fer_paddle import environment
+
+    environment.prepare(threads)
+    import numpy as np
+
+    from fer_paddle.compression.calibration_set import choose, read_pictures
+    from fer_paddle.compression.quantize import METHODS, compare
+    from fer_paddle.deployment.runtimes.onnx import OnnxRunner
+    from fer_paddle.deployment.runtimes.paddle_inference import load_program
+    from fer_paddle.expression.data.expressions import load_train_valid
+    from fer_paddle.expression.data.ferplus import take_for_training
+    from fer_paddle.expression.quantize import expression_subject, read_network_card
+
+    chosen = METHODS if methods == ("all",) else methods
+    weights = weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
+    learnt_by = read_network_card(weights).get("recipe", {})
+    train, measured = load_train_valid(data, valid, seed=seed, progress=bar("images"))
+    train, measured = take_for_training(train, measured, learnt_by.get("ferplus"))
+    if faces is not None:
+        measured = measured.select(np.arange(min(faces, len(measured))))
+    if calibrate is None:
+        crops = choose(train.images, pictures, seed)
+    else:
+        crops = read_pictures(calibrate, pictures, seed, bar("images"))
+    about = {"command": "python -m fer_paddle quantize", "data": data, "calibration": str(calibrate or data)}
+    about["seed"] = seed
+    qat = {"epochs": epochs, "learning_rate": learning_rate}
+    if "slim-qat" in chosen:
+        from fer_paddle.training.callbacks import ProgressBar
+
+        qat |= {"train": train, "callbacks": [ProgressBar()]}
+    loaders = {"load_onnx": OnnxRunner, "load_program": load_program}
+    subject = expression_subject(weights, crops, measured, **loaders, keep_last=keep_last, about=about, **qat)
+    content = compare(subject, chosen, out, results or out / "results.json", bar("methods"))
+    rows = [
+        [
+            row["method"],
+            row["runtime"],
+            percent(row["figure"]),
+            f"{row['drop']:+.2f}",
+            row["bytes"],
+            f"{row['share']:.3f}",
+        ]
+        for row in content["rows"]
+    ]
+    return Output(content, table(["method", "runtime", "accuracy", "drop in points", "bytes", "of fp32"], rows))

@@ -1,0 +1,250 @@
+"""Commands that measure an expression network: accuracy, test-time augmentation, calibration, model cards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+
+from fer_paddle.console import Output, bar, percent, table
+from fer_paddle.options import LabeledData, Number, PositiveFloat, Runtime, ThreadCount, Weights
+
+LATENCY_RUNS = 100
+FLIP, FIVE_CROP = "flip", "five-crop"
+CARD_DATA = {
+    "expression": ["fer2013_publictest.npz", "lfw_expr_dev.npz"],
+    "ferplus": ["fer2013_publictest.npz", "lfw_expr_dev.npz"],
+    "mouth": ["mouth_smile.npz"],
+    "detector": ["facedet.tar:val", "facedet_pseudo.tar:held_out"],
+}
+
+
+class View(click.ParamType):
+    """One kind of test-time augmentation: flip, five-crop or a scale."""
+
+    name = "view"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | float:
+        return value if value in (FLIP, FIVE_CROP) else Number(float, 0, above=True).convert(value, param, ctx)
+
+
+CardData = Annotated[tuple[str, ...], f"{LabeledData.__metadata__[0]}; with --card several; photos as NAME:SPLIT"]
+Usage = Annotated[
+    str | None, "Training, PublicTest or PrivateTest (default: PublicTest where the data have it, else all)"
+]
+Write = Annotated[bool, "write the temperature into the card and the ONNX file"]
+Diagrams = Annotated[Path | None, "a .png for the reliability diagrams before and after"]
+TextOnly = Annotated[bool, "write the text anew from what was measured before"]
+
+
+def evaluate(
+    *,
+    data: CardData = (),
+    usage: Usage = None,
+    weights: Annotated[
+        tuple[Path, ...], "network (default: the one that ships); several .safetensors: their mean"
+    ] = (),
+    runtime: Annotated[Runtime | None, "runtime (default: the file's own)"] = None,
+    threads: Annotated[ThreadCount | None, "threads of the runtime (default: it chooses)"] = None,
+    tta: Annotated[tuple[str, ...], View(), "test-time augmentation: flip, five-crop, scales such as 0.9 1 1.1"] = (),
+    calibrate: Annotated[bool, "fit the temperature"] = False,
+    write: Write = False,
+    out: Diagrams = None,
+    card: Annotated[bool, "measure with confidence intervals and write the model card"] = False,
+    text_only: TextOnly = False,
+) -> Output:
+    """Measure an expression network: accuracy, recall and precision of each class, time of one face.
+
+    --tta shows the faces in several views to one network or several (.safetensors). --calibrate fits a temperature so
+    that a network is right as often as it says. --card writes NAME.measured.json and NAME.md.
+    """
+    for name, given, with_, of in (
+        ("--write or --out", write or out, "--calibrate", calibrate),
+        ("--text-only", text_only, "--card", card),
+        ("one of --tta, --calibrate and --card", (bool(tta) + calibrate + card) > 1, "no other", False),
+        ("--runtime", runtime and (tta or calibrate or card), "neither --tta, --calibrate nor --card", False),
+    ):
+        if given and not of:
+            raise ValueError(f"expected {name} with {with_}, got it otherwise")
+    if card:
+        return _write_cards(weights, data, text_only)
+    if len(data) != 1:
+        raise ValueError(f"expected one --data, got {len(data)}")
+    if calibrate:
+        if len(weights) > 1:
+            raise ValueError(f"expected one network to calibrate, got {len(weights)}")
+        return _calibrate(data[0], weights[0] if weights else None, write, out)
+    if tta or len(weights) > 1:
+        from fer_paddle.expression.predict import shipped_weights
+
+        scales = [view for view in tta if isinstance(view, float)] or [1.0]
+        networks = weights or [shipped_weights("dynamic")]
+        return _measure_views(data[0], usage, networks, FLIP in tta, FIVE_CROP in tta, scales)
+    return _evaluate(data[0], usage, weights[0] if weights else None, runtime, threads)
+
+
+def _evaluate(data: str, usage: str | None, weights: Path | None, runtime: str | None, threads: int | None) -> Output:
+    from fer_paddle import environment
+    from fer_paddle.deployment.benchmark import time_runs
+    from fer_paddle.deployment.runtimes.model_files import size_on_disk
+    from fer_paddle.expression.evaluate import evaluate_classifier
+    from fer_paddle.expression.predict import load_classifier, shipped_weights
+
+    if runtime in ("paddle", "dynamic") or (weights and weights.suffix in (".safetensors", ".pdmodel")):
+        environment.prepare(threads)  # Paddle reads its threads when it is imported
+    classifier = load_classifier(weights, runtime, threads or 0)
+    faces = _read_faces(data, usage)
+    figures = evaluate_classifier(classifier, faces.images, faces.labels, bar("batches"))
+    file = weights or shipped_weights(runtime or "onnx")
+    figures |= {
+        "latency_ms": time_runs(lambda: classifier(faces.images[:1]), LATENCY_RUNS)["median_ms"],
+        "weights": file.name,
+        "file_bytes": size_on_disk(file),
+    }
+    rows = [[name, *(percent(figures[kind][name]) for kind in ("recall", "precision"))] for name in figures["recall"]]
+    text = (
+        f"accuracy {figures['accuracy']:.4f}, mean recall {figures['mean_recall']:.4f} over {figures['faces']} faces"
+        f"; {figures['latency_ms']:.2f} ms a face, {figures['file_bytes'] / 1000:.0f} kB"
+    )
+    return Output(figures, f"{table(['class', 'recall', 'precision'], rows)}\n\n{text}")
+
+
+def measure(
+    *,
+    weights: Annotated[tuple[Path, ...], "one or more .safetensors"],
+    data: LabeledData,
+    usage: Usage = None,
+    flip: Annotated[bool, "see the mirror image too"] = False,
+    five_crop: Annotated[bool, "see the four corners and the center"] = False,
+    scales: Annotated[tuple[PositiveFloat, ...], "times the side in each card, such as 0.9 1 1.1"] = (1.0,),
+) -> Output:
+    """Measure one network or the mean of several, in one view or more: `evaluate --tta`."""
+    return _measure_views(data, usage, weights, flip, five_crop, scales)
+
+
+def _measure_views(
+    data: str, usage: str | None, weights: Sequence[Path], flip: bool, five_crop: bool, scales: Sequence[float]
+) -> Output:
+    """Measure networks of FER+ on the faces with a majority."""
+    from fer_paddle.expression.data.ferplus import take_for_classes
+    from fer_paddle.expression.tta import load_ensemble, measure_views
+
+    classifier, classes = load_ensemble(weights, scales, flip, five_crop)
+    measured = take_for_classes(_read_faces(data, usage), classes)
+    figures = measure_views(classifier, measured.images, measured.labels, classes, bar("batches"))
+    rows = [[name, f"{value:.3f}"] for name, value in figures["recall"].items()]
+    text = f"accuracy {figures['accuracy']:.4f} over {figures['faces']} faces, {figures['views']} views of each"
+    result = {"weights": [str(path) for path in weights], "data": data, **figures}
+    return Output(result, f"{table(['class', 'recall'], rows)}\n\n{text}")
+
+
+def calibrate(*, data: LabeledData, weights: Weights = None, write: Write = False, out: Diagrams = None) -> Output:
+    """Fit one temperature so that a network is right as often as it says: `evaluate --calibrate`."""
+    return _calibrate(data, weights, write, out)
+
+
+def _calibrate(data: str, weights: Path | None, write: bool, out: Path | None) -> Output:
+    from fer_paddle.expression.calibrate import measure_calibration, plot_before_after, store_temperature
+    from fer_paddle.expression.predict import WEIGHTS, load_classifier
+    from fer_paddle.study import provenance
+
+    classifier = load_classifier(weights)
+    faces = read_faces_of(classifier.classes, data)
+    logits = _read_logits(classifier.runner, faces, classifier.input_size)
+    found = {"data": data, **measure_calibration(logits, faces.labels), **provenance()}
+    if out:
+        from fer_paddle.expression.explain import save_figure
+
+        out.parent.mkdir(parents=True, exist_ok=True)
+        save_figure(plot_before_after(logits, faces.labels), out)
+    if write:
+        found["written"] = [str(path) for path in store_temperature(weights or WEIGHTS, found)]
+    text = f"temperature {found['temperature']} from {found['faces']} faces (folds: {found['fold_temperatures']})"
+    rows = [
+        [name, *(f"{found[name][end]:.4f}" for end in ("value", "low", "high"))] for name in ("ece_before", "ece_after")
+    ]
+    return Output(found, f"{text}\n{table(['expected calibration error', 'value', 'low', 'high'], rows)}")
+
+
+def card(
+    weights: Annotated[tuple[Path, ...], ".onnx or .safetensors (default: all that ship)"] = (),
+    *,
+    data: Annotated[tuple[str, ...], "data sets; photos as NAME:SPLIT"] = (),
+    text_only: TextOnly = False,
+) -> Output:
+    """Measure weights with confidence intervals, write NAME.measured.json and NAME.md: `evaluate --card`."""
+    return _write_cards(weights, data, text_only)
+
+
+def _write_cards(weights: Sequence[Path], data: Sequence[str], text_only: bool) -> Output:
+    from fer_paddle.analysis.card_files import find_shipped, kind_of, read_measured, write_files
+
+    result = []
+    for path in weights or find_shipped():
+        measured = read_measured(path) if text_only else _measure(path, kind_of(path), data)
+        result.append({"weights": str(path), "written": [str(written) for written in write_files(path, measured)]})
+    return Output(result, "\n".join(f"{row['weights']}: {', '.join(row['written'])}" for row in result))
+
+
+def _measure(weights: Path, kind: str, data: Sequence[str]) -> dict[str, Any]:
+    from fer_paddle.study import provenance
+
+    measure_one = _measure_detector if kind == "detector" else _measure_expressions
+    sets = [{"data": name, **measure_one(weights, name)} for name in data or CARD_DATA[kind]]
+    return {"kind": kind, **provenance(), "sets": sets}
+
+
+def _measure_expressions(weights: Path, data: str) -> dict[str, Any]:
+    from fer_paddle.deployment.runtimes import load_runner
+    from fer_paddle.expression.measure import measure_expressions
+    from fer_paddle.weights import load_card
+
+    told = load_card(weights)
+    faces = read_faces_of(told["classes"], data)
+    runner = load_runner(weights, "onnx" if weights.suffix == ".onnx" else "dynamic")
+    logits = _read_logits(runner, faces, int(told["input_size"]))
+    return measure_expressions(logits, faces, float(told.get("temperature", 1.0)))
+
+
+def _measure_detector(weights: Path, data: str) -> dict[str, Any]:
+    from yolo3tiny.measure import measure_detector
+    from yolo3tiny.predict import Detector
+    from yolo3tiny.splits import choose_split, find_photos
+
+    name, colon, split = data.rpartition(":")
+    if not colon or "/" in split or "\\" in split:  # a colon within a path
+        name, split = data, "val"
+    return measure_detector(Detector(weights), choose_split(find_photos(name), split), bar("photos"))
+
+
+def _read_logits(runner: Any, faces: Any, size: int) -> Any:
+    """Return a network's logits for the classes of the faces: without contempt where these know none."""
+    from fer_paddle.expression.calibrate import read_logits
+
+    return read_logits(runner, faces.images, size, bar("batches"))[:, : len(faces.counts())]
+
+
+def read_faces_of(classes: Sequence[str], data: str) -> Any:
+    """Return the faces of a data set for a network of these classes; for one of mouths, the mouths to measure on."""
+    from fer_paddle.environment import find_data
+    from fer_paddle.expression.data.faces import check_classes
+    from fer_paddle.expression.data.ferplus import take_for_classes
+    from fer_paddle.expression.data.mouths import read_mouths
+    from fer_paddle.labels import EXPRESSIONS
+
+    if set(EXPRESSIONS) <= set(classes):
+        return take_for_classes(_read_faces(data), classes)
+    mouths = read_mouths([find_data(data)], progress=bar("images")).select_valid()
+    check_classes(mouths, classes)
+    return mouths
+
+
+def _read_faces(data: str, usage: str | None = None) -> Any:
+    """Return the faces of a data set, by default of its PublicTest part where it has one."""
+    from fer_paddle.environment import find_data
+    from fer_paddle.expression.data.expressions import load_faces, take_usage
+
+    faces = load_faces(find_data(data), progress=bar("images"))
+    return take_usage(faces, usage or ("PublicTest" if "PublicTest" in faces.found_usages() else None), data)

@@ -1,0 +1,255 @@
+"""`study NAME`: comparisons of trainings under one budget."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any
+
+from fer_paddle.console import Output, bar, percent, table
+from fer_paddle.options import (
+    Epochs,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Runs,
+    Seed,
+    Side,
+    Size,
+    Threads,
+    TrainData,
+    UnitInterval,
+    ValidData,
+    Workers,
+)
+
+Out = Annotated[Path, "folder of the study"]
+Faces = Annotated[PositiveInt | None, "train on so many faces, with the classes in proportion (default: all)"]
+ValidFaces = Annotated[PositiveInt | None, "measure on so many faces (default: all)"]
+StudyEpochs = Annotated[PositiveInt, "epochs of each training"]
+Seeds = Annotated[PositiveInt, "seeds of what one cannot decide"]
+Within = Annotated[UnitInterval, "difference of accuracy that one seed cannot decide"]
+
+
+def compare(
+    *,
+    data: TrainData,
+    valid: ValidData = None,
+    models: Annotated[tuple[str, ...], "names of designs (default: all)"] = (),
+    epochs: StudyEpochs = 12,
+    size: Annotated[Side, "side of the faces in pixels"] = 40,
+    runs: Runs = 100,
+    faces: Faces = None,
+    valid_faces: ValidFaces = None,
+    seed: Seed = 0,
+    out: Out = Path("runs/compare"),
+    threads: Threads = None,
+) -> Output:
+    """Train all networks under one budget; write compare.json and compare.png.
+
+    What is finished is kept: call it again to go on after an interruption.
+    """
+    train, measured = _load(data, valid, faces, valid_faces, seed, threads)
+    from fer_paddle.expression.compare import HEADINGS, RESULT, compare_designs, draw_costs, list_rows, measure_cost
+    from fer_paddle.expression.explain import save_figure
+    from fer_paddle.expression.recipes import STUDY
+    from fer_paddle.files import read_json
+    from fer_paddle.models import DESIGNS
+    from fer_paddle.training.callbacks import ProgressBar
+
+    side = ((0, size),)
+    recipe = dataclasses.replace(STUDY, epochs=epochs, sizes=side, valid_sizes=side, seed=seed)
+    compare_designs(
+        models or list(DESIGNS),
+        train,
+        measured,
+        recipe,
+        out,
+        lambda network, size: measure_cost(network, size, runs),
+        lambda name: [ProgressBar()],
+        provenance=_origin(data, train, measured, seed),
+    )
+    result = read_json(out / RESULT, "the comparison")
+    save_figure(draw_costs(result["rows"]), out / "compare.png")
+    text = f"{len(train)} faces of {size} px, {epochs} epochs, measured on {len(measured)}; written to {out}"
+    return Output(result, f"{table(HEADINGS, list_rows(result['rows']))}\n\n{text}")
+
+
+def curves(
+    *,
+    data: TrainData,
+    valid: ValidData = None,
+    model: Annotated[str, "network or design"] = "resnet18_tiny",
+    faces: Faces = None,
+    valid_faces: ValidFaces = None,
+    seed: Seed = 0,
+    out: Out = Path("runs/curves"),
+    threads: Threads = None,
+) -> Output:
+    """Make the five cases of training and test loss, each by a short run; write curves.json and curves.png."""
+    train, measured = _load(data, valid, faces, valid_faces, seed, threads)
+    from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case
+    from fer_paddle.expression.explain import save_figure
+    from fer_paddle.files import write_json
+    from fer_paddle.training.callbacks import ProgressBar
+
+    histories, judged = {}, {}
+    for case in CASES:
+        histories[case.name] = run_case(case, train, measured, model, out / case.name, [ProgressBar()])
+        judged[case.name] = judge(case, histories[case.name])
+    result = {**_origin(data, train, measured, seed), "judged": judged, "histories": histories}
+    write_json(out / "curves.json", result)
+    save_figure(draw_cases(histories), out / "curves.png")
+    rows = []
+    for case in CASES:
+        found, expected = judged[case.name], f"{case.train}, {' or '.join(case.test)}"
+        rows.append([case.title, found["train"], found["test"], expected, case.made_by, case.remedy])
+    return Output(result, table(["case", "training", "test", "expected", "made by", "remedy"], rows))
+
+
+def scale(
+    *,
+    data: TrainData = "fer2013_train.npz",
+    valid: ValidData = None,
+    sizes: Annotated[tuple[Side, ...], "sides of the faces in pixels"] = (24, 32, 48, 64, 96, 128),
+    model: Annotated[str, "network"] = "distresnet",
+    faces: Annotated[PositiveInt, "faces to train on"] = 4000,
+    valid_faces: ValidFaces = None,
+    epochs: StudyEpochs = 12,
+    seeds: Seeds = 3,
+    within: Within = 0.02,
+    out: Out = Path("runs/study-scale"),
+    threads: Threads = 1,
+) -> Output:
+    """Train one network at several sizes with one budget; write accuracy, operations and latency to result.json."""
+    study, recipe = _open(data, valid, model, faces, valid_faces, epochs, out, threads)
+    from fer_paddle.expression.studies import study_scale
+
+    study_scale(study, recipe, sizes, range(1, seeds), within)
+    rows = [{**row, **study.content["costs"].get(row["name"], {})} for row in study.summarize(f"{sizes[0]} px")]
+    return _show_trials(study, rows, {"mflops": "MFLOPs", "latency_ms": "ms"})
+
+
+def augment(
+    *,
+    data: TrainData = "fer2013_train.npz",
+    valid: ValidData = None,
+    size: Annotated[Side, "side of the faces in pixels"] = 32,
+    # VGG8 knows 3,000 faces by heart after 12 epochs; DistResNet has not yet learnt them, and nothing could help it.
+    model: Annotated[str, "network"] = "vgg8",
+    faces: Annotated[PositiveInt, "faces to train on"] = 3000,
+    valid_faces: ValidFaces = None,
+    epochs: StudyEpochs = 12,
+    seeds: Seeds = 3,
+    within: Within = 0.02,
+    out: Out = Path("runs/study-augment"),
+    threads: Threads = 1,
+) -> Output:
+    """Train one network without augmentation, with each change alone and with the whole; write result.json."""
+    study, recipe = _open(data, valid, model, faces, valid_faces, epochs, out, threads, ((0, size),))
+    from fer_paddle.expression.studies import BASE, study_augmentation
+
+    study_augmentation(study, recipe, range(1, seeds), within)
+    return _show_trials(study, study.summarize(BASE), {})
+
+
+def distill(
+    *,
+    data: TrainData,
+    valid: ValidData = None,
+    teacher: Annotated[tuple[Path, ...], ".safetensors; several make an ensemble"],
+    student: Annotated[str, "network or design"] = "pocketnet",
+    start: Annotated[Path | None, "weights to begin with, .safetensors of the student's network"] = None,
+    recipe: Annotated[str, "recipe of every training"] = "study",
+    kinds: Annotated[tuple[str, ...], "plain, soft, hint, soft+hint"] = ("plain", "soft"),
+    seeds: Annotated[tuple[Seed, ...], "a training of each kind for each seed"] = (0, 1, 2),
+    epochs: Epochs = None,
+    size: Size = None,
+    faces: Faces = None,
+    temperature: Annotated[PositiveFloat, "softens the answers of teacher and student"] = 4.0,
+    soft_weight: Annotated[UnitInterval, "weight of the teacher in the loss"] = 0.7,
+    hint_weight: Annotated[NonNegativeFloat, "weight of the hints"] = 0.0,
+    teacher_layer: Annotated[str, "layer that gives the hints"] = "pool",
+    student_layer: Annotated[str, "layer that takes them"] = "pool",
+    out: Out = Path("runs/distill"),
+    result: Annotated[Path | None, "JSON of the study (default: result.json in the folder)"] = None,
+    workers: Workers = 0,
+    threads: Threads = None,
+) -> Output:
+    """Train a student plainly and with a teacher, the same epochs, for several seeds."""
+    from fer_paddle import environment
+
+    environment.prepare(threads)
+    from fer_paddle.expression.data.expressions import load_train_valid
+    from fer_paddle.expression.data.faces import take_subset
+    from fer_paddle.expression.distill import DistillPlan, DistillSettings, load_teacher, run_study
+    from fer_paddle.expression.session import choose_recipe
+    from fer_paddle.study import provenance
+    from fer_paddle.training.callbacks import ProgressBar
+
+    settings = DistillSettings(temperature, soft_weight, hint_weight, teacher_layer, student_layer)
+    changes = {name: value for name, value in (("epochs", epochs), ("size", size)) if value is not None}
+    common = dataclasses.replace(choose_recipe(recipe, changes), aux_weight=0.0)
+    plan = DistillPlan(student, common, settings, kinds, seeds, start)
+    loaded = load_teacher(teacher)
+    train, measured = load_train_valid(data, valid)
+    origin = provenance(data=data, teacher=[str(path) for path in teacher])
+    path = result or out / "result.json"
+    subset = take_subset(train, faces)
+    found = run_study(plan, loaded, subset, measured, out, path, origin, [ProgressBar()], workers)
+    rows = []
+    for kind, row in found["summary"].items():
+        gain = f"{row['gain']:+.4f} ± {row['gain_deviation'] or 0:.4f}" if "gain" in row else ""
+        rows.append([kind, len(row["seeds"]), f"{row['mean']:.4f}", f"{row['least']:.4f}-{row['most']:.4f}", gain])
+    text = table(["training", "seeds", "accuracy", "range", "gain over plain"], rows)
+    return Output(found, f"{text}\n\nteacher: accuracy {found['teacher_accuracy']:.4f}")
+
+
+def _load(
+    data: str, valid: str | None, faces: int | None, valid_faces: int | None, seed: int, threads: int | None
+) -> tuple[Any, Any]:
+    """Prepare Paddle and read the faces to train and to measure on."""
+    from fer_paddle import environment
+
+    environment.prepare(threads)
+    from fer_paddle.expression.data.expressions import load_train_valid
+    from fer_paddle.expression.data.faces import take_subset
+
+    train, measured = load_train_valid(data, valid, seed=seed, progress=bar("images"))
+    return take_subset(train, faces, seed), take_subset(measured, valid_faces, seed)
+
+
+def _origin(data: str, train: Any, measured: Any, seed: int) -> dict[str, Any]:
+    from fer_paddle.study import provenance
+
+    return provenance(data=data, train_faces=train.counts(), valid_faces=len(measured), seed=seed)
+
+
+def _open(
+    data: str, valid: str | None, model: str, faces: int, valid_faces: int | None, epochs: int, out: Path,
+    threads: int | None, sizes: tuple[tuple[int, int], ...] | None = None,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Open the folder of a study of trials, and make the recipe that they share."""
+    train, measured = _load(data, valid, faces, valid_faces, 0, threads)
+    from fer_paddle.expression.recipes import STUDY
+    from fer_paddle.expression.trials import TrialStudy
+    from fer_paddle.study import provenance
+    from fer_paddle.training.callbacks import ProgressBar
+
+    changes = {} if sizes is None else {"sizes": sizes, "valid_sizes": sizes}
+    recipe = dataclasses.replace(STUDY, epochs=epochs, **changes)
+    settings = {"recipe": recipe.to_json()}
+    origin = provenance(data=data)
+    return TrialStudy(out, train, measured, model, settings, origin, lambda trial: [ProgressBar()]), recipe
+
+
+def _show_trials(study: Any, rows: list[dict[str, Any]], more: dict[str, str]) -> Output:
+    """Keep the summary in result.json, and show it."""
+    study.content["summary"] = rows
+    study.save()
+    shown = [
+        [row["name"], percent(row["accuracy"]), percent(row["spread"]), row["seeds"], f"{100 * row['gain']:+.1f}"]
+        + [f"{row[name]:.2f}" for name in more]
+        for row in rows
+    ]
+    return Output(study.content, table(["trial", "accuracy", "spread", "seeds", "gain", *more.values()], shown))

@@ -1,0 +1,206 @@
+"""Parameters of the commands: functions' annotations as options, and the types that both command lines share.
+
+`epochs: Annotated[PositiveInt, "passes over the data"] = 12` after a `*` is the option --epochs; before it, it is an
+argument. `tuple[X, ...]` takes several values, a `Literal` its choices; `bool` is a flag.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+import types
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import click
+
+
+class Number(click.ParamType):
+    """A finite number from `least` to `most`; with `above`, larger than `least`."""
+
+    def __init__(
+        self, kind: type[int] | type[float], least: float = -math.inf, most: float = math.inf, above: bool = False
+    ):
+        self.name = "integer" if kind is int else "number"
+        self.kind, self.least, self.most, self.above = kind, least, most, above
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            number = self.kind(value)
+        except ValueError:
+            number = math.nan
+        large_enough = number > self.least if self.above else number >= self.least
+        if not (math.isfinite(number) and large_enough and number <= self.most):
+            self.fail(f"expected {self.describe()}, got {str(value)!r}", param, ctx)
+        return number
+
+    def describe(self) -> str:
+        """Return what is accepted, such as "a number from 0 to 1"."""
+        what = "an integer" if self.kind is int else "a number"
+        least = f" above {self.least:g}" if self.above else f" of at least {self.least:g}"
+        if self.most == math.inf:
+            return what + least
+        return (
+            f"{what}{least} and at most {self.most:g}" if self.above else f"{what} from {self.least:g} to {self.most:g}"
+        )
+
+
+class Text(click.ParamType):
+    """Text or, with `kind` Path, a path; not an empty one."""
+
+    def __init__(self, kind: type[str] | type[Path] = str):
+        self.name, self.kind = "text" if kind is str else "path", kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value).strip() or "\0" in str(value):
+            self.fail(f"expected a {self.name}, got {str(value)!r}", param, ctx)
+        return self.kind(value)
+
+
+INT_MAX = 2**31 - 1
+Int = Annotated[int, Number(int, -INT_MAX, INT_MAX)]
+NaturalInt = Annotated[int, Number(int, 0, INT_MAX)]
+PositiveInt = Annotated[int, Number(int, 1, INT_MAX)]
+Side = Annotated[int, Number(int, 1, 4096)]
+Batch = Annotated[int, Number(int, 1, 65536)]
+ThreadCount = Annotated[int, Number(int, 1, 1024)]
+UnitInterval = Annotated[float, Number(float, 0, 1)]
+Ratio = Annotated[float, Number(float, 0, 1, above=True)]
+PositiveFloat = Annotated[float, Number(float, 0, above=True)]
+NonNegativeFloat = Annotated[float, Number(float, 0)]
+
+FACES = "a pack (.npz), the official csv, a folder with the packs, or a folder of class folders"
+PHOTOS = (
+    "a name in the data folders or a path: a folder or .tar with annotations.json (COCO), a COCO .json, a "
+    "WIDER FACE list (.txt) or folder, or a folder of YOLO .txt or VOC .xml"
+)
+TrainData = Annotated[str, f"faces to train on: {FACES}"]
+ValidData = Annotated[str | None, "faces to measure on (default: PublicTest of the data, or a tenth of it)"]
+LabeledData = Annotated[str, f"labeled faces: {FACES}"]
+Images = Annotated[tuple[str, ...], "files, folders or globs"]
+Weights = Annotated[Path | None, "network, .safetensors or .onnx (default: the one that ships)"]
+Seed = Annotated[int, Number(int, 0, 2**32 - 1), "seed of everything random"]
+Threads = Annotated[ThreadCount | None, "threads of Paddle (default: the environment's)"]
+Workers = Annotated[int, Number(int, 0, 256), "reader processes; 0: none of their own"]
+Runs = Annotated[int, Number(int, 1, 10**6), "timed runs of each row"]
+Epochs = Annotated[PositiveInt | None, "epochs, instead of the recipe's"]
+BatchSize = Annotated[Batch | None, "samples of a step, instead of the recipe's"]
+Size = Annotated[Side | None, "side of the faces in pixels, instead of the recipe's"]
+Resume = Annotated[bool, "go on with what is in the folder"]
+MinScore = Annotated[UnitInterval, "lowest detector score of a face"]
+Runtime = Literal["onnx", "openvino", "ncnn", "mnn", "paddle", "dynamic", "tensorrt"]
+# Of pruning and quantization
+Ratios = Annotated[tuple[Ratio, ...], "ratio of the FLOPs to keep, one network each"]
+ParameterRatios = Annotated[tuple[Ratio, ...], "ratio of the weights to keep instead: for a small file"]
+ActivationRatios = Annotated[
+    tuple[Ratio, ...], "ratio of the convolutions' outputs to keep instead: for speed where memory is the limit"
+]
+Criterion = Annotated[str, "l1, fpgm, bn_scale or magnitude"]
+Steps = Annotated[PositiveInt, "rounds of pruning and fine-tuning"]
+FinetuneEpochs = Annotated[PositiveInt, "epochs of each fine-tuning"]
+LearningRate = Annotated[PositiveFloat, "highest learning rate of fine-tuning"]
+Multiple = Annotated[PositiveInt, "keep filters in multiples of this"]
+Sensitivities = Annotated[Path | None, "their .json file (default: in the folder of the study)"]
+SensitivitiesOnly = Annotated[bool, "stop when they are measured"]
+Results = Annotated[Path | None, "copy of the results to write as JSON"]
+Methods = Annotated[
+    tuple[str, ...],
+    "ort-minmax ort-entropy ort-percentile slim-abs_max slim-avg slim-hist slim-mse slim-KL slim-weights slim-qat, "
+    "or all",
+]
+Calibrate = Annotated[Path | None, "folder of any images to calibrate on instead"]
+CalibrationImages = Annotated[PositiveInt, "calibration images"]
+
+
+def choose_cost(default: Sequence[float], **ratios: tuple[float, ...]) -> tuple[str, tuple[float, ...]]:
+    """Return which of the costs was given ratios to keep, and these; by default the first and `default`."""
+    given = {name: values for name, values in ratios.items() if values}
+    if len(given) > 1:
+        raise ValueError(f"expected one of --{', --'.join(ratios)}, got {len(given)}")
+    return next(iter(given.items()), (next(iter(ratios)), tuple(default)))
+
+
+def read_parameters(function: Callable[..., Any]) -> list[click.Parameter]:
+    """Return the arguments and options that a function's annotated parameters mean."""
+    hints = get_type_hints(function, include_extras=True)
+    return [_read_parameter(one, hints[name]) for name, one in inspect.signature(function).parameters.items()]
+
+
+def _read_parameter(parameter: inspect.Parameter, hint: Any) -> click.Parameter:
+    kind, notes, many = _unwrap(hint)
+    text = next((note for note in notes if isinstance(note, str)), "")
+    value_type = next((note for note in notes if isinstance(note, click.ParamType)), None) or _type_of(kind)
+    default, required = parameter.default, parameter.default is inspect.Parameter.empty
+    if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+        return _Argument([parameter.name], text, type=value_type, required=required, nargs=-1 if many else 1)
+    return click.Option(
+        [f"--{parameter.name.rstrip('_').replace('_', '-')}", parameter.name],
+        type=value_type,
+        is_flag=kind is bool,
+        multiple=many,
+        required=required,
+        **({} if required else {"default": default}),
+        show_default=not (required or default is None or default is False or default == ()),
+        help=text,
+    )
+
+
+def _type_of(kind: Any) -> click.ParamType:
+    if get_origin(kind) is Literal:
+        return click.Choice(get_args(kind))
+    return {str: Text(), Path: Text(Path), bool: click.BOOL}[kind]
+
+
+def _unwrap(hint: Any) -> tuple[Any, list[Any], bool]:
+    """Return what is below Annotated, Optional and tuple: the type, the notes (inner ones last), whether it is many."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        kind, notes, many = _unwrap(inner[0])
+        return kind, [*inner[:0:-1], *notes], many
+    if origin in (Union, types.UnionType):
+        return _unwrap(next(one for one in inner if one is not type(None)))
+    if origin is tuple:
+        kind, notes, _ = _unwrap(inner[0])
+        return kind, notes, True
+    return hint, [], False
+
+
+class _Argument(click.Argument):
+    """An argument with a line in the help."""
+
+    def __init__(self, names: list[str], text: str, **more: Any):
+        super().__init__(names, **more)
+        self.text = text
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        return self.make_metavar(ctx), self.text
+
+
+def spread_values(command: click.Command, ctx: click.Context, args: list[str]) -> list[str]:
+    """Rewrite `--sizes 32 48` to `--sizes 32 --sizes 48`, and refuse an option whose value is missing."""
+    options = {name: one for one in command.get_params(ctx) if isinstance(one, click.Option) for name in one.opts}
+    spread: list[str] = []
+    repeated = awaiting = None
+    for number, arg in enumerate(args):
+        if arg == "--":
+            spread += args[number:]
+            break
+        name = arg.partition("=")[0]
+        if awaiting:
+            if name in options:
+                break
+            awaiting = None
+        elif arg.startswith("--"):
+            if name not in options:
+                raise click.NoSuchOption(name, possibilities=difflib.get_close_matches(name, options), ctx=ctx)
+            option = options.get(arg)
+            awaiting = arg if option and not option.is_flag else None
+            repeated = arg if option and option.multiple else None
+        elif repeated:
+            spread.append(repeated)
+        spread.append(arg)
+    if awaiting:
+        raise click.UsageError(f"Option {awaiting!r} requires a value", ctx)
+    return spread
