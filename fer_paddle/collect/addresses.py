@@ -25,11 +25,7 @@ class Refused(ValueError):
 
 
 def check_url(url: str) -> httpx.URL:
-    """Parse a URL of the kind that may be fetched.
-
-    Raises:
-        Refused: It is no http or https URL with a host, or it carries a user name.
-    """
+    """Parse a URL of the kind that may be fetched."""
     shown = ascii(url[:100])
     try:
         parsed = httpx.URL(url)

@@ -87,19 +87,12 @@ class Action:
 
 @dataclass
 class CleanPlan:
-    """What a clean will do, before it does it.
+    """What a clean will do, before it does it."""
 
-    Attributes:
-        folder: The folder of images.
-        actions: One an image, by path.
-        copies: Groups of copies within one folder; the first of each is kept.
-        conflicts: Groups of copies in several folders. Which label is right nobody knows: all are kept.
-    """
-
-    folder: Path
-    actions: list[Action] = field(default_factory=list)
-    copies: list[list[Path]] = field(default_factory=list)
-    conflicts: list[list[Path]] = field(default_factory=list)
+    folder: Path  # the folder of images
+    actions: list[Action] = field(default_factory=list)  # one an image, by path
+    copies: list[list[Path]] = field(default_factory=list)  # groups of copies within one folder
+    conflicts: list[list[Path]] = field(default_factory=list)  # groups of copies in several folders
 
     def counts(self) -> dict[str, int]:
         """Return the number of images of each kind of action."""

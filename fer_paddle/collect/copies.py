@@ -26,23 +26,14 @@ _BITS = np.array([bin(value).count("1") for value in range(256)], np.uint8)
 
 @dataclass(frozen=True, eq=False)
 class Fingerprint:
-    """What copies of an image have in common.
+    """What copies of an image have in common."""
 
-    Attributes:
-        pixels: The sha256 of size and pixels.
-        hashes: pHash and dHash, uint8 [2, 8]; None for a flat image, whose hashes mean nothing.
-        thumb: Gray, brought to mean 0 and variance 1, float16 [64, 64].
-        size: Number of pixels.
-        has_color: Whether there is color.
-        is_done: Kept before; of several copies it stays.
-    """
-
-    pixels: str
-    hashes: np.ndarray | None
-    thumb: np.ndarray
-    size: int
-    has_color: bool
-    is_done: bool = False
+    pixels: str  # the sha256 of size and pixels
+    hashes: np.ndarray | None  # pHash and dHash, uint8 [2, 8]; None for a flat image, whose hashes mean nothing
+    thumb: np.ndarray  # gray, brought to mean 0 and variance 1, float16 [64, 64]
+    size: int  # number of pixels
+    has_color: bool  # whether there is color
+    is_done: bool = False  # kept before; of several copies it stays
 
     @property
     def rank(self) -> tuple[bool, int, bool]:
@@ -51,12 +42,9 @@ class Fingerprint:
 
 
 def fingerprint(image: np.ndarray, is_done: bool = False) -> Fingerprint:
-    """Take the fingerprint of an image.
+    """Take the fingerprint of an image: image uint8 [H, W, 3].
 
     Source: pHash and dHash as in the package imagehash, https://github.com/JohannesBuchner/imagehash.
-
-    Args:
-        image: uint8 [H, W, 3] BGR or [H, W].
     """
     import imagehash
     from PIL import Image
@@ -81,22 +69,7 @@ def differ_somewhere(one: Fingerprint, other: Fingerprint) -> bool:
 
 
 def group_copies(prints: Sequence[Fingerprint], near_bits: int) -> list[list[int]]:
-    """Find groups of copies.
-
-    Each image is compared with the ones that stay, best first, and never with their copies: a slow change from
-    frame to frame does not make one group of a whole video.
-
-    Args:
-        prints: Of the images.
-        near_bits: Most bits, of 64, in which pHash and dHash of near copies may each differ; -1 finds exact ones alone.
-
-    Returns:
-        Groups of two or more indices, the image to keep first: one kept before, then the largest, then the one
-        in color, then the first.
-
-    Raises:
-        ValueError: `near_bits` is not -1 to 64.
-    """
+    """Find groups of copies."""
     if not -1 <= near_bits <= HASH_BITS:
         raise ValueError(f"expected near_bits from -1 to {HASH_BITS}, got {near_bits}")
     order = sorted(range(len(prints)), key=lambda index: prints[index].rank, reverse=True)  # stable

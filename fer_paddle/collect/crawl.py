@@ -117,11 +117,7 @@ class Crawler:
         self._seen: set[str] = set()
 
     def crawl(self, source: PageSource) -> CrawlReport:
-        """Read the pages of a source and save their images; a bad address is recorded, and the crawl goes on.
-
-        Raises:
-            OSError: The folder cannot be written.
-        """
+        """Read the pages of a source and save their images; a bad address is recorded, and the crawl goes on."""
         with hold(self.folder):
             return self._crawl(source)
 
@@ -242,12 +238,7 @@ def read_manifest(folder: Path) -> list[dict[str, Any]]:
 
 
 def read_url_list(path: Path) -> list[str]:
-    """Read a text file of one URL a line; empty lines and those that start with `#` are passed over.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no UTF-8 text, or holds no URL.
-    """
+    """Read a text file of one URL a line; empty lines and those that start with `#` are passed over."""
     if not path.is_file():
         raise FileNotFoundError(f"expected a text file of URLs, found none at {path}")
     try:

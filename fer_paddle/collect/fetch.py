@@ -151,16 +151,7 @@ class Fetcher:
         self.close()
 
     def get(self, url: str, expect: Expect) -> Response:
-        """Fetch one address, redirects followed, every hop checked.
-
-        Args:
-            url: http or https.
-            expect: What for.
-
-        Raises:
-            Refused: The address or the response is not one that is wanted; final.
-            Unreachable: The server cannot be reached or fails, also after all attempts.
-        """
+        """Fetch one address, redirects followed, every hop checked."""
         return self._get(url, expect, self.policy.respect_robots)
 
     def _get(self, url: str, expect: Expect, robots: bool) -> Response:
@@ -243,10 +234,7 @@ class Fetcher:
 
 
 class _Watch:
-    """Checks the peer of a connection before a byte is sent, and ends a request that takes too long altogether.
-
-    httpx's own limits hold for each read, so that a server that sends a byte every few seconds never meets them.
-    """
+    """Checks the peer of a connection before a byte is sent, and ends a request that takes too long altogether."""
 
     def __init__(self, seconds: float, allow_private: bool):
         self._allow_private, self._socket, self._is_over = allow_private, None, False
@@ -331,12 +319,7 @@ def _retry_after(value: str) -> float:
 
 
 def read_cookies(path: Path) -> http.cookiejar.MozillaCookieJar:
-    """Read a cookies.txt, as browsers' add-ons and curl write it.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no cookies.txt.
-    """
+    """Read a cookies.txt, as browsers' add-ons and curl write it."""
     if not path.is_file():
         raise FileNotFoundError(f"expected a cookies.txt, found no file at {path}")
     jar = http.cookiejar.MozillaCookieJar(path)

@@ -22,21 +22,13 @@ FRAMES = "frames.jsonl"
 
 @dataclass
 class VideoReport:
-    """What one video gave.
+    """What one video gave."""
 
-    Attributes:
-        video: Its path.
-        frames_read: Frames that could be read.
-        files: Names of the images written.
-        warning: What is wrong with the video; None where nothing was found.
-        done_before: An earlier run took these frames already.
-    """
-
-    video: str
-    frames_read: int = 0
-    files: list[str] = field(default_factory=list)
-    warning: str | None = None
-    done_before: bool = False
+    video: str  # its path
+    frames_read: int = 0  # frames that could be read
+    files: list[str] = field(default_factory=list)  # names of the images written
+    warning: str | None = None  # what is wrong with the video; None where nothing was found
+    done_before: bool = False  # an earlier run took these frames already
 
 
 def save_frames(

@@ -56,7 +56,7 @@ class Found:
 
 
 def find_links(html: bytes, url: str, charset: str | None = None) -> Found:
-    """Finds the links of an HTML page.
+    """Find the links of an HTML page.
 
     Of an `img` with several sizes the largest is taken, and of one that is loaded late the address it will get.
 
@@ -80,7 +80,7 @@ def find_links(html: bytes, url: str, charset: str | None = None) -> Found:
 
 
 def absolute_url(base: str, address: str) -> str | None:
-    """Gives an absolute http or https URL without its fragment; None for data:, javascript: and malformed ones."""
+    """Return an absolute http or https URL without its fragment; None for data:, javascript: and malformed ones."""
     try:
         url = urldefrag(urljoin(base, address.strip())).url
         return url if urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname else None
@@ -121,7 +121,7 @@ def _of_image(tag: Tag) -> Iterator[str]:
 
 
 def largest_candidate(srcset: str) -> str | None:
-    """Gives the address of a `srcset` with the largest width or density; None where there is none.
+    """Return the address of a `srcset` with the largest width or density; None where there is none.
 
     Source: the HTML standard, "parsing a srcset attribute": an address may hold commas, but not end with one.
     """
@@ -141,7 +141,7 @@ def largest_candidate(srcset: str) -> str | None:
 
 
 def names_picture(url: str) -> bool:
-    """Tells whether a URL's path ends like a picture file."""
+    """Tell whether a URL's path ends like a picture file."""
     try:
         path = urlsplit(url).path.lower()
     except ValueError:
@@ -150,7 +150,7 @@ def names_picture(url: str) -> bool:
 
 
 def find_license(page: BeautifulSoup, base: str) -> str | None:
-    """Gives what a page says of its license: rel=license, meta, schema.org; None where it says nothing."""
+    """Return what a page says of its license: rel=license, meta, schema.org; None where it says nothing."""
     found: dict[str, None] = {}
     for tag in page.find_all(["a", "link"], href=True):
         if "license" in _words(tag.get("rel")) or tag.get("itemprop") == "license":

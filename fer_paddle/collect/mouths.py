@@ -46,17 +46,7 @@ class MouthClassifier:
         self.input_size = int(told["input_size"])
 
     def __call__(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        """Gives the probabilities.
-
-        Args:
-            crops: Mouth crops uint8, gray [H, W] or BGR [H, W, 3], of any sizes.
-
-        Returns:
-            float32 [N, len(classes)]; every row sums to 1.
-
-        Raises:
-            ValueError: A crop is not uint8 or has no pixels.
-        """
+        """Return the probabilities: crops [H, W]."""
         parts = [np.zeros((0, len(self.classes)), np.float32)]
         for start in range(0, len(crops), BATCH):
             batch = faces_to_batch(crops[start : start + BATCH], self.input_size)
@@ -64,5 +54,5 @@ class MouthClassifier:
         return np.concatenate(parts)
 
     def name(self, crop: np.ndarray) -> str:
-        """Gives the likeliest class of one mouth."""
+        """Return the likeliest class of one mouth."""
         return self.classes[int(self([crop])[0].argmax())]

@@ -20,16 +20,7 @@ _WIDE = str.maketrans({"／": "_", "＼": "_", "：": "_"})
 
 
 def safe_name(text: str, default: str = "image") -> str:
-    """Return the stem of a file name made of any text; letters of all scripts stay.
-
-    Args:
-        text: Anything, such as the last part of a URL's path, percent signs already decoded.
-        default: Taken where nothing is left.
-
-    Returns:
-        A name of at most MAX_BYTES in UTF-8: no separators, control or invisible characters, no dot or space at
-        either end, and none of Windows' device names.
-    """
+    """Return the stem of a file name made of any text; letters of all scripts stay."""
     text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
     # Categories of C: control characters, marks that turn the direction of writing, private and unassigned ones.
     visible = "".join(" " if letter.isspace() else letter for letter in text if _is_visible(letter))
@@ -56,16 +47,7 @@ def free_name(folder: Path, stem: str, suffix: str, taken: Container[str] = ()) 
 
 
 def save_new(folder: Path, stem: str, suffix: str, write: Callable[[Path], object]) -> tuple[Path, str]:
-    """Write a new file whole, under the first free name; return its path and SHA-256.
-
-    A file with the same bytes that a stopped run left under one of these names is taken instead of a second one.
-
-    Args:
-        folder: Where; made where it is missing.
-        stem: Of `safe_name`.
-        suffix: With its dot.
-        write: Write the file to the temporary path it is given.
-    """
+    """Write a new file whole, under the first free name; return its path and SHA-256."""
     folder.mkdir(parents=True, exist_ok=True)
     with temporary_folder(folder / stem) as aside:
         written = aside / f"new{suffix}"

@@ -18,15 +18,11 @@ class PageSource(Protocol):
     """Knows which pages to read, and how. Write one for a site with a way of its own."""
 
     def first(self) -> Sequence[str]:
-        """Gives the addresses to begin with: pages, or pictures themselves."""
+        """Return the addresses to begin with: pages, or pictures themselves."""
         ...
 
     def read(self, page: Response) -> Found:
-        """Gives the pictures of a page, and the pages to read next.
-
-        Raises:
-            ValueError: The page is not what it should be.
-        """
+        """Return the pictures of a page, and the pages to read next."""
         ...
 
 
@@ -121,11 +117,7 @@ def openverse(query: str, pages: int = 1) -> SearchPages:
 
 
 def read_openverse(page: Response) -> list[PictureLink]:
-    """Gives the pictures of one answer of Openverse.
-
-    Raises:
-        ValueError: It is no such answer.
-    """
+    """Return the pictures of one answer of Openverse."""
     results = _json(page).get("results")
     if not isinstance(results, list):
         raise ValueError(f"{page.url}: expected JSON with a list of results, got none")

@@ -33,29 +33,17 @@ class CollectRules:
 
 @dataclass
 class ClassReport:
-    """What one class gave.
+    """What one class gave."""
 
-    Attributes:
-        name: Of the class and its folder.
-        crawled: Addresses of each status.
-        frames: Frames of each video.
-        pictures: Pictures that were looked at.
-        refused: Those without a face that counts.
-        cut: Faces or mouths cut out now.
-        copies: Of those, copies that are left out.
-        files: Pictures that the class folder holds now.
-        warnings: What is worth a look, one line each.
-    """
-
-    name: str
-    crawled: dict[str, int] = field(default_factory=dict)
-    frames: dict[str, int] = field(default_factory=dict)
-    pictures: int = 0
-    refused: int = 0
-    cut: int = 0
-    copies: int = 0
-    files: int = 0
-    warnings: list[str] = field(default_factory=list)
+    name: str  # of the class and its folder
+    crawled: dict[str, int] = field(default_factory=dict)  # addresses of each status
+    frames: dict[str, int] = field(default_factory=dict)  # frames of each video
+    pictures: int = 0  # pictures that were looked at
+    refused: int = 0  # those without a face that counts
+    cut: int = 0  # faces or mouths cut out now
+    copies: int = 0  # of those, copies that are left out
+    files: int = 0  # pictures that the class folder holds now
+    warnings: list[str] = field(default_factory=list)  # what is worth a look, one line each
 
     def to_json(self) -> dict[str, Any]:
         """The report as plain JSON values."""
@@ -72,7 +60,7 @@ class Sources:
 
 
 def sort_sources(sources: Sequence[str]) -> Sources:
-    """Sorts sources by kind: a URL, a text file of URLs, a video, a picture, or a folder of videos and pictures.
+    """Sort sources by kind: a URL, a text file of URLs, a video, a picture, or a folder of videos and pictures.
 
     Raises:
         FileNotFoundError: A file or folder is not there.
@@ -158,12 +146,7 @@ def collect_class(
 
 
 def check_class(name: str, sources: Sources, out: Path, work: Path) -> None:
-    """Checks what `collect_class` is given.
-
-    Raises:
-        ValueError: The name is none for a folder, `work` lies in `out`, or a source does: each run would cut faces out
-            of faces, and put them among the originals.
-    """
+    """Check what `collect_class` is given."""
     if name != safe_name(name):
         raise ValueError(f"expected a class name that can be a folder's, got {name!r}; such as {safe_name(name)!r}")
     root = out.resolve()

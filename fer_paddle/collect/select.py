@@ -63,35 +63,17 @@ class FaceRule:
 
 @dataclass
 class SelectReport:
-    """What became of the pictures.
+    """What became of the pictures."""
 
-    Attributes:
-        kept: Paths of the pictures with faces, and how many each has.
-        refused: Paths of the others, and why.
-        failed: Paths of those that cannot be read, and why.
-        files: Names of the files written.
-        done_before: Pictures that an earlier run had done for the same kind.
-    """
-
-    kept: dict[str, int] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    files: list[str] = field(default_factory=list)
-    done_before: int = 0
+    kept: dict[str, int] = field(default_factory=dict)  # paths of the pictures with faces, and how many each has
+    refused: dict[str, str] = field(default_factory=dict)  # paths of the others, and why
+    failed: dict[str, str] = field(default_factory=dict)  # paths of those that cannot be read, and why
+    files: list[str] = field(default_factory=list)  # names of the files written
+    done_before: int = 0  # pictures that an earlier run had done for the same kind
 
 
 def find_faces(image: np.ndarray, rule: FaceRule, detector: Callable[..., Detections]) -> tuple[list[Any], str | None]:
-    """Finds the faces of a picture that count.
-
-    Args:
-        image: uint8 [H, W, 3] BGR.
-        rule: Which count.
-        detector: (image, min_score) -> Detections.
-
-    Returns:
-        Pairs (box_xyxy float32 [4], figures: score, px, sharpness), best score first, and why the picture is refused,
-        None where it is kept.
-    """
+    """Find the faces of a picture that count: image uint8 [H, W, 3] -> float32 [4]."""
     found = detector(image, min_score=rule.min_score)
     faces = []
     for box, score in zip(found.boxes_xyxy, found.scores):
@@ -108,7 +90,7 @@ def find_faces(image: np.ndarray, rule: FaceRule, detector: Callable[..., Detect
 
 
 def mouth_box(box_xyxy: np.ndarray, points: np.ndarray | None = None) -> np.ndarray:
-    """Gives the square around the mouth of a face.
+    """Return the square around the mouth of a face.
 
     Args:
         box_xyxy: The face's box, [4] in pixels.
@@ -144,7 +126,7 @@ def select_faces(
     sort: Callable[[np.ndarray], str] | None = None,
     progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
 ) -> SelectReport:
-    """Copies the pictures that a rule keeps, or cuts their faces or mouths out, into a folder; originals stay.
+    """Copy the pictures that a rule keeps, or cuts their faces or mouths out, into a folder; originals stay.
 
     `selected.jsonl` in the folder keeps source, box, score, size and sharpness of each file, and its sha256, by which
     `sources.find_sources` knows it after a new name. What it names already is not done again for the same kind.
@@ -216,7 +198,7 @@ def _select(
 
 
 def _cut(image: np.ndarray, faces: Sequence[Any], kind: str, landmarks: Landmarks | None) -> list[Any]:
-    """Gives pairs (pixels, record) to write for one picture."""
+    """Return pairs (pixels, record) to write for one picture."""
     if kind == "pictures":
         return [(image, {"kind": kind, "faces": [{"box_xyxy": _rounded(box), **figures} for box, figures in faces]})]
     crops = []
