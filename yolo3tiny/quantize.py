@@ -1,4 +1,4 @@
-"""Tiny YOLOv3 and its photos as the subject of a comparison of quantisation methods (fer_paddle.compression.quantize).
+"""Tiny YOLOv3 and its photos in a comparison of quantization methods (fer_paddle.compression.quantize).
 
 The convolutions that make the heads stay in float by default, and so does decoding, which is no part of the network:
 the numbers they give place boxes to a fraction of a pixel, and objectness must rank faces far apart in score.
@@ -8,152 +8,123 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_paddle.compression.onnx_compact import read_onnx
-from fer_paddle.compression.quantize import Finetune, Forward, Subject
+from fer_paddle.compression.quantize import Forward
+from fer_paddle.deployment.runtimes.onnx import OnnxRunner
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.training.callbacks import ProgressBar
+from fer_paddle.training.loop import BEST
 from fer_paddle.weights import load_arrays, load_card, load_into
 from yolo3tiny.boxes import letterbox
 from yolo3tiny.evaluate import evaluate
+from yolo3tiny.files import DetectorModel
 from yolo3tiny.photos import Photo
-from yolo3tiny.predict import Detector, NetworkSettings, OnnxForward, to_input
+from yolo3tiny.predict import Detector, NetworkSettings, to_input
+from yolo3tiny.prune import digest_photos
 from yolo3tiny.recipes import CROWD, DetectorRecipe
+from yolo3tiny.train import train_detector
 
-LAST_LAYERS = ("head32.1", "head16.1")
 BATCH = 4  # photos of 544 x 544 px; all activations of a batch lie in memory at once
 
 Progress = Callable[[Iterable], Iterable]
 
 
-def detector_subject(
-    weights: str | os.PathLike[str],
-    calibration: Sequence[np.ndarray],
-    valid: Sequence[Photo],
-    load_program: Callable[[Path, Mapping[str, str]], Forward],
-    finetune: Finetune | None = None,
-    keep_last: bool = True,
-    threads: int = 1,
-    about: Mapping[str, Any] | None = None,
-    progress: Progress = iter,
-) -> Subject:
-    """Makes the subject of compression.quantize.compare from a detector's `.onnx` file, its `.safetensors` beside it.
+class DetectorQuantizeTask:
+    """A face detector to quantize, see compression.quantize.QuantizeTask.
 
     Args:
         weights: The ONNX file; PaddleSlim's methods read the weights of the same name in `.safetensors`.
         calibration: Photos uint8 [H, W, 3] in BGR, of any sizes.
         valid: Annotated photos to measure the average precision on.
-        load_program: See Subject.
-        finetune: See Subject; such as a DetectorFinetune.
+        train: Photos for QAT; None allows none. It needs the card of the detector beside the file.
+        epochs: Of QAT.
+        learning_rate: The highest rate of QAT, about a tenth of the training's.
         keep_last: Leave the two convolutions that make the heads in float.
-        threads: Of ONNX Runtime while it measures.
-        about: What the result shall say of the data.
+        workers: Reader processes of QAT.
         progress: Wraps the photos of a measurement for a progress bar.
 
     Raises:
-        FileNotFoundError: There are no weights.
+        FileNotFoundError: There are no weights, or no card.
         ValueError: The file is damaged or of another network, or there is no photo.
     """
-    weights = Path(weights)
-    if not len(calibration) or not len(valid):
-        got = f"{len(calibration)} and {len(valid)}"
-        raise ValueError(f"expected calibration photos and photos to measure on, got {got}")
-    metadata = {field.key: field.value for field in read_onnx(weights).metadata_props}
-    settings = NetworkSettings.from_metadata(metadata)
 
-    def measure(forward: Forward) -> float:
-        detect = Detector(forward=forward, anchors=settings.anchors, longest=settings.longest)
-        return evaluate(detect, valid, progress)["ap"]
+    input_shape = (None, 3, None, None)
+    last_layers = ("head32.1", "head16.1")
 
-    return Subject(
-        onnx=weights,
-        metadata=metadata,
-        input_shape=(None, 3, None, None),
-        batches=calibration_batches(calibration, settings.longest),
-        load_network=lambda: _load(weights),
-        load_onnx=lambda path: OnnxForward(path, threads),
-        load_program=load_program,
-        measure=measure,
-        finetune=finetune,
-        keep_last=keep_last,
-        last_layers=LAST_LAYERS,
-        card=load_card(weights) if weights.with_suffix(".json").is_file() else {},
-        about={"measure": "AP at IoU 0.5", "photos": len(valid), "longest": settings.longest, **(about or {})},
-    )
+    def __init__(
+        self,
+        weights: str | os.PathLike[str],
+        calibration: Sequence[np.ndarray],
+        valid: Sequence[Photo],
+        train: Sequence[Photo] | None = None,
+        epochs: int = 2,
+        learning_rate: float = 1e-4,
+        keep_last: bool = True,
+        workers: int = 0,
+        progress: Progress = iter,
+    ):
+        if not len(calibration) or not len(valid):
+            got = f"{len(calibration)} and {len(valid)}"
+            raise ValueError(f"expected calibration photos and photos to measure on, got {got}")
+        self.onnx, self.valid, self.train, self.keep_last = Path(weights), valid, train, keep_last
+        self.workers, self.progress = workers, progress
+        self.box_settings = NetworkSettings.from_metadata(OnnxRunner(self.onnx).metadata)
+        longest = self.box_settings.longest
+        self.batches = calibration_batches(calibration, longest)
+        self.card = load_card(self.onnx) if self.onnx.with_suffix(".json").is_file() else {}
+        self.settings = {"measure": "AP at IoU 0.5", "photos": len(valid), "longest": longest}
+        self.data = {"valid": digest_photos(valid)}
+        self.finetune_settings = None
+        if train is not None:
+            self.recipe = qat_recipe(len(train), read_detector_card(self.onnx)["longest"], epochs, learning_rate)
+            self.finetune_settings = {"recipe": self.recipe.to_json(), "photos": len(train)}
+
+    def load(self) -> paddle.nn.Layer:
+        """Return the network."""
+        return DetectorModel.load(self.onnx.with_suffix(".safetensors")).network
+
+    def measure(self, forward: Forward) -> float:
+        """Return the average precision on the validation photos."""
+        detect = Detector(forward=forward, anchors=self.box_settings.anchors, longest=self.box_settings.longest)
+        return evaluate(detect, self.valid, self.progress)["ap"]
+
+    def finetune(self, network: paddle.nn.Layer, folder: Path) -> None:
+        """Train with fake quantization; the network ends with the weights of the best epoch."""
+        folder.mkdir(parents=True, exist_ok=True)
+        seed_everything(self.recipe.seed)
+        run = {"resume": True, "callbacks": [ProgressBar()], "workers": self.workers}
+        train_detector(network, self.train, self.valid, self.recipe, self.card["anchors"], folder, **run)
+        load_into(network, load_arrays(folder / BEST))
 
 
 def calibration_batches(photos: Sequence[np.ndarray], longest: int, batch_size: int = BATCH) -> list[np.ndarray]:
-    """Photos uint8 [H, W, 3] as float32 [N, 3, S, S], padded to squares of one side, for batches need one size."""
+    """Return photos uint8 [H, W, 3] as batches float32 [N, 3, S, S], padded to squares of one side."""
     side = -(-longest // 32) * 32
     images = [to_input(letterbox(photo, (side, side))[0]) for photo in photos]
     return [np.stack(images[start : start + batch_size]) for start in range(0, len(images), batch_size)]
 
 
-@dataclasses.dataclass(frozen=True)
-class DetectorFinetune:
-    """Trains a detector with fake quantisation, from its trained weights, with the anchors of its card.
-
-    Attributes:
-        train: Photos to learn from.
-        valid: Photos to choose the best epoch on.
-        card: Of the detector, see `read_detector_card`.
-        epochs: Of QAT.
-        learning_rate: The highest rate, about a tenth of the training's.
-        workers: Reader processes.
-    """
-
-    train: Sequence[Photo]
-    valid: Sequence[Photo]
-    card: Mapping[str, Any]
-    epochs: int = 2
-    learning_rate: float = 1e-4
-    workers: int = 0
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        return {"recipe": self.recipe.to_json(), "photos": len(self.train)}
-
-    @property
-    def recipe(self) -> DetectorRecipe:
-        """How it trains."""
-        return dataclasses.replace(
-            CROWD.over(self.epochs),
-            name="crowd-qat",
-            batch_size=min(CROWD.batch_size, len(self.train)),
-            sizes=((0, CROWD.sizes[-1][1]),),
-            learning_rate=self.learning_rate,
-            ema_decay=None,  # it would average the ranges of the activations, too
-            longest=self.card["longest"],
-            validate_every=1,
-        )
-
-    def __call__(self, network: Any, folder: Path) -> None:
-        from fer_paddle.environment import seed_everything
-        from fer_paddle.training.callbacks import ProgressBar
-        from fer_paddle.training.loop import BEST
-        from yolo3tiny.train import train_detector
-
-        folder.mkdir(parents=True, exist_ok=True)
-        seed_everything(self.recipe.seed)
-        train_detector(
-            network,
-            self.train,
-            self.valid,
-            self.recipe,
-            self.card["anchors"],
-            folder,
-            resume=True,
-            callbacks=[ProgressBar()],
-            workers=self.workers,
-        )
-        load_into(network, load_arrays(folder / BEST))
+def qat_recipe(num_photos: int, longest: int, epochs: int, learning_rate: float) -> DetectorRecipe:
+    """Return a recipe that goes on from trained weights with fake quantization."""
+    return dataclasses.replace(
+        CROWD.over(epochs),
+        name="crowd-qat",
+        batch_size=min(CROWD.batch_size, num_photos),
+        sizes=((0, CROWD.sizes[-1][1]),),
+        learning_rate=learning_rate,
+        ema_decay=None,  # it would average the ranges of the activations, too
+        longest=longest,
+        validate_every=1,
+    )
 
 
 def read_detector_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
-    """Reads the card beside a detector's file.
+    """Read the card beside a detector's file.
 
     Raises:
         FileNotFoundError: There is no card.
@@ -163,9 +134,3 @@ def read_detector_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
     if "anchors" not in card:
         raise ValueError(f"expected the card of a face detector beside {weights}, it lacks anchors")
     return card
-
-
-def _load(weights: Path) -> Any:
-    from yolo3tiny.files import DetectorModel
-
-    return DetectorModel.load(weights.with_suffix(".safetensors")).network

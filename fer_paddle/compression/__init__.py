@@ -1,1 +1,1 @@
-"""Chapters 4.1, 5 and 6: compression. Thin over PaddleSlim: prune filters, quantise numbers."""
+"""Chapters 4.1, 5 and 6: compression. Thin over PaddleSlim: prune filters, quantize numbers."""

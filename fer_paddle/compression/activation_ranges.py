@@ -1,7 +1,7 @@
 """Where to cut an activation off: thresholds by abs-max, average, histogram, mean squared error and KL divergence.
 
 A large threshold cuts nothing but makes the steps coarse; a small one makes them fine but cuts outliers. Each function
-does what PaddleSlim's algorithm of that name does in `quant_post_static`, in NumPy.
+does in NumPy what PaddleSlim's algorithm of that name does in `quant_post_static`.
 
 Source: paddle.static.quantization, PostTrainingQuantization and cal_kl_threshold, Paddle 2.6.2; KL: Migacz, 8-bit
 inference with TensorRT, GTC 2017.
@@ -16,20 +16,20 @@ import numpy as np
 from fer_paddle.compression.quant_params import SMALLEST_THRESHOLD, symmetric
 
 BINS = 2048
-KEPT = 0.9999  # share of the values that `hist` keeps
-MSE_SHARES = 0.3 + 0.02 * np.arange(35)  # of the largest value, tried by `mse`
+KEPT = 0.9999  # ratio of the values that `hist` keeps
+MSE_RATIOS = 0.3 + 0.02 * np.arange(35)  # of the largest value, tried by `mse`
 ALGORITHMS = ("abs_max", "avg", "hist", "mse", "KL")
 
 Batches = Sequence[np.ndarray]  # one activation over all calibration batches, float32 [N, ...] each
 
 
 def find_threshold(batches: Batches, algorithm: str, bits: int = 8) -> float:
-    """Finds the threshold of one activation.
+    """Return the threshold of one activation.
 
     Args:
-        batches: The activation on each batch of calibration pictures, at least one.
+        batches: The activation on each batch of calibration images, at least one.
         algorithm: One of ALGORITHMS.
-        bits: Of the quantised activation.
+        bits: Of the quantized activation.
 
     Raises:
         ValueError: There is no batch, or the algorithm is unknown.
@@ -49,17 +49,17 @@ def find_threshold(batches: Batches, algorithm: str, bits: int = 8) -> float:
 
 
 def abs_max(batches: Batches) -> float:
-    """The largest absolute value of all: nothing is cut off."""
+    """Return the largest absolute value: nothing is cut off."""
     return max(float(np.abs(batch).max()) for batch in batches)
 
 
 def average_abs_max(batches: Batches) -> float:
-    """The largest absolute value of each picture, averaged over the pictures of a batch, then over the batches."""
+    """Return the largest absolute value of each image, averaged over the images of a batch, then over the batches."""
     return float(np.mean([np.abs(batch).reshape(len(batch), -1).max(axis=1).mean() for batch in batches]))
 
 
 def histogram(batches: Batches) -> tuple[np.ndarray, np.ndarray]:
-    """Counts int64 [2048] of the absolute values, and edges float64 [2049] of their bins."""
+    """Return counts int64 [2048] of the absolute values, and edges float64 [2049] of their bins."""
     absolute = [np.abs(batch) for batch in batches]
     span = min(float(batch.min()) for batch in absolute), max(float(batch.max()) for batch in absolute)
     edges = np.histogram([], bins=BINS, range=span)[1]
@@ -67,39 +67,29 @@ def histogram(batches: Batches) -> tuple[np.ndarray, np.ndarray]:
 
 
 def histogram_threshold(counts: np.ndarray, edges: np.ndarray, kept: float = KEPT) -> float:
-    """The middle of the bin up to which the share `kept` of the values lies."""
+    """Return the middle of the bin up to which the ratio `kept` of the values lies."""
     reached = np.cumsum(counts / counts.sum()) >= kept
     last = int(reached.argmax()) + 1 if reached.any() else 0
     return (last - 0.5) * float(edges[1] - edges[0])
 
 
 def mse_threshold(batches: Batches, bits: int = 8) -> float:
-    """The share of a batch's largest value with the least mean squared error.
-
-    Of several batches the one with the smallest error decides, so one batch is as good as many, as PaddleSlim's
-    documentation says.
-    """
+    """Return the ratio of a batch's largest value with the least mean squared error; the best batch decides."""
     best_error, best = np.inf, 0.0
     for batch in batches:
         largest = float(np.abs(batch).max()) or SMALLEST_THRESHOLD
-        for share in MSE_SHARES:
-            error = float(np.square(batch - symmetric(share * largest, bits).round_trip(batch)).mean())
+        for ratio in MSE_RATIOS:
+            error = float(np.square(batch - symmetric(ratio * largest, bits).round_trip(batch)).mean())
             if error <= best_error:
-                best_error, best = error, float(share * largest)
+                best_error, best = error, float(ratio * largest)
     return best
 
 
 def kl_threshold(counts: np.ndarray, edges: np.ndarray, bits: int = 8) -> float:
-    """The cut after which the quantised histogram tells least less than the whole one.
+    """Return the cut with the smallest KL(P || Q) = sum P log(P / Q) between histogram and quantized histogram.
 
     For each cut in the upper half: P is the histogram with all that lies beyond in its last bin; Q is the same in
-    2**(bits-1) - 1 steps, each spread evenly over its bins that are not empty. The cut with the smallest
-    KL(P || Q) = sum P log(P / Q) wins.
-
-    Args:
-        counts: int64 [K], see `histogram`.
-        edges: float64 [K + 1].
-        bits: Of the quantised activation.
+    2**(bits-1) - 1 steps, each spread evenly over its bins that are not empty.
 
     Raises:
         ValueError: Half of the histogram has fewer bins than there are steps.

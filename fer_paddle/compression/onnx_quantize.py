@@ -1,4 +1,4 @@
-"""The second road: ONNX Runtime's own static quantisation of an ONNX file, without Paddle.
+"""ONNX Runtime's static quantization of an ONNX file, without Paddle.
 
 Weights become symmetric int8 with a scale for each output channel, activations asymmetric int8 with one scale, in
 QuantizeLinear and DequantizeLinear nodes (QDQ) around convolutions and matrix products.
@@ -25,12 +25,7 @@ QUANTIZED = ("Conv", "Gemm", "MatMul")
 
 
 class CalibrationBatches:
-    """Calibration pictures as ONNX Runtime's quantiser reads them, one batch at a time.
-
-    Args:
-        name: Of the network's input.
-        batches: float32 [N, C, H, W] each.
-    """
+    """Calibration batches float32 [N, C, H, W] as ONNX Runtime's quantizer reads them; `name` is the input's."""
 
     def __init__(self, name: str, batches: Sequence[np.ndarray]):
         self._name, self._batches = name, batches
@@ -40,11 +35,11 @@ class CalibrationBatches:
         return len(self._batches)
 
     def set_range(self, start_index: int, end_index: int) -> None:
-        """Goes on with the batches from start_index up to, without, end_index."""
+        """Go on with the batches from start_index up to, without, end_index."""
         self._rest = iter(self._batches[start_index:end_index])
 
     def get_next(self) -> dict[str, np.ndarray] | None:
-        """The next batch by the input's name; None after the last."""
+        """Return the next batch by the input's name; None after the last."""
         batch = next(self._rest, None)
         return None if batch is None else {self._name: batch}
 
@@ -57,18 +52,15 @@ def quantize_onnx(
     keep_last: bool = False,
     per_channel: bool = True,
 ) -> Path:
-    """Writes the int8 twin of an ONNX file, its metadata inside.
+    """Write an ONNX file in int8, its metadata inside, and return the path.
 
     Args:
-        source: The float network; batch normalisations are folded into it first.
+        source: The float network; batch normalizations are folded into it first.
         path: The `.onnx` file to write.
-        batches: Calibration pictures as the network gets them, float32 [N, C, H, W] each.
+        batches: Calibration images as the network gets them, float32 [N, C, H, W] each.
         method: One of METHODS: how the range of an activation is chosen.
         keep_last: Leave the last convolution or matrix product before each output in float.
         per_channel: A scale for each output channel of a weight; else one for all.
-
-    Returns:
-        The path.
 
     Raises:
         FileNotFoundError: There is no source.
@@ -79,12 +71,12 @@ def quantize_onnx(
     if method not in METHODS:
         raise ValueError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
     if not len(batches):
-        raise ValueError("expected at least one batch of calibration pictures, got none")
+        raise ValueError("expected at least one batch of calibration images, got none")
     model, path = read_onnx(source), Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".int8-") as folder, quiet():
         prepared, written = Path(folder, "prepared.onnx"), Path(folder, "network.onnx")
-        # Infers shapes and folds batch normalisations. Symbolic inference is for transformers; on a network of any
+        # Infers shapes and folds batch normalizations. Symbolic inference is for transformers; on a network of any
         # height and width it ends in "Incomplete symbolic shape inference".
         quantization.quant_pre_process(str(source), prepared, skip_symbolic_shape=True)
         named = _name_nodes(prepared)
@@ -99,13 +91,13 @@ def quantize_onnx(
             weight_type=quantization.QuantType.QInt8,
             nodes_to_exclude=last_layers(named) if keep_last else [],
             calibrate_method=getattr(quantization.CalibrationMethod, METHODS[method]),
-            # Batch by batch, else all activations of all pictures lie in memory at once.
+            # Batch by batch, else all activations of all images lie in memory at once.
             extra_options={"CalibStridedMinMax": 1, "CalibTensorRangeSymmetric": False},
         )
         small = compact(onnx.load(written))
         fields = {field.key: field.value for field in model.metadata_props}
-        pictures = sum(len(batch) for batch in batches)
-        fields["quantized"] = f"int8 QDQ by ONNX Runtime, {method}, {pictures} calibration pictures"
+        images = sum(len(batch) for batch in batches)
+        fields["quantized"] = f"int8 QDQ by ONNX Runtime, {method}, {images} calibration images"
         del small.metadata_props[:]
         add_metadata(small, fields)
         onnx.save(small, written)
@@ -114,7 +106,7 @@ def quantize_onnx(
 
 
 def last_layers(model: onnx.ModelProto) -> list[str]:
-    """Names the last convolution or matrix product before each output of a network whose nodes have names."""
+    """Return the names of the last convolution or matrix product before each output."""
     makers = {name: node for node in model.graph.node for name in node.output}
     found = []
     for output in model.graph.output:
@@ -127,7 +119,7 @@ def last_layers(model: onnx.ModelProto) -> list[str]:
 
 
 def _name_nodes(path: Path) -> onnx.ModelProto:
-    """Gives a name to every node without one, for the quantiser excludes by name."""
+    """Give a name to every node without one: the quantizer excludes by name."""
     model = onnx.load(path)
     for number, node in enumerate(model.graph.node):
         node.name = node.name or f"node{number}"

@@ -1,8 +1,7 @@
-"""Paddle programs on disk, which PaddleSlim's quantisation reads and writes.
+"""Paddle programs on disk, which PaddleSlim's quantization reads and writes.
 
-A folder holds the graph, `model.pdmodel`, and its numbers, `model.pdiparams`.
-Both are plain data, no pickle. Paddle's loader reads past the end of a damaged one and ends the
-process, so a folder from outside is checked before.
+A folder holds the graph, `model.pdmodel`, and its numbers, `model.pdiparams`; both are plain data. Paddle's loader ends
+the process where one is damaged, so they are checked before.
 """
 
 from __future__ import annotations
@@ -23,33 +22,20 @@ from fer_paddle.environment import paddle, quiet
 
 MODEL, PARAMS = "model.pdmodel", "model.pdiparams"
 OPSET = 13
-_ITEM_BYTES = {
-    0: 1,
-    1: 2,
-    2: 4,
-    3: 8,
-    4: 2,
-    5: 4,
-    6: 8,
-    20: 1,
-    21: 1,
-    22: 2,
-}  # by VarType: bool, int16 ... float64, int8
+# By VarType: bool, int16, int32, int64, float16, float32, float64, uint8, int8, bfloat16.
+_ITEM_BYTES = {0: 1, 1: 2, 2: 4, 3: 8, 4: 2, 5: 4, 6: 8, 20: 1, 21: 1, 22: 2}
 
 
 def save_program(
     network: paddle.nn.Layer, folder: str | os.PathLike[str], input_shape: Sequence[int | None], name: str = "images"
 ) -> Path:
-    """Writes a network as a Paddle program.
+    """Write a network as a Paddle program and return the folder.
 
     Args:
         network: The network; it is put into eval mode.
         folder: The folder to write into, made where it is missing.
         input_shape: [N, C, H, W] with None for a free axis, float32.
         name: Of the input.
-
-    Returns:
-        The folder.
     """
     network.eval()
     spec = paddle.static.InputSpec([*input_shape], "float32", name)
@@ -59,15 +45,12 @@ def save_program(
 
 
 def program_bytes(folder: str | os.PathLike[str]) -> int:
-    """Size of graph and parameters together."""
+    """Return the size of graph and parameters together."""
     return sum((Path(folder) / name).stat().st_size for name in (MODEL, PARAMS))
 
 
 def check_program(folder: str | os.PathLike[str]) -> Path:
-    """Makes sure that a folder holds both files of a program, whole.
-
-    Returns:
-        The folder.
+    """Check that a folder holds both files of a program, whole, and return it.
 
     Raises:
         FileNotFoundError: One of the files is missing.
@@ -99,17 +82,13 @@ def program_to_onnx(
     metadata: Mapping[str, str] | None = None,
     round_outputs: bool = True,
 ) -> Path:
-    """Writes a program as ONNX; of a quantised one, the weights as int8.
-
-    paddle2onnx 1.3.1 leaves quantised weights in float32, so its file is larger than that of the float network;
-    `onnx_compact.compact` folds them.
+    """Write a program as ONNX, the weights of a quantized one as int8, and return the path.
 
     Args:
-        folder: Where the program lies, float or quantised.
+        folder: Of the program, float or quantized.
         path: The `.onnx` file to write.
         metadata: Text to keep inside the file.
-        round_outputs: Keep the rounding of outputs that paddle2onnx adds, see onnx_compact.drop_idle_rounding; False
-            after QAT, which never saw it.
+        round_outputs: Keep the rounding of outputs that paddle2onnx adds, see drop_idle_rounding; False after QAT.
 
     Raises:
         FileNotFoundError: See `check_program`.
@@ -141,10 +120,10 @@ def program_to_onnx(
 
 
 def _check_params(content: bytes) -> None:
-    """Walks over the tensors of a `.pdiparams` file without loading them; raises where one reaches past the end.
+    """Walk over the tensors of a `.pdiparams` file; raise where one reaches past the end.
 
-    Each is: version u32, levels u64, (size u64, offsets) for each level, version u32, a protobuf of dtype and dims with
-    its size i32, then the numbers.
+    Each is: version u32, levels u64, (size u64, offsets) a level, version u32, size i32 of a protobuf of type and dims,
+    that protobuf, the numbers.
     """
     from paddle.base.proto import framework_pb2
 
@@ -155,15 +134,15 @@ def _check_params(content: bytes) -> None:
         for _ in range(levels):
             offset += 8 + struct.unpack_from("<Q", content, offset)[0]
         (size,) = struct.unpack_from("<i", content, offset + 4)
-        about = framework_pb2.VarType.TensorDesc.FromString(content[offset + 8 : offset + 8 + size])
-        offset += 8 + size + math.prod(about.dims) * _ITEM_BYTES[about.data_type]
+        tensor = framework_pb2.VarType.TensorDesc.FromString(content[offset + 8 : offset + 8 + size])
+        offset += 8 + size + math.prod(tensor.dims) * _ITEM_BYTES[tensor.data_type]
     if offset != len(content):
         raise ValueError(f"{PARAMS} of {len(content)} bytes, where its tensors need {offset}")
 
 
 @contextmanager
 def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary folder for one program; if all went well its two files move from there, or below, to `folder`."""
+    """Yield a temporary folder for one program; its two files move from there, or below, to `folder` at the end."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".program-") as aside:
@@ -175,7 +154,7 @@ def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def static_mode() -> Iterator[paddle.static.Executor]:
-    """Paddle's static mode with a scope of its own, so that nothing is left behind; gives an executor on the CPU."""
+    """Switch to Paddle's static mode with a scope of its own, and yield an executor on the CPU."""
     was_dynamic = paddle.in_dynamic_mode()
     paddle.enable_static()
     try:

@@ -1,4 +1,4 @@
-"""Post-training quantisation by PaddleSlim: whole numbers without training, from a few calibration pictures or none.
+"""Post-training quantization by PaddleSlim, from a few calibration images or none.
 
 Source: paddleslim.quant, PaddleSlim 2.6.0; Krishnamoorthi 2018, arXiv:1806.08342, section 3.1.
 """
@@ -19,17 +19,17 @@ from fer_paddle.environment import paddle, quiet
 QUANTIZED = ("conv2d", "depthwise_conv2d", "mul", "matmul", "matmul_v2")
 
 
-class _Pictures(paddle.io.Dataset):
-    """Calibration batches as a data set of single pictures."""
+class _Images(paddle.io.Dataset):
+    """Calibration batches as a data set of single images."""
 
     def __init__(self, batches: Sequence[np.ndarray]):
-        self._pictures = [picture for batch in batches for picture in batch]
+        self._images = [image for batch in batches for image in batch]
 
     def __len__(self) -> int:
-        return len(self._pictures)
+        return len(self._images)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray]:
-        return (self._pictures[index],)
+        return (self._images[index],)
 
 
 def quantize_static(
@@ -39,27 +39,24 @@ def quantize_static(
     algorithm: str = "hist",
     keep_last: bool = False,
 ) -> Path:
-    """Quantises weights and activations: `quant_post_static`.
+    """Quantize weights and activations (`quant_post_static`), and return the folder.
 
     Args:
-        source: Folder of the float program, see programs.save_program.
-        folder: Folder of the quantised program.
-        batches: Calibration pictures as the network gets them, float32 [N, C, H, W], all of one size.
-        algorithm: One of calibration.ALGORITHMS, for the activations; weights always go by the largest absolute
-            value of each channel. KL is slow: Paddle 2.6.2 computes it in Python, about a second an activation.
+        source: Folder of the float program, see paddle_program.save_program.
+        folder: Folder of the quantized program.
+        batches: Calibration images as the network gets them, float32 [N, C, H, W], all of one size.
+        algorithm: One of activation_ranges.ALGORITHMS, for the activations; weights always go by the largest absolute
+            value of each channel. KL takes about a second an activation.
         keep_last: Leave the last convolution or matrix product before each output in float.
-
-    Returns:
-        The folder.
 
     Raises:
         FileNotFoundError: The source is not there.
-        ValueError: The source is damaged, the algorithm unknown, or there is no picture.
+        ValueError: The source is damaged, the algorithm unknown, or there is no image.
     """
     if algorithm not in ALGORITHMS:
         raise ValueError(f"expected an algorithm of {', '.join(ALGORITHMS)}, got {algorithm!r}")
     if not len(batches):
-        raise ValueError("expected at least one batch of calibration pictures, got none")
+        raise ValueError("expected at least one batch of calibration images, got none")
     source, folder = check_program(source), Path(folder)
     with static_mode() as executor, writing(folder) as aside, quiet():
         from paddleslim.quant import quant_post_static
@@ -72,7 +69,7 @@ def quantize_static(
             str(source),
             str(aside),
             data_loader=paddle.io.DataLoader(
-                _Pictures(batches),
+                _Images(batches),
                 feed_list=[images],
                 places=executor.place,
                 return_list=False,
@@ -84,7 +81,7 @@ def quantize_static(
             save_params_filename=PARAMS,
             algo=algorithm,
             quantizable_op_type=list(QUANTIZED),
-            optimize_model=True,  # batch normalisations are folded into the convolutions before them
+            optimize_model=True,  # batch normalizations are folded into the convolutions before them
             skip_tensor_list=last_inputs(program, outputs) if keep_last else None,
             scope=paddle.static.global_scope(),
         )
@@ -92,18 +89,15 @@ def quantize_static(
 
 
 def quantize_weights(source: str | os.PathLike[str], folder: str | os.PathLike[str], simulated: bool = False) -> Path:
-    """Quantises the weights alone, without pictures: `quant_post_dynamic`, which PaddleSlim also calls weight-only.
+    """Quantize the weights alone, without images (`quant_post_dynamic`, also weight-only), and return the folder.
 
-    The result stores int8 and its scales for Paddle Lite, which scales back or quantises activations as they come.
-    Paddle Inference 2.6.2 takes the whole numbers for real ones and answers garbage: measure the simulated program.
+    The result stores int8 and its scales for Paddle Lite. Paddle Inference 2.6.2 takes the integers for real numbers:
+    measure the simulated program.
 
     Args:
-        source: Folder of the float program, see programs.save_program.
-        folder: Folder of the quantised program.
+        source: Folder of the float program, see paddle_program.save_program.
+        folder: Folder of the quantized program.
         simulated: Store the weights after their round trip in float32, which every runtime computes right.
-
-    Returns:
-        The folder.
 
     Raises:
         FileNotFoundError: The source is not there.
@@ -128,10 +122,7 @@ def quantize_weights(source: str | os.PathLike[str], folder: str | os.PathLike[s
 
 
 def read_scales(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads every scale of a quantised program: the thresholds that stand for 127.
-
-    Args:
-        folder: Of a program by `quantize_static` or qat.save_qat.
+    """Read the scales of a quantized program: the thresholds that stand for 127.
 
     Returns:
         Tensor name -> float32 [1] of an activation or [C] of a weight.
@@ -143,13 +134,13 @@ def read_scales(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     return {name.removesuffix("@scale"): array for name, array in _read(folder).items() if name.endswith("@scale")}
 
 
-def read_whole_weights(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads the weights that a quantised program stores as int8, by name; errors as `read_scales`."""
+def read_int8_weights(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Read the weights that a quantized program stores as int8, by name; errors as `read_scales`."""
     return {name: array for name, array in _read(folder).items() if array.dtype == np.int8}
 
 
 def last_inputs(program: paddle.static.Program, outputs: Sequence[paddle.static.Variable]) -> list[str]:
-    """Names the activations that the last convolution or matrix product before each output of a program reads."""
+    """Return the activations that the last convolution or matrix product before each output of a program reads."""
     block = program.global_block()
     makers = {name: op for op in block.ops if op.type not in ("feed", "fetch") for name in op.output_arg_names}
     found = []
@@ -163,7 +154,7 @@ def last_inputs(program: paddle.static.Program, outputs: Sequence[paddle.static.
 
 
 def _read(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Every constant of a program by its name."""
+    """Read every constant of a program by its name."""
     folder = check_program(folder)
     with static_mode() as executor, quiet():
         program, _, _ = _load(folder, executor)

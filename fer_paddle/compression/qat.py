@@ -1,7 +1,7 @@
-"""Training that knows of the quantisation (QAT), by PaddleSlim: every step computes with rounded numbers.
+"""Quantization-aware training (QAT) by PaddleSlim: every step computes with rounded numbers.
 
 The gradient passes through the rounding as if it were not there (straight-through estimator), so the weights settle
-where rounding hurts least. It trains by the shared loop, as any network.
+where rounding costs least.
 
 Source: paddleslim.dygraph.quant.QAT, PaddleSlim 2.6.0; Jacob et al. 2018, arXiv:1712.05877, section 3.
 """
@@ -26,14 +26,11 @@ CONFIG = {
 
 
 def prepare_qat(network: paddle.nn.Layer, keep_float: Sequence[str] = ()) -> paddle.nn.Layer:
-    """Puts fake quantisation around every convolution and linear layer of a trained network, in place.
+    """Put fake quantization around every convolution and linear layer of a trained network, in place.
 
     Args:
-        network: The network, with its trained weights.
-        keep_float: Names of layers (of `network.named_sublayers()`) that stay in float, such as the last.
-
-    Returns:
-        The same network; in training mode it learns the ranges of its activations.
+        network: The network; in training mode it will learn the ranges of its activations.
+        keep_float: Names of layers that stay in float, such as the last.
 
     Raises:
         ValueError: A layer is unknown, or the network is prepared already.
@@ -42,7 +39,7 @@ def prepare_qat(network: paddle.nn.Layer, keep_float: Sequence[str] = ()) -> pad
     if unknown := sorted(set(keep_float) - layers.keys()):
         raise ValueError(f"expected layers of {type(network).__name__} to keep in float, got {', '.join(unknown)}")
     if any("Quant" in type(layer).__name__ for layer in layers.values()):
-        raise ValueError(f"expected a float {type(network).__name__}, got one with fake quantisation in it")
+        raise ValueError(f"expected a float {type(network).__name__}, got one with fake quantization in it")
     for name in keep_float:
         layers[name].skip_quant = True
     _slim().quantize(network, inplace=True)
@@ -51,12 +48,7 @@ def prepare_qat(network: paddle.nn.Layer, keep_float: Sequence[str] = ()) -> pad
 
 @paddle.no_grad()
 def observe(network: paddle.nn.Layer, batches: Iterable[np.ndarray]) -> None:
-    """Shows calibration pictures to a prepared network, so that training starts from sensible activation ranges.
-
-    Args:
-        network: From `prepare_qat`; batch normalisations keep their running means.
-        batches: float32 [N, C, H, W] each.
-    """
+    """Show calibration batches to a prepared network for its activation ranges; running means stay as they are."""
     norms = (paddle.nn.BatchNorm2D, paddle.nn.BatchNorm1D)
     was_training = network.training
     network.train()
@@ -71,17 +63,7 @@ def observe(network: paddle.nn.Layer, batches: Iterable[np.ndarray]) -> None:
 def save_qat(
     network: paddle.nn.Layer, folder: str | os.PathLike[str], input_shape: Sequence[int | None], name: str = "images"
 ) -> Path:
-    """Writes a network after QAT as a Paddle program with int8 weights.
-
-    Args:
-        network: From `prepare_qat`, trained; it is put into eval mode.
-        folder: The folder to write into, made where it is missing.
-        input_shape: [N, C, H, W] with None for a free axis, float32.
-        name: Of the input.
-
-    Returns:
-        The folder, with `model.pdmodel` and `model.pdiparams`.
-    """
+    """Write a network after QAT as a Paddle program with int8 weights; arguments as paddle_program.save_program."""
     network.eval()
     spec = paddle.static.InputSpec([*input_shape], "float32", name)
     with writing(folder) as aside, paddle.static.scope_guard(paddle.static.Scope()), quiet():

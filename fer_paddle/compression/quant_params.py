@@ -1,6 +1,6 @@
-"""The arithmetic of quantisation: real numbers as whole numbers of eight bits, a scale and a zero point.
+"""The arithmetic of quantization: real numbers as integers of eight bits, a scale and a zero point.
 
-    whole = clip(round(real / scale) + zero_point, low, high)        real = (whole - zero_point) * scale
+    integer = clip(round(real / scale) + zero_point, low, high)        real = (integer - zero_point) * scale
 
 NumPy only, so that it can be read and checked: the notebook compares it with what PaddleSlim and ONNX Runtime write.
 
@@ -17,14 +17,14 @@ SMALLEST_THRESHOLD = 1e-8  # of a tensor of zeros, as Paddle takes it: a scale o
 
 
 @dataclass(frozen=True, eq=False)
-class Affine:
-    """A map between real and whole numbers.
+class QuantParams:
+    """A map between real numbers and integers.
 
     Attributes:
-        scale: Real distance of two whole numbers, above 0: float64 [] for a whole tensor, [C] one a channel.
-        zero_point: The whole number that means 0.0, int64 of the shape of `scale`.
-        low: Smallest whole number, -128 or -127 for eight bits.
-        high: Largest whole number, 127 for eight bits.
+        scale: Real distance of two integers, above 0: float64 [] for a whole tensor, [C] one a channel.
+        zero_point: The integer that means 0.0, int64 of the shape of `scale`.
+        low: Smallest integer, -128 or -127 for eight bits.
+        high: Largest integer, 127 for eight bits.
         axis: The axis of the channels; None for one scale.
 
     Raises:
@@ -45,21 +45,21 @@ class Affine:
             raise ValueError(f"expected finite scales above 0, got {self.scale.min()} to {self.scale.max()}")
 
     def quantize(self, values: np.ndarray) -> np.ndarray:
-        """Real numbers as whole numbers, int32 of the same shape; a half goes to the even neighbour."""
-        whole = np.round(values / self._along(self.scale, values)) + self._along(self.zero_point, values)
-        return np.clip(whole, self.low, self.high).astype(np.int32)
+        """Return int32 of the same shape; a half is rounded to the even neighbor."""
+        integers = np.round(values / self._along(self.scale, values)) + self._along(self.zero_point, values)
+        return np.clip(integers, self.low, self.high).astype(np.int32)
 
-    def dequantize(self, whole: np.ndarray) -> np.ndarray:
-        """Whole numbers as the real numbers they stand for, float32 of the same shape."""
-        shifted = whole.astype(np.float64) - self._along(self.zero_point, whole)
-        return (shifted * self._along(self.scale, whole)).astype(np.float32)
+    def dequantize(self, integers: np.ndarray) -> np.ndarray:
+        """Return the real numbers that integers stand for, float32 of the same shape."""
+        shifted = integers.astype(np.float64) - self._along(self.zero_point, integers)
+        return (shifted * self._along(self.scale, integers)).astype(np.float32)
 
     def round_trip(self, values: np.ndarray) -> np.ndarray:
-        """What is left of real numbers after quantisation, float32: what QAT computes on."""
+        """Return real numbers after quantization and back, float32: what QAT computes on."""
         return self.dequantize(self.quantize(values))
 
     def _along(self, parameter: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """The parameter in a shape that broadcasts over the channels of `values`."""
+        """Return the parameter in a shape that broadcasts over the channels of `values`."""
         if self.axis is None:
             return parameter
         shape = [1] * values.ndim
@@ -67,11 +67,11 @@ class Affine:
         return parameter.reshape(shape)
 
 
-def symmetric(threshold: float | np.ndarray, bits: int = 8, axis: int | None = None) -> Affine:
-    """Zero stays zero, and `threshold` becomes the largest whole number: 127 for eight bits.
+def symmetric(threshold: float | np.ndarray, bits: int = 8, axis: int | None = None) -> QuantParams:
+    """Map zero to zero and `threshold` to the largest integer: 127 for eight bits.
 
     Args:
-        threshold: Largest absolute value that shall not be cut off: a number, or one a channel [C] with `axis`.
+        threshold: Largest absolute value that is not cut off: a number, or one a channel [C] with `axis`.
         bits: 2 to 16.
         axis: The axis of the channels; None for one threshold.
 
@@ -83,11 +83,11 @@ def symmetric(threshold: float | np.ndarray, bits: int = 8, axis: int | None = N
     if not (np.isfinite(threshold) & (threshold >= 0)).all():
         raise ValueError(f"expected finite thresholds of 0 or more, got {threshold}")
     scale = np.maximum(threshold, SMALLEST_THRESHOLD) / high
-    return Affine(scale, np.zeros(scale.shape, np.int64), -high - 1, high, axis)
+    return QuantParams(scale, np.zeros(scale.shape, np.int64), -high - 1, high, axis)
 
 
-def asymmetric(lowest: float, highest: float, bits: int = 8) -> Affine:
-    """The interval from lowest to highest, widened to hold zero, on all 2**bits whole numbers.
+def asymmetric(lowest: float, highest: float, bits: int = 8) -> QuantParams:
+    """Map the interval from lowest to highest, widened to hold zero, to all 2**bits integers.
 
     Zero must be exact, because padding and ReLU make many of them.
 
@@ -105,11 +105,11 @@ def asymmetric(lowest: float, highest: float, bits: int = 8) -> Affine:
     lowest, highest = min(float(lowest), 0.0), max(float(highest), 0.0)
     scale = max(highest - lowest, SMALLEST_THRESHOLD) / (2 * high + 1)
     zero_point = round(-high - 1 - lowest / scale)
-    return Affine(np.asarray(scale), np.asarray(zero_point), -high - 1, high)
+    return QuantParams(np.asarray(scale), np.asarray(zero_point), -high - 1, high)
 
 
-def for_weights(weights: np.ndarray, axis: int | None = 0, bits: int = 8) -> Affine:
-    """Symmetric, by the largest absolute value of each channel, or of the whole tensor without an axis.
+def for_weights(weights: np.ndarray, axis: int | None = 0, bits: int = 8) -> QuantParams:
+    """Map symmetrically, by the largest absolute value of each channel, or of the whole tensor without an axis.
 
     Args:
         weights: Of a convolution [out, in, kh, kw] (axis 0), or of a linear layer [in, out] (axis 1).
@@ -126,7 +126,7 @@ def for_weights(weights: np.ndarray, axis: int | None = 0, bits: int = 8) -> Aff
 
 
 def signal_to_noise_db(values: np.ndarray, approximation: np.ndarray) -> float:
-    """Power of the values over power of the error, in decibel; inf without an error. One bit more brings 6 dB."""
+    """Return the power of the values over that of the error, in decibel; one bit more brings 6 dB."""
     signal, noise = float(np.square(values).sum()), float(np.square(values - approximation).sum())
     return 10 * np.log10(signal / noise) if noise else float("inf")
 

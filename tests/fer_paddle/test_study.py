@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+from fer_paddle.environment import REPOSITORY
 from fer_paddle.study import Study, differing_fields, digest, provenance
 
 NAMES = [{"name": name} for name in "abc"]
@@ -103,3 +104,10 @@ def test_differing_fields():
         "a.c (2, was None)",
         "d (3, was 4)",
     ]
+
+
+@pytest.mark.parametrize("pattern", ["08_[!s]*", "08_sens*", "compare*", "distill*", "quantize*", "study*"])
+def test_shipped_results_are_studies(pattern):
+    for path in (REPOSITORY / "notebooks" / "results").glob(pattern):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        assert Study(path, content["settings"]).find(content["rows"][-1]) == content["rows"][-1:]

@@ -1,4 +1,4 @@
-"""The detector as the subject of a comparison: the shipped network on two drawn scenes."""
+"""The detector as the task of a comparison: the shipped network on two drawn scenes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import pytest
 
 from fer_paddle.compression.onnx_compact import read_onnx
 from fer_paddle.compression.quantize import compare
-from fer_paddle.deployment.runtimes.paddle_inference import load_program
 from fer_paddle.drawn import draw_scene
 from yolo3tiny.photos import Photo
 from yolo3tiny.predict import WEIGHTS, Detector, OnnxForward
-from yolo3tiny.quantize import DetectorFinetune, calibration_batches, detector_subject, read_detector_card
+from yolo3tiny.quantize import DetectorQuantizeTask, calibration_batches, qat_recipe, read_detector_card
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +31,8 @@ def test_batches_are_padded_squares(photos):
 
 def test_int8_finds_the_same_faces_and_keeps_the_heads_in_float(photos, tmp_path):
     pictures = [photo.read() for photo in photos]
-    subject = detector_subject(WEIGHTS, pictures, photos, load_program)
-    compare(subject, ["ort-minmax"], tmp_path, tmp_path / "table.json")
+    task = DetectorQuantizeTask(WEIGHTS, pictures, photos)
+    compare(task, ["ort-minmax"], tmp_path, tmp_path / "table.json", threads=1)
     path = tmp_path / "ort-minmax" / "network.onnx"
     floats = [
         tensor.dims for tensor in read_onnx(path).graph.initializer if tensor.data_type == 1 and len(tensor.dims) == 4
@@ -51,13 +50,12 @@ def test_without_photos(photos, empty):
     pictures = [photo.read() for photo in photos]
     valid = [] if empty == "valid" else photos
     with pytest.raises(ValueError, match="expected calibration photos"):
-        detector_subject(WEIGHTS, [] if empty == "calibration" else pictures, valid, load_program)
+        DetectorQuantizeTask(WEIGHTS, [] if empty == "calibration" else pictures, valid)
 
 
 @pytest.mark.parametrize(("num_photos", "batch_size"), [(1, 1), (9, 9), (40, 16)])
-def test_qat_fits_the_photos(num_photos, batch_size, photos):
-    finetune = DetectorFinetune(photos[:1] * num_photos, photos, {"longest": 96}, epochs=2)
-    assert finetune.recipe.batch_size == batch_size
+def test_qat_fits_the_photos(num_photos, batch_size):
+    assert qat_recipe(num_photos, 96, epochs=2, learning_rate=1e-4).batch_size == batch_size
 
 
 def test_qat_needs_the_card_of_a_detector(photos, tmp_path):

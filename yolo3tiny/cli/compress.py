@@ -93,11 +93,10 @@ def quantize(
     from fer_paddle import environment
 
     environment.prepare(threads)
-    from fer_paddle.compression.calibration_set import choose, read_pictures
-    from fer_paddle.compression.quantize import METHODS, compare
-    from fer_paddle.deployment.runtimes.paddle_inference import load_program
+    from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images
+    from fer_paddle.study import provenance
     from yolo3tiny.predict import WEIGHTS
-    from yolo3tiny.quantize import DetectorFinetune, detector_subject, read_detector_card
+    from yolo3tiny.quantize import DetectorQuantizeTask
     from yolo3tiny.splits import TRAIN, VAL, choose_split, find_photos
 
     progress = bar("it")
@@ -111,20 +110,11 @@ def quantize(
     if calibrate is None:
         images = [photo.read() for photo in choose(train, pictures, seed)]
     else:
-        images = read_pictures(calibrate, pictures, seed, progress)
-    about = {
-        "command": "python -m yolo3tiny quantize",
-        "data": data,
-        "calibration": str(calibrate or data),
-        "seed": seed,
-    }
-    finetune = None
-    if "slim-qat" in chosen:
-        finetune = DetectorFinetune(train, valid, read_detector_card(weights), epochs, learning_rate)
-    subject = detector_subject(
-        weights, images, valid, load_program, finetune, not quantize_last, threads, about, progress
-    )
-    content = compare(subject, chosen, out, results or out / "results.json", progress)
+        images = read_calibration_images(calibrate, pictures, seed, progress)
+    origin = provenance("python -m yolo3tiny", data=data, calibration=str(calibrate or data), seed=seed)
+    qat = (train if "slim-qat" in chosen else None, epochs, learning_rate)
+    task = DetectorQuantizeTask(weights, images, valid, *qat, keep_last=not quantize_last, progress=progress)
+    content = compare(task, chosen, out, results or out / "results.json", origin, threads, progress)
     rows = [
         [
             row["method"],

@@ -149,13 +149,12 @@ def quantize(
     environment.prepare(threads)
     import numpy as np
 
-    from fer_paddle.compression.calibration_set import choose, read_pictures
-    from fer_paddle.compression.quantize import METHODS, compare
-    from fer_paddle.deployment.runtimes.onnx import OnnxRunner
-    from fer_paddle.deployment.runtimes.paddle_inference import load_program
+    from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.ferplus import take_for_training
-    from fer_paddle.expression.quantize import expression_subject, read_network_card
+    from fer_paddle.expression.quantize import ExpressionQuantizeTask, read_network_card
+    from fer_paddle.study import provenance
+    from fer_paddle.training.callbacks import ProgressBar
 
     chosen = METHODS if methods == ("all",) else methods
     weights = weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
@@ -167,17 +166,13 @@ def quantize(
     if calibrate is None:
         crops = choose(train.images, pictures, seed)
     else:
-        crops = read_pictures(calibrate, pictures, seed, bar("images"))
-    about = {"command": "python -m fer_paddle quantize", "data": data, "calibration": str(calibrate or data)}
-    about["seed"] = seed
-    qat = {"epochs": epochs, "learning_rate": learning_rate}
-    if "slim-qat" in chosen:
-        from fer_paddle.training.callbacks import ProgressBar
-
-        qat |= {"train": train, "callbacks": [ProgressBar()]}
-    loaders = {"load_onnx": OnnxRunner, "load_program": load_program}
-    subject = expression_subject(weights, crops, measured, **loaders, keep_last=keep_last, about=about, **qat)
-    content = compare(subject, chosen, out, results or out / "results.json", bar("methods"))
+        crops = read_calibration_images(calibrate, pictures, seed, bar("images"))
+    origin = provenance(data=data, calibration=str(calibrate or data), seed=seed)
+    qat = {"train": train, "callbacks": [ProgressBar()]} if "slim-qat" in chosen else {}
+    task = ExpressionQuantizeTask(
+        weights, crops, measured, **qat, epochs=epochs, learning_rate=learning_rate, keep_last=keep_last
+    )
+    content = compare(task, chosen, out, results or out / "results.json", origin, progress=bar("methods"))
     rows = [
         [
             row["method"],

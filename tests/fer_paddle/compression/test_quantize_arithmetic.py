@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.compression import activation_ranges as calibration
-from fer_paddle.compression import quant_params as affine
+from fer_paddle.compression import quant_params
 
 RNG = np.random.default_rng(0)
 
@@ -24,11 +24,11 @@ RNG = np.random.default_rng(0)
     ],
 )
 def test_symmetric_by_hand(value, whole):
-    assert affine.symmetric(1.27).quantize(np.array([value])) == [whole]
+    assert quant_params.symmetric(1.27).quantize(np.array([value])) == [whole]
 
 
 def test_a_half_goes_to_the_even_neighbour():
-    by_one = affine.symmetric(127.0)
+    by_one = quant_params.symmetric(127.0)
     assert by_one.quantize(np.array([0.5, 1.5, 2.5, -0.5])).tolist() == [0, 2, 2, 0]
 
 
@@ -42,41 +42,44 @@ def test_a_half_goes_to_the_even_neighbour():
     ],
 )
 def test_asymmetric_by_hand(lowest, highest, scale, zero_point):
-    found = affine.asymmetric(lowest, highest)
+    found = quant_params.asymmetric(lowest, highest)
     assert found.scale == pytest.approx(scale) and found.zero_point == zero_point
     assert found.round_trip(np.zeros(3)).tolist() == [0.0, 0.0, 0.0]
 
 
 def test_the_error_is_at_most_half_a_step():
     values = RNG.normal(size=1000)
-    for found in (affine.symmetric(np.abs(values).max()), affine.asymmetric(values.min(), values.max())):
+    for found in (quant_params.symmetric(np.abs(values).max()), quant_params.asymmetric(values.min(), values.max())):
         assert np.abs(found.round_trip(values) - values).max() <= float(found.scale) / 2 + 1e-6
 
 
 def test_a_scale_a_channel_serves_small_channels():
     weights = RNG.normal(size=(4, 3, 3, 3)) * np.array([1, 0.1, 0.01, 0])[:, None, None, None]
-    whole, each = affine.for_weights(weights, None), affine.for_weights(weights, 0)
+    whole, each = quant_params.for_weights(weights, None), quant_params.for_weights(weights, 0)
     assert np.abs(each.quantize(weights)).reshape(4, -1).max(axis=1).tolist() == [127, 127, 127, 0]
     error = [np.abs(found.round_trip(weights) - weights)[2].max() for found in (whole, each)]
     assert error[1] < error[0] / 20
-    noise = [affine.signal_to_noise_db(weights[:3], found.round_trip(weights)[:3]) for found in (whole, each)]
+    noise = [quant_params.signal_to_noise_db(weights[:3], found.round_trip(weights)[:3]) for found in (whole, each)]
     assert noise[1] > noise[0]
 
 
 def test_a_bit_more_brings_six_decibel():
     values = RNG.uniform(-1, 1, 20000)
-    noise = [affine.signal_to_noise_db(values, affine.symmetric(1.0, bits).round_trip(values)) for bits in (6, 7, 8)]
+    noise = [
+        quant_params.signal_to_noise_db(values, quant_params.symmetric(1.0, bits).round_trip(values))
+        for bits in (6, 7, 8)
+    ]
     assert np.diff(noise) == pytest.approx(6.02, abs=0.2)
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: affine.symmetric(1.0, bits=1),
-        lambda: affine.symmetric(np.nan),
-        lambda: affine.symmetric(-1.0),
-        lambda: affine.asymmetric(1.0, 0.0),
-        lambda: affine.symmetric([1.0, 2.0]),  # two scales without an axis
+        lambda: quant_params.symmetric(1.0, bits=1),
+        lambda: quant_params.symmetric(np.nan),
+        lambda: quant_params.symmetric(-1.0),
+        lambda: quant_params.asymmetric(1.0, 0.0),
+        lambda: quant_params.symmetric([1.0, 2.0]),  # two scales without an axis
     ],
 )
 def test_wrong_arguments(make):

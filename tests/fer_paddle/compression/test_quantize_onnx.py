@@ -12,10 +12,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from fer_paddle.compression import onnx_quantize as ort
-from fer_paddle.compression import quant_params as affine
-from fer_paddle.compression.calibration_set import choose, read_pictures
+from fer_paddle.compression import quant_params
 from fer_paddle.compression.onnx_compact import add_metadata, compact, drop_idle_rounding, read_onnx
-from fer_paddle.compression.quantize import METHODS, Subject, compare
+from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images
 from fer_paddle.files import write_json
 from fer_paddle.images import write_image
 from fer_paddle.weights import load_card
@@ -86,11 +85,11 @@ def test_compact_changes_no_value(network):
     assert np.array_equal(*outputs)
 
 
-def test_compact_folds_quantised_weights():
+def test_compact_folds_quantized_weights():
     """What paddle2onnx leaves: a float weight, its scale as a Constant node, QuantizeLinear, DequantizeLinear."""
     model = make_network()
     graph, weights = model.graph, numpy_helper.to_array(model.graph.initializer[1])
-    scales = affine.for_weights(weights).scale.astype(np.float32)
+    scales = quant_params.for_weights(weights).scale.astype(np.float32)
     constants = {"scale": scales, "zero": np.zeros(16, np.int8)}
     extra = [helper.make_node("Constant", [], [k], value=numpy_helper.from_array(v)) for k, v in constants.items()]
     extra += [
@@ -104,7 +103,7 @@ def test_compact_folds_quantised_weights():
     small = compact(model)
     assert "QuantizeLinear" not in {node.op_type for node in small.graph.node}
     assert small.ByteSize() < model.ByteSize() / 2
-    assert np.array_equal(weights_of(small)[weights.shape][0], affine.for_weights(weights).quantize(weights))
+    assert np.array_equal(weights_of(small)[weights.shape][0], quant_params.for_weights(weights).quantize(weights))
     outputs = [
         onnxruntime.InferenceSession(one.SerializeToString()).run(None, {"images": IMAGES})[0] for one in (model, small)
     ]
@@ -144,13 +143,13 @@ def test_weights_and_scales_are_those_by_hand(network, tmp_path):
     model = read_onnx(ort.quantize_onnx(network, tmp_path / "int8.onnx", BATCHES))
     source = {t.name: numpy_helper.to_array(t) for t in onnx.load(network).graph.initializer}
     for name in ("conv.weight.with_a_long_name", "second.weight"):
-        by_hand = affine.for_weights(source[name])
+        by_hand = quant_params.for_weights(source[name])
         whole, scale = weights_of(model)[source[name].shape]
         assert scale == pytest.approx(by_hand.scale, rel=1e-5)
         assert np.abs(by_hand.quantize(source[name]) - whole).max() <= 1
     arrays = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
     first = next(node for node in model.graph.node if node.input[0] == "images")
-    by_hand = affine.asymmetric(IMAGES[:16].min(), IMAGES[:16].max())
+    by_hand = quant_params.asymmetric(IMAGES[:16].min(), IMAGES[:16].max())
     assert arrays[first.input[1]] == pytest.approx(by_hand.scale, rel=1e-5)
     assert abs(int(arrays[first.input[2]]) - int(by_hand.zero_point)) <= 1
 
@@ -189,16 +188,16 @@ def test_wrong_arguments(network, tmp_path, batches, method):
 
 
 def test_calibration_pictures(tmp_path, caplog):
-    with pytest.raises(FileNotFoundError, match="folder of calibration pictures"):
-        read_pictures(tmp_path / "none", 4)
-    with pytest.raises(ValueError, match="found no picture file"):
-        read_pictures(tmp_path, 4)
+    with pytest.raises(FileNotFoundError, match="folder of calibration images"):
+        read_calibration_images(tmp_path / "none", 4)
+    with pytest.raises(ValueError, match="found no image file"):
+        read_calibration_images(tmp_path, 4)
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no more")
     with pytest.raises(ValueError, match="none of 1 can be read") as caught:
-        read_pictures(tmp_path, 4)
+        read_calibration_images(tmp_path, 4)
     assert "\n" not in str(caught.value)
     write_image(tmp_path / "good.png", np.full((8, 8, 3), 7, np.uint8))
-    assert [picture.shape for picture in read_pictures(tmp_path, 4)] == [(8, 8, 3)]
+    assert [picture.shape for picture in read_calibration_images(tmp_path, 4)] == [(8, 8, 3)]
     assert "broken.jpg" in caplog.text
 
 
@@ -210,27 +209,28 @@ def test_choose_draws_without_putting_back():
         choose([], 3)
 
 
-def subject_of(network, **changes):
-    exact = load(network)(IMAGES)[0]
+class Task:
+    """The network as a task, judged by its distance from the float one; QAT must not begin."""
 
-    def measure(forward):
-        return 1 - float(np.abs(forward(IMAGES)[0] - exact).mean())
+    input_shape, last_layers, keep_last = (None, 1, 12, 12), (), False
+    settings, data = {"measure": "closeness"}, {"valid": "a"}
 
-    settings = {
-        "onnx": network,
-        "metadata": {},
-        "input_shape": (None, 1, 12, 12),
-        "batches": BATCHES,
-        "about": {"seed": 0},
-    }
-    return Subject(
-        **{**settings, "load_network": None, "load_onnx": load, "load_program": None, "measure": measure, **changes}
-    )
+    def __init__(self, onnx, **changes):
+        self.onnx, self.batches, self.card, self.finetune_settings = onnx, BATCHES, {}, None
+        self.exact = load(onnx)(IMAGES)[0]
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    def load(self):
+        raise RuntimeError("begins anew")
+
+    def measure(self, forward):
+        return 1 - float(np.abs(forward(IMAGES)[0] - self.exact).mean())
 
 
-def test_a_quantised_file_has_the_card_of_its_network(network, tmp_path):
+def test_a_quantized_file_has_the_card_of_its_network(network, tmp_path):
     card = {"classes": ["a", "b"], "figures": {"accuracy": 0.9}}
-    content = compare(subject_of(network, card=card), ["ort-minmax"], tmp_path, tmp_path / "table.json")
+    content = compare(Task(network, card=card), ["ort-minmax"], tmp_path, tmp_path / "table.json", {"seed": 0})
     written = load_card(tmp_path / "ort-minmax" / "network.onnx")
     assert written["classes"] == ["a", "b"] and "figures" not in written
     assert content["rows"][1].items() <= written["quantization"].items() and written["quantization"]["seed"] == 0
@@ -239,48 +239,30 @@ def test_a_quantised_file_has_the_card_of_its_network(network, tmp_path):
 
 def test_compare_keeps_its_rows(network, tmp_path):
     result = tmp_path / "results" / "table.json"
-    content = compare(subject_of(network), ["ort-minmax"], tmp_path, result)
+    content = compare(Task(network), ["ort-minmax"], tmp_path, result)
     assert json.loads(result.read_text()) == content
-    exact, whole = content["rows"]
+    exact, int8 = content["rows"]
     assert (exact["method"], exact["figure"], exact["drop"], exact["share"]) == ("fp32", 1.0, 0.0, 1.0)
-    assert whole["drop"] == pytest.approx(100 * (1 - whole["figure"]), abs=1e-3) and whole["share"] < 1
-
-    def fails(_):
-        raise AssertionError("measured again")
-
+    assert int8["drop"] == pytest.approx(100 * (1 - int8["figure"]), abs=1e-3) and int8["share"] < 1
     # a row that is there is not made again; one more method is
-    again = compare(subject_of(network, measure=fails), ["ort-minmax"], tmp_path, result)
+    again = compare(Task(network, measure=pytest.fail), ["ort-minmax"], tmp_path, result)
     assert again["rows"] == content["rows"]
-    more = compare(subject_of(network), ["ort-minmax", "ort-entropy"], tmp_path, result)
+    more = compare(Task(network), ["ort-minmax", "ort-entropy"], tmp_path, result)
     assert [row["method"] for row in more["rows"]] == ["fp32", "ort-minmax", "ort-entropy"]
-    # other weights, pictures or settings begin anew
-    other = compare(subject_of(network, batches=BATCHES[:1]), ["fp32"], tmp_path, result)
-    assert [row["method"] for row in other["rows"]] == ["fp32"]
-
-
-class Training:
-    """Stands for QAT, which must not begin."""
-
-    def __init__(self, epochs):
-        self.settings = {"epochs": epochs}
-
-    def __call__(self, network, folder):
-        raise AssertionError("trained")
+    with pytest.raises(ValueError, match=r"calibration_pictures \(8, was 16\), data.calibration"):
+        compare(Task(network, batches=BATCHES[:1]), ["fp32"], tmp_path, result)
 
 
 def test_a_row_of_training_stays_as_long_as_its_settings(network, tmp_path):
     result = tmp_path / "table.json"
-    content = compare(subject_of(network), ["fp32"], tmp_path, result)
+    content = compare(Task(network), ["fp32"], tmp_path, result)
     row = {**content["rows"][0], "method": "slim-qat", "settings": {"epochs": 2}}
     write_json(result, {**content, "rows": [*content["rows"], row]})
     for methods, epochs in ((["slim-qat"], 2), (["fp32"], 3)):  # who does not ask for it leaves it alone
-        assert compare(subject_of(network, finetune=Training(epochs)), methods, tmp_path, result)["rows"][1] == row
-
-    def begins():
-        raise RuntimeError("begins anew")
-
+        task = Task(network, finetune_settings={"epochs": epochs})
+        assert compare(task, methods, tmp_path, result)["rows"][1] == row
     with pytest.raises(RuntimeError, match="begins anew"):
-        compare(subject_of(network, finetune=Training(3), load_network=begins), ["slim-qat"], tmp_path, result)
+        compare(Task(network, finetune_settings={"epochs": 3}), ["slim-qat"], tmp_path, result)
 
 
 @pytest.mark.parametrize(
@@ -288,14 +270,8 @@ def test_a_row_of_training_stays_as_long_as_its_settings(network, tmp_path):
 )
 def test_compare_refuses_before_it_begins(network, tmp_path, methods, changes):
     with pytest.raises(ValueError, match="expected"):
-        compare(subject_of(network, **changes), methods, tmp_path / "out", tmp_path / "table.json")
+        compare(Task(network, **changes), methods, tmp_path / "out", tmp_path / "table.json")
     assert not (tmp_path / "out").exists()
-
-
-def test_a_table_of_something_else_is_not_overwritten(network, tmp_path):
-    (tmp_path / "table.json").write_text("[1, 2]")
-    with pytest.raises(ValueError, match="expected a table"):
-        compare(subject_of(network), ["fp32"], tmp_path, tmp_path / "table.json")
 
 
 def test_methods_are_named_once():

@@ -11,8 +11,7 @@ import pytest
 
 from fer_paddle.compression import activation_ranges as calibration
 from fer_paddle.compression import paddle_program as programs
-from fer_paddle.compression import post_training, qat
-from fer_paddle.compression import quant_params as affine
+from fer_paddle.compression import post_training, qat, quant_params
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.deployment.runtimes.paddle_inference import load_program
 from fer_paddle.environment import paddle, seed_everything
@@ -85,7 +84,7 @@ def test_the_card_decides_whether_it_runs_in_int8(folder):
 
 def test_scales_and_weights_are_those_by_hand(folder):
     """abs-max of pictures and of folded weights, and int8 weights within one unit."""
-    scales, whole = post_training.read_scales(folder / "abs_max"), post_training.read_whole_weights(folder / "abs_max")
+    scales, whole = post_training.read_scales(folder / "abs_max"), post_training.read_int8_weights(folder / "abs_max")
     assert scales["images"] == pytest.approx(calibration.find_threshold(BATCHES, "abs_max"), rel=1e-6)
     network = make_tiny()
     second, norm = network.body[3].weight.numpy(), network.body[1]
@@ -93,7 +92,7 @@ def test_scales_and_weights_are_those_by_hand(folder):
     first = network.body[0].weight.numpy() * factor[:, None, None, None]  # batch normalisation folded
     for weights in (first, second):
         (name,) = [name for name, array in whole.items() if array.shape == weights.shape]
-        by_hand = affine.for_weights(weights)
+        by_hand = quant_params.for_weights(weights)
         assert scales[name].ravel() == pytest.approx(by_hand.scale * 127, rel=1e-5)
         assert np.abs(by_hand.quantize(weights) - whole[name]).max() <= 1
 
@@ -110,7 +109,7 @@ def test_the_onnx_file_carries_int8_weights(folder, tmp_path):
 
 def test_the_last_layer_can_stay_in_float(folder, tmp_path):
     post_training.quantize_static(folder / "float", tmp_path, BATCHES, "mse", keep_last=True)
-    shapes = {array.shape for array in post_training.read_whole_weights(tmp_path).values()}
+    shapes = {array.shape for array in post_training.read_int8_weights(tmp_path).values()}
     assert shapes == {(8, 1, 3, 3), (8, 8, 3, 3)}
 
 
@@ -118,7 +117,7 @@ def test_weight_only(folder, tmp_path):
     """The stored weights are int8; the simulated program computes on their round trip."""
     post_training.quantize_weights(folder / "float", tmp_path / "int8")
     post_training.quantize_weights(folder / "float", tmp_path / "simulated", simulated=True)
-    assert len(post_training.read_whole_weights(tmp_path / "int8")) == 2
+    assert len(post_training.read_int8_weights(tmp_path / "int8")) == 2
     exact = logits_of(make_tiny())
     found = run_program(tmp_path / "simulated")[0]
     assert 0 < np.abs(found - exact).mean() < 0.05 * exact.std()
@@ -127,7 +126,7 @@ def test_weight_only(folder, tmp_path):
 def test_qat_trains_by_the_loop_and_is_saved(tmp_path):
     network = make_tiny()
     qat.prepare_qat(network, keep_float=["classify"])
-    with pytest.raises(ValueError, match="fake quantisation in it"):
+    with pytest.raises(ValueError, match="fake quantization in it"):
         qat.prepare_qat(network)
     qat.observe(network, BATCHES)
     assert not network.training
@@ -145,7 +144,7 @@ def test_qat_trains_by_the_loop_and_is_saved(tmp_path):
     onnx_logits = onnxruntime.InferenceSession(path.read_bytes()).run(None, {"images": IMAGES})[0]
     for found in (run_program(tmp_path / "program")[0], onnx_logits):
         assert np.abs(found - exact).mean() < 0.1 * exact.std()
-    assert len(post_training.read_whole_weights(tmp_path / "program")) == 2
+    assert len(post_training.read_int8_weights(tmp_path / "program")) == 2
 
 
 def test_qat_of_an_unknown_layer():

@@ -37,7 +37,7 @@ def test_the_table_as_json(faces, tmp_path, capfd):
     content = json.loads(capfd.readouterr().out)
     assert [row["method"] for row in content["rows"]] == ["fp32", "ort-minmax"]
     assert content["rows"][1]["share"] < 0.35  # what the issue asks for
-    assert content["about"]["faces"] == 7 and content["about"]["calibration_pictures"] == 1
+    assert content["settings"]["faces"] == 7 and content["settings"]["calibration_pictures"] == 1
     assert (tmp_path / "out" / "ort-minmax" / "network.onnx").stat().st_size == content["rows"][1]["bytes"]
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == content
 
@@ -45,7 +45,7 @@ def test_the_table_as_json(faces, tmp_path, capfd):
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda folder: ["--calibrate", folder / "nowhere"], "folder of calibration pictures"),
+        (lambda folder: ["--calibrate", folder / "nowhere"], "folder of calibration images"),
         (lambda folder: ["--calibrate", folder], "none of 1 can be read"),
         (lambda folder: ["--methods", "int4"], "expected methods of"),
         (lambda folder: ["--weights", folder / "model.pdparams"], "expected a .safetensors file"),
@@ -66,7 +66,7 @@ def test_a_damaged_network_is_one_line(faces, tmp_path, capfd):
         (tmp_path / f"model{suffix}").write_bytes(WEIGHTS.with_suffix(suffix).read_bytes())
     (tmp_path / "model.onnx").write_bytes(WEIGHTS.read_bytes()[:100_000])
     assert quantize(faces, tmp_path, "--weights", tmp_path / "model.safetensors") == 2
-    assert "error: expected a whole ONNX file" in capfd.readouterr().err
+    assert "error: expected an ONNX file" in capfd.readouterr().err
 
 
 def test_the_detectors_command(tmp_path, capsys):
