@@ -1,65 +1,60 @@
-"""Picture files on a command line: which ones are meant, and what the annotated copies are called."""
+"""Image files on a command line: which ones are meant, and annotated copies of them that overwrite no other file."""
 
 from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Collection, Mapping, Sequence
-from itertools import takewhile
+import os
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fer_paddle import images
+from fer_paddle.files import write_json
 
 _KEPT_FORMATS = (".png", ".bmp", ".webp")
+Failed = tuple[str, str]  # a file and the reason
 
 
-def find_pictures(patterns: Sequence[str], out: Path | None = None, drawn: Collection[str] = ()) -> list[Path]:
-    """Lists the pictures that files, folders and globs mean, each once, in the order given.
+def find_images(patterns: Sequence[str], out: Path | None = None, ours: Collection[str] = ()) -> list[Path]:
+    """Return the images that files, folders and globs mean, each once, in the order given.
 
-    Args:
-        patterns: As they were typed.
-        out: The output folder. What lies in it is meant only where the pattern names it, or something in it.
-        drawn: Names in the output folder that are never meant: see read_drawn.
+    What lies in the output folder is meant only where a pattern is in it; `ours`, names in it, never. A folder that
+    cannot be read is among the images, so that it fails as one of them.
 
     Raises:
-        ValueError: One of them means no picture, and is named; or all pictures are left out.
+        ValueError: A pattern means no image, or all images are left out.
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
-        path = Path(pattern)
-        if path.is_dir():
-            paths = images.list_images(path)
-        elif path.exists():
-            paths = [path]
-        else:
-            # Path.glob takes no absolute pattern.
+        unreadable: list[Path] = []
+        if os.path.isdir(pattern):  # noqa: PTH112 (Path.is_dir raises in a locked folder)
+            paths = [*images.list_images(pattern, unreadable), *unreadable]
+        elif os.path.lexists(pattern):
+            paths = [Path(pattern)]
+        else:  # Path.glob takes no absolute pattern
             names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
-            paths = [Path(name) for name in names if Path(name).is_file()]
+            paths = [Path(name) for name in names if not os.path.isdir(name)]  # noqa: PTH112
         if not paths:
-            raise ValueError(f"expected pictures, a folder of pictures or a glob, found none for {pattern!r}")
-        found |= dict.fromkeys(paths if out is None else _leave_out_results(paths, path, out, drawn))
-    if out is not None and not found:
-        raise ValueError(f"expected pictures, found none but those in the output folder {out}")
+            raise ValueError(f"expected images, a folder of images or a glob, found none for {pattern!r}")
+        if out is not None:
+            named = _real(Path(pattern)).is_relative_to(_real(out))
+            paths = [path for path in paths if named or not _real(path.parent).is_relative_to(_real(out))]
+            paths = [path for path in paths if path.name not in ours or _real(path.parent) != _real(out)]
+        found |= dict.fromkeys(paths)
+    if not found:
+        raise ValueError(f"expected images, found none but those in the output folder {out}")
     return list(found)
 
 
-def _leave_out_results(paths: Sequence[Path], pattern: Path, out: Path, drawn: Collection[str]) -> list[Path]:
-    """Leaves out what an earlier run drew, and all of the output folder where the pattern names a place outside."""
-    named = pattern if pattern.exists() else Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
-    out = out.resolve()
-    names_out = named.resolve().is_relative_to(out)
-    places = {folder: folder.resolve() for folder in {path.parent for path in paths}}
-    if not names_out and not pattern.is_file():
-        return [path for path in paths if not places[path.parent].is_relative_to(out)]
-    return [path for path in paths if path.name not in drawn or places[path.parent] != out]
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
-def read_drawn(results: Path) -> set[str]:
-    """Reads which pictures beside a results file earlier runs drew, of those still there; none without the file.
-
-    The file holds `pictures`, each with the file name or path `drawn`, and `drawn_before`, file names: what runs before
-    the last one drew.
+def read_ours(results: Path) -> set[str]:
+    """Return which images beside a results file of `annotate_files` earlier runs wrote, of those still there.
 
     Raises:
         ValueError: It is another file, not to be replaced.
@@ -68,53 +63,83 @@ def read_drawn(results: Path) -> set[str]:
         return set()
     try:
         content = json.loads(results.read_text(encoding="utf-8"))
-        names = {Path(picture["drawn"]).name for picture in content["pictures"]} | set(content.get("drawn_before", ()))
-        return {name for name in names if (results.parent / name).is_file()}
+        names = {Path(row["drawn"]).name for row in content["pictures"] if "drawn" in row}
+        return {name for name in names | set(content.get("drawn_before", ())) if (results.parent / name).is_file()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"expected the results of an earlier run in {results}, got another file: choose another folder"
         ) from error
 
 
-def note_drawn(
-    pictures: Sequence[Mapping[str, Any]], failed: Sequence[Mapping[str, str]], before: Collection[str]
-) -> dict[str, Any]:
-    """Gives the content of a results file that read_drawn reads; it goes on naming what earlier runs drew.
+def name_copies(
+    paths: Sequence[Path], out: Path, ours: Collection[str] = (), suffix: str | None = None
+) -> dict[Path, Path]:
+    """Return a file in `out` for each image: its name, with a number where another image or file has it.
+
+    Without `suffix`, what is neither PNG nor BMP nor WebP becomes JPEG. Only `ours` are replaced, no image of `paths`.
+    """
+    replaced = set(ours) - {path.name for path in paths if _real(path.parent) == _real(out)}
+    taken = {path.name.lower() for path in out.iterdir() if path.name not in replaced} if out.is_dir() else set()
+    copies = {}
+    for path in paths:
+        end = suffix or (path.suffix.lower() if path.suffix.lower() in _KEPT_FORMATS else ".jpg")
+        name, number = f"{path.stem}{end}", 2
+        while name.lower() in taken:
+            name, number = f"{path.stem}-{number}{end}", number + 1
+        taken.add(name.lower())
+        copies[path] = out / name
+    return copies
+
+
+def annotate_files(
+    paths: Sequence[Path],
+    results: Path | None,
+    annotate: Callable[[np.ndarray], tuple[dict[str, Any], Any]],
+    progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
+    drawn_as: Callable[[Path], str] = str,
+    write: Callable[[Path, Any], Any] = images.write_image,
+    suffix: str | None = None,
+) -> tuple[list[dict[str, Any]], list[Failed]]:
+    """Read images, write annotated copies and a results file beside them; go on past a bad image.
 
     Args:
-        pictures: As JSON values, each with the file name or path `drawn`.
-        failed: File and reason of those that failed.
-        before: What read_drawn gave before this run.
+        paths: Image files.
+        results: The JSON file, also left by an interrupted run; its folder is made. None writes nothing.
+        annotate: (uint8 BGR image) -> its record and its annotated copy, None where there is nothing to write.
+        progress: Wraps the paths for a progress bar.
+        drawn_as: What the record calls the copy.
+        write: Writes a copy.
+        suffix: See name_copies.
+
+    Returns:
+        The records, with `file` and `drawn`, and (file, reason) of each image that failed.
+
+    Raises:
+        ValueError: There is another file in place of the results.
+        OSError: The folder cannot be written.
     """
-    earlier = sorted(set(before) - {Path(picture["drawn"]).name for picture in pictures})
-    return {"pictures": pictures, "failed": failed, "drawn_before": earlier}
-
-
-class OutputNames:
-    """Gives each picture a file name of its own in the output folder, at which nothing lies that is not replaceable.
-
-    Args:
-        folder: The output folder.
-        pictures: All pictures that will be read; they are never replaced.
-        drawn: Names of the files there that may be replaced: see read_drawn.
-    """
-
-    def __init__(self, folder: Path, pictures: Sequence[Path], drawn: Collection[str] = ()):
-        self.folder = folder
-        # By the name that was given and by the real one, where a link lies between them.
-        places = [place for path in pictures for place in (path.parent.resolve() / path.name, path.resolve())]
-        self.taken = {place.name.lower() for place in places if place.parent == folder.resolve()}
-        if folder.is_dir():
-            self.taken |= {path.name.lower() for path in folder.iterdir() if path.name not in drawn}
-
-    def next_for(self, path: Path) -> Path:
-        """Names the copy of one picture: its own name, with a number where that is taken.
-
-        What is neither PNG nor BMP nor WebP becomes JPEG.
-        """
-        suffix = path.suffix.lower() if path.suffix.lower() in _KEPT_FORMATS else ".jpg"
-        name, number = f"{path.stem}{suffix}", 2
-        while name.lower() in self.taken:
-            name, number = f"{path.stem}-{number}{suffix}", number + 1
-        self.taken.add(name.lower())
-        return self.folder / name
+    records: list[dict[str, Any]] = []
+    failed: list[Failed] = []
+    ours: set[str] = set()
+    copies: dict[Path, Path] = {}
+    if results is not None:
+        results.parent.mkdir(parents=True, exist_ok=True)
+        ours = read_ours(results)
+        copies = name_copies(paths, results.parent, ours, suffix)
+    try:
+        for path in progress(paths):
+            try:
+                record, copy = annotate(images.read_image(path))
+                if results is not None and copy is not None:
+                    write(copies[path], copy)
+                    record["drawn"] = drawn_as(copies[path])
+            except (ValueError, OSError) as error:
+                failed.append((str(path), str(error)))
+                continue
+            records.append({"file": str(path), **record})
+    finally:
+        if results is not None:
+            before = sorted(ours - {Path(record["drawn"]).name for record in records if "drawn" in record})
+            reasons = [{"file": file, "reason": reason} for file, reason in failed]
+            write_json(results, {"pictures": records, "failed": reasons, "drawn_before": before})
+    return records, failed

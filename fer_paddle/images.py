@@ -90,10 +90,11 @@ def pixel_digest(image: np.ndarray) -> str:
     return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
-def list_images(folder: str | os.PathLike[str]) -> list[Path]:
+def list_images(folder: str | os.PathLike[str], unreadable: list[Path] | None = None) -> list[Path]:
     """Return the images in a folder and those below it, by extension, as sorted paths that begin with `folder`.
 
     Names that start with a dot are skipped. Linked folders are followed, each real folder once. HEIC is listed too.
+    Folders that cannot be read are added to `unreadable`, where it is given.
 
     Raises:
         FileNotFoundError: The folder does not exist.
@@ -105,7 +106,13 @@ def list_images(folder: str | os.PathLike[str]) -> list[Path]:
     if not folder.is_dir():
         raise ValueError(f"{str(folder)!r}: expected a folder of images, got a file")
     found, seen = [], set()
-    for place, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
+
+    def note(error: OSError) -> None:
+        if unreadable is None:
+            raise error
+        unreadable.append(Path(error.filename))
+
+    for place, folders, names in os.walk(folder, onerror=note, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:
             folders.clear()
@@ -115,10 +122,6 @@ def list_images(folder: str | os.PathLike[str]) -> list[Path]:
         paths = [Path(place, name) for name in names if not name.startswith(".")]
         found += [path for path in paths if path.suffix.lower() in (*FORMATS, *HEIF_SUFFIXES)]
     return sorted(found)
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 def to_gray(image: np.ndarray) -> np.ndarray:

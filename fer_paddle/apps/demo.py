@@ -1,4 +1,4 @@
-"""The pictures of `make demo`: a photo that a pinned package ships, and a scene of drawn faces."""
+"""The images of `make demo`: a photo that a pinned package ships, and a scene of drawn faces."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ SCENE_SEED = 2
 
 
 def astronaut() -> np.ndarray:
-    """The portrait of Eileen Collins (NASA, public domain) that scikit-image ships; uint8 [512, 512, 3] in BGR."""
+    """Return the portrait of Eileen Collins (NASA, public domain) that scikit-image ships; uint8 [512,512,3] BGR."""
     from skimage import data
 
     return np.ascontiguousarray(data.astronaut()[..., ::-1])
 
 
-def write_demo_pictures(folder: Path) -> list[Path]:
-    """Writes the two pictures into a folder, which is made, and gives their paths."""
+def write_demo_images(folder: Path) -> list[Path]:
+    """Write the two images into a folder, which is made, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {
-        "astronaut.png": astronaut(),
-        "drawn_faces.png": draw_scene(SCENE_SEED, 960, 640, num_faces=8, min_px=50).image,
-    }
-    for name, image in pictures.items():
+    scene = draw_scene(SCENE_SEED, 960, 640, num_faces=8, min_px=50).image
+    for name, image in (("astronaut.png", astronaut()), ("drawn_faces.png", scene)):
         write_image(folder / name, image)
-    return [folder / name for name in pictures]
+    return [folder / "astronaut.png", folder / "drawn_faces.png"]

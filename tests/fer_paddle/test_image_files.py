@@ -1,11 +1,12 @@
-"""Which pictures a command line means, and names for their copies that overwrite nothing."""
+"""Which images a command line means, and names for their copies that overwrite nothing."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from fer_paddle.image_files import OutputNames, find_pictures, read_drawn
+from fer_paddle import images
+from fer_paddle.image_files import find_images, name_copies, read_ours
 
 
 @pytest.fixture
@@ -36,17 +37,31 @@ CASES = [
 def test_files_folders_and_globs(patterns, names, absolute, folder, monkeypatch):
     monkeypatch.chdir(folder)
     if absolute:
-        found = find_pictures([str(folder / pattern) for pattern in patterns])
+        found = find_images([str(folder / pattern) for pattern in patterns])
         assert found == [folder / name for name in names]
     else:
-        assert find_pictures(patterns) == [Path(name) for name in names]
+        assert find_images(patterns) == [Path(name) for name in names]
 
 
 @pytest.mark.parametrize("pattern", ["nosuch.png", "*.gif", "empty"])
 def test_each_pattern_means_something(pattern, folder):
     (folder / "empty").mkdir()
-    with pytest.raises(ValueError, match="expected pictures"):
-        find_pictures([str(folder / "a.png"), str(folder / pattern)])
+    with pytest.raises(ValueError, match="expected images, a folder of images or a glob, found none for"):
+        find_images([str(folder / "a.png"), str(folder / pattern)])
+
+
+def test_what_cannot_be_looked_into_fails_as_one_image(folder, monkeypatch):
+    (folder / "loop.png").symlink_to("loop.png")
+    assert find_images([str(folder / "loop.png")]) == [folder / "loop.png"]
+    walk = images.os.walk
+
+    def walk_past_a_locked_folder(place, onerror, followlinks):
+        onerror(PermissionError(13, "Permission denied", str(folder / "locked")))
+        return walk(place, onerror=onerror, followlinks=followlinks)
+
+    monkeypatch.setattr(images.os, "walk", walk_past_a_locked_folder)
+    found = find_images([str(folder)])
+    assert {folder / "loop.png", folder / "locked", folder / "a.png"} <= set(found)
 
 
 OUT_CASES = [
@@ -70,33 +85,32 @@ OUT_CASES = [
 @pytest.mark.parametrize("absolute", [False, True])
 def test_the_output_folder_is_no_input(patterns, out, drawn, names, absolute, folder, monkeypatch):
     monkeypatch.chdir(folder)
-    found = find_pictures(patterns, folder / out if absolute else Path(out), drawn)
+    found = find_images(patterns, folder / out if absolute else Path(out), drawn)
     assert found == [Path(name) for name in names]
 
 
 def test_a_link_to_the_output_folder_is_seen_through(folder):
     (folder / "deep").rename(folder.with_name("elsewhere"))
     (folder / "away").symlink_to(folder.with_name("elsewhere"))
-    found = find_pictures([str(folder)], folder.with_name("elsewhere"))
+    found = find_images([str(folder)], folder.with_name("elsewhere"))
     assert [path.name for path in found] == ["[x].png", "a.png", "b.JPG"]
 
 
 def test_nothing_but_results_is_said(folder):
     with pytest.raises(ValueError, match="none but those in the output folder"):
-        find_pictures([str(folder / "deep")], folder / "deep", ["c.webp"])
+        find_images([str(folder / "deep")], folder / "deep", ["c.webp"])
 
 
 def names_for(folder, *paths, drawn=()):
-    names = OutputNames(folder, paths, drawn)
-    return [names.next_for(path).name for path in paths]
+    return [copy.name for copy in name_copies(paths, folder, drawn).values()]
 
 
-def test_every_picture_has_a_copy_of_its_own(tmp_path):
+def test_every_image_has_a_copy_of_its_own(tmp_path):
     paths = [tmp_path / "x" / "a.png", tmp_path / "y" / "a.png", tmp_path / "z" / "A.PNG", tmp_path / "b.gif"]
     assert names_for(tmp_path / "out", *paths) == ["a.png", "a-2.png", "A-3.png", "b.jpg"]
 
 
-def test_no_picture_is_overwritten(folder):
+def test_no_image_is_overwritten(folder):
     paths = [folder / "a.png", folder / "b.JPG", folder / "deep" / "c.webp"]
     assert names_for(folder, *paths) == ["a-2.png", "b-2.jpg", "c.webp"]
 
@@ -124,22 +138,22 @@ def test_only_earlier_drawings_are_replaced(path, drawn, name, folder):
         ({"pictures": [], "failed": []}, set()),
         ({"pictures": [{"drawn": "a.png"}, {"drawn": "gone.png"}]}, {"a.png"}),
         ({"pictures": [{"drawn": "a.png"}], "drawn_before": ["b.JPG", "gone.jpg"]}, {"a.png", "b.JPG"}),
-        ({"pictures": [{"drawn": "elsewhere/a.png"}]}, {"a.png"}),  # detect tells paths
+        ({"pictures": [{"drawn": "elsewhere/a.png"}, {"file": "b.png"}]}, {"a.png"}),  # detect writes paths
     ],
 )
 def test_what_earlier_runs_drew(content, names, folder):
     if content is not None:
         (folder / "results.json").write_text(json.dumps(content))
-    assert read_drawn(folder / "results.json") == names
+    assert read_ours(folder / "results.json") == names
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", "null", '{"pictures": 3}', '{"pictures": [{}]}', '{"pictures": [], "drawn_before": [1]}']
+    "text", ["", "[]", "{}", "null", '{"pictures": 3}', '{"pictures": [3]}', '{"pictures": [], "drawn_before": [1]}']
 )
 def test_the_results_of_something_else_are_not_replaced(text, folder):
     (folder / "results.json").write_text(text)
     with pytest.raises(ValueError, match="got another file: choose another folder"):
-        read_drawn(folder / "results.json")
+        read_ours(folder / "results.json")
 
 
 def test_links_do_not_deceive(folder):

@@ -19,47 +19,26 @@ def detect(
     weights: Weights = None,
 ) -> Output:
     """Find the faces in images, and draw them. A bad image is named at the end, with exit code 1."""
-    from fer_paddle.files import write_json
-    from fer_paddle.image_files import OutputNames, find_pictures, note_drawn, read_drawn
+    import numpy as np
+
+    from fer_paddle.image_files import annotate_files, find_images, read_ours
+    from yolo3tiny.draw import draw_boxes
     from yolo3tiny.predict import Detector
 
-    drawn_before = read_drawn(out / RESULTS_JSON) if out else set()
-    paths = find_pictures(images, out, drawn_before)
+    results = out / RESULTS_JSON if out else None
+    paths = find_images(images, out, read_ours(results) if results else ())
     find_faces = Detector(weights)
-    names: OutputNames | None = None
-    if out:
-        out.mkdir(parents=True, exist_ok=True)
-        names = OutputNames(out, paths, drawn_before)
-    pictures: list[dict[str, Any]] = []
-    failed: list[tuple[str, str]] = []
-    try:
-        for path in bar("images")(paths):
-            try:
-                pictures.append(_detect(path, find_faces, min_score, names))
-            except (ValueError, OSError) as error:
-                failed.append((str(path), str(error)))
-    finally:
-        reasons = [{"file": file, "reason": reason} for file, reason in failed]
-        if out:
-            write_json(out / RESULTS_JSON, note_drawn(pictures, reasons, drawn_before))
-    text = _table_of_faces(pictures) if pictures else ""
-    return Output({"pictures": pictures, "failed": reasons}, text, failed)
 
+    def annotate(image: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
+        found = find_faces(image, min_score=min_score)
+        rows = zip(found.boxes_xyxy.tolist(), found.scores.tolist())
+        faces = [{"box_xyxy": [round(side, 2) for side in box], "score": round(score, 4)} for box, score in rows]
+        record = {"width": image.shape[1], "height": image.shape[0], "faces": faces}
+        return record, draw_boxes(image, found.boxes_xyxy, found.scores)
 
-def _detect(path: Path, find_faces: Any, min_score: float, names: Any) -> dict[str, Any]:
-    """Return the record of one image, which is drawn too where there are `names` for the copies."""
-    from fer_paddle import images
-    from yolo3tiny.draw import draw_boxes
-
-    image = images.read_image(path)
-    faces = find_faces(image, min_score=min_score)
-    rows = zip(faces.boxes_xyxy.tolist(), faces.scores.tolist())
-    plain = [{"box_xyxy": [round(side, 2) for side in box], "score": round(score, 4)} for box, score in rows]
-    record = {"file": str(path), "width": image.shape[1], "height": image.shape[0], "faces": plain}
-    if names is not None:
-        record["drawn"] = str(names.next_for(path))
-        images.write_image(record["drawn"], draw_boxes(image, faces.boxes_xyxy, faces.scores))
-    return record
+    pictures, failed = annotate_files(paths, results, annotate, bar("images"))
+    reasons = [{"file": file, "reason": reason} for file, reason in failed]
+    return Output({"pictures": pictures, "failed": reasons}, _table_of_faces(pictures) if pictures else "", failed)
 
 
 def _table_of_faces(pictures: list[dict[str, Any]]) -> str:

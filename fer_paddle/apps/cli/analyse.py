@@ -59,28 +59,23 @@ def _explain_images(
 ) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
     """Return a row for each image, and file and reason of each that failed."""
     from fer_paddle.expression.explain import plot_explanations, save_figure
-    from fer_paddle.image_files import OutputNames, find_pictures
-    from fer_paddle.images import crop_square, read_image
+    from fer_paddle.image_files import annotate_files, find_images, read_ours
+    from fer_paddle.images import crop_square
     from fer_paddle.pipeline import MARGIN
     from yolo3tiny import Detector
 
-    paths, find_faces = find_pictures(patterns, out), Detector()
-    out.mkdir(parents=True, exist_ok=True)
-    names = OutputNames(out, paths)
-    rows: list[dict[str, Any]] = []
-    failed: list[tuple[str, str]] = []
-    for path in bar("images")(paths):
-        try:
-            image = read_image(path)
-        except (ValueError, OSError) as error:
-            failed.append((str(path), str(error)))
-            continue
+    find_faces, results = Detector(), out / "explained.json"
+
+    def annotate(image: Any) -> tuple[dict[str, Any], Any]:
         crops = [crop_square(image, box, MARGIN) for box in find_faces(image).boxes_xyxy]
-        rows.append({"file": str(path), "faces": len(crops)})
-        if crops:
-            drawn = names.next_for(path.with_suffix(".png"))
-            rows[-1]["drawn"] = str(save_figure(plot_explanations(network, crops, size, layer, classes), drawn))
-    return rows, failed
+        figure = plot_explanations(network, crops, size, layer, classes) if crops else None
+        return {"faces": len(crops)}, figure
+
+    def write(path: Path, figure: Any) -> None:
+        save_figure(figure, path)
+
+    paths = find_images(patterns, out, read_ours(results))
+    return annotate_files(paths, results, annotate, bar("images"), write=write, suffix=".png")
 
 
 def _explain_data(data: str, network: Any, size: int, classes: Sequence[str], points: int, out: Path) -> list[Path]:

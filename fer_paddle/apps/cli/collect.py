@@ -250,7 +250,7 @@ def select(
 ) -> Output:
     """Copy images with faces, or cut their faces or mouths; the originals stay as they are."""
     from fer_paddle.collect.select import FaceRule, select_faces
-    from fer_paddle.image_files import find_pictures
+    from fer_paddle.image_files import find_images
 
     sort = None
     if sort_mouths or mouth_weights:
@@ -260,7 +260,7 @@ def select(
             raise ValueError(f"expected --what mouths to sort them, got {what}")
         sort = MouthClassifier(mouth_weights).name
     rule = FaceRule(min_faces, max_faces, min_score, min_px, min_sharpness)
-    report = select_faces(find_pictures(images, out), out, rule, what, sort=sort, progress=bar("images"))
+    report = select_faces(find_images(images, out), out, rule, what, sort=sort, progress=bar("images"))
     rows = [["pictures kept", len(report.kept)], ["refused", len(report.refused)]]
     rows += [["unreadable", len(report.failed)], ["done before", report.done_before]]
     text = table(["", ""], [*rows, [f"{what} written", len(report.files)]])

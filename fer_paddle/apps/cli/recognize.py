@@ -26,10 +26,10 @@ def recognize(
     from fer_paddle.apps.recognize import RESULTS_JSON, recognize_files
     from fer_paddle.drawing import find_font_fault
     from fer_paddle.expression.predict import Classifier
-    from fer_paddle.image_files import find_pictures, read_drawn
+    from fer_paddle.image_files import find_images, read_ours
     from fer_paddle.pipeline import Pipeline
 
-    paths = find_pictures(images, out, read_drawn(out / RESULTS_JSON))
+    paths = find_images(images, out, read_ours(out / RESULTS_JSON))
     if language == "zh" and (fault := find_font_fault()):
         warn(fault)
     pipeline = Pipeline(classifier=Classifier(weights))
@@ -38,11 +38,11 @@ def recognize(
 
 def demo(*, out: Out = Path("out")) -> Output:
     """Recognize scikit-image's astronaut and a scene of drawn faces."""
-    from fer_paddle.apps.demo import write_demo_pictures
+    from fer_paddle.apps.demo import write_demo_images
     from fer_paddle.apps.recognize import recognize_files
     from fer_paddle.pipeline import MIN_SCORE, Pipeline
 
-    return _show(recognize_files(write_demo_pictures(out / "originals"), out, Pipeline(), MIN_SCORE), out)
+    return _show(recognize_files(write_demo_images(out / "originals"), out, Pipeline(), MIN_SCORE), out)
 
 
 def _show(report: Any, folder: Path) -> Output:

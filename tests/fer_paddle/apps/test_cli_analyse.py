@@ -108,7 +108,7 @@ def test_explain_pictures_data_and_costs(capsys, class_folders, tmp_path):
     told = json.loads(text)
     assert {(row["faces"], "drawn" in row) for row in told["pictures"]} == {(1, True), (0, False)}
     assert (out / "一张脸.png").read_bytes().startswith(b"\x89PNG")
-    names = {"confusion.png", "classes.png", "roc.png", "reliability.png", "embedding.png"}
+    names = {"confusion.png", "classes.png", "roc.png", "reliability.png", "embedding.png", "explained.json"}
     assert names | {"一张脸.png"} == {path.name for path in out.iterdir()}
     assert sum(cost["parameters"] for cost in told["costs"]) > 50_000
 
