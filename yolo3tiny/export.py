@@ -12,8 +12,8 @@ import numpy as np
 from fer_paddle.deployment.export import export_onnx
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
-from fer_paddle.training.run import training_cost
-from fer_paddle.weights import load_arrays, load_card, load_into
+from fer_paddle.training.run import load_best, training_cost
+from fer_paddle.weights import load_into
 from yolo3tiny.files import DetectorModel
 from yolo3tiny.model import Yolo3Tiny
 from yolo3tiny.predict import CLASSES, NetworkSettings
@@ -46,13 +46,12 @@ def export_run(
             a file of the run.
         RuntimeError: ONNX Runtime and Paddle differ too much.
     """
-    best = Path(run) / BEST
     if Path(path).with_suffix("").resolve() in [Path(run, name).with_suffix("").resolve() for name in FILES_OF_A_RUN]:
         raise ValueError(f"expected a file name that leaves {', '.join(FILES_OF_A_RUN)} of the run alone, got {path}")
-    arrays, told = load_arrays(best), load_card(best)
+    arrays, told = load_best(Path(run))
     try:
-        task, figures = told["config"]["task"], told["figures"]
-        recipe, anchors = task["recipe"], task["anchors"]
+        task, figures = told["task"], told["figures"]
+        recipe, anchors = told["config"], task["anchors"]
         settings = NetworkSettings(anchors, longest or recipe["longest"])
         name, width = recipe["name"], recipe["width"]
     except (KeyError, TypeError) as error:

@@ -16,7 +16,7 @@ import numpy as np
 from fer_paddle.compression.prune_study import ema_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.study import digest
-from fer_paddle.training.loop import BEST, Callback
+from fer_paddle.training.loop import BEST, Callback, RunOptions
 from fer_paddle.training.run import training_cost
 from fer_paddle.weights import load_arrays, load_card, load_into
 from yolo3tiny.data import FaceTrainingData, repeat_photos
@@ -116,10 +116,8 @@ class DetectorPruneTask:
         """Fine-tune."""
         seed_everything(self.recipe.seed)
         anchors = self.box_settings.anchors
-        train_detector(
-            network, self.train, self.valid, self.recipe, anchors, folder, True, callbacks, self.workers,
-            self.trained_on, self.progress,
-        )  # fmt: skip
+        options = RunOptions(folder, True, callbacks, self.workers, self.progress)
+        train_detector(network, self.train, self.valid, self.recipe, anchors, options, self.trained_on)
         load_into(network, load_arrays(folder / BEST))
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:

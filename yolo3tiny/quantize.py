@@ -18,7 +18,7 @@ from fer_paddle.compression.quantize import Forward
 from fer_paddle.deployment.runtimes.onnx import OnnxRunner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.callbacks import ProgressBar
-from fer_paddle.training.loop import BEST
+from fer_paddle.training.loop import BEST, RunOptions
 from fer_paddle.weights import load_arrays, load_card, load_into
 from yolo3tiny.boxes import letterbox
 from yolo3tiny.evaluate import evaluate
@@ -97,8 +97,8 @@ class DetectorQuantizeTask:
         """Train with fake quantization; the network ends with the weights of the best epoch."""
         folder.mkdir(parents=True, exist_ok=True)
         seed_everything(self.recipe.seed)
-        run = {"resume": True, "callbacks": [ProgressBar()], "workers": self.workers}
-        train_detector(network, self.train, self.valid, self.recipe, self.card["anchors"], folder, **run)
+        options = RunOptions(folder, True, [ProgressBar()], self.workers)
+        train_detector(network, self.train, self.valid, self.recipe, self.card["anchors"], options)
         load_into(network, load_arrays(folder / BEST))
 
 
@@ -112,7 +112,7 @@ def calibration_batches(photos: Sequence[np.ndarray], longest: int, batch_size: 
 def qat_recipe(num_photos: int, longest: int, epochs: int, learning_rate: float) -> DetectorRecipe:
     """Return a recipe that goes on from trained weights with fake quantization."""
     return dataclasses.replace(
-        CROWD.over(epochs),
+        CROWD.with_epochs(epochs),
         name="crowd-qat",
         batch_size=min(CROWD.batch_size, num_photos),
         sizes=((0, CROWD.sizes[-1][1]),),

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from fer_paddle.training.config import rename_fields
+from fer_paddle.training.config import FitConfig, check_stages
 from yolo3tiny.augment import AugmentConfig
 
 
-@dataclasses.dataclass(frozen=True)
-class DetectorRecipe:
-    """How to train the face detector.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DetectorRecipe(FitConfig):
+    """How to train the face detector; the loop's own fields stand in config.FitConfig.
 
     Attributes:
         name: Name on the command line.
-        epochs: Passes over the photos.
         batch_size: Photos of one step, over all processes together.
         sizes: Pairs (first epoch, side in pixels of the training canvas), from epoch 0.
         width: Width multiplier of Yolo3Tiny.
@@ -24,25 +24,23 @@ class DetectorRecipe:
         weight_decay: Of AdamW; not applied to batch normalisation and biases.
         warmup_epochs: Epochs of the rise, fewer than `epochs`.
         clip_norm: Largest norm of the gradient.
-        ema_decay: Of the moving average of the weights; None keeps none.
         ignore_iou: See Yolo3Loss.
         extra_anchor_iou: See Yolo3Loss.
         longest: Longer side of the input in pixels when the network is used.
-        validate_every: Epochs between two measurements.
         repeat: Pairs (source, times an epoch sees its photos); 1 for a source not named.
         augment: See AugmentConfig.
-        seed: Seed of weights, order and augmentation.
 
     Raises:
         ValueError: A number is out of range.
     """
 
     name: str
-    epochs: int
     batch_size: int
     sizes: tuple[tuple[int, int], ...]
     width: float
     learning_rate: float
+    monitor: str = "valid_ap"
+    mode: str = "max"
     weight_decay: float = 0.01
     warmup_epochs: float = 1.0
     clip_norm: float = 200.0
@@ -53,17 +51,17 @@ class DetectorRecipe:
     validate_every: int = 3
     repeat: tuple[tuple[str, int], ...] = ()
     augment: AugmentConfig = AugmentConfig()
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1 or self.validate_every < 1:
-            got = f"{self.epochs}, {self.batch_size} and {self.validate_every}"
-            raise ValueError(f"expected epochs, batch_size and validate_every of at least 1, got {got}")
+        super().__post_init__()
+        check_stages(self.sizes)
+        if self.batch_size < 1:
+            raise ValueError(f"expected a batch_size of at least 1, got {self.batch_size}")
         if not 0 <= self.warmup_epochs < self.epochs:
             got = f"{self.warmup_epochs} of {self.epochs}"
             raise ValueError(f"expected 0 or more warmup_epochs, fewer than epochs, got {got}")
 
-    def over(self, epochs: int) -> DetectorRecipe:
+    def with_epochs(self, epochs: int) -> DetectorRecipe:
         """The same recipe in another number of epochs: its stages and warm-up shrink or grow with it.
 
         Raises:
@@ -76,24 +74,18 @@ class DetectorRecipe:
             self, epochs=epochs, sizes=tuple(stages.items()), warmup_epochs=self.warmup_epochs * share
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """The recipe as plain JSON values: tuples become lists."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
-
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> DetectorRecipe:
-        """Reads what `to_json` wrote; fields left out keep their defaults.
+    def from_json(cls, content: Mapping[str, Any]) -> DetectorRecipe:
+        """Read what `to_json` wrote; fields left out keep their defaults.
 
         Raises:
             ValueError: A field is unknown, missing or malformed.
         """
         try:
-            content = rename_fields(content)
-            pairs = {name: tuple(map(tuple, content[name])) for name in ("sizes", "repeat") if name in content}
-            augment = AugmentConfig.from_json(json.dumps(content.get("augment", {})))
-            return cls(**{**content, **pairs, "augment": augment})
-        except (TypeError, AttributeError, KeyError) as error:
+            fields = {**content, "augment": AugmentConfig.from_json(json.dumps(content.get("augment", {})))}
+        except (TypeError, AttributeError) as error:
             raise ValueError(f"expected the fields of a detector recipe, got: {error}") from error
+        return super().from_json(fields)
 
 
 # Faces of 8 to 400 px, small and damaged ones in dozens. Made for facedet, with facedet_pseudo and mask853 seen twice.

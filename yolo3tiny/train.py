@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,8 @@ from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
 from fer_paddle.training.checkpoint import LAST, load_progress
 from fer_paddle.training.loader import make_loader
-from fer_paddle.training.loop import Callback, FitConfig, fit
-from fer_paddle.training.optim import adamw, warm_up
+from fer_paddle.training.loop import RunOptions, fit
+from fer_paddle.training.optim import adamw, make_schedule
 from yolo3tiny.anchors import kmeans_anchors
 from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.evaluate import evaluate, sources_with_faces
@@ -67,12 +68,8 @@ def train_detector(
     valid_photos: Sequence[Photo],
     recipe: DetectorRecipe,
     anchors: Sequence[Sequence[float]],
-    folder: Path | None = None,
-    resume: bool = False,
-    callbacks: Sequence[Callback] = (),
-    workers: int = 0,
+    options: RunOptions = RunOptions(),
     about: str = "",
-    progress: Progress = iter,
 ) -> list[dict[str, float]]:
     """Trains `network` in place.
 
@@ -82,12 +79,8 @@ def train_detector(
         valid_photos: Photos to measure the average precision on.
         recipe: How to train.
         anchors: Width and height in input pixels of the six anchors.
-        folder: Where checkpoints go; None keeps none.
-        resume: Go on from the folder's last checkpoint.
-        callbacks: See loop.fit.
-        workers: Reader processes.
+        options: Where checkpoints go, whether to resume; its `progress` wraps the photos of a measurement.
         about: The photos in words, kept beside the checkpoint.
-        progress: Wraps the photos of a measurement for a progress bar.
 
     Returns:
         The history of loop.fit, with `valid_ap` every `validate_every` epochs and at the end.
@@ -97,35 +90,30 @@ def train_detector(
             `recipe.repeat` has no photo, or no photo to measure on has a face that counts.
     """
     sources_with_faces(valid_photos)
-    world = parallel.world_size()
-    if recipe.batch_size % world:
-        raise ValueError(f"expected a batch size that {world} processes can share, got {recipe.batch_size}")
+    batch_size = parallel.local_batch(recipe.batch_size)
     photos = repeat_photos(photos, dict(recipe.repeat))
     anchors = [[float(width), float(height)] for width, height in anchors]
-    parallel.start()
     model = parallel.prepare_model(network)
     data = FaceTrainingData(photos, recipe.sizes, recipe.augment, recipe.seed)
-    share = {"seed": recipe.seed, "workers": workers, "rank": parallel.rank(), "world": world}
-    loader = make_loader(data, recipe.batch_size // world, shuffle=True, **share)
-    task = {"recipe": recipe.to_json(), "anchors": anchors, "photos": len(photos)}
+    ranks = {"rank": parallel.rank(), "world": parallel.world_size()}
+    loader = make_loader(data, batch_size, shuffle=True, seed=recipe.seed, workers=options.workers, **ranks)
+    task = {"anchors": anchors, "photos": len(photos)}
     if about:
         task["data"] = about
 
     def validate(trained: paddle.nn.Layer) -> dict[str, float]:
         detect = Detector(forward=paddle_forward(trained), anchors=anchors, longest=recipe.longest)
-        return evaluate(detect, valid_photos, progress)
+        return evaluate(detect, valid_photos, options.progress)
 
     return fit(
         model,
         Yolo3Loss(anchors, ignore_iou=recipe.ignore_iou, extra_anchor_iou=recipe.extra_anchor_iou),
         {"train": loader},
         make_optimizer(model, recipe, len(loader)),
-        callbacks=callbacks,
-        config=FitConfig(recipe.epochs, recipe.seed, "valid_ap", "max", None, recipe.ema_decay, task),
-        folder=folder,
-        resume=resume,
+        config=recipe,
+        options=options,
         validate=validate,
-        validate_every=recipe.validate_every,
+        task=task,
     )
 
 
@@ -155,7 +143,7 @@ def train_from_files(
     logger.info("%s", about)
     bar = partial(tqdm, disable=None, leave=False)  # on stderr, where a person looks on
     if is_begun:
-        anchors = load_progress(folder)["config"]["task"].get("anchors")
+        anchors = load_progress(folder)["task"].get("anchors")
         if anchors is None:
             raise ValueError(f"expected the run of a face detector in {folder}, got that of another network")
     else:
@@ -167,14 +155,15 @@ def train_from_files(
     seed_everything(recipe.seed)
     callbacks = [ProgressBar(), Curves(folder, "ap"), VisualDL(folder / "visualdl")]
     network, measuring = Yolo3Tiny(width=recipe.width), partial(bar, desc="measuring")
-    return train_detector(
-        network, photos, valid_photos, recipe, anchors, folder, resume, callbacks, workers, about, measuring
-    )
+    options = RunOptions(folder, resume, callbacks, workers, measuring)
+    return train_detector(network, photos, valid_photos, recipe, anchors, options, about)
 
 
 def make_optimizer(model: paddle.nn.Layer, recipe: DetectorRecipe, steps_per_epoch: int) -> paddle.optimizer.AdamW:
     """Makes AdamW with its schedule, counted in steps."""
-    rate = warm_up(recipe.learning_rate, recipe.epochs, recipe.warmup_epochs, steps_per_epoch)
+    warmup_steps = math.ceil(recipe.warmup_epochs * steps_per_epoch)
+    total_steps = recipe.epochs * steps_per_epoch
+    rate = make_schedule("cosine", recipe.learning_rate, total_steps, warmup_steps=warmup_steps)
     return adamw(model, rate, recipe.weight_decay, paddle.nn.ClipGradByGlobalNorm(recipe.clip_norm))
 
 

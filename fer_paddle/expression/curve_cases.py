@@ -18,7 +18,7 @@ from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import train_expressions
 from fer_paddle.expression.trials import make_network
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.training.loop import Callback
+from fer_paddle.training.loop import Callback, RunOptions
 
 FLAT = 0.1  # a loss that changes less is flat; guessing among seven costs ln 7 = 1.95
 _SIZE = 32
@@ -138,7 +138,7 @@ def run_case(
     if case.faces is not None and case.faces < len(faces):
         faces = split_faces(faces, case.faces / len(faces), case.recipe.seed)[1]
     network = make_network(model, case.recipe.seed)
-    return train_expressions(network, faces, test, case.recipe, folder, True, callbacks)
+    return train_expressions(network, faces, test, case.recipe, RunOptions(folder, True, callbacks))
 
 
 def spoil_labels(faces: LabelledFaces, ratio: float, seed: int) -> LabelledFaces:

@@ -20,7 +20,6 @@ from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import (
     Faces,
     export_best,
-    make_config,
     make_loaders,
     make_loss,
     make_optimizer,
@@ -31,9 +30,9 @@ from fer_paddle.images import faces_to_batch
 from fer_paddle.models import build_model, find_design
 from fer_paddle.study import Study
 from fer_paddle.training import parallel
-from fer_paddle.training.loop import BEST, Callback, fit
-from fer_paddle.training.run import training_cost
-from fer_paddle.weights import load_arrays, load_card, load_into
+from fer_paddle.training.loop import Callback, RunOptions, fit
+from fer_paddle.training.run import load_best, training_cost
+from fer_paddle.weights import load_into
 
 KINDS = ("plain", "soft", "hint", "soft+hint")
 _STUDENT = "network."
@@ -68,10 +67,7 @@ def distill_expressions(
     valid: Faces,
     recipe: Recipe,
     settings: DistillSettings,
-    folder: Path | None = None,
-    resume: bool = False,
-    callbacks: Sequence[Callback] = (),
-    workers: int = 0,
+    options: RunOptions = RunOptions(),
 ) -> list[dict[str, float]]:
     """Train `network` in place with a teacher; else the same as train.train_expressions.
 
@@ -82,10 +78,7 @@ def distill_expressions(
         valid: Faces to measure on after every epoch.
         recipe: How to train, without auxiliary head or frozen backbone.
         settings: What to take from the teacher.
-        folder: For checkpoints; None keeps none.
-        resume: Go on from the folder's last checkpoint.
-        callbacks: See loop.fit.
-        workers: Reader processes.
+        options: See loop.fit.
 
     Returns:
         The history of loop.fit, with the terms of DistillLoss.
@@ -94,26 +87,22 @@ def distill_expressions(
         ValueError: See check_recipe, Student and loop.fit.
     """
     check_recipe(recipe)
-    loaders = make_loaders(train, valid, recipe, workers)
-    parallel.start()
+    loaders = make_loaders(train, valid, recipe, options.workers)
     student = Student(network, teacher, settings, recipe.sizes[0][1])
-    model = parallel.prepare_model(student, recipe.global_statistics)
+    model = parallel.prepare_model(student)
     distill = {**settings.to_json(), **teacher.describe()}
-    task = {"recipe": recipe.to_json(), "distill": distill, "train_faces": len(train)}
+    task = {"distill": distill, "train_faces": len(train)}
     loss = DistillLoss(settings, mixed_loss(make_loss(recipe, train)))
     optimizer = make_optimizer(model, recipe, len(loaders["train"]))
     try:
-        return fit(
-            model, loss, loaders, optimizer, {"accuracy": accuracy}, callbacks,
-            config=make_config(recipe, task), folder=folder, resume=resume,
-        )  # fmt: skip
+        return fit(model, loss, loaders, optimizer, {"accuracy": accuracy}, config=recipe, options=options, task=task)
     finally:
         student.close()
 
 
 def load_student(folder: str | os.PathLike[str], network: paddle.nn.Layer) -> None:
     """Load the best weights of a run of `distill_expressions` into a network of the student's kind."""
-    arrays = load_arrays(Path(folder) / BEST)
+    arrays, _ = load_best(Path(folder))
     own = {name.removeprefix(_STUDENT): array for name, array in arrays.items() if name.startswith(_STUDENT)}
     load_into(network, own)
 
@@ -140,16 +129,15 @@ def export_student(
         FileNotFoundError: The folder holds no best weights.
         ValueError: The weights are damaged, or of another network or run.
     """
-    run = load_card(Path(folder) / BEST)
-    try:
-        figures, task = run["figures"], run["config"]["task"]
-        recipe, settings = Recipe.from_json(task["recipe"]), task["distill"]
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"expected the card of a distillation beside {folder}/{BEST}, it lacks {error}") from error
+    _, run = load_best(Path(folder))
+    if "distill" not in run["task"]:
+        raise ValueError(f"expected the run of a distillation in {folder}, got one of {', '.join(run['task'])}")
     load_student(folder, network)
+    figures, recipe = run["figures"], Recipe.from_json(run["config"])
     size = recipe.valid_size_at(figures["epoch"] - 1)
-    content = {"figures": figures, "recipe": recipe.to_json(), "distill": settings, **training_cost(run)}
-    return ExpressionModel.of(model, network, size, {**content, **(card or {})}, arguments, recipe.classes).save(path)
+    distill = {"distill": run["task"]["distill"]}
+    content = {"figures": figures, "recipe": recipe.to_json(), **distill, **training_cost(run), **(card or {})}
+    return ExpressionModel.of(model, network, size, content, arguments, recipe.classes).save(path)
 
 
 # --- the study ---
@@ -250,12 +238,12 @@ def _train_one(
     model, arguments = find_design(plan.student)
     network = make_network(plan.student, seed, plan.start)
     started, was_begun, weights = time.perf_counter(), folder.is_dir(), folder / "model.safetensors"
-    run = (folder, True, callbacks, workers)
+    options = RunOptions(folder, True, callbacks, workers)
     if kind == "plain":
-        history = train_expressions(network, train, valid, recipe, *run)
+        history = train_expressions(network, train, valid, recipe, options)
         export_best(folder, weights, model, arguments=arguments)
     else:
-        history = distill_expressions(network, teacher, train, valid, recipe, plan.settings_of(kind), *run)
+        history = distill_expressions(network, teacher, train, valid, recipe, plan.settings_of(kind), options)
         export_student(folder, weights, build_model(model, **arguments), model, arguments)
     accuracies = [round(record["valid_accuracy"], 6) for record in history]
     return {

@@ -16,8 +16,8 @@ from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import ExpressionLoss, accuracy, balance_weights
 from fer_paddle.models import build_model
 from fer_paddle.training.loader import make_loader
-from fer_paddle.training.loop import BEST, Callback, FitConfig, fit
-from fer_paddle.training.optim import adamw, warm_up
+from fer_paddle.training.loop import BEST, Callback, FitConfig, RunOptions, fit
+from fer_paddle.training.optim import adamw, make_schedule
 from fer_paddle.training.run import training_cost
 from fer_paddle.training.transfer import HEADS, start_from
 from fer_paddle.weights import load_arrays, load_card, load_into
@@ -101,18 +101,22 @@ def train_mouths(
         "valid": make_loader(MouthData(*mouths.part(valid=True), recipe.size), recipe.batch_size, shuffle=False),
     }
     weights = balance_weights(np.bincount(labels, minlength=len(mouths.classes)), recipe.class_balance)
-    rate = warm_up(recipe.learning_rate, recipe.epochs, 1.0, len(loaders["train"]))
-    task = {"recipe": dataclasses.asdict(recipe), "classes": mouths.classes, "mouths": mouths.counts(valid=False)}
+    steps = len(loaders["train"])
+    rate = make_schedule("cosine", recipe.learning_rate, recipe.epochs * steps, warmup_steps=steps)
+    task = {
+        "mouths_recipe": dataclasses.asdict(recipe),
+        "classes": mouths.classes,
+        "mouths": mouths.counts(valid=False),
+    }
     history = fit(
         network,
         ExpressionLoss(recipe.label_smoothing, class_weights=weights),
         loaders,
         adamw(network, rate, recipe.weight_decay),
         {"accuracy": accuracy},
-        callbacks,
-        config=FitConfig(recipe.epochs, recipe.seed, "valid_accuracy", "max", ema_decay=recipe.ema_decay, task=task),
-        folder=folder,
-        resume=resume,
+        config=FitConfig(recipe.epochs, recipe.seed, "valid_accuracy", "max", ema_decay=recipe.ema_decay),
+        options=RunOptions(folder, resume, callbacks),
+        task=task,
     )
     path, best = folder / "model.safetensors", folder / BEST
     load_into(network, load_arrays(best))

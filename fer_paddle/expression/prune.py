@@ -21,7 +21,7 @@ from fer_paddle.expression.train import Faces, train_expressions
 from fer_paddle.expression.trials import digest_faces
 from fer_paddle.images import faces_to_batch
 from fer_paddle.models.model import count_features
-from fer_paddle.training.loop import BEST, Callback
+from fer_paddle.training.loop import BEST, Callback, RunOptions
 from fer_paddle.training.run import training_cost
 from fer_paddle.weights import load_arrays, load_card, load_into
 
@@ -118,10 +118,10 @@ class ExpressionPruneTask:
         seed_everything(self.recipe.seed)
         task = (self.train, self.valid, self.recipe)
         if self.distill is not None:
-            distill_expressions(network, self.teacher, *task, self.distill, folder, True, callbacks)
+            distill_expressions(network, self.teacher, *task, self.distill, RunOptions(folder, True, callbacks))
             load_student(folder, network)
             return
-        train_expressions(network, *task, folder, True, callbacks)
+        train_expressions(network, *task, RunOptions(folder, True, callbacks))
         holder = AuxiliaryHead(network) if self.recipe.aux_weight else network
         load_into(holder, load_arrays(folder / BEST))
 

@@ -18,7 +18,7 @@ from fer_paddle.expression.recipes import STRONG, Recipe
 from fer_paddle.expression.train import Faces, train_expressions
 from fer_paddle.images import faces_to_batch
 from fer_paddle.study import digest
-from fer_paddle.training.loop import BEST, Callback
+from fer_paddle.training.loop import BEST, Callback, RunOptions
 from fer_paddle.weights import load_arrays, load_card, load_into
 
 BATCH = 64
@@ -93,7 +93,7 @@ class ExpressionQuantizeTask:
         """Train with fake quantization; the network ends with the weights of the best epoch."""
         folder.mkdir(parents=True, exist_ok=True)
         seed_everything(self.recipe.seed)
-        train_expressions(network, self.train, self.valid, self.recipe, folder, True, self.callbacks)
+        train_expressions(network, self.train, self.valid, self.recipe, RunOptions(folder, True, self.callbacks))
         load_into(network, load_arrays(folder / BEST))
 
 
@@ -135,8 +135,5 @@ def qat_recipe(recipe: Recipe, input_size: int, epochs: int = 2, learning_rate: 
 
 def _recipe(card: Mapping[str, Any], size: int, epochs: int, learning_rate: float) -> Recipe:
     """Return the recipe of the network's own training where its card holds one, made one for QAT."""
-    base = STRONG
-    if "recipe" in card:
-        known = {field.name for field in dataclasses.fields(Recipe)}
-        base = Recipe.from_json({name: value for name, value in card["recipe"].items() if name in known})
+    base = Recipe.from_json(card["recipe"]) if "recipe" in card else STRONG
     return qat_recipe(base, size, epochs, learning_rate)

@@ -19,7 +19,7 @@ from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import Faces, train_expressions
 from fer_paddle.models import build_model, find_design
 from fer_paddle.study import Study, digest
-from fer_paddle.training.loop import Callback
+from fer_paddle.training.loop import Callback, RunOptions
 from fer_paddle.training.transfer import start_from_file
 
 RESULT = "result.json"
@@ -157,5 +157,5 @@ def train_from_seed(
     workers: int = 0,
 ) -> dict[str, float]:
     """Train or go on, and return the figures of the last epoch: choosing one by the faces measured on would flatter."""
-    run = (train, valid, recipe, folder, True, callbacks, workers)
-    return train_expressions(network, *run, validate_every=recipe.epochs)[-1]
+    recipe = dataclasses.replace(recipe, validate_every=recipe.epochs)
+    return train_expressions(network, train, valid, recipe, RunOptions(folder, True, callbacks, workers))[-1]

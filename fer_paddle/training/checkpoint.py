@@ -28,15 +28,7 @@ def save_checkpoint(
     average: EMA | None,
     progress: dict[str, Any],
 ) -> None:
-    """Writes the checkpoint of a run and removes the former one.
-
-    Args:
-        folder: The run's folder, which must exist.
-        model: The network.
-        optimizer: Its optimizer; a learning-rate schedule is kept as JSON.
-        average: The moving average of the weights, where the run keeps one.
-        progress: JSON: configuration, epoch, step, history, random seeds.
-    """
+    """Write the checkpoint of a run, `progress` being its JSON part, and remove the former one."""
     tensors = {_MODEL + name: array for name, array in state_arrays(model).items()}
     tensors |= {_OPTIMIZER + name: array for name, array in optimizer_arrays(model, optimizer).items()}
     tensors |= {_AVERAGE + name: array for name, array in ({} if average is None else average.arrays()).items()}
@@ -51,7 +43,7 @@ def save_checkpoint(
 
 
 def load_progress(folder: Path) -> dict[str, Any]:
-    """Reads the JSON part of the last checkpoint.
+    """Read the JSON part of the last checkpoint.
 
     Raises:
         FileNotFoundError: The folder holds no checkpoint.
@@ -62,7 +54,16 @@ def load_progress(folder: Path) -> dict[str, Any]:
     fields = {"tensors", "schedule", "epoch", "step", "stopped", "means", "history", "config"}
     if not fields <= progress.keys():
         raise ValueError(f"expected a checkpoint with the fields {', '.join(sorted(fields))} in {path}")
-    return progress
+    return split_task(progress)
+
+
+def split_task(content: dict[str, Any]) -> dict[str, Any]:
+    """Give `config` and `task` as they are kept today: older files had the recipe in a field `task` of the config."""
+    if not isinstance(content["config"], dict):
+        raise ValueError(f"expected the fields of a configuration, got {content['config']!r}")
+    config = dict(content["config"])
+    task = dict(content.get("task") or config.pop("task", {}))
+    return {**content, "config": task.pop("recipe", config), "task": task}
 
 
 def restore_checkpoint(
@@ -72,14 +73,7 @@ def restore_checkpoint(
     optimizer: paddle.optimizer.Optimizer,
     average: EMA | None,
 ) -> None:
-    """Sets network, optimizer, schedule and average to what `save_checkpoint` wrote.
-
-    Args:
-        folder: The run's folder.
-        progress: What `load_progress` read there.
-        model: The network, as new.
-        optimizer: Its optimizer, of the same kind.
-        average: The moving average, where the run keeps one.
+    """Set network, optimizer, schedule and average to what `save_checkpoint` wrote.
 
     Raises:
         FileNotFoundError: The file of the tensors is gone.
@@ -97,13 +91,9 @@ def restore_checkpoint(
 
 
 def optimizer_arrays(model: paddle.nn.Layer, optimizer: paddle.optimizer.Optimizer) -> dict[str, np.ndarray]:
-    """Copies the optimizer's moments under the structured names of the parameters they belong to.
+    """Copy the optimizer's moments, by names such as `stem.0.weight:moment1_0`.
 
-    Paddle names them by a process-wide counter (`conv2d_7.w_0_moment1_0`), which another process need not
-    share.
-
-    Returns:
-        Arrays by names such as `stem.0.weight:moment1_0`.
+    Paddle names them by a process-wide counter (`conv2d_7.w_0_moment1_0`), which another process need not share.
     """
     arrays, state = {}, optimizer.state_dict()
     for structured, parameter in model.named_parameters():
@@ -120,13 +110,10 @@ def restore_optimizer(
     arrays: dict[str, np.ndarray],
     schedule: dict[str, Any] | None,
 ) -> None:
-    """Sets what `optimizer_arrays` copied, and the state of the learning-rate schedule where there is one.
+    """Set what `optimizer_arrays` copied, and the state of the learning-rate schedule where there is one.
 
     Paddle gives the moments to the optimizer by name when it makes them, in its first step. The loop runs
     that step in a `unique_name.guard`, which numbers them as `optimizer_arrays` found them.
-
-    Raises:
-        ValueError: The optimizer has a schedule and the checkpoint has none, or the other way.
     """
     has_schedule = isinstance(optimizer._learning_rate, paddle.optimizer.lr.LRScheduler)
     if has_schedule != (schedule is not None):
@@ -142,6 +129,6 @@ def restore_optimizer(
     if schedule is not None:
         state["LR_Scheduler"] = schedule
     with warnings.catch_warnings():
-        # LinearWarmup keeps the schedule after it among its own state, and Paddle wonders at that.
+        # LinearWarmup keeps the schedule after it among its own state, and Paddle warns of that.
         warnings.filterwarnings("ignore", message="There are some unused values in state_dict")
         optimizer.set_state_dict(state)

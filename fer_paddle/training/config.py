@@ -1,4 +1,4 @@
-"""What the training loop is told, saved in every checkpoint."""
+"""What decides how a network trains, as a frozen data class that reads and writes JSON."""
 
 from __future__ import annotations
 
@@ -6,48 +6,41 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-# Fields of older checkpoints and cards by the name they have today.
-FORMER_NAMES = {
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+# Fields of older checkpoints and cards by the name they have today; None where there is no such field any more.
+_FORMER_NAMES: dict[str, str | None] = {
     "average_decay": "ema_decay",
     "average_from": "swa_start",
     "sharpness": "sam_radius",
-    "aux_weight": "aux_weight",
+    "global_statistics": None,
 }
-
-
-def rename_fields(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Put the fields of an older checkpoint or card under the names they have today, at every depth."""
-    return {
-        FORMER_NAMES.get(name, name): rename_fields(value) if isinstance(value, Mapping) else value
-        for name, value in content.items()
-    }
 
 
 @dataclasses.dataclass(frozen=True)
 class FitConfig:
-    """What the loop itself is told. Saved in every checkpoint; a resumed run must bring the same.
+    """What the training loop needs to know; the recipe of a task adds its own fields to these.
+
+    It is saved in every checkpoint, and a resumed run must bring the same.
 
     Attributes:
         epochs: Passes over the training loader, 1 or more.
         seed: Seed of everything random in a step, 0 or more.
-        monitor: The figure of an epoch that decides which checkpoint is best, such as `valid_accuracy`.
-        mode: `max` when a larger `monitor` is better, else `min`.
-        patience: Stop when `monitor`, measured anew, was not bettered for so many epochs; None never stops
-            early.
-        ema_decay: Keep a moving average of the weights and evaluate that; None keeps none.
-        swa_start: Keep the equal mean of the weights at the ends of the epochs from this one on, counted from 0
-            (see average.SWA); None keeps none.
-        accumulate: Parts in which each batch goes through the network before one optimizer step: the step of the
-            whole batch, in less memory, but for batch normalisation, which sees the parts.
-        sam_radius: Radius of sharpness-aware minimisation (see sam.sam_ascent), which doubles the cost of a step; 0
-            takes plain gradients.
-        task: The caller's own settings (recipe, data), kept beside the checkpoint. Any JSON values; tuples
-            become lists.
+        monitor: The figure of an epoch that decides which weights are best, such as `valid_accuracy`.
+        mode: `max` where a larger `monitor` is better, else `min`.
+        patience: Stop when `monitor` is measured and was not improved for so many epochs; None never stops early.
+        validate_every: Epochs between two measurements; the last epoch always has one.
+        ema_decay: Decay of ema.EMA over the weights, which is what is evaluated and kept; None keeps none.
+        swa_start: First epoch, counted from 0, of ema.SWA; None keeps none.
+        accumulate: Parts in which a batch goes through the network before one optimizer step: the same step in less
+            memory, but for batch normalization, which sees the parts.
+        sam_radius: Radius of sam.sam_ascent, which doubles the cost of a step; 0 takes plain gradients.
 
     Raises:
-        ValueError: A field is out of its range, or `task` cannot be written as JSON.
+        ValueError: A field is out of its range.
     """
 
     epochs: int
@@ -55,8 +48,8 @@ class FitConfig:
     monitor: str = "valid_loss"
     mode: str = "min"
     patience: int | None = None
+    validate_every: int = 1
     ema_decay: float | None = None
-    task: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     swa_start: int | None = None
     accumulate: int = 1
     sam_radius: float = 0.0
@@ -68,28 +61,43 @@ class FitConfig:
             raise ValueError(f"expected mode 'min' or 'max', got {self.mode!r}")
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"expected patience >= 1 or None, got {self.patience}")
-        if self.swa_start is not None and (self.ema_decay is not None or self.swa_start < 0):
-            got = f"{self.swa_start} with the decay {self.ema_decay}"
-            raise ValueError(f"expected swa_start >= 0 and no ema_decay beside it, got {got}")
-        if self.accumulate < 1:
-            raise ValueError(f"expected accumulate >= 1, got {self.accumulate}")
+        if self.validate_every < 1 or self.accumulate < 1:
+            got = f"{self.validate_every} and {self.accumulate}"
+            raise ValueError(f"expected validate_every and accumulate >= 1, got {got}")
+        if self.swa_start is not None and (self.ema_decay is not None or not 0 <= self.swa_start < self.epochs):
+            got = f"{self.swa_start} with ema_decay {self.ema_decay}"
+            raise ValueError(f"expected swa_start of 0 to {self.epochs - 1} and no ema_decay beside it, got {got}")
         if not 0 <= self.sam_radius < math.inf:
             raise ValueError(f"expected sam_radius >= 0, got {self.sam_radius}")
-        try:
-            task = json.loads(json.dumps(dict(self.task)))
-        except TypeError as error:
-            raise ValueError(f"expected JSON values in the field task, got: {error}") from error
-        object.__setattr__(self, "task", task)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as plain JSON values."""
-        return dataclasses.asdict(self)
+        """Return the fields as plain JSON values: tuples become lists."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
 
     @classmethod
-    def complete(cls, content: Mapping[str, Any]) -> dict[str, Any]:
-        """What `to_json` gave, with the fields added since, at the defaults that an older run had without knowing."""
-        defaults = {field.name: field.default for field in dataclasses.fields(cls)}
-        return {
-            **{name: value for name, value in defaults.items() if value is not dataclasses.MISSING},
-            **rename_fields(content),
-        }
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Read what `to_json` wrote, also under the names of older files; fields left out keep their defaults.
+
+        Raises:
+            ValueError: A field is unknown, missing or out of its range.
+        """
+        try:
+            renamed = {_FORMER_NAMES.get(name, name): _to_tuples(value) for name, value in content.items()}
+            return cls(**{name: value for name, value in renamed.items() if name is not None})
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"expected the fields of a {cls.__name__}, got {content}: {error}") from error
+
+
+def check_stages(stages: Any) -> None:
+    """Raise ValueError for sizes that are no pairs (first epoch, side in pixels), from epoch 0 in rising order."""
+    try:
+        firsts = [first for first, _ in stages]
+        is_right = firsts[:1] == [0] and firsts == sorted(set(firsts)) and all(size >= 1 for _, size in stages)
+    except (TypeError, ValueError):
+        is_right = False
+    if not is_right:
+        raise ValueError(f"expected pairs (first epoch, side), from epoch 0 in rising order, got {stages}")
+
+
+def _to_tuples(value: Any) -> Any:
+    return tuple(map(_to_tuples, value)) if isinstance(value, list) else value

@@ -1,7 +1,7 @@
 """The training loop. It knows no task: classifiers, detectors, landmarks and students all train by `fit`.
 
 Batches are (inputs, targets); the network maps inputs to outputs; `loss(outputs, targets)` gives a scalar or
-named scalars whose sum is minimised; each metric is a function of (outputs, targets) that gives the mean over
+named scalars whose sum is minimized; each metric is a function of (outputs, targets) that gives the mean over
 the batch.
 """
 
@@ -12,9 +12,8 @@ import logging
 import math
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,10 +23,10 @@ from fer_paddle.training import parallel
 from fer_paddle.training.checkpoint import LAST, load_progress
 from fer_paddle.training.config import FitConfig
 from fer_paddle.training.parallel import Means
-from fer_paddle.training.run import BEST, Callback, Run
+from fer_paddle.training.run import BEST, Callback, Run, RunOptions
 from fer_paddle.training.sam import sam_ascent
 
-__all__ = ["BEST", "Callback", "FitConfig", "Interrupted", "NonFiniteLoss", "Run", "fit"]
+__all__ = ["BEST", "Callback", "FitConfig", "Interrupted", "NonFiniteLoss", "Run", "RunOptions", "fit"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,29 +34,27 @@ Validate = Callable[[paddle.nn.Layer], Mapping[str, float]]
 Plateau = paddle.optimizer.lr.ReduceOnPlateau
 
 
-class NonFiniteLoss(ArithmeticError):
-    """The loss became NaN or infinite; the message names epoch, step and batch."""
-
-
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM: the step was finished and the checkpoint written before this was raised."""
+
+
+class NonFiniteLoss(ArithmeticError):
+    """The loss became NaN or infinite; the message names epoch, step and batch."""
 
 
 def fit(
     model: paddle.nn.Layer,
     loss: Callable[[Any, Any], Any],
-    loaders: Mapping[str, Iterable[Any]],
+    loaders: Mapping[str, Any],
     optimizer: paddle.optimizer.Optimizer,
     metrics: Mapping[str, Callable[[Any, Any], float]] | None = None,
-    callbacks: Sequence[Callback] = (),
     *,
     config: FitConfig,
-    folder: Path | None = None,
-    resume: bool = False,
+    options: RunOptions = RunOptions(),
     validate: Validate | None = None,
-    validate_every: int = 1,
+    task: Mapping[str, Any] | None = None,
 ) -> list[dict[str, float]]:
-    """Trains a network.
+    """Train a network.
 
     A run that was killed, interrupted or resumed gives the same weights, bit for bit, as an unbroken one,
     where the samples depend on the epoch and their index alone and the loaders come from
@@ -65,20 +62,17 @@ def fit(
 
     Args:
         model: Any network; with several processes (paddle.distributed.launch) see `parallel.prepare_model`.
-        loss: (outputs, targets) -> scalar Tensor, or named scalars whose sum is minimised.
+        loss: (outputs, targets) -> scalar Tensor, or named scalars whose sum is minimized.
         loaders: `train`, and `valid` where there is one: (inputs, targets) batches that can be gone through
             again and have a length. A smaller last batch counts by its samples.
         optimizer: A Paddle optimizer over the model's parameters; its schedule is advanced each step, and
             ReduceOnPlateau after each epoch that measures the monitored figure.
         metrics: Named functions (outputs, targets) -> mean over the batch.
-        callbacks: Called in order.
-        config: Epochs, seed, what is best, when to stop.
-        folder: Where checkpoints go; None keeps none.
-        resume: Go on from the folder's last checkpoint where there is one.
-        validate: Measures the network after an epoch, for figures no batch mean can give. Every process calls
-            it.
-        validate_every: Epochs between two measurements, on the loader `valid` and by `validate`; the last epoch always
-            has one.
+        config: How to train, such as a task's recipe.
+        options: Where checkpoints go, whether to resume, callbacks.
+        validate: Measures the network after an epoch, for figures no batch mean can give. Every process calls it.
+        task: What else must be the same where a run is resumed, such as the number of samples: JSON values, kept
+            in the checkpoint.
 
     Returns:
         One record per epoch: `epoch`, `learning_rate` (of the next step), `train_*` and `valid_*` figures.
@@ -89,34 +83,28 @@ def fit(
         ValueError: The checkpoint to resume is of another configuration or network; or the folder has one and
             `resume` is False; or a loader is empty; or nothing measures the monitored figure.
     """
-    check_arguments(loaders, config, validate, validate_every)
-    folder = None if folder is None else Path(folder)
-    run = Run(model, loss, loaders, optimizer, metrics or {}, callbacks, config, folder)
-    if folder is not None:
-        open_folder(run, resume)
+    check_arguments(loaders, config, validate)
+    run = Run(model, loss, loaders, optimizer, metrics or {}, config, options, task or {})
+    open_folder(run, options.resume)
     run.notify("on_fit_start")
     try:
         with graceful_shutdown() as interrupted:
             while run.epoch < config.epochs and not run.stop:
                 train_epoch(run, interrupted)
-                finish_epoch(run, validate, validate_every)
+                finish_epoch(run, validate)
                 stop_if_interrupted(run, interrupted)
     finally:
         run.notify("on_fit_end")
     return run.history
 
 
-def check_arguments(
-    loaders: Mapping[str, Iterable[Any]], config: FitConfig, validate: Validate | None, validate_every: int
-) -> None:
-    """Raises ValueError, before anything is trained, for what could only fail later."""
+def check_arguments(loaders: Mapping[str, Any], config: FitConfig, validate: Validate | None) -> None:
+    """Raise ValueError, before anything is trained, for what could only fail later."""
     if "train" not in loaders or not set(loaders) <= {"train", "valid"}:
         raise ValueError(f"expected the loaders train and, where there is one, valid, got {sorted(loaders)}")
     for name, loader in loaders.items():
         if not hasattr(loader, "__len__") or len(loader) == 0:
             raise ValueError(f"expected a loader {name!r} with a length of at least one batch, got {loader}")
-    if validate_every < 1:
-        raise ValueError(f"expected validate_every >= 1, got {validate_every}")
     if config.monitor.startswith("valid_") and "valid" not in loaders and validate is None:
         raise ValueError(
             f"expected a loader `valid` or the function `validate`, which {config.monitor!r} needs, "
@@ -125,7 +113,9 @@ def check_arguments(
 
 
 def open_folder(run: Run, resume: bool) -> None:
-    """Makes the run's folder, or restores the run that lies there."""
+    """Make the run's folder, or restore the run that lies there."""
+    if run.folder is None:
+        return
     run.folder.mkdir(parents=True, exist_ok=True)
     if not (run.folder / LAST).is_file():
         return
@@ -139,7 +129,7 @@ def open_folder(run: Run, resume: bool) -> None:
 
 
 def train_epoch(run: Run, interrupted: threading.Event) -> None:
-    """Runs the rest of the current epoch, from `run.step` on."""
+    """Run the rest of the current epoch, from `run.step` on."""
     run.model.train()
     # Closed by hand: where a notebook keeps the traceback of an error, the loader's readers would live on.
     with closing(batches_from(run.loaders["train"], run.epoch, run.step)) as batches:
@@ -150,7 +140,7 @@ def train_epoch(run: Run, interrupted: threading.Event) -> None:
 
 
 def train_step(run: Run, inputs: Any, targets: Any) -> None:
-    """One forward, backward and optimizer step; sharpness-aware, the gradients are those of a point uphill."""
+    """Make one forward, backward and optimizer step; with SAM, the gradients are those of the worst point near by."""
     run.batch_samples = count_samples(inputs)
     add_gradients(run, inputs, targets, run.means)
     if run.config.sam_radius:
@@ -170,21 +160,21 @@ def train_step(run: Run, inputs: Any, targets: Any) -> None:
 
 
 def add_gradients(run: Run, inputs: Any, targets: Any, means: Means) -> None:
-    """Forward and backward over a batch, in as many parts as the configuration says; `means` takes in its figures."""
+    """Run forward and backward over a batch, in as many parts as configured; `means` takes in its figures."""
     seed = np.random.SeedSequence((run.config.seed, run.epoch, run.step)).generate_state(1)[0]
     seed_everything(int(seed))
     for part_inputs, part_targets in split_batch(inputs, targets, run.config.accumulate):
         outputs = run.model(part_inputs)
-        total, terms = total_loss(run, outputs, part_targets)
-        if not math.isfinite(terms["loss"]):
-            raise NonFiniteLoss(describe_step(run, terms))
+        total, figures = measure_batch(run, outputs, part_targets)
+        if not math.isfinite(figures["loss"]):
+            raise NonFiniteLoss(describe_step(run, figures))
         samples = count_samples(part_inputs)
         (total if samples == run.batch_samples else total * (samples / run.batch_samples)).backward()
-        means.add({**terms, **measure(run, outputs, part_targets)}, samples)
+        means.add(figures, samples)
 
 
 def split_batch(inputs: Any, targets: Any, parts: int) -> list[tuple[Any, Any]]:
-    """Cuts a batch into consecutive parts of nearly equal size, at most one for each sample."""
+    """Cut a batch into consecutive parts of nearly equal size, at most one for each sample."""
     if parts == 1:
         return [(inputs, targets)]
     count = count_samples(inputs)
@@ -193,59 +183,56 @@ def split_batch(inputs: Any, targets: Any, parts: int) -> list[tuple[Any, Any]]:
 
 
 def cut(batch: Any, start: int, end: int) -> Any:
-    """Takes some samples of every tensor of a batch; a number that holds for all samples stays whole."""
+    """Take some samples of every tensor of a batch; a number that holds for all samples stays whole."""
     if isinstance(batch, (list, tuple)):
         return tuple(cut(part, start, end) for part in batch)
     return batch[start:end] if batch.ndim else batch
 
 
-def total_loss(run: Run, outputs: Any, targets: Any) -> tuple[paddle.Tensor, dict[str, float]]:
-    """Gives the loss to minimise and its terms as floats, `loss` being their sum."""
+def measure_batch(run: Run, outputs: Any, targets: Any) -> tuple[paddle.Tensor, dict[str, float]]:
+    """Return the loss to minimize, and as floats: `loss`, its terms as `loss_NAME`, and the metrics."""
     value = run.loss(outputs, targets)
     total = total_of(value)
     named = value if isinstance(value, Mapping) else {}
-    return total, {"loss": float(total), **{f"loss_{name}": float(term) for name, term in named.items()}}
+    figures = {"loss": float(total), **{f"loss_{name}": float(term) for name, term in named.items()}}
+    with paddle.no_grad():
+        return total, {**figures, **{name: float(metric(outputs, targets)) for name, metric in run.metrics.items()}}
 
 
 def total_of(loss: Any) -> paddle.Tensor:
-    """The scalar to minimise, of what a loss function gave: itself, or the sum of its named terms."""
+    """Return the scalar to minimize: what a loss function gave, or the sum of its named terms."""
     return sum(loss.values()) if isinstance(loss, Mapping) else loss
 
 
-@paddle.no_grad()
-def measure(run: Run, outputs: Any, targets: Any) -> dict[str, float]:
-    """The metrics of one batch, by name."""
-    return {name: float(metric(outputs, targets)) for name, metric in run.metrics.items()}
-
-
-def describe_step(run: Run, terms: Mapping[str, float]) -> str:
-    """One line that names the epoch, step and samples of the batch whose loss is not finite."""
+def describe_step(run: Run, figures: Mapping[str, float]) -> str:
+    """Name the epoch, step and samples of the batch whose loss is not finite, in one line."""
     sampler = getattr(run.loaders["train"], "batch_sampler", None)
     samples = f", samples {sampler.batch(run.epoch, run.step)}" if hasattr(sampler, "batch") else ""
-    values = ", ".join(f"{name} {value}" for name, value in terms.items())
+    values = ", ".join(f"{name} {value}" for name, value in figures.items())
     return f"expected a finite loss, got {values} in epoch {run.epoch + 1}, step {run.step + 1}{samples}"
 
 
-def finish_epoch(run: Run, validate: Validate | None, validate_every: int) -> None:
-    """Evaluates, records the epoch, keeps the best weights and writes the checkpoint."""
-    is_due = (run.epoch + 1) % validate_every == 0 or run.epoch + 1 == run.config.epochs
+def finish_epoch(run: Run, validate: Validate | None) -> None:
+    """Evaluate, record the epoch, keep the best weights and write the checkpoint."""
+    config = run.config
+    is_due = (run.epoch + 1) % config.validate_every == 0 or run.epoch + 1 == config.epochs
     record = {"epoch": run.epoch + 1, "learning_rate": run.optimizer.get_lr()}
     record |= {f"train_{name}": value for name, value in parallel.all_reduce_means(run.means).result().items()}
     if is_due:
         record |= {f"valid_{name}": value for name, value in evaluate(run, validate).items()}
-    measured = run.config.monitor in record
+    measured = config.monitor in record
     if is_due and not measured:
-        raise ValueError(f"expected the monitored figure {run.config.monitor!r} among {', '.join(record)}")
+        raise ValueError(f"expected the monitored figure {config.monitor!r} among {', '.join(record)}")
     former = run.best
     if measured and isinstance(run.optimizer._learning_rate, Plateau):
-        run.optimizer._learning_rate.step(record[run.config.monitor])
+        run.optimizer._learning_rate.step(record[config.monitor])
         record["learning_rate"] = run.optimizer.get_lr()
     run.history.append(record)
     run.epoch, run.step, run.means = run.epoch + 1, 0, Means()
     run.notify("on_epoch_end")
     if run.best != former:
         run.save_best()
-    if measured and run.config.patience is not None and run.epochs_since_best() >= run.config.patience:
+    if measured and config.patience is not None and run.epochs_since_best() >= config.patience:
         run.stop = True
     run.stop = parallel.any_rank(run.stop)
     run.save()
@@ -253,14 +240,12 @@ def finish_epoch(run: Run, validate: Validate | None, validate_every: int) -> No
 
 @paddle.no_grad()
 def evaluate(run: Run, validate: Validate | None) -> dict[str, float]:
-    """Measures the weights, or their average, on the loader `valid` and by `validate` where there are any."""
+    """Measure the weights, or their average, on the loader `valid` and by `validate` where there are any."""
     means = Means()
     run.model.eval()
     with run.averaged():
         for inputs, targets in batches_from(run.loaders.get("valid", ()), run.epoch, 0):
-            outputs = run.model(inputs)
-            figures = {**total_loss(run, outputs, targets)[1], **measure(run, outputs, targets)}
-            means.add(figures, count_samples(inputs))
+            means.add(measure_batch(run, run.model(inputs), targets)[1], count_samples(inputs))
         figures = parallel.all_reduce_means(means).result()
         if validate is not None:
             figures |= {name: float(value) for name, value in validate(run.model).items()}
@@ -268,7 +253,7 @@ def evaluate(run: Run, validate: Validate | None) -> dict[str, float]:
 
 
 def stop_if_interrupted(run: Run, interrupted: threading.Event) -> None:
-    """Saves and raises Interrupted where Ctrl-C or SIGTERM came in any of the processes."""
+    """Save and raise Interrupted where Ctrl-C or SIGTERM came in any of the processes."""
     if not parallel.any_rank(interrupted.is_set()):
         return
     if run.step:
@@ -277,28 +262,9 @@ def stop_if_interrupted(run: Run, interrupted: threading.Event) -> None:
     raise Interrupted(f"stopped after {run.epoch} epochs and {run.step} steps; {kept}")
 
 
-def batches_from(loader: Any, epoch: int, step: int) -> Generator[Any, None, None]:
-    """Gives the batches of an epoch from one step on, of which data set and sampler are told if they ask."""
-    dataset, sampler = getattr(loader, "dataset", None), getattr(loader, "batch_sampler", None)
-    if hasattr(dataset, "set_epoch"):
-        dataset.set_epoch(epoch)
-    if hasattr(sampler, "set_epoch"):
-        sampler.set_epoch(epoch, step)
-        yield from loader
-    else:
-        yield from itertools.islice(loader, step, None)
-
-
-def count_samples(inputs: Any) -> int:
-    """Samples of a batch: the first axis of its first tensor."""
-    while isinstance(inputs, (list, tuple)):
-        inputs = inputs[0]
-    return inputs.shape[0]
-
-
 @contextmanager
 def graceful_shutdown() -> Iterator[threading.Event]:
-    """Turns Ctrl-C and SIGTERM (which paddle.distributed.launch makes of Ctrl-C) into an event.
+    """Turn Ctrl-C and SIGTERM (which paddle.distributed.launch makes of Ctrl-C) into an event.
 
     A second Ctrl-C acts at once. Outside the main thread, where Python allows no handlers, nothing changes.
     """
@@ -322,3 +288,22 @@ def graceful_shutdown() -> Iterator[threading.Event]:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def batches_from(loader: Any, epoch: int, step: int) -> Generator[Any, None, None]:
+    """Give the batches of an epoch from one step on; data set and sampler learn of both where they ask."""
+    dataset, sampler = getattr(loader, "dataset", None), getattr(loader, "batch_sampler", None)
+    if hasattr(dataset, "set_epoch"):
+        dataset.set_epoch(epoch)
+    if hasattr(sampler, "set_epoch"):
+        sampler.set_epoch(epoch, step)
+        yield from loader
+    else:
+        yield from itertools.islice(loader, step, None)
+
+
+def count_samples(inputs: Any) -> int:
+    """Return the samples of a batch: the first axis of its first tensor."""
+    while isinstance(inputs, (list, tuple)):
+        inputs = inputs[0]
+    return inputs.shape[0]

@@ -6,7 +6,6 @@ one cycle from Smith and Topin 2018, arXiv:1708.07120.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,23 +83,6 @@ def check_schedule(name: str, points: Sequence[float], factor: float, has_warmup
         raise ValueError(f"expected a factor between 0 and 1, got {factor}")
     if has_warmup and name in ("one_cycle", "plateau"):
         raise ValueError(f"expected no warm-up for the schedule {name}, got one")
-
-
-def warm_up(peak: float, epochs: int, warmup_epochs: float, steps_per_epoch: int, cosine: bool = True) -> Any:
-    """Makes a learning rate that rises to `peak` in a line, then falls to zero along a half cosine or stays.
-
-    Source: Loshchilov and Hutter 2017, arXiv:1608.03983.
-
-    Returns:
-        A Paddle schedule to be advanced every step; `peak` itself where nothing changes it.
-    """
-    rate: Any = peak
-    warmup_steps = math.ceil(warmup_epochs * steps_per_epoch)
-    if cosine:
-        rate = paddle.optimizer.lr.CosineAnnealingDecay(peak, T_max=max(epochs * steps_per_epoch - warmup_steps, 1))
-    if warmup_steps:
-        rate = paddle.optimizer.lr.LinearWarmup(rate, warmup_steps, start_lr=0.0, end_lr=peak)
-    return rate
 
 
 def adamw(model: paddle.nn.Layer, rate: Any, weight_decay: float, grad_clip: Any = None) -> paddle.optimizer.AdamW:

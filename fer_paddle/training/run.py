@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,14 +11,16 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fer_paddle.environment import machine, paddle
 from fer_paddle.study import differing_fields
 from fer_paddle.training import parallel
-from fer_paddle.training.checkpoint import load_progress, restore_checkpoint, save_checkpoint
+from fer_paddle.training.checkpoint import load_progress, restore_checkpoint, save_checkpoint, split_task
 from fer_paddle.training.config import FitConfig
 from fer_paddle.training.ema import make_average
 from fer_paddle.training.parallel import Means
-from fer_paddle.weights import save_weights, state_arrays
+from fer_paddle.weights import load_arrays, load_card, save_weights, state_arrays
 
 BEST = "best.safetensors"
 
@@ -25,8 +29,7 @@ class Callback:
     """What `fit` calls as it goes; every method may read and change the run. Override what you need.
 
     Attributes:
-        every_process: False for what only shows or writes: with several processes it is called in the first
-            alone.
+        every_process: False for what only shows or writes: of several processes only the first calls it.
     """
 
     every_process = True
@@ -42,6 +45,25 @@ class Callback:
 
     def on_fit_end(self, run: Run) -> None:
         """Called once, at the end, early stop, interruption or error."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """Where and how a training runs; nothing here changes the weights that it gives.
+
+    Attributes:
+        folder: Where checkpoints and the best weights go; None keeps none.
+        resume: Go on from the folder's last checkpoint where there is one; else a folder with one is refused.
+        callbacks: Called in order.
+        workers: Reader processes; 0 reads in a thread.
+        progress: Wraps what is gone through for a progress bar, such as tqdm.
+    """
+
+    folder: Path | None = None
+    resume: bool = False
+    callbacks: Sequence[Callback] = ()
+    workers: int = 0
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter
 
 
 class Run:
@@ -62,16 +84,22 @@ class Run:
         self,
         model: paddle.nn.Layer,
         loss: Callable[[Any, Any], Any],
-        loaders: Mapping[str, Iterable[Any]],
+        loaders: Mapping[str, Any],
         optimizer: paddle.optimizer.Optimizer,
         metrics: Mapping[str, Callable[[Any, Any], float]],
-        callbacks: Sequence[Callback],
         config: FitConfig,
-        folder: Path | None,
+        options: RunOptions,
+        task: Mapping[str, Any],
     ):
         self.model, self.loss, self.loaders, self.optimizer = model, loss, loaders, optimizer
-        self.metrics, self.config, self.folder = metrics, config, folder
-        self.callbacks = [callback for callback in callbacks if callback.every_process or parallel.rank() == 0]
+        self.metrics, self.config = metrics, config
+        self.folder = None if options.folder is None else Path(options.folder)
+        is_first = parallel.rank() == 0
+        self.callbacks = [callback for callback in options.callbacks if callback.every_process or is_first]
+        try:
+            self.task = json.loads(json.dumps(dict(task)))
+        except TypeError as error:
+            raise ValueError(f"expected JSON values in task, got: {error}") from error
         self.epoch, self.step, self.batch_samples = 0, 0, 0
         self.steps_per_epoch = len(loaders["train"])
         self.average = make_average(model, config, self.steps_per_epoch)
@@ -103,32 +131,37 @@ class Run:
         return (max if self.config.mode == "max" else min)(finite) if finite else None
 
     def epochs_since_best(self) -> int:
-        """Epochs since the monitored figure was first as good as `best`; all of them where there is none."""
+        """Return the epochs since the monitored figure was first as good as `best`; all where there is none."""
         values = [record.get(self.config.monitor) for record in self.history]
         return len(values) - 1 - values.index(self.best) if self.best is not None else len(values)
 
     def averaged(self) -> AbstractContextManager[None]:
-        """Puts the averaged weights, where there are any, into the model for the time of a `with` block."""
+        """Put the averaged weights, where there are any, into the model for the time of a `with` block."""
         return nullcontext() if self.average is None else self.average.applied()
 
     def notify(self, event: str) -> None:
-        """Calls one method of every callback, in order."""
+        """Call one method of every callback, in order."""
         for callback in self.callbacks:
             getattr(callback, event)(self)
 
     def save_best(self) -> None:
-        """Writes the weights that were just evaluated, with the epoch's figures and the configuration."""
+        """Write the weights that were just evaluated, with the epoch's figures and the configuration."""
         if self.folder is None or parallel.rank() != 0:
             return
         with self.averaged():
             arrays = state_arrays(self.model)
         processes = f", {parallel.world_size()} processes" if parallel.world_size() > 1 else ""
-        cost = {"hours": round(self.seconds / 3600, 3), "machine": machine() + processes}
-        card = {"figures": self.history[-1], "config": self.config.to_json(), **cost}
+        card = {
+            "figures": self.history[-1],
+            "config": self.config.to_json(),
+            "task": self.task,
+            "hours": round(self.seconds / 3600, 3),
+            "machine": machine() + processes,
+        }
         save_weights(self.folder / BEST, arrays, card)
 
     def save(self) -> None:
-        """Writes the checkpoint from which `restore` goes on exactly here; all processes must call it."""
+        """Write the checkpoint from which `restore` goes on exactly here; all processes must call it."""
         means = parallel.all_reduce_means(self.means)
         if self.folder is None or parallel.rank() != 0:
             return
@@ -140,6 +173,7 @@ class Run:
             "means": means.state,
             "history": self.history,
             "config": self.config.to_json(),
+            "task": self.task,
             "random": {
                 "seed": self.config.seed,
                 "rule": "every step seeds Python, NumPy and Paddle from (seed, epoch, step)",
@@ -148,14 +182,12 @@ class Run:
         save_checkpoint(self.folder, self.model, self.optimizer, self.average, progress)
 
     def restore(self) -> None:
-        """Goes back to the folder's last checkpoint.
-
-        Raises:
-            ValueError: The checkpoint is of another configuration or network; what differs is named.
-        """
+        """Go back to the folder's last checkpoint; one of another configuration or network raises ValueError."""
+        assert self.folder is not None
         progress = load_progress(self.folder)
-        differing = differing_fields(self.config.to_json(), FitConfig.complete(progress["config"]))
-        if differing:
+        theirs = type(self.config).from_json(progress["config"]).to_json()
+        ours = {**self.config.to_json(), "task": self.task}
+        if differing := differing_fields(ours, {**theirs, "task": progress["task"]}):
             raise ValueError(
                 f"expected the configuration of the checkpoint in {self.folder}, got another: {', '.join(differing)}"
             )
@@ -168,13 +200,20 @@ class Run:
         self.means = Means({name: pair if is_first else [0.0, 0] for name, pair in progress["means"].items()})
 
 
-def training_cost(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What the best weights of a run cost, for the card of what is made of them.
+def load_best(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read the best weights of a run and their card: `figures`, `config`, `task`, `hours` and `machine`.
 
-    Args:
-        told: The card of BEST.
-
-    Returns:
-        `hours` of the training up to their epoch and the `machine`; nothing of a run that did not note them.
+    Raises:
+        FileNotFoundError: The folder holds no best weights.
+        ValueError: The weights or the card are damaged.
     """
-    return {name: told[name] for name in ("hours", "machine") if name in told}
+    path = Path(folder) / BEST
+    arrays, card = load_arrays(path), load_card(path)
+    if missing := {"figures", "config"} - card.keys():
+        raise ValueError(f"expected the card of a run beside {path}, it lacks {', '.join(sorted(missing))}")
+    return arrays, split_task(card)
+
+
+def training_cost(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `hours` and `machine` of a run's best weights for the card of what is made of them, where noted."""
+    return {name: card[name] for name in ("hours", "machine") if name in card}

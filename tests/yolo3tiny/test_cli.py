@@ -242,7 +242,7 @@ def test_train_resumes_only_the_same_run(run, photo_folder, small, capsys):
 
 def test_train_does_not_resume_another_kind_of_run(run, photo_folder, small, tmp_path, capsys):
     progress = json.loads((run[0] / "last.json").read_text())
-    progress["config"]["task"] = {"recipe": {"name": "strong"}}
+    progress |= {"config": {"name": "strong"}, "task": {}}
     (tmp_path / "last.json").write_text(json.dumps(progress))
     assert call("train", "--data", photo_folder, "--recipe", "small", "--out", tmp_path, "--resume") == 2
     assert "expected the run of a face detector" in capsys.readouterr().err

@@ -33,7 +33,9 @@ def test_fields_left_out_keep_their_defaults():
         "width": 1,
         "learning_rate": 1e-3,
     }
-    assert DetectorRecipe.from_json(content) == DetectorRecipe("a", 9, 2, ((0, 96),), 1, 1e-3)
+    assert DetectorRecipe.from_json(content) == DetectorRecipe(
+        name="a", epochs=9, batch_size=2, sizes=((0, 96),), width=1, learning_rate=1e-3
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,11 +85,12 @@ def test_numbers_out_of_range(change):
     ],
 )
 def test_over_other_epochs(epochs, sizes, warmup_epochs):
-    recipe = DetectorRecipe("a", 10, 16, ((0, 320), (8, 416)), 0.5, 1e-3, warmup_epochs=1.0).over(epochs)
+    whole = dataclasses.replace(CROWD, sizes=((0, 320), (8, 416)), warmup_epochs=1.0)
+    recipe = whole.with_epochs(epochs)
     assert (recipe.epochs, recipe.sizes) == (epochs, sizes)
     assert recipe.warmup_epochs == pytest.approx(warmup_epochs)
 
 
 def test_over_no_epochs():
-    with pytest.raises(ValueError, match="at least 1"):
-        CROWD.over(0)
+    with pytest.raises(ValueError, match="epochs >= 1"):
+        CROWD.with_epochs(0)

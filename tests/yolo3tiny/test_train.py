@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.training.loop import RunOptions
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.boxes import iou
 from yolo3tiny.data import FaceTrainingData
@@ -48,7 +49,7 @@ def run(photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     seed_everything(0)
     network = Yolo3Tiny(width=OVERFIT.width)
-    history = train_detector(network, photos, photos, OVERFIT, ANCHORS, folder, about="two drawings")
+    history = train_detector(network, photos, photos, OVERFIT, ANCHORS, RunOptions(folder), about="two drawings")
     network.eval()
     return network, history, folder
 
@@ -70,8 +71,8 @@ def test_one_batch_is_learned(run, photos):
 
 def test_the_run_says_how_it_was_made(run):
     card = json.loads((run[2] / "best.json").read_text())
-    task = card["config"]["task"]
-    assert DetectorRecipe.from_json(task["recipe"]) == OVERFIT
+    task = card["task"]
+    assert DetectorRecipe.from_json(card["config"]) == OVERFIT
     assert (task["anchors"], task["photos"], task["data"]) == ([list(a) for a in ANCHORS], 50, "two drawings")
 
 
@@ -106,7 +107,7 @@ def change_card(change):
     def copy(folder, to):
         shutil.copytree(folder, to, dirs_exist_ok=True)
         card = json.loads((to / "best.json").read_text())
-        change(card["config"]["task"])
+        change(card)
         (to / "best.json").write_text(json.dumps(card))
 
     return copy
@@ -115,12 +116,12 @@ def change_card(change):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda task: task.pop("data"), "training data in words"),
-        (lambda task: task.pop("anchors"), "lacks 'anchors'"),
-        (lambda task: task.update(anchors=[[1, 2]]), "6 anchors"),
-        (lambda task: task["recipe"].pop("width"), "lacks 'width'"),
-        (lambda task: task["recipe"].update(width=0.5), "do not fit"),
-        (lambda task: task.update(recipe="crowd"), "expected the card|expected a face detector's run"),
+        (lambda card: card["task"].pop("data"), "training data in words"),
+        (lambda card: card["task"].pop("anchors"), "lacks 'anchors'"),
+        (lambda card: card["task"].update(anchors=[[1, 2]]), "6 anchors"),
+        (lambda card: card["config"].pop("width"), "lacks 'width'"),
+        (lambda card: card["config"].update(width=0.5), "do not fit"),
+        (lambda card: card.update(config="crowd"), "expected the fields of a configuration"),
     ],
 )
 def test_what_is_no_detector_run_is_not_exported(change, why, run, tmp_path):
@@ -151,7 +152,7 @@ def test_an_export_leaves_the_run_as_it_is(name, run, tmp_path):
 
 def test_photos_without_a_face_to_measure_on(photos, make_photo, tmp_path):
     with pytest.raises(ValueError, match="expected faces to measure on, got 1 photos without one"):
-        train_detector(Yolo3Tiny(width=0.25), photos, [make_photo("c", [])], OVERFIT, ANCHORS, tmp_path)
+        train_detector(Yolo3Tiny(width=0.25), photos, [make_photo("c", [])], OVERFIT, ANCHORS, RunOptions(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -58,7 +58,7 @@ def train(
     if recipe not in DETECTOR_RECIPES:
         raise ValueError(f"expected a recipe of {', '.join(DETECTOR_RECIPES)}, got {recipe!r}")
     chosen = DETECTOR_RECIPES[recipe]
-    chosen = chosen.over(epochs) if epochs is not None else chosen
+    chosen = chosen.with_epochs(epochs) if epochs is not None else chosen
     chosen = dataclasses.replace(chosen, repeat=repeat or chosen.repeat, batch_size=batch_size or chosen.batch_size)
     environment.prepare(threads)
     from fer_paddle.training import parallel

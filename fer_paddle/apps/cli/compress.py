@@ -49,7 +49,7 @@ def prune(
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.ferplus import take_for_training
     from fer_paddle.expression.prune import ExpressionPruneTask
-    from fer_paddle.expression.session import choose_recipe
+    from fer_paddle.expression.train import choose_recipe
     from fer_paddle.files import write_json
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar

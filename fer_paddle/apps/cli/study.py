@@ -183,7 +183,7 @@ def distill(
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.faces import take_subset
     from fer_paddle.expression.distill import DistillPlan, DistillSettings, load_teacher, run_study
-    from fer_paddle.expression.session import choose_recipe
+    from fer_paddle.expression.train import choose_recipe
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
 

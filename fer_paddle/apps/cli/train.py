@@ -32,12 +32,13 @@ def train(
     from fer_paddle import environment
 
     environment.prepare(threads)
-    from fer_paddle.expression.session import train_from_files
+    from fer_paddle.expression.train import choose_recipe, train_from_files
     from fer_paddle.training import parallel
 
     changes = {"epochs": epochs, "batch_size": batch_size, "size": size, "seed": seed}
     changes = {name: value for name, value in changes.items() if value is not None}
-    outcome = train_from_files(data, valid, model, recipe, out, resume, workers, changes, start)
+    chosen = choose_recipe(recipe, changes)
+    outcome = train_from_files(data, valid, model, chosen, out, resume, workers, start)
     if parallel.rank() != 0:
         return None
     from fer_paddle.expression.export import export_expression_network

@@ -15,7 +15,7 @@ from fer_paddle.compression import post_training, qat, quant_params
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.deployment.runtimes.paddle_inference import load_program
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.training.loop import FitConfig, fit
+from fer_paddle.training.loop import FitConfig, RunOptions, fit
 
 nn = paddle.nn
 SHAPE = (None, 1, 12, 12)
@@ -134,9 +134,8 @@ def test_qat_trains_by_the_loop_and_is_saved(tmp_path):
     loader = [(paddle.to_tensor(batch), targets) for batch in BATCHES]
     optimizer = paddle.optimizer.Adam(1e-3, parameters=network.parameters())
     config = FitConfig(epochs=2, seed=0, monitor="train_loss", mode="min")
-    history = fit(
-        network, nn.functional.cross_entropy, {"train": loader}, optimizer, config=config, folder=tmp_path / "run"
-    )
+    options = RunOptions(tmp_path / "run")
+    history = fit(network, nn.functional.cross_entropy, {"train": loader}, optimizer, config=config, options=options)
     assert history[1]["train_loss"] < history[0]["train_loss"]
     qat.save_qat(network, tmp_path / "program", SHAPE)
     exact = logits_of(network)

@@ -111,4 +111,4 @@ def test_a_case_runs_and_is_resumed(faces, tmp_path):
     case = dataclasses.replace(CASES[1], recipe=short, faces=14)
     history = run_case(case, faces, faces, folder=tmp_path)
     assert len(history) == 1 and run_case(case, faces, faces, folder=tmp_path) == history
-    assert json.loads((tmp_path / "last.json").read_text())["config"]["task"]["train_faces"] == 14
+    assert json.loads((tmp_path / "last.json").read_text())["task"]["train_faces"] == 14

@@ -26,6 +26,7 @@ from fer_paddle.expression.losses import ExpressionLoss
 from fer_paddle.expression.recipes import FINE_TUNE, Recipe
 from fer_paddle.labels import FERPLUS_EXPRESSIONS
 from fer_paddle.models import DESIGNS, MODELS
+from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import load_arrays, load_card, state_arrays
 
 nn = paddle.nn
@@ -189,7 +190,7 @@ def test_student_learns_the_teacher():
 def test_a_student_keeps_the_average_that_its_recipe_wants(tmp_path):
     recipe = dataclasses.replace(RECIPE, epochs=3, ema_decay=None, swa_start=1, accumulate=2)
     faces = make_faces(16, 0), make_faces(8, 1)
-    distill_expressions(TinyExpressions(), make_teacher(), *faces, recipe, DistillSettings(), tmp_path)
+    distill_expressions(TinyExpressions(), make_teacher(), *faces, recipe, DistillSettings(), RunOptions(tmp_path))
     config = load_card(tmp_path / "best.safetensors")["config"]
     assert (config["swa_start"], config["accumulate"]) == (1, 2)
 
@@ -198,7 +199,7 @@ def test_export_is_the_network_alone(tmp_path):
     network = TinyExpressions()
     settings = DistillSettings(hint_weight=0.5)
     faces = make_faces(16, 0), make_faces(8, 1)
-    distill_expressions(network, make_teacher(), *faces, RECIPE, settings, tmp_path)
+    distill_expressions(network, make_teacher(), *faces, RECIPE, settings, RunOptions(tmp_path))
     card = export_student(tmp_path, tmp_path / "student.safetensors", TinyExpressions(), "tiny", card={"data": "drawn"})
     teacher = {"teachers": ["TinyExpressions"], "teacher_fingerprints": make_teacher().fingerprints}
     assert card["distill"] == {**settings.to_json(), **teacher}
@@ -218,7 +219,7 @@ def test_a_student_of_ferplus_is_told_its_classes(tmp_path):
         distill_expressions(TinyExpressions(8), Teacher([TinyExpressions(8)]), plain, plain, recipe, DistillSettings())
     faces = FerPlusFaces(plain.images, np.eye(8, dtype=np.float32)[np.arange(16) % 8])
     distill_expressions(
-        TinyExpressions(8), Teacher([TinyExpressions(8)]), faces, faces, recipe, DistillSettings(), tmp_path
+        TinyExpressions(8), Teacher([TinyExpressions(8)]), faces, faces, recipe, DistillSettings(), RunOptions(tmp_path)
     )
     card = export_student(tmp_path, tmp_path / "s.safetensors", TinyExpressions(8), "tiny", {"num_classes": 8})
     assert tuple(card["classes"]) == FERPLUS_EXPRESSIONS

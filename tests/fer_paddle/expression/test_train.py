@@ -17,7 +17,7 @@ from fer_paddle.expression.recipes import STRONG, TUTORIAL, Recipe
 from fer_paddle.expression.train import export_best, make_loss, make_optimizer, train_expressions
 from fer_paddle.models import build_model
 from fer_paddle.training.checkpoint import LAST
-from fer_paddle.training.loop import BEST, Callback
+from fer_paddle.training.loop import BEST, Callback, RunOptions
 from fer_paddle.weights import load_arrays, save_weights, state_arrays
 
 SMALL = dataclasses.replace(
@@ -60,18 +60,18 @@ def faces():
     return LabelledFaces(images.astype(np.uint8), labels, votes)
 
 
-def train(faces, recipe, folder=None, **arguments):
+def train(faces, recipe, *options):
     seed_everything(recipe.seed)
     network = SmallNet()
-    return network, train_expressions(network, faces, faces, recipe, folder, **arguments)
+    return network, train_expressions(network, faces, faces, recipe, RunOptions(*options))
 
 
 def test_history_and_checkpoint(faces, tmp_path):
     _, history = train(faces, SMALL, tmp_path)
     assert len(history) == 3 and {"train_loss_votes", "valid_accuracy", "valid_loss_label"} <= history[0].keys()
-    task = json.loads((tmp_path / LAST).read_text())["config"]["task"]
-    assert Recipe.from_json(task["recipe"]) == SMALL
-    assert (task["train_faces"], task["valid_faces"]) == (28, 28)
+    kept = json.loads((tmp_path / LAST).read_text())
+    assert Recipe.from_json(kept["config"]) == SMALL
+    assert kept["task"] == {"train_faces": 28, "valid_faces": 28}
 
 
 def test_it_learns(faces):
@@ -107,9 +107,9 @@ def test_resume_goes_on(faces, tmp_path):
 
     network, history = train(faces, SMALL)
     with pytest.raises(RuntimeError, match="power cut"):
-        train(faces, SMALL, tmp_path, callbacks=[StopAfter()])
+        train(faces, SMALL, tmp_path, False, [StopAfter()])
     assert json.loads((tmp_path / LAST).read_text())["epoch"] == 2
-    again, history_again = train(faces, SMALL, tmp_path, resume=True)
+    again, history_again = train(faces, SMALL, tmp_path, True)
     assert history_again == history
     for name, array in state_arrays(network).items():
         np.testing.assert_array_equal(state_arrays(again)[name], array)
@@ -190,7 +190,7 @@ def test_decay_is_for_matrices_only():
     network = SmallNet()
     for parameter in network.parameters():
         parameter.set_value(paddle.ones(parameter.shape))
-    recipe = dataclasses.replace(STRONG, warmup_epochs=0, cosine=False, learning_rate=0.1, weight_decay=0.5)
+    recipe = dataclasses.replace(STRONG, warmup_epochs=0, schedule="constant", learning_rate=0.1, weight_decay=0.5)
     optimizer = make_optimizer(network, recipe, 1)
     (0 * network(paddle.ones([1, 1, 8, 8])).sum()).backward()
     optimizer.step()
@@ -216,7 +216,7 @@ def run_folder(faces, tmp_path_factory):
 
         patch.setattr(expression, "accuracy", accuracy)
         seed_everything(0)
-        train_expressions(build_model("distresnet"), faces, faces, SMALL, folder)
+        train_expressions(build_model("distresnet"), faces, faces, SMALL, RunOptions(folder))
     return folder
 
 
@@ -249,7 +249,7 @@ def test_export_refuses_another_run(run_folder, tmp_path):
     with pytest.raises(ValueError, match="weights do not fit"):
         export_best(run_folder, path, arguments={"num_classes": 10})
     arrays = load_arrays(run_folder / BEST)
-    save_weights(tmp_path / BEST, arrays, {"figures": {"epoch": 1}, "config": {"task": {"photos": 3}}})
-    with pytest.raises(ValueError, match="expected the card of an expression run beside .*, it lacks 'recipe'"):
+    save_weights(tmp_path / BEST, arrays, {"figures": {"epoch": 1}, "config": {"epochs": 3, "photos": 3}})
+    with pytest.raises(ValueError, match="expected the fields of a Recipe, got .*photos"):
         export_best(tmp_path, path)
     assert not path.exists()

@@ -17,6 +17,7 @@ from fer_paddle.expression.train import export_best, make_loaders, make_loss, ma
 from fer_paddle.labels import FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.training.loader import BalancedSampler
+from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import state_arrays
 
 SIDE = ((0, 16),)
@@ -38,7 +39,7 @@ def faces():
 def train(faces, valid, recipe, folder=None, num_classes=7):
     seed_everything(0)
     network = build_model("mini_xception", num_classes=num_classes)
-    return network, train_expressions(network, faces, valid, recipe, folder)
+    return network, train_expressions(network, faces, valid, recipe, RunOptions(folder))
 
 
 def test_ferplus_from_votes_to_a_file_of_eight_classes(faces, tmp_path):

@@ -11,7 +11,7 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.config import FitConfig
 from fer_paddle.training.ema import SWA
-from fer_paddle.training.loop import Callback, fit, split_batch
+from fer_paddle.training.loop import Callback, RunOptions, fit, split_batch
 from fer_paddle.training.optim import make_schedule
 from fer_paddle.training.sam import sam_ascent
 from fer_paddle.training.transfer import GradualUnfreezing, freeze
@@ -56,7 +56,7 @@ def batches():
     return [(paddle.to_tensor(image), paddle.to_tensor(rng.integers(0, 3, 5))) for image in images]
 
 
-def train(batches, folder=None, *, norm=False, rate=0.05, extra=(), prepare=None, resume=False, **config):
+def train(batches, folder=None, *, norm=False, rate=0.05, extra=(), prepare=None, resume=False, task=None, **config):
     seed_everything(4)
     model = Net(norm)
     if prepare is not None:
@@ -64,8 +64,8 @@ def train(batches, folder=None, *, norm=False, rate=0.05, extra=(), prepare=None
     optimizer = paddle.optimizer.Momentum(rate() if callable(rate) else rate, parameters=model.parameters())
     settings = {"epochs": 3, "monitor": "valid_loss", **config}
     loaders = {"train": batches, "valid": batches[:1]}
-    arguments = (model, loss, loaders, optimizer, {"accuracy": accuracy}, extra)
-    return model, fit(*arguments, config=FitConfig(**settings), folder=folder, resume=resume)
+    arguments = (model, loss, loaders, optimizer, {"accuracy": accuracy})
+    return model, fit(*arguments, config=FitConfig(**settings), options=RunOptions(folder, resume, extra), task=task)
 
 
 def assert_resumes_bit_for_bit(batches, tmp_path, place, extra=list, **arguments):
@@ -128,13 +128,18 @@ def test_another_accumulation_is_no_resume(batches, tmp_path):
         train(batches, tmp_path, epochs=1, resume=True, accumulate=2)
 
 
-def test_a_checkpoint_from_before_these_fields_is_resumed(batches, tmp_path):
-    _, history = train(batches, tmp_path, epochs=2)
+def test_an_older_checkpoint_is_resumed(batches, tmp_path):
+    """It lacks the later fields, has others under their former names, and the task within the configuration."""
+    settings = {"epochs": 2, "ema_decay": 0.9, "task": {"samples": 20}}
+    _, history = train(batches, tmp_path, **settings)
     last = json.loads((tmp_path / LAST).read_text())
-    for name in ("accumulate", "swa_start", "sam_radius"):
+    for name in ("accumulate", "swa_start", "sam_radius", "validate_every"):
         last["config"].pop(name)
+    last["config"] |= {"average_decay": last["config"].pop("ema_decay"), "task": last.pop("task")}
     (tmp_path / LAST).write_text(json.dumps(last))
-    assert train(batches, tmp_path, epochs=2, resume=True)[1] == history
+    assert train(batches, tmp_path, resume=True, **settings)[1] == history
+    with pytest.raises(ValueError, match=r"task.samples \(21, was 20\)"):
+        train(batches, tmp_path, resume=True, **{**settings, "task": {"samples": 21}})
 
 
 # --- sharpness-aware steps ---
@@ -192,10 +197,10 @@ def test_sharpness_aware_steps_are_resumed_bit_for_bit(batches, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"accumulate": 0}, "expected accumulate >= 1, got 0"),
+        ({"accumulate": 0}, "validate_every and accumulate >= 1, got 1 and 0"),
         ({"sam_radius": -0.1}, "expected sam_radius >= 0, got -0.1"),
         ({"sam_radius": float("nan")}, "expected sam_radius >= 0, got nan"),
-        ({"swa_start": -1}, "expected swa_start >= 0"),
+        ({"swa_start": -1}, "expected swa_start of 0 to 1"),
         ({"swa_start": 1, "ema_decay": 0.9}, "no ema_decay beside it"),
     ],
 )

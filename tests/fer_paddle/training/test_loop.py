@@ -13,7 +13,7 @@ import pytest
 
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.checkpoint import LAST, optimizer_arrays
-from fer_paddle.training.loop import BEST, Callback, FitConfig, Interrupted, NonFiniteLoss, Run, fit
+from fer_paddle.training.loop import BEST, Callback, FitConfig, Interrupted, NonFiniteLoss, Run, RunOptions, fit
 from fer_paddle.training.run import training_cost
 from fer_paddle.weights import load_arrays, load_card, load_into, state_arrays
 
@@ -155,8 +155,8 @@ def test_lists_of_batches_are_resumed_in_mid_epoch(tiny_run, tmp_path):
         model = tiny_run.TinyNet()
         optimizer = paddle.optimizer.Momentum(0.1, parameters=model.parameters())
         config = FitConfig(2, monitor="train_loss")
-        arguments = (model, tiny_run.loss, {"train": batches}, optimizer, {}, callbacks)
-        fit(*arguments, config=config, folder=folder, resume=resume)
+        arguments = (model, tiny_run.loss, {"train": batches}, optimizer)
+        fit(*arguments, config=config, options=RunOptions(folder, resume, callbacks))
         return state_arrays(model)
 
     whole = run(tmp_path / "whole")
@@ -272,7 +272,15 @@ def test_validate_sees_the_average_in_eval_mode(tiny_run):
     config = FitConfig(2, ema_decay=0.9, monitor="valid_score", mode="max")
     loaders = {"train": tiny_run.make_loaders()["train"]}
     optimizer = tiny_run.make_optimizer(model)
-    history = fit(model, tiny_run.loss, loaders, optimizer, {}, [Watch()], config=config, validate=validate)
+    history = fit(
+        model,
+        tiny_run.loss,
+        loaders,
+        optimizer,
+        config=config,
+        options=RunOptions(callbacks=[Watch()]),
+        validate=validate,
+    )
     assert [record["valid_score"] for record in history] == [1.0, 2.0]
     assert not any(training for training, _ in seen)
 
@@ -299,9 +307,8 @@ def figures_run(tiny_run, figures, validate_every=1, **config):
         tiny_run.loss,
         {"train": batches, "valid": batches},
         tiny_run.make_optimizer(model, epochs=9),
-        config=FitConfig(9, monitor="valid_score", **config),
+        config=FitConfig(9, monitor="valid_score", validate_every=validate_every, **config),
         validate=lambda model: {"score": next(values)},
-        validate_every=validate_every,
     )
 
 
@@ -336,7 +343,7 @@ def test_early_stopping(figures, validate_every, config, epochs, tiny_run):
 def test_epochs_since_best_before_any_validation(tiny_run):
     model = tiny_run.TinyNet()
     loaders = {"train": [(paddle.zeros([1, 1, 8, 8]), paddle.zeros([1], "int64"))]}
-    run = Run(model, tiny_run.loss, loaders, None, {}, [], FitConfig(5), None)
+    run = Run(model, tiny_run.loss, loaders, None, {}, FitConfig(5), RunOptions(), {})
     run.history = [{"epoch": 1.0}, {"epoch": 2.0}]
     assert (run.best, run.epochs_since_best()) == (None, 2)
     run.history += [{"valid_loss": 3.0}, {"valid_loss": 2.0}, {"epoch": 5.0}]
@@ -415,7 +422,7 @@ BATCH = [(paddle.zeros([2, 1, 8, 8]), paddle.to_tensor([0, 1]))]
         ({"valid": BATCH}, {}, "expected the loaders train"),
         ({"train": BATCH, "test": BATCH}, {}, "expected the loaders train"),
         ({"train": BATCH}, {}, "'valid_loss' needs, got neither"),
-        ({"train": BATCH, "valid": BATCH}, {"validate_every": 0}, "validate_every >= 1, got 0"),
+        ({"train": BATCH, "valid": BATCH}, {"task": {"x": np.float32(1)}}, "JSON values in task"),
     ],
 )
 def test_wrong_arguments_fail_before_the_first_step(loaders, arguments, says, tiny_run):
@@ -436,7 +443,7 @@ def test_an_unknown_monitor_fails_in_the_first_epoch(tiny_run):
         ({"epochs": 1, "seed": -1}, "seed >= 0"),
         ({"epochs": 1, "mode": "best"}, "mode 'min' or 'max', got 'best'"),
         ({"epochs": 1, "patience": 0}, "patience >= 1 or None, got 0"),
-        ({"epochs": 1, "task": {"x": np.float32(1)}}, "JSON values in the field task"),
+        ({"epochs": 1, "validate_every": 0}, "validate_every and accumulate >= 1, got 0 and 1"),
     ],
 )
 def test_a_wrong_configuration(fields, says):
@@ -445,5 +452,5 @@ def test_a_wrong_configuration(fields, says):
 
 
 def test_a_configuration_goes_through_json():
-    config = FitConfig(2, task={"sizes": ((0, 44), (26, 60)), "name": "强"})
-    assert FitConfig(**json.loads(json.dumps(config.to_json()))) == config
+    config = FitConfig(2, patience=3, swa_start=1)
+    assert FitConfig.from_json(json.loads(json.dumps(config.to_json()))) == config

@@ -1,4 +1,4 @@
-"""Two processes give what one gives at the same global batch, up to rounding; one alone changes nothing."""
+"""Two processes give what one gives at the same global batch, up to rounding, but for batch normalization."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ LAUNCHER = ("-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backe
 
 @pytest.fixture(scope="module")
 def both(tiny_run, start_tiny_run, tmp_path_factory):
-    """The folders of the same training in one process and in two."""
+    """The folders of the same training in one process and in two, without and with batch normalization."""
     one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    tiny_run.train(one, dropout=0.0)
+    tiny_run.train(one / "plain", dropout=0.0, norm=paddle.nn.Identity)
     done = start_tiny_run(two, "parallel", LAUNCHER)
     logs = "\n".join(path.read_text() for path in sorted(two.glob("log/workerlog.*")))
     assert done.returncode == 0, done.stderr + logs
@@ -35,27 +35,28 @@ def tensors_of(folder):
 
 
 def test_two_processes_give_what_one_gives(both):
-    """Weights, running statistics, moments and moving average after 15 steps, and the best weights."""
-    ours, theirs = map(tensors_of, both)
-    assert ours.keys() == theirs.keys()
-    assert any("_variance" in name for name in ours) and any("moment2" in name for name in ours)
+    """Weights, moments and moving average after 15 steps, the best weights, and the figures.
+
+    Of 7 validation samples one process has 4, the other 3: the sums are those of all.
+    """
+    ours, theirs = (tensors_of(folder / "plain") for folder in both)
+    assert ours.keys() == theirs.keys() and any("moment2" in name for name in ours)
     for name in ours:
         np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-5, atol=1e-5, err_msg=name)
-
-
-def test_two_processes_measure_what_one_measures(both):
-    """Of 7 validation samples one process has 4, the other 3: the sums are those of all."""
-    ours, theirs = (json.loads((folder / LAST).read_text())["history"] for folder in both)
+    ours, theirs = (json.loads((folder / "plain" / LAST).read_text())["history"] for folder in both)
     assert len(ours) == len(theirs) == 3
     for our, their in zip(ours, theirs):
         assert their == pytest.approx(our, rel=1e-5, abs=1e-6)
 
 
-def test_both_processes_end_with_the_same(both):
-    ranks = [both[1] / "ranks" / f"{rank}.safetensors" for rank in (0, 1)]
+@pytest.mark.parametrize("name", ["plain", "norm"])
+def test_both_processes_end_with_the_same(name, both):
+    """With batch normalization too, whose running statistics are averaged."""
+    ranks = [both[1] / f"{name}-{rank}.safetensors" for rank in (0, 1)]
     first, second = map(load_arrays, ranks)
-    for name in first:
-        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+    assert ("features.1._variance" in first) == (name == "norm")
+    for key in first:
+        np.testing.assert_array_equal(first[key], second[key], err_msg=key)
     assert len({json.dumps(load_card(path)) for path in ranks}) == 1
 
 
@@ -68,77 +69,38 @@ def test_one_process_changes_nothing(tiny_run):
     parallel.average_step(model)
     assert parallel.all_reduce_means(means) is means
     assert [parallel.any_rank(flag) for flag in (True, False)] == [True, False]
-    assert (parallel.rank(), parallel.world_size()) == (0, 1)
-
-
-# --- the layer alone, as one of two processes that hold the two halves of a batch ---
+    assert (parallel.rank(), parallel.world_size(), parallel.local_batch(6)) == (0, 1, 6)
 
 
 @pytest.fixture
-def halves(monkeypatch):
-    """Two identical processes in one: every exchange finds the same numbers in the other."""
+def two_processes(monkeypatch):
+    """One of two processes, of which the other brings zeros: every mean is half of ours."""
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
-    monkeypatch.setattr(paddle.distributed, "all_gather", lambda parts, tensor: parts.extend([tensor, tensor]))
-    monkeypatch.setattr(paddle.distributed, "all_reduce", lambda tensor: tensor.set_value(tensor * 2))
+    for name in ("init_parallel_env", "all_reduce"):
+        monkeypatch.setattr(paddle.distributed, name, lambda *_: None)
     monkeypatch.setattr(paddle.distributed, "broadcast", lambda tensor, src: None)
 
 
-# Far from zero a variance as E[x^2] - E[x]^2 is lost in float32.
-@pytest.mark.parametrize("mean", [0.0, 3000.0])
-def test_global_batch_norm_is_paddles_on_the_whole_batch(mean, halves):
-    features = np.random.default_rng(0).normal(mean, 2, (3, 4, 5, 6)).astype(np.float32)
-    gradient = np.random.default_rng(1).normal(size=(3, 4, 5, 6)).astype(np.float32)
-    plain, ours = paddle.nn.BatchNorm2D(4), paddle.nn.BatchNorm2D(4)
-    for layer in (plain, ours):
-        layer.weight.set_value(np.float32([0.5, 1, 1.5, 2]))
-        layer.bias.set_value(np.float32([1, 0, -1, 2]))
-    assert parallel.prepare_model(ours) is ours
-    results = []
-    for layer, copies in ((plain, 2), (ours, 1)):
-        inputs = paddle.to_tensor(np.tile(features, (copies, 1, 1, 1)), stop_gradient=False)
-        outputs = layer(inputs)
-        (outputs * paddle.to_tensor(np.tile(gradient, (copies, 1, 1, 1)))).sum().backward()
-        gradients = [inputs.grad[:3], layer.weight.grad / copies, layer.bias.grad / copies]
-        results.append([outputs[:3], *gradients, layer._mean, layer._variance])
-    for expected, got in zip(*results):
-        np.testing.assert_allclose(got.numpy(), expected.numpy(), rtol=1e-4, atol=2e-3 if mean else 1e-5)
-    plain.eval(), ours.eval()
-    inputs = paddle.to_tensor(features)
-    np.testing.assert_allclose(ours(inputs).numpy(), plain(inputs).numpy(), rtol=1e-4, atol=1e-4)
-
-
-def test_global_batch_norm_without_scale_and_shift(halves):
-    layer = parallel.prepare_model(paddle.nn.BatchNorm2D(3, weight_attr=False, bias_attr=False))
-    outputs = layer(paddle.randn([8, 3, 4, 4]) * 5 + 2).numpy()
-    np.testing.assert_allclose(outputs.mean((0, 2, 3)), 0, atol=1e-5)
-    np.testing.assert_allclose(outputs.std((0, 2, 3)), 1, atol=1e-3)
-
-
-@pytest.mark.parametrize(
-    "layer", [paddle.nn.BatchNorm1D(3), paddle.nn.BatchNorm2D(3, data_format="NHWC"), paddle.nn.BatchNorm(3)]
-)
-def test_other_layers_over_the_batch_are_refused(layer, halves):
-    """They would normalise each process's share alone, and nobody would notice."""
-    with pytest.raises(ValueError, match=f"expected BatchNorm2D .* got {type(layer).__name__} at '1'"):
-        parallel.prepare_model(paddle.nn.Sequential(paddle.nn.Linear(2, 3), layer))
-
-
-def test_layers_over_a_sample_pass(halves):
-    parallel.prepare_model(paddle.nn.Sequential(paddle.nn.LayerNorm(3), paddle.nn.GroupNorm(1, 3)))
-
-
-@pytest.mark.parametrize(("global_statistics", "share"), [(True, 1.0), (False, 0.5)])
-def test_an_exchange_takes_in_running_statistics_that_are_not_global(global_statistics, share, halves, monkeypatch):
-    """The other process brings zeros, so that every mean is half of ours; global statistics are no one's own."""
-    model = parallel.prepare_model(
-        paddle.nn.Sequential(paddle.nn.Conv2D(1, 2, 3), paddle.nn.BatchNorm2D(2)), global_statistics
-    )
+def test_an_exchange_takes_in_gradients_and_running_statistics(two_processes):
+    model = parallel.prepare_model(paddle.nn.Sequential(paddle.nn.Conv2D(1, 2, 3), paddle.nn.BatchNorm2D(2)))
     model(paddle.randn([4, 1, 5, 5]) + 3).sum().backward()
-    gradient = model[1].bias.grad.numpy().copy()
-    mean, variance = model[1]._mean.numpy().copy(), model[1]._variance.numpy().copy()
-    assert np.abs(mean).min() > 0
-    monkeypatch.setattr(paddle.distributed, "all_reduce", lambda tensor: None)
+    before = [tensor.numpy().copy() for tensor in (model[1].bias.grad, model[1]._mean, model[1]._variance)]
+    assert np.abs(before[1]).min() > 0
     parallel.average_step(model)
-    np.testing.assert_allclose(model[1].bias.grad.numpy(), gradient / 2)
-    np.testing.assert_allclose(model[1]._mean.numpy(), mean * share)
-    np.testing.assert_allclose(model[1]._variance.numpy(), variance * share)
+    for tensor, array in zip((model[1].bias.grad, model[1]._mean, model[1]._variance), before):
+        np.testing.assert_allclose(tensor.numpy(), array / 2)
+
+
+def test_batch_normalization_is_over_the_global_batch_on_a_gpu_alone(two_processes, monkeypatch):
+    for device, kind in (("cpu", paddle.nn.BatchNorm2D), ("gpu:0", paddle.nn.SyncBatchNorm)):
+        monkeypatch.setattr(paddle.device, "get_device", lambda device=device: device)
+        model = paddle.nn.Sequential(paddle.nn.Conv2D(1, 2, 3), paddle.nn.BatchNorm2D(2))
+        names = list(model.state_dict())
+        prepared = parallel.prepare_model(model)
+        assert type(prepared[1]) is kind and list(prepared.state_dict()) == names
+
+
+def test_processes_share_a_batch(two_processes):
+    assert parallel.local_batch(6) == 3
+    with pytest.raises(ValueError, match="that 2 processes can share, got 7"):
+        parallel.local_batch(7)

@@ -20,21 +20,22 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training import callbacks, checkpoint, parallel
 from fer_paddle.training.callbacks import Curves
 from fer_paddle.training.loader import EpochSampler, make_loader
-from fer_paddle.training.loop import Callback, FitConfig, fit
+from fer_paddle.training.loop import Callback, FitConfig, RunOptions, fit
 from fer_paddle.weights import save_weights, state_arrays
 
 EPOCHS, STEPS = 3, 5
 CLASSES = 4
+TASK = {"sizes": ((0, 8),)}
 
 
 class TinyNet(paddle.nn.Layer):
     """float32 [N, 1, 8, 8] -> logits [N, CLASSES]."""
 
-    def __init__(self, dropout: float = 0.3):
+    def __init__(self, dropout: float = 0.3, norm: type[paddle.nn.Layer] = paddle.nn.BatchNorm2D):
         super().__init__()
         self.features = paddle.nn.Sequential(
             paddle.nn.Conv2D(1, 6, 3, padding=1, bias_attr=False),
-            paddle.nn.BatchNorm2D(6),
+            norm(6),
             paddle.nn.ELU(),
             paddle.nn.AdaptiveAvgPool2D(2),
             paddle.nn.Flatten(),
@@ -102,12 +103,14 @@ def make_loaders(workers: int = 0, batch_size: int = 4, data=TinyData):
     }
 
 
-def train(folder, resume=False, extra=(), model=None, workers=0, dropout=0.3, data=TinyData, **changes):
+def train(
+    folder, resume=False, extra=(), model=None, workers=0, dropout=0.3, data=TinyData, task=TASK, norm=None, **changes
+):
     """Runs `fit` with the callbacks `extra` too; gives (model, optimizer, history)."""
     seed_everything(5)
-    model = parallel.prepare_model(model or TinyNet(dropout))
+    model = parallel.prepare_model(model or TinyNet(dropout, norm or paddle.nn.BatchNorm2D))
     optimizer = make_optimizer(model)
-    settings = {"epochs": EPOCHS, "seed": 9, "ema_decay": 0.9, "task": {"sizes": ((0, 8),)}, **changes}
+    settings = {"epochs": EPOCHS, "seed": 9, "ema_decay": 0.9, **changes}
     curves = [] if folder is None else [Curves(folder, every=2)]
     with mock.patch.object(callbacks, "draw_curves", lambda *_: Figure((1, 1))):  # the drawing is the slowest part
         history = fit(
@@ -116,10 +119,9 @@ def train(folder, resume=False, extra=(), model=None, workers=0, dropout=0.3, da
             make_loaders(workers, data=data),
             optimizer,
             {"accuracy": accuracy},
-            [*curves, *extra],
             config=FitConfig(**settings),
-            folder=folder,
-            resume=resume,
+            options=RunOptions(folder, resume, [*curves, *extra]),
+            task=task,
         )
     return model, optimizer, history
 
@@ -163,11 +165,10 @@ def main(folder: str, how: str) -> None:
     elif how == "Ctrl-C with reader processes":
         train(Path(folder), data=InterruptingData, workers=2)
     elif how == "parallel":
-        parallel.start()
-        model, _, history = train(Path(folder), dropout=0.0)
-        ranks = Path(folder) / "ranks"
-        ranks.mkdir(exist_ok=True)
-        save_weights(ranks / f"{parallel.rank()}.safetensors", state_arrays(model), {"history": history})
+        for name, norm in (("plain", paddle.nn.Identity), ("norm", paddle.nn.BatchNorm2D)):
+            model, _, history = train(Path(folder) / name, dropout=0.0, norm=norm)
+            path = Path(folder) / f"{name}-{parallel.rank()}.safetensors"
+            save_weights(path, state_arrays(model), {"history": history})
     else:
         raise ValueError(f"expected a known way, got {how!r}")
 
