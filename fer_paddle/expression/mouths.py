@@ -71,7 +71,7 @@ def train_mouths(
 ) -> tuple[list[dict[str, float]], Path]:
     """Trains, and writes the weights of the best epoch as `model.safetensors` with their card into the run's folder.
 
-    The mouths that measure also choose the epoch, so that the figure is a little kind.
+    The best epoch is chosen on the validation set, so its accuracy is slightly optimistic.
 
     Args:
         mouths: What to learn from and to measure on.
@@ -85,8 +85,7 @@ def train_mouths(
         The history of loop.fit, and the weights file.
 
     Raises:
-        FileNotFoundError: There are no weights to start from.
-        ValueError: These are damaged or of another network; or see loop.fit.
+        ValueError: The weights to start from are damaged or of another network; or see loop.fit.
     """
     seed_everything(recipe.seed)
     arguments = {"num_classes": len(mouths.classes)}
