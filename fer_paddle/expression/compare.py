@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,15 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from fer_paddle.analysis.complexity import layer_costs, total_costs
+from fer_paddle.analysis.complexity import count_parameters, layer_costs, total_costs
 from fer_paddle.deployment.benchmark import time_runs
 from fer_paddle.deployment.export import export_onnx
 from fer_paddle.deployment.runtimes.onnx import OnnxRunner
-from fer_paddle.environment import paddle
+from fer_paddle.environment import paddle, quiet
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import Recipe
-from fer_paddle.expression.trials import count_faces, digest_faces, make_network, train_from_seed
+from fer_paddle.expression.trials import Trial, TrialStudy
 from fer_paddle.models import find_design
-from fer_paddle.study import Study
 from fer_paddle.training.loop import Callback
 
 RESULT = "compare.json"
@@ -31,16 +29,27 @@ HEADINGS = ("network", "parameters", "MFLOPs", "ms a face", "accuracy", "in trai
 
 
 def measure_cost(network: paddle.nn.Layer, size: int, runs: int = 50) -> dict[str, float]:
-    """Return `mflops` of one face, and `latency_ms` (median) and `latency_p95_ms` in ONNX Runtime on one thread."""
+    """Return `parameters`, `mflops` of one face, and its `latency_ms` (median), `latency_p95_ms` on one thread."""
     flops = total_costs(layer_costs(network, (1, size, size)))["flops"]
     face = np.random.default_rng(0).normal(size=(1, 1, size, size)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
-        export_onnx(network, path, {"images": (None, 1, size, size)}, {}, {"images": face})
+        with quiet():
+            export_onnx(network, path, {"images": (None, 1, size, size)}, {}, {"images": face})
         runner = OnnxRunner(path, threads=1)
     times = time_runs(lambda: runner(face), runs)
     figures = {"mflops": flops / 1e6, "latency_ms": times["median_ms"], "latency_p95_ms": times["p95_ms"]}
-    return {name: round(figure, 3) for name, figure in figures.items()}
+    return {"parameters": count_parameters(network), **{name: round(figure, 3) for name, figure in figures.items()}}
+
+
+class _Comparison(TrialStudy):
+    """Trials of one network each, with what it costs."""
+
+    keeps_runs = True
+    measure_network: Callable[[paddle.nn.Layer, int], Mapping[str, Any]]
+
+    def measure(self, trial: Trial, network: paddle.nn.Layer, folder: Path) -> Mapping[str, Any]:
+        return self.measure_network(network, trial.recipe.input_size)
 
 
 def compare_designs(
@@ -50,7 +59,7 @@ def compare_designs(
     recipe: Recipe,
     folder: Path,
     measure: Callable[[paddle.nn.Layer, int], Mapping[str, Any]] = measure_cost,
-    make_callbacks: Callable[[str], Sequence[Callback]] = lambda name: (),
+    callbacks: Sequence[Callback] = (),
     workers: int = 0,
     provenance: Mapping[str, Any] | None = None,
     data_changed: bool = False,
@@ -62,40 +71,25 @@ def compare_designs(
         train: Faces to train on.
         valid: Faces to measure on.
         recipe: How to train them all.
-        folder: For `compare.json`, and a run `NAME/` of each.
+        folder: For `compare.json`, and a run `NAME-SEED/` of each.
         measure: (trained network, side in pixels) -> further figures for its row.
-        make_callbacks: Name -> callbacks of its run, see loop.fit.
+        callbacks: Of every training.
+        workers: Reader processes.
         provenance: See study.Study, as the next.
 
     Returns:
-        Rows in the order of the names: `name`, `model`, `arguments`, `parameters`, `accuracy` and `train_accuracy` of
-        the last epoch, `train_seconds` (of processor time; None where the run was resumed), and what `measure` gave.
+        Rows in the order of the names: `name`, `seed`, `accuracy` and `train_accuracy` of the last epoch, `loss`,
+        `cpu_seconds` (None where the run was resumed), `recipe`, and what `measure` gave.
 
     Raises:
         ValueError: A name is unknown, or the folder holds rows of another recipe or other faces.
     """
     for name in names:
         find_design(name)
-    settings = {"recipe": recipe.to_json(), **count_faces(train, valid)}
-    study = Study(folder / RESULT, settings, provenance, digest_faces(train, valid), data_changed)
-
-    def make_row(row: Mapping[str, Any]) -> dict[str, Any]:
-        name = row["name"]
-        model, arguments = find_design(name)
-        network = make_network(name, recipe.seed)
-        resumed, start = (folder / name / "last.json").is_file(), time.process_time()
-        last = train_from_seed(network, train, valid, recipe, folder / name, make_callbacks(name), workers)
-        return {
-            "model": model,
-            "arguments": arguments,
-            "parameters": sum(tensor.size for tensor in network.parameters() if not tensor.stop_gradient),
-            "accuracy": last["valid_accuracy"],
-            "train_accuracy": last["train_accuracy"],
-            "train_seconds": None if resumed else round(time.process_time() - start, 1),
-            **measure(network, recipe.input_size),
-        }
-
-    return study.run([{"name": name} for name in names], make_row)
+    run = (folder, train, valid, {"recipe": recipe.to_json()}, provenance, callbacks, workers, folder / RESULT)
+    study = _Comparison(*run, data_changed)
+    study.measure_network = measure
+    return study.run_trials([Trial(name, recipe, name) for name in names])
 
 
 def find_frontier(rows: Sequence[Mapping[str, Any]], cost: str) -> list[Mapping[str, Any]]:

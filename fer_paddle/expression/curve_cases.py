@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from fer_paddle.environment import seed_everything
 from fer_paddle.expression.data.augment import AugmentConfig
 from fer_paddle.expression.data.expressions import LabelledFaces, split_faces
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import train_expressions
-from fer_paddle.expression.trials import make_network
 from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.models import build_model, find_design
 from fer_paddle.training.loop import Callback, RunOptions
 
 FLAT = 0.1  # a loss that changes less is flat; guessing among seven costs ln 7 = 1.95
@@ -137,8 +138,10 @@ def run_case(
     faces = spoil_labels(train, case.wrong_labels, case.recipe.seed)
     if case.faces is not None and case.faces < len(faces):
         faces = split_faces(faces, case.faces / len(faces), case.recipe.seed)[1]
-    network = make_network(model, case.recipe.seed)
-    return train_expressions(network, faces, test, case.recipe, RunOptions(folder, True, callbacks))
+    name, arguments = find_design(model)
+    seed_everything(case.recipe.seed)
+    options = RunOptions(folder, True, callbacks)
+    return train_expressions(build_model(name, **arguments), faces, test, case.recipe, options)
 
 
 def spoil_labels(faces: LabelledFaces, ratio: float, seed: int) -> LabelledFaces:

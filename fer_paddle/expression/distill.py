@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,9 @@ from fer_paddle.expression.train import (
     make_optimizer,
     train_expressions,
 )
-from fer_paddle.expression.trials import count_faces, digest_faces, make_network
+from fer_paddle.expression.trials import Trial, TrialStudy
 from fer_paddle.images import faces_to_batch
 from fer_paddle.models import build_model, find_design
-from fer_paddle.study import Study
 from fer_paddle.training import parallel
 from fer_paddle.training.loop import Callback, RunOptions, fit
 from fer_paddle.training.run import load_best, training_cost
@@ -187,6 +185,27 @@ class DistillPlan:
         return content if self.start is None else {**content, "start": str(self.start)}
 
 
+class DistillStudy(TrialStudy):
+    """Trials named by their kind, each with its model file `model.safetensors` in the folder of its run."""
+
+    keeps_runs = True
+    plan: DistillPlan
+    teacher: Teacher
+
+    def fit(self, trial: Trial, network: paddle.nn.Layer, folder: Path) -> list[dict[str, float]]:
+        """Train a network plainly or with the teacher, and write its model file."""
+        model, arguments = find_design(trial.design)
+        options, weights = RunOptions(folder, True, self.callbacks, self.workers), folder / "model.safetensors"
+        if trial.name == "plain":
+            history = train_expressions(network, self.train, self.valid, trial.recipe, options)
+            export_best(folder, weights, model, arguments=arguments)
+            return history
+        settings = self.plan.settings_of(trial.name)
+        history = distill_expressions(network, self.teacher, self.train, self.valid, trial.recipe, settings, options)
+        export_student(folder, weights, build_model(model, **arguments), model, arguments)
+        return history
+
+
 def run_study(
     plan: DistillPlan,
     teacher: Teacher,
@@ -201,56 +220,22 @@ def run_study(
 ) -> dict[str, Any]:
     """Run the trainings that are missing, each in a folder of its own, and return the content of the JSON `result`.
 
-    It has a row for each kind and seed, `teacher_accuracy`, and `summary` by kind.
+    It has a row for each kind and seed, `teacher_accuracy`, and `summary`, see TrialStudy.summarize.
 
     Raises:
         FileNotFoundError: The weights to begin with are not there.
         ValueError: The file holds another study, or the weights to begin with are of another network.
     """
-    settings = {**plan.to_json(), **count_faces(train, valid), "teacher_fingerprints": teacher.fingerprints}
-    study = Study(result, settings, provenance, digest_faces(train, valid), data_changed)
+    settings = {**plan.to_json(), "teacher_fingerprints": teacher.fingerprints}
+    study = DistillStudy(folder, train, valid, settings, provenance, callbacks, workers, result, data_changed)
+    study.plan, study.teacher = plan, teacher
     if "teacher_accuracy" not in study.content:
         study.content["teacher_accuracy"] = measure_teacher(teacher, valid)
-
-    def make_row(row: Mapping[str, Any]) -> dict[str, Any]:
-        place = folder / f"{row['kind']}-{row['seed']}"
-        return _train_one(plan, row["kind"], row["seed"], teacher, train, valid, place, callbacks, workers)
-
-    study.run([{"kind": kind, "seed": seed} for seed in plan.seeds for kind in plan.kinds], make_row)
-    study.content["summary"] = summarize(study.rows)
+    trials = [Trial(kind, plan.recipe, plan.student, plan.start) for kind in plan.kinds]
+    study.run_trials([trial.with_seed(seed) for seed in plan.seeds for trial in trials])
+    study.content["summary"] = study.summarize("plain")
     study.save()
     return study.content
-
-
-def _train_one(
-    plan: DistillPlan,
-    kind: str,
-    seed: int,
-    teacher: Teacher,
-    train: Faces,
-    valid: Faces,
-    folder: Path,
-    callbacks: Sequence[Callback],
-    workers: int,
-) -> dict[str, Any]:
-    """Run one training, write its model file, and return its figures."""
-    recipe = dataclasses.replace(plan.recipe, seed=seed)
-    model, arguments = find_design(plan.student)
-    network = make_network(plan.student, seed, plan.start)
-    started, was_begun, weights = time.perf_counter(), folder.is_dir(), folder / "model.safetensors"
-    options = RunOptions(folder, True, callbacks, workers)
-    if kind == "plain":
-        history = train_expressions(network, train, valid, recipe, options)
-        export_best(folder, weights, model, arguments=arguments)
-    else:
-        history = distill_expressions(network, teacher, train, valid, recipe, plan.settings_of(kind), options)
-        export_student(folder, weights, build_model(model, **arguments), model, arguments)
-    accuracies = [round(record["valid_accuracy"], 6) for record in history]
-    return {
-        "accuracy": accuracies[-1],  # not the best: choosing an epoch by the faces measured on would flatter both
-        "accuracies": accuracies,
-        "seconds": None if was_begun else round(time.perf_counter() - started, 1),
-    }
 
 
 def measure_teacher(teacher: Teacher, faces: Faces) -> float:
@@ -262,29 +247,3 @@ def measure_teacher(teacher: Teacher, faces: Faces) -> float:
         images = paddle.to_tensor(faces_to_batch(list(chosen.images), size))
         right += int((teacher.probs(images).numpy().argmax(axis=1) == chosen.labels).sum())
     return right / len(faces)
-
-
-def summarize(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return mean and spread of each kind, and its gain over plain training of the same seeds.
-
-    By kind: `seeds`, `mean`, `deviation` (of the sample; None for one seed), `least`, `most`, and where there are plain
-    trainings `gain` with its `gain_deviation`.
-    """
-    by_kind: dict[str, dict[int, float]] = {}
-    for row in rows:
-        by_kind.setdefault(row["kind"], {})[row["seed"]] = row["accuracy"]
-    summary = {}
-    for kind, accuracies in by_kind.items():
-        mean, deviation = _mean_and_deviation(list(accuracies.values()))
-        found = {"seeds": sorted(accuracies), "mean": mean, "deviation": deviation}
-        found |= {"least": min(accuracies.values()), "most": max(accuracies.values())}
-        plain = by_kind.get("plain", {})
-        gains = [accuracies[seed] - plain[seed] for seed in sorted(accuracies.keys() & plain.keys())]
-        if kind != "plain" and gains:
-            found["gain"], found["gain_deviation"] = _mean_and_deviation(gains)
-        summary[kind] = found
-    return summary
-
-
-def _mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None

@@ -11,8 +11,9 @@ import numpy as np
 
 from fer_paddle.expression.compare import measure_cost
 from fer_paddle.expression.data.augment import AugmentConfig, augment_face
-from fer_paddle.expression.recipes import STRONG, Recipe
-from fer_paddle.expression.trials import Trial, TrialStudy, make_network
+from fer_paddle.expression.recipes import STRONG
+from fer_paddle.expression.trials import Trial, TrialStudy
+from fer_paddle.models import build_model, find_design
 
 SIZES = (24, 32, 48, 64, 96, 128)
 BASE = "none"
@@ -39,30 +40,35 @@ MIXES: dict[str, dict[str, Any]] = {
 
 
 def study_scale(
-    study: TrialStudy, recipe: Recipe, sizes: Sequence[int], seeds: Sequence[int], within: float, runs: int = 50
-) -> None:
-    """Train at each side in pixels, repeat those close to the best, and measure what each costs (`costs` by name)."""
+    study: TrialStudy, trial: Trial, sizes: Sequence[int], seeds: Sequence[int], within: float, runs: int = 50
+) -> list[dict[str, Any]]:
+    """Train at each side in pixels, repeat those close to the best, and return the summary with what each costs."""
     sides = {f"{size} px": ((0, size),) for size in sizes}
-    trials = [Trial(name, dataclasses.replace(recipe, sizes=side, valid_sizes=side)) for name, side in sides.items()]
+    trials = [_changed(trial, name, sizes=side, valid_sizes=side) for name, side in sides.items()]
     study.run_trials(trials)
-    best = max(study.accuracies(trial.name)[0] for trial in trials)
-    study.repeat_close_ones(trials, best, seeds, within)
-    network = make_network(study.model, 0)  # random weights cost the same
-    study.content["costs"] = {f"{size} px": measure_cost(network, size, runs) for size in sizes}
-    study.save()
+    study.repeat_close_ones(trials, max(map(study.first_accuracy, trials)), seeds, within)
+    model, arguments = find_design(trial.design)
+    network = build_model(model, **arguments)  # random weights cost the same
+    costs = {f"{size} px": measure_cost(network, size, runs) for size in sizes}
+    return [{**row, **costs.get(row["name"], {})} for row in study.summarize(trials[0].name)]
 
 
-def list_trials(recipe: Recipe) -> list[Trial]:
-    """List one trial of `recipe` for each change alone, for none, and for the whole policy of `strong`."""
+def list_trials(trial: Trial) -> list[Trial]:
+    """List a trial for each change alone, for none, and for the whole policy of `strong`."""
     changes = {name: {"augment": augment} for name, augment in CHANGES.items()} | MIXES
-    return [Trial(name, dataclasses.replace(recipe, **fields)) for name, fields in changes.items()]
+    return [_changed(trial, name, **fields) for name, fields in changes.items()]
 
 
-def study_augmentation(study: TrialStudy, recipe: Recipe, seeds: Sequence[int], within: float) -> None:
-    """Run the trials of `list_trials`, and those close to no augmentation (and that) with more seeds."""
-    trials = list_trials(recipe)
+def _changed(trial: Trial, name: str, **fields: Any) -> Trial:
+    return dataclasses.replace(trial, name=name, recipe=dataclasses.replace(trial.recipe, **fields))
+
+
+def study_augmentation(study: TrialStudy, trial: Trial, seeds: Sequence[int], within: float) -> list[dict[str, Any]]:
+    """Train with each change, repeat those close to no augmentation (and that), and return the summary."""
+    trials = list_trials(trial)
     study.run_trials(trials)
-    study.repeat_close_ones(trials, study.accuracies(BASE)[0], seeds, within)
+    study.repeat_close_ones(trials, study.first_accuracy(trials[0]), seeds, within)
+    return study.summarize(BASE)
 
 
 def measure_speed(config: AugmentConfig, size: int, seconds: float = 2.0, side: int = 48) -> float:

@@ -1,4 +1,4 @@
-"""Trials: the same short training with one thing changed, for as many seeds as a study needs.
+"""Trials: short trainings with one thing changed, for as many seeds as a study needs.
 
 A trial that was stopped goes on from its checkpoint.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import Faces, train_expressions
 from fer_paddle.models import build_model, find_design
-from fer_paddle.study import Study, digest
+from fer_paddle.study import Row, Study, digest
 from fer_paddle.training.loop import Callback, RunOptions
 from fer_paddle.training.transfer import start_from_file
 
@@ -27,10 +27,19 @@ RESULT = "result.json"
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One training of a study; trials of one name differ in the seed of their recipe alone."""
+    """One training of a study; trials of one name differ in the seed of their recipe alone.
+
+    Attributes:
+        name: What is changed in it.
+        recipe: How to train.
+        design: Network of models.DESIGNS.
+        start: Weights to begin with, `.safetensors`; None begins with random ones.
+    """
 
     name: str
     recipe: Recipe
+    design: str = "distresnet"
+    start: Path | None = None
 
     @property
     def key(self) -> dict[str, Any]:
@@ -43,89 +52,124 @@ class Trial:
 
 
 class TrialStudy(Study):
-    """The trials of one study, in a folder of its own.
+    """Trials on the same faces.
 
     Args:
-        folder: For `result.json` and the checkpoints.
+        folder: For the JSON file and the checkpoints.
         train: Faces to train on.
         valid: Faces to measure on.
-        model: Name in MODELS of the network that is trained.
         settings: What all trials share, as JSON values.
         provenance: See Study.
-        callbacks: Makes the callbacks of one trial.
+        callbacks: Of every training.
+        workers: Reader processes.
+        path: The JSON file; None takes `result.json` in the folder.
         data_changed: See Study.
 
     Raises:
-        ValueError: The folder holds a study of other settings or data.
+        ValueError: The file holds a study of other settings or data.
     """
+
+    keeps_runs = False  # whether the checkpoints of finished trials stay
 
     def __init__(
         self,
         folder: Path,
         train: Faces,
         valid: Faces,
-        model: str,
         settings: Mapping[str, Any],
-        provenance: Mapping[str, Any],
-        callbacks: Callable[[Trial], Sequence[Callback]] = lambda trial: (),
+        provenance: Mapping[str, Any] | None = None,
+        callbacks: Sequence[Callback] = (),
+        workers: int = 0,
+        path: Path | None = None,
         data_changed: bool = False,
     ):
-        self.folder, self.train, self.valid, self.model, self.callbacks = folder, train, valid, model, callbacks
-        settings = {"model": model, **count_faces(train, valid), **settings}
-        super().__init__(folder / RESULT, settings, provenance, digest_faces(train, valid), data_changed)
+        self.folder, self.train, self.valid, self.callbacks, self.workers = folder, train, valid, callbacks, workers
+        settings = {**settings, "train_faces": len(train), "valid_faces": len(valid)}
+        data = digest_faces(train, valid)
+        super().__init__(path or folder / RESULT, settings, provenance, data, data_changed)
 
-    def run_trials(self, trials: Sequence[Trial]) -> None:
-        """Run the trials that are not done yet, in order."""
+    def run_trials(self, trials: Sequence[Trial]) -> list[dict[str, Any]]:
+        """Run the trials that are not done yet, in order, and return the rows of all."""
         by_key = {tuple(trial.key.values()): trial for trial in trials}
-        self.run([trial.key for trial in trials], lambda key: self._train(by_key[tuple(key.values())]))
-
-    def accuracies(self, name: str) -> np.ndarray:
-        """Return the accuracies of the finished trials of one name, float64 [seeds], by seed."""
-        rows = sorted(self.find({"name": name}), key=lambda row: row["seed"])
-        return np.array([row["accuracy"] for row in rows])
+        return self.run([trial.key for trial in trials], lambda row: self._train(by_key[tuple(row.values())]))
 
     def _train(self, trial: Trial) -> dict[str, Any]:
-        folder = self.folder / f"{trial.name}-seed-{trial.recipe.seed}".replace(" ", "-").replace("+", "and")
-        started = time.process_time()
-        run = (self.train, self.valid, trial.recipe, folder, self.callbacks(trial))
-        last = train_from_seed(make_network(self.model, trial.recipe.seed), *run)
-        seconds = round(time.process_time() - started, 1)
-        shutil.rmtree(folder)
-        return {
+        folder = self.folder / f"{trial.name}-{trial.recipe.seed}".replace(" ", "-").replace("/", "-")
+        resumed, started = folder.is_dir(), time.process_time()
+        model, arguments = find_design(trial.design)
+        seed_everything(trial.recipe.seed)
+        network = build_model(model, **arguments)
+        if trial.start is not None:
+            start_from_file(network, trial.start)
+        last = self.fit(trial, network, folder)[-1]
+        row = {
+            # Of the last epoch: choosing one by the faces measured on would flatter.
             "accuracy": last["valid_accuracy"],
             "loss": last["valid_loss"],
             "train_accuracy": last["train_accuracy"],
-            "cpu_seconds": seconds,
+            "cpu_seconds": None if resumed else round(time.process_time() - started, 1),
             "recipe": trial.recipe.to_json(),
+            **self.measure(trial, network, folder),
         }
+        if not self.keeps_runs:
+            shutil.rmtree(folder)
+        return row
+
+    def fit(self, trial: Trial, network: paddle.nn.Layer, folder: Path) -> list[dict[str, float]]:
+        """Train a network, going on with the run in the folder, and return the history."""
+        recipe = dataclasses.replace(trial.recipe, validate_every=trial.recipe.epochs)
+        options = RunOptions(folder, True, self.callbacks, self.workers)
+        return train_expressions(network, self.train, self.valid, recipe, options)
+
+    def measure(self, trial: Trial, network: paddle.nn.Layer, folder: Path) -> Row:
+        """Return further figures of a trained network for its row."""
+        return {}
+
+    def accuracies(self, name: str) -> dict[int, float]:
+        """Return the accuracies of the finished trials of one name, by seed."""
+        rows = sorted(self.find({"name": name}), key=lambda row: row["seed"])
+        return {row["seed"]: row["accuracy"] for row in rows}
+
+    def first_accuracy(self, trial: Trial) -> float:
+        """Return the accuracy of a finished trial."""
+        return self.accuracies(trial.name)[trial.recipe.seed]
 
     def repeat_close_ones(self, trials: Sequence[Trial], level: float, seeds: Sequence[int], within: float) -> None:
         """Run those trials again with more seeds whose first accuracy is less than `within` from a level."""
-        close = [trial for trial in trials if abs(self.accuracies(trial.name)[0] - level) < within]
+        close = [trial for trial in trials if abs(self.first_accuracy(trial) - level) < within]
         if len(close) > 1:
             self.run_trials([trial.with_seed(seed) for trial in close for seed in seeds])
 
     def summarize(self, base: str) -> list[dict[str, Any]]:
         """Return one row a name, in the order of the first trials.
 
-        Each has `name`, `accuracy` (mean over the seeds), `spread` (largest less smallest; None for one seed), `seeds`,
-        and `gain`, the mean difference from `base` over the seeds that both have.
+        Each has `name`, the number of `seeds`, `accuracy` (their mean), `deviation` of the sample, `least`, `most`,
+        `spread` (most less least), and `gain` with `gain_deviation`: the difference from `base` of the seeds that both
+        have. Deviations and spread of one seed are None.
         """
         rows, bases = [], self.accuracies(base)
         for name in dict.fromkeys(row["name"] for row in self.rows):
             found = self.accuracies(name)
-            common = min(len(found), len(bases))
-            spread = float(np.ptp(found)) if len(found) > 1 else None
-            gain = float((found[:common] - bases[:common]).mean())
+            values = np.array(list(found.values()))
+            gains = np.array([found[seed] - bases[seed] for seed in found if seed in bases])
             rows.append(
-                {"name": name, "accuracy": float(found.mean()), "spread": spread, "seeds": len(found), "gain": gain}
+                {
+                    "name": name,
+                    "seeds": len(values),
+                    "accuracy": float(values.mean()),
+                    "deviation": _deviation(values),
+                    "least": float(values.min()),
+                    "most": float(values.max()),
+                    "spread": float(np.ptp(values)) if len(values) > 1 else None,
+                    "gain": float(gains.mean()) if len(gains) else None,
+                    "gain_deviation": _deviation(gains),
+                }
             )
         return rows
 
 
-def count_faces(train: Faces, valid: Faces) -> dict[str, int]:
-    """Return how many faces a study trains and measures on."""
-    return {"train_faces": len(train), "valid_faces": len(valid)}
+def _deviation(values: np.ndarray) -> float | None:
+    return float(values.std(ddof=1)) if len(values) > 1 else None
 
 
 def digest_faces(train: Faces, valid: Faces) -> dict[str, str]:
@@ -135,27 +179,3 @@ def digest_faces(train: Faces, valid: Faces) -> dict[str, str]:
         name: digest(faces.images, faces.labels, [] if faces.votes is None else faces.votes)
         for name, faces in sets.items()
     }
-
-
-def make_network(design: str, seed: int, start: Path | None = None) -> paddle.nn.Layer:
-    """Build a network of DESIGNS from a seed, or with the weights of a file."""
-    model, arguments = find_design(design)
-    seed_everything(seed)
-    network = build_model(model, **arguments)
-    if start is not None:
-        start_from_file(network, start)
-    return network
-
-
-def train_from_seed(
-    network: paddle.nn.Layer,
-    train: Faces,
-    valid: Faces,
-    recipe: Recipe,
-    folder: Path,
-    callbacks: Sequence[Callback] = (),
-    workers: int = 0,
-) -> dict[str, float]:
-    """Train or go on, and return the figures of the last epoch: choosing one by the faces measured on would flatter."""
-    recipe = dataclasses.replace(recipe, validate_every=recipe.epochs)
-    return train_expressions(network, train, valid, recipe, RunOptions(folder, True, callbacks, workers))[-1]

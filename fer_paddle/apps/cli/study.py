@@ -66,7 +66,7 @@ def compare(
         recipe,
         out,
         lambda network, size: measure_cost(network, size, runs),
-        lambda name: [ProgressBar()],
+        [ProgressBar()],
         provenance=_origin(data, train, measured, seed),
     )
     result = read_json(out / RESULT, "the comparison")
@@ -122,11 +122,10 @@ def scale(
     threads: Threads = 1,
 ) -> Output:
     """Train one network at several sizes with one budget; write accuracy, operations and latency to result.json."""
-    study, recipe = _open(data, valid, model, faces, valid_faces, epochs, out, threads)
+    study, trial = _open(data, valid, model, faces, valid_faces, epochs, out, threads)
     from fer_paddle.expression.studies import study_scale
 
-    study_scale(study, recipe, sizes, range(1, seeds), within)
-    rows = [{**row, **study.content["costs"].get(row["name"], {})} for row in study.summarize(f"{sizes[0]} px")]
+    rows = study_scale(study, trial, sizes, range(1, seeds), within)
     return _show_trials(study, rows, {"mflops": "MFLOPs", "latency_ms": "ms"})
 
 
@@ -146,11 +145,10 @@ def augment(
     threads: Threads = 1,
 ) -> Output:
     """Train one network without augmentation, with each change alone and with the whole; write result.json."""
-    study, recipe = _open(data, valid, model, faces, valid_faces, epochs, out, threads, ((0, size),))
-    from fer_paddle.expression.studies import BASE, study_augmentation
+    study, trial = _open(data, valid, model, faces, valid_faces, epochs, out, threads, ((0, size),))
+    from fer_paddle.expression.studies import study_augmentation
 
-    study_augmentation(study, recipe, range(1, seeds), within)
-    return _show_trials(study, study.summarize(BASE), {})
+    return _show_trials(study, study_augmentation(study, trial, range(1, seeds), within), {})
 
 
 def distill(
@@ -198,9 +196,11 @@ def distill(
     subset = take_subset(train, faces)
     found = run_study(plan, loaded, subset, measured, out, path, origin, [ProgressBar()], workers)
     rows = []
-    for kind, row in found["summary"].items():
-        gain = f"{row['gain']:+.4f} ± {row['gain_deviation'] or 0:.4f}" if "gain" in row else ""
-        rows.append([kind, len(row["seeds"]), f"{row['mean']:.4f}", f"{row['least']:.4f}-{row['most']:.4f}", gain])
+    for row in found["summary"]:
+        has_gain = row["name"] != "plain" and row["gain"] is not None
+        gain = f"{row['gain']:+.4f} ± {row['gain_deviation'] or 0:.4f}" if has_gain else ""
+        accuracies = [f"{row['accuracy']:.4f}", f"{row['least']:.4f}-{row['most']:.4f}"]
+        rows.append([row["name"], row["seeds"], *accuracies, gain])
     text = table(["training", "seeds", "accuracy", "range", "gain over plain"], rows)
     return Output(found, f"{text}\n\nteacher: accuracy {found['teacher_accuracy']:.4f}")
 
@@ -229,18 +229,18 @@ def _open(
     data: str, valid: str | None, model: str, faces: int, valid_faces: int | None, epochs: int, out: Path,
     threads: int | None, sizes: tuple[tuple[int, int], ...] | None = None,
 ) -> tuple[Any, Any]:  # fmt: skip
-    """Open the folder of a study of trials, and make the recipe that they share."""
+    """Open the folder of a study of trials, and make the trial that is changed."""
     train, measured = _load(data, valid, faces, valid_faces, 0, threads)
     from fer_paddle.expression.recipes import STUDY
-    from fer_paddle.expression.trials import TrialStudy
+    from fer_paddle.expression.trials import Trial, TrialStudy
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
 
     changes = {} if sizes is None else {"sizes": sizes, "valid_sizes": sizes}
     recipe = dataclasses.replace(STUDY, epochs=epochs, **changes)
-    settings = {"recipe": recipe.to_json()}
-    origin = provenance(data=data)
-    return TrialStudy(out, train, measured, model, settings, origin, lambda trial: [ProgressBar()]), recipe
+    settings = {"model": model, "recipe": recipe.to_json()}
+    study = TrialStudy(out, train, measured, settings, provenance(data=data), [ProgressBar()])
+    return study, Trial("", recipe, model)
 
 
 def _show_trials(study: Any, rows: list[dict[str, Any]], more: dict[str, str]) -> Output:

@@ -199,6 +199,6 @@ def test_distill_a_tiny_study(capsys, class_folders, weights, tmp_path):
     assert code == 0, err
     found = json.loads(out)
     assert found == load_card(tmp_path / "study" / "result.json")
-    assert [run["kind"] for run in found["rows"]] == ["plain", "soft"] and found["settings"]["train_faces"] == 42
+    assert [run["name"] for run in found["rows"]] == ["plain", "soft"] and found["settings"]["train_faces"] == 42
     code, out, _ = run(capsys, "distill", *args)  # nothing left to do
     assert code == 0 and "teacher: accuracy" in out

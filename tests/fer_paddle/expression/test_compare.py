@@ -8,11 +8,12 @@ import json
 import numpy as np
 import pytest
 
-from fer_paddle.expression import compare
-from fer_paddle.expression.compare import compare_designs, draw_costs, find_frontier
+from fer_paddle.expression import trials
+from fer_paddle.expression.compare import compare_designs, draw_costs, find_frontier, measure_cost
 from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case, spoil_labels, trend
 from fer_paddle.expression.data.expressions import LabelledFaces
 from fer_paddle.expression.recipes import STUDY
+from fer_paddle.models import build_model, find_design
 from fer_paddle.training.loop import Callback
 
 SIDE = ((0, 16),)
@@ -36,23 +37,29 @@ def test_rows_are_kept_and_a_broken_run_goes_on(faces, tmp_path, monkeypatch):
     def measure(network, size):
         return {"mflops": float(size)}
 
-    def compared(names, callbacks=lambda name: ()):
-        return compare_designs(names, faces, faces, RECIPE, tmp_path, measure, callbacks)
+    def compared(names, callbacks=(), recipe=RECIPE):
+        return compare_designs(names, faces, faces, recipe, tmp_path, measure, callbacks)
 
     with pytest.raises(RuntimeError, match="power cut"):
-        compared(["mini_xception"], lambda name: [PowerCut()])
-    assert json.loads((tmp_path / "mini_xception" / "last.json").read_text())["epoch"] == 1
+        compared(["mini_xception"], [PowerCut()])
+    assert json.loads((tmp_path / "mini_xception-0" / "last.json").read_text())["epoch"] == 1
     (row,) = compared(["mini_xception"])
-    assert (row["parameters"], row["mflops"]) == (49_783, 16.0)
-    assert row["train_seconds"] is None  # seconds of a part say little
-    assert 0 <= row["accuracy"] <= 1 and row["arguments"] == {}
-    monkeypatch.setattr(compare, "make_network", lambda *arguments: pytest.fail("trained again"))
+    assert (row["mflops"], row["seed"]) == (16.0, 0)
+    assert row["cpu_seconds"] is None  # seconds of a part say little
+    assert 0 <= row["accuracy"] <= 1
+    monkeypatch.setattr(trials, "build_model", lambda *arguments: pytest.fail("trained again"))
     assert compared(["mini_xception"]) == [row]
     with pytest.raises(ValueError, match=r"compare.json, got others: recipe.epochs \(3, was 2\)"):
-        other = dataclasses.replace(RECIPE, epochs=3)
-        compare_designs(["mini_xception"], faces, faces, other, tmp_path, measure)
+        compared(["mini_xception"], recipe=dataclasses.replace(RECIPE, epochs=3))
     with pytest.raises(ValueError, match="expected a model of"):
         compared(["mini_xception", "resnet99"])
+
+
+def test_what_a_network_costs(capfd):
+    model, arguments = find_design("mini_xception")
+    found = measure_cost(build_model(model, **arguments), 16, runs=2)
+    assert found["parameters"] == 49_783 and 0.1 < found["mflops"] < 10
+    assert 0 < found["latency_ms"] <= found["latency_p95_ms"]
 
 
 def test_the_plot_numbers_all_from_the_best_and_draws_the_frontier():

@@ -9,17 +9,16 @@ from scipy import stats
 
 from fer_paddle.compression.distill import Answers, DistillLoss, DistillSettings, Student, Teacher, soft_divergence
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.expression import distill
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.ferplus import FerPlusFaces
 from fer_paddle.expression.distill import (
     DistillPlan,
+    DistillStudy,
     distill_expressions,
     export_student,
     load_teacher,
     measure_teacher,
     run_study,
-    summarize,
 )
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import ExpressionLoss
@@ -266,37 +265,29 @@ def test_a_recipe_with_a_helping_head_or_layers_held_back_is_refused(change):
         )
 
 
-def test_summary_by_hand():
-    rows = [("plain", 0, 0.60), ("plain", 1, 0.62), ("soft", 0, 0.63), ("soft", 1, 0.63), ("soft", 2, 0.9)]
-    summary = summarize([{"kind": kind, "seed": seed, "accuracy": value} for kind, seed, value in rows])
-    assert summary["plain"]["mean"] == pytest.approx(0.61) and "gain" not in summary["plain"]
-    assert summary["soft"]["gain"] == pytest.approx(0.02)  # of seeds 0 and 1: seed 2 has no plain training
-    assert summary["soft"]["gain_deviation"] == pytest.approx(np.std([0.03, 0.01], ddof=1))
-    assert (summary["soft"]["least"], summary["soft"]["most"]) == (0.63, 0.9)
-    assert summarize([{"kind": "plain", "seed": 0, "accuracy": 0.5}])["plain"]["deviation"] is None
-
-
 def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     study = DistillPlan("tiny", RECIPE, DistillSettings(hint_weight=0.2), ("plain", "soft+hint"), (0, 1))
     faces = make_faces(16, 0), make_faces(8, 1)
     place = {"folder": tmp_path / "runs", "result": tmp_path / "r" / "study.json", "provenance": {"data": "drawn"}}
-    trained = []
-    train_one = distill._train_one
+    trained, fit = [], DistillStudy.fit
 
-    def stop_after_two(study, kind, seed, *rest):
+    def stop_after_two(study, trial, *rest):
         if len(trained) == 2:
             raise KeyboardInterrupt
-        trained.append((kind, seed))
-        return train_one(study, kind, seed, *rest)
+        trained.append((trial.name, trial.recipe.seed))
+        return fit(study, trial, *rest)
 
-    monkeypatch.setattr(distill, "_train_one", stop_after_two)
+    monkeypatch.setattr(DistillStudy, "fit", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
         run_study(study, make_teacher(), *faces, **place)
-    monkeypatch.setattr(distill, "_train_one", lambda *args: trained.append(args[1:3]) or train_one(*args))
+    monkeypatch.setattr(
+        DistillStudy, "fit", lambda *args: trained.append((args[1].name, args[1].recipe.seed)) or fit(*args)
+    )
     found = run_study(study, make_teacher(), *faces, **place)
     assert trained == [("plain", 0), ("soft+hint", 0), ("plain", 1), ("soft+hint", 1)]
     assert found == json.loads((tmp_path / "r" / "study.json").read_text())
-    assert found["summary"]["soft+hint"]["seeds"] == [0, 1] and found["data"] == "drawn"
+    assert [(row["name"], row["seeds"]) for row in found["summary"]] == [("plain", 2), ("soft+hint", 2)]
+    assert found["data"] == "drawn"
     assert found["teacher_accuracy"] == measure_teacher(make_teacher(), faces[1])
     card = load_card(tmp_path / "runs" / "soft+hint-1" / "model.safetensors")
     assert card["distill"]["soft_weight"] == 0.7

@@ -32,7 +32,7 @@ RECIPE = dataclasses.replace(
 
 
 def open_study(folder, faces, recipe=RECIPE):
-    return TrialStudy(folder, faces, faces, "distresnet", {"recipe": recipe.to_json()}, {"command": "x"})
+    return TrialStudy(folder, faces, faces, {"recipe": recipe.to_json()}, {"command": "x"})
 
 
 @pytest.fixture
@@ -84,13 +84,25 @@ def test_summary_compares_the_same_seeds(fake):
     fake.run_trials([Trial(name, RECIPE).with_seed(seed) for seed in (0, 1) for name in ("none", "flip")])
     fake.run_trials([Trial("cut", RECIPE)])
     none, flip, cut = fake.summarize("none")
-    assert none == {"name": "none", "accuracy": 0.52, "spread": pytest.approx(0.04), "seeds": 2, "gain": 0}
+    assert none == {
+        "name": "none",
+        "seeds": 2,
+        "accuracy": 0.52,
+        "deviation": pytest.approx(np.std([0.50, 0.54], ddof=1)),
+        "least": 0.50,
+        "most": 0.54,
+        "spread": pytest.approx(0.04),
+        "gain": 0,
+        "gain_deviation": 0,
+    }
     assert flip["gain"] == pytest.approx(0.02)
-    assert cut["gain"] == pytest.approx(0.2) and cut["spread"] is None and cut["seeds"] == 1
+    assert flip["gain_deviation"] == pytest.approx(np.std([0.03, 0.01], ddof=1))
+    assert cut["gain"] == pytest.approx(0.2) and cut["spread"] is cut["deviation"] is None and cut["seeds"] == 1
+    assert fake.summarize("shift")[0]["gain"] is None
 
 
 def test_the_list_of_changes_has_the_base_and_one_change_each():
-    found = list_trials(RECIPE)
+    found = list_trials(Trial("", RECIPE))
     names = [trial.name for trial in found]
     assert BASE in names and len(set(names)) == len(names) and {"mixup", "CutMix"} <= set(names)
     plain = {"augment": AugmentConfig(), "mixup_alpha": 0.0, "cutmix_alpha": 0.0, "mix_chance": 1.0}
@@ -105,7 +117,7 @@ def test_a_real_mixed_training_ends_and_repeats_itself(tmp_path, faces):
     trial = Trial("mix", dataclasses.replace(RECIPE, batch_size=20, mixup_alpha=0.2, cutmix_alpha=1.0))
     rows = []
     for name in ("a", "b"):
-        study = TrialStudy(tmp_path / name, faces, faces.select(np.arange(8)), "distresnet", {}, {})
+        study = TrialStudy(tmp_path / name, faces, faces.select(np.arange(8)), {})
         study.run_trials([trial])
         rows += study.rows
         assert [path.name for path in study.folder.iterdir()] == [RESULT], "checkpoints of finished trials are gone"
