@@ -21,7 +21,7 @@ from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.trials import Trial, TrialStudy
 from fer_paddle.models import find_design
-from fer_paddle.training.loop import Callback
+from fer_paddle.training.loop import RunOptions
 
 RESULT = "compare.json"
 COSTS = {"mflops": "million multiply-adds", "parameters": "parameters", "latency_ms": "milliseconds, one face"}
@@ -48,7 +48,7 @@ class _Comparison(TrialStudy):
     keeps_runs = True
     measure_network: Callable[[paddle.nn.Layer, int], Mapping[str, Any]]
 
-    def measure(self, trial: Trial, network: paddle.nn.Layer, folder: Path) -> Mapping[str, Any]:
+    def measure(self, trial: Trial, network: paddle.nn.Layer) -> Mapping[str, Any]:
         return self.measure_network(network, trial.recipe.input_size)
 
 
@@ -59,8 +59,7 @@ def compare_designs(
     recipe: Recipe,
     folder: Path,
     measure: Callable[[paddle.nn.Layer, int], Mapping[str, Any]] = measure_cost,
-    callbacks: Sequence[Callback] = (),
-    workers: int = 0,
+    options: RunOptions = RunOptions(),
     provenance: Mapping[str, Any] | None = None,
     data_changed: bool = False,
 ) -> list[dict[str, Any]]:
@@ -73,8 +72,7 @@ def compare_designs(
         recipe: How to train them all.
         folder: For `compare.json`, and a run `NAME-SEED/` of each.
         measure: (trained network, side in pixels) -> further figures for its row.
-        callbacks: Of every training.
-        workers: Reader processes.
+        options: Callbacks and workers of every training.
         provenance: See study.Study, as the next.
 
     Returns:
@@ -86,7 +84,7 @@ def compare_designs(
     """
     for name in names:
         find_design(name)
-    run = (folder, train, valid, {"recipe": recipe.to_json()}, provenance, callbacks, workers, folder / RESULT)
+    run = (folder, train, valid, {"recipe": recipe.to_json()}, provenance, options, folder / RESULT)
     study = _Comparison(*run, data_changed)
     study.measure_network = measure
     return study.run_trials([Trial(name, recipe, name) for name in names])

@@ -28,7 +28,7 @@ from fer_paddle.expression.trials import Trial, TrialStudy
 from fer_paddle.images import faces_to_batch
 from fer_paddle.models import build_model, find_design
 from fer_paddle.training import parallel
-from fer_paddle.training.loop import Callback, RunOptions, fit
+from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.run import load_best, training_cost
 from fer_paddle.weights import load_into
 
@@ -192,10 +192,12 @@ class DistillStudy(TrialStudy):
     plan: DistillPlan
     teacher: Teacher
 
-    def fit(self, trial: Trial, network: paddle.nn.Layer, folder: Path) -> list[dict[str, float]]:
+    def fit(self, trial: Trial, network: paddle.nn.Layer, options: RunOptions) -> list[dict[str, float]]:
         """Train a network plainly or with the teacher, and write its model file."""
         model, arguments = find_design(trial.design)
-        options, weights = RunOptions(folder, True, self.callbacks, self.workers), folder / "model.safetensors"
+        folder = options.folder
+        assert folder is not None
+        weights = folder / "model.safetensors"
         if trial.name == "plain":
             history = train_expressions(network, self.train, self.valid, trial.recipe, options)
             export_best(folder, weights, model, arguments=arguments)
@@ -214,8 +216,7 @@ def run_study(
     folder: Path,
     result: Path,
     provenance: Mapping[str, Any],
-    callbacks: Sequence[Callback] = (),
-    workers: int = 0,
+    options: RunOptions = RunOptions(),
     data_changed: bool = False,
 ) -> dict[str, Any]:
     """Run the trainings that are missing, each in a folder of its own, and return the content of the JSON `result`.
@@ -227,7 +228,7 @@ def run_study(
         ValueError: The file holds another study, or the weights to begin with are of another network.
     """
     settings = {**plan.to_json(), "teacher_fingerprints": teacher.fingerprints}
-    study = DistillStudy(folder, train, valid, settings, provenance, callbacks, workers, result, data_changed)
+    study = DistillStudy(folder, train, valid, settings, provenance, options, result, data_changed)
     study.plan, study.teacher = plan, teacher
     if "teacher_accuracy" not in study.content:
         study.content["teacher_accuracy"] = measure_teacher(teacher, valid)

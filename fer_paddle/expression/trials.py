@@ -19,7 +19,7 @@ from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import Faces, train_expressions
 from fer_paddle.models import build_model, find_design
 from fer_paddle.study import Row, Study, digest
-from fer_paddle.training.loop import Callback, RunOptions
+from fer_paddle.training.loop import RunOptions
 from fer_paddle.training.transfer import start_from_file
 
 RESULT = "result.json"
@@ -60,8 +60,7 @@ class TrialStudy(Study):
         valid: Faces to measure on.
         settings: What all trials share, as JSON values.
         provenance: See Study.
-        callbacks: Of every training.
-        workers: Reader processes.
+        options: Callbacks and workers of every training.
         path: The JSON file; None takes `result.json` in the folder.
         data_changed: See Study.
 
@@ -78,12 +77,11 @@ class TrialStudy(Study):
         valid: Faces,
         settings: Mapping[str, Any],
         provenance: Mapping[str, Any] | None = None,
-        callbacks: Sequence[Callback] = (),
-        workers: int = 0,
+        options: RunOptions = RunOptions(),
         path: Path | None = None,
         data_changed: bool = False,
     ):
-        self.folder, self.train, self.valid, self.callbacks, self.workers = folder, train, valid, callbacks, workers
+        self.folder, self.train, self.valid, self.options = folder, train, valid, options
         settings = {**settings, "train_faces": len(train), "valid_faces": len(valid)}
         data = digest_faces(train, valid)
         super().__init__(path or folder / RESULT, settings, provenance, data, data_changed)
@@ -101,7 +99,7 @@ class TrialStudy(Study):
         network = build_model(model, **arguments)
         if trial.start is not None:
             start_from_file(network, trial.start)
-        last = self.fit(trial, network, folder)[-1]
+        last = self.fit(trial, network, dataclasses.replace(self.options, folder=folder, resume=True))[-1]
         row = {
             # Of the last epoch: choosing one by the faces measured on would flatter.
             "accuracy": last["valid_accuracy"],
@@ -109,19 +107,18 @@ class TrialStudy(Study):
             "train_accuracy": last["train_accuracy"],
             "cpu_seconds": None if resumed else round(time.process_time() - started, 1),
             "recipe": trial.recipe.to_json(),
-            **self.measure(trial, network, folder),
+            **self.measure(trial, network),
         }
         if not self.keeps_runs:
             shutil.rmtree(folder)
         return row
 
-    def fit(self, trial: Trial, network: paddle.nn.Layer, folder: Path) -> list[dict[str, float]]:
-        """Train a network, going on with the run in the folder, and return the history."""
+    def fit(self, trial: Trial, network: paddle.nn.Layer, options: RunOptions) -> list[dict[str, float]]:
+        """Train a network and return the history."""
         recipe = dataclasses.replace(trial.recipe, validate_every=trial.recipe.epochs)
-        options = RunOptions(folder, True, self.callbacks, self.workers)
         return train_expressions(network, self.train, self.valid, recipe, options)
 
-    def measure(self, trial: Trial, network: paddle.nn.Layer, folder: Path) -> Row:
+    def measure(self, trial: Trial, network: paddle.nn.Layer) -> Row:
         """Return further figures of a trained network for its row."""
         return {}
 

@@ -56,6 +56,7 @@ def compare(
     from fer_paddle.files import read_json
     from fer_paddle.models import DESIGNS
     from fer_paddle.training.callbacks import ProgressBar
+    from fer_paddle.training.loop import RunOptions
 
     side = ((0, size),)
     recipe = dataclasses.replace(STUDY, epochs=epochs, sizes=side, valid_sizes=side, seed=seed)
@@ -66,7 +67,7 @@ def compare(
         recipe,
         out,
         lambda network, size: measure_cost(network, size, runs),
-        [ProgressBar()],
+        RunOptions(callbacks=[ProgressBar()]),
         provenance=_origin(data, train, measured, seed),
     )
     result = read_json(out / RESULT, "the comparison")
@@ -184,6 +185,7 @@ def distill(
     from fer_paddle.expression.train import choose_recipe
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
+    from fer_paddle.training.loop import RunOptions
 
     settings = DistillSettings(temperature, soft_weight, hint_weight, teacher_layer, student_layer)
     changes = {name: value for name, value in (("epochs", epochs), ("size", size)) if value is not None}
@@ -194,7 +196,8 @@ def distill(
     origin = provenance(data=data, teacher=[str(path) for path in teacher])
     path = result or out / "result.json"
     subset = take_subset(train, faces)
-    found = run_study(plan, loaded, subset, measured, out, path, origin, [ProgressBar()], workers)
+    options = RunOptions(callbacks=[ProgressBar()], workers=workers)
+    found = run_study(plan, loaded, subset, measured, out, path, origin, options)
     rows = []
     for row in found["summary"]:
         has_gain = row["name"] != "plain" and row["gain"] is not None
@@ -235,11 +238,12 @@ def _open(
     from fer_paddle.expression.trials import Trial, TrialStudy
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
+    from fer_paddle.training.loop import RunOptions
 
     changes = {} if sizes is None else {"sizes": sizes, "valid_sizes": sizes}
     recipe = dataclasses.replace(STUDY, epochs=epochs, **changes)
     settings = {"model": model, "recipe": recipe.to_json()}
-    study = TrialStudy(out, train, measured, settings, provenance(data=data), [ProgressBar()])
+    study = TrialStudy(out, train, measured, settings, provenance(data=data), RunOptions(callbacks=[ProgressBar()]))
     return study, Trial("", recipe, model)
 
 

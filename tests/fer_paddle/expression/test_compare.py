@@ -14,7 +14,7 @@ from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case
 from fer_paddle.expression.data.expressions import LabelledFaces
 from fer_paddle.expression.recipes import STUDY
 from fer_paddle.models import build_model, find_design
-from fer_paddle.training.loop import Callback
+from fer_paddle.training.loop import Callback, RunOptions
 
 SIDE = ((0, 16),)
 RECIPE = dataclasses.replace(STUDY, epochs=2, batch_size=7, sizes=SIDE, valid_sizes=SIDE)
@@ -38,7 +38,7 @@ def test_rows_are_kept_and_a_broken_run_goes_on(faces, tmp_path, monkeypatch):
         return {"mflops": float(size)}
 
     def compared(names, callbacks=(), recipe=RECIPE):
-        return compare_designs(names, faces, faces, recipe, tmp_path, measure, callbacks)
+        return compare_designs(names, faces, faces, recipe, tmp_path, measure, RunOptions(callbacks=callbacks))
 
     with pytest.raises(RuntimeError, match="power cut"):
         compared(["mini_xception"], [PowerCut()])
