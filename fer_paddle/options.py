@@ -89,6 +89,7 @@ Epochs = Annotated[PositiveInt | None, "epochs, instead of the recipe's"]
 BatchSize = Annotated[Batch | None, "samples of a step, instead of the recipe's"]
 Size = Annotated[Side | None, "side of the faces in pixels, instead of the recipe's"]
 Resume = Annotated[bool, "go on with what is in the folder"]
+DataChanged = Annotated[bool, "go on with a study made on other data"]
 MinScore = Annotated[UnitInterval, "lowest detector score of a face"]
 Runtime = Literal["onnx", "openvino", "ncnn", "mnn", "paddle", "dynamic", "tensorrt"]
 # Of pruning and quantization

@@ -65,7 +65,8 @@ class Study:
                 differing += other_data
         if differing:
             got = ", ".join(differing)
-            raise ValueError(f"expected the settings and data of the study in {self.path}, got others: {got}")
+            hint = "" if differing != other_data else " (--data-changed goes on all the same)"
+            raise ValueError(f"expected the settings and data of the study in {self.path}, got others: {got}{hint}")
         known = {"settings": settings, **({"data_digests": digests} if digests else {}), "rows": self.rows}
         self.content: dict[str, Any] = {**(provenance or {}), **known}
         self.content |= {name: value for name, value in former.items() if name not in self.content}

@@ -142,6 +142,7 @@ class PruningStudy:
         data_changed: bool = False,
     ):
         self.task, self.settings, self.folder, self.callbacks = task, settings, folder, callbacks
+        self.data_changed = data_changed
         self.network = task.load()
         fixed = {"weights": fingerprint(self.network), **dataclasses.asdict(settings), "task": dict(task.settings)}
         del fixed["ratios"]
@@ -172,13 +173,26 @@ class PruningStudy:
         self, path: Path | None = None, progress: Callable[[Iterable[Row]], Iterable[Row]] = iter
     ) -> Sensitivities:
         """Measure the sensitivities of every layer, or go on with those in a file (None: one in the study's folder)."""
-        path = path or self.folder / f"sensitivities_{self.settings.criterion}.json"
-        task = self.task
-        found = measure_sensitivities(
-            self.pruner, task.measure_sensitivity, RATIOS, path, task.measured_on, task.data, progress
-        )
-        _save_figure(plot_sensitivities(found), self.folder / f"sensitivities_{self.settings.criterion}.png")
+        name, task = f"sensitivities_{self.settings.criterion}", self.task
+        how = (RATIOS, path or self.folder / f"{name}.json", task.measured_on, task.data, progress, self.data_changed)
+        found = measure_sensitivities(self.pruner, task.measure_sensitivity, *how)
+        _save_figure(plot_sensitivities(found), self.folder / f"{name}.png")
         return found
+
+    def run_all(
+        self,
+        sensitivities: Path | None = None,
+        sensitivities_only: bool = False,
+        copy_to: Path | None = None,
+        progress: Callable[[Iterable[Row]], Iterable[Row]] = iter,
+    ) -> dict[str, Any]:
+        """Measure the sensitivities, make the network of each ratio in the settings, and return the results."""
+        found = self.measure_sensitivities(sensitivities, progress) if self.needs_sensitivities else None
+        content = self.run(() if sensitivities_only else self.settings.ratios, found)
+        if copy_to is not None:
+            copy_to.parent.mkdir(parents=True, exist_ok=True)
+            files.write_json(copy_to, content)
+        return content
 
     def run(self, ratios: Sequence[float], sensitivities: Sensitivities | None = None) -> dict[str, Any]:
         """Make a pruned network for each ratio, and write `results.json` after each, `curve.png` at the end.

@@ -68,6 +68,7 @@ def measure_sensitivities(
     settings: Mapping[str, Any] | None = None,
     data: Mapping[str, str] | None = None,
     progress: Callable[[Iterable[Row]], Iterable[Row]] = iter,
+    data_changed: bool = False,
 ) -> Sensitivities:
     """Measure the network with each group pruned alone, by each of some ratios.
 
@@ -77,7 +78,7 @@ def measure_sensitivities(
         ratios: Of the filters of a group that go, each between 0 and 1; one filter always stays.
         path: JSON file that is written after every layer; a measurement that was stopped goes on there.
         settings: How the figures are measured.
-        data: Digests of the data, see study.Study.
+        data: Digests of the data, see study.Study, as data_changed.
         progress: Wraps the layers for a progress bar.
 
     Raises:
@@ -86,7 +87,7 @@ def measure_sensitivities(
     if not ratios or not all(0 < ratio < 1 for ratio in ratios):
         raise ValueError(f"expected ratios between 0 and 1, got {list(ratios)}")
     settings = {"criterion": pruner.criterion, "weights": fingerprint(pruner.network), **(settings or {})}
-    study = Study(path, {**settings, "ratios": [float(ratio) for ratio in ratios]}, data=data)
+    study = Study(path, {**settings, "ratios": [float(ratio) for ratio in ratios]}, None, data, data_changed)
 
     def cut_alone(row: Row) -> dict[str, Any]:
         name = row["layer"]

@@ -32,6 +32,7 @@ def prune(
     workers: opt.Workers = 0,
     threads: opt.Threads = None,
     resume: opt.Resume = False,
+    data_changed: opt.DataChanged = False,
 ) -> Output:
     """Measure how much each layer matters, cut the network to parts of its cost (0.5) and fine-tune each.
 
@@ -42,7 +43,6 @@ def prune(
 
     environment.prepare(threads)
     from fer_paddle.compression.prune_study import PruneSettings, PruningStudy, check_new, table_of
-    from fer_paddle.files import write_json
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
     from yolo3tiny.predict import WEIGHTS
@@ -60,12 +60,8 @@ def prune(
         progress=partial(bar("photos"), desc="measuring"),
     )
     origin = provenance("python -m yolo3tiny", data=list(data), weights=weights.name, seed=seed)
-    study = PruningStudy(task, settings, out, origin, [ProgressBar()])
-    found = study.measure_sensitivities(sensitivities, bar("layers")) if study.needs_sensitivities else None
-    content = study.run(() if sensitivities_only else settings.ratios, found)
-    if results is not None:
-        results.parent.mkdir(parents=True, exist_ok=True)
-        write_json(results, content)
+    study = PruningStudy(task, settings, out, origin, [ProgressBar()], data_changed)
+    content = study.run_all(sensitivities, sensitivities_only, results, bar("layers"))
     return Output(content, table(*table_of(content, "ap")))
 
 
@@ -84,6 +80,7 @@ def quantize(
     results: opt.Results = None,
     seed: opt.Seed = 0,
     threads: Annotated[opt.ThreadCount, "threads"] = 1,
+    data_changed: opt.DataChanged = False,
 ) -> Output:
     """Quantize a detector by several methods; show method, runtime, AP, drop and file size of each.
 
@@ -114,7 +111,7 @@ def quantize(
     origin = provenance("python -m yolo3tiny", data=data, calibration=str(calibrate or data), seed=seed)
     qat = (train if "slim-qat" in chosen else None, epochs, learning_rate)
     task = DetectorQuantizeTask(weights, images, valid, *qat, keep_last=not quantize_last, progress=progress)
-    content = compare(task, chosen, out, results or out / "results.json", origin, threads, progress)
+    content = compare(task, chosen, out, results or out / "results.json", origin, threads, progress, data_changed)
     rows = [
         [
             row["method"],

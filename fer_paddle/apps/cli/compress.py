@@ -36,6 +36,7 @@ def prune(
     seed: opt.Seed = 0,
     threads: opt.Threads = None,
     resume: opt.Resume = False,
+    data_changed: opt.DataChanged = False,
 ) -> Output:
     """Measure how much each layer matters, cut the network to parts of its cost (0.7 0.5 0.3) and fine-tune each.
 
@@ -50,7 +51,6 @@ def prune(
     from fer_paddle.expression.data.ferplus import take_for_training
     from fer_paddle.expression.prune import ExpressionPruneTask
     from fer_paddle.expression.train import choose_recipe
-    from fer_paddle.files import write_json
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
     from fer_paddle.weights import load_card
@@ -68,12 +68,8 @@ def prune(
         seed=seed, soft_weight=soft_weight, teachers=teacher, recipe=shortened, description=valid or data,
     )  # fmt: skip
     origin = provenance(data=data, weights=weights.name, seed=seed)
-    study = PruningStudy(task, settings, out, origin, [ProgressBar()])
-    found = study.measure_sensitivities(sensitivities, bar("layers")) if study.needs_sensitivities else None
-    content = study.run(() if sensitivities_only else settings.ratios, found)
-    if results is not None:
-        results.parent.mkdir(parents=True, exist_ok=True)
-        write_json(results, content)
+    study = PruningStudy(task, settings, out, origin, [ProgressBar()], data_changed)
+    content = study.run_all(sensitivities, sensitivities_only, results, bar("layers"))
     return Output(content, table(*table_of(content, "accuracy")))
 
 
@@ -138,6 +134,7 @@ def quantize(
     results: opt.Results = None,
     seed: opt.Seed = 0,
     threads: opt.Threads = None,
+    data_changed: opt.DataChanged = False,
 ) -> Output:
     """Quantize a network by several methods; show method, runtime, accuracy, drop and file size of each.
 
@@ -172,7 +169,8 @@ def quantize(
     task = ExpressionQuantizeTask(
         weights, crops, measured, **qat, epochs=epochs, learning_rate=learning_rate, keep_last=keep_last
     )
-    content = compare(task, chosen, out, results or out / "results.json", origin, progress=bar("methods"))
+    path, changed = results or out / "results.json", data_changed
+    content = compare(task, chosen, out, path, origin, progress=bar("methods"), data_changed=changed)
     rows = [
         [
             row["method"],

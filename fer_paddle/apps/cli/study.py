@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fer_paddle.console import Output, bar, percent, table
 from fer_paddle.options import (
+    DataChanged,
     Epochs,
     NonNegativeFloat,
     PositiveFloat,
@@ -44,6 +45,7 @@ def compare(
     seed: Seed = 0,
     out: Out = Path("runs/compare"),
     threads: Threads = None,
+    data_changed: DataChanged = False,
 ) -> Output:
     """Train all networks under one budget; write compare.json and compare.png.
 
@@ -69,6 +71,7 @@ def compare(
         lambda network, size: measure_cost(network, size, runs),
         RunOptions(callbacks=[ProgressBar()]),
         provenance=_origin(data, train, measured, seed),
+        data_changed=data_changed,
     )
     result = read_json(out / RESULT, "the comparison")
     save_figure(draw_costs(result["rows"]), out / "compare.png")
@@ -121,9 +124,10 @@ def scale(
     within: Within = 0.02,
     out: Out = Path("runs/study-scale"),
     threads: Threads = 1,
+    data_changed: DataChanged = False,
 ) -> Output:
     """Train one network at several sizes with one budget; write accuracy, operations and latency to result.json."""
-    study, trial = _open(data, valid, model, faces, valid_faces, epochs, out, threads)
+    study, trial = _open(data, valid, model, faces, valid_faces, epochs, out, threads, data_changed)
     from fer_paddle.expression.studies import study_scale
 
     rows = study_scale(study, trial, sizes, range(1, seeds), within)
@@ -144,9 +148,10 @@ def augment(
     within: Within = 0.02,
     out: Out = Path("runs/study-augment"),
     threads: Threads = 1,
+    data_changed: DataChanged = False,
 ) -> Output:
     """Train one network without augmentation, with each change alone and with the whole; write result.json."""
-    study, trial = _open(data, valid, model, faces, valid_faces, epochs, out, threads, ((0, size),))
+    study, trial = _open(data, valid, model, faces, valid_faces, epochs, out, threads, data_changed, ((0, size),))
     from fer_paddle.expression.studies import study_augmentation
 
     return _show_trials(study, study_augmentation(study, trial, range(1, seeds), within), {})
@@ -174,6 +179,7 @@ def distill(
     result: Annotated[Path | None, "JSON of the study (default: result.json in the folder)"] = None,
     workers: Workers = 0,
     threads: Threads = None,
+    data_changed: DataChanged = False,
 ) -> Output:
     """Train a student plainly and with a teacher, the same epochs, for several seeds."""
     from fer_paddle import environment
@@ -197,7 +203,7 @@ def distill(
     path = result or out / "result.json"
     subset = take_subset(train, faces)
     options = RunOptions(callbacks=[ProgressBar()], workers=workers)
-    found = run_study(plan, loaded, subset, measured, out, path, origin, options)
+    found = run_study(plan, loaded, subset, measured, out, path, origin, options, data_changed)
     rows = []
     for row in found["summary"]:
         has_gain = row["name"] != "plain" and row["gain"] is not None
@@ -230,7 +236,7 @@ def _origin(data: str, train: Any, measured: Any, seed: int) -> dict[str, Any]:
 
 def _open(
     data: str, valid: str | None, model: str, faces: int, valid_faces: int | None, epochs: int, out: Path,
-    threads: int | None, sizes: tuple[tuple[int, int], ...] | None = None,
+    threads: int | None, data_changed: bool, sizes: tuple[tuple[int, int], ...] | None = None,
 ) -> tuple[Any, Any]:  # fmt: skip
     """Open the folder of a study of trials, and make the trial that is changed."""
     train, measured = _load(data, valid, faces, valid_faces, 0, threads)
@@ -243,7 +249,8 @@ def _open(
     changes = {} if sizes is None else {"sizes": sizes, "valid_sizes": sizes}
     recipe = dataclasses.replace(STUDY, epochs=epochs, **changes)
     settings = {"model": model, "recipe": recipe.to_json()}
-    study = TrialStudy(out, train, measured, settings, provenance(data=data), RunOptions(callbacks=[ProgressBar()]))
+    options, origin = RunOptions(callbacks=[ProgressBar()]), provenance(data=data)
+    study = TrialStudy(out, train, measured, settings, origin, options, data_changed=data_changed)
     return study, Trial("", recipe, model)
 
 
