@@ -88,7 +88,12 @@ def read_image(source: str | os.PathLike[str] | bytes, max_pixels: int | None = 
 
 def read_size(source: str | os.PathLike[str] | bytes) -> tuple[int, int]:
     """Return the height and width that `read_image` will give, from the header alone; errors as there."""
-    return _read(source, _upright_size)
+    return _read(source, _upright_header)[:2]
+
+
+def read_header(source: str | os.PathLike[str] | bytes) -> tuple[int, int, int]:
+    """Return height and width as `read_size`, and the EXIF orientation, 1 to 8; from 5 on the stored sides differ."""
+    return _read(source, _upright_header)
 
 
 def _read(source: str | os.PathLike[str] | bytes, read: Callable[[BinaryIO], _Result]) -> _Result:
@@ -186,12 +191,12 @@ def read_orientation(image: Image.Image) -> int:
     return orientation if orientation in _UPRIGHT else 1
 
 
-def _upright_size(file: BinaryIO) -> tuple[int, int]:
+def _upright_header(file: BinaryIO) -> tuple[int, int, int]:
     image = _open_image(file)
-    width, height = image.size
+    (width, height), orientation = image.size, read_orientation(image)
     # Pillow has already turned the size of a TIFF.
-    on_its_side = not isinstance(image, TiffImageFile) and read_orientation(image) >= 5
-    return (width, height) if on_its_side else (height, width)
+    on_its_side = not isinstance(image, TiffImageFile) and orientation >= 5
+    return (width, height, orientation) if on_its_side else (height, width, orientation)
 
 
 def _decode(file: BinaryIO, max_pixels: int | None) -> np.ndarray:

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from fer_paddle.decoding import FORMATS, HEIF_SUFFIXES, read_image, read_orientation, read_size
+from fer_paddle.decoding import FORMATS, HEIF_SUFFIXES, read_header, read_image, read_orientation, read_size
 from fer_paddle.files import replacing
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "list_images",
     "normalize",
     "pixel_digest",
+    "read_header",
     "read_image",
     "read_orientation",
     "read_size",

@@ -22,6 +22,14 @@ COLORS_BGR = (
     (150, 150, 150),
 )
 
+SPLITS = ("train", "validation", "test")
+_SPLIT_NAMES = {
+    "train": ("training", "训练集"),
+    "validation": ("valid", "val", "dev", "publictest", "验证集"),
+    "test": ("testing", "privatetest", "测试集"),
+}
+_SPLIT_OF = {name: split for split, more in _SPLIT_NAMES.items() for name in (split, *more)}
+
 _ALIASES = {
     "angry": ("anger", "生气", "愤怒"),
     "disgust": ("disgusted", "厌恶"),
@@ -54,3 +62,8 @@ def parse_expression(name: str) -> int:
     if word not in _INDEX:
         raise ValueError(f"expected the name of an expression ({', '.join(EXPRESSIONS)}, or in Chinese), got {name!r}")
     return _INDEX[word]
+
+
+def parse_split(name: str) -> str | None:
+    """Return which of SPLITS a name such as `val`, `PublicTest` or `验证集` means; None for any other name."""
+    return _SPLIT_OF.get(name.strip().lower())

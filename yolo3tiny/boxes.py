@@ -1,6 +1,6 @@
-"""Boxes as NumPy arrays: three ways to write them, their overlap, and how a photo fits the network's input.
+"""Boxes as NumPy arrays: three ways to write them, their overlap, and how an image fits the network's input.
 
-xyxy is left, top, right, bottom; xywh is left, top, width, height (COCO); cxcywh is centre, width, height
+xyxy is left, top, right, bottom; xywh is left, top, width, height (COCO); cxcywh is center, width, height
 (YOLO). Coordinates are continuous: a box that covers exactly the first pixel is 0, 0, 1, 1 in xyxy.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-PAD_GRAY = 114  # near the mean of photos, so that the border is no strong edge
+PAD_GRAY = 114  # near the mean of images, so that the border is no strong edge
 
 
 def xywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
@@ -20,42 +20,28 @@ def xywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
     return np.concatenate([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], axis=-1)
 
 
-def xyxy_to_xywh(boxes: np.ndarray) -> np.ndarray:
-    """Turn left, top, right, bottom [..., 4] into left, top, width, height [..., 4]."""
-    boxes = _check(boxes)
-    return np.concatenate([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], axis=-1)
-
-
 def cxcywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
-    """Turn centre x, centre y, width, height [..., 4] into left, top, right, bottom [..., 4]."""
+    """Turn center x, center y, width, height [..., 4] into left, top, right, bottom [..., 4]."""
     boxes = _check(boxes)
     half = boxes[..., 2:] / 2
     return np.concatenate([boxes[..., :2] - half, boxes[..., :2] + half], axis=-1)
 
 
 def xyxy_to_cxcywh(boxes: np.ndarray) -> np.ndarray:
-    """Turn left, top, right, bottom [..., 4] into centre x, centre y, width, height [..., 4]."""
+    """Turn left, top, right, bottom [..., 4] into center x, center y, width, height [..., 4]."""
     boxes = _check(boxes)
     size = boxes[..., 2:] - boxes[..., :2]
     return np.concatenate([boxes[..., :2] + size / 2, size], axis=-1)
 
 
 def area(boxes_xyxy: np.ndarray) -> np.ndarray:
-    """Area [...] of boxes [..., 4]; a box turned inside out has none."""
+    """Return the area [...] of boxes [..., 4]; a box turned inside out has none."""
     boxes_xyxy = _check(boxes_xyxy)
     return np.maximum(boxes_xyxy[..., 2:] - boxes_xyxy[..., :2], 0).prod(axis=-1)
 
 
 def intersection(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
-    """Area of the overlap of every box of a with every box of b.
-
-    Args:
-        boxes_a: xyxy [..., N, 4].
-        boxes_b: xyxy [..., M, 4], with the same leading sizes.
-
-    Returns:
-        Areas [..., N, M].
-    """
+    """Return the area [..., N, M] of the overlap of every xyxy box [..., N, 4] with every box [..., M, 4]."""
     # One coordinate after another: five times as fast as [..., N, M, 2] and its product.
     ax1, ay1, ax2, ay2 = np.moveaxis(_check(boxes_a), -1, 0)[..., :, None]
     bx1, by1, bx2, by2 = np.moveaxis(_check(boxes_b), -1, 0)[..., None, :]
@@ -65,29 +51,21 @@ def intersection(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
 
 
 def iou(boxes_a: np.ndarray, boxes_b: np.ndarray) -> np.ndarray:
-    """Intersection over union of every box of a with every box of b.
-
-    Args:
-        boxes_a: xyxy [..., N, 4].
-        boxes_b: xyxy [..., M, 4], with the same leading sizes.
-
-    Returns:
-        IoU [..., N, M] in 0..1; 0 where both boxes are empty.
-    """
+    """Return the IoU [..., N, M] in 0..1 of xyxy boxes [..., N, 4] and [..., M, 4]; 0 where both are empty."""
     overlap = intersection(boxes_a, boxes_b)
     union = area(boxes_a)[..., :, None] + area(boxes_b)[..., None, :] - overlap
     return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
 
 
 def clip(boxes_xyxy: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Cut boxes [..., 4] off at the borders of a picture of size_hw (height, width) pixels."""
+    """Cut boxes [..., 4] off at the borders of an image of size_hw (height, width) pixels."""
     height, width = size_hw
     return np.clip(_check(boxes_xyxy), 0, np.array([width, height, width, height], dtype=np.float32))
 
 
 @dataclass(frozen=True)
 class Letterbox:
-    """How a photo lies in the padded picture: network pixel = photo pixel * scale + (left, top).
+    """How an image lies in the padded one: network pixel = image pixel * scale + (left, top).
 
     Sides are rounded to whole pixels, so a mapped point may be off by up to half a network pixel.
     """
@@ -97,11 +75,11 @@ class Letterbox:
     top: int
 
     def from_photo(self, boxes_xyxy: np.ndarray) -> np.ndarray:
-        """Map boxes [..., 4] in pixels of the photo to float32 pixels of the padded picture."""
+        """Map boxes [..., 4] in pixels of the image to float32 pixels of the padded one."""
         return (_check(boxes_xyxy) * self.scale + self._offset).astype(np.float32)
 
     def to_photo(self, boxes_xyxy: np.ndarray) -> np.ndarray:
-        """Map boxes [..., 4] in pixels of the padded picture to float32 pixels of the photo, not clipped."""
+        """Map boxes [..., 4] in pixels of the padded image to float32 pixels of the image, not clipped."""
         return ((_check(boxes_xyxy) - self._offset) / self.scale).astype(np.float32)
 
     @property
@@ -116,20 +94,20 @@ def letterbox(
     longest: int = 416,
     stride: int = 32,
 ) -> tuple[np.ndarray, Letterbox]:
-    """Scale a photo without changing its shape and centre it on gray.
+    """Scale an image without changing its shape and center it on gray.
 
     Args:
         image: uint8 [H, W, 3].
         size_hw: Height and width of the result, multiples of stride. None: the longest side becomes `longest`
-            and both sides are padded only up to the next multiple of stride, which saves work on long photos.
+            and both sides are padded only up to the next multiple of stride, which saves work on long images.
         longest: Longest side in pixels when size_hw is None.
         stride: The coarsest stride of the network.
 
     Returns:
-        The padded picture uint8 [h, w, 3], and the Letterbox that maps boxes both ways.
+        The padded image uint8 [h, w, 3], and the Letterbox that maps boxes both ways.
 
     Raises:
-        ValueError: If the image is not uint8 [H, W, 3] with pixels, or a side is no multiple of stride.
+        ValueError: The image is not uint8 [H, W, 3] with pixels, or a side is no multiple of stride.
     """
     _check_image(image)
     height, width = image.shape[:2]

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES
+from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks
 from yolo3tiny.boxes import cxcywh_to_xyxy, iou
 
 MAX_LOG_SIZE = 10.0  # exp(10) anchors is wider than any photo; more would overflow float32
@@ -19,7 +19,7 @@ MAX_LOG_SIZE = 10.0  # exp(10) anchors is wider than any photo; more would overf
 def decode(
     heads: Sequence[np.ndarray],
     anchors: Sequence = ANCHORS,
-    masks: Sequence = ANCHOR_MASKS,
+    masks: Sequence | None = None,
     strides: Sequence[int] = STRIDES,
     num_classes: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -28,7 +28,7 @@ def decode(
     Args:
         heads: One float32 array [N, A * (5 + C), H, W] for each head.
         anchors: Width and height in input pixels of all anchors.
-        masks: For each head, the positions of its A anchors in `anchors`.
+        masks: For each head, the positions of its A anchors in `anchors`; None shares them equally.
         strides: For each head, input pixels per cell.
         num_classes: C.
 
@@ -38,8 +38,9 @@ def decode(
         rows and columns.
 
     Raises:
-        ValueError: If the heads do not have the shape that the anchors and classes ask for.
+        ValueError: The heads do not have the shape that the anchors and classes ask for.
     """
+    masks = anchor_masks(len(anchors), strides) if masks is None else masks
     check_heads(heads, masks, strides, num_classes)
     raw = np.concatenate([_by_cell(head, len(mask)) for head, mask in zip(heads, masks)], axis=1)
     priors = prior_boxes([head.shape[2:] for head in heads], anchors, masks, strides)
@@ -50,23 +51,16 @@ def decode_above(
     heads: Sequence[np.ndarray],
     min_score: float,
     anchors: Sequence = ANCHORS,
-    masks: Sequence = ANCHOR_MASKS,
+    masks: Sequence | None = None,
     strides: Sequence[int] = STRIDES,
     num_classes: int = 1,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Decode only predictions that score at least min_score: the same numbers as `decode`, much sooner.
-
-    Args:
-        heads, anchors, masks, strides, num_classes: As for `decode`.
-        min_score: The lowest score to keep, in 0..1.
+    """Decode only predictions that score at least min_score: the numbers of `decode`, much sooner.
 
     Returns:
-        For each picture of the batch, boxes xyxy float32 [K, 4] in pixels of the network input and scores
-        float32 [K], not sorted.
-
-    Raises:
-        ValueError: As `decode`, or if min_score is not in 0..1.
+        For each image, boxes xyxy float32 [K, 4] in pixels of the network input and scores float32 [K], not sorted.
     """
+    masks = anchor_masks(len(anchors), strides) if masks is None else masks
     check_heads(heads, masks, strides, num_classes)
     if not 0 <= min_score <= 1:
         raise ValueError(f"expected min_score in 0..1, got {min_score}")
@@ -89,11 +83,10 @@ def nms(
     max_boxes: int | None = None,
     top_k: int = 1000,
 ) -> np.ndarray:
-    """Greedy non-maximum suppression without a loop over boxes.
+    """Suppress boxes that a better kept box overlaps by more than the threshold: greedy, without a loop over boxes.
 
-    Greedy says: a box stays if no better box that stays overlaps it by more than the threshold. That is
-    applied to all boxes at once, from "all stay", until nothing changes. After step s the s best boxes are
-    settled, so it ends, and ends at the greedy answer; photos need about four steps.
+    The rule is applied to all boxes at once, from "all stay", until nothing changes. After step s the s best boxes
+    are settled, so it ends, and ends at the greedy answer; photos need about four steps.
 
     Args:
         boxes_xyxy: Float [K, 4].
@@ -104,9 +97,6 @@ def nms(
 
     Returns:
         Positions int64 of the kept boxes, by falling score.
-
-    Raises:
-        ValueError: If shapes do not fit or the threshold is not in 0..1.
     """
     boxes_xyxy, scores = np.asarray(boxes_xyxy), np.asarray(scores)
     if boxes_xyxy.ndim != 2 or boxes_xyxy.shape[1] != 4 or scores.shape != boxes_xyxy.shape[:1]:
@@ -126,15 +116,7 @@ def nms(
 
 
 def prior_boxes(heads_hw: Sequence, anchors: Sequence, masks: Sequence, strides: Sequence[int]) -> np.ndarray:
-    """What each prediction starts from, in the order of `decode`.
-
-    Args:
-        heads_hw: Height and width in cells of each head.
-        anchors, masks, strides: As for `decode`.
-
-    Returns:
-        Read-only float32 [P, 5]: column and row of the cell; anchor width and height and stride in pixels.
-    """
+    """Return column, row, anchor width and height and stride of each prediction, read-only float32 [P, 5]."""
     sizes = tuple(tuple(float(side) for side in anchor) for anchor in anchors)
     grids = tuple((int(h), int(w)) for h, w in heads_hw)
     return _prior_boxes(grids, sizes, tuple(tuple(mask) for mask in masks), tuple(strides))
@@ -157,13 +139,13 @@ def _prior_boxes(heads_hw: tuple, anchors: tuple, masks: tuple, strides: tuple) 
 
 def boxes_cxcywh(raw: np.ndarray, priors: np.ndarray) -> np.ndarray:
     """Apply raw outputs [..., P, 4 or more] to priors [P, 5]: cxcywh [..., P, 4] in input pixels."""
-    centres = (_sigmoid(raw[..., :2]) + priors[:, :2]) * priors[:, 4:]
+    centers = (_sigmoid(raw[..., :2]) + priors[:, :2]) * priors[:, 4:]
     sizes = np.exp(np.minimum(raw[..., 2:4], MAX_LOG_SIZE)) * priors[:, 2:4]
-    return np.concatenate([centres, sizes], axis=-1)
+    return np.concatenate([centers, sizes], axis=-1)
 
 
 def check_heads(heads: Sequence, masks: Sequence, strides: Sequence[int], num_classes: int) -> None:
-    """Raise ValueError unless each mask has a head [N, A * (5 + C), H, W] all of one input size."""
+    """Raise ValueError unless each mask has a head [N, A * (5 + C), H, W], all of one input size."""
     if not len(heads) == len(masks) == len(strides):
         got = f"{len(heads)} heads, {len(masks)} masks and {len(strides)} strides"
         raise ValueError(f"expected as many heads as masks and strides, got {got}")

@@ -14,14 +14,14 @@ import numpy as np
 
 from yolo3tiny.boxes import area, intersection, iou
 
-IGNORED_SHARE = 0.5  # a detection with this share of its area in an ignored box is not judged
+IGNORED_RATIO = 0.5  # a detection with this ratio of its area in an ignored box is not judged
 
 
 @dataclass(frozen=True)
 class AveragePrecision:
     """AP and the curve under which it is the area.
 
-    Row i of the arrays says what holds when all detections that score at least scores[i] are accepted.
+    Row i of the arrays holds when all detections that score at least scores[i] are accepted.
     """
 
     ap: float  # 0..1; nan without truths
@@ -36,16 +36,16 @@ def average_precision(
     truths: Sequence[tuple[np.ndarray, np.ndarray]],
     iou_threshold: float = 0.5,
 ) -> AveragePrecision:
-    """Judge the detections of many pictures against their true boxes.
+    """Judge the detections of many images against their true boxes.
 
-    In each picture, by falling score, a detection takes the free truth with which its IoU is largest, if
+    In each image, by falling score, a detection takes the free truth with which its IoU is largest, if
     that is at least the threshold, and is right. Else, if its IoU with an ignored box reaches the
     threshold, or half of its own area lies in one, it is left out. Else it is wrong, as is the second
     detection of a face.
 
     Args:
-        detections: For each picture, boxes xyxy [K, 4] and scores [K].
-        truths: For each picture, boxes xyxy [M, 4] and ignore [M], 1 for a box that is neither face nor
+        detections: For each image, boxes xyxy [K, 4] and scores [K].
+        truths: For each image, boxes xyxy [M, 4] and ignore [M], 1 for a box that is neither face nor
             background, else 0.
         iou_threshold: Smallest IoU of a right detection, in 0..1, above 0.
 
@@ -53,12 +53,11 @@ def average_precision(
         The area under the monotone envelope of precision over recall, all points, and the curve itself.
 
     Raises:
-        ValueError: If the lists differ in length, shapes do not fit, a score is nan, or the threshold is
-            out of range.
+        ValueError: The lists differ in length, shapes do not fit, a score is nan, or the threshold is out of range.
     """
     if len(detections) != len(truths):
         got = f"{len(detections)} of detections and {len(truths)} of truths"
-        raise ValueError(f"expected one entry for each picture, got {got}")
+        raise ValueError(f"expected one entry for each image, got {got}")
     if not 0 < iou_threshold <= 1:
         raise ValueError(f"expected iou_threshold above 0 and at most 1, got {iou_threshold}")
     scores, right = [np.zeros(0)], [np.zeros(0, dtype=bool)]
@@ -77,10 +76,10 @@ def average_precision(
 def _judge(
     boxes: np.ndarray, truths: np.ndarray, ignore: np.ndarray, iou_threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For the boxes [K, 4] of one picture, best first: which took a truth and which count, bool [K] each."""
+    """Return which boxes [K, 4] of one image, best first, took a truth and which count, bool [K] each."""
     overlaps = iou(boxes, truths)  # [K, M]
-    share = intersection(boxes, truths[ignore]) / np.maximum(area(boxes), np.finfo(float).tiny)[:, None]
-    excused = ((overlaps[:, ignore] >= iou_threshold) | (share >= IGNORED_SHARE)).any(axis=1)
+    ratio = intersection(boxes, truths[ignore]) / np.maximum(area(boxes), np.finfo(float).tiny)[:, None]
+    excused = ((overlaps[:, ignore] >= iou_threshold) | (ratio >= IGNORED_RATIO)).any(axis=1)
     free = np.where(ignore, 0.0, overlaps)  # the IoU that can still be won
     matched = np.zeros(len(boxes), dtype=bool)
     for rank in np.flatnonzero((free >= iou_threshold).any(axis=1)):

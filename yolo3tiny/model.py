@@ -6,10 +6,11 @@ Source: Redmon & Farhadi, YOLOv3, 2018, arXiv:1804.02767; layers as in darknet's
 from __future__ import annotations
 
 import math
-import zlib  # noqa: F401  before paddle: libpaddle 2.6.2 exports zlib's symbols
 
-import paddle
-from paddle import nn
+from fer_paddle.environment import paddle
+from yolo3tiny.anchors import STRIDES
+
+nn = paddle.nn
 
 ANCHORS_PER_HEAD = 3
 OBJECTNESS_PRIOR = 0.01
@@ -21,10 +22,9 @@ class Yolo3Tiny(nn.Layer):
     Args:
         num_classes: Classes C, each with its own sigmoid.
         width: Multiplies every number of channels, rounded to a multiple of 8, at least 8.
-
-    Raises:
-        ValueError: If num_classes or width is not positive.
     """
+
+    strides = STRIDES  # of the heads
 
     def __init__(self, num_classes: int = 1, width: float = 1.0) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Yolo3Tiny(nn.Layer):
         self.head16 = nn.Sequential(_conv(c128 + c256, c256), _head(c256, num_classes))
 
     def forward(self, images: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
-        """Compute the raw outputs; decode.py turns them into boxes.
+        """Compute the raw outputs, which decode.py turns into boxes.
 
         Args:
             images: float32 [N, 3, H, W] in 0..1, H and W multiples of 32.
@@ -66,7 +66,7 @@ class Yolo3Tiny(nn.Layer):
             each anchor are tx, ty, tw, th, objectness and C classes, before any sigmoid.
 
         Raises:
-            ValueError: If H or W is not a multiple of 32.
+            ValueError: H or W is not a multiple of 32.
         """
         # Height and width are unknown while exporting.
         if paddle.in_dynamic_mode() and (images.shape[2] % 32 or images.shape[3] % 32):
@@ -89,9 +89,9 @@ def _conv(channels_in: int, channels_out: int, kernel: int = 3) -> nn.Sequential
 
 
 def _head(channels_in: int, num_classes: int) -> nn.Conv2D:
-    """Make the last 1x1 convolution. Every cell starts with an objectness of about OBJECTNESS_PRIOR, so
-    that the thousands of empty cells do not drown the first steps.
+    """Make the last 1x1 convolution, whose cells start with an objectness of about OBJECTNESS_PRIOR.
 
+    Else the thousands of empty cells would drown the first steps.
     Source: Lin et al., RetinaNet, 2017, arXiv:1708.02002, section 4.1 (prior 0.01, deviation 0.01).
     """
     bias = [0.0, 0.0, 0.0, 0.0, -math.log(1 / OBJECTNESS_PRIOR - 1)] + [0.0] * num_classes

@@ -1,37 +1,50 @@
-"""Photos with the faces marked in them, whatever the format of their table.
+"""Images with the faces marked in them, and one policy for boxes, whatever the format of their table.
 
-One policy for all formats: boxes are cut off at the border of their picture; a box without area inside it is
-dropped, and a logged warning says how many were.
+| a box | what happens |
+|---|---|
+| made for the stored image, which EXIF turns | it is turned, too |
+| made for the image in another size | it is scaled |
+| made for an image of another shape | the image is left out and named |
+| with left and right, or top and bottom, exchanged | they are exchanged back |
+| that reaches out of the image | it is cut off at the border |
+| of a face, with no area inside the image | the image is left out and named: as background it would teach a fault |
+| to be ignored, with no area inside the image | it is dropped |
+| of a category that is not chosen | it is dropped, and the log says so |
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fer_paddle.images import read_image
+from fer_paddle.images import read_header, read_image
 from yolo3tiny.boxes import area, clip
+from yolo3tiny.rows import Marked, Row
 
+ALL = "all"
 _LOG = logging.getLogger(__name__)
+_FACE = re.compile(r"face|head|脸|面部|人头", re.IGNORECASE)
+_MOST_NAMED = 10  # files in one message
 
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A photo and the faces marked in it.
+    """An image and the faces marked in it.
 
     Attributes:
-        name: The picture as its table names it, "/" between folders.
-        image: Where the picture is: a path, the bytes of its file, or a callable that gives uint8 [H, W, 3]
-            in BGR.
-        boxes_xyxy: float32 [N, 4] in pixels, within the picture.
+        name: The image as its table names it, "/" between folders.
+        image: A path, the bytes of a file, or a callable that returns uint8 [H, W, 3] in BGR.
+        boxes_xyxy: float32 [N, 4] in pixels, within the image.
         ignore: bool [N]; True marks a box that is neither face nor background.
         size_hw: Height and width in pixels.
-        source: The collection the photo comes from, "" if unknown.
-        split: "train", "val" ..., "" if unknown.
+        source: The collection the image comes from, "" if unknown.
+        split: One of labels.SPLITS, or the table's own word, "" if unknown.
     """
 
     name: str
@@ -48,78 +61,126 @@ class Photo:
             raise ValueError(f"{self.name}: expected boxes [N, 4] and ignore bool [N], got {got}")
 
     def read(self) -> np.ndarray:
-        """Read the picture, uint8 [H, W, 3] in BGR.
-
-        Raises:
-            ValueError: If it cannot be read, or has not the size for which its boxes were made.
-        """
+        """Read the image, uint8 [H, W, 3] in BGR; ValueError where it cannot be read or has another size."""
         image = self.image() if callable(self.image) else read_image(self.image)
         if image.shape[:2] != self.size_hw:
             expected, got = (f"{width} x {height}" for height, width in (self.size_hw, image.shape[:2]))
-            raise ValueError(f"{self.name}: expected {expected} pixels as annotated, got a picture of {got}")
+            raise ValueError(f"{self.name}: expected {expected} pixels as annotated, got an image of {got}")
         return image
 
 
-class PhotoCollector:
-    """Gathers the photos of one table and applies the policy for boxes."""
-
-    def __init__(self, table: str) -> None:
-        """Begin with none; `table` says what is being read, for messages."""
-        self.table = table
-        self.photos: list[Photo] = []
-        self._dropped = 0
-
-    def add(
-        self,
-        name: str,
-        image: str | os.PathLike[str] | bytes,
-        size_hw: tuple[int, int],
-        boxes_xyxy: np.ndarray,
-        ignore: Sequence[bool],
-        source: str = "",
-        split: str = "",
-    ) -> None:
-        """Add a photo; its boxes [N, 4] may reach out of the picture or have no area.
-
-        Raises:
-            ValueError: If a coordinate is not finite, or the size is not positive.
-        """
-        boxes_xyxy = np.asarray(boxes_xyxy, np.float32).reshape(-1, 4)
-        if not np.isfinite(boxes_xyxy).all() or min(size_hw) < 1:
-            got = f"{boxes_xyxy.tolist()} in {size_hw[1]} x {size_hw[0]} pixels"
-            raise ValueError(f"{self.table}: {name}: expected finite boxes and a positive size, got {got}")
-        boxes_xyxy = clip(boxes_xyxy, size_hw)
-        keep = area(boxes_xyxy) > 0
-        self._dropped += int((~keep).sum())
-        ignore = np.array(ignore, bool)[keep]
-        self.photos.append(Photo(name, image, boxes_xyxy[keep], ignore, size_hw, source, split))
-
-    def finish(self) -> list[Photo]:
-        """The photos; logs how many boxes were dropped.
-
-        Raises:
-            ValueError: If there is no photo.
-        """
-        if not self.photos:
-            raise ValueError(f"{self.table}: expected annotated photos, found none")
-        if self._dropped:
-            _LOG.warning("%s: dropped %d boxes without area inside their picture", self.table, self._dropped)
-        return self.photos
-
-
-def hold_out(photos: Sequence[Photo], every: int = 10) -> tuple[list[Photo], list[Photo]]:
-    """Split photos that have no split of their own by their position: the first of every ten is held out.
+def collect(table: str, rows: Iterable[Row | str], classes: Sequence[str] | None = None) -> list[Photo]:
+    """Turn the rows of a table into photos, by the policy at the head of this module.
 
     Args:
-        photos: The photos in the order of their table (facedet_pseudo: all of it, before any other choice).
-        every: One of so many is held out, 2 or more.
-
-    Returns:
-        (training, held_out): held_out has the positions 0, every, 2 * every ..., training the others.
+        table: What is being read, for messages.
+        rows: Its rows; a string is the reason why one could not be read.
+        classes: Categories that are faces, or `all`; None takes those that are called so.
 
     Raises:
-        ValueError: If every is below 2.
+        ValueError: A row or the header of an image is damaged (all are named), no category is a face, or there is no
+            photo.
     """
-    if every < 2:
-        raise ValueError(f"expected every >= 2, got {every}")
-    return [photo for index, photo in enumerate(photos) if index % every], list(photos[::every])
+    parsed = list(rows)
+    bad = [row for row in parsed if isinstance(row, str)]
+    kept = [row for row in parsed if isinstance(row, Row)]
+    chosen = _choose_categories(table, Counter(box.category for row in kept for box in row.marked), classes)
+    photos, left_out = [], []
+    for row in kept:
+        try:
+            photos.append(_make_photo(row, [box for box in row.marked if box.category in chosen]))
+        except _MisfitError as error:
+            left_out.append(f"{row.name} ({error})")
+        except (ValueError, OSError) as error:
+            bad.append(str(error) if row.name in str(error) else f"{row.name}: {error}")
+    if bad:
+        raise ValueError(f"{table}: expected annotated photos, got {_name_some(bad, 'that cannot be read')}")
+    if left_out:
+        _LOG.warning("%s: left out %s", table, _name_some(left_out, "whose boxes cannot be right"))
+    if not photos:
+        raise ValueError(f"{table}: expected annotated photos, found none")
+    return photos
+
+
+class _MisfitError(ValueError):
+    """Why the boxes of an image cannot be right."""
+
+
+def _name_some(reasons: Sequence[str], what: str) -> str:
+    more = f" and {len(reasons) - _MOST_NAMED} more" if len(reasons) > _MOST_NAMED else ""
+    return f"{len(reasons)} {what}: {'; '.join(reasons[:_MOST_NAMED])}{more}"
+
+
+def _choose_categories(table: str, counts: Counter[str], classes: Sequence[str] | None) -> set[str]:
+    names = sorted(counts)
+    if classes is not None:
+        if missing := set(classes) - {ALL, *names}:
+            raise ValueError(f"{table}: expected categories among {', '.join(names)}, got {', '.join(sorted(missing))}")
+        chosen = set(names if ALL in classes else classes)
+    elif len(names) == 1 and (names[0] == "" or names[0].isdigit()):
+        chosen = set(names)  # a table that names none
+    else:
+        chosen = {name for name in names if not name or _FACE.search(name)}
+    if names and not chosen:
+        raise ValueError(f"{table}: expected a category called face, got {', '.join(names)}: choose with --classes")
+    if others := [name for name in names if name not in chosen]:
+        taken = ", ".join(f"{name or 'without name'} ({counts[name]} boxes)" for name in sorted(chosen))
+        _LOG.warning("%s: took the category %s, not %s", table, taken, ", ".join(others))
+    return chosen
+
+
+def _make_photo(row: Row, marked: Sequence[Marked]) -> Photo:
+    height, width, orientation = read_header(row.image)
+    boxes = np.array([box.box for box in marked], np.float64).reshape(-1, 4)
+    ignore = np.array([box.ignore for box in marked], bool)
+    if not np.isfinite(boxes).all():
+        raise ValueError(f"expected finite boxes, got {boxes.tolist()}")
+    if row.size_wh is not None:
+        boxes = _fit_boxes(boxes, row.size_wh, (width, height), orientation)
+    boxes = np.concatenate([np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])], axis=1)
+    boxes = clip(boxes.astype(np.float32), (height, width))
+    inside = area(boxes) > 0
+    if not (inside | ignore).all():
+        lost = [marked[index].box for index in np.flatnonzero(~(inside | ignore))]
+        raise _MisfitError(f"a box outside of its {width} x {height} pixels: {lost[0]}")
+    return Photo(row.name, row.image, boxes[inside], ignore[inside], (height, width), row.source, row.split)
+
+
+def _fit_boxes(
+    boxes: np.ndarray, table_wh: tuple[float, float], image_wh: tuple[int, int], orientation: int
+) -> np.ndarray:
+    """Bring boxes [N, 4] made for an image of table_wh to the upright image of image_wh."""
+    width, height = table_wh
+    # Boxes in 0..1 are made for any shape.
+    is_upright = table_wh == (1, 1) or _is_scaled(table_wh, image_wh)
+    if not is_upright:
+        if orientation < 5 or not _is_scaled((height, width), image_wh):
+            got = f"{width:g} x {height:g} for an image of {image_wh[0]} x {image_wh[1]}"
+            raise _MisfitError(f"boxes made for {got} pixels")
+        x, y = boxes[:, [0, 2]], boxes[:, [1, 3]]
+        x, y = {5: (y, x), 6: (height - y, x), 7: (height - y, width - x), 8: (y, width - x)}[orientation]
+        boxes = np.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], axis=1)
+        width, height = height, width
+    return boxes * np.tile(np.divide(image_wh, (width, height)), 2)
+
+
+def _is_scaled(one_wh: tuple[float, float], other_wh: tuple[float, float]) -> bool:
+    """Return whether two sizes differ in scale only, but for the rounding of a side by one pixel."""
+    scale = other_wh[0] / one_wh[0]
+    return abs(one_wh[1] * scale - other_wh[1]) <= max(1.0, scale)
+
+
+def check_readable(photos: Iterable[Photo]) -> None:
+    """Decode every photo once, so that a damaged one is named before a training begins, not in its middle.
+
+    Raises:
+        ValueError: Some cannot be read; they are named.
+    """
+    bad = []
+    for photo in photos:
+        try:
+            photo.read()
+        except (ValueError, OSError) as error:
+            bad.append(str(error) if photo.name in str(error) else f"{photo.name}: {error}")
+    if bad:
+        raise ValueError(f"expected readable photos, got {_name_some(bad, 'damaged')}")

@@ -23,7 +23,7 @@ from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.evaluate import evaluate
 from yolo3tiny.export import export_network
 from yolo3tiny.files import DetectorModel
-from yolo3tiny.loss import Yolo3Loss
+from yolo3tiny.losses import Yolo3Loss
 from yolo3tiny.photos import Photo
 from yolo3tiny.predict import Detector
 from yolo3tiny.recipes import CROWD, DetectorRecipe

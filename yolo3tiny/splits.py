@@ -1,7 +1,7 @@
-"""Which photos to learn from and which to measure on: a table's own splits, or every tenth photo of it.
+"""Which photos to train on and which to validate on: a table's own splits, or every tenth photo of it.
 
-A table with a split `val` decides itself. Of any other table, the photos at the positions 0, 10, 20 ... are
-held out: `val` and `held_out` name them, `train` names the rest; a split `test` is left out of both.
+A table with a split for validation decides itself. Of any other table, the photos at the positions 0, 10, 20 ... are
+held out: `validation` and `held_out` name them, `train` names the rest; a split `test` is left out of both.
 """
 
 from __future__ import annotations
@@ -11,59 +11,60 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fer_paddle.environment import find_data
-from yolo3tiny.annotations import read_photos, read_wider
-from yolo3tiny.photos import Photo, hold_out
+from fer_paddle.labels import SPLITS, parse_split
+from yolo3tiny.annotations import read_photos
+from yolo3tiny.photos import ALL, Photo
 
-ALL, TRAIN, VAL, HELD_OUT = "all", "train", "val", "held_out"
+TRAIN, VALIDATION, TEST = SPLITS
+HELD_OUT = "held_out"
 
 
-def find_photos(data: str | os.PathLike[str]) -> list[Photo]:
-    """Finds and reads annotated photos.
+def find_photos(data: str | os.PathLike[str], classes: Sequence[str] | None = None) -> list[Photo]:
+    """Find and read annotated photos: a name or path as environment.find_data takes it, of what read_photos reads."""
+    return read_photos(find_data(os.fspath(data)), classes=classes)
 
-    Args:
-        data: A name or path as environment.find_data takes it, of what annotations.read_photos reads, or of a
-            list of WIDER FACE (.txt), with the pictures relative to its folder.
 
-    Raises:
-        FileNotFoundError: There is no such data.
-        ValueError: They are in no known format, or malformed.
-    """
-    path = find_data(os.fspath(data))
-    return read_wider(path, path.parent) if path.suffix.lower() == ".txt" else read_photos(path)
+def hold_out(photos: Sequence[Photo], every: int = 10) -> tuple[list[Photo], list[Photo]]:
+    """Split photos by their position in the table: (training, held out), the first of every ten is held out."""
+    if every < 2:
+        raise ValueError(f"expected every >= 2, got {every}")
+    return [photo for index, photo in enumerate(photos) if index % every], list(photos[::every])
 
 
 def choose_split(photos: Sequence[Photo], split: str) -> list[Photo]:
-    """Chooses photos of one table.
+    """Choose photos of one table.
 
     Args:
         photos: All photos of the table, in its order.
-        split: `all`, a split of the table, or `train`, `val` or `held_out` as the head of this module says.
+        split: `all`, a split of the table, or `train`, `validation` or `held_out` as the head of this module says, by
+            any of their usual names.
 
     Raises:
         ValueError: There is no such split.
     """
-    own = {photo.split for photo in photos if photo.split}
-    if split == ALL:
+    splits = [parse_split(photo.split) or photo.split for photo in photos]
+    own = set(filter(None, splits))
+    wanted = parse_split(split) or split
+    if wanted == ALL:
         return list(photos)
-    if VAL not in own and split in (TRAIN, VAL, HELD_OUT):
-        rest, held_out = hold_out([photo for photo in photos if photo.split != "test"])
-        chosen = rest if split == TRAIN else held_out
+    if VALIDATION not in own and wanted in (TRAIN, VALIDATION, HELD_OUT):
+        rest, held_out = hold_out([photo for photo, own_split in zip(photos, splits) if own_split != TEST])
+        chosen = rest if wanted == TRAIN else held_out
     else:
-        chosen = [photo for photo in photos if photo.split == split]
+        chosen = [photo for photo, own_split in zip(photos, splits) if own_split == wanted]
     if not chosen:
-        known = {ALL, *own} | (set() if VAL in own else {TRAIN, VAL, HELD_OUT})
+        known = {ALL, *own} | (set() if VALIDATION in own else {TRAIN, VALIDATION, HELD_OUT})
         raise ValueError(f"expected photos of a split among {', '.join(sorted(known))}, got none of {split!r}")
     return chosen
 
 
-def find_train_valid(names: Sequence[str | os.PathLike[str]]) -> tuple[list[Photo], list[Photo], str]:
-    """Joins several tables for a training.
-
-    Args:
-        names: As `find_photos` takes them.
+def find_train_valid(
+    names: Sequence[str | os.PathLike[str]], classes: Sequence[str] | None = None
+) -> tuple[list[Photo], list[Photo], str]:
+    """Join several tables for a training.
 
     Returns:
-        The photos to learn from, those to measure on, and both said in words.
+        The photos to train on, those to validate on, and both in words.
 
     Raises:
         FileNotFoundError: One of them is not there.
@@ -73,10 +74,10 @@ def find_train_valid(names: Sequence[str | os.PathLike[str]]) -> tuple[list[Phot
         raise ValueError(f"expected each data set once, got {', '.join(map(str, names))}")
     train, valid, words = [], [], []
     for name in names:
-        photos = find_photos(name)
-        parts = choose_split(photos, TRAIN), choose_split(photos, VAL)
-        how = "its split val" if any(photo.split == VAL for photo in photos) else "every tenth"
-        words.append(f"{Path(name).name}: {len(parts[0])} photos, measured on {len(parts[1])} others ({how})")
+        photos = find_photos(name, classes)
+        parts = choose_split(photos, TRAIN), choose_split(photos, VALIDATION)
+        how = "its own split" if any(parse_split(photo.split) == VALIDATION for photo in photos) else "every tenth"
+        words.append(f"{Path(name).name}: {len(parts[0])} photos, validated on {len(parts[1])} others ({how})")
         train += parts[0]
         valid += parts[1]
     return train, valid, "; ".join(words)

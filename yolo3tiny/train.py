@@ -21,9 +21,9 @@ from fer_paddle.training.optim import adamw, make_schedule
 from yolo3tiny.anchors import kmeans_anchors
 from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.evaluate import evaluate, sources_with_faces
-from yolo3tiny.loss import Yolo3Loss
+from yolo3tiny.losses import Yolo3Loss
 from yolo3tiny.model import Yolo3Tiny
-from yolo3tiny.photos import Photo
+from yolo3tiny.photos import Photo, check_readable
 from yolo3tiny.predict import Detector
 from yolo3tiny.recipes import DetectorRecipe
 from yolo3tiny.splits import find_train_valid
@@ -118,7 +118,12 @@ def train_detector(
 
 
 def train_from_files(
-    data: Sequence[str], recipe: DetectorRecipe, folder: Path, resume: bool = False, workers: int = 0
+    data: Sequence[str],
+    recipe: DetectorRecipe,
+    folder: Path,
+    resume: bool = False,
+    workers: int = 0,
+    classes: Sequence[str] | None = None,
 ) -> list[dict[str, float]]:
     """Reads photos, fits the anchors, trains: what `python -m yolo3tiny train` does.
 
@@ -128,20 +133,23 @@ def train_from_files(
         folder: Folder of the run: checkpoints, the best weights, curves and a VisualDL log.
         resume: Go on from its last checkpoint.
         workers: Reader processes.
+        classes: Categories that are faces; see annotations.read_photos.
 
     Returns:
         The history of loop.fit.
 
     Raises:
         FileNotFoundError: Some data are not there.
-        ValueError: The data are malformed or too few, or the folder holds a run that shall not be resumed.
+        ValueError: The data are malformed or too few, images are damaged (all are named before the training begins), or
+            the folder holds a run that is not to be resumed.
     """
     is_begun = (folder / LAST).is_file()
     if is_begun and not resume:
         raise ValueError(f"expected a new folder, or --resume to go on with the run in {folder}")
-    photos, valid_photos, about = find_train_valid(data)
+    photos, valid_photos, about = find_train_valid(data, classes)
     logger.info("%s", about)
     bar = partial(tqdm, disable=None, leave=False)  # on stderr, where a person looks on
+    check_readable(bar(photos + valid_photos, desc="reading"))
     if is_begun:
         anchors = load_progress(folder)["task"].get("anchors")
         if anchors is None:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from fer_paddle.images import read_image, write_image
+from tests.yolo3tiny.coco import write_coco
 from yolo3tiny import predict as detector
-from yolo3tiny.annotations import write_coco
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.cli import main
 from yolo3tiny.recipes import DETECTOR_RECIPES, DetectorRecipe
@@ -223,7 +223,7 @@ def test_train_leaves_a_detector(run, pictures, capsys):
         assert (folder / name).exists(), name
     assert call("detect", pictures / "one.png", "--weights", folder / "detector.onnx", "--json") == 0
     card = json.loads((folder / "detector.json").read_text())
-    assert card["trained_on"].endswith("21 photos, measured on 3 others (every tenth)")
+    assert card["trained_on"].endswith("21 photos, validated on 3 others (every tenth)")
 
 
 def test_train_does_not_overwrite_a_run(run, photo_folder, small, capsys):

@@ -1,20 +1,20 @@
-"""Photos: what they check, how they are read, their size from the header, and holding some out."""
+"""Photos, and what becomes of boxes that cannot be right."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from yolo3tiny.photos import Photo, PhotoCollector, hold_out
+from yolo3tiny.photos import Photo, check_readable, collect
+from yolo3tiny.rows import Marked, Row
 
 NO_BOXES, NO_IGNORE = np.zeros((0, 4), np.float32), np.zeros(0, bool)
 
 
 @pytest.mark.parametrize("kind", ["path", "bytes", "callable"])
-def test_photo_reads(tmp_path: Path, kind: str) -> None:
+def test_photo_reads(tmp_path, kind):
     image = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
     png = cv2.imencode(".png", image)[1].tobytes()
     (tmp_path / "脸.png").write_bytes(png)
@@ -22,10 +22,9 @@ def test_photo_reads(tmp_path: Path, kind: str) -> None:
     np.testing.assert_array_equal(Photo("脸.png", source, NO_BOXES, NO_IGNORE, (30, 40)).read(), image)
 
 
-def test_photo_refuses_a_picture_of_another_size() -> None:
-    # The boxes were made for other pixels: a picture exchanged, or turned by its EXIF orientation.
+def test_photo_refuses_an_image_of_another_size():
     photo = Photo("images/b.png", lambda: np.zeros((40, 30, 3), np.uint8), NO_BOXES, NO_IGNORE, (30, 40))
-    with pytest.raises(ValueError, match="images/b.png: expected 40 x 30 pixels .* got a picture of 30 x 40"):
+    with pytest.raises(ValueError, match=r"images/b.png: expected 40 x 30 pixels .* got an image of 30 x 40"):
         photo.read()
 
 
@@ -37,46 +36,96 @@ def test_photo_refuses_a_picture_of_another_size() -> None:
         (np.zeros((2, 4)), np.zeros(2)),  # ~ignore of numbers would be no mask
     ],
 )
-def test_photo_checks_its_arrays(boxes: np.ndarray, ignore: np.ndarray) -> None:
+def test_photo_checks_its_arrays(boxes, ignore):
     with pytest.raises(ValueError, match="expected boxes"):
         Photo("a", b"", boxes, ignore, (1, 1))
 
 
-def test_collector_applies_the_policy(caplog: pytest.LogCaptureFixture) -> None:
-    found = PhotoCollector("table")
-    boxes = [
-        [-5, -5, 15, 15],
-        [50, 2, 60, 9],
-        [5, 5, 5, 9],
-        [30, 20, 99, 99],
-    ]  # out at one side, out, thin, out
-    found.add("a", b"", (30, 40), boxes, [False, False, True, True])
-    (photo,) = found.finish()
-    np.testing.assert_array_equal(photo.boxes_xyxy, [[0, 0, 15, 15], [30, 20, 40, 30]])
-    assert photo.ignore.tolist() == [False, True]
-    assert "table: dropped 2 boxes" in caplog.text
+# The stored image is 200 x 100 pixels with its face at x 10 to 60, y 20 to 80, white on gray.
+FACE = (10, 20, 60, 80)
+LEFT_OUT = None
+CASES = [
+    # EXIF orientation, size in the table, box, the ratio of the box that is face
+    (1, (200, 100), FACE, 1.0),
+    (1, None, FACE, 1.0),
+    (1, (400, 200), (20, 40, 120, 160), 1.0),  # resized after labelling
+    (1, (50, 25), (2.5, 5, 15, 20), 1.0),
+    (1, (67, 33), (10 / 3, 20 / 3, 20, 80 / 3), 0.95),  # rounded sides
+    (1, (100, 200), (20, 10, 80, 60), LEFT_OUT),  # turned, but nothing says so
+    (1, (200, 150), FACE, LEFT_OUT),
+    (6, (100, 200), (20, 10, 80, 60), 1.0),  # labelled upright
+    *((orientation, (200, 100), FACE, 1.0) for orientation in (5, 6, 7, 8)),  # labelled as it is stored
+    (6, (400, 200), (20, 40, 120, 160), 1.0),
+    (6, (200, 150), FACE, LEFT_OUT),
+    (1, (200, 100), (60, 80, 10, 20), 1.0),  # corners exchanged
+    (1, (200, 100), (60, 20, 10, 80), 1.0),
+    (1, (1, 1), (0.05, 0.2, 0.3, 0.8), 1.0),  # in parts of the image
+]
+
+
+@pytest.mark.parametrize(("orientation", "size_wh", "box", "ratio"), CASES)
+def test_a_box_lands_on_its_face_or_the_image_is_left_out(tmp_path, orientation, size_wh, box, ratio, caplog):
+    pixels = np.full((100, 200, 3), 128, np.uint8)
+    pixels[20:80, 10:60] = 255
+    upright = pixels
+    if orientation == 6:
+        upright = np.rot90(pixels, -1)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    other = Row("b.png", tmp_path / "a.png", [])
+    row = Row("a.png", tmp_path / "a.png", [Marked(box)], size_wh)
+    photos = collect("table", [other, row])
+    if ratio is LEFT_OUT:
+        assert [photo.name for photo in photos] == ["b.png"] and "left out 1" in caplog.text and "a.png" in caplog.text
+        return
+    image, ((x1, y1, x2, y2),) = photos[1].read(), photos[1].boxes_xyxy.round().astype(int)
+    assert orientation != 6 or np.array_equal(image, upright)
+    assert (image[y1:y2, x1:x2] == 255).mean() >= ratio
+    assert (y2 - y1) * (x2 - x1) >= 0.95 * 50 * 60
 
 
 @pytest.mark.parametrize(
-    ("size_hw", "box"),
-    [((30, 40), [0, 0, np.inf, 5]), ((30, 40), [0, np.nan, 1, 5]), ((0, 40), [0, 0, 1, 1])],
+    ("marked", "boxes"),
+    [
+        ([Marked((-5, -5, 20, 20)), Marked((30, 20, 99, 99), ignore=True)], [[0, 0, 20, 20], [30, 20, 40, 30]]),
+        ([Marked((1, 1, 5, 5)), Marked((50, 2, 60, 9), ignore=True)], [[1, 1, 5, 5]]),  # nothing to ignore inside
+        ([], []),
+        ([Marked((1, 1, 5, 5)), Marked((50, 2, 60, 9))], LEFT_OUT),  # a face outside
+        ([Marked((5, 5, 5, 9))], LEFT_OUT),  # without width
+        ([Marked((-9, -9, -1, -1))], LEFT_OUT),
+    ],
 )
-def test_collector_refuses_what_is_no_box_or_size(size_hw: tuple[int, int], box: list[float]) -> None:
-    with pytest.raises(ValueError, match="table: a: expected finite boxes"):
-        PhotoCollector("table").add("a", b"", size_hw, [box], [False])
+def test_an_image_with_a_face_that_is_nowhere_is_no_background(tmp_path, marked, boxes, caplog):
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    rows = [Row("a.png", tmp_path / "a.png", marked), Row("b.png", tmp_path / "a.png", [])]
+    first, *rest = collect("table", rows)
+    if boxes is LEFT_OUT:
+        assert first.name == "b.png" and not rest and "a.png (a box outside of its 40 x 30 pixels" in caplog.text
+    else:
+        np.testing.assert_array_equal(first.boxes_xyxy, np.reshape(boxes, (-1, 4)))
+        assert first.ignore.tolist() == [box.ignore for box in marked][: len(boxes)] and len(rest) == 1
 
 
-def test_collector_without_photos() -> None:
+def test_all_bad_rows_are_named(tmp_path):
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"nothing")
+    nan = Row("c.png", tmp_path / "a.png", [Marked((0, 0, float("nan"), 1))])
+    rows = [Row("a.png", tmp_path / "a.png", []), Row("b.png", tmp_path / "b.png", []), "x.xml: no", nan]
+    with pytest.raises(ValueError, match=r"table: .*3 that cannot be read: x\.xml: no; .*b\.png.*; c\.png: "):
+        collect("table", rows)
+    with pytest.raises(ValueError, match="20 that cannot be read.* and 10 more"):
+        collect("table", ["x"] * 20)
     with pytest.raises(ValueError, match="table: expected annotated photos, found none"):
-        PhotoCollector("table").finish()
+        collect("table", [])
 
 
-def test_hold_out_takes_the_first_of_every_ten() -> None:
-    training, held_out = hold_out(list(range(25)))
-    assert held_out == [0, 10, 20]
-    assert training == [n for n in range(25) if n not in (0, 10, 20)]
-
-
-def test_hold_out_of_everything_is_refused() -> None:
-    with pytest.raises(ValueError, match="every >= 2"):
-        hold_out([], every=1)
+def test_damaged_photos_are_named_before_a_training(tmp_path):
+    Image.effect_noise((40, 30), 50).save(tmp_path / "a.png")
+    whole = (tmp_path / "a.png").read_bytes()
+    for name in "bc":
+        (tmp_path / f"{name}.png").write_bytes(whole[: len(whole) // 2])  # its header is whole
+    photos = collect("table", [Row(f"{name}.png", tmp_path / f"{name}.png", []) for name in "abc"])
+    check_readable(photos[:1])
+    with pytest.raises(ValueError, match=r"2 damaged: .*b\.png.*; .*c\.png"):
+        check_readable(photos)

@@ -1,10 +1,13 @@
 """Splits: a table's own, or every tenth photo by position."""
 
+import dataclasses
+import shutil
+
 import numpy as np
 import pytest
 
-from yolo3tiny.annotations import write_coco
-from yolo3tiny.splits import choose_split, find_photos, find_train_valid
+from tests.yolo3tiny.coco import write_coco
+from yolo3tiny.splits import choose_split, find_photos, find_train_valid, hold_out
 
 
 @pytest.fixture
@@ -21,6 +24,9 @@ CASES = [
     # splits of the table, split asked for, positions
     (["train", "val", "train", "test"], "train", [0, 2]),
     (["train", "val", "train", "test"], "val", [1]),
+    (["train", "val", "train", "test"], "validation", [1]),
+    (["train", "valid", "training", "testing"], "val", [1]),
+    (["train", "valid", "training", "testing"], "train", [0, 2]),
     (["train", "val", "train", "test"], "test", [3]),
     (["train", "val", "train", "test"], "all", [0, 1, 2, 3]),
     ([""] * 21, "val", [0, 10, 20]),
@@ -56,15 +62,22 @@ def test_no_such_split(splits, asked, table):
 
 
 def test_tables_are_joined(photo_folder, tmp_path):
-    photos = find_photos(photo_folder)
-    for index, photo in enumerate(photos):
-        object.__setattr__(photo, "name", str(photo_folder / photo.name))
-        object.__setattr__(photo, "split", "val" if index >= 20 else "train")
+    shutil.copytree(photo_folder, tmp_path / "images")
+    photos = [
+        dataclasses.replace(photo, name=f"images/{photo.name}", split="val" if index >= 20 else "train")
+        for index, photo in enumerate(find_photos(photo_folder))
+    ]
     write_coco(tmp_path / "mine.json", photos)
     train, valid, words = find_train_valid([photo_folder, str(tmp_path / "mine.json")])
     assert (len(train), len(valid)) == (21 + 20, 3 + 4)
-    assert f"{photo_folder.name}: 21 photos, measured on 3 others (every tenth)" in words
-    assert "mine.json: 20 photos, measured on 4 others (its split val)" in words
+    assert f"{photo_folder.name}: 21 photos, validated on 3 others (every tenth)" in words
+    assert "mine.json: 20 photos, validated on 4 others (its own split)" in words
+
+
+def test_hold_out_takes_the_first_of_every_ten():
+    assert hold_out(list(range(25))) == ([n for n in range(25) if n not in (0, 10, 20)], [0, 10, 20])
+    with pytest.raises(ValueError, match="every >= 2"):
+        hold_out([], every=1)
 
 
 def test_a_table_twice(photo_folder):

@@ -94,13 +94,13 @@ def quantize(
     from fer_paddle.study import provenance
     from yolo3tiny.predict import WEIGHTS
     from yolo3tiny.quantize import DetectorQuantizeTask
-    from yolo3tiny.splits import TRAIN, VAL, choose_split, find_photos
+    from yolo3tiny.splits import TRAIN, VALIDATION, choose_split, find_photos
 
     progress = bar("it")
     chosen = METHODS if methods == ("all",) else methods
     weights = weights or WEIGHTS
     found = find_photos(data)
-    valid = choose_split(found, VAL)
+    valid = choose_split(found, VALIDATION)
     train = choose_split(found, TRAIN) if calibrate is None or "slim-qat" in chosen else []
     if photos is not None:
         valid = valid[:: -(-len(valid) // photos)]

@@ -24,6 +24,9 @@ from fer_paddle.options import (
 )
 
 
+Classes = Annotated[tuple[str, ...], "category of the data that is a face, or all (default: those called face or head)"]
+
+
 class Repeat(click.ParamType):
     """SOURCE=N, as a pair of text and integer."""
 
@@ -39,6 +42,7 @@ class Repeat(click.ParamType):
 def train(
     *,
     data: Annotated[tuple[str, ...], f"photos with boxes, may be given several times: {PHOTOS}"],
+    classes: Classes = (),
     recipe: Annotated[str, "name of a recipe"] = "crowd",
     out: Annotated[Path, "folder of the run"],
     epochs: Annotated[PositiveInt | None, "instead of the recipe's; its stages shrink or grow with them"] = None,
@@ -65,7 +69,7 @@ def train(
     from yolo3tiny.export import export_run
     from yolo3tiny.train import train_from_files
 
-    history = train_from_files(data, chosen, out, resume, workers)
+    history = train_from_files(data, chosen, out, resume, workers, classes or None)
     if parallel.rank() != 0:  # the other processes of paddle.distributed.launch have done their part
         return None
     export_run(out, out / "detector.onnx")
@@ -82,6 +86,7 @@ def evaluate(
         "all, or a split of the table. Of a table without a split val, such as facedet_pseudo, every tenth photo by "
         "position is held out: val or held_out names these, train the others",
     ] = "val",
+    classes: Classes = (),
     weights: Weights = None,
     runtime: Annotated[Runtime, "what runs the network"] = "onnx",
     longest: Annotated[Side | None, "longer side of the network's input (default: the network's own)"] = None,
@@ -102,7 +107,7 @@ def evaluate(
 
     detector = load_detector(weights, runtime, longest, threads)
     watched = Stopwatch(detector)
-    figures = measure(watched, choose_split(find_photos(data), split), bar("photos"))
+    figures = measure(watched, choose_split(find_photos(data, classes or None), split), bar("photos"))
     figures |= {"latency_ms": float(np.median(watched.times_ms)), "longest": detector.settings.longest}
     about = {"data": data, "split": split, "weights": str(weights or WEIGHTS.name), "runtime": runtime}
     rows = [[name, f"{value:.4f}" if isinstance(value, float) else str(value)] for name, value in figures.items()]

@@ -1,7 +1,7 @@
 """The training loss of tiny YOLOv3, in four named terms.
 
 The targets are built in NumPy, because no gradient flows through them; the terms are a few Paddle operations
-over all predictions of both heads at once.
+over all predictions of all heads at once.
 
 Source: Redmon & Farhadi, YOLOv3, 2018, arXiv:1804.02767, section 2, with the arithmetic of
 paddle.vision.ops.yolo_loss.
@@ -9,32 +9,30 @@ paddle.vision.ops.yolo_loss.
 
 from __future__ import annotations
 
-import zlib  # noqa: F401  before paddle: libpaddle 2.6.2 exports zlib's symbols
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import paddle
-import paddle.nn.functional as F
-from paddle import nn
 
-from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES, size_iou
+from fer_paddle.environment import paddle
+from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks, size_iou
 from yolo3tiny.boxes import cxcywh_to_xyxy, intersection
 from yolo3tiny.decode import boxes_cxcywh, check_heads, prior_boxes
 
+nn = paddle.nn
 TERMS = ("xy", "wh", "objectness", "class")
-MIN_SIDE = 1e-6  # a row of the targets with a side below this share of the picture is padding
-IGNORED_SHARE = 0.5  # a prediction with more than this share of its area in an ignored box is not judged
+MIN_SIDE = 1e-6  # a row of the targets with a smaller side, in 0..1 of the image, is padding
+IGNORED_RATIO = 0.5  # a prediction with more than this ratio of its area in an ignored box is not judged
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What the N * P predictions of a batch should be; K pairs a truth with a prediction that learns it."""
+    """What the N * P predictions of a batch should be; K pairs of a truth and a prediction that learns it."""
 
     objectness: np.ndarray  # float32 [N, P], 0 or 1
     objectness_weight: np.ndarray  # float32 [N, P]
     slots: np.ndarray  # int64 [K], positions in the flattened N * P
-    offsets: np.ndarray  # float32 [K, 2], centre inside its cell, 0..1
+    offsets: np.ndarray  # float32 [K, 2], center inside its cell, 0..1
     log_sizes: np.ndarray  # float32 [K, 2], log(truth / anchor)
     classes: np.ndarray  # float32 [K, C], one-hot
     box_weights: np.ndarray  # float32 [K, 1]
@@ -42,16 +40,16 @@ class Targets:
 
 
 class Yolo3Loss(nn.Layer):
-    """Mean over the pictures of a batch of the terms summed over their predictions.
+    """Mean over the images of a batch of the terms summed over their predictions.
 
-    A truth is learnt by the cell that holds its centre, with the anchor, of all heads, whose size fits
+    A truth is learnt by the cell that holds its center, with the anchor, of all heads, whose size fits
     best. xy and class are cross-entropies of sigmoids, wh is the L1 distance of logarithms; xy and wh weigh
     2 - w * h, so that small boxes count more. Objectness is a cross-entropy over all predictions, except
     those that overlap a truth well but need not learn it, and those that lie in an ignored box.
 
     Args:
         anchors: Width and height in input pixels of all anchors.
-        masks: For each head, the positions of its anchors in `anchors`.
+        masks: For each head, the positions of its anchors in `anchors`; None shares them equally.
         strides: For each head, input pixels per cell.
         num_classes: C.
         ignore_iou: A prediction whose IoU with some truth is larger counts as no negative.
@@ -59,15 +57,12 @@ class Yolo3Loss(nn.Layer):
             unless another truth has that place with its best anchor; this gives more positives. None: only
             the best anchor. Source: Bochkovskiy et al., YOLOv4, 2020, arXiv:2004.10934, section 3.4.
         weights: Factors of terms, by name; 1 where not given.
-
-    Raises:
-        ValueError: If a weight has an unknown name.
     """
 
     def __init__(
         self,
         anchors: Sequence = ANCHORS,
-        masks: Sequence = ANCHOR_MASKS,
+        masks: Sequence | None = None,
         strides: Sequence[int] = STRIDES,
         num_classes: int = 1,
         ignore_iou: float = 0.7,
@@ -78,7 +73,8 @@ class Yolo3Loss(nn.Layer):
         self.weights = {**dict.fromkeys(TERMS, 1.0), **(weights or {})}
         if len(self.weights) > len(TERMS):
             raise ValueError(f"expected weights of {', '.join(TERMS)}, got {', '.join(weights)}")
-        self.anchors, self.masks, self.strides, self.num_classes = anchors, masks, strides, num_classes
+        self.anchors, self.strides, self.num_classes = anchors, strides, num_classes
+        self.masks = anchor_masks(len(anchors), strides) if masks is None else masks
         self.ignore_iou, self.extra_anchor_iou = ignore_iou, extra_anchor_iou
 
     def forward(self, heads: Sequence[paddle.Tensor], targets: Sequence) -> dict[str, paddle.Tensor]:
@@ -86,7 +82,7 @@ class Yolo3Loss(nn.Layer):
 
         Args:
             heads: One tensor [N, A * (5 + C), H, W] for each head, as Yolo3Tiny gives them.
-            targets: Arrays or tensors, padded with rows of zeros to M boxes for each picture:
+            targets: Arrays or tensors, padded with rows of zeros to M boxes for each image:
                 boxes float32 [N, M, 4], cxcywh in 0..1 of the network's input;
                 ignore [N, M], 1 for a box that is neither face nor background, else 0;
                 optionally labels int [N, M], default 0;
@@ -96,7 +92,7 @@ class Yolo3Loss(nn.Layer):
             The scalars xy, wh, objectness and class. The loss is their sum.
 
         Raises:
-            ValueError: If a shape does not fit.
+            ValueError: A shape does not fit.
         """
         check_heads(heads, self.masks, self.strides, self.num_classes)
         by_cell = [_by_cell(head, len(mask)) for head, mask in zip(heads, self.masks)]
@@ -113,19 +109,7 @@ class Yolo3Loss(nn.Layer):
         return {name: term * (self.weights[name] / raw.shape[0]) for name, term in terms.items()}
 
     def build_targets(self, raw: np.ndarray, heads_hw: Sequence, targets: Sequence) -> Targets:
-        """Say which predictions learn which truth, and which are not judged.
-
-        Args:
-            raw: Raw predictions float32 [N, P, 5 + C], in the order of decode.decode.
-            heads_hw: Height and width in cells of each head.
-            targets: As for forward.
-
-        Returns:
-            The Targets of the batch.
-
-        Raises:
-            ValueError: If a shape does not fit.
-        """
+        """Match truths with the raw predictions float32 [N, P, 5 + C] that learn them, in the order of decode."""
         boxes, ignore, labels, scores = _unpack(targets, len(raw), self.num_classes)
         input_wh = np.array(heads_hw[0][::-1], dtype=np.float32) * self.strides[0]
         priors = prior_boxes(heads_hw, self.anchors, self.masks, self.strides)
@@ -151,21 +135,17 @@ class Yolo3Loss(nn.Layer):
         )
 
     def _unjudged(self, predicted: np.ndarray, boxes: np.ndarray, ignore: np.ndarray) -> np.ndarray:
-        """Which predictions [N, P] lie well on one of the boxes [N, M], all cxcywh in pixels."""
+        """Return which predictions [N, P] lie well on one of the boxes [N, M], all cxcywh in pixels."""
         overlap = intersection(cxcywh_to_xyxy(predicted), cxcywh_to_xyxy(boxes))  # [N, P, M]
         area = predicted[..., 2:].prod(axis=-1)[:, :, None]
         union = area + boxes[..., 2:].prod(axis=-1)[:, None, :] - overlap
-        limit = np.where(ignore[:, None, :], IGNORED_SHARE * area, self.ignore_iou * union)
+        limit = np.where(ignore[:, None, :], IGNORED_RATIO * area, self.ignore_iou * union)
         return (overlap > limit).any(axis=-1)
 
     def _match(
         self, boxes: np.ndarray, learnable: np.ndarray, heads_hw: Sequence, input_wh: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pair truths with the predictions that learn them.
-
-        Returns:
-            Three int64 [K]: picture and box of the truth, and position in the flattened N * P predictions.
-        """
+        """Pair truths with predictions: three int64 [K], image and box of the truth, place in the flattened N * P."""
         starts = np.full(len(self.anchors), -1)  # first prediction of each anchor; -1: no head of ours has it
         grids = np.ones((len(self.anchors), 2), dtype=np.float32)  # columns and rows of its head
         num_priors = 0
@@ -179,7 +159,7 @@ class Yolo3Loss(nn.Layer):
         learnable = learnable & (boxes[..., 2:] > MIN_SIDE).all(axis=-1)
         possible = learnable[..., None] & (starts >= 0)
         chosen = possible & (fits.argmax(axis=-1)[..., None] == np.arange(len(self.anchors)))
-        # A centre on the far border belongs to the last cell.
+        # A center on the far border belongs to the last cell.
         cells = np.clip(boxes[..., None, :2] * grids, 0, grids - 1).astype(np.int64)  # [N, M, anchors, 2]
         slots = starts + cells[..., 1] * grids[:, 0].astype(np.int64) + cells[..., 0]
         slots += num_priors * np.arange(len(boxes))[:, None, None]
@@ -197,12 +177,12 @@ def _by_cell(head: paddle.Tensor, num_anchors: int) -> paddle.Tensor:
 
 
 def _cross_entropy(logits: paddle.Tensor, wanted: np.ndarray, weights: np.ndarray) -> paddle.Tensor:
-    losses = F.binary_cross_entropy_with_logits(logits, paddle.to_tensor(wanted), reduction="none")
+    losses = nn.functional.binary_cross_entropy_with_logits(logits, paddle.to_tensor(wanted), reduction="none")
     return (losses * paddle.to_tensor(weights)).sum()
 
 
 def _unpack(targets: Sequence, num_images: int, num_classes: int) -> tuple[np.ndarray, ...]:
-    """Check the targets and leave out columns that are padding in every picture."""
+    """Check the targets and leave out columns that are padding in every image."""
     if not 2 <= len(targets) <= 4:
         raise ValueError(f"expected targets (boxes, ignore[, labels[, scores]]), got {len(targets)} arrays")
     boxes = np.asarray(targets[0], dtype=np.float32)

@@ -10,7 +10,7 @@ import pytest
 
 from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES
 from yolo3tiny.decode import decode
-from yolo3tiny.loss import TERMS, Yolo3Loss
+from yolo3tiny.losses import TERMS, Yolo3Loss
 
 ONE = (0.30, 0.40, 0.12, 0.15)  # 11.5 x 14.4 px of a 96 px input: anchor 0, (10, 14), fits best
 GRIDS = [(3, 3), (6, 6)]  # of a 96 px input: predictions 0 to 26 are coarse, 27 to 134 fine

@@ -1,0 +1,76 @@
+"""What a table of boxes says of one image, and what all readers of such tables share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A box as a table says it: xyxy in pixels of the table's size, or in 0..1; its category, "" if not said."""
+
+    box: tuple[float, float, float, float]
+    category: str = ""
+    ignore: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a table says of one image. `size_wh`: the size that the boxes were made for, None if not said."""
+
+    name: str
+    image: Path | bytes
+    marked: Sequence[Marked]
+    size_wh: tuple[float, float] | None = None
+    source: str = ""
+    split: str = ""
+
+
+class TableError(ValueError):
+    """A fault that names its file."""
+
+
+def inside(name: Any) -> str:
+    """Return a name of a table, unless it leads out of the table's folder."""
+    parts = PureWindowsPath(name)
+    if parts.is_absolute() or parts.drive or str(name).startswith(("/", "\\")) or ".." in parts.parts:
+        raise ValueError(f"{name!r}, which lies outside of the folder")
+    return name
+
+
+def existing(image: Path | bytes, where: str) -> Any:
+    if isinstance(image, Path) and not image.is_file():
+        raise TableError(f"{where}: expected an image that is there, got no image {str(image)!r}")
+    return image
+
+
+def read_text(path: Path) -> str:
+    with located(str(path), "text in UTF-8"):
+        return path.read_text(encoding="utf-8-sig")
+
+
+def numbers(path: Path, line: tuple[int, str], counts: tuple[int, ...]) -> list[float]:
+    number, text = line
+    with located(f"{path}:{number}", f"{' or '.join(map(str, counts))} numbers"):
+        values = [float(word) for word in text.split()]
+        if len(values) not in counts:
+            raise ValueError(repr(text))
+    return values
+
+
+@contextmanager
+def located(where: str, expected: str) -> Iterator[None]:
+    """Turn what goes wrong on malformed input into an error that says where and what was expected."""
+    try:
+        yield
+    except TableError:
+        raise
+    except json.JSONDecodeError as error:
+        raise TableError(f"{where}:{error.lineno}: expected {expected}, got {error.msg}") from error
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        raise TableError(f"{where}: expected {expected}, got {type(error).__name__}: {error}") from error

@@ -1,0 +1,156 @@
+"""Readers of a table for each image: Pascal VOC XML and YOLO text."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path, PureWindowsPath
+from xml.etree import ElementTree
+from xml.parsers import expat
+
+from fer_paddle.images import list_images
+from fer_paddle.labels import parse_split
+from yolo3tiny.rows import Marked, Row, existing, located, numbers, read_text
+
+_VOC_SIDES = ("xmin", "ymin", "xmax", "ymax")
+_ENCODING = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.-]+)["'][^>]*\?>""")
+_LOG = logging.getLogger(__name__)
+
+
+def voc_tables(folder: Path) -> list[Path]:
+    places = [folder / "Annotations", folder / "annotations", folder]
+    tables: list[Path] = next((found for place in places if (found := sorted(place.glob("*.xml")))), [])
+    return tables or sorted(path for path in folder.glob("*/*.xml") if parse_split(path.parent.name))
+
+
+def read_voc(folder: Path) -> Iterator[Row | str]:
+    """Read an XML for each image. Coordinates are numbers of pixels that begin at 1, the last pixel included.
+
+    ImageSets/Main/train.txt, val.txt and so on give the split, or else the folder of the XML.
+    Source: Everingham & Winn, The PASCAL VOC2012 development kit, section 6.
+    """
+    tables = voc_tables(folder)
+    splits = _voc_splits(folder, {table.stem for table in tables})
+    for table in tables:
+        try:
+            root, marked = _parse_xml(table), []
+            with located(str(table), "<filename> of an image and <object>s with <bndbox> xmin ymin xmax ymax"):
+                # The last part only: tools write the path of another machine, with slashes of either kind.
+                name = PureWindowsPath(root.findtext("filename", "").strip()).name
+                size = tuple(float(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
+                for found in root.findall("object"):
+                    x1, y1, x2, y2 = (float(found.findtext(f"bndbox/{side}") or "none") for side in _VOC_SIDES)
+                    box = (min(x1, x2) - 1, min(y1, y2) - 1, max(x1, x2), max(y1, y2))
+                    is_difficult = found.findtext("difficult", "0").strip() == "1"
+                    marked.append(Marked(box, found.findtext("name", "").strip(), is_difficult))
+            places = (folder / "JPEGImages", folder / "images", table.parent)
+            image = next((place / name for place in places if (place / name).is_file()), folder / name)
+            image = existing(image, str(table))
+        except ValueError as error:
+            yield str(error)
+            continue
+        split = splits.get(table.stem, "") or parse_split(table.parent.name) or ""
+        size_wh = (size[0], size[1]) if min(size) > 0 else None
+        yield Row(image.relative_to(folder).as_posix(), image, marked, size_wh, "", split)
+
+
+def _parse_xml(table: Path) -> ElementTree.Element:
+    """Parse XML in any encoding that Python knows, but none with a document type, whose entities could explode."""
+
+    def refuse(name: str, *_: object) -> None:
+        raise ValueError(f"{table}: expected XML without a document type, got <!DOCTYPE {name}>")
+
+    text = table.read_bytes()
+    if declared := _ENCODING.match(text[:200]):
+        encoding = declared[1].decode()
+        with located(str(table), f"XML in {encoding}, as it says"):
+            try:
+                text = text[declared.end() :].decode(encoding).encode()
+            except LookupError as error:
+                raise ValueError(error) from error
+    guard = expat.ParserCreate()
+    guard.StartDoctypeDeclHandler = refuse
+    try:
+        guard.Parse(text, True)
+    except expat.ExpatError as error:
+        raise ValueError(f"{table}:{error.lineno}: expected XML, got {error}") from error
+    return ElementTree.fromstring(text)
+
+
+def _voc_splits(folder: Path, stems: set[str]) -> dict[str, str]:
+    """Return name -> split of the lists in ImageSets/Main; log how far lists and XMLs do not meet."""
+    splits = {}
+    for listed in sorted((folder / "ImageSets" / "Main").glob("*.txt")):
+        if split := parse_split(listed.stem):
+            for name in filter(None, map(str.strip, read_text(listed).splitlines())):
+                # What looks like a mark may belong to the name: "photo 1".
+                splits[name if name in stems else re.sub(r"\s+-?[01]$", "", name)] = split
+    strangers = {"names in ImageSets/Main without an XML": splits.keys() - stems}
+    strangers["XMLs in no list of ImageSets/Main"] = stems - splits.keys() if splits else set()
+    for what, names in strangers.items():
+        if names:
+            _LOG.warning("%s: %d %s, such as %r", folder, len(names), what, min(names))
+    return splits
+
+
+def yolo_table(image: Path) -> Path:
+    """Return where the boxes of an image are: beside it, or in labels/ for an image in images/."""
+    beside = image.with_suffix(".txt")
+    if beside.is_file() or "images" not in image.parts:
+        return beside
+    last = len(beside.parts) - 1 - beside.parts[::-1].index("images")
+    return Path(*beside.parts[:last], "labels", *beside.parts[last + 1 :])
+
+
+def read_yolo(folder: Path) -> Iterator[Row | str]:
+    """Read a .txt of lines `class cx cy w h`, in 0..1 of the image's size, for each image; an empty one says no face.
+
+    Images without a .txt are left out. A folder named as a split, or data.yaml, gives the split.
+    """
+    left_out, names, places = 0, *_yolo_settings(folder)
+    for image in list_images(folder):
+        table = yolo_table(image)
+        if not table.is_file():
+            left_out += 1
+            continue
+        try:
+            lines = [line for line in enumerate(read_text(table).splitlines(), 1) if line[1].strip()]
+            rows = [numbers(table, line, (5,)) for line in lines]
+            for (number, line), row in zip(lines, rows):
+                if not all(-0.001 <= value <= 1.001 for value in row[1:]):  # room for rounding
+                    raise ValueError(f"{table}:{number}: expected cx cy w h in 0..1, got {line!r}")
+        except ValueError as error:
+            yield str(error)
+            continue
+        marked = [
+            Marked((x - w / 2, y - h / 2, x + w / 2, y + h / 2), names.get(f"{kind:g}", f"{kind:g}"))
+            for kind, x, y, w, h in rows
+        ]
+        place = image.relative_to(folder)
+        words = [places[parent] for parent in place.parents if parent in places]
+        split = next(filter(None, [*words, *(parse_split(part) for part in place.parts[:-1])]), "")
+        yield Row(place.as_posix(), image, marked, (1, 1), "", split)
+    if left_out:
+        _LOG.warning("%s: left out %d images without a .txt", folder, left_out)
+
+
+def _yolo_settings(folder: Path) -> tuple[dict[str, str], dict[Path, str]]:
+    """Read the names of the categories, by number, and the split of each folder, from data.yaml or classes.txt."""
+    names: list[tuple[str, str]] = []
+    places: dict[Path, str] = {}
+    if (table := folder / "data.yaml").is_file():
+        text = read_text(table)
+        listed = re.search(r"^names\s*:\s*\[(.*?)\]", text, re.MULTILINE | re.DOTALL)
+        block = re.search(r"^names\s*:\s*\n((?:\s*(?:-|\d+\s*:).*\n?)+)", text, re.MULTILINE)
+        if listed:
+            names = [(str(number), name) for number, name in enumerate(listed[1].split(","))]
+        elif block:
+            lines = [re.match(r"\s*(?:-|(\d+)\s*:)\s*(.*)", line) for line in block[1].splitlines()]
+            names = [(line[1] or str(number), line[2]) for number, line in enumerate(lines) if line]
+        for word, place in re.findall(r"^(\w+)\s*:[ \t]*([^\[\n#]+)", text, re.MULTILINE):
+            if split := parse_split(word):
+                places[Path(place.strip().strip("\"'").lstrip("./"))] = split
+    elif (table := next(iter(sorted(folder.rglob("classes.txt"))), folder / "obj.names")).is_file():
+        names = [(str(number), name) for number, name in enumerate(read_text(table).splitlines())]
+    return {number: name.strip().strip("\"'") for number, name in names if name.strip()}, places
