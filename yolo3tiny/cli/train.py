@@ -23,7 +23,6 @@ from fer_paddle.options import (
     Workers,
 )
 
-
 Classes = Annotated[tuple[str, ...], "category of the data that is a face, or all (default: those called face or head)"]
 
 
