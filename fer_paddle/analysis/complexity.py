@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.analysis.features import evaluating
 from fer_paddle.environment import paddle
+from fer_paddle.models.network import evaluating
 
 nn = paddle.nn
 BYTES = 4  # of a float32

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fer_paddle.analysis.axes import figure_of, take_axis
-from fer_paddle.analysis.features import evaluating
 from fer_paddle.environment import paddle
 from fer_paddle.labels import COLORS_BGR, EXPRESSIONS
+from fer_paddle.models.network import evaluating
 
 _BATCH = 64
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from fer_paddle.analysis.axes import figure_of, scale_to_one, take_axis, tile_pictures
 from fer_paddle.environment import paddle
+from fer_paddle.models.network import evaluating
 
 
 def find_layer(network: paddle.nn.Layer, name: str) -> paddle.nn.Layer:
@@ -57,18 +58,6 @@ def capture(network: paddle.nn.Layer, names: Sequence[str]) -> Iterator[dict[str
     finally:
         for hook in hooks:
             hook.remove()
-
-
-@contextmanager
-def evaluating(network: paddle.nn.Layer) -> Iterator[None]:
-    """Puts a network into eval mode for the time of a `with` block."""
-    was_training = network.training
-    network.eval()
-    try:
-        yield
-    finally:
-        if was_training:
-            network.train()
 
 
 def feature_maps(network: paddle.nn.Layer, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_paddle.analysis.features import capture, evaluating
+from fer_paddle.analysis.features import capture
 from fer_paddle.environment import paddle
+from fer_paddle.models.network import evaluating
 
 
 def grad_cam(network: paddle.nn.Layer, images: np.ndarray, layer: str, classes: np.ndarray | None = None) -> np.ndarray:

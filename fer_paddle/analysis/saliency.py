@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_paddle.analysis.features import evaluating
 from fer_paddle.analysis.gradcam import class_score
 from fer_paddle.environment import paddle
+from fer_paddle.models.network import evaluating
 
 _BATCH = 64
 

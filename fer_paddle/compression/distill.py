@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from fer_paddle.analysis.features import capture
 from fer_paddle.environment import paddle
+from fer_paddle.models.network import evaluating
 from fer_paddle.weights import fingerprint
 
 nn, functional = paddle.nn, paddle.nn.functional
@@ -180,12 +181,10 @@ class Student(nn.Layer):
     @paddle.no_grad()
     def _hint_channels(self, size: int) -> list[int]:
         """Return the channels of both hint layers, from a pass over one black image that leaves no trace."""
-        images, was_training = paddle.zeros([1, 1, size, size]), self.network.training
-        self.network.eval()
-        self.network(images)
-        self._teacher.probs(images)
-        if was_training:
-            self.network.train()
+        images = paddle.zeros([1, 1, size, size])
+        with evaluating(self.network):
+            self.network(images)
+            self._teacher.probs(images)
         return [maps.shape[1] for maps in self._take_outputs()]
 
 

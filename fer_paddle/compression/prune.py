@@ -28,6 +28,7 @@ import matplotlib
 import numpy as np
 
 from fer_paddle.environment import paddle
+from fer_paddle.models.network import evaluating
 from fer_paddle.models.pruned_shapes import sized_layers, update_sizes
 
 CRITERIA = ("l1", "fpgm", "bn_scale")
@@ -68,15 +69,9 @@ class FilterPruner:
         if criterion not in CRITERIA:
             raise ValueError(f"expected a criterion of {', '.join(CRITERIA)}, got {criterion!r}")
         self.network, self.input_shape, self.criterion = network, tuple(input_shape), criterion
-        was_training, slim_pruner = network.training, _slim_pruner(criterion)
-        network.eval()
-        names = paddle.utils.unique_name.switch()
-        try:
+        slim_pruner = _slim_pruner(criterion)
+        with evaluating(network), paddle.utils.unique_name.guard():
             self._slim = slim_pruner(network, list(input_shape))
-        finally:
-            paddle.utils.unique_name.switch(*names)
-            if was_training:
-                network.train()
         self._tensor_names = {tensor.name: name for name, tensor in network.named_parameters()}
         self.groups = {group.layer: group for group in map(self._read_group, self._slim.collections)}
         if not self.groups:
@@ -203,20 +198,19 @@ def recalibrate_norms(network: paddle.nn.Layer, batches: Iterable[np.ndarray | p
         ValueError: There is no batch.
     """
     norms = [layer for layer in network.sublayers() if isinstance(layer, paddle.nn.BatchNorm2D)]
-    momenta, was_training = [norm._momentum for norm in norms], network.training
-    network.eval()
-    count = 0
-    try:
-        for norm in norms:
-            norm.train()
-        for images in batches:
+    momenta, count = [norm._momentum for norm in norms], 0
+    with evaluating(network):
+        try:
             for norm in norms:
-                norm._momentum = count / (count + 1)  # running = momentum * running + (1 - momentum) * batch
-            network(paddle.to_tensor(images))
-            count += 1
-    finally:
-        for norm, momentum in zip(norms, momenta):
-            norm._momentum = momentum
-        network.train() if was_training else network.eval()
+                norm.train()
+            for images in batches:
+                for norm in norms:
+                    norm._momentum = count / (count + 1)  # running = momentum * running + (1 - momentum) * batch
+                network(paddle.to_tensor(images))
+                count += 1
+        finally:
+            for norm, momentum in zip(norms, momenta):
+                norm._momentum = momentum
+                norm.eval()
     if not count:
         raise ValueError("expected at least one batch to measure batch normalization on, got none")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from fer_paddle.analysis.axes import plot_heat
 from fer_paddle.analysis.calibration import plot_reliability
 from fer_paddle.analysis.curves import plot_class_figures, plot_confusion, plot_roc
-from fer_paddle.analysis.features import evaluating, feature_maps, last_layer_of_side, plot_feature_maps, plot_filters
+from fer_paddle.analysis.features import feature_maps, last_layer_of_side, plot_feature_maps, plot_filters
 from fer_paddle.analysis.gradcam import grad_cam, grad_cam_plus_plus
 from fer_paddle.analysis.metrics import confusion_matrix
 from fer_paddle.analysis.saliency import class_saliency, occlusion
@@ -20,6 +20,7 @@ from fer_paddle.environment import paddle
 from fer_paddle.files import replacing
 from fer_paddle.images import faces_to_batch, resize, to_gray, to_square
 from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.models.network import evaluating
 
 
 def plot_explanations(

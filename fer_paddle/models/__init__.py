@@ -1,4 +1,4 @@
-"""Chapter 2.1, 2.2 and 4.2: models. The table of all networks by name."""
+"""Networks by name: chapters 2.1, 2.2 and 4.2."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 from fer_paddle.environment import paddle
 from fer_paddle.models.distresnet import DistResNet
 from fer_paddle.models.mini_xception import MiniXception
-from fer_paddle.models.mobilenet import MobileNetV2, MobileNetV3Small, PocketNet
+from fer_paddle.models.mobilenet import MobileNetV2, MobileNetV3Small, PocketNet, ShuffleNetV2
 from fer_paddle.models.resnet import ResNet18
-from fer_paddle.models.shufflenet import ShuffleNetV2
 from fer_paddle.models.squeezenet import SqueezeNet
 from fer_paddle.models.vgg import VGG8
 
@@ -43,11 +42,11 @@ DESIGNS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def build_model(name: str, **arguments: Any) -> paddle.nn.Layer:
-    """Builds a network of MODELS, with random weights.
+    """Build a network of MODELS, with random weights.
 
     Args:
         name: Its name there.
-        arguments: Of its constructor, such as `num_classes`.
+        arguments: Arguments of its constructor, such as `num_classes`.
 
     Raises:
         ValueError: The name or an argument is unknown.
@@ -61,11 +60,7 @@ def build_model(name: str, **arguments: Any) -> paddle.nn.Layer:
 
 
 def find_design(name: str, more: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
-    """Gives the name in MODELS and the arguments of a design, with further arguments.
-
-    Raises:
-        ValueError: The name is unknown.
-    """
+    """Return the name in MODELS and the arguments of a design, with further ones; ValueError for an unknown name."""
     if name not in DESIGNS:
         raise ValueError(f"expected a model of {', '.join(DESIGNS)}, got {name!r}")
     model, arguments = DESIGNS[name]

@@ -1,4 +1,7 @@
-"""Building blocks that networks are put together from: attention, depthwise and inverted residual convolutions."""
+"""Building blocks that networks are put together from: attention, depthwise and inverted residual convolutions.
+
+All map float32 [N, in, H, W] to [N, out, ceil(H / stride), ceil(W / stride)].
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ ATTENTIONS = ("none", "se", "cbam")
 
 
 class SqueezeExcite(paddle.vision.models.mobilenetv3.SqueezeExcitation):
-    """Weighs the channels by what the whole picture holds: x * sigmoid(W2 relu(W1 mean(x))).
+    """Weigh the channels by their means over the image: x * sigmoid(W2 relu(W1 mean(x))).
 
-    float32 [N, C, H, W] -> the same shape. Source: Hu et al. 2018, arXiv:1709.01507, equations 2 to 4.
+    Source: Hu et al. 2018, arXiv:1709.01507, equations 2 to 4.
 
     Args:
-        channels: C.
-        reduction: The hidden layer has C / reduction channels, 4 or more.
+        channels: Channels of input and output.
+        reduction: The hidden layer has channels / reduction, 4 or more.
     """
 
     def __init__(self, channels: int, reduction: int = 8):
@@ -31,12 +34,12 @@ class SqueezeExcite(paddle.vision.models.mobilenetv3.SqueezeExcitation):
 
 
 class ConvolutionalAttention(nn.Layer):
-    """CBAM: weighs first the channels, by their mean and maximum, then the places, by those over the channels.
+    """CBAM: weigh first the channels, by their mean and maximum, then the places, by those over the channels.
 
-    float32 [N, C, H, W] -> the same shape. Source: Woo et al. 2018, arXiv:1807.06521, equations 2 and 3.
+    Source: Woo et al. 2018, arXiv:1807.06521, equations 2 and 3.
 
     Args:
-        channels: C.
+        channels: Channels of input and output.
         reduction: As in SqueezeExcite.
         kernel: Side of the convolution over the places, odd.
     """
@@ -55,16 +58,15 @@ class ConvolutionalAttention(nn.Layer):
 
 
 class DepthwiseSeparable(nn.Sequential):
-    """A 3x3 convolution of each channel alone, then a 1x1 convolution over all, with batch normalisation.
+    """A 3x3 convolution of each channel alone, then a 1x1 convolution over all, with batch normalization.
 
-    float32 [N, in, H, W] -> [N, out, ceil(H / stride), ceil(W / stride)]. It costs 1 / out + 1 / 9 of a full 3x3
-    convolution. Source: Howard et al. 2017, arXiv:1704.04861, section 3.1.
+    It costs 1 / out + 1 / 9 of a full 3x3 convolution. Source: Howard et al. 2017, arXiv:1704.04861, section 3.1.
 
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
-        stride: Of the 3x3 convolution.
-        inner: Batch normalisation and ReLU between the two, as in MobileNet; Xception has nothing there.
+        stride: Stride of the 3x3 convolution.
+        inner: Batch normalization and ReLU between the two, as in MobileNet; Xception has nothing there.
         outer: ReLU at the end.
     """
 
@@ -77,11 +79,7 @@ class DepthwiseSeparable(nn.Sequential):
 
 
 def make_attention(kind: str, channels: int) -> nn.Layer:
-    """Makes one of ATTENTIONS over so many channels.
-
-    Raises:
-        ValueError: The kind is unknown.
-    """
+    """Make one of ATTENTIONS over so many channels; an unknown kind raises ValueError."""
     if kind not in ATTENTIONS:
         raise ValueError(f"expected attention of {', '.join(ATTENTIONS)}, got {kind!r}")
     kinds = {"none": lambda _: nn.Identity(), "se": SqueezeExcite, "cbam": ConvolutionalAttention}

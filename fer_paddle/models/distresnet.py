@@ -1,16 +1,14 @@
 """DistResNet, the tutorial's expression network: ELU bottlenecks over gray faces.
 
-Source: the tutorial (COURSE: faces with tiny YOLO, expressions with DistResNet); bottlenecks from He et al.
-2016,
+Source: the tutorial (COURSE: faces with tiny YOLO, expressions with DistResNet); bottlenecks from He et al. 2016,
 arXiv:1512.03385; ELU from Clevert et al. 2016, arXiv:1511.07289; a last scale of zero from Goyal et al. 2017,
 arXiv:1706.02677.
 """
 
 from __future__ import annotations
 
-import math
-
 from fer_paddle.environment import paddle
+from fer_paddle.models.network import FaceNetwork, check_sizes
 
 nn = paddle.nn
 
@@ -20,16 +18,10 @@ EXPANSION = 4
 
 
 class ConvBN(nn.Sequential):
-    """A convolution without bias, then batch normalisation; `same` padding for odd kernels.
+    """A convolution without bias, then batch normalization; `same` padding for odd kernels.
 
-    float32 [N, in, H, W] -> [N, out, ceil(H / stride), ceil(W / stride)].
-
-    Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-        kernel: Side of the kernel, odd.
-        stride: Pixels between two outputs.
-        zero_scale: Start with a scale of zero, so that the layer gives zero.
+    float32 [N, in, H, W] -> [N, out, ceil(H / stride), ceil(W / stride)]. With `zero_scale` it starts with a scale of
+    zero, so that it gives zero.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, zero_scale: bool = False):
@@ -44,11 +36,6 @@ class Bottleneck(nn.Layer):
     """1x1, 3x3, 1x1 convolutions beside a shortcut; ELU after the sum, a further BN and ELU after the block.
 
     float32 [N, in, H, W] -> [N, 4 * filters, ceil(H / stride), ceil(W / stride)].
-
-    Args:
-        in_channels: Channels of the input.
-        filters: Channels of the 3x3 convolution, a quarter of the output's.
-        stride: Of the 3x3 convolution and of the shortcut.
     """
 
     def __init__(self, in_channels: int, filters: int, stride: int = 1):
@@ -69,49 +56,20 @@ class Bottleneck(nn.Layer):
         return self.after(self.elu(branch + self.shortcut(features)))
 
 
-class DistResNet(nn.Layer):
+class DistResNet(FaceNetwork):
     """The tutorial's network: 403,767 trainable parameters with 7 classes, about 0.4 million.
 
     A 3x3 convolution to 16, BN, ELU and a 3x3/2 max pool; five stages of three bottlenecks with 16, 16, 32,
     32 and 64 filters, the stages after the first halving the size; global average pool; one linear layer.
-
-    Args:
-        num_classes: Classes of the output, 1 or more.
-        in_channels: Channels of the input, 1 for gray.
-
-    Raises:
-        ValueError: One of them is below 1.
     """
 
     def __init__(self, num_classes: int = 7, in_channels: int = 1):
-        if num_classes < 1 or in_channels < 1:
-            raise ValueError(f"expected num_classes and in_channels of 1 or more, got {num_classes} and {in_channels}")
-        super().__init__()
-        self.stem = nn.Sequential(ConvBN(in_channels, 16, 3), nn.ELU(), nn.MaxPool2D(3, 2, padding=1))
+        check_sizes(num_classes, in_channels)
+        stem = nn.Sequential(ConvBN(in_channels, 16, 3), nn.ELU(), nn.MaxPool2D(3, 2, padding=1))
         stages, channels = [], 16
         for stage, filters in enumerate(STAGE_FILTERS):
             for block in range(BLOCKS_PER_STAGE):
                 stride = 2 if stage > 0 and block == 0 else 1
                 stages.append(Bottleneck(channels, filters, stride))
                 channels = filters * EXPANSION
-        self.stages = nn.Sequential(*stages)
-        self.pool = nn.AdaptiveAvgPool2D(1)
-        bound = 1.0 / math.sqrt(channels)
-        uniform = paddle.ParamAttr(initializer=nn.initializer.Uniform(-bound, bound))
-        self.num_features, self.num_classes = channels, num_classes
-        self.classify = nn.Linear(channels, num_classes, weight_attr=uniform)
-
-    def forward(self, images: paddle.Tensor) -> paddle.Tensor:
-        """Gives the logits.
-
-        Args:
-            images: float32 [N, in_channels, H, W], normalised by `images.normalize`; any H and W.
-
-        Returns:
-            float32 [N, num_classes], not yet a softmax.
-        """
-        return self.classify(self.embed(images))
-
-    def embed(self, images: paddle.Tensor) -> paddle.Tensor:
-        """Gives what the last layer sees: float32 [N, num_features] for images as in `forward`."""
-        return self.pool(self.stages(self.stem(images))).flatten(1)
+        super().__init__(channels, num_classes, stem=stem, stages=nn.Sequential(*stages))

@@ -21,10 +21,6 @@ class SeparableBlock(nn.Layer):
     """Two depthwise separable convolutions and a 3x3/2 max pool beside a 1x1/2 convolution.
 
     float32 [N, in, H, W] -> [N, out, ceil(H / 2), ceil(W / 2)].
-
-    Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
     """
 
     def __init__(self, in_channels: int, out_channels: int):
@@ -41,16 +37,7 @@ class SeparableBlock(nn.Layer):
 
 
 class MiniXception(FaceNetwork):
-    """Two 3x3 convolutions and four separable blocks of 16, 32, 64 and 128 channels.
-
-    Args:
-        num_classes: Classes of the output, 1 or more.
-        in_channels: Channels of the input, 1 for gray.
-        dropout: Before the last layer.
-
-    Raises:
-        ValueError: An argument is out of its range.
-    """
+    """Two 3x3 convolutions and four separable blocks of 16, 32, 64 and 128 channels."""
 
     def __init__(self, num_classes: int = 7, in_channels: int = 1, dropout: float = 0.0):
         check_sizes(num_classes, in_channels)
@@ -59,4 +46,4 @@ class MiniXception(FaceNetwork):
         for out_channels in STAGE_CHANNELS:
             layers.append(SeparableBlock(channels, out_channels))
             channels = out_channels
-        super().__init__(nn.Sequential(*layers), channels, num_classes, dropout)
+        super().__init__(channels, num_classes, dropout, features=nn.Sequential(*layers))

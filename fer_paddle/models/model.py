@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_paddle.environment import paddle
+from fer_paddle.models.network import evaluating
 from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
 from fer_paddle.weights import load_arrays, load_card, load_into, save_weights, state_arrays
 
@@ -114,18 +114,6 @@ def count_features(network: paddle.nn.Layer) -> None:
         raise ValueError(f"expected layers of {type(network).__name__} that fit together, got others") from error
     if features and network.num_features != features:
         network.num_features = features
-
-
-@contextmanager
-def evaluating(network: paddle.nn.Layer) -> Iterator[None]:
-    """Put a network in eval mode for a `with` block, and back at its end."""
-    was_training = network.training
-    network.eval()
-    try:
-        yield
-    finally:
-        if was_training:
-            network.train()
 
 
 def _check_suffix(path: str | os.PathLike[str]) -> Path:

@@ -1,8 +1,10 @@
-"""What every expression network but DistResNet is made of: features of some family, their mean, one linear layer."""
+"""What every network here is made of: features, their mean over the image, one linear layer."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fer_paddle.environment import paddle
 
@@ -10,19 +12,26 @@ nn = paddle.nn
 
 
 class FaceNetwork(nn.Layer):
-    """A feature extractor, the mean over the picture, dropout and one linear layer; takes pictures of any size.
+    """Feature layers, the mean over the image, dropout and one linear layer; takes images of any size.
+
+    It knows sizes, not classes. Of each family derived from it the constructor takes `num_classes`, `in_channels`
+    (1 for gray), most also `width`, a factor of the channels, and `dropout` before the last layer; it raises
+    ValueError where one is out of its range.
 
     Args:
-        features: float32 [N, in_channels, H, W] -> [N, num_features, h, w].
-        num_features: Channels that `features` gives.
-        num_classes: Classes of the output, 1 or more.
-        dropout: Share of the features that is set to zero in training (Srivastava et al. 2014).
+        num_features: Channels that the last of the layers gives.
+        num_classes: Outputs, 1 or more.
+        dropout: Probability to set a feature to zero in training (Srivastava et al. 2014).
+        layers: Feature layers, one after the other, by the name that their weights begin with: together
+            float32 [N, in_channels, H, W] -> [N, num_features, h, w].
     """
 
-    def __init__(self, features: nn.Layer, num_features: int, num_classes: int, dropout: float = 0.0):
+    def __init__(self, num_features: int, num_classes: int, dropout: float = 0.0, **layers: nn.Layer):
         super().__init__()
         self.num_features, self.num_classes = num_features, num_classes
-        self.features = features
+        self.feature_layers = tuple(layers)
+        for name, layer in layers.items():
+            self.add_sublayer(name, layer)
         self.pool = nn.AdaptiveAvgPool2D(1)
         self.dropout = nn.Dropout(dropout)
         bound = 1.0 / math.sqrt(num_features)
@@ -30,10 +39,10 @@ class FaceNetwork(nn.Layer):
         self.classify = nn.Linear(num_features, num_classes, weight_attr=uniform)
 
     def forward(self, images: paddle.Tensor) -> paddle.Tensor:
-        """Gives the logits.
+        """Return the logits.
 
         Args:
-            images: float32 [N, in_channels, H, W], normalised by `images.normalize`; any H and W.
+            images: float32 [N, in_channels, H, W], normalized by `images.normalize`; any H and W.
 
         Returns:
             float32 [N, num_classes], not yet a softmax.
@@ -41,12 +50,26 @@ class FaceNetwork(nn.Layer):
         return self.classify(self.embed(images))
 
     def embed(self, images: paddle.Tensor) -> paddle.Tensor:
-        """Gives what the last layer sees: float32 [N, num_features] for images as in `forward`."""
-        return self.dropout(self.pool(self.features(images)).flatten(1))
+        """Return what the last layer sees: float32 [N, num_features] for images as in `forward`."""
+        for name in self.feature_layers:
+            images = getattr(self, name)(images)
+        return self.dropout(self.pool(images).flatten(1))
+
+
+@contextmanager
+def evaluating(network: paddle.nn.Layer) -> Iterator[None]:
+    """Put a network in eval mode for a `with` block, and back at its end."""
+    was_training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        if was_training:
+            network.train()
 
 
 def check_sizes(num_classes: int, in_channels: int, width: float = 1.0) -> None:
-    """Raises ValueError where a network would have no output, no input or no channels."""
+    """Raise ValueError where a network would have no output, no input or no channels."""
     if num_classes < 1 or in_channels < 1 or not width > 0:
         raise ValueError(
             "expected num_classes and in_channels of 1 or more and a width above 0, "
@@ -55,5 +78,5 @@ def check_sizes(num_classes: int, in_channels: int, width: float = 1.0) -> None:
 
 
 def scale_channels(channels: int, width: float) -> int:
-    """Channels times a width, to the nearest multiple of 8 (which vector units like), 8 or more."""
+    """Return channels times a width, to the nearest multiple of 8 (which vector units like), 8 or more."""
     return max(8, round(channels * width / 8) * 8)

@@ -1,6 +1,6 @@
-"""The sizes of a network's layers as plain JSON, and a network rebuilt with such sizes: how a pruned one comes back.
+"""The layer sizes of a pruned network as plain JSON, and a network rebuilt with such sizes.
 
-A constructor builds the layers at full size. A pruned network has fewer filters in some of them; which, says its card:
+A constructor builds the layers at full size. A pruned network has fewer filters in some of them; its card has
 the shape of the weight of every layer that differs.
 """
 
@@ -16,32 +16,19 @@ _SIZED = (nn.Conv2D, nn.Linear, nn.BatchNorm2D)
 
 
 def sized_layers(network: paddle.nn.Layer) -> dict[str, paddle.nn.Layer]:
-    """Lists the layers that can have another size, by name, in the network's order."""
+    """Return the layers that can have another size, by name, in the network's order."""
     return {name: layer for name, layer in network.named_sublayers() if isinstance(layer, _SIZED)}
 
 
 def changed_shapes(network: paddle.nn.Layer, original: paddle.nn.Layer) -> dict[str, list[int]]:
-    """Lists where a network differs in size from the one it was made of.
-
-    Args:
-        network: The pruned network.
-        original: The same network at full size.
-
-    Returns:
-        The shape of the weight by the name of the layer, for every convolution, linear layer and batch normalisation
-        whose weight has another shape; empty where nothing differs.
-    """
+    """Return the shapes of the weights, by layer, in which a pruned network differs from the original one."""
     shapes = {name: list(layer.weight.shape) for name, layer in sized_layers(network).items()}
     before = {name: list(layer.weight.shape) for name, layer in sized_layers(original).items()}
     return {name: shape for name, shape in shapes.items() if name in before and shape != before[name]}
 
 
 def resize_layers(network: paddle.nn.Layer, shapes: Mapping[str, Any]) -> None:
-    """Gives layers the sizes that `changed_shapes` found, in place; their weights are zeros until they are loaded.
-
-    Args:
-        network: The network at full size.
-        shapes: Shape of the weight by the name of the layer, no axis longer than it is.
+    """Give layers the sizes that `changed_shapes` found, in place; their weights are zeros until they are loaded.
 
     Raises:
         ValueError: A layer is unknown, or a shape is none that pruning can leave; nothing was changed.
@@ -58,7 +45,7 @@ def resize_layers(network: paddle.nn.Layer, shapes: Mapping[str, Any]) -> None:
 
 
 def update_sizes(network: paddle.nn.Layer) -> None:
-    """Brings what the layers say of their size in line with their weights; PaddleSlim changes the weights alone."""
+    """Bring what the layers say of their size in line with their weights; PaddleSlim changes the weights alone."""
     for layer in sized_layers(network).values():
         _note_size(layer)
 

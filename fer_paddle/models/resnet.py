@@ -1,7 +1,7 @@
 """ResNet-18 for small gray faces: no early downsampling, any width, attention and depthwise variants.
 
 Source: He et al. 2016, arXiv:1512.03385; the 3x3 first convolution of stride 1 without a pool is theirs for CIFAR
-(section 4.2). paddle.vision's ResNet halves the picture twice before its first block, which leaves 2x2 of 48 px.
+(section 4.2). paddle.vision's ResNet halves the image twice before its first block, which leaves 2x2 of 48 px.
 """
 
 from __future__ import annotations
@@ -20,13 +20,6 @@ class BasicBlock(nn.Layer):
     """Two 3x3 convolutions and attention beside a shortcut, ReLU after the sum.
 
     float32 [N, in, H, W] -> [N, out, ceil(H / stride), ceil(W / stride)].
-
-    Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-        stride: Of the first convolution and of the shortcut.
-        attention: One of blocks.ATTENTIONS.
-        depthwise: Depthwise separable convolutions instead of full ones.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, attention: str, depthwise: bool):
@@ -52,16 +45,9 @@ class ResNet18(FaceNetwork):
     """A 3x3 convolution and four stages of two basic blocks; at half width 2.8 million parameters.
 
     Args:
-        num_classes: Classes of the output, 1 or more.
-        in_channels: Channels of the input, 1 for gray.
-        width: Times the channels 64, 128, 256 and 512 of the stages.
-        attention: `none`, `se` or `cbam` at the end of each block's branch.
+        attention: One of blocks.ATTENTIONS at the end of each block's branch.
         depthwise: Depthwise separable convolutions in the blocks.
-        stem_stride: 2 halves the picture at once, for a quarter of the cost.
-        dropout: Before the last layer.
-
-    Raises:
-        ValueError: An argument is out of its range.
+        stem_stride: 2 halves the image at once, for a quarter of the cost.
     """
 
     def __init__(
@@ -83,4 +69,4 @@ class ResNet18(FaceNetwork):
                 stride = 2 if stage > 0 and block == 0 else 1
                 layers.append(BasicBlock(channels, out_channels, stride, attention, depthwise))
                 channels = out_channels
-        super().__init__(nn.Sequential(*layers), channels, num_classes, dropout)
+        super().__init__(channels, num_classes, dropout, features=nn.Sequential(*layers))

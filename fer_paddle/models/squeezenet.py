@@ -1,6 +1,6 @@
-"""A SqueezeNet for small gray faces, with batch normalisation.
+"""A SqueezeNet for small gray faces, with batch normalization.
 
-Source: Iandola et al. 2016, arXiv:1602.07360, in the later version 1.1. paddle.vision's has no batch normalisation,
+Source: Iandola et al. 2016, arXiv:1602.07360, in the later version 1.1. paddle.vision's has no batch normalization,
 without which so deep a network hardly learns from scratch, and its last layer cannot be taken off.
 """
 
@@ -21,11 +21,6 @@ class Fire(nn.Layer):
     """A 1x1 convolution to few channels, then 1x1 and 3x3 convolutions side by side.
 
     float32 [N, in, H, W] -> [N, 2 * expanded, H, W].
-
-    Args:
-        in_channels: Channels of the input.
-        squeezed: Channels between.
-        expanded: Channels of each of the two sides.
     """
 
     def __init__(self, in_channels: int, squeezed: int, expanded: int):
@@ -40,17 +35,7 @@ class Fire(nn.Layer):
 
 
 class SqueezeNet(FaceNetwork):
-    """A 3x3 convolution and eight fire modules; at half width 0.18 million parameters.
-
-    Args:
-        num_classes: Classes of the output, 1 or more.
-        in_channels: Channels of the input, 1 for gray.
-        width: Times the channels of the paper.
-        dropout: Before the last layer.
-
-    Raises:
-        ValueError: An argument is out of its range.
-    """
+    """A 3x3 convolution and eight fire modules; at half width 0.18 million parameters."""
 
     def __init__(self, num_classes: int = 7, in_channels: int = 1, width: float = 0.5, dropout: float = 0.2):
         check_sizes(num_classes, in_channels, width)
@@ -62,4 +47,4 @@ class SqueezeNet(FaceNetwork):
                 expanded = scale_channels(expanded, width)
                 layers.append(Fire(channels, scale_channels(squeezed, width), expanded))
                 channels = 2 * expanded
-        super().__init__(nn.Sequential(*layers), channels, num_classes, dropout)
+        super().__init__(channels, num_classes, dropout, features=nn.Sequential(*layers))

@@ -1,7 +1,7 @@
 """A VGG of eight convolutions for small gray faces.
 
 Source: Simonyan and Zisserman 2015, arXiv:1409.1556; the four stages of Khaireddin and Chen 2021, arXiv:2105.03588,
-which reached 73.3 % on FER2013's PrivateTest; here the mean over the picture stands for their two wide linear layers.
+which reached 73.3 % on FER2013's PrivateTest; here the mean over the image stands for their two wide linear layers.
 paddle.vision's VGG has five stages and 120 million parameters in its linear layers.
 """
 
@@ -22,15 +22,8 @@ class VGG8(FaceNetwork):
     """Stages of two 3x3 convolutions and a 2x2 max pool; four at half width have 1.2 million parameters.
 
     Args:
-        num_classes: Classes of the output, 1 or more.
-        in_channels: Channels of the input, 1 for gray.
-        width: Times the channels of the stages.
-        dropout: Before the last layer.
-        channels: Of each stage. Twice as many from stage to stage put three quarters of the weights into the last one;
-            nearly as many put more operations into the same number of weights.
-
-    Raises:
-        ValueError: An argument is out of its range.
+        channels: Channels of each stage. Twice as many from stage to stage put three quarters of the weights into the
+            last one; nearly as many put more operations into the same number of weights.
     """
 
     def __init__(
@@ -47,8 +40,8 @@ class VGG8(FaceNetwork):
         layers: list[nn.Layer] = []
         for base in channels:
             out_channels = scale_channels(base, width)
-            # ceil_mode: a picture of fewer than 16 px keeps a pixel
+            # ceil_mode: an image of fewer than 16 px keeps a pixel
             pool = nn.MaxPool2D(2, 2, ceil_mode=True)
             layers += [ConvNorm(in_channels, out_channels, 3), ConvNorm(out_channels, out_channels, 3), pool]
             in_channels = out_channels
-        super().__init__(nn.Sequential(*layers), in_channels, num_classes, dropout)
+        super().__init__(in_channels, num_classes, dropout, features=nn.Sequential(*layers))

@@ -9,7 +9,7 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.models import DESIGNS, MODELS, blocks, build_model, find_design
-from fer_paddle.models.network import FaceNetwork, scale_channels
+from fer_paddle.models.network import evaluating, scale_channels
 from fer_paddle.weights import state_arrays
 
 nn = paddle.nn
@@ -44,23 +44,21 @@ def test_features_and_logits(name, networks):
     with paddle.no_grad():
         features, logits = network.embed(images), network(images)
         np.testing.assert_array_equal(network.classify(features).numpy(), logits.numpy())
-    assert (features.shape, logits.shape) == ([2, network.num_features], [2, network.num_classes]) and logits.shape[
-        1
-    ] == 7
+    assert (features.shape, logits.shape) == ([2, network.num_features], [2, 7]) and network.num_classes == 7
     assert np.isfinite(logits.numpy()).all() and isinstance(network.classify, nn.Linear)
-    assert not np.array_equal(logits.numpy()[0], logits.numpy()[1])  # it looks at the picture
+    assert not np.array_equal(logits.numpy()[0], logits.numpy()[1])  # it looks at the image
 
 
-@pytest.mark.parametrize("size", [(16, 16), (27, 48), (64, 40)], ids=str)
+@pytest.mark.parametrize("size", [(16, 16), (27, 48), (100, 80)], ids=str)
 @each_design
 def test_any_size(name, size, networks):
     with paddle.no_grad():
         logits = networks(name)(paddle.randn([1, 1, *size]))
-    assert logits.shape == [1, 7] and np.isfinite(logits.numpy()).all()
+    assert logits.shape == [1, 7] and logits.dtype == paddle.float32 and np.isfinite(logits.numpy()).all()
 
 
 @each_design
-def test_a_gradient_for_every_parameter_with_the_helping_head_too(name):
+def test_a_gradient_for_every_parameter_with_the_auxiliary_head_too(name):
     model, arguments = find_design(name)
     network = AuxiliaryHead(build_model(model, **arguments))
     for _, parameter in trainable(network):  # scales that start at zero would hide what lies before them
@@ -72,6 +70,35 @@ def test_a_gradient_for_every_parameter_with_the_helping_head_too(name):
         assert parameter.grad is not None, parameter_name
         gradient = parameter.grad.numpy()
         assert np.isfinite(gradient).all() and gradient.any(), parameter_name
+
+
+@pytest.mark.parametrize(("num_classes", "in_channels"), [(1, 1), (10, 3)])
+@pytest.mark.parametrize("name", MODELS)
+def test_classes_and_channels(name, num_classes, in_channels):
+    network = build_model(name, num_classes=num_classes, in_channels=in_channels)
+    network.eval()
+    assert network(paddle.randn([2, in_channels, SIZE, SIZE])).shape == [2, num_classes] == [2, network.num_classes]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_same_seed_gives_the_same_network(name):
+    def weights(seed):
+        seed_everything(seed)
+        return np.concatenate([tensor.numpy().ravel() for tensor in build_model(name).state_dict().values()])
+
+    first = weights(3)
+    np.testing.assert_array_equal(first, weights(3))
+    assert not np.array_equal(first, weights(4))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_eval_mode_for_a_block(training):
+    network = nn.Sequential(nn.Dropout())
+    network.train() if training else network.eval()
+    with pytest.raises(RuntimeError, match="power cut"), evaluating(network):
+        assert not network.training and not network[0].training
+        raise RuntimeError("power cut")
+    assert network.training == network[0].training == training
 
 
 @pytest.mark.parametrize("name", [name for name in DESIGNS if name not in MODELS])
@@ -93,7 +120,7 @@ def test_a_variant_goes_to_disk_and_back(name, networks, tmp_path):
         ("mini_xception", 49_783),  # the paper's 56,951 less 128 * 7 * (9 - 1): a linear layer for the 3x3 convolution
         ("resnet18", 2_796_263),
         ("vgg8", 1_174_439),
-        # convolutions of 9 weights a pair of channels, two figures of normalisation a channel, the linear layer
+        # convolutions of 9 weights a pair of channels, two figures of normalization a channel, the linear layer
         ("vgg8_flat", 9 * (24 + 24**2 + 24 * 32 + 32**2 + 32 * 48 + 3 * 48**2) + 4 * (24 + 32 + 48 + 48) + 49 * 7),
     ],
 )
@@ -109,8 +136,8 @@ def test_the_small_design_keeps_its_limit(networks):
 def test_the_last_features_of_48_px_have_places_left(name, networks):
     """Grad-CAM and occlusion look at places: paddle.vision's networks would leave 2x2 of 48 px."""
     network = networks(name)
-    if not isinstance(network, FaceNetwork):
-        return  # DistResNet, as the tutorial has it
+    if name == "distresnet":
+        return  # as the tutorial has it
     with paddle.no_grad():
         height, width = network.features(paddle.randn([1, 1, 48, 48])).shape[2:]
     assert height == width and height >= 3
@@ -169,7 +196,9 @@ def test_channels_are_multiples_of_eight(channels, width, expected):
         ("vgg8", {"channels": []}, r"expected channels of 1 or more for a stage or more, got \[\]"),
         ("vgg8", {"channels": [16, 0]}, r"expected channels of 1 or more for a stage or more, got \[16, 0\]"),
         ("shufflenet_v2", {"width": 0.7}, "expected a width of 0.25, 0.33, .*, got 0.7"),
-        ("mini_xception", {"width": 2}, "expected arguments that the model 'mini_xception' has"),
+        ("mini_xception", {"width": 2}, "expected arguments that the model 'mini_xception' has, got {'width': 2}"),
+        ("distresnet", {"in_channels": 0}, "expected num_classes and in_channels of 1 or more"),
+        ("resnet", {}, "expected a model of distresnet.*, got 'resnet'"),
     ],
 )
 def test_arguments_out_of_range(name, arguments, says):
