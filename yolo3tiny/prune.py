@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.compression.prune_study import ema_decay
+from fer_paddle.compression.prune_study import PruneTask, ema_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.study import digest
 from fer_paddle.training.loop import BEST, Callback, RunOptions
@@ -33,7 +33,7 @@ BATCH = 8
 Progress = Callable[[Iterable], Iterable]
 
 
-class DetectorPruneTask:
+class DetectorPruneTask(PruneTask):
     """A face detector to prune, see prune_study.PruneTask.
 
     Args:
@@ -77,8 +77,8 @@ class DetectorPruneTask:
         side = -(-self.box_settings.longest // 32) * 32
         self.input_shape = (1, 3, side, side)
         self.recipe = fit_to_photos(finetune_recipe(self.card, epochs, learning_rate, seed), train)
-        ious = {"ignore_iou": self.recipe.ignore_iou, "extra_anchor_iou": self.recipe.extra_anchor_iou}
-        self._loss = Yolo3Loss(self.box_settings.anchors, **ious)
+        recipe, anchors = self.recipe, self.box_settings.anchors
+        self._loss = Yolo3Loss(anchors, ignore_iou=recipe.ignore_iou, extra_anchor_iou=recipe.extra_anchor_iou)
         self._batches = make_batches(train, self.recipe, samples)
         side = self.recipe.sizes[-1][1]
         self.measured_on = {"train_photos": len(train), "samples": samples, "seed": seed, "size": side}

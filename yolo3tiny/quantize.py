@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.compression.quantize import Forward
+from fer_paddle.compression.quantize import Forward, QuantizeTask
 from fer_paddle.deployment.runtimes.onnx import OnnxRunner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.callbacks import ProgressBar
@@ -34,7 +34,7 @@ BATCH = 4  # photos of 544 x 544 px; all activations of a batch lie in memory at
 Progress = Callable[[Iterable], Iterable]
 
 
-class DetectorQuantizeTask:
+class DetectorQuantizeTask(QuantizeTask):
     """A face detector to quantize, see compression.quantize.QuantizeTask.
 
     Args:
@@ -95,6 +95,7 @@ class DetectorQuantizeTask:
 
     def finetune(self, network: paddle.nn.Layer, folder: Path) -> None:
         """Train with fake quantization; the network ends with the weights of the best epoch."""
+        assert self.train is not None
         folder.mkdir(parents=True, exist_ok=True)
         seed_everything(self.recipe.seed)
         options = RunOptions(folder, True, [ProgressBar()], self.workers)

@@ -63,7 +63,7 @@ def histogram(batches: Batches) -> tuple[np.ndarray, np.ndarray]:
     absolute = [np.abs(batch) for batch in batches]
     span = min(float(batch.min()) for batch in absolute), max(float(batch.max()) for batch in absolute)
     edges = np.histogram([], bins=BINS, range=span)[1]
-    return sum(np.histogram(batch, bins=edges)[0] for batch in absolute), edges
+    return np.sum([np.histogram(batch, bins=edges)[0] for batch in absolute], axis=0), edges
 
 
 def histogram_threshold(counts: np.ndarray, edges: np.ndarray, kept: float = KEPT) -> float:

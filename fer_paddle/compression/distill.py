@@ -67,7 +67,10 @@ class Teacher:
     """
 
     def __init__(
-        self, networks: Sequence[nn.Layer], sizes: Sequence[int] | None = None, names: Sequence[str] | None = None
+        self,
+        networks: Sequence[paddle.nn.Layer],
+        sizes: Sequence[int] | None = None,
+        names: Sequence[str] | None = None,
     ):
         if not networks or (sizes is not None and len(sizes) != len(networks)):
             raise ValueError(f"expected one teacher or more and a size for each, got {len(networks)} and {sizes}")
@@ -126,7 +129,7 @@ class Answers(NamedTuple):
     teacher_hint: paddle.Tensor | None = None
 
 
-class Student(nn.Layer):
+class Student(paddle.nn.Layer):
     """A network in training beside its teacher; in eval mode it is the network alone.
 
     Args:
@@ -139,14 +142,15 @@ class Student(nn.Layer):
         ValueError: The classes differ, a layer is unknown, or hints are asked of several teachers.
     """
 
-    def __init__(self, network: nn.Layer, teacher: Teacher, settings: DistillSettings, size: int):
+    def __init__(self, network: paddle.nn.Layer, teacher: Teacher, settings: DistillSettings, size: int):
         if network.num_classes != teacher.num_classes:
             raise ValueError(f"expected a teacher of {network.num_classes} classes, got one of {teacher.num_classes}")
         if settings.hint_weight and len(teacher.networks) > 1:
             raise ValueError(f"expected one teacher to give hints, got {len(teacher.networks)}")
         super().__init__()
         self.network = network
-        self._teacher, self._settings, self._hooks, self._outputs = teacher, settings, ExitStack(), ()
+        self._teacher, self._settings, self._hooks = teacher, settings, ExitStack()
+        self._outputs: tuple[dict[str, paddle.Tensor], ...] = ()
         if settings.hint_weight:
             layers = ((network, settings.student_layer), (teacher.networks[0], settings.teacher_layer))
             self._outputs = tuple(self._hooks.enter_context(capture(one, [name])) for one, name in layers)

@@ -62,7 +62,8 @@ class CostModel:
     def predict(self, kept: Mapping[str, int]) -> int:
         """Return the cost with so many filters kept by group; all in groups that are not named."""
         total = 0.0
-        for name, cost in self.by_layer.items():
+        for name, full in self.by_layer.items():
+            cost = float(full)
             for group in self._cuts[name]:
                 filters = self.groups[group].filters
                 cost *= kept.get(group, filters) / filters

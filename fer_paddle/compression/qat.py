@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ def save_qat(
     return Path(folder)
 
 
-def _slim() -> object:
+def _slim() -> Any:
     from paddleslim.dygraph.quant import QAT
 
     return QAT(config=dict(CONFIG))

@@ -125,7 +125,7 @@ def draw_costs(rows: Sequence[Mapping[str, Any]], costs: Sequence[str] = ("mflop
     """Draw accuracy against each cost of COSTS on a logarithmic axis, with its frontier; numbered from the best."""
     figure = Figure(figsize=(5 * len(costs) + 1.5, 4), layout="constrained")
     ordered = sorted(rows, key=lambda row: -row["accuracy"])
-    colors = colormaps["tab20"].colors
+    colors = [colormaps["tab20"](number) for number in range(20)]
     for axis, cost in zip(figure.subplots(1, len(costs), squeeze=False)[0], costs):
         frontier = find_frontier(rows, cost)
         axis.plot([row[cost] for row in frontier], [100 * row["accuracy"] for row in frontier], color="0.6", zorder=1)

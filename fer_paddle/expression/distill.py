@@ -169,15 +169,18 @@ class DistillPlan:
             raise ValueError(f"expected kinds of {', '.join(KINDS)} and a seed or more, got {self.kinds}, {self.seeds}")
         if set(self.kinds) != {"plain"}:
             check_recipe(self.recipe)
-        for part, weight in (("soft", self.settings.soft_weight), ("hint", self.settings.hint_weight)):
+        for part, weight in self._weights().items():
             if not weight and any(part in kind for kind in self.kinds):
                 kinds = ", ".join(self.kinds)
                 raise ValueError(f"expected a {part}_weight above 0 for the kinds {kinds}, got {weight}")
 
+    def _weights(self) -> dict[str, float]:
+        return {"soft": self.settings.soft_weight, "hint": self.settings.hint_weight}
+
     def settings_of(self, kind: str) -> DistillSettings:
         """Return the settings with the weights of the parts that a kind uses."""
-        off = {f"{part}_weight": 0.0 for part in ("soft", "hint") if part not in kind}
-        return dataclasses.replace(self.settings, **off)
+        soft, hint = (weight if part in kind else 0.0 for part, weight in self._weights().items())
+        return dataclasses.replace(self.settings, soft_weight=soft, hint_weight=hint)
 
     def to_json(self) -> dict[str, Any]:
         """Return what decides one training: kinds and seeds may be added to a study."""

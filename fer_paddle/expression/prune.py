@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.compression.prune_study import ema_decay
+from fer_paddle.compression.prune_study import PruneTask, ema_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import check_classes
 from fer_paddle.expression.distill import DistillSettings, distill_expressions, load_student, load_teacher
@@ -29,7 +29,7 @@ BATCH = 128
 Batch = tuple[np.ndarray, np.ndarray]  # images float32 [N, 1, H, W], labels int64 [N]
 
 
-class ExpressionPruneTask:
+class ExpressionPruneTask(PruneTask):
     """An expression network to prune, see prune_study.PruneTask.
 
     Args:
@@ -88,12 +88,10 @@ class ExpressionPruneTask:
         self.valid_batches = make_batches(valid, self.size)
         self.sensitivity_batches = make_batches(sample_faces(train, sensitivity_faces, seed), self.size)
         self.norm_faces = sample_faces(train, norm_faces, seed)
-        faces = min(sensitivity_faces, len(train))
-        self.measured_on = {"train_faces": len(train), "faces": faces, "seed": seed, "size": self.size}
+        measured = min(sensitivity_faces, len(train))
+        self.measured_on = {"train_faces": len(train), "faces": measured, "seed": seed, "size": self.size}
         used = {"valid_faces": len(valid), "norm_faces": len(self.norm_faces), "recipe": self.recipe.to_json()}
-        if self.distill is not None:
-            used["distill"] = self._describe_teaching()
-        self.settings = {**self.measured_on, **used}
+        self.settings = {**self.measured_on, **used, **self._describe_teaching()}
         self.data = digest_faces(train, valid)
 
     def load(self) -> paddle.nn.Layer:
@@ -117,7 +115,7 @@ class ExpressionPruneTask:
         count_features(network)
         seed_everything(self.recipe.seed)
         task = (self.train, self.valid, self.recipe)
-        if self.distill is not None:
+        if self.distill is not None and self.teacher is not None:
             distill_expressions(network, self.teacher, *task, self.distill, RunOptions(folder, True, callbacks))
             load_student(folder, network)
             return
@@ -127,15 +125,15 @@ class ExpressionPruneTask:
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
         """Write the network as any other; its card keeps the recipe and the record."""
-        card = {name: self.card[name] for name in ("task", "data", "use") if name in self.card}
+        card: dict[str, Any] = {name: self.card[name] for name in ("task", "data", "use") if name in self.card}
         card |= {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
-        card |= training_cost(load_card(path.parent / BEST))
-        if self.distill is not None:
-            card["distill"] = self._describe_teaching()
+        card |= training_cost(load_card(path.parent / BEST)) | self._describe_teaching()
         self.model.derive(network, card).save(path)
 
     def _describe_teaching(self) -> dict[str, Any]:
-        return {**self.distill.to_json(), **self.teacher.describe()}
+        if self.distill is None or self.teacher is None:
+            return {}
+        return {"distill": {**self.distill.to_json(), **self.teacher.describe()}}
 
     def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:
         """Read the network and the record."""

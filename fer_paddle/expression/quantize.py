@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.compression.quantize import Forward, to_batches
+from fer_paddle.compression.quantize import Forward, QuantizeTask, to_batches
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import check_classes
 from fer_paddle.expression.files import ExpressionModel
@@ -24,7 +24,7 @@ from fer_paddle.weights import load_arrays, load_card, load_into
 BATCH = 64
 
 
-class ExpressionQuantizeTask:
+class ExpressionQuantizeTask(QuantizeTask):
     """An expression network to quantize, see compression.quantize.QuantizeTask.
 
     Args:
@@ -72,7 +72,7 @@ class ExpressionQuantizeTask:
         self.valid, self.train, self.keep_last, self.callbacks = valid, train, keep_last, callbacks
         self.input_shape = (None, 1, size, size)
         self.batches = to_batches(faces_to_batch(calibration, size))
-        self.images = faces_to_batch(valid.images, size)
+        self.images = faces_to_batch(list(valid.images), size)
         self.settings = {"measure": "accuracy", "faces": len(valid), "input_size": size}
         self.data = {"valid": digest(valid.images, valid.labels)}
         self.recipe = _recipe(self.card, size, epochs, learning_rate)
@@ -91,6 +91,7 @@ class ExpressionQuantizeTask:
 
     def finetune(self, network: paddle.nn.Layer, folder: Path) -> None:
         """Train with fake quantization; the network ends with the weights of the best epoch."""
+        assert self.train is not None
         folder.mkdir(parents=True, exist_ok=True)
         seed_everything(self.recipe.seed)
         train_expressions(network, self.train, self.valid, self.recipe, RunOptions(folder, True, self.callbacks))

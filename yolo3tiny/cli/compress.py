@@ -54,11 +54,9 @@ def prune(
     settings = PruneSettings(ratios, criterion, steps, multiple, cost)
     weights = weights or WEIGHTS.with_suffix(".safetensors")
     task = DetectorPruneTask(
-        weights,
-        *find_train_valid(data),
-        *(epochs, learning_rate, samples, seed, workers),
-        progress=partial(bar("photos"), desc="measuring"),
-    )
+        weights, *find_train_valid(data), epochs=epochs, learning_rate=learning_rate, samples=samples, seed=seed,
+        workers=workers, progress=partial(bar("photos"), desc="measuring"),
+    )  # fmt: skip
     origin = provenance("python -m yolo3tiny", data=list(data), weights=weights.name, seed=seed)
     study = PruningStudy(task, settings, out, origin, [ProgressBar()], data_changed)
     content = study.run_all(sensitivities, sensitivities_only, results, bar("layers"))
@@ -109,8 +107,10 @@ def quantize(
     else:
         images = read_calibration_images(calibrate, pictures, seed, progress)
     origin = provenance("python -m yolo3tiny", data=data, calibration=str(calibrate or data), seed=seed)
-    qat = (train if "slim-qat" in chosen else None, epochs, learning_rate)
-    task = DetectorQuantizeTask(weights, images, valid, *qat, keep_last=not quantize_last, progress=progress)
+    taught = train if "slim-qat" in chosen else None
+    task = DetectorQuantizeTask(
+        weights, images, valid, taught, epochs, learning_rate, not quantize_last, progress=progress
+    )
     content = compare(task, chosen, out, results or out / "results.json", origin, threads, progress, data_changed)
     rows = [
         [

@@ -165,9 +165,9 @@ def quantize(
     else:
         crops = read_calibration_images(calibrate, pictures, seed, bar("images"))
     origin = provenance(data=data, calibration=str(calibrate or data), seed=seed)
-    qat = {"train": train, "callbacks": [ProgressBar()]} if "slim-qat" in chosen else {}
+    taught = train if "slim-qat" in chosen else None
     task = ExpressionQuantizeTask(
-        weights, crops, measured, **qat, epochs=epochs, learning_rate=learning_rate, keep_last=keep_last
+        weights, crops, measured, taught, epochs, learning_rate, keep_last, callbacks=[ProgressBar()]
     )
     path, changed = results or out / "results.json", data_changed
     content = compare(task, chosen, out, path, origin, progress=bar("methods"), data_changed=changed)

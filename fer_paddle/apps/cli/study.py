@@ -246,8 +246,8 @@ def _open(
     from fer_paddle.training.callbacks import ProgressBar
     from fer_paddle.training.loop import RunOptions
 
-    changes = {} if sizes is None else {"sizes": sizes, "valid_sizes": sizes}
-    recipe = dataclasses.replace(STUDY, epochs=epochs, **changes)
+    sizes = sizes or STUDY.sizes
+    recipe = dataclasses.replace(STUDY, epochs=epochs, sizes=sizes, valid_sizes=sizes)
     settings = {"model": model, "recipe": recipe.to_json()}
     options, origin = RunOptions(callbacks=[ProgressBar()]), provenance(data=data)
     study = TrialStudy(out, train, measured, settings, origin, options, data_changed=data_changed)
