@@ -1,4 +1,4 @@
-"""What a person sees of a run: a progress bar, the curves, a VisualDL log."""
+"""What shows a run: a progress bar, the curves, a VisualDL log."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from fer_paddle.weights import load_card
 
 
 class ProgressBar(Callback):
-    """One bar over all steps of the run: loss, accuracy, images/s and time left; and a line per epoch.
+    """Show a bar over all steps: loss, accuracy, images/s and time left; and a line per epoch.
 
-    Where nobody can see a bar move, as in a log file, it writes the same as a line now and then.
+    Where no bar can move, as in a log file, it writes the same as a line now and then.
 
     Args:
         file: Where to write; None takes a widget in a notebook and stderr elsewhere.
@@ -81,13 +81,13 @@ class ProgressBar(Callback):
 
 
 def _in_notebook() -> bool:
-    """Whether this process is the kernel of a notebook."""
+    """Tell whether this process is the kernel of a notebook."""
     get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)
     return "IPKernelApp" in getattr(get_ipython(), "config", {})
 
 
 class Curves(Callback):
-    """The tutorial's plot: loss and the second figure over the steps, with the validation of each epoch.
+    """Draw the tutorial's plot: loss and a second figure over the steps, with the validation of each epoch.
 
     The points are kept beside the plot, so that a resumed run draws the whole curve.
 
@@ -132,16 +132,13 @@ def draw_curves(
     steps_per_epoch: int,
     figure_name: str = "accuracy",
 ) -> Figure:
-    """Draws loss and one more figure over the steps.
+    """Draw loss and one more figure over the steps.
 
     Args:
         points: Rows (step, mean loss, mean figure or None) of the training so far in each epoch.
         history: Records of loop.fit, for the validation points at each epoch's end.
         steps_per_epoch: Steps of an epoch.
         figure_name: The figure beside the loss, such as `accuracy`.
-
-    Returns:
-        A matplotlib figure with two axes.
     """
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes: list[Axes] = list(figure.subplots(1, 2))
@@ -163,10 +160,9 @@ def draw_curves(
 
 
 class VisualDL(Callback):
-    """Writes every figure of every epoch, and the running ones, for `visualdl --logdir FOLDER`.
+    """Write every figure of every epoch, and the running ones, for `visualdl --logdir FOLDER`.
 
-    A resumed run goes on in the same file. After a kill in mid-epoch the steps since the checkpoint stand
-    there twice, with the same values.
+    A resumed run goes on in the same file; after a kill in mid-epoch the steps since the checkpoint stand there twice.
 
     Args:
         folder: Where the log goes.

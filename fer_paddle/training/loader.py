@@ -26,9 +26,8 @@ class EpochSampler:
     Args:
         length: Samples in the data set.
         batch_size: Samples of one batch in this process.
-        shuffle: Draw a new order each epoch; then the last incomplete global batch is left out. Otherwise
-            every sample comes once, in order, and the last batch may be smaller, or be missing in some
-            processes.
+        shuffle: Draw a new order each epoch and leave out the last incomplete global batch. Otherwise every sample
+            comes once, in order, and the last batch may be smaller, or be missing in some processes.
         seed: Seed of the order.
         rank: Number of this process, 0 to world - 1.
         world: Number of processes.
@@ -53,22 +52,22 @@ class EpochSampler:
         self.epoch, self.first_step = 0, 0
 
     def __len__(self) -> int:
-        """Steps of a whole epoch, from whichever step the next iteration begins."""
+        """Return the steps of a whole epoch, from whichever step the next iteration begins."""
         global_batch = self.batch_size * self.world
         if self.shuffle:
             return self.length // global_batch
         return -(-(self.length - self.rank * self.batch_size) // global_batch)
 
     def batch(self, epoch: int, step: int) -> list[int]:
-        """Gives the sample indices of one step of one epoch, for this process."""
+        """Return the sample indices of one step of one epoch, for this process."""
         return self._cut(self._order(epoch), step)
 
     def set_epoch(self, epoch: int, first_step: int = 0) -> None:
-        """Chooses the epoch that the next iteration runs over, and the step it begins with."""
+        """Choose the epoch that the next iteration runs over, and the step it begins with."""
         self.epoch, self.first_step = epoch, first_step
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Gives the index batches of the chosen epoch from the chosen step on."""
+        """Give the index batches of the chosen epoch from the chosen step on."""
         order = self._order(self.epoch)
         for step in range(self.first_step, len(self)):
             yield self._cut(order, step)
@@ -84,21 +83,11 @@ class EpochSampler:
 
 
 class BalancedSampler(EpochSampler):
-    """Index batches in which rare classes come oftener; an epoch has as many samples as without it.
+    """Index batches in which rare classes come more often; an epoch has as many samples as without it.
 
-    A class with n of N samples gets a share proportional to n ** (1 - power). Its samples are gone through in whole
-    passes, so that none comes twice more than another of its class.
-
-    Args:
-        labels: int [N], the class of each sample.
-        power: 0 shows the classes as often as they are, 1 all alike.
-        batch_size: As in EpochSampler.
-        seed: As in EpochSampler.
-        rank: As in EpochSampler.
-        world: As in EpochSampler.
-
-    Raises:
-        ValueError: The power is not in 0 to 1, or there are too few samples (see EpochSampler).
+    A class with n of N samples comes in proportion to n ** (1 - power): 0 shows the classes as often as they are, 1 all
+    alike. Its samples are gone through in whole passes, so that none comes twice more than another of its class. The
+    other arguments are those of EpochSampler.
     """
 
     def __init__(self, labels: np.ndarray, power: float, batch_size: int, seed: int = 0, rank: int = 0, world: int = 1):
@@ -128,7 +117,7 @@ class Loader:
     Args:
         dataset: Anything with `__len__` and `__getitem__`; where it has `set_epoch`, the loop calls it.
         batch_sampler: Gives the indices of each batch.
-        workers: Reader processes; 0 reads in a thread of this one.
+        workers: Reader processes; 0 reads in a thread.
         collate: Joins a list of samples to a batch (inputs, targets) of arrays; None stacks each field.
     """
 
@@ -143,11 +132,11 @@ class Loader:
         self.collate = collate or stack_samples
 
     def __len__(self) -> int:
-        """Batches of a whole epoch."""
+        """Return the batches of a whole epoch."""
         return len(self.batch_sampler)
 
     def __iter__(self) -> Iterator[Any]:
-        """Gives the batches of the epoch and from the step that the sampler was told."""
+        """Give the batches of the epoch that the sampler was set to, from its step on."""
         executor = self._start_readers()
         waiting: deque[Future] = deque()
         try:
@@ -161,13 +150,13 @@ class Loader:
             executor.shutdown(cancel_futures=True)
 
     def _start_readers(self) -> Executor:
-        """New ones for every epoch: a process sees the data set as it was when the process began."""
+        """Start new ones for every epoch: a process sees the data set as it was when the process began."""
         source = (self.dataset, self.collate)
         if self.workers == 0:
             return ThreadPoolExecutor(1, initializer=_start_reader, initargs=source)
         context = get_context("fork" if sys.platform == "linux" else None)  # without a copy of the data set
         # OpenCV's threads do not live through a fork, and a child that waits for them waits for ever: one thread ends
-        # them here, and is what each reader shall have.
+        # them here, and is what each reader has.
         threads = cv2.getNumThreads()
         cv2.setNumThreads(1)
         try:
@@ -188,27 +177,13 @@ def make_loader(
     world: int = 1,
     collate: Callable[[Sequence[Any]], Any] | None = None,
 ) -> Loader:
-    """Makes a Loader over an EpochSampler.
-
-    Args:
-        dataset: As in Loader.
-        batch_size: Samples of one batch in this process.
-        shuffle: As in EpochSampler.
-        seed: As in EpochSampler.
-        workers: As in Loader.
-        rank: As in EpochSampler.
-        world: As in EpochSampler.
-        collate: As in Loader.
-
-    Raises:
-        ValueError: As in EpochSampler.
-    """
+    """Make a Loader over an EpochSampler; the arguments are theirs."""
     sampler = EpochSampler(len(dataset), batch_size, shuffle, seed, rank, world)
     return Loader(dataset, sampler, workers, collate)
 
 
 def stack_samples(samples: Sequence[Any]) -> Any:
-    """Joins samples, arrays or tuples of such, to one of the same form with a first axis more."""
+    """Join samples, arrays or tuples of such, to one of the same form with a first axis more."""
     if isinstance(samples[0], (tuple, list)):
         return tuple(stack_samples(fields) for fields in zip(*samples, strict=True))
     return np.stack(samples)
@@ -237,7 +212,7 @@ def _read_batch(indices: Sequence[int]) -> Any:
 
 
 def _to_tensors(batch: Any) -> Any:
-    """Turns the arrays of a batch, in tuples or not, into tensors."""
+    """Turn the arrays of a batch, in tuples or not, into tensors."""
     if isinstance(batch, (tuple, list)):
         return tuple(_to_tensors(part) for part in batch)
     return paddle.to_tensor(batch)

@@ -1,4 +1,4 @@
-"""The learning-rate range test: which rates a network can learn with, in a hundred steps.
+"""The learning-rate range test: which rates a network can train with, in a hundred steps.
 
 Source: Smith 2017, "Cyclical learning rates for training neural networks", arXiv:1506.01186, section 3.3.
 """
@@ -28,7 +28,7 @@ class _Diverged(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class LRFinderResult:
-    """What a range test measured.
+    """What `find_lr` measured.
 
     Attributes:
         rates: float64 [S], rising.
@@ -68,7 +68,7 @@ def find_lr(
     steps: int = 100,
     seed: int = 0,
 ) -> LRFinderResult:
-    """Trains with a rate that grows step by step, and gives the weights back as they were.
+    """Train with a rate that grows step by step, and put the weights back as they were.
 
     Args:
         model: The network.
@@ -78,7 +78,6 @@ def find_lr(
         lowest: The first rate.
         highest: The last rate; the test ends before it where the loss explodes.
         steps: Steps from the first to the last, 10 or more.
-        seed: Of everything random in a step.
 
     Raises:
         ValueError: The rates do not rise, there are too few steps, or the very first losses are not finite.
@@ -121,19 +120,14 @@ def find_lr(
 
 
 def draw_rates(curve: LRFinderResult, axis: Any = None) -> Figure:
-    """Draws the losses over the rates, with the steepest place marked.
-
-    Args:
-        curve: What `find_lr` gave.
-        axis: A matplotlib axis to draw on; None makes a figure.
-    """
+    """Draw the losses over the rates on a matplotlib axis or a new figure, with the steepest place marked."""
     figure = Figure(figsize=(6, 4), layout="constrained") if axis is None else axis.figure
     axis = figure.subplots() if axis is None else axis
     axis.plot(curve.rates, curve.losses, color="tab:blue", alpha=0.3, label="batch")
     axis.plot(curve.rates, curve.smoothed, color="tab:blue", label="smoothed")
     axis.axvline(curve.steepest, color="tab:green", linestyle="--", label=f"steepest: {curve.steepest:.2g}")
     axis.axvline(curve.diverging, color="tab:red", linestyle=":", label=f"least loss: {curve.diverging:.2g}")
-    axis.set(xscale="log", xlabel="learning rate", ylabel="loss", title="range test")
+    axis.set(xscale="log", xlabel="learning rate", ylabel="loss", title="learning-rate range test")
     axis.set_ylim(0, 2 * curve.smoothed[0])  # where the loss explodes, its height tells nothing
     axis.grid(alpha=0.3)
     axis.legend()

@@ -25,7 +25,7 @@ def make_schedule(
     warmup_steps: int = 0,
     mode: str = "max",
 ) -> Any:
-    """Makes a schedule for an optimizer that `loop.fit` advances.
+    """Make a schedule for an optimizer that `loop.fit` advances.
 
     | name | after the warm-up |
     |---|---|
@@ -44,7 +44,7 @@ def make_schedule(
         points: See the table.
         factor: See the table, above 0 and below 1.
         warmup_steps: Steps of linear rise from zero.
-        mode: Of the plateau: `max` where a larger figure is better, else `min`.
+        mode: For plateau: `max` where a larger figure is better, else `min`.
 
     Returns:
         A Paddle schedule, or `peak` itself where nothing changes it.
@@ -72,7 +72,7 @@ def make_schedule(
 
 
 def check_schedule(name: str, points: Sequence[float], factor: float, has_warmup: bool) -> None:
-    """Raises ValueError where `make_schedule` could not make such a schedule."""
+    """Raise ValueError where `make_schedule` could not make such a schedule."""
     if name not in SCHEDULES:
         raise ValueError(f"expected a schedule of {', '.join(SCHEDULES)}, got {name!r}")
     fits = len(points) >= 1 if name == "multi_step" else len(points) == _POINTS.get(name, 0)
@@ -86,7 +86,7 @@ def check_schedule(name: str, points: Sequence[float], factor: float, has_warmup
 
 
 def adamw(model: paddle.nn.Layer, rate: Any, weight_decay: float, grad_clip: Any = None) -> paddle.optimizer.AdamW:
-    """Makes AdamW over a model; only weights of two axes or more decay, not biases and batch normalisation."""
+    """Make AdamW over a model; only weights of two axes or more decay, not biases and batch normalization."""
     matrices = {parameter.name for parameter in model.parameters() if parameter.ndim > 1}
     return paddle.optimizer.AdamW(
         rate,
@@ -98,7 +98,7 @@ def adamw(model: paddle.nn.Layer, rate: Any, weight_decay: float, grad_clip: Any
 
 
 def momentum(model: paddle.nn.Layer, rate: Any, weight_decay: float) -> paddle.optimizer.Momentum:
-    """Makes SGD with Nesterov's momentum 0.9 over a model; the decay is an L2 penalty on all weights."""
+    """Make SGD with Nesterov's momentum 0.9 over a model; the decay is an L2 penalty on all weights."""
     return paddle.optimizer.Momentum(
         rate, momentum=0.9, parameters=model.parameters(), weight_decay=weight_decay or None, use_nesterov=True
     )

@@ -1,7 +1,7 @@
 """Sharpness-aware minimisation: the gradient at the worst point within a radius, for a flat minimum.
 
 Source: Foret et al. 2021, arXiv:2010.01412, equation 2 and algorithm 1; as there, each process moves along the gradient
-of its own share of a batch (m-sharpness).
+of its own part of a batch (m-sharpness).
 """
 
 from __future__ import annotations
@@ -14,13 +14,9 @@ from fer_paddle.environment import paddle
 
 @contextmanager
 def sam_ascent(model: paddle.nn.Layer, radius: float) -> Iterator[None]:
-    """Moves the weights along their gradients, and clears these, for the time of a `with` block.
+    """Move the weights up along their gradients by `radius` in all, and clear these, for a `with` block.
 
-    At the end weights and running statistics are as before, bit for bit; the gradients are those of the block.
-
-    Args:
-        model: The network, with the gradients of a batch.
-        radius: Euclidean length of the move, over all parameters together, above 0.
+    At its end weights and running statistics are as before, bit for bit; the gradients are those of the block.
     """
     with paddle.no_grad():
         moved = [parameter for parameter in model.parameters() if parameter.grad is not None]

@@ -1,4 +1,4 @@
-"""Transfer learning: start from the weights of another network, freeze, unfreeze, and learn at several rates.
+"""Transfer learning: start from the weights of another network, freeze, unfreeze, and train at several rates.
 
 Names of weights are matched by shell patterns, such as `classify.*` or `*stages.0*`.
 
@@ -20,18 +20,14 @@ from fer_paddle.environment import paddle
 from fer_paddle.training.run import Callback, Run
 from fer_paddle.weights import load_arrays, load_into, state_arrays
 
-# What an expression network learns anew for other classes, and its helping head.
+# What a network learns anew for other classes: its last layer, and the auxiliary head.
 HEADS = ("classify.*", "*.classify.*", "votes.*")
 
 Arrays = Mapping[str, np.ndarray]
 
 
 def drop_keys(arrays: Arrays, patterns: Sequence[str]) -> dict[str, np.ndarray]:
-    """Leaves out the arrays whose name matches one of the patterns.
-
-    Raises:
-        ValueError: A pattern matches no name.
-    """
+    """Leave out the arrays whose name matches one of the patterns; a pattern that matches none raises ValueError."""
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in arrays):
             raise ValueError(
@@ -41,16 +37,12 @@ def drop_keys(arrays: Arrays, patterns: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def with_prefix(arrays: Arrays, prefix: str) -> dict[str, np.ndarray]:
-    """Puts `prefix` before every name: the names the weights have as a part of a larger network."""
+    """Put `prefix` before every name: the names the weights have as a part of a larger network."""
     return {prefix + name: array for name, array in arrays.items()}
 
 
 def without_prefix(arrays: Arrays, prefix: str) -> dict[str, np.ndarray]:
-    """Keeps the arrays whose name begins with `prefix`, without it: one part of a larger network.
-
-    Raises:
-        ValueError: There is none.
-    """
+    """Keep the arrays whose name begins with `prefix`, without it; ValueError where there is none."""
     kept = {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
     if not kept:
         raise ValueError(f"expected weights whose names begin with {prefix!r}, got {', '.join(list(arrays)[:5])}, ...")
@@ -58,11 +50,7 @@ def without_prefix(arrays: Arrays, prefix: str) -> dict[str, np.ndarray]:
 
 
 def merge_states(*states: Arrays) -> dict[str, np.ndarray]:
-    """Joins the weights of several networks to those of one that holds them all.
-
-    Raises:
-        ValueError: Two have a name in common: give one a prefix first.
-    """
+    """Join the weights of several networks to those of one that holds them all; a common name raises ValueError."""
     merged: dict[str, np.ndarray] = {}
     for state in states:
         if common := sorted(merged.keys() & state.keys()):
@@ -72,12 +60,12 @@ def merge_states(*states: Arrays) -> dict[str, np.ndarray]:
 
 
 def average_states(states: Sequence[Arrays], weights: Sequence[float] | None = None) -> dict[str, np.ndarray]:
-    """Takes the weighted mean of the same network's weights from several runs that had one start.
+    """Return the weighted mean of the same network's weights from several runs that had one start.
 
-    Whole numbers, such as counters, are those of the first.
+    Integers, such as counters, are those of the first.
 
     Args:
-        states: One or more.
+        states: Weights by name, one network or more.
         weights: One above 0 for each; None takes all alike.
 
     Raises:
@@ -101,15 +89,15 @@ def average_states(states: Sequence[Arrays], weights: Sequence[float] | None = N
 
 
 def start_from(network: paddle.nn.Layer, arrays: Arrays, new: Sequence[str] = ()) -> list[str]:
-    """Sets a network's weights to those of another, but for the layers that shall be new.
+    """Load pretrained weights except for the layers in `new`, which stay as they are.
 
     Args:
         network: The network.
         arrays: Weights by name, such as `load_arrays(path)`.
-        new: Patterns of the names that keep what they have, such as transfer.HEADS.
+        new: Patterns of the names that stay, such as transfer.HEADS.
 
     Returns:
-        The names that were kept new.
+        The names that stayed.
 
     Raises:
         ValueError: Without those, a name is missing or too many, or a shape differs; the first is named.
@@ -121,15 +109,7 @@ def start_from(network: paddle.nn.Layer, arrays: Arrays, new: Sequence[str] = ()
 
 
 def start_from_file(network: paddle.nn.Layer, path: str | os.PathLike[str]) -> list[str]:
-    """Starts an expression network from a weights file; the last layer stays new where it has other classes.
-
-    Returns:
-        The names that were kept new.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is damaged or of another network.
-    """
+    """Load pretrained weights from a file; the last layer stays as it is, and is named, where it has other classes."""
     arrays = load_arrays(path)
     head = arrays.get("classify.weight")
     same = head is not None and list(head.shape) == network.classify.weight.shape
@@ -137,37 +117,23 @@ def start_from_file(network: paddle.nn.Layer, path: str | os.PathLike[str]) -> l
 
 
 def freeze(network: paddle.nn.Layer, patterns: Sequence[str]) -> list[str]:
-    """Stops the learning of every parameter whose name matches, and of its batch normalisation's statistics.
-
-    Returns:
-        The names of the frozen parameters.
-
-    Raises:
-        ValueError: Nothing matches.
-    """
+    """Freeze every parameter whose name matches, and its batch normalization's statistics; return their names."""
     return _set_learning(network, patterns, False)
 
 
 def unfreeze(network: paddle.nn.Layer, patterns: Sequence[str] = ("*",)) -> list[str]:
-    """Lets every parameter learn whose name matches, and its batch normalisation's statistics too.
-
-    Returns:
-        The names of these parameters.
-
-    Raises:
-        ValueError: Nothing matches.
-    """
+    """Let every parameter learn whose name matches, and its batch normalization's statistics; return their names."""
     return _set_learning(network, patterns, True)
 
 
 def freeze_backbone(network: paddle.nn.Layer) -> list[str]:
-    """Freezes all but the heads: only they learn. Gives the names of the frozen parameters."""
+    """Freeze all but the heads, and return the names of the frozen parameters."""
     names = [name for name, _ in _learnable(network) if not _matches(name, HEADS)]
     return freeze(network, names)
 
 
 def set_rates(network: paddle.nn.Layer, factors: Mapping[str, float]) -> dict[str, float]:
-    """Gives parameters their own learning rate, as a factor of the optimizer's (discriminative rates).
+    """Give parameters their own learning rate, as a factor of the optimizer's (discriminative rates).
 
     The factors act in every optimizer of Paddle and stay with the parameters until they are set anew.
 
@@ -195,21 +161,15 @@ def set_rates(network: paddle.nn.Layer, factors: Mapping[str, float]) -> dict[st
 
 
 def set_backbone_rate(network: paddle.nn.Layer, factor: float) -> None:
-    """Gives all layers but the heads a learning rate of `factor` times the optimizer's."""
+    """Give all layers but the heads a learning rate of `factor` times the optimizer's."""
     set_rates(network, {name: factor for name, _ in _learnable(network) if not _matches(name, HEADS)})
 
 
 @contextmanager
 def frozen_backbone(network: paddle.nn.Layer, freeze_epochs: int, backbone_rate: float) -> Iterator[list[Callback]]:
-    """Holds all layers but the heads back for a training, in a `with` block; after it they learn as before.
+    """Freeze all layers but the heads for the first epochs of a training in the `with` block, and slow them after it.
 
-    Args:
-        network: The network.
-        freeze_epochs: Epochs at first in which only the heads learn.
-        backbone_rate: Factor of the learning rate of the others.
-
-    Yields:
-        The callbacks that the training needs for it.
+    It gives the callbacks that the training needs for it; after the block all layers learn as before.
     """
     if backbone_rate != 1:
         set_backbone_rate(network, backbone_rate)
@@ -224,12 +184,7 @@ def frozen_backbone(network: paddle.nn.Layer, freeze_epochs: int, backbone_rate:
 
 
 class GradualUnfreezing(Callback):
-    """Unfreezes parameters when an epoch begins; a resumed run finds them as they were.
-
-    Args:
-        epoch: The epoch, counted from 0.
-        patterns: As in `unfreeze`.
-    """
+    """Unfreeze parameters when an epoch, counted from 0, begins; a resumed run finds them as they were."""
 
     def __init__(self, epoch: int, patterns: Sequence[str] = ("*",)):
         self.epoch, self.patterns = epoch, tuple(patterns)
@@ -248,7 +203,7 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _learnable(network: paddle.nn.Layer) -> list[tuple[str, paddle.Tensor]]:
-    """Parameters by name, frozen ones too; without the running statistics, which Paddle counts among them."""
+    """Return parameters by name, frozen ones too; without the running statistics, which Paddle counts among them."""
     statistics = {
         id(tensor)
         for layer in network.sublayers(include_self=True)
