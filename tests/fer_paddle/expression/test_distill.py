@@ -82,11 +82,8 @@ def test_divergence_is_scipys(temperature):
     expected = stats.entropy(shares, powers / powers.sum(1, keepdims=True), axis=1).mean()
     found = soft_divergence(paddle.to_tensor(logits), paddle.to_tensor(shares), temperature)
     assert float(found) == pytest.approx(expected, rel=1e-4)
-
-
-def test_divergence_of_a_sure_teacher_is_finite():
-    shares = paddle.to_tensor(np.eye(7, dtype=np.float32)[:2])  # zeros have no logarithm
-    assert float(soft_divergence(paddle.zeros([2, 7]), shares, 1.0)) == pytest.approx(np.log(7), rel=1e-5)
+    sure = paddle.to_tensor(np.eye(7, dtype=np.float32)[:2])  # zeros have no logarithm
+    assert float(soft_divergence(paddle.zeros([2, 7]), sure, temperature)) == pytest.approx(np.log(7), rel=1e-5)
 
 
 def test_hot_softmaxes_match_logits():
@@ -118,51 +115,38 @@ def test_loss_has_its_terms_and_weights():
     }
 
 
-def test_an_ensemble_is_the_mean_of_its_answers():
-    teacher = make_teacher(4, 6)
-    images = paddle.to_tensor(IMAGES)
-    single = [Teacher([network]).probs(images, 3.0).numpy() for network in teacher.networks]
-    np.testing.assert_allclose(teacher.probs(images, 3.0).numpy(), np.mean(single, axis=0), atol=1e-6)
-
-
-def test_each_teacher_sees_faces_of_its_own_size():
-    teacher = make_teacher(6, sizes=[2 * SIZE])
+def test_an_ensemble_is_the_mean_and_each_sees_its_own_size(tmp_path):
+    for name, width, size in (("a", 4, SIZE), ("b", 6, 2 * SIZE)):
+        network = TinyExpressions(width=width)
+        ExpressionModel.of("tiny", network, size, arguments={"width": width}).save(tmp_path / f"{name}.safetensors")
+    teacher = load_teacher([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
+    assert teacher.sizes == [SIZE, 2 * SIZE] and teacher.names == ["a.safetensors", "b.safetensors"]
+    assert all(parameter.stop_gradient for network in teacher.networks for parameter in network.parameters())
     sides = []
-    teacher.networks[0].register_forward_pre_hook(lambda layer, inputs: sides.append(inputs[0].shape[2]))
-    teacher.probs(paddle.to_tensor(IMAGES))
-    assert sides == [2 * SIZE]
-
-
-def test_student_in_eval_mode_is_the_network_alone():
-    network, teacher = TinyExpressions(), make_teacher()
-    student = Student(network, teacher, DistillSettings(hint_weight=1.0), SIZE)
-    student.eval()
+    for network in teacher.networks:
+        network.register_forward_pre_hook(lambda layer, inputs: sides.append(inputs[0].shape[2]))
     images = paddle.to_tensor(IMAGES)
+    single = [Teacher([net], [size]).probs(images, 3.0).numpy() for net, size in zip(teacher.networks, teacher.sizes)]
+    np.testing.assert_allclose(teacher.probs(images, 3.0).numpy(), np.mean(single, axis=0), atol=1e-6)
+    assert sides == [SIZE, 2 * SIZE] * 2
+
+
+@pytest.mark.parametrize(
+    ("layer", "size", "hint"), [("pool", SIZE, [5, 6, 1, 1]), ("features", 2 * SIZE, [5, 6, 6, 6])]
+)
+def test_a_student_gives_hints_in_training_and_is_the_network_alone_else(layer, size, hint):
+    network, teacher, images = TinyExpressions(), make_teacher(6, sizes=[size]), paddle.to_tensor(IMAGES)
+    student = Student(
+        network, teacher, DistillSettings(hint_weight=1.0, teacher_layer=layer, student_layer=layer), SIZE
+    )
+    student.eval()
     np.testing.assert_array_equal(student(images).numpy(), network(images).numpy())
     student.train()
     answers = student(images)
-    assert isinstance(answers, Answers) and answers.hint.shape == answers.teacher_hint.shape == [5, 6, 1, 1]
-
-
-def test_hints_of_maps_of_different_sides():
-    network = TinyExpressions()
-    teacher = make_teacher(6, sizes=[2 * SIZE])
-    settings = DistillSettings(hint_weight=1.0, teacher_layer="features", student_layer="features")
-    student = Student(network, teacher, settings, SIZE)
-    answers = student(paddle.to_tensor(IMAGES))
-    assert answers.hint.shape == answers.teacher_hint.shape == [5, 6, SIZE // 2, SIZE // 2]
+    assert isinstance(answers, Answers) and answers.hint.shape == answers.teacher_hint.shape == hint
+    assert all("teacher" not in name for name in student.state_dict())
     student.close()
-    assert not network.features._forward_post_hooks and not teacher.networks[0].features._forward_post_hooks
-
-
-def test_the_teacher_is_neither_trained_nor_saved_nor_changed():
-    teacher, network = make_teacher(), TinyExpressions()
-    before = state_arrays(teacher.networks[0])
-    settings = DistillSettings(hint_weight=0.5)
-    assert all("teacher" not in name for name in Student(network, teacher, settings, SIZE).state_dict())
-    distill_expressions(network, teacher, make_faces(16, 0), make_faces(8, 1), RECIPE, settings)
-    after = state_arrays(teacher.networks[0])
-    assert all((after[name] == array).all() for name, array in before.items())
+    assert not getattr(network, layer)._forward_post_hooks
 
 
 def test_student_learns_the_teacher():
@@ -186,24 +170,17 @@ def test_student_learns_the_teacher():
         assert history[-1][f"train_loss_{term}"] < history[0][f"train_loss_{term}"]
 
 
-def test_a_student_keeps_the_average_that_its_recipe_wants(tmp_path):
+def test_export_is_the_network_alone_and_the_teacher_is_not_changed(tmp_path):
+    settings, teacher = DistillSettings(hint_weight=0.5), make_teacher()
     recipe = dataclasses.replace(RECIPE, epochs=3, ema_decay=None, swa_start=1, accumulate=2)
     faces = make_faces(16, 0), make_faces(8, 1)
-    distill_expressions(TinyExpressions(), make_teacher(), *faces, recipe, DistillSettings(), RunOptions(tmp_path))
+    distill_expressions(TinyExpressions(), teacher, *faces, recipe, settings, RunOptions(tmp_path))
     config = load_card(tmp_path / "best.safetensors")["config"]
     assert (config["swa_start"], config["accumulate"]) == (1, 2)
-
-
-def test_export_is_the_network_alone(tmp_path):
-    network = TinyExpressions()
-    settings = DistillSettings(hint_weight=0.5)
-    faces = make_faces(16, 0), make_faces(8, 1)
-    distill_expressions(network, make_teacher(), *faces, RECIPE, settings, RunOptions(tmp_path))
     card = export_student(tmp_path, tmp_path / "student.safetensors", TinyExpressions(), "tiny", card={"data": "drawn"})
-    teacher = {"teachers": ["TinyExpressions"], "teacher_fingerprints": make_teacher().fingerprints}
-    assert card["distill"] == {**settings.to_json(), **teacher}
-    assert {"hours", "machine"} <= card.keys()
-    assert card["data"] == "drawn" and card["input_size"] == SIZE
+    unchanged = {"teachers": ["TinyExpressions"], "teacher_fingerprints": make_teacher().fingerprints}
+    assert card["distill"] == {**settings.to_json(), **unchanged} and teacher.describe() == unchanged
+    assert {"hours", "machine"} <= card.keys() and card["data"] == "drawn" and card["input_size"] == SIZE
     loaded = ExpressionModel.load(tmp_path / "student.safetensors").network
     best = load_arrays(tmp_path / "best.safetensors")
     assert any(name.startswith("regressor") for name in best)
@@ -257,12 +234,10 @@ def test_wrong_arguments_are_named(make, words):
 
 
 @pytest.mark.parametrize("change", [{"aux_weight": 1.0}, {"freeze_epochs": 2}, {"backbone_rate": 0.1}])
-def test_a_recipe_with_a_helping_head_or_layers_held_back_is_refused(change):
-    recipe = dataclasses.replace(RECIPE, **change)
+def test_a_recipe_with_an_auxiliary_head_or_a_frozen_backbone_is_refused(change):
+    recipe, faces = dataclasses.replace(RECIPE, **change), make_faces(16, 0)
     with pytest.raises(ValueError, match="aux_weight 0, freeze_epochs 0 and backbone_rate 1"):
-        distill_expressions(
-            TinyExpressions(), make_teacher(), make_faces(16, 0), make_faces(8, 1), recipe, DistillSettings()
-        )
+        distill_expressions(TinyExpressions(), make_teacher(), faces, faces, recipe, DistillSettings())
 
 
 def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
@@ -314,14 +289,3 @@ def test_a_study_begins_with_given_weights(tmp_path):
                 np.testing.assert_allclose(before.numpy(), after.numpy(), atol=1e-6, err_msg=name)
     with pytest.raises(ValueError, match="start"):
         run_study(dataclasses.replace(study, start=None), make_teacher(), make_faces(16, 0), make_faces(8, 1), **place)
-
-
-def test_teacher_from_files(tmp_path):
-    for name, width in (("a", 4), ("b", 6)):
-        seed_everything(1)
-        ExpressionModel.of("tiny", TinyExpressions(width=width), 16, arguments={"width": width}).save(
-            tmp_path / f"{name}.safetensors"
-        )
-    teacher = load_teacher([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
-    assert teacher.sizes == [16, 16] and len(teacher.networks) == 2
-    assert all(parameter.stop_gradient for network in teacher.networks for parameter in network.parameters())
