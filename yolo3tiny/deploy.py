@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes import Runner, load_runner
+from fer_paddle.deployment.runtimes import PADDLES, Runner, load_runner
 from fer_paddle.deployment.runtimes.model_files import check_file
 from yolo3tiny.boxes import letterbox
 from yolo3tiny.predict import WEIGHTS, Detector, check_metadata, to_input
 
 if TYPE_CHECKING:
     from fer_paddle.deployment.parity import Parity
+    from yolo3tiny.files import DetectorModel
 
-OF_PADDLE = ("paddle", "dynamic")
 PARITY_PX = 192  # side of the photos that runtimes are compared on: 256 of them fit in 113 MB
 
 
@@ -39,9 +38,7 @@ def load_forward(
         RuntimeError: The runtime's package is not installed.
     """
     path = Path(weights) if weights is not None else WEIGHTS.with_suffix(_shipped_suffix(runtime))
-    if path.suffix.lower() == ".safetensors" and runtime in OF_PADDLE:
-        return _load_paddle(path, runtime, threads, precision)
-    runner = load_runner(path, runtime, threads, precision)
+    runner = load_runner(path, runtime, threads, precision, load_detector_model)
     check_metadata(runner.metadata)
     return runner
 
@@ -88,7 +85,6 @@ def export_detector(
         RuntimeError: The runtime differs too much from Paddle (from ONNX Runtime where the weights are ONNX).
     """
     from fer_paddle.deployment.export import convert_checked, export_network
-    from yolo3tiny.files import DetectorModel
 
     images = np.stack([to_input(letterbox(photo, (PARITY_PX, PARITY_PX))[0]) for photo in photos])
     if Path(weights).suffix.lower() == ".onnx":
@@ -96,7 +92,7 @@ def export_detector(
         return convert_checked(weights, path, images, photos_are, precision)
     if precision != "fp32":
         raise ValueError(f"expected an .onnx file to write in {precision}, got {weights}")
-    model = DetectorModel.load(weights)
+    model = load_detector_model(weights)
     names = ["head32", "head16"]
     return export_network(model.network, path, model.input_spec, model.metadata, images, photos_are, names)
 
@@ -119,33 +115,12 @@ def is_detector(weights: str | os.PathLike[str]) -> bool:
     return "anchors" in load_card(path)
 
 
-def write_paddle_detector(weights: str | os.PathLike[str], path: Path) -> None:
-    """Writes a `.safetensors` detector as `.pdmodel` with its files for Paddle Inference, without comparing.
-
-    Raises:
-        FileNotFoundError: There are no weights.
-        ValueError: The weights are damaged or of another network.
-    """
-    from fer_paddle.deployment.inference_model import write_inference_model
+def load_detector_model(path: str | os.PathLike[str]) -> DetectorModel:
+    """Read a `.safetensors` detector; imports Paddle."""
     from yolo3tiny.files import DetectorModel
 
-    model = DetectorModel.load(weights)
-    write_inference_model(model.network, path, model.input_spec, model.metadata)
+    return DetectorModel.load(path)
 
 
 def _shipped_suffix(runtime: str) -> str:
-    return ".safetensors" if runtime in OF_PADDLE else ".onnx"
-
-
-def _load_paddle(path: Path, runtime: str, threads: int, precision: str) -> Runner:
-    from fer_paddle.deployment.runtimes.dynamic import NetworkRunner, check_threads
-    from yolo3tiny.files import DetectorModel
-
-    if runtime == "dynamic":
-        check_threads(threads)
-        model = DetectorModel.load(path)
-        return NetworkRunner(model.network, model.metadata)
-    with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder, "network.pdmodel")
-        write_paddle_detector(path, written)
-        return load_runner(written, runtime, threads, precision)
+    return ".safetensors" if runtime in PADDLES else ".onnx"

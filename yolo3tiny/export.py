@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.export import export_onnx
+from fer_paddle.deployment.export import export_network as export_checked
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
 from fer_paddle.training.run import load_best, training_cost
@@ -89,9 +89,12 @@ def export_network(
         RuntimeError: ONNX Runtime and Paddle differ too much.
     """
     path = Path(path)
+    if path.suffix.lower() != ".onnx":
+        raise ValueError(f"expected a file name that ends in .onnx, got {path.name!r}")
     metadata = settings.to_metadata() | dict(told) | {"input": INPUT}
     example = np.random.default_rng(0).random((2, 3, 96, 160), np.float32)
-    difference = export_onnx(network, path, {"images": (None, 3, None, None)}, metadata, {"images": example})
+    spec = {"images": (None, 3, None, None)}
+    difference = export_checked(network, path, spec, metadata, example).max_difference
     content = {
         "model": f"tiny YOLOv3 of one class, width {network.width}",
         "width": network.width,

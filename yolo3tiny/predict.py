@@ -16,7 +16,7 @@ from yolo3tiny.anchors import ANCHORS
 from yolo3tiny.boxes import clip, letterbox
 from yolo3tiny.decode import decode_above, nms
 
-WEIGHTS = Path(__file__).parent / "weights" / "yolo3tiny_face.onnx"
+WEIGHTS = Path(__file__).parent / "weights" / "yolo3tiny.face.onnx"
 CLASSES = ("face",)
 CHANNELS, SCALE = "BGR", "1/255"  # what `to_input` does
 HEAD_CHANNELS = 18  # 3 anchors of 4 numbers, objectness and one class

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fer_paddle.analysis.axes import figure_of, take_axis
+from fer_paddle.analysis.metrics import softmax
 
 NUM_BINS = 15
 _LEAST, _LARGEST = 1e-2, 1e2  # temperatures looked at
@@ -32,19 +33,6 @@ class Reliability:
     accuracy: np.ndarray
     counts: np.ndarray
     ece: float
-
-
-def soften(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """softmax(logits / temperature), float64 [N, C]; above 1 it is less sure, and its order never changes.
-
-    Raises:
-        ValueError: The temperature is not above 0.
-    """
-    if not temperature > 0:
-        raise ValueError(f"expected a temperature above 0, got {temperature}")
-    scaled = np.asarray(logits, np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
@@ -106,7 +94,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     of_label = logits[np.arange(len(labels)), labels].mean()
 
     def slope(inverse: float) -> float:
-        return float((soften(logits, 1 / inverse) * logits).sum(axis=1).mean() - of_label)
+        return float((softmax(logits, 1 / inverse) * logits).sum(axis=1).mean() - of_label)
 
     low, high = 1 / _LARGEST, 1 / _LEAST
     if slope(low) >= 0:
@@ -143,7 +131,7 @@ def cross_fitted_probs(
     for fold in range(folds):
         inside = fold_of == fold
         temperatures[fold] = fit_temperature(logits[~inside], labels[~inside])
-        probs[inside] = soften(logits[inside], temperatures[fold])
+        probs[inside] = softmax(np.asarray(logits[inside], np.float64), temperatures[fold])
     return probs, temperatures
 
 

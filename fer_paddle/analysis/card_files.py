@@ -13,11 +13,7 @@ from fer_paddle.files import file_digest, replacing, write_json
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.weights import load_card
 
-SHIPPED = tuple(
-    REPOSITORY / package / folder
-    for package in ("fer_paddle", "yolo3tiny")
-    for folder in ("weights", "weights/compact")
-)
+SHIPPED = tuple(REPOSITORY / package / "weights" for package in ("fer_paddle", "yolo3tiny"))
 MEASURED, TEXT = ".measured.json", ".md"
 
 

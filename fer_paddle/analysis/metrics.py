@@ -8,6 +8,15 @@ from __future__ import annotations
 import numpy as np
 
 
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Return softmax(logits / temperature) along the last axis, in the dtype of the logits; safe for large ones."""
+    if not temperature > 0:
+        raise ValueError(f"expected a temperature above 0, got {temperature}")
+    scaled = np.asarray(logits) / temperature
+    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
     """Counts true class (row) against predicted class (column).
 

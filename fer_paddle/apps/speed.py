@@ -15,17 +15,19 @@ import numpy as np
 
 from fer_paddle.apps.demo import astronaut
 from fer_paddle.deployment.benchmark import Case, measure, network_digest, read_metadata, row_key, time_runs
-from fer_paddle.deployment.convert import convert_onnx, is_quantised
-from fer_paddle.deployment.runtimes import PRECISIONS
-from fer_paddle.expression.predict import RUNTIME_FOR, WEIGHTS, Classifier
+from fer_paddle.deployment.convert import convert_onnx
+from fer_paddle.deployment.onnx_graph import is_quantized, read_onnx
+from fer_paddle.deployment.runtimes import PADDLES, PRECISIONS
+from fer_paddle.expression.predict import RUNTIME_FOR, WEIGHTS, Classifier, load_expression_model
 from fer_paddle.images import crop_square, write_image
 from fer_paddle.pipeline import Pipeline
 from yolo3tiny.boxes import letterbox
-from yolo3tiny.deploy import OF_PADDLE, write_paddle_detector
+from yolo3tiny.deploy import load_detector_model
 from yolo3tiny.predict import WEIGHTS as DETECTOR_WEIGHTS
 from yolo3tiny.predict import Detector, NetworkSettings
 
 SHELL_RUNS = 5
+LOADER = "fer_paddle.expression.predict:load_expression_model"
 COMPARED = ("onnx", "openvino", "ncnn", "mnn", "paddle")
 THREADS, BATCHES, RUNS = (1, 2), (1, 8, 32), 100
 
@@ -69,8 +71,8 @@ def benchmark_shipped(runs: int, progress: Callable[[Iterable], Iterable] = iter
 
 def shipped_networks() -> list[Path]:
     """Both networks that ship, and what quantisation made of them."""
-    compact = [path.parent / "compact" for path in (WEIGHTS, DETECTOR_WEIGHTS)]
-    return [WEIGHTS, DETECTOR_WEIGHTS, *(path for folder in compact for path in sorted(folder.glob("*_int8.onnx")))]
+    folders = [path.parent for path in (WEIGHTS, DETECTOR_WEIGHTS)]
+    return [WEIGHTS, DETECTOR_WEIGHTS, *(path for folder in folders for path in sorted(folder.glob("*_int8.*.onnx")))]
 
 
 def compare_runtimes(
@@ -115,7 +117,9 @@ def compare_runtimes(
             except (ValueError, FileNotFoundError) as error:
                 refused.append(about | {"file": path.name, "error": str(error)})
                 continue
-            files.append(about | {"file": str(file), "shape": shapes[path], "runs": runs, "load_as": load_as})
+            files.append(
+                about | {"file": str(file), "shape": shapes[path], "runs": runs, "load_as": load_as, "loader": LOADER}
+            )
         cases = [Case(**about, threads=count, batch=size) for about in files for count in threads for size in batches]
         measured = {row_key(row): dict(row) for row in known if "median_ms" in row}
         rows: list[dict[str, Any]] = []
@@ -172,12 +176,12 @@ def _choices(
 def _precisions(path: Path, runtime: str) -> list[tuple[str, str]]:
     """How a runtime can load a file, and what the table calls it."""
     if path.suffix == ".safetensors":
-        return [(name, name) for name in PRECISIONS[runtime]] if runtime in OF_PADDLE else []
+        return [(name, name) for name in PRECISIONS[runtime]] if runtime in PADDLES else []
     if path.suffix != ".onnx":
         metadata = read_metadata(path)
         shown = "int8" if "quantized" in metadata else metadata.get("precision", "fp32")
         return [("fp32", shown)] if RUNTIME_FOR[path.suffix] == runtime else []
-    if is_quantised(path):
+    if is_quantized(read_onnx(path)):
         return [("fp32", "int8")]
     return [(name, name) for name in PRECISIONS[runtime]]
 
@@ -188,20 +192,18 @@ def _file_for(path: Path, runtime: str, precision: str, base: Path) -> Path:
         written = base.with_name(base.name + {"ncnn": ".param", "mnn": ".mnn"}[runtime])
         convert_onnx(path, written, precision)
         return written
-    if path.suffix not in (".onnx", ".safetensors") or runtime not in OF_PADDLE:
+    if path.suffix not in (".onnx", ".safetensors") or runtime not in PADDLES:
         return path
     own, written = path.with_suffix(".safetensors"), base.with_name(f"{base.name}.pdmodel")
-    if not own.is_file() or (path != own and is_quantised(path)):
+    if not own.is_file() or (path != own and is_quantized(read_onnx(path))):
         raise ValueError(f"expected float32 weights {own.name} beside {path.name} for {runtime}, found none")
     of_detector = "anchors" in read_metadata(path)
     if runtime == "dynamic":
         if of_detector:
             raise ValueError(f"expected an expression network for the runtime dynamic, got a face detector in {own}")
         return own
-    if of_detector:
-        write_paddle_detector(own, written)
-    else:
-        from fer_paddle.deployment.inference_model import write_expression_model
+    from fer_paddle.deployment.runtimes.paddle import write_inference_model
 
-        write_expression_model(own, written)
+    model = (load_detector_model if of_detector else load_expression_model)(own)
+    write_inference_model(model.network, written, model.input_spec, model.metadata)
     return written

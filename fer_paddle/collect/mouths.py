@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_paddle.analysis.metrics import softmax
 from fer_paddle.deployment.runtimes import Runner
-from fer_paddle.expression.predict import softmax
 from fer_paddle.images import faces_to_batch
 
-WEIGHTS = Path(__file__).parent.parent / "weights" / "mouth_smile.onnx"
+WEIGHTS = Path(__file__).parent.parent / "weights" / "mouth.smile.onnx"
 BATCH = 64
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from fer_paddle.compression.onnx_compact import add_metadata, compact, read_onnx
+from fer_paddle.deployment.onnx_graph import add_metadata, compact, get_metadata, read_onnx
 from fer_paddle.environment import quiet
 
 METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
@@ -95,7 +95,7 @@ def quantize_onnx(
             extra_options={"CalibStridedMinMax": 1, "CalibTensorRangeSymmetric": False},
         )
         small = compact(onnx.load(written))
-        fields = {field.key: field.value for field in model.metadata_props}
+        fields = get_metadata(model)
         images = sum(len(batch) for batch in batches)
         fields["quantized"] = f"int8 QDQ by ONNX Runtime, {method}, {images} calibration images"
         del small.metadata_props[:]

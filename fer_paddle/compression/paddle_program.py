@@ -17,7 +17,7 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from fer_paddle.compression.onnx_compact import add_metadata, compact, drop_idle_rounding
+from fer_paddle.deployment.onnx_graph import add_metadata, compact, drop_idle_rounding
 from fer_paddle.environment import paddle, quiet
 
 MODEL, PARAMS = "model.pdmodel", "model.pdiparams"

@@ -157,7 +157,7 @@ def _measure(task: QuantizeTask, method: str, folder: Path, threads: int) -> lis
         spent = time.process_time() - start
         return [_row("onnx", path, path.stat().st_size, spent, task.measure(OnnxRunner(path, threads)))]
     from fer_paddle.compression.paddle_program import MODEL, check_program, program_bytes, program_to_onnx
-    from fer_paddle.deployment.runtimes.paddle_inference import load_program
+    from fer_paddle.deployment.runtimes.paddle import load_program
 
     program, metadata = make_program(task, method, folder), OnnxRunner(task.onnx).metadata
     spent, size = time.process_time() - start, program_bytes(program)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib
 import json
 import os
 import subprocess
@@ -44,6 +45,7 @@ class Case:
         shape: Channels, height and width of an image.
         runs: Timed runs.
         load_as: The precision to load it with: of a quantised file still "fp32".
+        loader: Reads a `.safetensors` network of a task, as "module:function".
     """
 
     network: str
@@ -56,6 +58,7 @@ class Case:
     shape: tuple[int, int, int]
     runs: int
     load_as: str = "fp32"
+    loader: str = ""
 
 
 def row_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -169,7 +172,7 @@ def measure(case: Case) -> dict[str, Any]:
         `error` where the runtime failed.
     """
     row = dataclasses.asdict(case) | {"shape": list(case.shape), "file": Path(case.file).name}
-    del row["load_as"]
+    del row["load_as"], row["loader"]
     paths = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
     env = os.environ | dict.fromkeys(_THREADS, str(case.threads)) | {"PYTHONPATH": paths}
     with tempfile.TemporaryDirectory() as folder:
@@ -190,7 +193,7 @@ def measure_here(case_json: str, answer: str) -> None:
     for _ in range(2):
         del runner
         start = time.perf_counter()
-        runner = load_runner(case.file, case.runtime, case.threads, case.load_as)
+        runner = load_runner(case.file, case.runtime, case.threads, case.load_as, _find_loader(case.loader))
         times_ms.append((time.perf_counter() - start) * 1e3)
     figures = time_runs(lambda: runner(images), case.runs)
     figures |= {
@@ -201,6 +204,11 @@ def measure_here(case_json: str, answer: str) -> None:
         "file_bytes": size_on_disk(case.file),
     }
     Path(answer).write_text(json.dumps(figures), encoding="utf-8")
+
+
+def _find_loader(name: str) -> Callable[[Path], Any] | None:
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function) if name else None
 
 
 def peak_memory_mb() -> float | None:

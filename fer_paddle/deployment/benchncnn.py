@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from fer_paddle.deployment.runtimes.base import import_package
 from fer_paddle.deployment.runtimes.model_files import check_file, read_card
-from fer_paddle.deployment.runtimes.packages import import_package
 
 WARM_UP = 8  # as benchncnn
 COOLING_S = 10
@@ -56,7 +56,7 @@ def bench(
     if min(width, height, loops, threads) < 1 or powersave not in POWERSAVES or gpu < -1:
         got = f"{width} {height} {loops} {threads} {powersave} {gpu}"
         raise ValueError(f"expected width, height, loops, threads >= 1, powersave 0 to 2 and gpu >= -1, got {got}")
-    ncnn = import_package("ncnn", "ncnn")
+    ncnn = import_package("ncnn")
     if gpu >= 0 and gpu >= ncnn.get_gpu_count():
         raise RuntimeError(f"expected GPU {gpu} for ncnn, got {ncnn.get_gpu_count()} Vulkan devices")
     ncnn.set_cpu_powersave(powersave)

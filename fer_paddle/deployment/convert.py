@@ -9,54 +9,34 @@ from pathlib import Path
 
 import onnx
 
-from fer_paddle.deployment.graph import simplify
 from fer_paddle.deployment.ncnn_graph import to_ncnn
+from fer_paddle.deployment.onnx_graph import get_metadata, is_quantized, read_onnx, simplify
 from fer_paddle.deployment.runtimes.model_files import write_card
 
+ALLOWED = {".param": ("fp32", "fp16"), ".mnn": ("fp32", "int8")}
 # In a process of its own: the converter prints, and ends the process where a file makes no sense to it.
 _MNN_CONVERT = "import sys, MNN, _tools; _tools.mnnconvert(['mnnconvert', *sys.argv[1:]])"
-QUANTISED = {
-    "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",
-    "MatMulInteger",
-}  # fmt: skip
-
-
-def read_onnx(path: str | os.PathLike[str]) -> onnx.ModelProto:
-    """Reads an ONNX file that names no other files.
-
-    Raises:
-        ValueError: It is none.
-    """
-    from google.protobuf.message import DecodeError
-
-    try:
-        model = onnx.load(path, load_external_data=False)
-        onnx.checker.check_model(model)
-    except (DecodeError, onnx.checker.ValidationError) as error:
-        raise ValueError(f"expected an ONNX file at {path}, got: {' '.join(str(error).split())}") from error
-    return model
 
 
 def convert_onnx(source: str | os.PathLike[str], path: str | os.PathLike[str], precision: str = "fp32") -> None:
-    """Writes a network for ncnn or MNN, with its card beside it. Compares nothing: see export.convert_checked.
+    """Write a network for ncnn or MNN, with its card beside it; compare nothing: see export.convert_checked.
 
     Args:
         source: The `.onnx` file, of float32.
         path: `.param` for ncnn (its `.bin` is written beside it) or `.mnn`.
-        precision: "fp32"; for ncnn also "fp16", for MNN also "int8": how weights are stored.
+        precision: How weights are stored: "fp32"; for ncnn also "fp16", for MNN also "int8".
 
     Raises:
-        ValueError: The source is no ONNX file or a quantised one, has an operator without a translation, or the
+        ValueError: The source is no ONNX file or a quantized one, has an operator without a translation, or the
             path or the precision is of another kind.
         RuntimeError: MNN did not convert it.
     """
     path = Path(path)
-    allowed = {".param": ("fp32", "fp16"), ".mnn": ("fp32", "int8")}
-    if precision not in allowed.get(path.suffix, ()):
+    if precision not in ALLOWED.get(path.suffix, ()):
         raise ValueError(f"expected .param in fp32 or fp16, or .mnn in fp32 or int8, got {path.name} in {precision}")
     model = simplify(read_onnx(source))
-    if _is_quantised(model):
-        raise ValueError(f"expected a float32 network to convert, got a quantised one in {source}")
+    if is_quantized(model):
+        raise ValueError(f"expected a float32 network to convert, got a quantized one in {source}")
     if path.suffix == ".param":
         text, weights = to_ncnn(model, half=precision == "fp16")
         path.write_text(text, encoding="utf-8", newline="\n")
@@ -65,21 +45,8 @@ def convert_onnx(source: str | os.PathLike[str], path: str | os.PathLike[str], p
         _convert_to_mnn(model, path, precision)
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [one.name for one in model.graph.input if one.name not in constants]
-    metadata = {one.key: one.value for one in model.metadata_props} | {"precision": precision}
-    write_card(path, inputs, [one.name for one in model.graph.output], metadata)
-
-
-def is_quantised(path: str | os.PathLike[str]) -> bool:
-    """Whether an ONNX file computes in int8 somewhere.
-
-    Raises:
-        ValueError: It is no ONNX file.
-    """
-    return _is_quantised(read_onnx(path))
-
-
-def _is_quantised(model: onnx.ModelProto) -> bool:
-    return bool(QUANTISED & {node.op_type for node in model.graph.node})
+    outputs = [one.name for one in model.graph.output]
+    write_card(path, inputs, outputs, get_metadata(model) | {"precision": precision})
 
 
 def _convert_to_mnn(model: onnx.ModelProto, path: Path, precision: str) -> None:
@@ -93,5 +60,5 @@ def _convert_to_mnn(model: onnx.ModelProto, path: Path, precision: str) -> None:
     finally:
         source.unlink(missing_ok=True)
     if done.returncode or not path.is_file():
-        said = " ".join((done.stdout + done.stderr).split())[-300:]
-        raise RuntimeError(f"expected MNN to convert the network, it ended with {done.returncode}: {said}")
+        reason = " ".join((done.stdout + done.stderr).split())[-300:]
+        raise RuntimeError(f"expected MNN to convert the network, it ended with {done.returncode}: {reason}")

@@ -1,4 +1,4 @@
-"""A trained Paddle network as a file for a runtime, compared with Paddle before the file gets its name. Knows no task.
+"""A trained Paddle network as a file for a runtime, compared with Paddle before the file gets its name.
 
 Source: paddle2onnx 1.3.1, https://github.com/PaddlePaddle/Paddle2ONNX.
 """
@@ -14,20 +14,21 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import onnx
 
-from fer_paddle.deployment.convert import convert_onnx, read_onnx
-from fer_paddle.deployment.graph import rename_outputs, simplify
-from fer_paddle.deployment.inference_model import InputSpec, write_inference_model
+from fer_paddle.deployment.convert import convert_onnx
+from fer_paddle.deployment.onnx_graph import add_metadata, read_onnx, rename_outputs, simplify
 from fer_paddle.deployment.parity import LARGEST_DIFFERENCE, Forward, Parity, compare
 from fer_paddle.deployment.runtimes import load_runner
+from fer_paddle.deployment.runtimes.paddle import InputSpec, NetworkRunner, write_inference_model
 from fer_paddle.environment import paddle
 from fer_paddle.files import write_together
 
 OPSET = 13
 RUNTIME_OF = {".onnx": "onnx", ".pdmodel": "paddle", ".param": "ncnn", ".mnn": "mnn"}
 BY_CALLER = "arrays of the caller"
-ROUNDING = 1e-5  # of the largest output; a batch normalisation folded into its convolution rounds elsewhere
-_log = logging.getLogger(__name__)
+ROUNDING = 1e-5  # of the largest output; a batch normalization folded into its convolution rounds elsewhere
+logger = logging.getLogger(__name__)
 
 
 def export_network(
@@ -36,19 +37,19 @@ def export_network(
     input_spec: InputSpec,
     metadata: Mapping[str, str],
     images: np.ndarray,
-    images_are: str = BY_CALLER,
+    description: str = BY_CALLER,
     output_names: Sequence[str] | None = None,
 ) -> Parity:
-    """Writes a network for a runtime, and a report beside it (`NAME.SUFFIX.parity.json`).
+    """Write a network for a runtime, and a report beside it (`NAME.SUFFIX.parity.json`).
 
     Args:
         network: The network of one input; it is put into eval mode.
         path: The file to write: `.onnx`, `.pdmodel` (Paddle Inference), `.param` (ncnn) or `.mnn`. All but ONNX
             get more files of the same name, and a card.
         input_spec: Shape of the float32 input by its name, None for a free axis.
-        metadata: Text kept with the network, such as classes and normalisation.
+        metadata: Text kept with the network, such as classes and normalization.
         images: float32 [N, ...], on which the file in its runtime is compared with Paddle.
-        images_are: What they show, for the report.
+        description: What they show, for the report.
         output_names: Of the ONNX file; None keeps Paddle's.
 
     Returns:
@@ -59,8 +60,6 @@ def export_network(
         RuntimeError: An output differs by more than LARGEST_DIFFERENCE, or MNN did not convert the network. Nothing
             is written then.
     """
-    from fer_paddle.deployment.runtimes.dynamic import NetworkRunner
-
     network.eval()
 
     def build(built: Path) -> None:
@@ -73,63 +72,23 @@ def export_network(
             convert_onnx(exported, built)
             exported.unlink()
 
-    return write_checked(path, build, NetworkRunner(network, metadata), "Paddle", images, images_are)
-
-
-def export_onnx(
-    network: paddle.nn.Layer,
-    path: str | os.PathLike[str],
-    input_spec: InputSpec,
-    metadata: Mapping[str, str],
-    example: Mapping[str, np.ndarray],
-) -> float:
-    """`export_network` to ONNX, for who wants the largest difference on one example only.
-
-    Args:
-        network, input_spec, metadata: As there.
-        path: The file to write, `.onnx`.
-        example: The float32 input by its name.
-
-    Returns:
-        The largest absolute difference of any output on the example.
-
-    Raises:
-        ValueError: The path does not end in `.onnx`.
-        RuntimeError: ONNX Runtime and Paddle differ by more than LARGEST_DIFFERENCE.
-    """
-    if Path(path).suffix.lower() != ".onnx":
-        raise ValueError(f"expected a file name that ends in .onnx, got {Path(path).name!r}")
-    (images,) = example.values()
-    return export_network(network, path, input_spec, metadata, images).max_difference
+    return write_checked(path, build, NetworkRunner(network, metadata), "Paddle", images, description)
 
 
 def convert_checked(
     source: str | os.PathLike[str],
     path: str | os.PathLike[str],
     images: np.ndarray,
-    images_are: str = BY_CALLER,
+    description: str = BY_CALLER,
     precision: str = "fp32",
 ) -> Parity:
-    """Writes an ONNX file for ncnn or MNN, compared with ONNX Runtime, and a report beside it.
+    """Write an `.onnx` file as `.param` or `.mnn`, compared with ONNX Runtime, and a report beside it.
 
-    Args:
-        source: The `.onnx` file.
-        path: `.param` or `.mnn`.
-        images: float32 [N, ...] to compare on.
-        images_are: What they show, for the report.
-        precision: As of convert.convert_onnx; only fp32 must agree within LARGEST_DIFFERENCE.
-
-    Returns:
-        The report.
-
-    Raises:
-        FileNotFoundError: There is no such source.
-        ValueError: As convert.convert_onnx.
-        RuntimeError: The outputs differ too much in fp32, or MNN did not convert the network.
+    Images, report and errors are those of `export_network`; only fp32 must agree within LARGEST_DIFFERENCE.
     """
     reference = load_runner(source, "onnx")
     build = partial(convert_onnx, source, precision=precision)
-    return write_checked(path, build, reference, "ONNX Runtime", images, images_are, must_agree=precision == "fp32")
+    return write_checked(path, build, reference, "ONNX Runtime", images, description, must_agree=precision == "fp32")
 
 
 def write_checked(
@@ -138,21 +97,10 @@ def write_checked(
     reference: Forward,
     reference_name: str,
     images: np.ndarray,
-    images_are: str,
+    description: str,
     must_agree: bool = True,
 ) -> Parity:
-    """Builds the files of a network elsewhere, compares them in their runtime, then puts all in place together.
-
-    Args:
-        path: The file to write, of a suffix in RUNTIME_OF.
-        build: Writes that file, and those that belong to it, to the path that it is given.
-        reference, reference_name, images, images_are: As for parity.compare.
-        must_agree: Refuse a difference above LARGEST_DIFFERENCE.
-
-    Raises:
-        ValueError: The path ends otherwise.
-        RuntimeError: The outputs differ too much; nothing is written.
-    """
+    """Build the files of a network elsewhere, compare them in their runtime, then put all in place together."""
     path = Path(path)
     if path.suffix not in RUNTIME_OF:
         raise ValueError(f"expected a file name that ends in {', '.join(RUNTIME_OF)}, got {path.name!r}")
@@ -161,7 +109,7 @@ def write_checked(
         built = Path(folder, path.name)
         build(built)
         names = (reference_name, f"{path.name} in {runtime}")
-        parity = compare(reference, load_runner(built, runtime, threads=1), images, names, images_are)
+        parity = compare(reference, load_runner(built, runtime, threads=1), images, names, description)
         if must_agree and not parity.holds:
             raise RuntimeError(
                 f"expected {runtime} within {LARGEST_DIFFERENCE} of {reference_name}, "
@@ -182,24 +130,18 @@ def write_onnx(
     images: np.ndarray,
     output_names: Sequence[str] | None = None,
 ) -> None:
-    """Writes ONNX, simplified where that changes outputs on the images by rounding at most. Compares nothing else."""
-    import onnx
-
+    """Write ONNX, simplified where that changes outputs on the images by rounding at most; compare nothing else."""
     specs = [paddle.static.InputSpec([*shape], "float32", name) for name, shape in input_spec.items()]
     paddle.onnx.export(network, str(path.with_suffix("")), input_spec=specs, opset_version=OPSET)
     plain = read_onnx(path)
-    onnx.helper.set_model_props(plain, dict(metadata))
+    add_metadata(plain, metadata)
     onnx.save(plain, path)
     plain_outputs = load_runner(path)(images[:32])
     onnx.save(simplify(plain, output_names), path)
     pairs = zip(plain_outputs, load_runner(path)(images[:32]), strict=True)
-    if not all(_same_but_rounding(*pair) for pair in pairs):
-        _log.warning("%s is not simplified: that would change its outputs", path.name)
+    if not all(np.abs(a - b).max() <= ROUNDING * np.abs(a).max() for a, b in pairs):
+        logger.warning("%s is not simplified: that would change its outputs", path.name)
         if output_names is not None:
             rename_outputs(plain.graph, output_names)
         onnx.save(plain, path)
     read_onnx(path)
-
-
-def _same_but_rounding(outputs: np.ndarray, simplified: np.ndarray) -> bool:
-    return bool(np.abs(outputs - simplified).max() <= ROUNDING * np.abs(outputs).max())

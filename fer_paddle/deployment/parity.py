@@ -1,4 +1,4 @@
-"""Whether two runtimes give the same numbers for the same network."""
+"""Parity: do two runtimes give the same numbers for the same network?"""
 
 from __future__ import annotations
 
@@ -22,45 +22,34 @@ class Parity:
         candidate: What was measured, such as "model.onnx in onnx".
         reference: What it is compared with, such as "Paddle".
         inputs: Number of images compared.
-        inputs_are: What they show, such as "drawn faces".
+        description: What they show, such as "drawn faces".
         max_difference: Largest absolute difference of any output.
         mean_difference: Mean absolute difference over all outputs.
-        top1_agreement: Share of the images with the same likeliest class; None where outputs are no class scores.
+        top1_agreement: Ratio of images with the same most likely class; None where outputs are no class scores.
     """
 
     candidate: str
     reference: str
     inputs: int
-    inputs_are: str
+    description: str
     max_difference: float
     mean_difference: float
     top1_agreement: float | None
 
     @property
     def holds(self) -> bool:
-        """Whether no output differs by more than LARGEST_DIFFERENCE; not if one is NaN."""
+        """Return whether no output differs by more than LARGEST_DIFFERENCE; False if one is NaN."""
         return self.max_difference <= LARGEST_DIFFERENCE
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain JSON values."""
+        """Return the report as JSON values."""
         return dataclasses.asdict(self) | {"allowed_difference": LARGEST_DIFFERENCE, "holds": self.holds}
 
 
 def compare(
-    reference: Forward, candidate: Forward, images: np.ndarray, names: tuple[str, str], inputs_are: str
+    reference: Forward, candidate: Forward, images: np.ndarray, names: tuple[str, str], description: str
 ) -> Parity:
-    """Runs a network twice on the same images.
-
-    Args:
-        reference: float32 [N, ...] -> arrays [N, ...].
-        candidate: Likewise.
-        images: float32 [N, ...], N at least 1.
-        names: Of the reference and of the candidate.
-        inputs_are: What the images show.
-
-    Raises:
-        ValueError: There are no images, or the outputs differ in number or shape.
-    """
+    """Run a network twice on the same images [N, ...]; ValueError for none, or outputs of other number or shape."""
     if not len(images):
         raise ValueError("expected images to compare on, got none")
     largest, total, count, agreeing, is_classes = 0.0, 0.0, 0, 0, True
@@ -80,7 +69,7 @@ def compare(
         candidate=names[1],
         reference=names[0],
         inputs=len(images),
-        inputs_are=inputs_are,
+        description=description,
         max_difference=largest,
         mean_difference=total / count,
         top1_agreement=agreeing / len(images) if is_classes else None,

@@ -21,8 +21,8 @@ from fer_paddle.analysis.calibration import (
     negative_log_likelihood,
     plot_reliability,
     reliability,
-    soften,
 )
+from fer_paddle.analysis.metrics import softmax
 from fer_paddle.images import faces_to_batch
 from fer_paddle.weights import load_card
 
@@ -45,7 +45,7 @@ def read_logits(
         progress: Wraps the batch starts for a progress bar.
 
     Returns:
-        float32 [N, C].
+        float64 [N, C].
 
     Raises:
         ValueError: There is no face.
@@ -53,7 +53,8 @@ def read_logits(
     if not len(images):
         raise ValueError("expected at least one face to measure on, got none")
     starts = range(0, len(images), _BATCH)
-    return np.concatenate([run(faces_to_batch(images[i : i + _BATCH], size))[0] for i in progress(starts)])
+    rows = [run(faces_to_batch(images[i : i + _BATCH], size))[0] for i in progress(starts)]
+    return np.concatenate(rows).astype(np.float64)
 
 
 def measure_calibration(
@@ -75,7 +76,7 @@ def measure_calibration(
     Raises:
         ValueError: See calibration.fit_temperature.
     """
-    before = soften(logits)
+    before = softmax(logits)
     after, temperatures = cross_fitted_probs(logits, labels, folds, seed)
     temperature = fit_temperature(logits, labels)
 
@@ -98,7 +99,7 @@ def plot_before_after(logits: np.ndarray, labels: np.ndarray) -> Figure:
     """Draws two reliability diagrams: as the network says it, and by temperatures fitted on other faces."""
     figure = Figure((8.0, 3.6), dpi=90, layout="constrained")
     left, right = figure.subplots(1, 2)
-    plot_reliability(soften(logits), labels, left, "without temperature,")
+    plot_reliability(softmax(logits), labels, left, "without temperature,")
     plot_reliability(cross_fitted_probs(logits, labels)[0], labels, right, "with a temperature,")
     return figure
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from fer_paddle.analysis.complexity import count_parameters, layer_costs, total_costs
 from fer_paddle.deployment.benchmark import time_runs
-from fer_paddle.deployment.export import export_onnx
+from fer_paddle.deployment.export import export_network
 from fer_paddle.deployment.runtimes.onnx import OnnxRunner
 from fer_paddle.environment import paddle, quiet
 from fer_paddle.expression.data.faces import LabelledFaces
@@ -35,7 +35,7 @@ def measure_cost(network: paddle.nn.Layer, size: int, runs: int = 50) -> dict[st
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         with quiet():
-            export_onnx(network, path, {"images": (None, 1, size, size)}, {}, {"images": face})
+            export_network(network, path, {"images": (None, 1, size, size)}, {}, face)
         runner = OnnxRunner(path, threads=1)
     times = time_runs(lambda: runner(face), runs)
     figures = {"mflops": flops / 1e6, "latency_ms": times["median_ms"], "latency_p95_ms": times["p95_ms"]}

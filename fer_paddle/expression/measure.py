@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from fer_paddle.analysis.bootstrap import RESAMPLES, bootstrap
-from fer_paddle.analysis.calibration import reliability, soften
-from fer_paddle.analysis.metrics import accuracy, confusion_matrix, f1_scores, mean_recall, precisions, recalls
+from fer_paddle.analysis.calibration import reliability
+from fer_paddle.analysis.metrics import accuracy, confusion_matrix, f1_scores, mean_recall, precisions, recalls, softmax
 from fer_paddle.analysis.mistakes import most_confident_mistakes
 from fer_paddle.expression.data.expressions import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
@@ -54,7 +54,7 @@ def measure_expressions(
     right = predicted == labels
     confusion = confusion_matrix(labels, predicted, len(names))
     enough = np.flatnonzero(confusion.sum(axis=1) >= ENOUGH_FACES)
-    mistakes = most_confident_mistakes(soften(logits, temperature), labels, MISTAKES)
+    mistakes = most_confident_mistakes(softmax(logits, temperature), labels, MISTAKES)
     shares = {"resamples": resamples, "seed": seed}
     measured = {
         "faces": len(labels),
@@ -100,7 +100,7 @@ def _class_figures(
 def _calibration(
     logits: np.ndarray, labels: np.ndarray, temperature: float, resamples: int, seed: int
 ) -> dict[str, Any]:
-    both = [soften(logits), soften(logits, temperature)]
+    both = [softmax(logits), softmax(logits, temperature)]
 
     def errors(chosen: np.ndarray) -> np.ndarray:
         return np.array([reliability(probs[chosen], labels[chosen]).ece for probs in both])

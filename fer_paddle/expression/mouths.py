@@ -46,7 +46,7 @@ class MouthRecipe:
     """
 
     model: str = "distresnet"
-    start: str | None = "distresnet_fer2013.safetensors"
+    start: str | None = "distresnet.fer2013.safetensors"
     epochs: int = 16
     batch_size: int = 32
     size: int = 56

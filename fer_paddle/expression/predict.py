@@ -1,43 +1,52 @@
-"""Face crops in, probabilities of the seven expressions out. Starts without Paddle."""
+"""Face crops in, probabilities of expressions out. Starts without Paddle."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes import Runner, load_runner
+from fer_paddle.analysis.metrics import softmax
+from fer_paddle.deployment.runtimes import PADDLES, Runner, load_runner
+from fer_paddle.expression.settings import ClassifierSettings
 from fer_paddle.images import faces_to_batch
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_paddle.shipped import find_weights
 
-WEIGHTS = Path(__file__).parents[1] / "weights" / "distresnet_fer2013.onnx"
+if TYPE_CHECKING:
+    from fer_paddle.expression.files import ExpressionModel
+
+FOLDER = Path(__file__).parents[1] / "weights"
+DEFAULT = "distresnet.fer2013"
+WEIGHTS = FOLDER / f"{DEFAULT}.onnx"
 BATCH = 64
 RUNTIME_FOR = {".onnx": "onnx", ".safetensors": "dynamic", ".pdmodel": "paddle", ".param": "ncnn", ".mnn": "mnn"}
 
 
 class Classifier:
-    """Names the expression of faces.
+    """Name the expressions of faces.
 
     A network of FER+'s eight classes serves, too: its contempt is left out, and the other seven share what is left.
 
     Args:
-        weights: A file that the runtime reads, such as `python -m fer_paddle export` writes; None takes what ships.
+        weights: A network that ships, by name (`fer_paddle.list_models()`), or a file that the runtime reads, such as
+            `python -m fer_paddle export` writes; None takes DEFAULT.
         runner: Used instead of a file: a loaded network whose metadata holds `input_size` and `classes`.
         threads: Threads of the runtime; 0 lets it choose.
-        runtime: What runs the file, one of deployment.runtimes.RUNTIMES.
+        runtime: What runs the file, one of deployment.runtimes.RUNTIMES; None takes the one that the file was made
+            for: ONNX Runtime for `.onnx`, Paddle for `.safetensors`, and so on.
 
     Attributes:
-        classes: Of the network, FER2013's seven or FER+'s eight.
-        input_size: Side in pixels of the faces that the network sees.
-        temperature: That the logits are divided by, see analysis.temperature.
+        classes: What the columns of the answer mean, such as EXPRESSIONS.
+        settings: What the network's file says of itself: its own classes, input size and temperature.
 
     Raises:
         FileNotFoundError: There is no weights file.
-        ValueError: The file is not one of an expression network that the runtime reads, the runtime is unknown, or
-            both a file and a runner are given.
+        ValueError: The file is not one of an expression network that the runtime reads, its metadata are wrong, name
+            or runtime are unknown, or both a file and a runner are given.
         RuntimeError: The runtime's package is not installed.
     """
 
@@ -46,70 +55,49 @@ class Classifier:
         weights: str | os.PathLike[str] | None = None,
         runner: Runner | None = None,
         threads: int = 0,
-        runtime: str = "onnx",
+        runtime: str | None = None,
     ):
         if weights is not None and runner is not None:
             raise ValueError("expected weights or a runner, got both")
         if runner is None:
-            runner = load_runner(shipped_weights(runtime) if weights is None else weights, runtime, threads)
+            path = classifier_file(weights, runtime)
+            runtime = runtime or RUNTIME_FOR[path.suffix.lower()]
+            runner = load_runner(path, runtime, threads, load_model=load_expression_model)
         self.runner = runner
-        told = dict(runner.metadata)
-        classes = tuple(json.loads(told.get("classes", "[]")))
-        if classes not in (EXPRESSIONS, FERPLUS_EXPRESSIONS) or "input_size" not in told:
-            got = ", ".join(classes) or "no classes"
-            raise ValueError(f"expected a network of the classes {', '.join(EXPRESSIONS)}, got one of {got}")
-        self.classes = classes
-        self.input_size = int(told["input_size"])
-        self.temperature = float(told.get("temperature", 1))
+        self.settings = ClassifierSettings.from_metadata(runner.metadata)
+        self.classes = EXPRESSIONS if self.settings.classes == FERPLUS_EXPRESSIONS else self.settings.classes
+        self.input_size = self.settings.input_size
 
     def __call__(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        """Gives the probabilities.
+        """Return the probabilities.
 
         Args:
             crops: Face crops uint8, gray [H, W] or BGR [H, W, 3], of any sizes.
 
         Returns:
-            float32 [N, 7] in the order of EXPRESSIONS; every row sums to 1. No crops give [0, 7].
+            float32 [N, len(classes)]; every row sums to 1. No crops give [0, len(classes)].
 
         Raises:
-            ValueError: A crop is not uint8 or has no pixels.
+            ValueError: A crop is not uint8 or has no pixels, or the network gives no finite numbers.
         """
-        parts = [np.zeros((0, len(EXPRESSIONS)), np.float32)]
+        rows = [np.zeros((0, len(self.classes)), np.float32)]
         for start in range(0, len(crops), BATCH):
             batch = faces_to_batch(crops[start : start + BATCH], self.input_size)
-            logits = self.runner(batch)[0][:, : len(EXPRESSIONS)]
-            parts.append(softmax(logits / np.float32(self.temperature)))
-        return np.concatenate(parts)
+            logits = self.runner(batch)[0][:, : len(self.classes)]
+            rows.append(softmax(logits / np.float32(self.settings.temperature)))
+        probs = np.concatenate(rows)
+        if not np.isfinite(probs).all():
+            raise ValueError("expected finite probabilities, got NaN: the weights are damaged")
+        return probs
 
 
-def shipped_weights(runtime: str = "onnx") -> Path:
-    """The expression network that ships, as the file that a runtime reads."""
-    return WEIGHTS.with_suffix(".safetensors") if runtime in ("paddle", "dynamic") else WEIGHTS
+def classifier_file(weights: str | os.PathLike[str] | None = None, runtime: str | None = None) -> Path:
+    """Return the file of a network that ships, by name, as a runtime reads it; a path stays as it is."""
+    return find_weights(weights or DEFAULT, FOLDER, ".safetensors" if runtime in PADDLES else ".onnx")
 
 
-def load_classifier(
-    weights: str | os.PathLike[str] | None = None, runtime: str | None = None, threads: int = 0
-) -> Classifier:
-    """Makes a Classifier from any file of an expression network.
+def load_expression_model(path: str | os.PathLike[str]) -> ExpressionModel:
+    """Read a `.safetensors` network; imports Paddle."""
+    from fer_paddle.expression.files import ExpressionModel
 
-    Args:
-        weights: The file; None takes the one that ships.
-        runtime: One of deployment.runtimes.RUNTIMES; None takes the one that the file was made for: ONNX Runtime for
-            `.onnx`, Paddle for `.safetensors`, and so on.
-        threads: Threads of the runtime; 0 lets it choose.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is of no kind that the runtime reads, or damaged.
-        RuntimeError: The runtime's package is not installed.
-    """
-    suffix = ".onnx" if weights is None else Path(weights).suffix.lower()
-    if runtime is None and suffix not in RUNTIME_FOR:
-        raise ValueError(f"expected weights as {', '.join(RUNTIME_FOR)}, got {weights}")
-    return Classifier(weights, threads=threads, runtime=runtime or RUNTIME_FOR[suffix])
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """exp(logits) over their sum along the last axis, safe for large logits; float32 [..., C]."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return ExpressionModel.load(path)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_paddle.compression.onnx_compact import read_onnx
 from fer_paddle.compression.quantize import compare
+from fer_paddle.deployment.onnx_graph import read_onnx
 from fer_paddle.drawn import draw_scene
 from yolo3tiny.photos import Photo
 from yolo3tiny.predict import WEIGHTS, Detector, OnnxForward

@@ -26,12 +26,12 @@ def explain(
     A bad image is named at the end, with exit code 1.
     """
     from fer_paddle.expression.files import ExpressionModel
-    from fer_paddle.expression.predict import WEIGHTS
+    from fer_paddle.expression.predict import classifier_file
     from fer_paddle.labels import EXPRESSIONS
 
     if not (images or data or costs):
         raise ValueError("expected images, --data or --costs to explain, got none")
-    model = ExpressionModel.load(weights or WEIGHTS.with_suffix(".safetensors"))
+    model = ExpressionModel.load(classifier_file(weights, "dynamic"))
     network, size, classes = model.network, model.input_size, model.classes
     if images and not set(EXPRESSIONS) <= set(classes):
         raise ValueError(f"expected a network of expressions for images of faces, got one of {', '.join(classes)}")
@@ -89,8 +89,8 @@ def _explain_data(data: str, network: Any, size: int, classes: Sequence[str], po
     names = tuple(faces.counts())
     starts = bar("batches")(range(0, len(faces.labels), 64))
     features = np.concatenate([embed(network, faces_to_batch(faces.images[i : i + 64], size)) for i in starts])
+    from fer_paddle.analysis.metrics import softmax
     from fer_paddle.environment import paddle
-    from fer_paddle.expression.predict import softmax
 
     with paddle.no_grad():
         probs = softmax(network.classify(paddle.to_tensor(features)).numpy()[:, : len(names)])

@@ -49,6 +49,7 @@ def prune(
     from fer_paddle.compression.prune_study import PruneSettings, PruningStudy, check_new, table_of
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.ferplus import take_for_training
+    from fer_paddle.expression.predict import classifier_file
     from fer_paddle.expression.prune import ExpressionPruneTask
     from fer_paddle.expression.train import choose_recipe
     from fer_paddle.study import provenance
@@ -59,7 +60,7 @@ def prune(
     cost, ratios = opt.choose_cost((0.7, 0.5, 0.3), flops=flops, parameters=parameters, activations=activations)
     settings = PruneSettings(ratios, criterion, steps, multiple, cost)
     shortened = choose_recipe(recipe, {}) if recipe else None
-    weights = weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
+    weights = classifier_file(weights, "dynamic")
     learnt_by = load_card(weights).get("recipe", {})
     train, measured = load_train_valid(data, valid, seed=seed)
     train, measured = take_for_training(train, measured, learnt_by.get("ferplus"))
@@ -149,12 +150,13 @@ def quantize(
     from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.ferplus import take_for_training
+    from fer_paddle.expression.predict import classifier_file
     from fer_paddle.expression.quantize import ExpressionQuantizeTask, read_network_card
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
 
     chosen = METHODS if methods == ("all",) else methods
-    weights = weights or environment.REPOSITORY / "fer_paddle/weights/distresnet_fer2013.safetensors"
+    weights = classifier_file(weights, "dynamic")
     learnt_by = read_network_card(weights).get("recipe", {})
     train, measured = load_train_valid(data, valid, seed=seed, progress=bar("images"))
     train, measured = take_for_training(train, measured, learnt_by.get("ferplus"))

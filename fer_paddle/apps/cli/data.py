@@ -53,7 +53,7 @@ def report(
 
 def _load_judges(weights: Path | None) -> dict[str, Any]:
     """Return the networks that a report asks: the classifier, and the best score of a face in an image."""
-    from fer_paddle.expression.predict import load_classifier
+    from fer_paddle.expression.predict import Classifier
     from fer_paddle.quality.faceless import SIDE
     from yolo3tiny.predict import Detector
 
@@ -62,7 +62,7 @@ def _load_judges(weights: Path | None) -> dict[str, Any]:
     def find_face(image: Any) -> float:
         return float(detector(image, min_score=0.01).scores.max(initial=0.0))
 
-    return {"classify": load_classifier(weights), "find_face": find_face}
+    return {"classify": Classifier(weights), "find_face": find_face}
 
 
 def benchmark_augment(

@@ -42,7 +42,7 @@ def export(
     agreement = "" if parity.top1_agreement is None else f", same class for {parity.top1_agreement:.1%}"
     text = (
         f"{out}: from {parity.reference} at most {parity.max_difference:.2g}, on average "
-        f"{parity.mean_difference:.2g}{agreement}, over {parity.inputs} {parity.inputs_are}"
+        f"{parity.mean_difference:.2g}{agreement}, over {parity.inputs} {parity.description}"
     )
     return Output(parity.to_json() | {"file": str(out)}, text)
 

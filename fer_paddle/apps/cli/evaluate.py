@@ -77,10 +77,10 @@ def evaluate(
             raise ValueError(f"expected one network to calibrate, got {len(weights)}")
         return _calibrate(data[0], weights[0] if weights else None, write, out)
     if tta or len(weights) > 1:
-        from fer_paddle.expression.predict import shipped_weights
+        from fer_paddle.expression.predict import classifier_file
 
         scales = [view for view in tta if isinstance(view, float)] or [1.0]
-        networks = weights or [shipped_weights("dynamic")]
+        networks = [classifier_file(path, "dynamic") for path in weights or (None,)]
         return _measure_views(data[0], usage, networks, FLIP in tta, FIVE_CROP in tta, scales)
     return _evaluate(data[0], usage, weights[0] if weights else None, runtime, threads)
 
@@ -90,14 +90,14 @@ def _evaluate(data: str, usage: str | None, weights: Path | None, runtime: str |
     from fer_paddle.deployment.benchmark import time_runs
     from fer_paddle.deployment.runtimes.model_files import size_on_disk
     from fer_paddle.expression.evaluate import evaluate_classifier
-    from fer_paddle.expression.predict import load_classifier, shipped_weights
+    from fer_paddle.expression.predict import Classifier, classifier_file
 
     if runtime in ("paddle", "dynamic") or (weights and weights.suffix in (".safetensors", ".pdmodel")):
         environment.prepare(threads)  # Paddle reads its threads when it is imported
-    classifier = load_classifier(weights, runtime, threads or 0)
+    classifier = Classifier(weights, runtime=runtime, threads=threads or 0)
     faces = _read_faces(data, usage)
     figures = evaluate_classifier(classifier, faces.images, faces.labels, bar("batches"))
-    file = weights or shipped_weights(runtime or "onnx")
+    file = classifier_file(weights, runtime)
     figures |= {
         "latency_ms": time_runs(lambda: classifier(faces.images[:1]), LATENCY_RUNS)["median_ms"],
         "weights": file.name,
@@ -147,11 +147,11 @@ def calibrate(*, data: LabeledData, weights: Weights = None, write: Write = Fals
 
 def _calibrate(data: str, weights: Path | None, write: bool, out: Path | None) -> Output:
     from fer_paddle.expression.calibrate import measure_calibration, plot_before_after, store_temperature
-    from fer_paddle.expression.predict import WEIGHTS, load_classifier
+    from fer_paddle.expression.predict import Classifier, classifier_file
     from fer_paddle.study import provenance
 
-    classifier = load_classifier(weights)
-    faces = read_faces_of(classifier.classes, data)
+    classifier = Classifier(weights)
+    faces = read_faces_of(classifier.settings.classes, data)
     logits = _read_logits(classifier.runner, faces, classifier.input_size)
     found = {"data": data, **measure_calibration(logits, faces.labels), **provenance()}
     if out:
@@ -160,7 +160,7 @@ def _calibrate(data: str, weights: Path | None, write: bool, out: Path | None) -
         out.parent.mkdir(parents=True, exist_ok=True)
         save_figure(plot_before_after(logits, faces.labels), out)
     if write:
-        found["written"] = [str(path) for path in store_temperature(weights or WEIGHTS, found)]
+        found["written"] = [str(path) for path in store_temperature(classifier_file(weights), found)]
     text = f"temperature {found['temperature']} from {found['faces']} faces (folds: {found['fold_temperatures']})"
     rows = [
         [name, *(f"{found[name][end]:.4f}" for end in ("value", "low", "high"))] for name in ("ece_before", "ece_after")
@@ -197,15 +197,14 @@ def _measure(weights: Path, kind: str, data: Sequence[str]) -> dict[str, Any]:
 
 
 def _measure_expressions(weights: Path, data: str) -> dict[str, Any]:
-    from fer_paddle.deployment.runtimes import load_runner
     from fer_paddle.expression.measure import measure_expressions
+    from fer_paddle.expression.predict import Classifier
     from fer_paddle.weights import load_card
 
-    told = load_card(weights)
-    faces = read_faces_of(told["classes"], data)
-    runner = load_runner(weights, "onnx" if weights.suffix == ".onnx" else "dynamic")
-    logits = _read_logits(runner, faces, int(told["input_size"]))
-    return measure_expressions(logits, faces, float(told.get("temperature", 1.0)))
+    classifier = Classifier(weights)
+    faces = read_faces_of(classifier.settings.classes, data)
+    logits = _read_logits(classifier.runner, faces, classifier.input_size)
+    return measure_expressions(logits, faces, float(load_card(weights).get("temperature", 1.0)))
 
 
 def _measure_detector(weights: Path, data: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Runtimes: a network file as a function of arrays, behind one protocol.
+"""Runtimes: a network file as a function of arrays, behind one class.
 
 | name | what runs | files it reads |
 |---|---|---|
@@ -6,8 +6,8 @@
 | openvino | OpenVINO | .onnx |
 | ncnn | ncnn | .param with .bin, .onnx |
 | mnn | MNN | .mnn, .onnx |
-| paddle | Paddle Inference with oneDNN | .pdmodel with .pdiparams (int8 too); .safetensors of an expression network |
-| dynamic | Paddle as in training | .safetensors of an expression network |
+| paddle | Paddle Inference with oneDNN | .pdmodel with .pdiparams (int8 too), .safetensors |
+| dynamic | Paddle as in training | .safetensors |
 | tensorrt | TensorRT by ONNX Runtime's provider | .onnx |
 """
 
@@ -15,41 +15,27 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+from fer_paddle.deployment.runtimes.base import Runner
+from fer_paddle.deployment.runtimes.model_files import check_file
 
+if TYPE_CHECKING:
+    from fer_paddle.models.model import Model
 
-class Runner(Protocol):
-    """A loaded network. Every class of it is called with (path, threads, precision).
-
-    Attributes:
-        metadata: What the file says of itself: classes, input size, normalisation.
-    """
-
-    metadata: Mapping[str, str]
-
-    def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
-        """float32 [N, C, H, W] -> the network's outputs in the order of the ONNX file, float32 [N, ...] each.
-
-        Raises:
-            ValueError: N is 0, or the images are others than inputs.check_images takes.
-        """
-        ...
-
-
-# Name -> module and class. A module is imported when it is asked for, and its package with it.
+# Name -> module and class; a module is imported, and its package with it, when it is asked for.
 RUNTIMES = {
     "onnx": ("fer_paddle.deployment.runtimes.onnx", "OnnxRunner"),
     "openvino": ("fer_paddle.deployment.runtimes.openvino", "OpenVinoRunner"),
     "ncnn": ("fer_paddle.deployment.runtimes.ncnn", "NcnnRunner"),
     "mnn": ("fer_paddle.deployment.runtimes.mnn", "MnnRunner"),
-    "paddle": ("fer_paddle.deployment.runtimes.paddle_inference", "PaddleInferenceRunner"),
-    "dynamic": ("fer_paddle.deployment.runtimes.dynamic", "PaddleRunner"),
-    "tensorrt": ("fer_paddle.deployment.runtimes.tensorrt", "TensorRtRunner"),
+    "paddle": ("fer_paddle.deployment.runtimes.paddle", "PaddleInferenceRunner"),
+    "dynamic": ("fer_paddle.deployment.runtimes.paddle", "NetworkRunner"),
+    "tensorrt": ("fer_paddle.deployment.runtimes.onnx", "TensorRtRunner"),
 }
-# What each can compute in; the first is the one to compare with others. A quantised file is int8 by itself.
+# What each can compute in; the first is the one to compare with others. A quantized file is int8 by itself.
 PRECISIONS = {
     "onnx": ("fp32",),
     "openvino": ("fp32", "bf16"),
@@ -59,18 +45,24 @@ PRECISIONS = {
     "dynamic": ("fp32",),
     "tensorrt": ("fp32", "fp16"),
 }
+PADDLES = ("paddle", "dynamic")  # which also run a `.safetensors` network that a task can load
 
 
 def load_runner(
-    path: str | os.PathLike[str], runtime: str = "onnx", threads: int = 0, precision: str = "fp32"
+    path: str | os.PathLike[str],
+    runtime: str = "onnx",
+    threads: int = 0,
+    precision: str = "fp32",
+    load_model: Callable[[Path], Model] | None = None,
 ) -> Runner:
-    """Loads a network file.
+    """Load a network file.
 
     Args:
         path: The file; the table at the head of this module says which runtime reads which.
         runtime: One of RUNTIMES.
         threads: Threads of one run; 0 lets the runtime choose.
         precision: One of PRECISIONS of the runtime: what it computes in.
+        load_model: Loads a `.safetensors` network of the task for PADDLES, such as `ExpressionModel.load`.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -86,27 +78,15 @@ def load_runner(
         raise ValueError(f"expected threads of 0 or more, got {threads}")
     module, name = RUNTIMES[runtime]
     try:
-        runner = getattr(importlib.import_module(module), name)
+        loaded = importlib.import_module(module)
+        if load_model is not None and runtime in PADDLES and Path(path).suffix.lower() == ".safetensors":
+            model = load_model(check_file(path, (".safetensors",), runtime))
+            return loaded.run_model(model, runtime, threads, precision)
     except ModuleNotFoundError as error:
-        package = {"paddle": "paddlepaddle"}.get(error.name, error.name)
+        package = {"paddle": "paddlepaddle"}.get(error.name or "", error.name)
         raise RuntimeError(
             f"expected the package {package} for the runtime {runtime} (pip install {package})"
         ) from error
-    return runner(path, threads, precision)
-
-
-def warm_up(runner: Runner, images: np.ndarray, runs: int = 3) -> None:
-    """Runs a network on images as they will come, so that the next run pays for no allocation and no tuning.
-
-    Args:
-        runner: The network.
-        images: float32 [N, C, H, W] of the shape to come.
-        runs: How often, 1 or more.
-
-    Raises:
-        ValueError: `runs` is below 1.
-    """
-    if runs < 1:
-        raise ValueError(f"expected 1 or more runs to warm up, got {runs}")
-    for _ in range(runs):
-        runner(images)
+    if runtime == "dynamic":
+        raise ValueError(f"expected a file .safetensors for the runtime dynamic, got {path}")
+    return getattr(loaded, name)(path, threads, precision)

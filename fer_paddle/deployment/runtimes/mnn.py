@@ -3,48 +3,32 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes.inputs import check_images
-from fer_paddle.deployment.runtimes.model_files import check_file, read_card
-from fer_paddle.deployment.runtimes.packages import import_package
+from fer_paddle.deployment.runtimes.base import Runner, import_package
+from fer_paddle.deployment.runtimes.model_files import read_card
 
 # Large Winograd tiles round too much for parity: up to 9e-4 in tiny YOLO's heads, 1e-5 with small ones, as fast.
 WINOGRAD_MEMORY_LEVEL, SMALL_TILES = 3, 1
 
 
-class MnnRunner:
-    """Runs a network by MNN on the CPU.
+class MnnRunner(Runner):
+    """Run a network on the CPU; "int8" stores the weights of a converted `.onnx` in eight bits."""
 
-    Args:
-        path: `.mnn` with its card, or an `.onnx` that is converted first.
-        threads: Threads of one run; 0 takes all cores.
-        precision: "fp32", or "int8": weights of eight bits when an `.onnx` is converted.
+    name, suffixes, converts_onnx = "mnn", (".mnn",), True
 
-    Raises:
-        FileNotFoundError: There is no such file, or its card is missing.
-        ValueError: The files are damaged, or MNN cannot convert the ONNX file.
-        RuntimeError: MNN is not installed.
-    """
+    @classmethod
+    def import_package(cls) -> ModuleType:
+        """Import MNN."""
+        return import_package("MNN")
 
-    def __init__(self, path: str | os.PathLike[str], threads: int = 0, precision: str = "fp32"):
-        path = check_file(path, [".mnn", ".onnx"], "mnn")
-        import_package("MNN", "MNN")
-        if path.suffix.lower() == ".onnx":
-            from fer_paddle.deployment.convert import convert_onnx
-
-            with tempfile.TemporaryDirectory() as folder:
-                converted = Path(folder, "network.mnn")
-                convert_onnx(path, converted, precision)
-                self._load(converted, threads)
-        else:
-            self._load(path, threads)
-
-    def _load(self, path: Path, threads: int) -> None:
+    def _load(self, path: Path, threads: int, precision: str) -> None:
+        self.import_package()
         import MNN.expr
         import MNN.nn
 
@@ -57,14 +41,13 @@ class MnnRunner:
             raise ValueError(f"expected a network of MNN at {path}, got a file that MNN does not read") from error
         self._net, self._expr, self._outputs, self.metadata = net, MNN.expr, card["outputs"], card["metadata"]
         self._runtime = runtime  # the network uses it and does not keep it alive
+        self._turn = threading.Lock()  # a module of MNN keeps its tensors between two calls
 
-    def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
-        """float32 [N, C, H, W] -> the network's outputs."""
-        check_images(images, self.metadata)
+    def _run(self, images: np.ndarray) -> Sequence[np.ndarray]:
         expr = self._expr
-        given = expr.const(np.ascontiguousarray(images, np.float32), list(images.shape), expr.NCHW)
-        outputs = self._net.forward([given])
-        if len(outputs) != len(self._outputs):  # what MNN does instead of raising
-            raise ValueError(f"expected images that the network takes, got {list(images.shape)}")
-        outputs = (expr.convert(output, expr.NCHW) for output in outputs)
-        return [np.array(output.read()).reshape(output.shape) for output in outputs]
+        with self._turn:
+            outputs = self._net.forward([expr.const(images, list(images.shape), expr.NCHW)])
+            if len(outputs) != len(self._outputs):  # what MNN does instead of raising
+                raise ValueError(f"expected images that the network takes, got {list(images.shape)}")
+            converted = (expr.convert(output, expr.NCHW) for output in outputs)
+            return [np.array(output.read()).reshape(output.shape) for output in converted]

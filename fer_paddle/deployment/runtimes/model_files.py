@@ -6,7 +6,6 @@ file: each has a card `NAME.SUFFIX.json` beside it with the metadata, and size a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -14,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.files import write_json
+from fer_paddle.files import file_digest, write_json
 
 # The files of one network in each format; the first is the one that is named, and stands for all.
 FORMATS = {
@@ -28,10 +27,7 @@ _PICKLE = re.compile(rb"\x80[\x01-\x05]|PK\x03\x04")  # PyTorch's are zip archiv
 
 
 def check_file(path: str | os.PathLike[str], suffixes: Sequence[str], runtime: str) -> Path:
-    """Looks at the name and the first bytes of a network's file.
-
-    Returns:
-        The path.
+    """Return the path of a network's file after a look at its name and its first bytes.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -52,14 +48,14 @@ def check_file(path: str | os.PathLike[str], suffixes: Sequence[str], runtime: s
 
 
 def parts_of(path: str | os.PathLike[str]) -> dict[str, Path]:
-    """All files of a network by their suffix in FORMATS; the first is the path itself, in whatever case."""
+    """List all files of a network by their suffix in FORMATS; the first is the path itself, in whatever case."""
     path = Path(path)
     first, *others = FORMATS[path.suffix.lower()]
     return {first: path} | {suffix: path.with_suffix(suffix) for suffix in others}
 
 
 def card_path(path: str | os.PathLike[str]) -> Path:
-    """Where the card of a file lies: `NAME.SUFFIX.json`."""
+    """Return where the card of a file lies: `NAME.SUFFIX.json`."""
     path = Path(path)
     return path.with_name(f"{path.name}.json")
 
@@ -67,60 +63,44 @@ def card_path(path: str | os.PathLike[str]) -> Path:
 def write_card(
     path: str | os.PathLike[str], inputs: Sequence[str], outputs: Sequence[str], metadata: Mapping[str, str]
 ) -> None:
-    """Writes the card of a network's files, which must be there.
-
-    Args:
-        path: The first of its files.
-        inputs: Names of its inputs, in order.
-        outputs: Names of its outputs, in order.
-        metadata: What an ONNX file of it would carry.
-    """
-    path = Path(path)
-    files = {suffix: _fingerprint(part) for suffix, part in parts_of(path).items()}
+    """Write the card of a network's files, which must be there: names of inputs and outputs in order, and metadata."""
+    files = {suffix: _describe(part) for suffix, part in parts_of(path).items()}
     content = {"files": files, "inputs": list(inputs), "outputs": list(outputs), "metadata": dict(metadata)}
     write_json(card_path(path), content)
 
 
 def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Reads the card of a network's files and compares them with it.
-
-    Args:
-        path: The first of its files.
-
-    Returns:
-        `inputs`, `outputs` and `metadata`.
+    """Return `inputs`, `outputs` and `metadata` of a network's files after comparing them with their card.
 
     Raises:
         FileNotFoundError: The card or a file is missing.
         ValueError: The card is malformed, or a file is not the one it names.
     """
-    path = Path(path)
-    card = card_path(path)
+    path, card = Path(path), card_path(path)
     if not card.is_file():
         raise FileNotFoundError(f"expected the card {card.name} beside {path}, found none")
     try:
         content = json.loads(card.read_text(encoding="utf-8"))
-        files, metadata = content["files"], dict(content["metadata"])
+        metadata = dict(content["metadata"])
         inputs, outputs = list(content["inputs"]), list(content["outputs"])
-        told = {part: (files[suffix]["bytes"], files[suffix]["sha256"]) for suffix, part in parts_of(path).items()}
-    except (ValueError, KeyError, TypeError) as error:
+        named = {part: content["files"][suffix] for suffix, part in parts_of(path).items()}
+        sizes = {part: (file["bytes"], file["sha256"]) for part, file in named.items()}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"expected the card of a network at {card}, got: {type(error).__name__} {error}") from error
-    for part, (num_bytes, digest) in told.items():
+    for part, (num_bytes, digest) in sizes.items():
         if not part.is_file():
             raise FileNotFoundError(f"expected {part.name} beside {path}, found none")
-        found = _fingerprint(part)
-        if found["bytes"] != num_bytes:
-            raise ValueError(f"expected {num_bytes} bytes in {part}, got {found['bytes']}: the file is damaged")
-        if found["sha256"] != digest:
+        if part.stat().st_size != num_bytes:
+            raise ValueError(f"expected {num_bytes} bytes in {part}, got {part.stat().st_size}: the file is damaged")
+        if file_digest(part) != digest:
             raise ValueError(f"expected {part} as its card {card.name} names it, got a file of other content")
     return {"inputs": inputs, "outputs": outputs, "metadata": metadata}
 
 
 def size_on_disk(path: str | os.PathLike[str]) -> int:
-    """Bytes of all files of a network, without its card."""
+    """Return the bytes of all files of a network, without its card."""
     return sum(part.stat().st_size for part in parts_of(path).values())
 
 
-def _fingerprint(path: Path) -> dict[str, Any]:
-    content = path.read_bytes()
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+def _describe(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": file_digest(path)}

@@ -1,43 +1,27 @@
-"""ONNX Runtime, the default runtime."""
+"""ONNX Runtime, the default runtime, and TensorRT as its provider. A session may run in several threads."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes.inputs import check_images
-from fer_paddle.deployment.runtimes.model_files import check_file
-from fer_paddle.deployment.runtimes.packages import import_package
-
-CPU = ("CPUExecutionProvider",)
+from fer_paddle.deployment.runtimes.base import Runner, import_package
 
 
-class OnnxRunner:
-    """Runs an ONNX file with one input.
+class OnnxRunner(Runner):
+    """Run an ONNX file with one input, in what the file says, which may be int8."""
 
-    Args:
-        path: The file.
-        threads: Threads of one run; 0 lets ONNX Runtime choose.
-        precision: "fp32": as the file says, which may be int8.
-        providers: ONNX Runtime's execution providers, the most wanted first; each must be there.
+    name, suffixes = "onnx", (".onnx",)
 
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no ONNX file that ONNX Runtime can run.
-        RuntimeError: ONNX Runtime is not installed, has no such provider, or the provider does not start.
-    """
+    def _providers(self, precision: str) -> list[str | tuple[str, dict[str, Any]]]:
+        """List ONNX Runtime's execution providers, the most wanted first; each must be there."""
+        return ["CPUExecutionProvider"]
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        threads: int = 0,
-        precision: str = "fp32",
-        providers: Sequence[str | tuple[str, dict]] = CPU,
-    ):
-        path = check_file(path, [".onnx"], "onnx")
-        onnxruntime = import_package("onnxruntime", "onnxruntime")
+    def _load(self, path: Path, threads: int, precision: str) -> None:
+        onnxruntime, providers = import_package("onnxruntime"), self._providers(precision)
         names = [provider if isinstance(provider, str) else provider[0] for provider in providers]
         if missing := [name for name in names if name not in onnxruntime.get_available_providers()]:
             there = ", ".join(onnxruntime.get_available_providers())
@@ -49,7 +33,7 @@ class OnnxRunner:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             # From bytes, because ONNX Runtime would also read other files that the ONNX file names.
-            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=list(providers))
+            self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=providers)
         except Exception as error:  # ONNX Runtime's own error classes share no narrower base
             raise ValueError(f"expected an ONNX file at {path}, got: {str(error).splitlines()[0]}") from error
         if (first := self._session.get_providers()[0]) != names[0]:  # ONNX Runtime fell back without an error
@@ -58,7 +42,14 @@ class OnnxRunner:
         self._input = self._session.get_inputs()[0].name
         self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
 
-    def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
-        """float32 [N, C, H, W] -> the network's outputs."""
-        check_images(images, self.metadata)
+    def _run(self, images: np.ndarray) -> Sequence[np.ndarray]:
         return self._session.run(None, {self._input: images})
+
+
+class TensorRtRunner(OnnxRunner):
+    """Run an ONNX file by TensorRT; what it cannot do, CUDA does. Needs an NVIDIA GPU and onnxruntime-gpu."""
+
+    name = "tensorrt"
+
+    def _providers(self, precision: str) -> list[str | tuple[str, dict[str, Any]]]:
+        return [("TensorrtExecutionProvider", {"trt_fp16_enable": precision == "fp16"}), "CUDAExecutionProvider"]

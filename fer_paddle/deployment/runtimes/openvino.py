@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes.inputs import check_images
-from fer_paddle.deployment.runtimes.model_files import check_file
-from fer_paddle.deployment.runtimes.packages import import_package
-from fer_paddle.deployment.runtimes.signal_stack import signal_stack_kept
+from fer_paddle.deployment.runtimes.base import Runner
 
 
-class OpenVinoRunner:
-    """Runs an ONNX file with one input by OpenVINO on the CPU.
+class OpenVinoRunner(Runner):
+    """Run an ONNX file on the CPU, in fp32 or, on processors that have it, bf16. A thread has its own request."""
 
-    Args:
-        path: The file.
-        threads: Threads of one run; 0 lets OpenVINO choose.
-        precision: "fp32", or "bf16", which OpenVINO would take by itself on processors that have it.
+    name, suffixes = "openvino", (".onnx",)
 
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no ONNX file that OpenVINO can run.
-        RuntimeError: OpenVINO is not installed.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], threads: int = 0, precision: str = "fp32"):
-        path = check_file(path, [".onnx"], "openvino")
+    def _load(self, path: Path, threads: int, precision: str) -> None:
         # OpenVINO reports its import to Intel where a user has agreed to that once. Without this package it cannot.
-        sys.modules.setdefault("openvino_telemetry", None)
-        openvino = import_package("openvino", "openvino")
-        settings = {
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+        openvino = self.import_package()
+        settings: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],
             "PERFORMANCE_HINT": "LATENCY",
         }
@@ -47,15 +39,40 @@ class OpenVinoRunner:
         except RuntimeError as error:
             raise ValueError(f"expected an ONNX file at {path}, got: {str(error).splitlines()[-1]}") from error
         self.metadata = read_metadata(path)
+        self._own = threading.local()
 
-    def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
-        """float32 [N, C, H, W] -> the network's outputs."""
-        check_images(images, self.metadata)
-        return list(self._network([images]).values())
+    def _run(self, images: np.ndarray) -> Sequence[np.ndarray]:
+        if not hasattr(self._own, "request"):
+            self._own.request = self._network.create_infer_request()
+        return list(self._own.request.infer([images]).values())  # copies
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The metadata inside an ONNX file that is known to be one."""
+    """Return the metadata inside an ONNX file that is known to be one."""
     import onnx
 
     return {one.key: one.value for one in onnx.load(path, load_external_data=False).metadata_props}
+
+
+class SignalStack(ctypes.Structure):
+    """stack_t of Linux, see sigaltstack(2)."""
+
+    _fields_ = [("address", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+
+
+@contextmanager
+def signal_stack_kept() -> Iterator[None]:
+    """Give this thread its signal stack back at the end of a `with` block; does nothing outside of Linux.
+
+    OpenVINO gives the thread that compiles its first network a signal stack, and frees that memory with the network:
+    the next Ctrl-C would run Python's handler on memory that is gone, and end the process with SIGSEGV.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    libc, before = ctypes.CDLL(None), SignalStack()
+    libc.sigaltstack(None, ctypes.byref(before))
+    try:
+        yield
+    finally:
+        libc.sigaltstack(ctypes.byref(before), None)

@@ -11,15 +11,15 @@ from fer_paddle.analysis.calibration import (
     negative_log_likelihood,
     plot_reliability,
     reliability,
-    soften,
 )
+from fer_paddle.analysis.metrics import softmax
 
 
 def overconfident(count=600, factor=3.0, seed=0):
     """Logits that would be calibrated at the temperature `factor`: labels are drawn from softmax(logits / factor)."""
     rng = np.random.default_rng(seed)
     true = rng.normal(size=(count, 7)) * 1.5
-    labels = np.array([rng.choice(7, p=row) for row in soften(true)])
+    labels = np.array([rng.choice(7, p=row) for row in softmax(true)])
     return true * factor, labels
 
 
@@ -65,7 +65,7 @@ def test_temperature_is_scipys(factor):
 def test_temperature_mends_the_error_and_keeps_the_names():
     logits, labels = overconfident()
     probs, temperatures = cross_fitted_probs(logits, labels)
-    before = reliability(soften(logits), labels).ece
+    before = reliability(softmax(logits), labels).ece
     assert reliability(probs, labels).ece < 0.4 * before
     assert (probs.argmax(axis=1) == logits.argmax(axis=1)).all()
     np.testing.assert_allclose(probs.sum(axis=1), 1)
@@ -100,16 +100,16 @@ def test_no_best_temperature(logits, labels, says):
 @pytest.mark.parametrize("temperature", [0, -1, float("nan")])
 def test_a_temperature_is_above_zero(temperature):
     with pytest.raises(ValueError, match="above 0"):
-        soften(np.zeros((1, 2)), temperature)
+        softmax(np.zeros((1, 2)), temperature)
 
 
 def test_soften_takes_large_logits():
-    np.testing.assert_allclose(soften(np.array([[1e4, 0.0]])), [[1, 0]])
+    np.testing.assert_allclose(softmax(np.array([[1e4, 0.0]])), [[1, 0]])
 
 
 def test_plot_draws_on_the_axis_it_is_given():
     logits, labels = overconfident(50)
     axis = Figure().subplots()
-    assert plot_reliability(soften(logits), labels, axis) is axis.figure
+    assert plot_reliability(softmax(logits), labels, axis) is axis.figure
     assert "ECE" in axis.get_title()
-    assert isinstance(plot_reliability(soften(logits), labels), Figure)
+    assert isinstance(plot_reliability(softmax(logits), labels), Figure)

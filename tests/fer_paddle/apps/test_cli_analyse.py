@@ -19,7 +19,7 @@ from fer_paddle.models import build_model
 from fer_paddle.weights import load_card
 
 WHOLE = classifier.WEIGHTS.with_suffix(".safetensors")
-FERPLUS, VGG8 = (WHOLE.with_name(f"{name}.safetensors") for name in ("distresnet_ferplus", "vgg8_fer2013"))
+FERPLUS, VGG8 = (WHOLE.with_name(f"{name}.safetensors") for name in ("distresnet.ferplus", "vgg8.fer2013"))
 
 
 def run(capsys, *args):
@@ -123,14 +123,14 @@ def test_explain_goes_past_a_bad_picture(capsys, tmp_path):
     assert len(told["pictures"]) == 1 and told["failed"][0]["file"].endswith("坏.jpg")
 
 
-@pytest.mark.parametrize(("model", "names"), [("distresnet_ferplus", 7), ("mouth_smile", 2)])
+@pytest.mark.parametrize(("model", "names"), [("distresnet.ferplus", 7), ("mouth.smile", 2)])
 def test_explain_data_by_the_classes_of_the_network(capsys, class_folders, tmp_path, model, names, monkeypatch):
     """FER+'s contempt is left out where no face is labelled so; a network of mouths gets mouths."""
     from fer_paddle.expression import explain as sheets
 
     drawn, data = [], class_folders
     monkeypatch.setattr(sheets, "plot_confusion", lambda confusion, names: drawn.append(tuple(names)) or Figure())
-    if model == "mouth_smile":
+    if model == "mouth.smile":
         data = tmp_path / "mouths"
         for number, (label, gray) in enumerate([("neutral", 90), ("smile", 160)] * 12):
             (data / label).mkdir(parents=True, exist_ok=True)
@@ -147,7 +147,7 @@ def test_explain_data_by_the_classes_of_the_network(capsys, class_folders, tmp_p
 def test_explain_of_faces_wants_a_network_of_expressions(capsys, tmp_path):
     write_image(tmp_path / "face.png", draw_scene(3, 320, 240, num_faces=1, min_px=100).image)
     args = [tmp_path / "face.png", "--out", tmp_path / "out", "--weights"]
-    code, _, err = run(capsys, "explain", *args, WHOLE.with_name("mouth_smile.safetensors"))
+    code, _, err = run(capsys, "explain", *args, WHOLE.with_name("mouth.smile.safetensors"))
     assert code == 2 and "expected a network of expressions for images of faces, got one of neutral, smile" in err
 
 

@@ -39,7 +39,7 @@ def test_export_to_ncnn_on_a_persons_faces(capsys, faces, tmp_path):
     code, text, err = run(capsys, "export", "--weights", WEIGHTS, "--out", out, "--data", faces, "--json")
     assert code == 0, err
     report = json.loads(text)
-    assert (report["inputs"], report["inputs_are"], report["holds"]) == (14, "faces of faces", True)
+    assert (report["inputs"], report["description"], report["holds"]) == (14, "faces of faces", True)
     assert {path.name for path in out.parent.iterdir()} == {
         "face.param", "face.bin", "face.param.json", "face.param.parity.json",
     }  # fmt: skip

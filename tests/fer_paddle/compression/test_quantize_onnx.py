@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fer_paddle.compression import onnx_quantize as ort
 from fer_paddle.compression import quant_params
-from fer_paddle.compression.onnx_compact import add_metadata, compact, drop_idle_rounding, read_onnx
 from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images
+from fer_paddle.deployment.onnx_graph import add_metadata, compact, drop_idle_rounding, read_onnx
 from fer_paddle.files import write_json
 from fer_paddle.images import write_image
 from fer_paddle.weights import load_card
@@ -167,9 +167,9 @@ def test_the_last_layer_can_stay_in_float(network, tmp_path):
     [
         (pickle.dumps({"a": np.zeros(3)}), "pickle"),
         (b"PK\x03\x04 a zip of pickles", "pickle"),
-        (b"", "whole ONNX"),
-        (b"not a network", "whole ONNX"),
-        (None, "whole ONNX"),  # the first half of a network
+        (b"", "an empty file"),
+        (b"not a network", "expected an ONNX file at"),
+        (None, "expected an ONNX file at"),  # the first half of a network
     ],
 )
 def test_a_damaged_file_gives_one_line(network, tmp_path, content, says):

@@ -13,7 +13,7 @@ from fer_paddle.compression import activation_ranges as calibration
 from fer_paddle.compression import paddle_program as programs
 from fer_paddle.compression import post_training, qat, quant_params
 from fer_paddle.deployment.runtimes import load_runner
-from fer_paddle.deployment.runtimes.paddle_inference import load_program
+from fer_paddle.deployment.runtimes.paddle import load_program
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.loop import FitConfig, RunOptions, fit
 

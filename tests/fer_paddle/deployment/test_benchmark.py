@@ -149,8 +149,8 @@ def test_a_name_with_a_dot_keeps_its_precisions_apart(tiny, tmp_path, monkeypatc
     [
         (WEIGHTS.with_suffix(".safetensors"), "dynamic", WEIGHTS.with_suffix(".safetensors").name),
         (WEIGHTS, "dynamic", WEIGHTS.with_suffix(".safetensors").name),
-        (WEIGHTS.with_suffix(".safetensors"), "paddle", "0-distresnet_fer2013-fp32.pdmodel"),
-        (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "paddle", "0-yolo3tiny_face-fp32.pdmodel"),
+        (WEIGHTS.with_suffix(".safetensors"), "paddle", "0-distresnet.fer2013-fp32.pdmodel"),
+        (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "paddle", "0-yolo3tiny.face-fp32.pdmodel"),
         (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "dynamic", None),  # which runs expression networks alone
     ],
 )

@@ -23,7 +23,7 @@ def test_differences_by_hand():
     assert shifted.batches == [BATCH, 3]
     assert parity.max_difference == pytest.approx(0.5, rel=1e-6)
     assert parity.mean_difference == pytest.approx(2 * 0.5 / IMAGES.size, rel=1e-5)
-    assert (parity.inputs, parity.inputs_are, parity.reference, parity.candidate) == (35, "numbers", *NAMES)
+    assert (parity.inputs, parity.description, parity.reference, parity.candidate) == (35, "numbers", *NAMES)
     assert not parity.holds
 
 

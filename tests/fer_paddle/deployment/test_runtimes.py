@@ -5,6 +5,7 @@ import pickle
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,11 +14,11 @@ import numpy as np
 import pytest
 
 from fer_paddle.deployment.convert import convert_onnx
-from fer_paddle.deployment.inference_model import write_expression_model
-from fer_paddle.deployment.runtimes import PRECISIONS, RUNTIMES, load_runner, warm_up
-from fer_paddle.deployment.runtimes.inputs import check_images
+from fer_paddle.deployment.runtimes import PRECISIONS, RUNTIMES, load_runner
+from fer_paddle.deployment.runtimes.base import check_images
 from fer_paddle.deployment.runtimes.model_files import read_card, size_on_disk, write_card
-from fer_paddle.expression.predict import WEIGHTS, Classifier, shipped_weights
+from fer_paddle.deployment.runtimes.paddle import write_inference_model
+from fer_paddle.expression.predict import WEIGHTS, Classifier, classifier_file, load_expression_model
 from yolo3tiny.deploy import load_forward
 
 PACKAGES = {"openvino": "openvino", "ncnn": "ncnn", "mnn": "MNN"}
@@ -60,14 +61,15 @@ def folder(tmp_path_factory):
     (folder / "net.onnx").write_bytes(WEIGHTS.read_bytes())
     convert_onnx(WEIGHTS, folder / "net.param")
     convert_onnx(WEIGHTS, folder / "net.mnn")
-    write_expression_model(shipped_weights("paddle"), folder / "net.pdmodel")
+    model = load_expression_model(classifier_file(runtime="paddle"))
+    write_inference_model(model.network, folder / "net.pdmodel", model.input_spec, model.metadata)
     return folder
 
 
 @pytest.mark.parametrize("runtime", OTHERS)
 def test_same_numbers_for_faces(runtime, faces, expected):
     need(runtime)
-    runner = load_runner(shipped_weights(runtime), runtime, threads_for(runtime))
+    runner = Classifier(runtime=runtime, threads=threads_for(runtime)).runner
     for chosen in (slice(0, 5), slice(1, 2)):  # another batch size through the same runner
         (logits,) = runner(faces[chosen])
         assert logits.dtype == np.float32
@@ -106,7 +108,7 @@ def wrong_images(size):
 @pytest.mark.parametrize("runtime", HERE)
 def test_wrong_images_are_refused_alike(runtime, faces):
     need(runtime)
-    classify = load_runner(shipped_weights(runtime), runtime, threads_for(runtime))
+    classify = Classifier(runtime=runtime, threads=threads_for(runtime)).runner
     find = load_forward(runtime=runtime, threads=threads_for(runtime))
     for is_detector, shape, expected in wrong_images(faces.shape[2]):
         with pytest.raises(ValueError, match=f"^expected images {expected}.*, got {re.escape(str(list(shape)))}$"):
@@ -137,12 +139,28 @@ def test_mnn_says_that_it_has_no_answer(copied):
         load_runner(copied / "net.mnn", "mnn", 1)(np.zeros((1, 3, 56, 56), np.float32))
 
 
-def test_warm_up_runs_on_the_shape_to_come():
-    shapes = []
-    warm_up(lambda images: shapes.append(images.shape), np.zeros((2, 1, 4, 4), np.float32), runs=2)
-    assert shapes == [(2, 1, 4, 4)] * 2
-    with pytest.raises(ValueError, match="1 or more runs"):
-        warm_up(shapes.append, np.zeros(1), runs=0)
+@pytest.mark.parametrize("runtime", HERE)
+def test_eight_threads_get_their_own_answers(runtime, folder):
+    """A runtime that keeps one request for all threads answers with another face's result, or crashes."""
+    need(runtime)
+    path = folder / f"net{SUFFIX[runtime]}" if runtime in SUFFIX else None
+    classifier = Classifier(path, runtime=runtime, threads=threads_for(runtime))
+    crops = list(np.random.default_rng(1).integers(0, 256, (8, 40, 40), np.uint8))
+    own = [classifier([crop]) for crop in crops]
+
+    def work(index):
+        return max(float(np.abs(classifier([crops[index]]) - own[index]).max()) for _ in range(40))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert max(pool.map(work, range(8))) < 1e-5
+    assert min(np.abs(own[0] - other).max() for other in own[1:]) > 1e-3  # the faces do differ
+
+
+def test_outputs_that_are_not_finite_are_an_error(folder):
+    runner = load_runner(folder / "net.onnx", threads=1)
+    for value in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="expected finite outputs, got NaN or infinity"):
+            runner(np.full((1, 1, 56, 56), value, np.float32))
 
 
 @pytest.mark.parametrize(
@@ -335,7 +353,7 @@ def test_a_runtime_leaves_the_signal_stack(runtime):
     program = f"""
 import ctypes
 from fer_paddle import Classifier
-from fer_paddle.deployment.runtimes.signal_stack import SignalStack
+from fer_paddle.deployment.runtimes.openvino import SignalStack
 def address():
     stack = SignalStack()
     ctypes.CDLL(None).sigaltstack(None, ctypes.byref(stack))

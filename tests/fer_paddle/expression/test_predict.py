@@ -10,7 +10,7 @@ from scipy.special import softmax as scipy_softmax
 
 from fer_paddle import EXPRESSIONS, Classifier
 from fer_paddle.expression import predict as classifier
-from fer_paddle.expression.predict import WEIGHTS, load_classifier, softmax
+from fer_paddle.expression.predict import WEIGHTS, softmax
 
 
 class BrightnessRunner:
@@ -65,16 +65,32 @@ def test_softmax_as_scipy_and_safe():
 
 
 @pytest.mark.parametrize(
-    "runner",
+    ("metadata", "says"),
     [
-        BrightnessRunner(classes=EXPRESSIONS[::-1]),  # another order
-        BrightnessRunner(classes=["face"]),  # another network
-        type("Bare", (), {"metadata": {}})(),  # says nothing of itself
+        ({"classes": "5"}, "expected classes as two or more different names, got 5"),
+        ({"classes": "null"}, "expected classes as two or more different names, got None"),
+        ({"classes": '["face"]'}, "expected classes as two or more different names"),
+        ({"temperature": "0"}, "expected a finite temperature above 0, got 0"),
+        ({"input_size": "-1"}, "expected input_size in pixels, 1 or more, got -1"),
+        (None, "its metadata lack classes, input_size"),
     ],
 )
-def test_a_network_of_other_classes_is_refused(runner):
-    with pytest.raises(ValueError, match="expected a network of the classes angry"):
+def test_wrong_metadata_are_one_line(metadata, says):
+    runner = BrightnessRunner()
+    runner.metadata = {**runner.metadata, **metadata} if metadata else {}
+    with pytest.raises(ValueError, match=says):
         Classifier(runner=runner)
+
+
+def test_own_classes():
+    probs = Classifier(runner=BrightnessRunner(classes=("pout", "smile")))([np.full((8, 8), 200, np.uint8)])
+    assert probs.shape == (1, 2) and probs.sum() == pytest.approx(1)
+
+
+def test_probabilities_that_are_not_finite_are_an_error(monkeypatch):
+    monkeypatch.setattr(BrightnessRunner, "__call__", lambda self, images: [np.full((len(images), 7), np.nan)])
+    with pytest.raises(ValueError, match="expected finite probabilities, got NaN"):
+        Classifier(runner=BrightnessRunner())([np.zeros((8, 8), np.uint8)])
 
 
 def test_wrong_files(tmp_path):
@@ -94,21 +110,32 @@ def test_any_runtime(runtime):
     np.testing.assert_allclose(Classifier(runtime=runtime, threads=1)(crops), Classifier(threads=1)(crops), atol=1e-4)
 
 
-def test_load_classifier_takes_the_runtime_of_the_file(monkeypatch, tmp_path):
+def test_a_classifier_takes_the_runtime_of_the_file(monkeypatch, tmp_path):
     asked = []
 
-    def load_runner(path, runtime, threads):
+    def load_runner(path, runtime, threads, load_model):
         asked.append((path, runtime, threads))
         return BrightnessRunner()
 
     monkeypatch.setattr(classifier, "load_runner", load_runner)
     for name in ("a.onnx", "a.safetensors", "a.pdmodel", "a.param", "a.mnn"):
-        load_classifier(tmp_path / name)
+        Classifier(tmp_path / name)
     assert [runtime for _, runtime, _ in asked] == ["onnx", "dynamic", "paddle", "ncnn", "mnn"]
-    load_classifier(tmp_path / "a.onnx", "openvino", threads=2)
+    Classifier(tmp_path / "a.onnx", runtime="openvino", threads=2)
     assert asked[-1] == (tmp_path / "a.onnx", "openvino", 2)
-    load_classifier(runtime="paddle")  # what ships, as the file that this runtime reads
+    Classifier(runtime="paddle")  # what ships, as the file that this runtime reads
     assert asked[-1][0] == WEIGHTS.with_suffix(".safetensors")
+
+
+def test_shipped_networks_by_name():
+    crops = list(np.random.default_rng(3).integers(0, 256, (3, 40, 40), np.uint8))
+    assert Classifier("vgg8.fer2013", threads=1).input_size == 40
+    assert Classifier("mouth.smile", threads=1).classes == ("neutral", "smile")
+    np.testing.assert_array_equal(Classifier("distresnet.fer2013", threads=1)(crops), Classifier(threads=1)(crops))
+    with pytest.raises(ValueError, match=r"or a network such as vgg8.fer2013.*, got vgg9.fer2013"):
+        Classifier("vgg9.fer2013")
+    with pytest.raises(FileNotFoundError, match="distresnet_int8.fer2013 ships as .onnx alone"):
+        Classifier("distresnet_int8.fer2013", runtime="paddle")
 
 
 def test_an_unknown_runtime_is_refused():

@@ -1,0 +1,268 @@
+"""ONNX files read, given metadata, and made shorter or smaller without changing what they compute.
+
+Source: ONNX Runtime's "basic" optimizations, https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from fer_paddle.deployment.runtimes.model_files import check_file
+
+QUANTIZED = {
+    "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger",
+    "MatMulInteger",
+}  # fmt: skip
+
+
+def read_onnx(path: str | os.PathLike[str]) -> onnx.ModelProto:
+    """Read a whole ONNX file; other files that it names are never opened.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is a pickle, truncated, or no ONNX file.
+    """
+    path, model = check_file(path, (".onnx",), "onnx"), onnx.ModelProto()
+    try:
+        model.ParseFromString(path.read_bytes())
+        onnx.checker.check_model(model)
+    except Exception as error:  # protobuf's DecodeError and onnx's ValidationError share no narrower base
+        raise ValueError(f"expected an ONNX file at {path}, got: {' '.join(str(error).split())[:120]}") from error
+    return model
+
+
+def get_metadata(model: onnx.ModelProto) -> dict[str, str]:
+    """Return the text fields that a network carries."""
+    return {field.key: field.value for field in model.metadata_props}
+
+
+def add_metadata(model: onnx.ModelProto, metadata: Mapping[str, str]) -> None:
+    """Add text fields to those that a network carries; a new value replaces an old one."""
+    onnx.helper.set_model_props(model, get_metadata(model) | dict(metadata))
+
+
+def is_quantized(model: onnx.ModelProto) -> bool:
+    """Return whether a network computes in int8 somewhere."""
+    return bool(QUANTIZED & {node.op_type for node in model.graph.node})
+
+
+def simplify(model: onnx.ModelProto, output_names: Sequence[str] | None = None) -> onnx.ModelProto:
+    """Fold constants, batch normalization behind convolutions and computed shapes.
+
+    ONNX Runtime does it at every start; runtimes that optimize less, and converters that know fewer operators, get
+    the short graph too.
+
+    Args:
+        model: A network of standard ONNX operators, not changed.
+        output_names: New names of the outputs, in order; None keeps them.
+
+    Returns:
+        The shorter network with the same inputs, outputs and metadata.
+
+    Raises:
+        ValueError: ONNX Runtime cannot read the network, or it has other than `output_names` outputs.
+    """
+    short = onnx.ModelProto()
+    short.CopyFrom(model)
+    _constants_to_initializers(short.graph)
+    _flatten_instead_of_reshape(short.graph)
+    _drop_dead_nodes(short.graph)
+    short = _fold(short)
+    _drop_unused_opsets(short)
+    short.ir_version = model.ir_version
+    del short.metadata_props[:]
+    short.metadata_props.extend(model.metadata_props)
+    if output_names is not None:
+        rename_outputs(short.graph, output_names)
+    return short
+
+
+def compact(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a smaller network with the same values: int8 weights folded, names cut short, equal constants shared.
+
+    In a quantized file of a small network, names and copies of equal zero points outweigh a fifth of the weights.
+    """
+    small = onnx.ModelProto()
+    small.CopyFrom(model)
+    _constants_to_initializers(small.graph)
+    _fold_weights(small.graph)
+    _share_constants(small.graph)
+    _drop_unread(small.graph)
+    _shorten_names(small.graph)
+    del small.graph.value_info[:]  # runtimes infer the shapes anew
+    _drop_unused_opsets(small)
+    onnx.checker.check_model(small)
+    return small
+
+
+def drop_idle_rounding(model: onnx.ModelProto, operators: Collection[str] = ("Conv", "Gemm", "MatMul")) -> None:
+    """Remove QuantizeLinear with DequantizeLinear behind it, in place, where no integer operator reads the result.
+
+    paddle2onnx also rounds the outputs of convolutions, before batch normalization or ELU. Training with fake
+    quantization never saw that, and neither oneDNN nor OpenVINO needs it; ONNX Runtime does for its int8 convolution,
+    and computes one without it in float.
+    """
+    graph, outputs = model.graph, {output.name for output in model.graph.output}
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    constants = {tensor.name for tensor in graph.initializer}
+    for first in [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] not in constants]:
+        seconds = readers.get(first.output[0], [])
+        reading = [reader for second in seconds for reader in readers.get(second.output[0], [])]
+        kept = any(second.op_type != "DequantizeLinear" or second.output[0] in outputs for second in seconds)
+        if kept or any(reader.op_type in operators for reader in reading):
+            continue
+        for second in seconds:
+            for reader in readers.get(second.output[0], []):
+                reader.input[:] = [first.input[0] if name == second.output[0] else name for name in reader.input]
+                readers.setdefault(first.input[0], []).append(reader)
+            graph.node.remove(second)
+        graph.node.remove(first)
+
+
+def rename_outputs(graph: onnx.GraphProto, names: Sequence[str]) -> None:
+    """Rename the outputs of a graph in order, in place; ValueError where there are more or fewer."""
+    if len(names) != len(graph.output):
+        raise ValueError(f"expected names of {len(graph.output)} outputs, got {list(names)}")
+    new = {output.name: name for output, name in zip(graph.output, names)}
+    for output in graph.output:
+        output.name = new[output.name]
+    for node in graph.node:
+        node.input[:] = [new.get(name, name) for name in node.input]
+        node.output[:] = [new.get(name, name) for name in node.output]
+
+
+def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the network as ONNX Runtime writes it after its basic optimizations."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder, "network.onnx")
+        options.optimized_model_filepath = str(written)
+        try:
+            onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's own error classes share no narrower base
+            reason = " ".join(str(error).split())
+            raise ValueError(f"expected a network that ONNX Runtime can read, got: {reason}") from error
+        return onnx.load(written)
+
+
+def _constants_to_initializers(graph: onnx.GraphProto) -> None:
+    for node in [node for node in graph.node if node.op_type == "Constant"]:
+        (value,) = [one.t for one in node.attribute if one.name == "value"] or [None]
+        if value is not None:
+            tensor = graph.initializer.add()
+            tensor.CopyFrom(value)
+            tensor.name = node.output[0]
+            graph.node.remove(node)
+
+
+def _flatten_instead_of_reshape(graph: onnx.GraphProto) -> None:
+    """[N, ...] -> [N, -1]: paddle2onnx computes the shape from the input's, where Flatten says the same."""
+    made_by = {output: node for node in graph.node for output in node.output}
+    constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    for node in [node for node in graph.node if node.op_type == "Reshape"]:
+        if _is_batch_and_rest(made_by.get(node.input[1]), node.input[0], made_by, constants):
+            node.op_type = "Flatten"
+            del node.attribute[:]
+            node.attribute.append(onnx.helper.make_attribute("axis", 1))
+            del node.input[1:]
+
+
+def _is_batch_and_rest(shape: onnx.NodeProto | None, features: str, made_by: dict, constants: dict) -> bool:
+    """Return whether a node computes Concat(Shape(features)[0:1], [-1])."""
+    if shape is None or shape.op_type != "Concat" or len(shape.input) != 2:
+        return False
+    first, rest = made_by.get(shape.input[0]), constants.get(shape.input[1])
+    if rest is None or rest.tolist() != [-1] or first is None or first.op_type != "Slice" or len(first.input) < 3:
+        return False
+    whole = made_by.get(first.input[0])
+    bounds = [constants.get(name, np.zeros(0)).tolist() for name in first.input[1:3]]
+    return whole is not None and whole.op_type == "Shape" and whole.input[0] == features and bounds == [[0], [1]]
+
+
+def _drop_dead_nodes(graph: onnx.GraphProto) -> None:
+    """Remove what no output needs; nodes stand behind those that they read from."""
+    needed = {output.name for output in graph.output}
+    for node in reversed(list(graph.node)):
+        if needed.isdisjoint(node.output):
+            graph.node.remove(node)
+        else:
+            needed.update(node.input)
+    _drop_unread(graph)
+
+
+def _drop_unread(graph: onnx.GraphProto) -> None:
+    read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in read]:
+        graph.initializer.remove(tensor)
+
+
+def _drop_unused_opsets(model: onnx.ModelProto) -> None:
+    used = {node.domain for node in model.graph.node} | {""}
+    opsets = [opset for opset in model.opset_import if opset.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
+
+
+def _fold_weights(graph: onnx.GraphProto) -> None:
+    """Replace QuantizeLinear of a constant, such as paddle2onnx writes for each weight, by its int8 result."""
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in list(graph.node):
+        if node.op_type != "QuantizeLinear" or not all(name in constants for name in node.input):
+            continue
+        values, scale, *zero_points = (numpy_helper.to_array(constants[name]) for name in node.input)
+        zero_point = zero_points[0] if zero_points else np.zeros(scale.shape, np.uint8)
+        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
+        shape = [1] * values.ndim
+        if scale.ndim:
+            shape[axis] = -1
+        limits = np.iinfo(zero_point.dtype)
+        integers = np.round(values / scale.reshape(shape)) + zero_point.reshape(shape).astype(np.int32)
+        integers = np.clip(integers, limits.min, limits.max).astype(zero_point.dtype)
+        graph.initializer.append(numpy_helper.from_array(integers, node.output[0]))
+        graph.node.remove(node)
+
+
+def _share_constants(graph: onnx.GraphProto) -> None:
+    """Keep one of several equal constants; constants that are outputs of the network stay as they are."""
+    outputs = {output.name for output in graph.output}
+    first: dict[tuple, str] = {}
+    renamed: dict[str, str] = {}
+    for tensor in list(graph.initializer):
+        array = numpy_helper.to_array(tensor)
+        key = (tensor.data_type, array.shape, array.tobytes())
+        if key in first and tensor.name not in outputs:
+            renamed[tensor.name] = first[key]
+            graph.initializer.remove(tensor)
+        else:
+            first.setdefault(key, tensor.name)
+    for node in graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+
+
+def _shorten_names(graph: onnx.GraphProto) -> None:
+    """Number the tensors and leave the nodes nameless; inputs and outputs of the network keep their names."""
+    if any(attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
+           for node in graph.node for attribute in node.attribute):  # fmt: skip
+        return  # a branch or loop refers to tensors outside of it
+    names = {value.name: value.name for value in (*graph.input, *graph.output)} | {"": ""}
+    for tensor in graph.initializer:
+        tensor.name = names.setdefault(tensor.name, f"t{len(names)}")
+    for node in graph.node:
+        node.name = node.doc_string = ""
+        for side in (node.input, node.output):
+            side[:] = [names.setdefault(name, f"t{len(names)}") for name in side]

@@ -1,0 +1,112 @@
+"""What all runtimes share: the check of file and images, and the conversion of an ONNX file."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import ClassVar
+
+import numpy as np
+
+from fer_paddle.deployment.runtimes.model_files import check_file
+
+DETECTOR_STEP = 32  # the sides of a face detector's input are multiples of this
+
+
+class Runner:
+    """A network file as a function of arrays. Several threads may call one runner, each gets its own answer.
+
+    Args:
+        path: The file; its suffix is one of `suffixes`, or `.onnx` where the runtime converts that.
+        threads: Threads of one run; 0 lets the runtime choose.
+        precision: What it computes in, one of PRECISIONS of the runtime.
+
+    Attributes:
+        metadata: What the file says of itself: classes, input size, normalization.
+
+    Raises:
+        FileNotFoundError: There is no such file, or one that belongs to it is missing.
+        ValueError: The file is damaged, a pickle, or not one that the runtime reads.
+        RuntimeError: The runtime's package is not installed.
+    """
+
+    name: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]]
+    converts_onnx: ClassVar[bool] = False  # to the first of `suffixes`
+    metadata: Mapping[str, str]
+
+    def __init__(self, path: str | os.PathLike[str], threads: int = 0, precision: str = "fp32"):
+        path = check_file(path, (*self.suffixes, ".onnx") if self.converts_onnx else self.suffixes, self.name)
+        if self.converts_onnx and path.suffix.lower() == ".onnx":
+            self.import_package()
+            from fer_paddle.deployment.convert import convert_onnx
+
+            with tempfile.TemporaryDirectory() as folder:
+                converted = Path(folder, f"network{self.suffixes[0]}")
+                convert_onnx(path, converted, precision)
+                self._load(converted, threads, precision)
+        else:
+            self._load(path, threads, precision)
+
+    def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
+        """Run the network.
+
+        Args:
+            images: float32 [N, C, H, W], N of 1 or more, as `check_images` takes them.
+
+        Returns:
+            The outputs in the order of the ONNX file, float32 [N, ...] each.
+
+        Raises:
+            ValueError: The images are others, or an output is not finite.
+        """
+        check_images(images, self.metadata)
+        outputs = self._run(np.ascontiguousarray(images, np.float32))
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise ValueError("expected finite outputs, got NaN or infinity: the weights or the images are damaged")
+        return outputs
+
+    @classmethod
+    def import_package(cls) -> ModuleType:
+        """Import the runtime's package, which is called as `name` says."""
+        return import_package(cls.name)
+
+    def _load(self, path: Path, threads: int, precision: str) -> None:
+        """Load the file, and set `metadata`."""
+        raise NotImplementedError
+
+    def _run(self, images: np.ndarray) -> Sequence[np.ndarray]:
+        """Run the network on contiguous float32 images."""
+        raise NotImplementedError
+
+
+def check_images(images: np.ndarray, metadata: Mapping[str, str]) -> None:
+    """Raise ValueError for images that a network was not made for.
+
+    An expression network (`input_size` in the metadata) takes gray squares of that size, a face detector (`anchors`)
+    three channels and sides in multiples of DETECTOR_STEP, any other network any C, H and W.
+    """
+    shape = np.shape(images)
+    expected, fits = "[N, C, H, W]", len(shape) == 4 and min(shape) > 0
+    if "input_size" in metadata:
+        size = int(metadata["input_size"])
+        expected, fits = f"[N, 1, {size}, {size}]", fits and shape[1:] == (1, size, size)
+    elif "anchors" in metadata:
+        expected = f"[N, 3, H, W] with H and W in multiples of {DETECTOR_STEP}"
+        fits = fits and shape[1] == 3 and not any(side % DETECTOR_STEP for side in shape[2:])
+    if not fits:
+        raise ValueError(f"expected images {expected}, N of 1 or more, got {list(shape)}")
+
+
+def import_package(name: str) -> ModuleType:
+    """Import a package that pip calls as Python does; RuntimeError says how to install it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise RuntimeError(
+            f"expected the package {name} for this runtime, got: {error} (pip install {name})"
+        ) from error

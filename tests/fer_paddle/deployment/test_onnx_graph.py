@@ -1,0 +1,82 @@
+"""A simplified graph is shorter and gives the same bits."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from fer_paddle.deployment.onnx_graph import simplify
+
+RNG = np.random.default_rng(0)
+
+
+def run(model, image):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": image})
+
+
+def as_paddle_writes_it(rest=-1):
+    """Convolution, BN, pool, a shape that is computed, MatMul and Add; weights as Constant nodes, one in vain."""
+    arrays = {
+        "w": RNG.normal(size=(6, 2, 3, 3)), "scale": RNG.random(6) + 0.5, "shift": RNG.normal(size=6),
+        "mean": RNG.normal(size=6), "variance": RNG.random(6) + 0.5, "linear": RNG.normal(size=(6, 3)),
+        "bias": RNG.normal(size=3), "nobody": RNG.normal(size=9),
+    }  # fmt: skip
+    tensors = {name: numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()}
+    for name, values in {"zero": [0], "one": [1], "rest": [rest]}.items():
+        tensors[name] = numpy_helper.from_array(np.int64(values), name)
+    nodes = [helper.make_node("Constant", [], [name], value=tensor) for name, tensor in tensors.items()]
+    nodes += [
+        helper.make_node("Conv", ["x", "w"], ["a"]),
+        helper.make_node("BatchNormalization", ["a", "scale", "shift", "mean", "variance"], ["b"]),
+        helper.make_node("GlobalAveragePool", ["b"], ["c"]),
+        helper.make_node("Shape", ["c"], ["s"]),
+        helper.make_node("Slice", ["s", "zero", "one", "zero"], ["n"]),
+        helper.make_node("Concat", ["n", "rest"], ["shape"], axis=0),
+        helper.make_node("Reshape", ["c", "shape"], ["f"]),
+        helper.make_node("MatMul", ["f", "linear"], ["g"]),
+        helper.make_node("Add", ["g", "bias"], ["y"]),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2, "h", "w"])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "test", [x], [y])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+    helper.set_model_props(model, {"classes": '["a"]'})
+    return model
+
+
+def test_shorter_and_the_same_bits():
+    model = as_paddle_writes_it()
+    before = model.SerializeToString()
+    short = simplify(model)
+    assert model.SerializeToString() == before  # the original is left alone
+    assert [node.op_type for node in short.graph.node] == ["Conv", "GlobalAveragePool", "Flatten", "Gemm"]
+    assert [(opset.domain, opset.version) for opset in short.opset_import] == [("", 13)]
+    assert {tensor.name for tensor in short.graph.initializer}.isdisjoint({"nobody", "zero", "rest"})
+    assert {one.key: one.value for one in short.metadata_props} == {"classes": '["a"]'}
+    onnx.checker.check_model(short)
+    for batch in (1, 3):
+        image = RNG.normal(size=(batch, 2, 8, 9)).astype(np.float32)
+        np.testing.assert_array_equal(run(short, image)[0], run(model, image)[0])
+
+
+def test_other_reshapes_are_left():
+    short = simplify(as_paddle_writes_it(rest=6))
+    assert "Reshape" in [node.op_type for node in short.graph.node]
+
+
+def test_outputs_get_names():
+    short = simplify(as_paddle_writes_it(), ["logits"])
+    assert [output.name for output in short.graph.output] == ["logits"]
+    assert run(short, np.ones((2, 2, 8, 8), np.float32))[0].shape == (2, 3)
+    with pytest.raises(ValueError, match="expected names of 1 outputs"):
+        simplify(as_paddle_writes_it(), ["a", "b"])
+
+
+def test_no_network_is_one_line():
+    with pytest.raises(ValueError, match="expected a network that ONNX Runtime can read") as error:
+        simplify(onnx.ModelProto())
+    assert "\n" not in str(error.value)
