@@ -11,7 +11,7 @@ import io
 import math
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ __all__ = [
     "list_images",
     "normalize",
     "pixel_digest",
+    "predict",
     "read_header",
     "read_image",
     "read_orientation",
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 MAX_CROP_SIDE = 10_000
+BATCH = 64
 # Mean and standard deviation of all pixels of FER2013's Training split, scaled to 0..1.
 FER_MEAN = 0.5077
 FER_STD = 0.2550
@@ -219,6 +221,28 @@ def faces_to_batch(crops: Sequence[np.ndarray], size: int) -> np.ndarray:
     for row, crop in zip(batch, crops):
         row[0] = resize(to_gray(to_square(crop)), size)
     return normalize(batch)
+
+
+def predict(
+    run: Callable[[Any], np.ndarray],
+    images: Sequence[np.ndarray] | np.ndarray,
+    size: int | None = None,
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    batch: int = BATCH,
+) -> np.ndarray:
+    """Return what `run` gives for images, computed batch by batch, as one array.
+
+    Args:
+        run: A batch -> an array with a row for each of its images.
+        images: Face crops of any sizes where `size` is given, else what `run` takes; one or more.
+        size: Side in pixels of the batches that faces_to_batch makes of the crops; None hands them on as they are.
+        progress: Wraps the batches for a progress bar.
+        batch: Images of one batch.
+    """
+    if not len(images):
+        raise ValueError("expected at least one image, got none")
+    parts = (images[start : start + batch] for start in progress(range(0, len(images), batch)))
+    return np.concatenate([run(part if size is None else faces_to_batch(part, size)) for part in parts])
 
 
 def _check_image(image: np.ndarray) -> None:

@@ -13,10 +13,9 @@ from matplotlib.figure import Figure
 
 from fer_paddle.analysis.axes import figure_of, take_axis
 from fer_paddle.environment import paddle
+from fer_paddle.images import predict
 from fer_paddle.labels import COLORS_BGR, EXPRESSIONS
 from fer_paddle.models.network import evaluating
-
-_BATCH = 64
 
 
 def embed(network: paddle.nn.Layer, images: np.ndarray) -> np.ndarray:
@@ -30,8 +29,7 @@ def embed(network: paddle.nn.Layer, images: np.ndarray) -> np.ndarray:
         float32 [N, num_features].
     """
     with paddle.no_grad(), evaluating(network):
-        starts = range(0, len(images), _BATCH)
-        return np.concatenate([network.embed(paddle.to_tensor(images[i : i + _BATCH])).numpy() for i in starts])
+        return predict(lambda batch: network.embed(paddle.to_tensor(batch)).numpy(), images)
 
 
 def lay_out(features: np.ndarray, perplexity: float = 30.0, seed: int = 0) -> np.ndarray:

@@ -9,9 +9,8 @@ import numpy as np
 
 from fer_paddle.analysis.gradcam import class_score
 from fer_paddle.environment import paddle
+from fer_paddle.images import predict
 from fer_paddle.models.network import evaluating
-
-_BATCH = 64
 
 
 def class_saliency(network: paddle.nn.Layer, images: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
@@ -65,9 +64,7 @@ def occlusion(
     for picture, (rows, columns) in zip(covered, places):
         picture[:, rows, columns] = 0
     with paddle.no_grad(), evaluating(network):
-        batches = [covered[start : start + _BATCH] for start in range(0, len(covered), _BATCH)]
-        logits = paddle.concat([network(paddle.to_tensor(batch)) for batch in batches])
-        probs = paddle.nn.functional.softmax(logits).numpy()
+        probs = predict(lambda batch: paddle.nn.functional.softmax(network(paddle.to_tensor(batch))).numpy(), covered)
     asked = int(probs[-1].argmax()) if label is None else label
     if not 0 <= asked < probs.shape[1]:
         raise ValueError(f"expected a class from 0 to {probs.shape[1] - 1}, got {label}")

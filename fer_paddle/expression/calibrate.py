@@ -23,10 +23,9 @@ from fer_paddle.analysis.calibration import (
     reliability,
 )
 from fer_paddle.analysis.metrics import softmax
-from fer_paddle.images import faces_to_batch
+from fer_paddle.images import predict
 from fer_paddle.weights import load_card
 
-_BATCH = 64
 METADATA = "temperature"
 
 
@@ -50,11 +49,7 @@ def read_logits(
     Raises:
         ValueError: There is no face.
     """
-    if not len(images):
-        raise ValueError("expected at least one face to measure on, got none")
-    starts = range(0, len(images), _BATCH)
-    rows = [run(faces_to_batch(images[i : i + _BATCH], size))[0] for i in progress(starts)]
-    return np.concatenate(rows).astype(np.float64)
+    return predict(lambda batch: run(batch)[0], images, size, progress).astype(np.float64)
 
 
 def measure_calibration(

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fer_paddle.compression.distill import DistillLoss, DistillSettings, Student, Teacher
 from fer_paddle.environment import paddle
 from fer_paddle.expression.data.mixup import mixed_loss
@@ -25,7 +23,7 @@ from fer_paddle.expression.train import (
     train_expressions,
 )
 from fer_paddle.expression.trials import Trial, TrialStudy
-from fer_paddle.images import faces_to_batch
+from fer_paddle.images import predict
 from fer_paddle.models import build_model, find_design
 from fer_paddle.training import parallel
 from fer_paddle.training.loop import RunOptions, fit
@@ -34,7 +32,6 @@ from fer_paddle.weights import load_into
 
 KINDS = ("plain", "soft", "hint", "soft+hint")
 _STUDENT = "network."
-_BATCH = 128
 
 
 def load_teacher(weights: Sequence[str | os.PathLike[str]]) -> Teacher:
@@ -245,9 +242,5 @@ def run_study(
 def measure_teacher(teacher: Teacher, faces: Faces) -> float:
     """Return the accuracy of the teacher, each of its networks at its own input size."""
     size = max(teacher.sizes) or 48
-    right = 0
-    for start in range(0, len(faces), _BATCH):
-        chosen = faces.select(np.arange(start, min(start + _BATCH, len(faces))))
-        images = paddle.to_tensor(faces_to_batch(list(chosen.images), size))
-        right += int((teacher.probs(images).numpy().argmax(axis=1) == chosen.labels).sum())
-    return right / len(faces)
+    probs = predict(lambda batch: teacher.probs(paddle.to_tensor(batch)).numpy(), faces.images, size)
+    return float((probs.argmax(axis=1) == faces.labels).mean())

@@ -1,4 +1,4 @@
-"""Test-time augmentation and ensembles: the mean of the probabilities over several views and networks.
+"""Test-time augmentation (TTA) and ensembles: the mean of the probabilities over several views and networks.
 
 Source: Krizhevsky et al. 2012, "ImageNet classification with deep convolutional neural networks", section 4.1;
 ensembles: Hansen and Salamon 1990, "Neural network ensembles".
@@ -14,28 +14,25 @@ import numpy as np
 
 from fer_paddle.environment import paddle
 from fer_paddle.expression.files import ExpressionModel
-from fer_paddle.images import faces_to_batch
+from fer_paddle.images import faces_to_batch, predict
 
-CROP = 0.9  # side of a crop over that of the picture; Krizhevsky et al. have 0.875
-_BATCH = 64
+CROP = 0.9  # side of a crop over that of the image; Krizhevsky et al. have 0.875
 
 
 class TTAClassifier:
-    """A classifier of face crops: each is seen in several views by each of several networks.
+    """A classifier of face crops that shows each in several views to each of several networks.
 
     Args:
         networks: One or more expression networks; they are put into eval mode.
         sizes: Side in pixels that each network sees the faces at, as many as networks.
         scales: Times these sides: (0.9, 1, 1.1) shows each face in three sizes.
         flip: Add the mirror image of each.
-        five_crop: Enlarge each face by 1 / CROP and see its four corners and its centre instead of the whole (with
+        five_crop: Enlarge each face by 1 / CROP and see its four corners and its center instead of the whole (with
             `flip` the ten crops of the source).
 
     Raises:
         ValueError: There is no network or scale, or not one size a network, or the networks have different classes.
     """
-
-    __test__ = False  # for pytest: no test class
 
     def __init__(
         self,
@@ -64,7 +61,7 @@ class TTAClassifier:
 
     @paddle.no_grad()
     def __call__(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        """Gives the mean probabilities.
+        """Return the mean probabilities.
 
         Args:
             crops: Face crops uint8, gray [H, W] or BGR [H, W, 3], of any sizes.
@@ -72,23 +69,23 @@ class TTAClassifier:
         Returns:
             float32 [N, num_classes]; every row sums to 1.
         """
-        num_classes = self.networks[0].num_classes
-        parts = [np.zeros((0, num_classes), np.float32)]
-        for start in range(0, len(crops), _BATCH):
-            some = crops[start : start + _BATCH]
-            probs = paddle.zeros([len(some), num_classes])
-            for network, size in zip(self.networks, self.sizes):
-                for view in self._show(some, size):
-                    probs += paddle.nn.functional.softmax(network(view))
-            parts.append((probs / self.views).numpy())
-        return np.concatenate(parts)
+        if not len(crops):
+            return np.zeros((0, self.networks[0].num_classes), np.float32)
+        return predict(self._mean_probs, crops)
+
+    def _mean_probs(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+        probs = paddle.zeros([len(crops), self.networks[0].num_classes])
+        for network, size in zip(self.networks, self.sizes):
+            for view in self._show(crops, size):
+                probs += paddle.nn.functional.softmax(network(view))
+        return (probs / self.views).numpy()
 
     def _show(self, crops: Sequence[np.ndarray], size: int) -> Iterable[paddle.Tensor]:
-        """Gives the views for a network of a side in pixels, float32 [N, 1, side, side] each."""
+        """Give the views for a network of a side in pixels, float32 [N, 1, side, side] each."""
         for side in (max(1, round(scale * size)) for scale in self.scales):
-            whole = round(side / CROP) if self.five_crop else side
-            images = paddle.to_tensor(faces_to_batch(crops, whole))
-            end = whole - side
+            full = round(side / CROP) if self.five_crop else side
+            images = paddle.to_tensor(faces_to_batch(crops, full))
+            end = full - side
             corners = [(0, 0), (0, end), (end, 0), (end, end), (end // 2, end // 2)]
             for top, left in corners if self.five_crop else [(0, 0)]:
                 view = images[:, :, top : top + side, left : left + side]
@@ -101,21 +98,7 @@ def load_ensemble(
     flip: bool = False,
     five_crop: bool = False,
 ) -> tuple[TTAClassifier, tuple[str, ...]]:
-    """Reads one network or several and makes one classifier of them; each sees the faces at the side in its card.
-
-    Args:
-        paths: `.safetensors` files with their cards.
-        scales: As in TTAClassifier.
-        flip: As in TTAClassifier.
-        five_crop: As in TTAClassifier.
-
-    Returns:
-        The classifier, and the names of its classes.
-
-    Raises:
-        FileNotFoundError: A file is not there.
-        ValueError: A file is damaged, or the networks have different classes.
-    """
+    """Read `.safetensors` files as one classifier, each network at the side in its card; return it and its classes."""
     loaded = [ExpressionModel.load(path) for path in paths]
     classes = {model.classes for model in loaded}
     if len(classes) != 1:
@@ -131,22 +114,15 @@ def measure_views(
     classes: Sequence[str],
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> dict[str, Any]:
-    """Gives JSON values: `accuracy`, `faces`, `views` of each, and `recall` by class (of those that have faces).
+    """Return JSON values: `accuracy`, `faces`, `views` of each, and `recall` by class (of those that have faces).
 
     Args:
         classifier: What sees the faces.
-        crops: Face crops, uint8.
+        crops: Face crops, uint8, one or more.
         labels: int [N], indices into the classes.
         classes: Their names.
-        progress: Wraps the batch starts for a progress bar.
-
-    Raises:
-        ValueError: There is no face.
+        progress: Wraps the batches for a progress bar.
     """
-    if not len(labels):
-        raise ValueError("expected at least one face to measure on, got none")
-    starts = progress(range(0, len(labels), _BATCH))
-    probs = np.concatenate([classifier(list(crops[start : start + _BATCH])) for start in starts])
-    right = probs.argmax(axis=1) == labels
+    right = predict(classifier, crops, progress=progress).argmax(axis=1) == labels
     recall = {name: float(right[labels == i].mean()) for i, name in enumerate(classes) if (labels == i).any()}
     return {"accuracy": float(right.mean()), "faces": len(labels), "views": classifier.views, "recall": recall}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,12 +84,11 @@ def _explain_data(data: str, network: Any, size: int, classes: Sequence[str], po
 
     from fer_paddle.analysis.embeddings import embed, lay_out, plot_embedding
     from fer_paddle.expression.explain import save_figure, write_figures
-    from fer_paddle.images import faces_to_batch
+    from fer_paddle.images import predict
 
     faces = read_faces_of(classes, data)
     names = tuple(faces.counts())
-    starts = bar("batches")(range(0, len(faces.labels), 64))
-    features = np.concatenate([embed(network, faces_to_batch(faces.images[i : i + 64], size)) for i in starts])
+    features = predict(partial(embed, network), faces.images, size, bar("batches"))
     from fer_paddle.analysis.metrics import softmax
     from fer_paddle.environment import paddle
 

@@ -109,7 +109,7 @@ def test_logits_come_in_batches_and_in_order():
     crops = [np.full((9, 9), value, np.uint8) for value in range(100)]
     logits = read_logits(run, crops, 4)
     assert sizes == [(64, 1, 4, 4), (36, 1, 4, 4)] and (np.diff(logits[:, 0]) > 0).all()
-    with pytest.raises(ValueError, match="at least one face"):
+    with pytest.raises(ValueError, match="at least one image"):
         read_logits(run, [], 4)
 
 

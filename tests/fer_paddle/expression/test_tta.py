@@ -55,7 +55,7 @@ def test_the_mean_over_mirror_images_and_sizes(crops):
 
 
 @pytest.mark.parametrize("flip", [False, True])
-def test_four_corners_and_the_centre(crops, flip):
+def test_four_corners_and_the_center(crops, flip):
     classifier = TTAClassifier([Left()], [18], flip=flip, five_crop=True)
     large = faces_to_batch(crops, 20)
     cuts = [large[..., y : y + 18, x : x + 18] for y, x in ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))]
@@ -119,5 +119,5 @@ def test_figures(crops):
 
     figures = measure_views(TTAClassifier([Sure()], [16]), crops, np.array([0, 0, 2]), ("a", "b", "c"))
     assert figures == {"accuracy": pytest.approx(2 / 3), "faces": 3, "views": 2, "recall": {"a": 1.0, "c": 0.0}}
-    with pytest.raises(ValueError, match="expected at least one face"):
+    with pytest.raises(ValueError, match="expected at least one image"):
         measure_views(TTAClassifier([Sure()], [16]), [], np.array([]), ("a", "b", "c"))
