@@ -34,24 +34,7 @@ Progress = Callable[[Iterable], Iterable]
 
 
 class DetectorPruneTask(PruneTask):
-    """A face detector to prune, see prune_study.PruneTask.
-
-    Args:
-        weights: `.safetensors` file of the detector.
-        train: Photos to fine-tune on; sensitivities and batch normalization are measured on samples of them, too.
-        valid: Photos to measure the average precision on.
-        trained_on: These photos in words.
-        epochs: Of fine-tuning in each round.
-        learning_rate: The highest rate of fine-tuning; it falls to zero along a half cosine.
-        samples: Augmented samples for the sensitivities and recalibrate_norms.
-        seed: Of the choice of these samples and of fine-tuning.
-        workers: Reader processes of fine-tuning.
-        progress: Wraps the photos of a measurement for a progress bar.
-
-    Raises:
-        FileNotFoundError: There are no weights.
-        ValueError: The weights are damaged, there are no photos to learn from, or a number is out of its range.
-    """
+    """A face detector to prune, see prune_study.PruneTask; `trained_on` says in words what the photos are."""
 
     figure = "ap"
 
@@ -63,7 +46,7 @@ class DetectorPruneTask(PruneTask):
         trained_on: str,
         epochs: int = 4,
         learning_rate: float = 5e-4,
-        samples: int = 96,
+        samples: int = 96,  # augmented ones, for the sensitivities and recalibrate_norms
         seed: int = 0,
         workers: int = 0,
         progress: Progress = iter,
@@ -160,11 +143,7 @@ def digest_photos(photos: Sequence[Photo]) -> str:
 
 
 def fit_to_photos(recipe: DetectorRecipe, photos: Sequence[Photo]) -> DetectorRecipe:
-    """Leave out of a recipe the sources that no photo is from, and make its batch no larger than an epoch.
-
-    Raises:
-        ValueError: There is no photo.
-    """
+    """Leave out of a recipe the sources that no photo is from, and make its batch no larger than an epoch."""
     sources = {photo.source for photo in photos}
     repeat = tuple(pair for pair in recipe.repeat if pair[0] in sources)
     if not (seen := len(repeat_photos(photos, dict(repeat)))):

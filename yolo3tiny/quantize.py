@@ -37,20 +37,8 @@ Progress = Callable[[Iterable], Iterable]
 class DetectorQuantizeTask(QuantizeTask):
     """A face detector to quantize, see compression.quantize.QuantizeTask.
 
-    Args:
-        weights: The ONNX file; PaddleSlim's methods read the weights of the same name in `.safetensors`.
-        calibration: Photos uint8 [H, W, 3] in BGR, of any sizes.
-        valid: Annotated photos to measure the average precision on.
-        train: Photos for QAT; None allows none. It needs the card of the detector beside the file.
-        epochs: Of QAT.
-        learning_rate: The highest rate of QAT, about a tenth of the training's.
-        keep_last: Leave the two convolutions that make the heads in float.
-        workers: Reader processes of QAT.
-        progress: Wraps the photos of a measurement for a progress bar.
-
-    Raises:
-        FileNotFoundError: There are no weights, or no card.
-        ValueError: The file is damaged or of another network, or there is no photo.
+    `weights` is the ONNX file; PaddleSlim's methods read the weights of the same name in `.safetensors`. `calibration`
+    are photos uint8 [H, W, 3] in BGR; None for `train` allows no QAT.
     """
 
     input_shape = (None, 3, None, None)
@@ -125,12 +113,7 @@ def qat_recipe(num_photos: int, longest: int, epochs: int, learning_rate: float)
 
 
 def read_detector_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the card beside a detector's file.
-
-    Raises:
-        FileNotFoundError: There is no card.
-        ValueError: The card is none of a detector.
-    """
+    """Read the card beside a detector's file; refuse another."""
     card = load_card(weights)
     if "anchors" not in card:
         raise ValueError(f"expected the card of a face detector beside {weights}, it lacks anchors")

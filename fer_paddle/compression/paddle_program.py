@@ -50,12 +50,7 @@ def program_bytes(folder: str | os.PathLike[str]) -> int:
 
 
 def check_program(folder: str | os.PathLike[str]) -> Path:
-    """Check that a folder holds both files of a program, whole, and return it.
-
-    Raises:
-        FileNotFoundError: One of the files is missing.
-        ValueError: One is empty, a pickle or truncated.
-    """
+    """Check that a folder holds both files of a program, whole, and return it."""
     folder = Path(folder)
     for name in (MODEL, PARAMS):
         if not (folder / name).is_file():

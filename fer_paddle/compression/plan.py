@@ -17,13 +17,7 @@ COSTS = ("flops", "parameters", "activations")  # the first is the usual one
 
 @dataclass(frozen=True)
 class Plan:
-    """How many filters each group keeps.
-
-    Attributes:
-        kept: Filters by group.
-        flops: Multiply-adds of the network that is left.
-        full_flops: Multiply-adds of the network before.
-    """
+    """How many filters each group keeps, the multiply-adds that are left, and those before."""
 
     kept: Mapping[str, int]
     flops: int

@@ -33,25 +33,13 @@ EMA_EPOCHS = 8  # from so many on, fine-tuning ends with the moving average of t
 
 @dataclasses.dataclass(frozen=True)
 class PruneSettings:
-    """How to prune.
+    """How to prune: to each of the ratios of the cost, or of the weights with the criterion `magnitude`."""
 
-    Attributes:
-        ratios: Of the cost to keep, each above 0 and at most 1: one pruned network for each. With `magnitude` the
-            ratios of the weights that stay.
-        criterion: One of prune.CRITERIA, or `magnitude` for single weights.
-        steps: Rounds of pruning and fine-tuning on the way to each; more lose less and take longer.
-        multiple: Filters are kept in multiples of this.
-        cost: What the plan saves, one of plan.COSTS.
-
-    Raises:
-        ValueError: A field is out of its range.
-    """
-
-    ratios: tuple[float, ...] = (0.7, 0.5, 0.3)
-    criterion: str = "l1"
-    steps: int = 1
-    multiple: int = 1
-    cost: str = "flops"
+    ratios: tuple[float, ...] = (0.7, 0.5, 0.3)  # to keep, each above 0 and at most 1
+    criterion: str = "l1"  # one of prune.CRITERIA, or `magnitude`
+    steps: int = 1  # rounds of pruning and fine-tuning on the way to each: more lose less and take longer
+    multiple: int = 1  # filters are kept in multiples of this
+    cost: str = "flops"  # one of plan.COSTS
 
     def __post_init__(self) -> None:
         if not self.ratios or not all(0 < ratio <= 1 for ratio in self.ratios):
@@ -76,21 +64,13 @@ def check_new(folder: Path, resume: bool) -> None:
 
 
 class PruneTask(Protocol):
-    """A network to prune, with its data.
+    """A network to prune, with its data."""
 
-    Attributes:
-        figure: What counts, such as `accuracy`.
-        input_shape: Of a batch of one, such as (1, 1, 48, 48): FLOPs are counted at this size.
-        measured_on: What the sensitivities are measured on, as JSON values.
-        settings: That, and how to fine-tune: a study goes on only where all is the same.
-        data: Digests of the data, see study.Study.
-    """
-
-    figure: str
-    input_shape: tuple[int, ...]
-    measured_on: Mapping[str, Any]
-    settings: Mapping[str, Any]
-    data: Mapping[str, str]
+    figure: str  # what counts, such as `accuracy`
+    input_shape: tuple[int, ...]  # of a batch of one, such as (1, 1, 48, 48): FLOPs are counted at this size
+    measured_on: Mapping[str, Any]  # what the sensitivities are measured on
+    settings: Mapping[str, Any]  # that, and how to fine-tune: a study goes on only where all is the same
+    data: Mapping[str, str]  # digests, see study.Study
 
     def load(self) -> paddle.nn.Layer:
         """Return the network to prune, in eval mode."""
@@ -118,19 +98,7 @@ class PruneTask(Protocol):
 
 
 class PruningStudy:
-    """One network, pruned to several sizes.
-
-    Args:
-        task: The network, its data and its training.
-        settings: How to prune; ratios may be added to a study.
-        folder: For all files; a study that was stopped goes on there.
-        provenance: See study.Study.
-        callbacks: Of fine-tuning, see loop.fit.
-        data_changed: See study.Study.
-
-    Raises:
-        ValueError: The folder holds a study of other weights, data or settings.
-    """
+    """One network, pruned to several sizes, in a folder in which a study that was stopped goes on."""
 
     def __init__(
         self,
@@ -195,15 +163,10 @@ class PruningStudy:
         return content
 
     def run(self, ratios: Sequence[float], sensitivities: Sensitivities | None = None) -> dict[str, Any]:
-        """Make a pruned network for each ratio, and write `results.json` after each, `curve.png` at the end.
+        """Make a pruned network for each ratio, write `results.json` after each, and return its content.
 
-        Args:
-            ratios: Of the cost (with `magnitude`: of the weights) to keep; none writes what is there before pruning.
-            sensitivities: Of this network; not needed for `magnitude`.
-
-        Returns:
-            The results: `settings`, `full` and `rows`. A row has the figures of the last round, `pruned`,
-            `recalibrated` and fine-tuned; those of all `rounds`; `weights`, the file; `file_bytes` of the ONNX file.
+        A row has the figures of the last round, `pruned`, `recalibrated` and fine-tuned; those of all `rounds`; the
+        `weights` file; `file_bytes` of the ONNX file.
         """
         _ = self.full
         self.study.run([{"kept_share": ratio} for ratio in ratios], lambda row: self._prune_to(row, sensitivities))

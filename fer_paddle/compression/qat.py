@@ -27,15 +27,7 @@ CONFIG = {
 
 
 def prepare_qat(network: paddle.nn.Layer, keep_float: Sequence[str] = ()) -> paddle.nn.Layer:
-    """Put fake quantization around every convolution and linear layer of a trained network, in place.
-
-    Args:
-        network: The network; in training mode it will learn the ranges of its activations.
-        keep_float: Names of layers that stay in float, such as the last.
-
-    Raises:
-        ValueError: A layer is unknown, or the network is prepared already.
-    """
+    """Put fake quantization around the convolutions and linear layers of a network, but those of `keep_float`."""
     layers = dict(network.named_sublayers())
     if unknown := sorted(set(keep_float) - layers.keys()):
         raise ValueError(f"expected layers of {type(network).__name__} to keep in float, got {', '.join(unknown)}")

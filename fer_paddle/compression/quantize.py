@@ -40,29 +40,17 @@ Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 
 class QuantizeTask(Protocol):
-    """A trained network to quantize, with its data.
+    """A trained network to quantize, with its data."""
 
-    Attributes:
-        onnx: Its float ONNX file.
-        input_shape: [N, C, H, W], None for a free axis.
-        batches: Calibration images as the network gets them, float32 [N, C, H, W] of one size.
-        keep_last: Leave the layers that make the outputs in float.
-        last_layers: Their names in the network.
-        card: The JSON card of the network; every quantized ONNX file gets it beside it, with its row added.
-        settings: What is measured, as JSON values; rows are kept only where all is the same.
-        data: Digests of the data that it is measured on, see study.Study.
-        finetune_settings: What decides the result of QAT; with others the network is trained anew. None allows none.
-    """
-
-    onnx: Path
-    input_shape: Sequence[int | None]
-    batches: Sequence[np.ndarray]
-    keep_last: bool
-    last_layers: Sequence[str]
-    card: Mapping[str, Any]
-    settings: Mapping[str, Any]
-    data: Mapping[str, str]
-    finetune_settings: Mapping[str, Any] | None
+    onnx: Path  # its float ONNX file
+    input_shape: Sequence[int | None]  # [N, C, H, W], None for a free axis
+    batches: Sequence[np.ndarray]  # calibration images as the network gets them, float32 [N, C, H, W] of one size
+    keep_last: bool  # leave the layers that make the outputs in float
+    last_layers: Sequence[str]  # their names in the network
+    card: Mapping[str, Any]  # every quantized ONNX file gets it beside it, with its row added
+    settings: Mapping[str, Any]  # what is measured; rows are kept only where all is the same
+    data: Mapping[str, str]  # digests of what it is measured on, see study.Study
+    finetune_settings: Mapping[str, Any] | None  # with others QAT trains anew; None allows none
 
     def load(self) -> Any:
         """Return the Paddle network with its weights, a new one each time."""

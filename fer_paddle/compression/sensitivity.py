@@ -107,15 +107,7 @@ def measure_sensitivities(
 
 
 def plot_sensitivities(sensitivities: Sensitivities, figure: str = "loss") -> Figure:
-    """Draw a map: a row for each layer, a column for each ratio that was pruned, the darker the worse.
-
-    Args:
-        sensitivities: What `measure_sensitivities` gave.
-        figure: The figure whose change is drawn; the sign is turned where more is better, so that dark is bad.
-
-    Raises:
-        ValueError: There is no layer.
-    """
+    """Draw the change of a figure: a row for each layer, a column for each ratio pruned, the darker the worse."""
     names = list(sensitivities.layers)
     if not names:
         raise ValueError("expected the sensitivities of at least one layer, got none")

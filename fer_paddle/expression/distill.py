@@ -35,12 +35,7 @@ _STUDENT = "network."
 
 
 def load_teacher(weights: Sequence[str | os.PathLike[str]]) -> Teacher:
-    """Read the `.safetensors` files of one teacher or several, each with its own input size.
-
-    Raises:
-        FileNotFoundError: One is not there.
-        ValueError: One is damaged, or they do not fit together.
-    """
+    """Read the `.safetensors` files of one teacher or several, each with its own input size."""
     loaded = [ExpressionModel.load(path) for path in weights]
     sizes = [model.input_size for model in loaded]
     return Teacher([model.network for model in loaded], sizes, [Path(path).name for path in weights])
@@ -110,20 +105,7 @@ def export_student(
     arguments: Mapping[str, Any] | None = None,
     card: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write the best weights of a run of `distill_expressions`, without teacher and regressor, and return the card.
-
-    Args:
-        folder: Folder of the run.
-        path: The `.safetensors` file to write.
-        network: A network of the student's kind; it ends with its weights.
-        model: Its name in MODELS.
-        arguments: Of its constructor.
-        card: More for the card, such as the data.
-
-    Raises:
-        FileNotFoundError: The folder holds no best weights.
-        ValueError: The weights are damaged, or of another network or run.
-    """
+    """Write the best weights of a run without teacher and regressor, through a network of its kind; return the card."""
     _, run = load_best(Path(folder))
     if "distill" not in run["task"]:
         raise ValueError(f"expected the run of a distillation in {folder}, got one of {', '.join(run['task'])}")
@@ -140,26 +122,14 @@ def export_student(
 
 @dataclasses.dataclass(frozen=True)
 class DistillPlan:
-    """What a study compares.
+    """What a study compares; kinds are some of KINDS: `plain` has no teacher, `hint` takes labels and hints."""
 
-    Attributes:
-        student: A name of models.DESIGNS.
-        recipe: Of every training; its seed is replaced by each of `seeds`.
-        settings: Of the distillation; each kind uses its part of the weights.
-        kinds: Some of KINDS: `plain` has no teacher, `hint` takes the labels and the hints.
-        seeds: One training of each kind for each.
-        start: Weights that every training begins with; None begins with random ones.
-
-    Raises:
-        ValueError: A kind is unknown or has a weight of zero, there is no seed, or no student can train by the recipe.
-    """
-
-    student: str
-    recipe: Recipe
-    settings: DistillSettings
+    student: str  # a name of models.DESIGNS
+    recipe: Recipe  # its seed is replaced by each of `seeds`
+    settings: DistillSettings  # each kind uses its part of the weights
     kinds: tuple[str, ...] = ("plain", "soft")
     seeds: tuple[int, ...] = (0, 1, 2)
-    start: Path | None = None
+    start: Path | None = None  # weights that every training begins with
 
     def __post_init__(self) -> None:
         if not self.kinds or not set(self.kinds) <= set(KINDS) or not self.seeds:
@@ -219,14 +189,7 @@ def run_study(
     options: RunOptions = RunOptions(),
     data_changed: bool = False,
 ) -> dict[str, Any]:
-    """Run the trainings that are missing, each in a folder of its own, and return the content of the JSON `result`.
-
-    It has a row for each kind and seed, `teacher_accuracy`, and `summary`, see TrialStudy.summarize.
-
-    Raises:
-        FileNotFoundError: The weights to begin with are not there.
-        ValueError: The file holds another study, or the weights to begin with are of another network.
-    """
+    """Run the trainings that are missing, each in a folder of its own, and return the content of the JSON `result`."""
     settings = {**plan.to_json(), "teacher_fingerprints": teacher.fingerprints}
     study = DistillStudy(folder, train, valid, settings, provenance, options, result, data_changed)
     study.plan, study.teacher = plan, teacher

@@ -30,28 +30,7 @@ Batch = tuple[np.ndarray, np.ndarray]  # images float32 [N, 1, H, W], labels int
 
 
 class ExpressionPruneTask(PruneTask):
-    """An expression network to prune, see prune_study.PruneTask.
-
-    Args:
-        weights: `.safetensors` file of the network.
-        train: Faces to fine-tune on; sensitivities and batch normalization are measured on some of them, too.
-        valid: Faces to measure on.
-        epochs: Of fine-tuning in each round.
-        learning_rate: The highest rate of fine-tuning; it falls to zero along a half cosine.
-        sensitivity_faces: Training faces that each layer's sensitivity is measured on.
-        norm_faces: Training faces for recalibrate_norms.
-        seed: Of the choice of these faces and of fine-tuning.
-        soft_weight: Weight of the teachers' probabilities in the loss of fine-tuning, 0 to 1, then without votes; 0
-            fine-tunes without teachers.
-        teachers: `.safetensors` files of the teachers; none takes the unpruned network.
-        recipe: What fine-tuning shortens; None takes that of the network's own training.
-        description: The validation faces in words, for the report of the export.
-
-    Raises:
-        FileNotFoundError: There are no weights.
-        ValueError: The weights are damaged, the faces have other classes, a number is out of its range, or there are
-            teachers without a weight.
-    """
+    """An expression network to prune, see prune_study.PruneTask."""
 
     figure = "accuracy"
 
@@ -62,13 +41,13 @@ class ExpressionPruneTask(PruneTask):
         valid: Faces,
         epochs: int = 6,
         learning_rate: float = 1e-3,
-        sensitivity_faces: int = 1500,
-        norm_faces: int = 2048,
+        sensitivity_faces: int = 1500,  # training faces that each layer's sensitivity is measured on
+        norm_faces: int = 2048,  # training faces for recalibrate_norms
         seed: int = 0,
-        soft_weight: float = 0.0,
-        teachers: Sequence[Path] = (),
-        recipe: Recipe | None = None,
-        description: str = "validation faces",
+        soft_weight: float = 0.0,  # of the teachers in the loss of fine-tuning, which then takes no votes
+        teachers: Sequence[Path] = (),  # none takes the unpruned network
+        recipe: Recipe | None = None,  # what fine-tuning shortens; None takes that of the network's own training
+        description: str = "validation faces",  # of `valid`, for the report of the export
     ):
         if teachers and not soft_weight:
             raise ValueError("expected a soft_weight above 0 for the teachers, got 0")

@@ -99,12 +99,7 @@ class ExpressionQuantizeTask(QuantizeTask):
 
 
 def read_network_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the card beside the `.safetensors` file of an expression network.
-
-    Raises:
-        FileNotFoundError: The card is not there.
-        ValueError: The file ends otherwise, or the card is none of an expression network.
-    """
+    """Read the card beside the `.safetensors` file of an expression network; refuse another."""
     if Path(weights).suffix != ".safetensors":
         raise ValueError(f"expected a .safetensors file with the .onnx file beside it, got {weights}")
     card = load_card(weights)
@@ -114,16 +109,10 @@ def read_network_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def qat_recipe(recipe: Recipe, input_size: int, epochs: int = 2, learning_rate: float = 3e-5) -> Recipe:
-    """Return a recipe that goes on from trained weights with fake quantization.
+    """Return a recipe that goes on from trained weights with fake quantization: few epochs at a small rate.
 
-    Few epochs at a small rate, at the size the network is used at, without auxiliary head, frozen backbone, average of
-    the weights (it would average the ranges of the activations, too) and strong erasing.
-
-    Args:
-        recipe: How the network was trained.
-        input_size: Side in pixels that the network is used at.
-        epochs: Passes over the training faces.
-        learning_rate: The highest rate, about a hundredth of the training's.
+    Without auxiliary head, frozen backbone, strong erasing, and average of the weights, which would average the ranges
+    of the activations, too.
     """
     return dataclasses.replace(
         recipe.finetune_recipe(f"{recipe.name}-qat", epochs, learning_rate, input_size, input_size),

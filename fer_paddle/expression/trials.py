@@ -27,19 +27,12 @@ RESULT = "result.json"
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One training of a study; trials of one name differ in the seed of their recipe alone.
-
-    Attributes:
-        name: What is changed in it.
-        recipe: How to train.
-        design: Network of models.DESIGNS.
-        start: Weights to begin with, `.safetensors`; None begins with random ones.
-    """
+    """One training of a study; trials of one name differ in the seed of their recipe alone."""
 
     name: str
     recipe: Recipe
-    design: str = "distresnet"
-    start: Path | None = None
+    design: str = "distresnet"  # network of models.DESIGNS
+    start: Path | None = None  # weights to begin with, `.safetensors`
 
     @property
     def key(self) -> dict[str, Any]:
@@ -52,21 +45,7 @@ class Trial:
 
 
 class TrialStudy(Study):
-    """Trials on the same faces.
-
-    Args:
-        folder: For the JSON file and the checkpoints.
-        train: Faces to train on.
-        valid: Faces to measure on.
-        settings: What all trials share, as JSON values.
-        provenance: See Study.
-        options: Callbacks and workers of every training.
-        path: The JSON file; None takes `result.json` in the folder.
-        data_changed: See Study.
-
-    Raises:
-        ValueError: The file holds a study of other settings or data.
-    """
+    """Trials on the same faces: `result.json` (or `path`) and the checkpoints in one folder."""
 
     keeps_runs = False  # whether the checkpoints of finished trials stay
 
