@@ -1,4 +1,4 @@
-"""The loss of expression networks, the helping head that some recipes train with, and the accuracy."""
+"""The loss of expression networks, the auxiliary head that some recipes train with, and the accuracy."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ functional = paddle.nn.functional
 
 
 class AuxiliaryHead(paddle.nn.Layer):
-    """A network with a second, helping head that learns the crowd's FER+ votes beside the label.
+    """A network with an auxiliary head that learns the FER+ votes beside the label; only `network` is kept.
 
-    FER2013's labels are noisy (FER+ agrees with 62.6 % of them); ten votes a picture say more about it than
-    one label. Only `network` is kept after training. Source: multi-task learning, Caruana 1997.
-
-    Args:
-        network: An expression network with `embed`, `classify` and `num_features`.
-        num_votes: Classes of the second head.
+    FER2013's labels are noisy, and ten votes an image say more than one label. Source: multi-task learning, Caruana
+    1997.
     """
 
     def __init__(self, network: paddle.nn.Layer, num_votes: int = 10):
@@ -32,10 +28,10 @@ class AuxiliaryHead(paddle.nn.Layer):
 
 
 class ExpressionLoss:
-    """Cross-entropy of the labels, and of the FER+ vote shares where the network has a second head.
+    """Cross-entropy of the labels, and of the FER+ votes where the network has an auxiliary head.
 
     Args:
-        label_smoothing: Share of the target spread evenly over the classes (Szegedy et al. 2016,
+        label_smoothing: Ratio of the target spread evenly over the classes (Szegedy et al. 2016,
             arXiv:1512.00567).
         aux_weight: Weight of the second term.
         class_weights: float32 [num_classes], or None for equal weights.
@@ -55,12 +51,12 @@ class ExpressionLoss:
         outputs: paddle.Tensor | tuple[paddle.Tensor, paddle.Tensor],
         targets: tuple[paddle.Tensor, paddle.Tensor],
     ) -> dict[str, paddle.Tensor]:
-        """Gives the terms `label` and, with a second head, `votes`.
+        """Return the terms `label` and, with an auxiliary head, `votes`.
 
         Args:
             outputs: logits float32 [N, C], or (logits, vote logits [N, V]).
-            targets: (labels int64 [N], or their shares float32 [N, C] where a label is soft; vote shares
-                float32 [N, V], where a row of zeros has no votes).
+            targets: (labels int64 [N], or probabilities float32 [N, C] where a label is soft; votes float32 [N, V]
+                as probabilities, where a row of zeros has no votes).
         """
         labels, votes = targets
         logits, vote_logits = outputs if isinstance(outputs, tuple) else (outputs, None)
@@ -70,11 +66,11 @@ class ExpressionLoss:
         return terms
 
     def label_term(self, logits: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
-        """Mean over the batch, not over the weights, of -class weight * sum(target * log softmax(logits))."""
+        """Return the mean over the batch (not over the weights) of -class weight * sum(target * log probs)."""
         num_classes = logits.shape[1]
         smoothing = self.label_smoothing
-        shares = functional.one_hot(labels, num_classes) if labels.ndim == 1 else labels
-        target = shares * (1 - smoothing) + smoothing / num_classes
+        probs = functional.one_hot(labels, num_classes) if labels.ndim == 1 else labels
+        target = probs * (1 - smoothing) + smoothing / num_classes
         losses = -(target * functional.log_softmax(logits)).sum(1)
         if self.class_weights is None:
             return losses.mean()
@@ -83,15 +79,11 @@ class ExpressionLoss:
 
 
 def balance_weights(counts: np.ndarray, power: float) -> np.ndarray:
-    """Class weights (mean count / count) ** power, scaled so that the mean over all samples is 1.
+    """Return class weights (mean count / count) ** power, float32 [C], scaled to a mean of 1 over all samples.
 
     Args:
-        counts: Samples of each class, int [C], one sample or more in all; a class without samples weighs
-            nothing.
+        counts: Samples of each class, int [C], one or more in all; a class without any weighs nothing.
         power: 0 weighs all samples alike, 1 all classes alike.
-
-    Returns:
-        float32 [C].
     """
     counts = np.asarray(counts, np.float64)
     weights = np.where(counts > 0, (counts.mean() / np.maximum(counts, 1)) ** power, 0)
@@ -101,10 +93,7 @@ def balance_weights(counts: np.ndarray, power: float) -> np.ndarray:
 def accuracy(
     outputs: paddle.Tensor | tuple[paddle.Tensor, paddle.Tensor], targets: tuple[paddle.Tensor, paddle.Tensor]
 ) -> float:
-    """Share of the batch whose largest logit is the label's, 0 to 1; arguments as in ExpressionLoss.
-
-    The label of a soft one is the class with the largest share.
-    """
+    """Return the ratio of the batch whose largest logit is the label's; the label of a soft one is its likeliest."""
     logits = outputs[0] if isinstance(outputs, tuple) else outputs
     labels = targets[0] if targets[0].ndim == 1 else targets[0].argmax(1)
     return float((logits.argmax(1) == labels).astype("float32").mean())

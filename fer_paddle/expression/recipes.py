@@ -152,8 +152,7 @@ class Recipe(FitConfig):
         return super().from_json(fields)
 
 
-# The course's own: Adam 2e-4, batches of 16, 20 epochs, flips, 128 px.
-# Cost: about 5 hours for FER2013 on two cores; minutes for the tutorial's 1,235 pictures.
+# The tutorial's own. Cost: about 5 hours for FER2013 on two cores; minutes for the tutorial's 1,235 images.
 TUTORIAL = Recipe(
     name="tutorial",
     epochs=20,
@@ -164,9 +163,7 @@ TUTORIAL = Recipe(
     augment=AugmentConfig(flip=0.5),
 )
 
-# What the shipped DistResNet was trained by: PublicTest 0.660, mean recall 0.638 after 52 epochs.
-# Cost: two hours of two cores (paddle.distributed.launch). In use at the size of training: this network halves a face
-# five times, and at 64 px what it learnt at 56 meets other borders (accuracy 0.648, mean recall 0.604).
+# Of the shipped DistResNet. Cost: two hours of two cores (paddle.distributed.launch).
 STRONG = Recipe(
     name="strong",
     epochs=60,
@@ -194,10 +191,8 @@ STRONG = Recipe(
     ),
 )
 
-# For a larger network: most epochs at smaller sides, which cost less (progressive resizing, Howard 2018); no class
-# counts for more, so that it is right oftener, and disgust is found less often. Cost of VGG8: 86 minutes of one core
-# for the first 28 epochs. It gains from a second run at a high rate from those weights (`--start --size 40`);
-# a last step to 48 px when the rate was low did not help (PublicTest 0.682 at 40 px, 0.676 after five epochs at 48 px).
+# For a larger network: small sides first, which cost less (progressive resizing, Howard 2018); no class weights: higher
+# accuracy, lower recall of disgust. Cost of VGG8: two hours of one core.
 ACCURATE = dataclasses.replace(
     STRONG,
     name="accurate",
@@ -210,12 +205,11 @@ ACCURATE = dataclasses.replace(
     ema_decay=0.999,
 )
 
-# Further from the weights of another network (`--start`), towards a flat minimum. From those of the second VGG8, seed
-# 14: cross-entropy on PublicTest 0.840 instead of 0.854, accuracy 0.698 instead of 0.699. Cost: 70 minutes of a core.
+# From the weights of a network of `accurate` (`--start`) towards a flat minimum. Cost of VGG8: 70 minutes of one core.
 SAM = dataclasses.replace(ACCURATE.finetune_recipe("sam", 10, 1e-3, 40, 40), warmup_epochs=0.25, sam_radius=0.1)
 
-# FER+'s eight classes by probability voting (Barsoum et al. 2016: 0.85 with 8.8 million parameters, 100 epochs), from
-# the weights of a network of the seven (`--start`). Measured on the faces with a majority. Cost: an hour of one core.
+# FER+'s eight classes by probability voting (Barsoum et al. 2016), from the weights of a network of the seven
+# (`--start`). Measured on the faces with a majority. Cost: an hour of one core.
 FERPLUS = dataclasses.replace(
     STRONG,
     name="ferplus",
@@ -227,9 +221,7 @@ FERPLUS = dataclasses.replace(
     ferplus="probability",
 )
 
-# For comparisons of many trainings: so many steps that a network learns something from 4,000 faces. Larger batches,
-# stronger augmentation and smoothed labels leave DistResNet at 0.35 after 8 epochs, where this has 0.44 after 12.
-# Cost: stated by the command.
+# For comparisons of many trainings on some thousand faces: many small steps, little regularization.
 STUDY = dataclasses.replace(
     STRONG,
     name="study",
@@ -245,14 +237,13 @@ STUDY = dataclasses.replace(
     augment=AugmentConfig(flip=0.5, rotate_deg=8, scale=0.08, shift=0.06),
 )
 
-# For a network below 100,000 parameters, which learns too little rather than by heart: little augmentation. vgg8_flat,
-# taught by VGG8, has 0.655 after 25 epochs of `accurate` and 0.670 after 18 of these from there. Cost: an hour and a
-# quarter of one core, a teacher included.
+# For a network below 100,000 parameters, which underfits: little augmentation. Cost: 75 minutes of one core, a teacher
+# included.
 COMPACT = dataclasses.replace(
     ACCURATE, name="compact", epochs=40, sizes=((0, 40),), valid_sizes=((0, 40),), augment=STUDY.augment
 )
 
-# A further training from the weights of another network: the last layer first, then all, the others ten times slower.
+# From the weights of another network (`--start`): the last layer first, then all, the others ten times slower.
 FINE_TUNE = dataclasses.replace(
     STRONG, name="fine_tune", epochs=12, learning_rate=1e-3, aux_weight=0.0, freeze_epochs=2, backbone_rate=0.1
 )
