@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,7 +12,31 @@ import cv2
 import numpy as np
 import pytest
 
+from fer_paddle.drawn import make_faces
 from fer_paddle.images import write_image
+from fer_paddle.labels import EXPRESSIONS, EXPRESSIONS_ZH
+
+
+@pytest.fixture(scope="session")
+def face_folders(tmp_path_factory) -> Path:
+    """70 drawn faces of 48 px as class folders with English, Chinese and numbered names."""
+    folder, faces = tmp_path_factory.mktemp("表情"), make_faces(70, size=48, seed=1)
+    for number, (image, label) in enumerate(zip(faces.images, faces.labels)):
+        name = (EXPRESSIONS[label], EXPRESSIONS_ZH[label], f"{label}_{EXPRESSIONS[label].title()}")[label % 3]
+        (folder / name).mkdir(exist_ok=True)
+        write_image(folder / name / f"图{number}.png", image)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_run(face_folders, tmp_path_factory) -> tuple[Path, list[dict]]:
+    """The folder of `train` on `face_folders`, two epochs from the shell, and what it printed with --json."""
+    folder = tmp_path_factory.mktemp("runs") / "我的训练"
+    command = [sys.executable, "-m", "fer_paddle", "train", "--data", face_folders, "--recipe", "tutorial", "--json"]
+    command += ["--epochs", "2", "--size", "32", "--batch-size", "16", "--threads", "1", "--out", folder]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout)  # JSON alone, though Paddle2ONNX prints while it exports, from C++ too
 
 
 @pytest.fixture

@@ -52,11 +52,11 @@ def pictures(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("command", ["detect", "train", "evaluate", "export"])
-def test_every_command_has_help_and_json(command, capsys):
-    assert call(command, "--help") == 0
-    shown = capsys.readouterr().out
-    assert shown.startswith(f"Usage: python -m yolo3tiny {command}") and "--json" in shown
+def test_every_command_has_help_and_json(capsys):
+    for command in ("detect", "train", "evaluate", "export", "prune", "quantize"):
+        assert call(command, "--help") == 0
+        shown = capsys.readouterr().out
+        assert shown.startswith(f"Usage: python -m yolo3tiny {command}") and "--json" in shown
 
 
 WRONG = [
@@ -215,6 +215,7 @@ def small(monkeypatch):
     monkeypatch.setitem(DETECTOR_RECIPES, "small", SMALL)
 
 
+@pytest.mark.slow
 def test_train_leaves_a_detector(run, pictures, capsys):
     folder, history = run
     assert [record["epoch"] for record in history] == [1, 2, 3, 4]
@@ -226,12 +227,14 @@ def test_train_leaves_a_detector(run, pictures, capsys):
     assert card["trained_on"].endswith("21 photos, validated on 3 others (every tenth)")
 
 
+@pytest.mark.slow
 def test_train_does_not_overwrite_a_run(run, photo_folder, small, capsys):
     argv = ["train", "--data", photo_folder, "--recipe", "small", "--out", run[0]]
     assert call(*argv) == 2
     assert "--resume" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_train_resumes_only_the_same_run(run, photo_folder, small, capsys):
     argv = ["train", "--data", photo_folder, "--recipe", "small", "--out", run[0], "--resume"]
     assert call(*argv, "--epochs", 6) == 2
@@ -240,6 +243,7 @@ def test_train_resumes_only_the_same_run(run, photo_folder, small, capsys):
     assert json.loads(capsys.readouterr().out) == run[1]
 
 
+@pytest.mark.slow
 def test_train_does_not_resume_another_kind_of_run(run, photo_folder, small, tmp_path, capsys):
     progress = json.loads((run[0] / "last.json").read_text())
     progress |= {"config": {"name": "strong"}, "task": {}}
@@ -248,6 +252,7 @@ def test_train_does_not_resume_another_kind_of_run(run, photo_folder, small, tmp
     assert "expected the run of a face detector" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_train_counts_what_it_is_told(run, photo_folder, small, tmp_path, capsys):
     argv = ["train", "--data", photo_folder, "--recipe", "small", "--out", tmp_path / "run"]
     assert call(*argv, "--batch-size", "99") == 2
@@ -256,6 +261,7 @@ def test_train_counts_what_it_is_told(run, photo_folder, small, tmp_path, capsys
     assert "karan" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_export_prints_the_card(run, tmp_path, capfd):
     path = tmp_path / "new" / "face.onnx"
     argv = ["export", "--run", run[0], "--out", path, "--trained-on", "drawings"]
@@ -266,6 +272,7 @@ def test_export_prints_the_card(run, tmp_path, capfd):
     ]
 
 
+@pytest.mark.slow
 def test_export_does_not_replace_the_runs_own_weights(run, capsys):
     before = (run[0] / "best.json").read_bytes()
     assert call("export", "--run", run[0], "--out", run[0] / "best.onnx") == 2

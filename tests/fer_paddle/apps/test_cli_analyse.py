@@ -1,14 +1,13 @@
-"""The commands measure, explain, calibrate, card and distill as a person meets them."""
+"""The commands train, evaluate, explain and study distill as a person meets them."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fer_paddle.apps.cli import evaluate, main
-from fer_paddle.drawn import draw_scene, make_faces
+from fer_paddle.apps.cli import evaluate
+from fer_paddle.drawn import draw_scene
 from fer_paddle.expression import predict as classifier
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
@@ -22,88 +21,58 @@ WHOLE = classifier.WEIGHTS.with_suffix(".safetensors")
 FERPLUS, VGG8 = (WHOLE.with_name(f"{name}.safetensors") for name in ("distresnet.ferplus", "vgg8.fer2013"))
 
 
-def run(capsys, *args):
-    """Runs the command line in this process: (exit code, stdout, stderr)."""
-    code = main([str(arg) for arg in args])
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
+@pytest.mark.slow
+def test_a_trained_run_is_whole(run, face_folders, trained_run, tmp_path):
+    """A person's own folder, from training to the first recognized image."""
+    folder, history = trained_run
+    assert [record["epoch"] for record in history] == [1, 2]
+    for name in ("last.json", "best.safetensors", "model.safetensors", "model.json", "model.onnx", "curves.png"):
+        assert (folder / name).is_file(), name
+    assert load_card(folder / "model.onnx")["recipe"]["batch_size"] == 16
+    figures = [
+        json.loads(run("evaluate", "--data", face_folders, "--weights", folder / name, "--json")[1])
+        for name in ("model.safetensors", "model.onnx")
+    ]
+    assert figures[0]["confusion"] == figures[1]["confusion"]
+    assert figures[0]["faces"] == 70 and [sum(row) for row in figures[0]["confusion"]] == [10] * 7
+    assert list(figures[0]["recall"]) == list(EXPRESSIONS)
+    write_image(tmp_path / "scene.png", draw_scene(3, 320, 240, num_faces=1, min_px=100).image)
+    args = ["recognize", tmp_path / "scene.png", "--weights", folder / "model.onnx", "--out", tmp_path / "o"]
+    assert run(*args)[0] == 0
 
 
-@pytest.fixture(scope="module")
-def class_folders(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("表情")
-    faces = make_faces(56, size=48, seed=1)
-    for number, (image, label) in enumerate(zip(faces.images, faces.labels)):
-        (folder / EXPRESSIONS[label]).mkdir(exist_ok=True)
-        write_image(folder / EXPRESSIONS[label] / f"{number}.png", image)
-    return folder
-
-
-@pytest.fixture
-def weights(tmp_path):
-    """A copy of the shipped network, which a command may change."""
-    for suffix in (".onnx", ".safetensors", ".json"):
-        shutil.copy(classifier.WEIGHTS.with_suffix(suffix), tmp_path / f"net{suffix}")
-    return tmp_path / "net.onnx"
-
-
-@pytest.mark.parametrize("command", ["measure", "explain", "calibrate", "card", "distill"])
-def test_every_command_has_help(capsys, command):
-    code, out, err = run(capsys, command, "--help")
-    assert code == 0 and f"python -m fer_paddle {command}" in out and not err
-
-
-@pytest.mark.parametrize(
-    "args",
-    [
-        ["measure", "--weights", "missing.safetensors", "--data", "."],
-        ["measure", "--weights", WHOLE, FERPLUS, "--data", "."],  # seven classes and eight
-        ["measure", "--weights", WHOLE, "--data", "no_such_pack.npz"],
-        *(
-            ["measure", "--weights", WHOLE, "--data", ".", "--scales", text]
-            for text in ("0", "-1", "inf", "nan", "two")
-        ),
-        ["explain"],  # nothing to explain
-        ["explain", "no_such_picture.jpg"],
-        ["explain", "--costs", "--weights", "missing.safetensors"],
-        ["explain", "--costs", "--weights", "net.onnx"],  # gradients need Paddle's weights
-        ["calibrate"],
-        ["calibrate", "--data", "no_such_pack.npz"],
-        ["card", "missing.onnx"],
-        ["distill", "--data", "no_such_pack.npz", "--teacher", "missing.safetensors"],
-        ["distill", "--data", ".", "--teacher", "x.safetensors", "--soft-weight", "2"],
-        ["distill", "--data", ".", "--teacher", "x.safetensors", "--kinds", "magic"],
-        ["distill", "--data", ".", "--teacher", "x.safetensors", "--recipe", "magic"],
-    ],
-)
-def test_wrong_use_is_one_line_and_code_2(capsys, args):
-    code, out, err = run(capsys, *args)
+def test_a_folder_smaller_than_a_batch(run, face_folders, tmp_path):
+    args = ["train", "--data", face_folders, "--epochs", 1, "--size", 32, "--out", tmp_path]  # the recipe strong
+    code, out, err = run(*args)
     assert code == 2 and not out
-    assert err.startswith("error: ") and err.count("\n") == 1
+    assert err.startswith("error: expected at least 128 samples") and "--batch-size of train" in err
 
 
-def test_measure_means_the_views_of_all_networks(capsys, class_folders):
-    args = ("measure", "--data", class_folders, "--json", "--weights", WHOLE)
-    one, both = (run(capsys, *args, *more) for more in ([], [VGG8, "--flip", "--scales", "1", "1.2"]))
-    assert [code for code, _, _ in (one, both)] == [0, 0]
+@pytest.mark.slow
+def test_tta_means_the_views_of_all_networks(run, face_folders):
+    one = run("evaluate", "--data", face_folders, "--json", "--weights", WHOLE, "--tta", 1)
+    both = run("evaluate", "--data", face_folders, "--json", "--weights", WHOLE, VGG8, "--tta", "flip", 1, 1.2)
     figures = [json.loads(out) for _, out, _ in (one, both)]
-    assert [(found["faces"], found["views"]) for found in figures] == [(56, 1), (56, 8)]
+    assert [(found["faces"], found["views"]) for found in figures] == [(70, 1), (70, 8)]
     assert set(figures[0]["recall"]) == set(EXPRESSIONS)
     assert figures[0]["accuracy"] == pytest.approx(np.mean(list(figures[0]["recall"].values())))
+    former = ("measure", "--data", face_folders, "--json", "--weights", WHOLE, VGG8, "--flip", "--scales", 1, 1.2)
+    assert run(*former)[:2] == both[:2]
 
 
-def test_measure_takes_a_network_of_ferplus_on_faces_without_votes(capsys, class_folders):
-    code, out, err = run(capsys, "measure", "--data", class_folders, "--weights", FERPLUS)
-    assert (code, "over 56 faces, 1 views of each" in out, "contempt" in out) == (0, True, False), err
+def test_measure_takes_a_network_of_ferplus_on_faces_without_votes(run, face_folders):
+    code, out, err = run("measure", "--data", face_folders, "--weights", FERPLUS)
+    assert (code, "over 70 faces, 1 views of each" in out, "contempt" in out) == (0, True, False), err
 
 
-def test_explain_pictures_data_and_costs(capsys, class_folders, tmp_path):
+@pytest.mark.slow
+def test_explain_pictures_data_and_costs(run, face_folders, tmp_path):
     (tmp_path / "照片").mkdir()
     write_image(tmp_path / "照片" / "一张脸.jpg", draw_scene(3, 320, 240, num_faces=1, min_px=100).image)
     write_image(tmp_path / "照片" / "没有.png", np.full((64, 64, 3), 128, np.uint8))
     out = tmp_path / "out"
-    args = [tmp_path / "照片", "--data", class_folders, "--costs", "--points", 20, "--out", out, "--json"]
-    code, text, err = run(capsys, "explain", *args)
+    args = [tmp_path / "照片", "--data", face_folders, "--costs", "--points", 20, "--out", out, "--json"]
+    code, text, err = run("explain", *args)
     assert code == 0, err
     told = json.loads(text)
     assert {(row["faces"], "drawn" in row) for row in told["pictures"]} == {(1, True), (0, False)}
@@ -113,22 +82,22 @@ def test_explain_pictures_data_and_costs(capsys, class_folders, tmp_path):
     assert sum(cost["parameters"] for cost in told["costs"]) > 50_000
 
 
-def test_explain_goes_past_a_bad_picture(capsys, tmp_path):
+def test_explain_goes_past_a_bad_picture(run, tmp_path):
     (tmp_path / "照片").mkdir()
     (tmp_path / "照片" / "坏.jpg").write_bytes(b"no picture")
     write_image(tmp_path / "照片" / "没有.png", np.full((64, 64, 3), 128, np.uint8))
-    code, out, err = run(capsys, "explain", tmp_path / "照片", "--out", tmp_path / "out", "--json")
+    code, out, err = run("explain", tmp_path / "照片", "--out", tmp_path / "out", "--json")
     told = json.loads(out)
     assert code == 1 and err.startswith("error: ") and err.count("\n") == 1 and "坏.jpg" in err
     assert len(told["pictures"]) == 1 and told["failed"][0]["file"].endswith("坏.jpg")
 
 
 @pytest.mark.parametrize(("model", "names"), [("distresnet.ferplus", 7), ("mouth.smile", 2)])
-def test_explain_data_by_the_classes_of_the_network(capsys, class_folders, tmp_path, model, names, monkeypatch):
+def test_explain_data_by_the_classes_of_the_network(run, face_folders, tmp_path, model, names, monkeypatch):
     """FER+'s contempt is left out where no face is labelled so; a network of mouths gets mouths."""
     from fer_paddle.expression import explain as sheets
 
-    drawn, data = [], class_folders
+    drawn, data = [], face_folders
     monkeypatch.setattr(sheets, "plot_confusion", lambda confusion, names: drawn.append(tuple(names)) or Figure())
     if model == "mouth.smile":
         data = tmp_path / "mouths"
@@ -137,45 +106,38 @@ def test_explain_data_by_the_classes_of_the_network(capsys, class_folders, tmp_p
             image = np.random.default_rng(number).integers(gray - 60, gray + 60, (48, 48), np.uint8)
             write_image(data / label / f"{number}.png", image)
     args = ["--weights", WHOLE.with_name(f"{model}.safetensors"), "--out", tmp_path / "out", "--points", 20]
-    code, _, err = run(capsys, "explain", "--data", data, *args)
+    code, _, err = run("explain", "--data", data, *args)
     assert code == 0, err
     assert drawn == [{7: EXPRESSIONS, 2: ("neutral", "smile")}[names]]
-    code, _, err = run(capsys, "explain", "--data", class_folders / "happy", *args)
+    code, _, err = run("explain", "--data", face_folders / "happy", *args)
     assert code == 2 and err.startswith("error: ")
 
 
-def test_explain_of_faces_wants_a_network_of_expressions(capsys, tmp_path):
-    write_image(tmp_path / "face.png", draw_scene(3, 320, 240, num_faces=1, min_px=100).image)
-    args = [tmp_path / "face.png", "--out", tmp_path / "out", "--weights"]
-    code, _, err = run(capsys, "explain", *args, WHOLE.with_name("mouth.smile.safetensors"))
-    assert code == 2 and "expected a network of expressions for images of faces, got one of neutral, smile" in err
-
-
-def test_calibrate_writes_only_when_told(capsys, class_folders, weights):
+def test_calibrate_writes_only_when_told(run, face_folders, weights):
     before = weights.read_bytes()
-    code, out, err = run(capsys, "calibrate", "--data", class_folders, "--weights", weights, "--json")
+    code, out, err = run("evaluate", "--calibrate", "--data", face_folders, "--weights", weights, "--json")
     assert code == 0, err
     assert json.loads(out)["temperature"] > 0 and weights.read_bytes() == before
     picture = weights.with_name("校准.png")
-    code, out, _ = run(capsys, "calibrate", "--data", class_folders, "--weights", weights, "--write", "--out", picture)
+    code, out, _ = run("calibrate", "--data", face_folders, "--weights", weights, "--write", "--out", picture)
     assert code == 0 and "temperature" in out and picture.is_file()
-    assert load_card(weights)["calibration"]["data"] == str(class_folders) and weights.read_bytes() != before
+    assert load_card(weights)["calibration"]["data"] == str(face_folders) and weights.read_bytes() != before
 
 
-def test_card_is_written_and_written_anew(capsys, class_folders, weights):
-    code, _, err = run(capsys, "card", weights, "--text-only")
+def test_card_is_written_and_written_anew(run, face_folders, weights):
+    code, _, err = run("evaluate", "--card", "--weights", weights, "--text-only")
     assert code == 2 and "measure them first" in err
-    code, _, err = run(capsys, "card", weights, "--data", class_folders)
+    code, _, err = run("evaluate", "--card", "--weights", weights, "--data", face_folders)
     assert code == 0, err
     text = weights.with_suffix(".md").read_text(encoding="utf-8")
-    assert "# Model card: net" in text and f"On {class_folders}" in text
+    assert "# Model card: net" in text and f"On {face_folders}" in text
     weights.with_suffix(".md").unlink()
-    assert run(capsys, "card", weights, "--text-only")[0] == 0
+    assert run("card", weights, "--text-only")[0] == 0
     assert weights.with_suffix(".md").read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize(("with_votes", "named"), [(True, FERPLUS_EXPRESSIONS), (False, EXPRESSIONS)])
-def test_a_network_of_ferplus_is_measured_by_votes_or_by_labels(with_votes, named, capsys, monkeypatch, tmp_path):
+def test_a_network_of_ferplus_is_measured_by_votes_or_by_labels(with_votes, named, run, monkeypatch, tmp_path):
     weights = tmp_path / "eight.safetensors"
     network = build_model("mini_xception", num_classes=8)
     ExpressionModel.of("mini_xception", network, 16, arguments={"num_classes": 8}, classes=FERPLUS_EXPRESSIONS).save(
@@ -186,19 +148,20 @@ def test_a_network_of_ferplus_is_measured_by_votes_or_by_labels(with_votes, name
     images = np.random.default_rng(0).integers(0, 256, (12, 16, 16)).astype(np.uint8)
     faces = LabelledFaces(images, np.arange(12) % 7, votes if with_votes else None)
     monkeypatch.setattr(evaluate, "_read_faces", lambda data: faces)
-    assert run(capsys, "card", weights, "--data", "drawn")[0] == 0
+    assert run("card", weights, "--data", "drawn")[0] == 0
     (measured,) = load_card(tmp_path / "eight.measured.json")["sets"]
     assert tuple(measured["counts"]) == named and measured["faces"] == 12
     assert not with_votes or measured["counts"] == {**dict.fromkeys(named, 0), "angry": 4, "happy": 4, "contempt": 4}
 
 
-def test_distill_a_tiny_study(capsys, class_folders, weights, tmp_path):
-    args = ["--data", class_folders, "--teacher", weights.with_suffix(".safetensors"), "--epochs", 1, "--size", 24]
+@pytest.mark.slow
+def test_distill_a_tiny_study(run, face_folders, weights, tmp_path):
+    args = ["--data", face_folders, "--teacher", weights.with_suffix(".safetensors"), "--epochs", 1, "--size", 24]
     args += ["--faces", 42, "--seeds", 0, "--student", "pocketnet", "--recipe", "tutorial", "--out", tmp_path / "study"]
-    code, out, err = run(capsys, "distill", *args, "--json")
+    code, out, err = run("study", "distill", *args, "--json")
     assert code == 0, err
     found = json.loads(out)
     assert found == load_card(tmp_path / "study" / "result.json")
     assert [run["name"] for run in found["rows"]] == ["plain", "soft"] and found["settings"]["train_faces"] == 42
-    code, out, _ = run(capsys, "distill", *args)  # nothing left to do
+    code, out, _ = run("study", "distill", *args)  # nothing left to do
     assert code == 0 and "teacher: accuracy" in out

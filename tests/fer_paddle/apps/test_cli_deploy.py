@@ -7,124 +7,74 @@ import numpy as np
 import pytest
 
 from fer_paddle.apps import speed
-from fer_paddle.apps.cli import deploy, main
-from fer_paddle.drawn import make_faces
+from fer_paddle.apps.cli import deploy
 from fer_paddle.expression import export as expression
 from fer_paddle.expression.predict import WEIGHTS
-from fer_paddle.images import write_image
-from fer_paddle.labels import EXPRESSIONS
 from yolo3tiny.predict import WEIGHTS as DETECTOR_WEIGHTS
 
 
-def run(capsys, *args):
-    """Runs the command line in this process: (exit code, stdout, stderr)."""
-    code = main([str(arg) for arg in args])
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-@pytest.fixture
-def faces(tmp_path):
-    """Fourteen drawn faces in class folders."""
-    drawn = make_faces(14, 48, seed=5)
-    for number, (image, label) in enumerate(zip(drawn.images, drawn.labels)):
-        (tmp_path / "faces" / EXPRESSIONS[label]).mkdir(parents=True, exist_ok=True)
-        write_image(tmp_path / "faces" / EXPRESSIONS[label] / f"{number}.png", image)
-    return tmp_path / "faces"
-
-
-def test_export_to_ncnn_on_a_persons_faces(capsys, faces, tmp_path):
+@pytest.mark.slow
+def test_export_to_ncnn_on_a_persons_faces(run, face_folders, tmp_path):
     pytest.importorskip("ncnn")
     out = tmp_path / "板" / "face.param"
-    code, text, err = run(capsys, "export", "--weights", WEIGHTS, "--out", out, "--data", faces, "--json")
+    code, text, err = run("export", "--weights", WEIGHTS, "--out", out, "--data", face_folders, "--json")
     assert code == 0, err
     report = json.loads(text)
-    assert (report["inputs"], report["description"], report["holds"]) == (14, "faces of faces", True)
+    assert (report["inputs"], report["description"], report["holds"]) == (70, f"faces of {face_folders.name}", True)
     assert {path.name for path in out.parent.iterdir()} == {
         "face.param", "face.bin", "face.param.json", "face.param.parity.json",
     }  # fmt: skip
-    code, text, _ = run(capsys, "bench", 2, 1, 0, -1, 0, out, 48, 48)
+    code, text, _ = run("bench", 2, 1, 0, -1, 0, out, 48, 48)
     assert code == 0 and all(name in text for name in ("face", "min =", "max =", "avg ="))
 
 
-def test_export_of_the_detector_on_drawn_scenes(capsys, tmp_path, monkeypatch):
+def test_export_of_the_detector_on_drawn_scenes(run, tmp_path, monkeypatch):
     pytest.importorskip("ncnn")
     monkeypatch.setattr(deploy, "PARITY_PICTURES", 16)
     monkeypatch.setattr("yolo3tiny.deploy.PARITY_PX", 64)
-    code, text, err = run(capsys, "export", "--weights", DETECTOR_WEIGHTS, "--out", tmp_path / "d.param")
+    code, text, err = run("export", "--weights", DETECTOR_WEIGHTS, "--out", tmp_path / "d.param")
     assert code == 0, err
     assert "over 16 pieces of drawn scenes" in text
 
 
-def test_too_large_a_difference_is_exit_code_1(capsys, tmp_path, monkeypatch):
+def test_too_large_a_difference_is_exit_code_1(run, tmp_path, monkeypatch):
     monkeypatch.setattr(expression, "_draw_faces", lambda: list(np.zeros((1, 8, 8), np.uint8)))
     monkeypatch.setattr("fer_paddle.deployment.parity.LARGEST_DIFFERENCE", -1.0)
-    code, out, err = run(capsys, "export", "--weights", WEIGHTS, "--out", tmp_path / "x.param")
+    code, out, err = run("export", "--weights", WEIGHTS, "--out", tmp_path / "x.param")
     assert code == 1 and not out and err.startswith("error: expected ncnn within") and err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "openvino", "ncnn", "mnn"])
-def test_evaluate_with_a_runtime(runtime, capsys, faces):
+def test_evaluate_with_a_runtime(runtime, run, face_folders):
     pytest.importorskip({"onnx": "onnxruntime", "mnn": "MNN"}.get(runtime, runtime))
-    code, out, err = run(capsys, "evaluate", "--data", faces, "--runtime", runtime, "--threads", 1, "--json")
+    code, out, err = run("evaluate", "--data", face_folders, "--runtime", runtime, "--threads", 1, "--json")
     figures = json.loads(out)
     assert code == 0, err
-    assert figures["faces"] == 14 and figures["file_bytes"] == WEIGHTS.stat().st_size
+    assert figures["faces"] == 70 and figures["file_bytes"] == WEIGHTS.stat().st_size
     assert figures["weights"] == WEIGHTS.name and figures["latency_ms"] > 0
 
 
-@pytest.mark.parametrize(
-    "args",
-    [
-        ["export", "--weights", "missing.onnx", "--out", "x.param"],
-        ["export", "--weights", __file__, "--out", "x.param"],
-        ["export", "--weights", WEIGHTS, "--out", "x.tflite"],
-        ["export", "--weights", WEIGHTS, "--out", "x.param", "--data", "no_such_pack.npz"],
-        ["evaluate", "--data", "no_such_pack.npz", "--runtime", "caffe"],
-        ["benchmark", "--weights", "missing.onnx"],
-        ["benchmark", "--threads", "0"],
-        ["benchmark", "--resume"],
-        ["benchmark", "--runtime", "caffe"],
-        ["benchmark", "--weights", WEIGHTS, "--runtime", "mnn", "--precision", "fp16", "--out", "out"],
-        ["benchmark", "--weights", WEIGHTS.with_suffix(".safetensors"), "--runtime", "onnx", "ncnn"],
-        ["benchmark", "--quick", "--weights", WEIGHTS],
-        ["benchmark", "--quick", "--runtime", "onnx", "--precision", "fp32"],
-        ["benchmark", "--quick", "--threads", "1", "--batch", "1"],
-        ["benchmark", "--quick", "--out", "out", "--resume"],
-        ["bench", "4", "1", "0", "-1", "0", "missing.param", "48", "48"],
-        ["bench", "4", "1", "9", "-1", "0", str(WEIGHTS), "48", "48"],
-        ["bench", "4", "1"],
-    ],
-)
-def test_wrong_use_is_one_line_and_code_2(args, capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(expression, "_draw_faces", lambda: list(np.zeros((1, 8, 8), np.uint8)))
-    code, out, err = run(capsys, *args)
-    assert code == 2 and not out
-    assert err.startswith("error: ") and err.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_benchmark_of_one_row(capsys, tmp_path):
+@pytest.mark.slow
+def test_benchmark_of_one_row(run, tmp_path):
     args = ["--runtime", "onnx", "--weights", WEIGHTS, "--threads", 1, "--batch", 1, "--runs", 2, "--out", tmp_path]
-    code, out, err = run(capsys, "benchmark", *args, "--json")
+    code, out, err = run("benchmark", *args, "--json")
     assert code == 0, err
     (row,) = json.loads(out)
     assert (row["network"], row["runtime"], row["precision"], row["batch"]) == (WEIGHTS.stem, "onnx", "fp32", 1)
     assert {path.name for path in tmp_path.iterdir()} == {"benchmark.csv", "benchmark.json", "benchmark.png"}
     assert json.loads((tmp_path / "benchmark.json").read_text())["rows"] == [row]
-    code, out, err = run(capsys, "benchmark", *args, "--json", "--resume")
+    code, out, err = run("benchmark", *args, "--json", "--resume")
     assert code == 0 and json.loads(out) == [row], err  # to the last digit: it was not measured again
     (tmp_path / "benchmark.json").write_text("{}")
-    code, out, err = run(capsys, "benchmark", *args, "--resume")
+    code, out, err = run("benchmark", *args, "--resume")
     assert code == 2 and "expected the rows of a benchmark" in err
 
 
-def test_quick_names_what_it_does_not_take(capsys, monkeypatch):
+def test_quick_names_what_it_does_not_take(run, monkeypatch):
     monkeypatch.setattr(speed, "benchmark_shipped", lambda runs, progress: [])
-    assert run(capsys, "benchmark", "--quick", "--runs", 3, "--json") == (0, "[]\n", "")
-    _, _, err = run(capsys, "benchmark", "--quick", "--runs", 3, "--out", "out", "--threads", 2)
+    assert run("benchmark", "--quick", "--runs", 3, "--json") == (0, "[]\n", "")
+    _, _, err = run("benchmark", "--quick", "--runs", 3, "--out", "out", "--threads", 2)
     assert err == "error: expected --quick with --runs and --json alone, got --threads, --out as well\n"
 
 
@@ -148,23 +98,24 @@ def threads_in(folder):
     return [row["threads"] for row in json.loads((folder / "benchmark.json").read_text(encoding="utf-8"))["rows"]]
 
 
-def test_resume_keeps_the_rows_of_other_cases(capsys, tmp_path, one_millisecond):
+def test_resume_keeps_the_rows_of_other_cases(run, tmp_path, one_millisecond):
     args = ["benchmark", "--runtime", "onnx", "--weights", WEIGHTS, "--batch", 1, "--out", tmp_path, "--json"]
-    assert run(capsys, *args, "--threads", 4, 1)[0] == 0
-    code, out, _ = run(capsys, *args, "--threads", 2, "--resume")
+    assert run(*args, "--threads", 4, 1)[0] == 0
+    code, out, _ = run(*args, "--threads", 2, "--resume")
     assert code == 0 and [row["threads"] for row in json.loads(out)] == [2]  # what was asked for
     assert threads_in(tmp_path) == [4, 1, 2]
     assert len((tmp_path / "benchmark.csv").read_text(encoding="utf-8").splitlines()) == 4
-    code, _, _ = run(capsys, *args, "--threads", 5, 3, 1, "--resume")  # ended before it comes to what is known
+    code, _, _ = run(*args, "--threads", 5, 3, 1, "--resume")  # ended before it comes to what is known
     assert code == 130 and threads_in(tmp_path) == [4, 1, 2, 5]
     assert one_millisecond == [4, 1, 2, 5, 3]
-    assert run(capsys, *args, "--threads", 6)[0] == 0  # without --resume it begins anew
+    assert run(*args, "--threads", 6)[0] == 0  # without --resume it begins anew
     assert threads_in(tmp_path) == [6]
 
 
-def test_benchmark_of_paddles_own_file(capsys):
+@pytest.mark.slow
+def test_benchmark_of_paddles_own_file(run):
     args = ["--weights", WEIGHTS.with_suffix(".safetensors"), "--runtime", "dynamic", "paddle", "--precision", "fp32"]
-    code, out, err = run(capsys, "benchmark", *args, "--threads", 1, "--batch", 1, "--runs", 1, "--json")
+    code, out, err = run("benchmark", *args, "--threads", 1, "--batch", 1, "--runs", 1, "--json")
     assert code == 0, err
     assert [(row["runtime"], row["shape"]) for row in json.loads(out)] == [
         ("dynamic", [1, 56, 56]),
