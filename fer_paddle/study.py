@@ -54,10 +54,10 @@ class Study:
         former: dict[str, Any] = {"settings": settings, "rows": []}
         if self.path is not None and self.path.is_file():
             former = files.read_json(self.path, "a study")
-        self.rows: list[dict[str, Any]] = former.get("rows", [])
-        if not isinstance(former.get("settings"), dict) or not _are_rows(self.rows):
-            raise ValueError(f"expected a study with settings and rows in {self.path}, got none")
-        differing = differing_fields(settings, former["settings"])
+        if not isinstance(former.get("settings", {}), dict) or not _are_rows(former.get("rows")):
+            raise ValueError(f"expected a study with rows in {self.path}, got none")
+        self.rows: list[dict[str, Any]] = former["rows"]
+        differing = differing_fields(settings, former.get("settings", {}))
         if other_data := differing_fields(digests, former.get("data_digests") or digests, "data."):
             if data_changed:
                 former["former_data"] = [*former.get("former_data", []), former["data_digests"]]
@@ -94,7 +94,8 @@ class Study:
         rows = list(rows)
         for row in progress([row for row in rows if not self.find(row)]):
             made = make_row(row)
-            self.rows += [{**row, **fields} for fields in ([made] if isinstance(made, Mapping) else made)]
+            made = [{**row, **fields} for fields in ([made] if isinstance(made, Mapping) else made)]
+            self.rows += json.loads(json.dumps(made))
             self.save()
         return [found for row in rows for found in self.find(row)]
 

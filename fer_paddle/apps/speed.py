@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,14 @@ import cv2
 import numpy as np
 
 from fer_paddle.apps.demo import astronaut
-from fer_paddle.deployment.benchmark import Case, measure, network_digest, read_metadata, row_key, time_runs
+from fer_paddle.deployment.benchmark import Case, measure, network_digest, read_metadata, time_runs
 from fer_paddle.deployment.convert import convert_onnx
 from fer_paddle.deployment.onnx_graph import is_quantized, read_onnx
 from fer_paddle.deployment.runtimes import PADDLES, PRECISIONS
 from fer_paddle.expression.predict import RUNTIME_FOR, WEIGHTS, Classifier, load_expression_model
 from fer_paddle.images import crop_square, write_image
 from fer_paddle.pipeline import Pipeline
+from fer_paddle.study import Study
 from yolo3tiny.boxes import letterbox
 from yolo3tiny.deploy import load_detector_model
 from yolo3tiny.predict import WEIGHTS as DETECTOR_WEIGHTS
@@ -83,10 +83,9 @@ def compare_runtimes(
     batches: Sequence[int] = BATCHES,
     runs: int = RUNS,
     progress: Callable[[Iterable], Iterable] = iter,
-    known: Sequence[Mapping[str, Any]] = (),
-    keep: Callable[[list[dict[str, Any]]], object] | None = None,
+    study: Study | None = None,
 ) -> list[dict[str, Any]]:
-    """Times networks in runtimes, each row in a process of its own.
+    """Time networks in runtimes, each row in a process of its own.
 
     Args:
         weights: ONNX files of expression networks and face detectors, for Paddle's runtimes with a `.safetensors` of
@@ -97,8 +96,7 @@ def compare_runtimes(
         batches: Images of one run.
         runs: Timed runs of a row.
         progress: Wraps the rows for a progress bar.
-        known: Rows measured before; those of the same case, by row_key, are taken as they are.
-        keep: Called with the rows so far after each new one, to write them.
+        study: Keeps the rows, and has those of an earlier call; None keeps none.
 
     Returns:
         Rows of deployment.benchmark.measure; a network that a runtime cannot take has one with `error`.
@@ -121,13 +119,12 @@ def compare_runtimes(
                 about | {"file": str(file), "shape": shapes[path], "runs": runs, "load_as": load_as, "loader": LOADER}
             )
         cases = [Case(**about, threads=count, batch=size) for about in files for count in threads for size in batches]
-        measured = {row_key(row): dict(row) for row in known if "median_ms" in row}
-        rows: list[dict[str, Any]] = []
-        for case in progress(cases):
-            key = row_key(dataclasses.asdict(case))
-            rows.append(measured.get(key) or measure(case))
-            if keep is not None and key not in measured:
-                keep(rows + refused)
+        by_key = {tuple(case.key.values()): case for case in cases}
+        study = study or Study(None, {})
+        study.rows[:] = [row for row in study.rows if "median_ms" in row and "sha256" in row]
+        rows = study.run([case.key for case in cases], lambda key: measure(by_key[tuple(key.values())]), progress)
+        study.rows += refused
+        study.save()
         return rows + refused
 
 

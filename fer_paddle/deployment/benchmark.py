@@ -26,7 +26,7 @@ from fer_paddle.weights import load_card
 
 WARM_UP = 3
 _CHILD = "import sys; from fer_paddle.deployment.benchmark import measure_here; measure_here(*sys.argv[1:])"
-_KEY = ("network", "runtime", "precision", "threads", "batch", "runs", "sha256")
+KEY = ("network", "runtime", "precision", "threads", "batch", "runs", "sha256")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -60,22 +60,10 @@ class Case:
     load_as: str = "fp32"
     loader: str = ""
 
-
-def row_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What makes two rows, or cases as mappings, measurements of the same."""
-    return tuple(row.get(name) for name in _KEY)
-
-
-def add_rows(known: Iterable[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Gives the rows that were known and not measured again, and the new ones after them.
-
-    A known row without some part of the key, as in a table from before the SHA-256, gives way to any that has the rest.
-    """
-
-    def is_replaced(old: Mapping[str, Any]) -> bool:
-        return any(all(old[name] == new.get(name) for name in _KEY if name in old) for new in rows)
-
-    return [row for row in known if not is_replaced(row)] + list(rows)
+    @property
+    def key(self) -> dict[str, Any]:
+        """What identifies its row."""
+        return {name: getattr(self, name) for name in KEY}
 
 
 def tell_apart(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -94,7 +93,9 @@ def benchmark(
     table takes about 20 minutes; choose rows by the options, or take --quick. Each row is kept as soon as it is there.
     """
     from fer_paddle.apps import speed
-    from fer_paddle.deployment.benchmark import add_rows, tell_apart
+    from fer_paddle.deployment.benchmark import tell_apart
+    from fer_paddle.deployment.benchmark_report import plot_rows, write_csv
+    from fer_paddle.study import Study, provenance
 
     if quick:
         refused = {"weights": weights, "runtime": runtime, "precision": precision, "threads": threads, "batch": batch}
@@ -104,7 +105,11 @@ def benchmark(
         rows = speed.benchmark_shipped(runs, bar("rows"))
         shown = [[row["what"], f"{row['median_ms']:.1f}", f"{row['p95_ms']:.1f}", row["runs"]] for row in rows]
         return Output(rows, table(["what", "median ms", "95 % ms", "runs"], shown))
-    known = _known_rows(out, resume)
+    if resume and out is None:
+        raise ValueError("expected --out FOLDER with --resume, got none")
+    if out is not None and not resume:
+        (out / TABLE).unlink(missing_ok=True)
+    study = Study(None if out is None else out / TABLE, {}, provenance())
     rows = speed.compare_runtimes(
         weights or speed.shipped_networks(),
         runtime or speed.COMPARED,
@@ -113,16 +118,12 @@ def benchmark(
         batch or speed.BATCHES,
         runs,
         bar("rows"),
-        known,
-        None if out is None else partial(_keep_rows, out, known),
+        study,
     )
     if out is not None:
-        from fer_paddle.deployment.benchmark_report import plot_rows
-
-        _keep_rows(out, known, rows)
-        kept = add_rows(known, rows)
-        if any("median_ms" in row for row in kept):
-            plot_rows(out / PICTURE, kept)
+        write_csv(out / "benchmark.csv", study.rows)
+        if any("median_ms" in row for row in study.rows):
+            plot_rows(out / PICTURE, study.rows)
     told = tell_apart(rows)
     for row in told:
         if "error" in row:
@@ -144,34 +145,6 @@ def _table_of_rows(measured: list[dict[str, Any]]) -> str:
     ]
     header = ["network", "runtime", "precision", "threads", "batch", "median ms", "95 % ms", "images/s", "peak MB"]
     return table([*header, "load ms", "kB"], rows)
-
-
-def _known_rows(folder: Path | None, resume: bool) -> list[dict[str, Any]]:
-    """Return the rows that the folder of a benchmark holds; none without `resume`."""
-    from fer_paddle.weights import load_card
-
-    if not resume:
-        return []
-    if folder is None:
-        raise ValueError("expected --out FOLDER with --resume, got none")
-    path = folder / TABLE
-    rows = load_card(path).get("rows") if path.is_file() else []
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ValueError(f"expected the rows of a benchmark in {path}, found none")
-    return rows
-
-
-def _keep_rows(folder: Path, known: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
-    """Write the known rows and the new ones as JSON with command, machine and date, and as CSV."""
-    from fer_paddle.deployment.benchmark import add_rows
-    from fer_paddle.deployment.benchmark_report import write_csv
-    from fer_paddle.files import write_json
-    from fer_paddle.study import provenance
-
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = add_rows(known, rows)
-    write_json(folder / TABLE, provenance(rows=rows))
-    write_csv(folder / "benchmark.csv", rows)
 
 
 def bench(

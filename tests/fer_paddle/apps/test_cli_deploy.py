@@ -68,7 +68,7 @@ def test_benchmark_of_one_row(run, tmp_path):
     assert code == 0 and json.loads(out) == [row], err  # to the last digit: it was not measured again
     (tmp_path / "benchmark.json").write_text("{}")
     code, out, err = run("benchmark", *args, "--resume")
-    assert code == 2 and "expected the rows of a benchmark" in err
+    assert code == 2 and "expected a study with rows" in err
 
 
 def test_quick_names_what_it_does_not_take(run, monkeypatch):

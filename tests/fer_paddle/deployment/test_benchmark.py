@@ -16,7 +16,6 @@ from fer_paddle.apps import speed
 from fer_paddle.deployment import benchmark
 from fer_paddle.deployment.benchmark import (
     Case,
-    add_rows,
     measure,
     network_digest,
     tell_apart,
@@ -30,6 +29,7 @@ from fer_paddle.deployment.runtimes.model_files import read_card
 from fer_paddle.environment import REPOSITORY
 from fer_paddle.expression.predict import WEIGHTS
 from fer_paddle.files import file_digest
+from fer_paddle.study import Study
 from yolo3tiny.predict import WEIGHTS as DETECTOR_WEIGHTS
 
 
@@ -160,17 +160,17 @@ def test_paddles_runtimes_read_safetensors(weights, runtime, file, monkeypatch):
     if file is None:
         assert "expected an expression network for the runtime dynamic" in row["error"]
     else:
-        assert row == {"file": file, "shape": speed.input_shape(weights.with_suffix(".onnx"))}
+        assert (row["file"], row["shape"]) == (file, list(speed.input_shape(weights.with_suffix(".onnx"))))
 
 
-def test_what_was_measured_before_is_not_measured_again(tiny, pretend):
-    kept = []
+def test_what_was_measured_before_is_not_measured_again(tiny, tmp_path, pretend):
     arguments = {"runtimes": ["onnx", "paddle"], "batches": [4], "runs": 7}
-    first = speed.compare_runtimes([tiny], **arguments, threads=[1, 2], keep=lambda rows: kept.append(len(rows)))
-    assert [case.threads for case in pretend] == [1, 2] and kept == [3, 4]  # with the two that Paddle cannot have
-    again = speed.compare_runtimes([tiny], **arguments, threads=[1, 2, 4], known=first, keep=kept.append)
-    assert [case.threads for case in pretend[2:]] == [4] and kept[2:] == [again]
-    other_runs = speed.compare_runtimes([tiny], **(arguments | {"runs": 8}), threads=[1], known=first)
+    first, path = Study(tmp_path / "b.json", {}), tmp_path / "b.json"
+    rows = speed.compare_runtimes([tiny], **arguments, threads=[1, 2], study=first)
+    assert [case.threads for case in pretend] == [1, 2] and len(rows) == 4  # with the two that Paddle cannot have
+    again = speed.compare_runtimes([tiny], **arguments, threads=[1, 2, 4], study=Study(path, {}))
+    assert [case.threads for case in pretend[2:]] == [4] and Study(path, {}).rows == again
+    other_runs = speed.compare_runtimes([tiny], **(arguments | {"runs": 8}), threads=[1], study=Study(path, {}))
     assert len(pretend) == 4 and other_runs[0]["runs"] == 8
 
 
@@ -180,16 +180,12 @@ def test_another_file_of_the_same_name_is_measured(tiny, tmp_path, pretend):
     for path, run in ((first, "a"), (second, "b")):
         path.parent.mkdir()
         change_metadata(tiny, path, run=run)
-    arguments = {"runtimes": ["onnx"], "threads": [1], "batches": [1]}
-    known = speed.compare_runtimes([first], **arguments)
-    rows = speed.compare_runtimes([second], **arguments, known=known)
+    study = Study(None, {})
+    for path in (first, second):
+        speed.compare_runtimes([path], ["onnx"], threads=[1], batches=[1], study=study)
     assert [case.sha256 for case in pretend] == [file_digest(first), file_digest(second)]
-    assert add_rows(known, rows) == known + rows
-    shown = [row["network"] for row in tell_apart(known + rows)]
+    shown = [row["network"] for row in tell_apart(study.rows)]
     assert shown == [f"model {file_digest(path)[:8]}" for path in (first, second)]
-    old = [{name: value for name, value in row.items() if name != "sha256"} for row in known]
-    speed.compare_runtimes([first], **arguments, known=old)  # a row that does not say of which file it is
-    assert len(pretend) == 3
 
 
 def test_other_weights_are_another_network_in_ncnn(tiny, tmp_path):
@@ -204,43 +200,31 @@ def test_other_weights_are_another_network_in_ncnn(tiny, tmp_path):
     assert path.read_text(encoding="utf-8") == text and network_digest(path) != digest
 
 
-ROW = {"network": "a", "runtime": "onnx", "precision": "fp32", "threads": 1, "batch": 1, "runs": 3, "sha256": "1"}
-OLD = {name: value for name, value in ROW.items() if name != "sha256"}
-REFUSED = {"network": "a", "runtime": "onnx", "precision": "fp32", "error": "no"}
-
-
 @pytest.mark.parametrize(
-    ("known", "stays"),
+    ("change", "stays"),
     [
-        (ROW, False),  # measured again
-        (ROW | {"threads": 2}, True),
-        (ROW | {"runs": 4}, True),
-        (ROW | {"network": "b"}, True),
-        (ROW | {"sha256": "2"}, True),  # of another file of the same name
-        (OLD, False),  # perhaps of this file
-        (OLD | {"batch": 8}, True),
-        (ROW | {"error": "ended with 1"}, False),
-        (REFUSED, False),  # it is no longer refused
-        (REFUSED | {"runtime": "paddle"}, True),
+        ({"threads": 2}, True),
+        ({"runs": 4}, True),
+        ({"network": "b"}, True),
+        ({"sha256": "2"}, True),  # of another file of the same name
+        ({"error": "ended with 1", "median_ms": None}, False),  # it is tried again
+        ({"sha256": None}, False),  # a row that does not say of which file it is
     ],
 )
-def test_known_rows_stay_unless_measured_again(known, stays):
-    new = ROW | {"median_ms": 2.0}
-    assert add_rows([known], [new]) == ([known] if stays else []) + [new]
+def test_known_rows_stay_unless_they_failed(change, stays, tiny, tmp_path, pretend):
+    known = {"network": "tiny", "runtime": "onnx", "precision": "fp32", "threads": 1, "batch": 1, "runs": 3}
+    known |= {"sha256": file_digest(tiny), "median_ms": 2.0, **change}
+    study = Study(None, {})
+    study.rows.append({name: value for name, value in known.items() if value is not None})
+    (row,) = speed.compare_runtimes([tiny], ["onnx"], threads=[1], batches=[1], runs=3, study=study)
+    assert row["median_ms"] == 1.0 and len(study.rows) == 1 + stays
 
 
-def test_a_refusal_replaces_only_a_refusal():
-    refused = REFUSED | {"sha256": "1"}
-    assert add_rows([ROW, refused], [refused]) == [ROW, refused]
-
-
-def test_the_table_of_the_course_is_still_read(tiny, pretend):
+def test_the_table_of_the_course_is_still_read():
     """Its rows are from before the SHA-256."""
     table = json.loads((REPOSITORY / "notebooks/results/benchmark.json").read_text(encoding="utf-8"))
     measured = [row for row in table["rows"] if "median_ms" in row]
     assert len(draw_rows(table["rows"]).axes) == 6 and tell_apart(measured) == measured
-    rows = speed.compare_runtimes([WEIGHTS], ["onnx"], threads=[1], batches=[1], known=table["rows"])
-    assert len(pretend) == len(rows) == 1 and len(add_rows(table["rows"], rows)) == len(table["rows"])
 
 
 def test_both_networks_ship_and_have_an_input_shape():
