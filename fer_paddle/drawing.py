@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fer_paddle.labels import COLORS_BGR, EXPRESSIONS, EXPRESSIONS_ZH
+from fer_paddle.labels import EXPRESSIONS_ZH, class_colors, class_names_zh
 from fer_paddle.pipeline import Face
 
 LANGUAGES = ("en", "zh")
@@ -57,17 +57,22 @@ def draw_faces(image: np.ndarray, faces: Sequence[Face], language: str = "en") -
     """
     if language not in LANGUAGES:
         raise ValueError(f"expected a language of {', '.join(LANGUAGES)}, got {language!r}")
-    font_path = find_chinese_font() if language == "zh" else None
-    names = EXPRESSIONS_ZH if font_path is not None else EXPRESSIONS
+    own_chinese = any(not face.label.isascii() for face in faces)
+    font_path = find_chinese_font() if language == "zh" or own_chinese else None
     drawn = image.copy()
     thickness = max(1, round(max(image.shape[:2]) / 300))
     for face in faces:
         left, top, right, bottom = (round(float(side)) for side in face.box_xyxy)
-        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), COLORS_BGR[EXPRESSIONS.index(face.label)], thickness)
+        color = class_colors(face.classes)[face.classes.index(face.label)]
+        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), color, thickness)
     canvas = Image.fromarray(np.ascontiguousarray(drawn[..., ::-1]))
     for face in faces:
-        index = EXPRESSIONS.index(face.label)
-        _draw_name(canvas, face, f"{names[index]} {face.probs[index]:.0%}", COLORS_BGR[index][::-1], font_path)
+        index = face.classes.index(face.label)
+        name = class_names_zh(face.classes)[index] if language == "zh" and font_path else face.label
+        if font_path is None and not name.isascii():
+            name = f"class {index}"
+        text = f"{name} {face.probs[index]:.0%}"
+        _draw_name(canvas, face, text, class_colors(face.classes)[index][::-1], font_path)
     return np.ascontiguousarray(np.asarray(canvas)[..., ::-1])
 
 

@@ -1,13 +1,15 @@
-"""The seven expressions: their order, names and colours, defined once.
+"""Names defined once: the classes with their order, words and colors, and the splits of a data set.
 
-The order is FER2013's official one. A class index never depends on the order of a file system.
+The order of the seven expressions is FER2013's official one. A class index never depends on the order of a file system.
 
 Source: Goodfellow et al. 2013, "Challenges in Representation Learning" (FER2013), arXiv:1307.0414.
 """
 
 from __future__ import annotations
 
+import colorsys
 import re
+from collections.abc import Iterable, Sequence
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 FERPLUS_EXPRESSIONS = (*EXPRESSIONS, "contempt")  # FER+; the seven first, so that their network can be its start
@@ -21,6 +23,7 @@ COLORS_BGR = (
     (20, 130, 255),
     (150, 150, 150),
 )
+MIN_CLASSES, MAX_CLASSES = 2, 50
 
 SPLITS = ("train", "validation", "test")
 _SPLIT_NAMES = {
@@ -30,21 +33,26 @@ _SPLIT_NAMES = {
 }
 _SPLIT_OF = {name: split for split, more in _SPLIT_NAMES.items() for name in (split, *more)}
 
+# The first Chinese word is the one that is shown.
 _ALIASES = {
-    "angry": ("anger", "生气", "愤怒"),
-    "disgust": ("disgusted", "厌恶"),
-    "fear": ("fearful", "afraid", "scared", "害怕", "恐惧"),
-    "happy": ("happiness", "joy", "高兴", "开心", "快乐"),
-    "sad": ("sadness", "悲伤", "难过", "伤心"),
-    "surprise": ("surprised", "惊讶", "吃惊"),
+    "angry": ("生气", "愤怒", "anger"),
+    "disgust": ("厌恶", "disgusted"),
+    "fear": ("害怕", "恐惧", "fearful", "afraid", "scared"),
+    "happy": ("高兴", "开心", "快乐", "happiness", "joy"),
+    "sad": ("悲伤", "难过", "伤心", "sadness"),
+    "surprise": ("惊讶", "吃惊", "surprised"),
     "neutral": ("中性", "平静", "自然", "中立"),
+    "contempt": ("轻蔑", "蔑视", "鄙视"),
+    "smile": ("微笑",),
+    "pout": ("嘟嘴",),
+    "laugh": ("大笑",),
 }
-_INDEX = {name: EXPRESSIONS.index(word) for word, more in _ALIASES.items() for name in (word, *more)}
+_WORD_OF = {name: word for word, more in _ALIASES.items() for name in (word, *more)}
 _TUTORIAL_PREFIX = re.compile(r"^\d+[_\-. ]+")
 
 
 def parse_expression(name: str) -> int:
-    """Gives the class index of an expression's name.
+    """Return the class index of an expression's name.
 
     English and Chinese names are known, in any case, with or without the tutorial's number before them: the
     number of `5_Sad` is the tutorial's own order and is not the index here.
@@ -58,10 +66,78 @@ def parse_expression(name: str) -> int:
     Raises:
         ValueError: The name means none of the seven expressions.
     """
-    word = _TUTORIAL_PREFIX.sub("", name.strip()).strip().lower()
-    if word not in _INDEX:
+    word = parse_class(name)
+    if word not in EXPRESSIONS:
         raise ValueError(f"expected the name of an expression ({', '.join(EXPRESSIONS)}, or in Chinese), got {name!r}")
-    return _INDEX[word]
+    return EXPRESSIONS.index(word)
+
+
+def parse_class(name: str) -> str:
+    """Return the English word of a known class name (an expression or a mouth), and any other name as it is."""
+    return _WORD_OF.get(_TUTORIAL_PREFIX.sub("", name.strip()).strip().lower(), name.strip())
+
+
+def choose_classes(names: Iterable[str], wanted: Sequence[str] | None = None) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Decide which classes the names of class folders mean.
+
+    | names | classes |
+    |---|---|
+    | all among the seven expressions, in either language | the seven, EXPRESSIONS |
+    | all among these and contempt | the eight, FERPLUS_EXPRESSIONS |
+    | anything else, such as `smile`, `1`, or `happy` beside `bored` | one for each different name, sorted |
+    | `wanted` is given | these, in this order (the seven and the eight keep their own) |
+
+    Names of one meaning, such as `happy` and `高兴`, are one class. Numbers are sorted by value.
+
+    Args:
+        names: The names found.
+        wanted: The classes that the user asked for; every name must be one of them.
+
+    Returns:
+        The classes, and the class index of each name.
+
+    Raises:
+        ValueError: A wanted class is named twice, or a name is none of the wanted classes.
+    """
+    word_of = {name: parse_class(name) for name in names}
+    words = set(word_of.values()) if wanted is None else set(map(parse_class, wanted))
+    if wanted is not None and len(words) < len(wanted):
+        raise ValueError(f"expected different classes, got {', '.join(wanted)}")
+    if foreign := [name for name, word in word_of.items() if word not in words]:
+        raise ValueError(f"expected the classes {', '.join(wanted or ())}, got also {', '.join(map(repr, foreign))}")
+    classes = tuple(map(parse_class, wanted)) if wanted is not None else tuple(sorted(words, key=natural_key))
+    for known in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
+        if words == set(known) or (wanted is None and words and words <= set(known)):
+            classes = known
+            break
+    return classes, {name: classes.index(word) for name, word in word_of.items()}
+
+
+def natural_key(name: str) -> tuple[int, str]:
+    """Return a sort key that puts numbers first, by value, so that `10` follows `9`."""
+    digits = re.match(r"\d*", name)
+    return (int(digits[0]) if digits and digits[0].isascii() and digits[0] else -1, name)
+
+
+def describe_classes(classes: Sequence[str]) -> str:
+    """Return classes in a few words, such as `3 classes: laugh, pout, smile`."""
+    known = {EXPRESSIONS: "the seven expressions", FERPLUS_EXPRESSIONS: "the eight expressions with contempt"}
+    return known.get(tuple(classes)) or f"{len(classes)} classes: {', '.join(classes)}"
+
+
+def class_names_zh(classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the Chinese names of classes; a name that is not known stays."""
+    return tuple(_ALIASES[name][0] if name in _ALIASES else name for name in classes)
+
+
+def class_colors(classes: Sequence[str]) -> tuple[tuple[int, int, int], ...]:
+    """Return a BGR color for each class: that of COLORS_BGR for the seven, evenly spaced hues for others."""
+    found = []
+    for index, name in enumerate(classes):
+        rgb = colorsys.hsv_to_rgb(0.45 + 0.618034 * index, 0.65, 0.8)  # golden ratio: neighbors differ most
+        own = tuple(round(255 * part) for part in rgb[::-1])
+        found.append(COLORS_BGR[EXPRESSIONS.index(name)] if name in EXPRESSIONS else own)
+    return tuple(found)
 
 
 def parse_split(name: str) -> str | None:

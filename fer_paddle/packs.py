@@ -1,4 +1,4 @@
-"""The `.npz` packs: pictures as lossless PNG sheets beside plain arrays."""
+"""The `.npz` packs: images as lossless PNG sheets beside plain arrays."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImp
 
 
 def load_pack(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads a pack.
+    """Read a pack.
 
     Args:
-        path: A `.npz` with `shape` (N, H, W[, 3]), `per_row` (pictures in a row of a sheet), `sheet...` (PNG
+        path: A `.npz` with `shape` (N, H, W[, 3]), `per_row` (images in a row of a sheet), `sheet...` (PNG
             bytes) and further arrays.
 
     Returns:
@@ -36,7 +36,7 @@ def load_pack(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     tiles = [_cut_sheet(arrays.pop(name), shape, per_row, path) for name in sheets]
     images = np.concatenate(tiles)[: shape[0]] if tiles else np.zeros((0, *shape[1:]), np.uint8)
     if images.shape != shape:
-        raise ValueError(f"expected {shape[0]} pictures in {path}, got {len(images)}")
+        raise ValueError(f"expected {shape[0]} images in {path}, got {len(images)}")
     return {**arrays, "images": images}
 
 
@@ -53,18 +53,18 @@ def _read_archive(path: Path) -> dict[str, np.ndarray]:
 
 
 def _layout(arrays: dict[str, np.ndarray], path: Path) -> tuple[tuple[int, ...], int]:
-    """Takes `shape` and `per_row` out of the arrays of a pack."""
+    """Take `shape` and `per_row` out of the arrays of a pack."""
     found = sorted(arrays)
     shape, per_row = (np.asarray(arrays.pop(name, None)) for name in ("shape", "per_row"))
-    whole = shape.dtype.kind in "iu" and per_row.dtype.kind in "iu" and per_row.shape == ()
-    known = shape.shape == (3,) or (shape.shape == (4,) and shape[3] == 3)
-    if not whole or not known or min(shape[1:3]) < 1:
+    are_integers = shape.dtype.kind in "iu" and per_row.dtype.kind in "iu" and per_row.shape == ()
+    is_known = shape.shape == (3,) or (shape.shape == (4,) and shape[3] == 3)
+    if not are_integers or not is_known or min(shape[1:3]) < 1:
         raise ValueError(f"expected a pack with 'shape' (N, H, W[, 3]) and 'per_row' at {path}, got {found}")
     return tuple(shape.tolist()), int(per_row)
 
 
 def _cut_sheet(encoded: np.ndarray, shape: tuple[int, ...], per_row: int, path: Path) -> np.ndarray:
-    """Cuts one PNG sheet into its pictures, uint8 [rows * per_row, H, W(, 3)]."""
+    """Cut one PNG sheet into its images, uint8 [rows * per_row, H, W(, 3)]."""
     height, width = shape[1:3]
     try:
         sheet = read_image(encoded.tobytes())
@@ -72,10 +72,8 @@ def _cut_sheet(encoded: np.ndarray, shape: tuple[int, ...], per_row: int, path: 
         raise ValueError(f"expected PNG sheets in {path}, got {error}") from error
     if sheet.shape[0] % height or sheet.shape[1] != per_row * width:
         got = f"{sheet.shape[0]}x{sheet.shape[1]}"
-        expected = f"a sheet of {height}x{width} pictures, {per_row} a row,"
-        raise ValueError(f"expected {expected} in {path}, got {got}")
+        raise ValueError(f"expected a sheet of {height}x{width} images, {per_row} a row, in {path}, got {got}")
     sheet = to_gray(sheet) if len(shape) == 3 else sheet[..., ::-1]
     rows = sheet.shape[0] // height
-    tiles = sheet.reshape(rows, height, per_row, width, *shape[3:])
-    tiles = tiles.swapaxes(1, 2)  # [rows, per_row, H, W(, 3)]
+    tiles = sheet.reshape(rows, height, per_row, width, *shape[3:]).swapaxes(1, 2)  # [rows, per_row, H, W(, 3)]
     return tiles.reshape(rows * per_row, height, width, *shape[3:])

@@ -27,14 +27,16 @@ class Face:
     Attributes:
         box_xyxy: float32 [4] in pixels of the picture.
         score: How sure the detector is, 0 to 1.
-        probs: float32 [7] in the order of EXPRESSIONS, summing to 1.
-        label: The likeliest of EXPRESSIONS.
+        probs: float32 [C] in the order of the classes, summing to 1.
+        label: The likeliest class.
+        classes: Names of the classes.
     """
 
     box_xyxy: np.ndarray
     score: float
     probs: np.ndarray
     label: str
+    classes: tuple[str, ...] = EXPRESSIONS
 
     def to_json(self) -> dict:
         """The face as plain JSON values."""
@@ -42,7 +44,7 @@ class Face:
             "box_xyxy": [round(float(side), 2) for side in self.box_xyxy],
             "score": round(self.score, 4),
             "label": self.label,
-            "probs": {name: round(float(prob), 4) for name, prob in zip(EXPRESSIONS, self.probs)},
+            "probs": {name: round(float(prob), 4) for name, prob in zip(self.classes, self.probs)},
         }
 
 
@@ -69,7 +71,7 @@ class Pipeline:
     ):
         self.detector = detector if detector is not None else load_detector(runtime=runtime)
         self.classifier = classifier if classifier is not None else Classifier(runtime=runtime)
-        self.margin = margin
+        self.margin, self.classes = margin, tuple(getattr(self.classifier, "classes", EXPRESSIONS))
 
     def __call__(self, image: np.ndarray, min_score: float = MIN_SCORE) -> list[Face]:
         """Recognises one picture.
@@ -88,7 +90,7 @@ class Pipeline:
         crops = [crop_face(image, box, self.margin) for box in found.boxes_xyxy]
         probs = self.classifier(crops)
         return [
-            Face(box, float(score), row, EXPRESSIONS[int(row.argmax())])
+            Face(box, float(score), row, self.classes[int(row.argmax())], self.classes)
             for box, score, row in zip(found.boxes_xyxy, found.scores, probs)
         ]
 

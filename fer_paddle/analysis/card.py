@@ -22,6 +22,8 @@ MISUSE = """\
 USE_OF_MOUTHS = """\
 For teaching: to sort mouth crops that `collect select` cut into neutral and smiling ones, with a person who looks at
 the result. It sees the mouth alone."""
+USE_OF_CLASSES = """\
+For teaching: to sort crops into the classes that it was trained on, with a person who looks at the result."""
 USE_OF_DETECTOR = """\
 For teaching and research: to find the faces of a photo for the expression network, to count them, to blur them."""
 MISUSE_OF_DETECTOR = """\
@@ -71,6 +73,7 @@ def write_card(name: str, card: Mapping[str, Any], measured: Mapping[str, Any]) 
     kinds = {
         "expression": (_expression_sections, USE, MISUSE, UNMEASURED),
         "ferplus": (_expression_sections, USE, MISUSE, UNMEASURED),
+        "classes": (_expression_sections, USE_OF_CLASSES, MISUSE, UNMEASURED),
         "mouth": (_expression_sections, USE_OF_MOUTHS, MISUSE, UNMEASURED),
         "detector": (_detector_sections, USE_OF_DETECTOR, MISUSE_OF_DETECTOR, UNMEASURED_IN_PHOTOS),
     }

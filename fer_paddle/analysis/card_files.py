@@ -29,7 +29,7 @@ def find_shipped(folders: Iterable[Path] = SHIPPED) -> list[Path]:
 
 
 def kind_of(weights: str | os.PathLike[str]) -> str:
-    """Says whether weights are of the kind `expression`, `ferplus`, `mouth` or `detector`, by their JSON card.
+    """Return the kind of weights by their JSON card: `expression`, `ferplus`, `mouth`, `classes` or `detector`.
 
     Raises:
         FileNotFoundError: There is no card.
@@ -48,7 +48,9 @@ def _kind(card: Mapping[str, Any]) -> str | None:
         return "detector"
     if "train_mouths" in card:
         return "mouth"
-    return {EXPRESSIONS: "expression", FERPLUS_EXPRESSIONS: "ferplus"}.get(tuple(card.get("classes", ())))
+    classes = tuple(card.get("classes", ()))
+    kind = {EXPRESSIONS: "expression", FERPLUS_EXPRESSIONS: "ferplus"}.get(classes)
+    return kind or ("classes" if len(classes) > 1 and "input_size" in card else None)
 
 
 def read_measured(weights: str | os.PathLike[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from fer_paddle.analysis.axes import figure_of, take_axis
 from fer_paddle.analysis.metrics import accuracy, f1_scores, precisions, recalls
-from fer_paddle.labels import COLORS_BGR, EXPRESSIONS
+from fer_paddle.labels import EXPRESSIONS, class_colors
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def plot_roc(
         if (labels == index).all():
             continue
         curve = roc(labels == index, probs[:, index])
-        color = np.array(COLORS_BGR[index][::-1]) / 255 if len(names) == len(COLORS_BGR) else None
+        color = np.array(class_colors(names)[index][::-1]) / 255
         label = f"{names[index]} {curve.auc:.3f}"
         axis.plot(curve.false_positive_rate, curve.true_positive_rate, color=color, linewidth=1.3, label=label)
     axis.plot([0, 1], [0, 1], ":", color="0.5")

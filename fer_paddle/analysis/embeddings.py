@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from fer_paddle.analysis.axes import figure_of, take_axis
 from fer_paddle.environment import paddle
 from fer_paddle.images import predict
-from fer_paddle.labels import COLORS_BGR, EXPRESSIONS
+from fer_paddle.labels import EXPRESSIONS, class_colors
 from fer_paddle.models.network import evaluating
 
 
@@ -72,7 +72,7 @@ def plot_embedding(
     axis = take_axis(axis, (4.6, 4.2))
     for index in np.unique(labels):
         chosen = points[labels == index]
-        color = np.array(COLORS_BGR[index % len(COLORS_BGR)][::-1]) / 255
+        color = np.array(class_colors(names)[index][::-1]) / 255
         axis.scatter(chosen[:, 0], chosen[:, 1], s=7, color=color, label=names[index], linewidths=0)
     axis.set(xticks=[], yticks=[])
     axis.set_title(title, fontsize=10)

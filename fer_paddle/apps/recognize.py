@@ -24,10 +24,12 @@ class Report:
     """What became of the images.
 
     Attributes:
+        classes: Names of the network's classes.
         results: One record an image: `file`, `drawn` (the copy written), `faces` (see Face.to_json).
         failed: Pairs (file, reason) of those that could not be read or written.
     """
 
+    classes: tuple[str, ...]
     results: list[dict[str, Any]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
 
@@ -63,19 +65,20 @@ def recognize_files(
         faces = pipeline(image, min_score=min_score)
         return {"faces": [face.to_json() for face in faces]}, draw_faces(image, faces, language)
 
-    report = Report(*annotate_files(paths, folder / RESULTS_JSON, annotate, progress, lambda path: path.name))
+    classes = getattr(pipeline, "classes", EXPRESSIONS)
+    report = Report(classes, *annotate_files(paths, folder / RESULTS_JSON, annotate, progress, lambda path: path.name))
     _write_csv(folder / RESULTS_CSV, report)
     return report
 
 
 def _write_csv(path: Path, report: Report) -> None:
-    """Write a row a face: file, box, score, label and the seven probabilities."""
+    """Write a row a face: file, box, score, label and the probability of each class."""
     with (
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as file,
     ):
         writer = csv.writer(file)
-        writer.writerow(["file", "left", "top", "right", "bottom", "score", "label", *EXPRESSIONS])
+        writer.writerow(["file", "left", "top", "right", "bottom", "score", "label", *report.classes])
         for result in report.results:
             for face in result["faces"]:
                 row = [result["file"], *face["box_xyxy"], face["score"], face["label"], *face["probs"].values()]

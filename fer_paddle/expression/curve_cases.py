@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from fer_paddle.environment import seed_everything
 from fer_paddle.expression.data.augment import AugmentConfig
-from fer_paddle.expression.data.expressions import LabelledFaces, split_faces
+from fer_paddle.expression.data.faces import LabelledFaces, split_faces
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import train_expressions
 from fer_paddle.labels import EXPRESSIONS

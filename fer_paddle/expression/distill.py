@@ -10,17 +10,20 @@ from typing import Any
 
 from fer_paddle.compression.distill import DistillLoss, DistillSettings, Student, Teacher
 from fer_paddle.environment import paddle
+from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.mixup import mixed_loss
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import accuracy
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import (
-    Faces,
+    check_network,
+    describe_faces,
     export_best,
     make_loaders,
     make_loss,
     make_optimizer,
     train_expressions,
+    trained_classes,
 )
 from fer_paddle.expression.trials import Trial, TrialStudy
 from fer_paddle.images import predict
@@ -53,8 +56,8 @@ def check_recipe(recipe: Recipe) -> None:
 def distill_expressions(
     network: paddle.nn.Layer,
     teacher: Teacher,
-    train: Faces,
-    valid: Faces,
+    train: LabelledFaces,
+    valid: LabelledFaces,
     recipe: Recipe,
     settings: DistillSettings,
     options: RunOptions = RunOptions(),
@@ -77,11 +80,12 @@ def distill_expressions(
         ValueError: See check_recipe, Student and loop.fit.
     """
     check_recipe(recipe)
+    check_network(network, train)
     loaders = make_loaders(train, valid, recipe, options.workers)
     student = Student(network, teacher, settings, recipe.sizes[0][1])
     model = parallel.prepare_model(student)
     distill = {**settings.to_json(), **teacher.describe()}
-    task = {"distill": distill, "train_faces": len(train)}
+    task = {**describe_faces(recipe, train), "distill": distill}
     loss = DistillLoss(settings, mixed_loss(make_loss(recipe, train)))
     optimizer = make_optimizer(model, recipe, len(loaders["train"]))
     try:
@@ -114,7 +118,7 @@ def export_student(
     size = recipe.valid_size_at(figures["epoch"] - 1)
     distill = {"distill": run["task"]["distill"]}
     content = {"figures": figures, "recipe": recipe.to_json(), **distill, **training_cost(run), **(card or {})}
-    return ExpressionModel.of(model, network, size, content, arguments, recipe.classes).save(path)
+    return ExpressionModel.of(model, network, size, content, arguments, trained_classes(run["task"], recipe)).save(path)
 
 
 # --- the study ---
@@ -181,8 +185,8 @@ class DistillStudy(TrialStudy):
 def run_study(
     plan: DistillPlan,
     teacher: Teacher,
-    train: Faces,
-    valid: Faces,
+    train: LabelledFaces,
+    valid: LabelledFaces,
     folder: Path,
     result: Path,
     provenance: Mapping[str, Any],
@@ -202,7 +206,7 @@ def run_study(
     return study.content
 
 
-def measure_teacher(teacher: Teacher, faces: Faces) -> float:
+def measure_teacher(teacher: Teacher, faces: LabelledFaces) -> float:
     """Return the accuracy of the teacher, each of its networks at its own input size."""
     size = max(teacher.sizes) or 48
     probs = predict(lambda batch: teacher.probs(paddle.to_tensor(batch)).numpy(), faces.images, size)

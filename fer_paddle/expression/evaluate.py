@@ -18,14 +18,16 @@ def evaluate_classifier(
     images: Sequence[np.ndarray],
     labels: np.ndarray,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    classes: Sequence[str] = EXPRESSIONS,
 ) -> dict[str, Any]:
     """Gives accuracy, mean recall and the figures of each class.
 
     Args:
-        classify: crops -> probabilities float32 [N, 7], such as a Classifier.
+        classify: crops -> probabilities float32 [N, C], such as a Classifier; those beyond `classes` are left out.
         images: Face crops, uint8.
-        labels: int [N], indices into EXPRESSIONS.
+        labels: int [N], indices into the classes.
         progress: Wraps the batch starts for a progress bar.
+        classes: Names of the labels, in order.
 
     Returns:
         JSON values: `accuracy`, `mean_recall` (over the classes present), `faces`, `recall` and `precision` by class
@@ -38,10 +40,10 @@ def evaluate_classifier(
         raise ValueError("expected at least one face to measure on, got none")
     starts = range(0, len(labels), BATCH)
     probs = np.concatenate([classify(list(images[start : start + BATCH])) for start in progress(starts)])
-    confusion = confusion_matrix(labels, probs.argmax(axis=1), len(EXPRESSIONS))
+    confusion = confusion_matrix(labels, probs[:, : len(classes)].argmax(axis=1), len(classes))
 
     def by_class(values: np.ndarray) -> dict[str, float | None]:
-        return {name: None if np.isnan(value) else float(value) for name, value in zip(EXPRESSIONS, values)}
+        return {name: None if np.isnan(value) else float(value) for name, value in zip(classes, values)}
 
     return {
         "accuracy": accuracy(confusion),

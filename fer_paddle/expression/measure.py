@@ -12,12 +12,10 @@ from fer_paddle.analysis.bootstrap import RESAMPLES, bootstrap
 from fer_paddle.analysis.calibration import reliability
 from fer_paddle.analysis.metrics import accuracy, confusion_matrix, f1_scores, mean_recall, precisions, recalls, softmax
 from fer_paddle.analysis.mistakes import most_confident_mistakes
-from fer_paddle.expression.data.expressions import LabelledFaces
+from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
-from fer_paddle.expression.data.ferplus import FerPlusFaces
-from fer_paddle.expression.data.mouths import LabelledMouths
 from fer_paddle.images import to_gray
-from fer_paddle.labels import parse_expression
+from fer_paddle.labels import EXPRESSIONS, parse_expression
 
 ENOUGH_FACES = 50  # a class with fewer has an interval too wide to say anything
 MISTAKES = 10
@@ -25,7 +23,7 @@ MISTAKES = 10
 
 def measure_expressions(
     logits: np.ndarray,
-    faces: LabelledFaces | FerPlusFaces | LabelledMouths,
+    faces: LabelledFaces,
     temperature: float = 1.0,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -34,7 +32,7 @@ def measure_expressions(
 
     Args:
         logits: float [N, C], without any temperature.
-        faces: The N faces, of the seven expressions, with FER+ votes or without, or of FER+'s eight; or N mouths.
+        faces: The N faces, of any classes.
         temperature: That the network ships with.
         resamples: Draws of the bootstrap.
         seed: Of the bootstrap.
@@ -47,7 +45,7 @@ def measure_expressions(
     Raises:
         ValueError: There is no face, or not one row of logits for each.
     """
-    labels, names = faces.labels, tuple(faces.counts())
+    labels, names = faces.labels, faces.classes
     if logits.shape != (len(labels), len(names)) or not len(labels):
         raise ValueError(f"expected logits [{len(labels)}, {len(names)}] of one face or more, got {logits.shape}")
     predicted = logits.argmax(axis=1)
@@ -72,7 +70,7 @@ def measure_expressions(
         kept = np.isin(labels, enough)
         part = _class_figures(labels[kept], predicted[kept], names, **shares)
         measured |= {f"{name}_of_enough_faces": part[name] for name in ("accuracy", "mean_recall")}
-    if isinstance(faces, LabelledFaces) and faces.votes is not None:
+    if faces.classes == EXPRESSIONS and faces.votes is not None:
         measured["by_crowd"] = _by_crowd(faces.votes, labels, right, **shares)
     return measured
 

@@ -1,4 +1,4 @@
-"""Face crops in, probabilities of expressions out. Starts without Paddle."""
+"""Face crops in, probabilities of expressions (or of a user's own classes) out. Starts without Paddle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from fer_paddle.analysis.metrics import softmax
 from fer_paddle.deployment.runtimes import PADDLES, Runner, load_runner
 from fer_paddle.expression.settings import ClassifierSettings
 from fer_paddle.images import faces_to_batch
-from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.shipped import find_weights
 
 if TYPE_CHECKING:
@@ -27,9 +26,7 @@ RUNTIME_FOR = {".onnx": "onnx", ".safetensors": "dynamic", ".pdmodel": "paddle",
 
 
 class Classifier:
-    """Name the expressions of faces.
-
-    A network of FER+'s eight classes serves, too: its contempt is left out, and the other seven share what is left.
+    """Name the expressions of faces, or the classes of any crops that the network was trained on, such as mouths.
 
     Args:
         weights: A network that ships, by name (`fer_paddle.list_models()`), or a file that the runtime reads, such as
@@ -40,8 +37,8 @@ class Classifier:
             for: ONNX Runtime for `.onnx`, Paddle for `.safetensors`, and so on.
 
     Attributes:
-        classes: What the columns of the answer mean, such as EXPRESSIONS.
-        settings: What the network's file says of itself: its own classes, input size and temperature.
+        classes: What the columns of the answer mean: EXPRESSIONS, or whatever the network was trained on.
+        settings: What the network's file says of itself: classes, input size and temperature.
 
     Raises:
         FileNotFoundError: There is no weights file.
@@ -65,7 +62,7 @@ class Classifier:
             runner = load_runner(path, runtime, threads, load_model=load_expression_model)
         self.runner = runner
         self.settings = ClassifierSettings.from_metadata(runner.metadata)
-        self.classes = EXPRESSIONS if self.settings.classes == FERPLUS_EXPRESSIONS else self.settings.classes
+        self.classes = self.settings.classes
         self.input_size = self.settings.input_size
 
     def __call__(self, crops: Sequence[np.ndarray]) -> np.ndarray:
@@ -83,12 +80,16 @@ class Classifier:
         rows = [np.zeros((0, len(self.classes)), np.float32)]
         for start in range(0, len(crops), BATCH):
             batch = faces_to_batch(crops[start : start + BATCH], self.input_size)
-            logits = self.runner(batch)[0][:, : len(self.classes)]
+            logits = self.runner(batch)[0]
             rows.append(softmax(logits / np.float32(self.settings.temperature)))
         probs = np.concatenate(rows)
         if not np.isfinite(probs).all():
             raise ValueError("expected finite probabilities, got NaN: the weights are damaged")
         return probs
+
+    def name(self, crop: np.ndarray) -> str:
+        """Return the likeliest class of one crop."""
+        return self.classes[int(self([crop])[0].argmax())]
 
 
 def classifier_file(weights: str | os.PathLike[str] | None = None, runtime: str | None = None) -> Path:

@@ -11,13 +11,13 @@ import numpy as np
 
 from fer_paddle.compression.prune_study import PruneTask, ema_decay
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.expression.data.faces import check_classes
+from fer_paddle.expression.data.faces import LabelledFaces, check_classes
 from fer_paddle.expression.distill import DistillSettings, distill_expressions, load_student, load_teacher
 from fer_paddle.expression.export import export_expression_network
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.recipes import STRONG, Recipe
-from fer_paddle.expression.train import Faces, train_expressions
+from fer_paddle.expression.train import train_expressions
 from fer_paddle.expression.trials import digest_faces
 from fer_paddle.images import faces_to_batch
 from fer_paddle.models.model import count_features
@@ -37,8 +37,8 @@ class ExpressionPruneTask(PruneTask):
     def __init__(
         self,
         weights: Path,
-        train: Faces,
-        valid: Faces,
+        train: LabelledFaces,
+        valid: LabelledFaces,
         epochs: int = 6,
         learning_rate: float = 1e-3,
         sensitivity_faces: int = 1500,  # training faces that each layer's sensitivity is measured on
@@ -173,14 +173,14 @@ def measure_faces(network: paddle.nn.Layer, batches: Sequence[Batch]) -> dict[st
     return {"loss": loss / count, "accuracy": right / count}
 
 
-def make_batches(faces: Faces, size: int) -> list[Batch]:
+def make_batches(faces: LabelledFaces, size: int) -> list[Batch]:
     """Return batches of all faces, in order, at a side of `size` pixels."""
     starts = range(0, len(faces), BATCH)
     parts = [faces.select(np.arange(start, min(start + BATCH, len(faces)))) for start in starts]
     return [(faces_to_batch(list(part.images), size), part.labels) for part in parts]
 
 
-def sample_faces(faces: Faces, count: int, seed: int) -> Faces:
+def sample_faces(faces: LabelledFaces, count: int, seed: int) -> LabelledFaces:
     """Return `count` random faces, or all where there are fewer."""
     order = np.random.default_rng(seed).permutation(len(faces))
     return faces.select(order[:count])

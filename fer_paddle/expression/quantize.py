@@ -12,10 +12,10 @@ import numpy as np
 
 from fer_paddle.compression.quantize import Forward, QuantizeTask, to_batches
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.expression.data.faces import check_classes
+from fer_paddle.expression.data.faces import LabelledFaces, check_classes
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.recipes import STRONG, Recipe
-from fer_paddle.expression.train import Faces, train_expressions
+from fer_paddle.expression.train import train_expressions
 from fer_paddle.images import faces_to_batch
 from fer_paddle.study import digest
 from fer_paddle.training.loop import BEST, Callback, RunOptions
@@ -31,7 +31,7 @@ class ExpressionQuantizeTask(QuantizeTask):
         weights: `.safetensors` file of the network; the ONNX file of the same name was exported from it.
         calibration: Crops uint8 [H, W] or [H, W, 3] of any sizes.
         valid: Faces to measure the accuracy on.
-        train: Faces for QAT; None allows none.
+        train: LabelledFaces for QAT; None allows none.
         epochs: Of QAT.
         learning_rate: Of QAT.
         keep_last: Leave the linear layer in float.
@@ -49,8 +49,8 @@ class ExpressionQuantizeTask(QuantizeTask):
         self,
         weights: str | os.PathLike[str],
         calibration: Sequence[np.ndarray],
-        valid: Faces,
-        train: Faces | None = None,
+        valid: LabelledFaces,
+        train: LabelledFaces | None = None,
         epochs: int = 2,
         learning_rate: float = 3e-5,
         keep_last: bool = False,

@@ -9,7 +9,6 @@ from typing import Any
 from fer_paddle.expression.data.augment import AugmentConfig
 from fer_paddle.expression.data.ferplus import MODES
 from fer_paddle.expression.data.mixup import MixBatch
-from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.training.config import FitConfig, check_stages
 from fer_paddle.training.optim import check_schedule
 
@@ -102,11 +101,6 @@ class Recipe(FitConfig):
         if self.mixup_alpha or self.cutmix_alpha:
             return MixBatch(self.mixup_alpha, self.cutmix_alpha, self.mix_chance)
         return None
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes that are learnt."""
-        return FERPLUS_EXPRESSIONS if self.ferplus else EXPRESSIONS
 
     @property
     def input_size(self) -> int:
@@ -248,4 +242,25 @@ FINE_TUNE = dataclasses.replace(
     STRONG, name="fine_tune", epochs=12, learning_rate=1e-3, aux_weight=0.0, freeze_epochs=2, backbone_rate=0.1
 )
 
-RECIPES = {recipe.name: recipe for recipe in (TUTORIAL, STRONG, ACCURATE, SAM, FERPLUS, STUDY, COMPACT, FINE_TUNE)}
+# Few images of a user's own classes, such as mouths, from the weights of an expression network (`--start`). Cost: a
+# minute and a half of one core for the 900 mouths of mouth_smile.
+MOUTHS = Recipe(
+    name="mouths",
+    epochs=16,
+    batch_size=32,
+    sizes=((0, 56),),
+    valid_sizes=((0, 56),),
+    learning_rate=1e-3,
+    optimizer="adamw",
+    weight_decay=0.05,
+    warmup_epochs=1,
+    schedule="cosine",
+    label_smoothing=0.05,
+    class_balance=0.5,
+    ema_decay=0.98,
+    augment=AugmentConfig(flip=0.5, rotate_deg=12, scale=0.12, shift=0.06, brightness=0.15, contrast=0.3, erase=0.1),
+)
+
+RECIPES = {
+    recipe.name: recipe for recipe in (TUTORIAL, STRONG, ACCURATE, SAM, FERPLUS, STUDY, COMPACT, FINE_TUNE, MOUTHS)
+}

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,14 @@ import numpy as np
 
 from fer_paddle.environment import paddle, seed_everything, versions
 from fer_paddle.expression.data.dataset import ExpressionData
-from fer_paddle.expression.data.expressions import LabelledFaces, load_train_valid
-from fer_paddle.expression.data.faces import check_classes
-from fer_paddle.expression.data.ferplus import FerPlusFaces, SoftData, mix_votes, take_for_training
+from fer_paddle.expression.data.expressions import load_train_valid
+from fer_paddle.expression.data.faces import LabelledFaces, check_classes
+from fer_paddle.expression.data.ferplus import mix_votes, take_for_training
 from fer_paddle.expression.data.mixup import mixed_loss
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead, ExpressionLoss, accuracy, balance_weights
 from fer_paddle.expression.recipes import RECIPES, Recipe
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, describe_classes
 from fer_paddle.models import build_model, find_design
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
@@ -33,11 +34,13 @@ from fer_paddle.weights import load_into
 
 logger = logging.getLogger(__name__)
 
-Faces = LabelledFaces | FerPlusFaces
-
 
 def train_expressions(
-    network: paddle.nn.Layer, train: Faces, valid: Faces, recipe: Recipe, options: RunOptions = RunOptions()
+    network: paddle.nn.Layer,
+    train: LabelledFaces,
+    valid: LabelledFaces,
+    recipe: Recipe,
+    options: RunOptions = RunOptions(),
 ) -> list[dict[str, float]]:
     """Train `network` in place; it ends with the weights of the last step, the best are in the folder.
 
@@ -56,35 +59,58 @@ def train_expressions(
         ValueError: The recipe wants FER+ votes and the faces have none, or other classes; the processes cannot share a
             batch; there are fewer faces than one batch; or see loop.fit.
     """
+    check_network(network, train)
     loaders = make_loaders(train, valid, recipe, options.workers)
     model = parallel.prepare_model(AuxiliaryHead(network) if recipe.aux_weight else network)
     optimizer = make_optimizer(model, recipe, len(loaders["train"]))
     loss = mixed_loss(make_loss(recipe, train))
     with frozen_backbone(model, recipe.freeze_epochs, recipe.backbone_rate) as unfreezing:
         options = dataclasses.replace(options, callbacks=[*options.callbacks, *unfreezing])
-        task = {"train_faces": len(train), "valid_faces": len(valid)}
+        task = {**describe_faces(recipe, train), "valid_faces": len(valid)}
         return fit(model, loss, loaders, optimizer, {"accuracy": accuracy}, config=recipe, options=options, task=task)
 
 
-def make_loaders(train: Faces, valid: Faces, recipe: Recipe, workers: int = 0) -> dict[str, Loader]:
+def check_network(network: paddle.nn.Layer, train: LabelledFaces) -> None:
+    """Raise ValueError for a network that has not one output for each class of the faces."""
+    if network.num_classes != len(train.classes):
+        got = f"{len(train.classes)}: {', '.join(train.classes)}"
+        raise ValueError(f"expected faces of {network.num_classes} classes, as the network has, got {got}")
+
+
+def describe_faces(recipe: Recipe, train: LabelledFaces) -> dict[str, Any]:
+    """Return what a checkpoint keeps of the faces; their classes where they are not those of the recipe."""
+    classes = {} if train.classes == _recipe_classes(recipe) else {"classes": train.classes}
+    return {"train_faces": len(train), **classes}
+
+
+def trained_classes(task: Mapping[str, Any], recipe: Recipe) -> tuple[str, ...]:
+    """Return the classes of a training from what its checkpoint keeps."""
+    return tuple(task.get("classes", _recipe_classes(recipe)))
+
+
+def _recipe_classes(recipe: Recipe) -> tuple[str, ...]:
+    return FERPLUS_EXPRESSIONS if recipe.ferplus else EXPRESSIONS
+
+
+def make_loaders(train: LabelledFaces, valid: LabelledFaces, recipe: Recipe, workers: int = 0) -> dict[str, Loader]:
     """Make the loaders `train` and `valid` of this process, with the labels and the order that the recipe wants.
 
     Raises:
         ValueError: The recipe wants FER+ votes and the faces have none, or the classes of one and the other differ.
     """
+    if recipe.ferplus and train.targets is None:
+        raise ValueError(f"expected faces of take_ferplus for the recipe {recipe.name!r}, got labels alone")
     if (recipe.aux_weight or recipe.soft_labels) and train.votes is None:
         raise ValueError(f"expected faces with FER+ votes for the recipe {recipe.name!r}; use one with aux_weight 0")
     for faces in (train, valid):
-        check_classes(faces, recipe.classes)
+        check_classes(faces, train.classes)
     batch_size = parallel.local_batch(recipe.batch_size)
     ranks = {"seed": recipe.seed, "rank": parallel.rank(), "world": parallel.world_size()}
-    shown = (recipe.sizes, recipe.augment, recipe.seed)
-    if isinstance(train, FerPlusFaces):
-        train_data: ExpressionData = SoftData(train, train.shares, *shown, draw=train.draw)
-    elif recipe.soft_labels:
-        train_data = SoftData(train, mix_votes(train.labels, train.votes, recipe.soft_labels), *shown)
-    else:
-        train_data = ExpressionData(train, *shown)
+    targets = train.targets
+    if recipe.soft_labels:
+        targets = mix_votes(train.labels, train.votes, recipe.soft_labels)
+    draw = recipe.ferplus == "probability"
+    train_data = ExpressionData(train, recipe.sizes, recipe.augment, recipe.seed, targets, draw)
     if recipe.balanced_sampling:
         sampler = BalancedSampler(train.labels, recipe.balanced_sampling, batch_size, **ranks)
         train_loader = Loader(train_data, sampler, workers, recipe.mix)
@@ -94,7 +120,7 @@ def make_loaders(train: Faces, valid: Faces, recipe: Recipe, workers: int = 0) -
     return {"train": train_loader, "valid": make_loader(valid_data, batch_size, False, workers=workers, **ranks)}
 
 
-def make_loss(recipe: Recipe, train: Faces) -> ExpressionLoss:
+def make_loss(recipe: Recipe, train: LabelledFaces) -> ExpressionLoss:
     """Make the recipe's loss, with class weights from the training faces."""
     counts = np.array(list(train.counts().values()))
     weights = balance_weights(counts, recipe.class_balance) if recipe.class_balance else None
@@ -149,15 +175,17 @@ def export_best(
     load_into(AuxiliaryHead(network) if recipe.aux_weight else network, arrays)
     size = recipe.valid_size_at(figures["epoch"] - 1) if input_size is None else input_size
     content = {"figures": figures, "recipe": recipe.to_json(), **training_cost(best), **(card or {})}
-    return ExpressionModel.of(model, network, size, content, arguments, recipe.classes).save(path)
+    classes = trained_classes(best["task"], recipe)
+    return ExpressionModel.of(model, network, size, content, arguments, classes).save(path)
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a training left: its history (see loop.fit) and the weights file, with its card beside it."""
+    """The result of a training: its history (see loop.fit), the weights file with its card beside it, the classes."""
 
     history: list[dict[str, float]]
     weights: Path
+    classes: tuple[str, ...]
 
 
 def choose_recipe(name: str, changes: Mapping[str, Any]) -> Recipe:
@@ -172,7 +200,7 @@ def choose_recipe(name: str, changes: Mapping[str, Any]) -> Recipe:
 
 
 def train_from_files(
-    data: str,
+    data: str | Sequence[str],
     valid: str | None,
     design: str,
     recipe: Recipe,
@@ -180,39 +208,70 @@ def train_from_files(
     resume: bool = False,
     workers: int = 0,
     start: Path | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Outcome:
-    """Read faces, train, and write `model.safetensors` with its card: what `python -m fer_paddle train` does.
+    """Read faces and train on them: what `python -m fer_paddle train` does; see `train_faces`.
 
     Args:
-        data: Where the faces lie; see data.expressions.load_train_valid.
-        valid: Where the validation faces lie, or None.
+        data: The training faces; see data.expressions.load_train_valid.
+        valid: The validation faces, or None.
         design: A name of models.DESIGNS.
-        recipe: How to train; its auxiliary head is left out where the faces have no FER+ votes.
+        recipe: How to train.
         folder: Folder of the run: checkpoints, the best weights, curves and a VisualDL log.
         resume: Go on from its last checkpoint.
         workers: Reader processes.
-        start: Weights of the same kind of network to start from, `.safetensors`; a last layer for other classes is
-            new. None starts from random ones.
+        start: See train_faces.
+        classes: Names of the classes, in order; None takes what the data say.
 
     Raises:
         FileNotFoundError: The data or the start are not there.
         ValueError: A name is unknown, the data are of no known kind, or the start is of another network.
     """
-    train_faces, valid_faces = load_train_valid(data, valid, seed=recipe.seed)
-    if recipe.aux_weight and train_faces.votes is None:
+    faces = load_train_valid(data, valid, seed=recipe.seed, classes=classes)
+    callbacks = [ProgressBar(), Curves(folder), VisualDL(folder / "visualdl")]
+    named = data if isinstance(data, str) else ", ".join(data)
+    return train_faces(*faces, recipe, RunOptions(folder, resume, callbacks, workers), design, start, named)
+
+
+def train_faces(
+    train: LabelledFaces,
+    valid: LabelledFaces,
+    recipe: Recipe,
+    options: RunOptions,
+    design: str = "distresnet",
+    start: Path | None = None,
+    data: str = "",
+) -> Outcome:
+    """Train a network of the faces' classes, and write `model.safetensors` with its card into the run's folder.
+
+    The best epoch is chosen on the validation faces, so its accuracy is slightly optimistic.
+
+    Args:
+        train: Training faces.
+        valid: Validation faces, of the same classes.
+        recipe: How to train; its auxiliary head is left out where the faces have no FER+ votes.
+        options: With the folder of the run.
+        design: A name of models.DESIGNS.
+        start: Weights of the same kind of network to start from, `.safetensors`; a last layer for other classes is
+            new. None starts from random ones.
+        data: Where the faces came from, for the card.
+    """
+    if recipe.aux_weight and train.votes is None:
         logger.warning("these faces have no FER+ votes: training without the auxiliary head")
         recipe = dataclasses.replace(recipe, aux_weight=0.0)
-    model, arguments = find_design(design, {"num_classes": len(recipe.classes)} if recipe.ferplus else {})
-    train_faces, valid_faces = take_for_training(train_faces, valid_faces, recipe.ferplus)
+    train, valid = take_for_training(train, valid, recipe.ferplus)
+    more = {} if len(train.classes) == len(EXPRESSIONS) else {"num_classes": len(train.classes)}
+    model, arguments = find_design(design, more)
+    logger.info("training on %s", describe_classes(train.classes))
     seed_everything(recipe.seed)
     network = build_model(model, **arguments)
     if start is not None:
-        start_from_file(network, start)
-    callbacks = [ProgressBar(), Curves(folder), VisualDL(folder / "visualdl")]
-    options = RunOptions(folder, resume, callbacks, workers)
-    history = train_expressions(network, train_faces, valid_faces, recipe, options)
-    card = {"data": data, "train_faces": train_faces.counts(), "versions": versions()}
-    weights = folder / "model.safetensors"
+        start_from_file(network, start, train.classes)
+    history = train_expressions(network, train, valid, recipe, options)
+    card = {"data": data, "train_faces": train.counts(), "valid_faces": valid.counts(), "versions": versions()}
+    if options.folder is None:
+        raise ValueError("expected a folder for the weights, got None")
+    weights = options.folder / "model.safetensors"
     if parallel.rank() == 0:
-        export_best(folder, weights, model, card=card, arguments=arguments)
-    return Outcome(history, weights)
+        export_best(options.folder, weights, model, card=card, arguments=arguments)
+    return Outcome(history, weights, train.classes)

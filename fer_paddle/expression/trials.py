@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import Recipe
-from fer_paddle.expression.train import Faces, train_expressions
+from fer_paddle.expression.train import train_expressions
 from fer_paddle.models import build_model, find_design
 from fer_paddle.study import Row, Study, digest
 from fer_paddle.training.loop import RunOptions
@@ -52,8 +53,8 @@ class TrialStudy(Study):
     def __init__(
         self,
         folder: Path,
-        train: Faces,
-        valid: Faces,
+        train: LabelledFaces,
+        valid: LabelledFaces,
         settings: Mapping[str, Any],
         provenance: Mapping[str, Any] | None = None,
         options: RunOptions = RunOptions(),
@@ -148,7 +149,7 @@ def _deviation(values: np.ndarray) -> float | None:
     return float(values.std(ddof=1)) if len(values) > 1 else None
 
 
-def digest_faces(train: Faces, valid: Faces) -> dict[str, str]:
+def digest_faces(train: LabelledFaces, valid: LabelledFaces) -> dict[str, str]:
     """Return the digests of images, labels and votes."""
     sets = {"train": train, "valid": valid}
     return {

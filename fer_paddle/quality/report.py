@@ -1,16 +1,18 @@
-"""The whole report on a set of pictures: figures for machines, and findings, each a list of pictures to look at."""
+"""The whole report on a set of images: figures for machines, and findings, each a list of images to look at."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from fer_paddle import duplicates
+from fer_paddle.expression.data.faces import UNLABELLED, LabelledFaces
+from fer_paddle.expression.data.ferplus import count_votes
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.quality import copies, faceless, measures, suspects, votes
-from fer_paddle.quality.samples import UNLABELLED, Samples
+from fer_paddle.quality import measures, suspects, votes
 
 BATCH = 64
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -21,12 +23,12 @@ Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Pictures with one fault.
+    """Images with one fault.
 
     Attributes:
         title: What is wrong with them.
         advice: How it was found, and what to do.
-        groups: Places among the samples; those of one group belong together. The worst come first.
+        groups: Indices of the images; those of one group belong together. The worst come first.
         notes: One line for each group.
     """
 
@@ -35,253 +37,252 @@ class Finding:
     groups: list[list[int]]
     notes: list[str]
 
-    def pictures(self) -> int:
-        """How many pictures are concerned."""
+    @property
+    def num_images(self) -> int:
+        """Images with the fault."""
         return sum(map(len, self.groups))
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What `build_report` found: JSON values by section, findings by name, and the measures of each picture."""
+    """The result of `build_report`: JSON values by section, findings by name, and the measures of each image."""
 
     figures: dict[str, Any]
     findings: dict[str, Finding]
     measured: dict[str, np.ndarray]
 
-    def to_json(self, samples: Samples) -> dict[str, Any]:
-        """Figures, findings with the names of their pictures, and the unreadable files."""
+    def to_json(self, faces: LabelledFaces) -> dict[str, Any]:
+        """Return figures, findings with the names of their images, and the unreadable files."""
         found = {
             name: {
                 "title": finding.title,
-                "pictures": finding.pictures(),
+                "pictures": finding.num_images,
                 "groups": [
-                    {"names": [samples.names[index] for index in group], "note": note}
+                    {"names": [name_of(faces, index) for index in group], "note": note}
                     for group, note in zip(finding.groups, finding.notes)
                 ],
             }
             for name, finding in self.findings.items()
         }
-        unreadable = [{"name": name, "reason": reason} for name, reason in samples.unreadable]
+        unreadable = [{"name": name, "reason": reason} for name, reason in faces.skipped]
         return {**self.figures, "findings": found, "unreadable": unreadable}
 
 
 def build_report(
-    samples: Samples,
+    faces: LabelledFaces,
     classify: Classify | None = None,
-    find_face: faceless.FindFace | None = None,
+    find_face: measures.FindFace | None = None,
     progress: Progress = iter,
     seed: int = 0,
 ) -> Report:
-    """Judges a set of pictures.
+    """Judge a set of images.
 
     Args:
-        samples: The pictures, one or more.
+        faces: The images, one or more; of `expressions.load_sources` nothing is left out.
         classify: Face crops -> probabilities [N, C] of any expression network; its answers are the features by
             which likely wrong labels are found. None leaves these out.
-        find_face: See `faceless.face_scores`; None looks for pictures of one gray level and votes of "no face" alone.
+        find_face: See `measures.face_scores`; None looks for images of one gray level and votes of "no face" alone.
         progress: Wraps the longer loops for a progress bar.
         seed: Seed of the folds in `suspects`.
     """
-    exact = copies.exact_groups(samples.images)
-    near = copies.near_groups(samples.images, exact)
-    measured = measures.measure_images(samples.images)
+    splits = np.array([""] * len(faces)) if faces.split is None else faces.split
+    ballots = None if faces.votes is None else count_votes(faces.votes)
+    exact = duplicates.exact_groups(faces.images)
+    near = duplicates.near_groups(faces.images, exact)
+    measured = measures.measure_images(faces.images)
+    shapes = faces.shapes if faces.shapes is not None else np.array([image.shape for image in faces.images])
     figures: dict[str, Any] = {
-        "pictures": len(samples),
-        "unreadable_files": len(samples.unreadable),
-        "classes": _count_classes(samples),
-        "sizes": _count_sizes(samples.shapes),
-        "measures": {name: _summarise(values) for name, values in measured.items()},
-        "copies": {"exact": _count_copies(exact, samples), "near": _count_copies(near, samples)},
+        "pictures": len(faces),
+        "unreadable_files": len(faces.skipped),
+        "classes": _count_classes(faces, splits),
+        "sizes": _count_sizes(shapes),
+        "measures": {name: _summarize(values) for name, values in measured.items()},
+        "copies": {
+            "exact": _count_copies(exact, splits, faces.labels),
+            "near": _count_copies(near, splits, faces.labels),
+        },
     }
-    findings = {**_copy_findings(exact, near, samples), **_measure_findings(measured)}
-    is_expressions = samples.classes == EXPRESSIONS
-    labelled = samples.labels != UNLABELLED
-    if samples.votes is not None and is_expressions and labelled.all():
-        figures["ferplus"] = votes.compare_votes(samples.labels, samples.votes)
-        findings["contradicted"] = _contradicted(samples)
-    scores = None if find_face is None else faceless.face_scores(samples.images, find_face, progress)
-    findings["constant"], findings["faceless"] = _faceless(samples, scores)
-    figures["no_face"] = _count_faceless(samples, findings)
-    if classify is not None and labelled.any():
-        figures["wrong_labels"], findings["suspects"] = _suspects(samples, classify, exact, progress, seed)
+    findings = {**dict(_copy_findings(exact, near, faces, splits)), **dict(_measure_findings(measured))}
+    is_labelled = faces.labels != UNLABELLED
+    if ballots is not None and faces.classes == EXPRESSIONS and is_labelled.all():
+        figures["ferplus"] = votes.compare_votes(faces.labels, ballots)
+        findings["contradicted"] = _contradicted(faces, ballots)
+    scores = None if find_face is None else measures.face_scores(faces.images, find_face, progress)
+    findings["constant"], findings["faceless"] = _faceless(faces, ballots, scores)
+    figures["no_face"] = {
+        "constant": len(findings["constant"].groups),
+        "by_the_crowd": None if ballots is None else int(votes.has_no_face(ballots).sum()),
+        "by_the_detector": sum(note.startswith("detector") for note in findings["faceless"].notes),
+    }
+    if classify is not None and is_labelled.any():
+        figures["wrong_labels"], findings["suspects"] = _suspects(faces, ballots, classify, exact, progress, seed)
     return Report(figures, findings, measured)
 
 
-def _count_classes(samples: Samples) -> dict[str, Any]:
-    """Pictures by split and class, and the largest class over the smallest that has any."""
+def name_of(faces: LabelledFaces, index: int) -> str:
+    """Return what a person finds an image by."""
+    return f"image {index}" if faces.names is None else faces.names[index]
+
+
+def _count_classes(faces: LabelledFaces, splits: np.ndarray) -> dict[str, Any]:
+    """Count images by split and class, and compare the largest class with the smallest that has any."""
     by_split = {}
-    for split in np.unique(samples.splits):
-        labels = samples.labels[samples.splits == split]
-        counts = np.bincount(labels[labels >= 0], minlength=len(samples.classes)).tolist()
-        by_split[str(split)] = {**dict(zip(samples.classes, counts)), "no class": int((labels < 0).sum())}
-    counts = np.bincount(samples.labels[samples.labels >= 0], minlength=len(samples.classes))
-    present = counts[counts > 0]
+    for split in np.unique(splits):
+        part = faces.select(splits == split)
+        by_split[str(split)] = {**part.counts(), "no class": int((part.labels == UNLABELLED).sum())}
+    counts = faces.counts()
+    present = [count for count in counts.values() if count]
     return {
-        "names": list(samples.classes),
+        "names": list(faces.classes),
         "by_split": by_split,
-        "imbalance": float(present.max() / present.min()) if len(present) else None,
-        "missing": [name for name, count in zip(samples.classes, counts) if count == 0],
+        "imbalance": max(present) / min(present) if present else None,
+        "missing": [name for name, count in counts.items() if not count],
     }
 
 
 def _count_sizes(shapes: np.ndarray) -> dict[str, Any]:
-    """Sides in pixels, and the sizes that occur most."""
+    """Summarize the sides in pixels, and list the sizes that occur most."""
     kinds, counts = np.unique(shapes, axis=0, return_counts=True)
     most = np.argsort(-counts, kind="stable")[:10]
     return {
-        "shorter_side": _summarise(shapes.min(axis=1)),
-        "longer_side": _summarise(shapes.max(axis=1)),
+        "shorter_side": _summarize(shapes.min(axis=1)),
+        "longer_side": _summarize(shapes.max(axis=1)),
         "different": len(kinds),
         "most": [{"width": int(kinds[i][1]), "height": int(kinds[i][0]), "pictures": int(counts[i])} for i in most],
     }
 
 
-def _summarise(values: np.ndarray) -> dict[str, Any]:
+def _summarize(values: np.ndarray) -> dict[str, Any]:
     quantiles = dict(zip(map(str, _QUANTILES), np.quantile(values, _QUANTILES).round(5).tolist()))
     return {"least": float(values.min()), "mean": float(values.mean()), "most": float(values.max()), **quantiles}
 
 
-def _count_copies(groups: copies.Groups, samples: Samples) -> dict[str, Any]:
-    """Figures of one kind of copies; near groups hold the exact ones too."""
+def _count_copies(groups: duplicates.Groups, splits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Count one kind of copies; near groups hold the exact ones too."""
     return {
         "groups": len(groups),
         "superfluous": sum(len(group) - 1 for group in groups),
-        "superfluous_in_split": copies.count_within_splits(groups, samples.splits),
-        "across_splits": copies.count_across_splits(groups, samples.splits),
-        "groups_of_two_labels": len(copies.disagreeing(groups, samples.labels)),
+        "superfluous_in_split": duplicates.count_within_splits(groups, splits),
+        "across_splits": duplicates.count_across_splits(groups, splits),
+        "groups_of_two_labels": len(duplicates.disagreeing(groups, labels)),
     }
 
 
-def _copy_findings(exact: copies.Groups, near: copies.Groups, samples: Samples) -> dict[str, Finding]:
-    kept = "keep the test split, and leave the picture out of training"
-    groups = {
-        "exact_across": (copies.across_splits(exact, samples.splits), "Exact copies in two splits", kept),
+def _copy_findings(
+    exact: duplicates.Groups, near: duplicates.Groups, faces: LabelledFaces, splits: np.ndarray
+) -> Iterator[tuple[str, Finding]]:
+    keep = "keep the test split, and leave the image out of training"
+    rows = {
+        "exact_across": (duplicates.across_splits(exact, splits), "Exact copies in two splits", keep),
         "near_across": (
-            copies.across_splits(near, samples.splits),
+            duplicates.across_splits(near, splits),
             "Copies of one photo in two splits, exact and near",
-            f"perceptual hash and correlation; {kept}",
+            f"perceptual hash and correlation; {keep}",
         ),
         "exact_disagreeing": (
-            copies.disagreeing(exact, samples.labels),
+            duplicates.disagreeing(exact, faces.labels),
             "Exact copies with different labels",
             "at most one label can be right: decide, or leave all out",
         ),
         "near_disagreeing": (
-            copies.disagreeing(near, samples.labels),
+            duplicates.disagreeing(near, faces.labels),
             "Copies of one photo with different labels, exact and near",
             "decide by eye: a face may change between two shots of a series",
         ),
         "near": (sorted(near, key=len, reverse=True), "Copies of one photo, exact and near", "keep one of each group"),
     }
-    return {
-        name: Finding(
-            title, advice, [group.tolist() for group in found], [_labels_of(group, samples) for group in found]
-        )
-        for name, (found, title, advice) in groups.items()
+    for name, (found, title, advice) in rows.items():
+        more = [f" and {len(group) - 6} more" if len(group) > 6 else "" for group in found]
+        notes = [", ".join(_say(faces, index) for index in group[:6]) + rest for group, rest in zip(found, more)]
+        yield name, Finding(title, advice, [group.tolist() for group in found], notes)
+
+
+def _say(faces: LabelledFaces, index: int) -> str:
+    """Return label and split of an image in words."""
+    label = faces.labels[index]
+    name = "no class" if label == UNLABELLED else faces.classes[label]
+    return name if faces.split is None or not faces.split[index] else f"{name} ({faces.split[index]})"
+
+
+def _singles(title: str, advice: str, indices: Iterable[int], notes: Iterable[str]) -> Finding:
+    """Return a finding of images that do not belong together."""
+    return Finding(title, advice, [[int(index)] for index in indices], list(notes))
+
+
+def _measure_findings(measured: dict[str, np.ndarray]) -> Iterator[tuple[str, Finding]]:
+    rows = {
+        "dark": ("Dark images", f"mean brightness below {measures.DARK}", "brightness"),
+        "bright": ("Bright images", f"mean brightness above {measures.BRIGHT}", "brightness"),
+        "flat": ("Images with hardly any contrast", f"contrast below {measures.FLAT}", "contrast"),
+        "blurred": ("Blurred images", f"sharpness below {measures.BLURRED}", "sharpness"),
     }
+    for name, indices in measures.find_extremes(measured).items():
+        title, advice, column = rows[name]
+        notes = [f"{column} {measured[column][index]:.3f}" for index in indices]
+        yield name, _singles(title, f"{advice}; keep them if such images come in use, too", indices, notes)
 
 
-def _labels_of(group: np.ndarray, samples: Samples) -> str:
-    return ", ".join(_say(samples, index) for index in group[:6]) + (f" and {len(group) - 6} more" * (len(group) > 6))
-
-
-def _say(samples: Samples, index: int) -> str:
-    """Label and split of a picture in words."""
-    label, split = samples.labels[index], samples.splits[index]
-    name = "no class" if label == UNLABELLED else samples.classes[label]
-    return f"{name} ({split})" if split else name
-
-
-def _measure_findings(measured: dict[str, np.ndarray]) -> dict[str, Finding]:
-    told = {
-        "dark": ("Dark pictures", f"mean brightness below {measures.DARK}", "brightness"),
-        "bright": ("Bright pictures", f"mean brightness above {measures.BRIGHT}", "brightness"),
-        "flat": ("Pictures with hardly any contrast", f"contrast below {measures.FLAT}", "contrast"),
-        "blurred": ("Blurred pictures", f"sharpness below {measures.BLURRED}", "sharpness"),
-    }
-    found = measures.find_extremes(measured)
-    return {
-        name: Finding(
-            title,
-            f"{advice}; keep them if such pictures come in use, too",
-            [[int(index)] for index in found[name]],
-            [f"{column} {measured[column][index]:.3f}" for index in found[name]],
-        )
-        for name, (title, advice, column) in told.items()
-    }
-
-
-def _contradicted(samples: Samples) -> Finding:
-    found = votes.find_contradicted(samples.labels, samples.votes)
-    majority = votes.majority_labels(samples.votes)
-    notes = [f"{_say(samples, index)}, the crowd: {EXPRESSIONS[majority[index]]}" for index in found]
+def _contradicted(faces: LabelledFaces, ballots: np.ndarray) -> Finding:
+    found = votes.find_contradicted(faces.labels, ballots)
+    majority = votes.majority_labels(ballots)
+    notes = [f"{_say(faces, index)}, the crowd: {EXPRESSIONS[majority[index]]}" for index in found]
     advice = "no voter of FER+ chose the label, and more than half chose another expression: train on the votes instead"
-    return Finding("Labels that the crowd contradicts", advice, [[int(index)] for index in found], notes)
+    return _singles("Labels that the crowd contradicts", advice, found, notes)
 
 
-def _faceless(samples: Samples, scores: np.ndarray | None) -> tuple[Finding, Finding]:
-    """Gives the finding of pictures of one gray level, and that of other pictures without a face."""
-    constant = faceless.find_constant(samples.images)
+def _faceless(faces: LabelledFaces, ballots: np.ndarray | None, scores: np.ndarray | None) -> tuple[Finding, Finding]:
+    """Return the finding of images of one gray level, and that of other images without a face."""
+    constant = measures.find_constant(faces.images)
     found: dict[int, str] = {}
-    if samples.votes is not None:
-        no_face = np.flatnonzero(2 * samples.votes[:, votes.NO_FACE] > samples.votes.sum(axis=1))
-        found = {int(i): f"{samples.votes[i, votes.NO_FACE]} of {samples.votes[i].sum()} voters" for i in no_face}
+    if ballots is not None:
+        for index in np.flatnonzero(votes.has_no_face(ballots)):
+            found[int(index)] = f"{ballots[index, votes.NO_FACE]} of {ballots[index].sum()} voters"
     if scores is not None:
-        for index in faceless.find_faceless(scores):
+        for index in measures.find_faceless(scores):
             found.setdefault(int(index), f"detector's score {scores[index]:.3f}")
     for index in constant:
         found.pop(int(index), None)
-    levels = [f"{_say(samples, index)}, gray level {samples.images[index].flat[0]}" for index in constant]
+    levels = [f"{_say(faces, index)}, gray level {faces.images[index].flat[0]}" for index in constant]
     advice = (
         "by the votes of FER+ where there are any, and by a face detector, which overlooks small and odd faces: look"
     )
     return (
-        Finding("Pictures of one gray level", "leave them out", [[int(index)] for index in constant], levels),
-        Finding("Pictures that may be no face", advice, [[index] for index in found], list(found.values())),
+        _singles("Images of one gray level", "leave them out", constant, levels),
+        _singles("Images that may be no face", advice, found, found.values()),
     )
 
 
-def _count_faceless(samples: Samples, findings: dict[str, Finding]) -> dict[str, int | None]:
-    crowd = None
-    if samples.votes is not None:
-        crowd = int((2 * samples.votes[:, votes.NO_FACE] > samples.votes.sum(axis=1)).sum())
-    by_detector = sum(note.startswith("detector") for note in findings["faceless"].notes)
-    return {"constant": len(findings["constant"].groups), "by_the_crowd": crowd, "by_the_detector": by_detector}
-
-
 def _suspects(
-    samples: Samples, classify: Classify, exact: copies.Groups, progress: Progress, seed: int
+    faces: LabelledFaces,
+    ballots: np.ndarray | None,
+    classify: Classify,
+    exact: duplicates.Groups,
+    progress: Progress,
+    seed: int,
 ) -> tuple[dict[str, Any], Finding]:
-    """Figures and finding of likely wrong labels; where FER+ votes are known, they say how good the list is."""
-    starts = range(0, len(samples), BATCH)
-    probs = np.concatenate([classify(list(samples.images[start : start + BATCH])) for start in progress(starts)])
-    copy_of = np.arange(len(samples))
+    """Return figures and finding of likely wrong labels; FER+ votes, where they are known, say how good the list is."""
+    starts = range(0, len(faces), BATCH)
+    probs = np.concatenate([classify(list(faces.images[start : start + BATCH])) for start in progress(starts)])
+    copy_of = np.arange(len(faces))
     for group in exact:
         copy_of[group] = group[0]
-    found = suspects.find_suspects(suspects.log_features(probs), samples.labels, copy_of, seed)
+    found = suspects.find_suspects(suspects.log_features(probs), faces.labels, copy_of, seed)
+    title = "Labels that are likely wrong"
+    if found is None:
+        reason = f"expected two classes of {suspects.FOLDS} images or more to judge labels by"
+        return {"judged": 0, "reason": reason}, Finding(title, f"not looked for: {reason}", [], [])
+    figures = {"judged": found.judged, "suspected": len(found.indices), "accuracy_of_the_judge": found.accuracy}
+    if ballots is not None and faces.classes == EXPRESSIONS:
+        contradicts = votes.majority_labels(ballots) != faces.labels
+        lists = {"all": contradicts, "suspects": contradicts[found.indices]}
+        lists["first_500"] = lists["suspects"][:500]
+        figures |= {f"crowd_contradicts_{name}": float(x.mean()) if len(x) else None for name, x in lists.items()}
+    notes = [
+        f"{_say(faces, index)}, rather {faces.classes[suggested]} ({confidence:.0%} for its label)"
+        for index, suggested, confidence in zip(found.indices, found.suggested, found.self_confidence)
+    ]
     advice = (
         "confident learning over a logistic regression in five folds on the log probabilities of the classifier; "
         "the list is a place to look first, not a verdict: change a label only after a look"
     )
-    title = "Labels that are likely wrong"
-    if found is None:
-        reason = f"expected two classes of {suspects.FOLDS} pictures or more to judge labels by"
-        return {"judged": 0, "reason": reason}, Finding(title, f"not looked for: {reason}", [], [])
-    figures = {"judged": found.judged, "suspected": len(found.indices), "accuracy_of_the_judge": found.accuracy}
-    if samples.votes is not None and samples.classes == EXPRESSIONS:
-        figures |= _check_by_crowd(samples, found)
-    notes = [
-        f"{_say(samples, index)}, rather {samples.classes[suggested]} ({confidence:.0%} for its label)"
-        for index, suggested, confidence in zip(found.indices, found.suggested, found.self_confidence)
-    ]
-    return figures, Finding(title, advice, [[int(index)] for index in found.indices], notes)
-
-
-def _check_by_crowd(samples: Samples, found: suspects.Suspects) -> dict[str, Any]:
-    """How often the FER+ majority contradicts the label: of all pictures, of the suspects, of the first 500."""
-    contradicts = votes.majority_labels(samples.votes) != samples.labels
-    return {
-        "crowd_contradicts_all": float(contradicts.mean()),
-        "crowd_contradicts_suspects": float(contradicts[found.indices].mean()) if len(found.indices) else None,
-        "crowd_contradicts_first_500": float(contradicts[found.indices[:500]].mean()) if len(found.indices) else None,
-    }
+    return figures, _singles(title, advice, found.indices, notes)

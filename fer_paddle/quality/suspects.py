@@ -1,6 +1,6 @@
 """Labels that are likely wrong, by confident learning.
 
-A model that never saw a picture is asked for its class; where it is surer of another class than such pictures usually
+A model that never saw an image is asked for its class; where it is surer of another class than such images usually
 make it, the label is suspected. Source: Northcutt et al. 2021, "Confident learning", arXiv:1911.00068; cleanlab.
 """
 
@@ -16,14 +16,14 @@ LEAST_PROB = 1e-6
 
 @dataclasses.dataclass(frozen=True)
 class Suspects:
-    """Pictures whose label is likely wrong, the likeliest first.
+    """Images whose label is likely wrong, the likeliest first.
 
     Attributes:
-        indices: int64 [S], places among the pictures that were given.
+        indices: int64 [S], places among the images that were given.
         suggested: int64 [S], the class that the model gives instead.
         self_confidence: float64 [S], out-of-sample probability of the label that stands there, 0 to 1.
         accuracy: How often the out-of-sample model gives the label that stands there; the list is no better than it.
-        judged: Pictures that were judged: those of classes with at least FOLDS pictures.
+        judged: Images that were judged: those of classes with at least FOLDS images.
     """
 
     indices: np.ndarray
@@ -34,20 +34,20 @@ class Suspects:
 
 
 def find_suspects(features: np.ndarray, labels: np.ndarray, copies: np.ndarray, seed: int = 0) -> Suspects | None:
-    """Finds likely wrong labels from features of the pictures.
+    """Find likely wrong labels from features of the images.
 
-    The model is a logistic regression over `features`, fitted in FOLDS folds that each keep every class's share;
-    copies of a picture lie in one fold, or they would tell each other's labels.
+    The model is a logistic regression over `features`, fitted in FOLDS stratified folds; copies of an image lie in one
+    fold, or they would tell each other's labels.
 
     Args:
         features: float [N, F], such as the log probabilities of an expression network. Where that network was itself
-            trained on these pictures and labels, they are not wholly out of sample: it then finds fewer, not more.
-        labels: int [N]; a class with fewer than FOLDS pictures, and -1, is left out.
-        copies: int [N], the same number for the copies of one picture.
+            trained on these images and labels, they are not wholly out of sample: it then finds fewer, not more.
+        labels: int [N]; a class with fewer than FOLDS images, and -1, is left out.
+        copies: int [N], the same number for the copies of one image.
         seed: Seed of the folds.
 
     Returns:
-        None where fewer than two classes have enough pictures.
+        None where fewer than two classes have enough images.
     """
     from cleanlab.filter import find_label_issues  # takes a second to import
 
@@ -71,12 +71,12 @@ def find_suspects(features: np.ndarray, labels: np.ndarray, copies: np.ndarray, 
 
 
 def out_of_sample_probs(features: np.ndarray, labels: np.ndarray, copies: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Gives each picture the probabilities of a logistic regression that was fitted without it or its copies.
+    """Return for each image the probabilities of a logistic regression that was fitted without it or its copies.
 
     Args:
         features: float [N, F].
         labels: int [N], 0 to C - 1, each class FOLDS times or more.
-        copies: int [N], the same number for the copies of one picture.
+        copies: int [N], the same number for the copies of one image.
         seed: Seed of the folds.
 
     Returns:
@@ -99,5 +99,5 @@ def out_of_sample_probs(features: np.ndarray, labels: np.ndarray, copies: np.nda
 
 
 def log_features(probs: np.ndarray) -> np.ndarray:
-    """Makes features of probabilities: their logarithms, in which classes lie apart by planes; float64 [N, C]."""
+    """Return the logarithms of probabilities, in which classes lie apart by planes; float64 [N, C]."""
     return np.log(np.maximum(np.asarray(probs, np.float64), LEAST_PROB))

@@ -1,4 +1,4 @@
-"""FER2013's labels against the ten votes a picture that FER+ collected.
+"""FER2013's labels against the ten votes an image that FER+ collected.
 
 Source: Barsoum et al. 2016, arXiv:1608.01041.
 """
@@ -14,10 +14,12 @@ from fer_paddle.labels import EXPRESSIONS, parse_expression
 
 NO_FACE = FERPLUS_CLASSES.index("NF")
 OTHER = -1  # contempt, unknown and "no face" are none of the seven expressions
+_CLASS_OF = np.array([*map(parse_expression, FERPLUS_CLASSES[:7]), OTHER, OTHER, OTHER])
+_COLUMN_OF = np.argsort(_CLASS_OF[:7])
 
 
 def majority_labels(votes: np.ndarray) -> np.ndarray:
-    """The class with most votes.
+    """Return the class with most votes.
 
     Args:
         votes: int [N, 10], in the order of FERPLUS_CLASSES; the first of equal ones wins.
@@ -25,22 +27,25 @@ def majority_labels(votes: np.ndarray) -> np.ndarray:
     Returns:
         int64 [N], indices into EXPRESSIONS; OTHER where most chose none of them, or nobody voted.
     """
-    class_of = np.full(len(FERPLUS_CLASSES), OTHER)
-    class_of[: len(EXPRESSIONS)] = [parse_expression(name) for name in FERPLUS_CLASSES[: len(EXPRESSIONS)]]
-    return np.where(votes.sum(axis=1) > 0, class_of[votes.argmax(axis=1)], OTHER)
+    return np.where(votes.sum(axis=1) > 0, _CLASS_OF[votes.argmax(axis=1)], OTHER)
+
+
+def has_no_face(votes: np.ndarray) -> np.ndarray:
+    """Return for which images more than half of the voters saw no face, bool [N]."""
+    return 2 * votes[:, NO_FACE] > votes.sum(axis=1)
 
 
 def compare_votes(labels: np.ndarray, votes: np.ndarray) -> dict[str, Any]:
-    """Compares labels with votes.
+    """Compare labels with votes.
 
     Args:
-        labels: int [N], indices into EXPRESSIONS, one picture or more.
+        labels: int [N], indices into EXPRESSIONS, one image or more.
         votes: int [N, 10].
 
     Returns:
-        JSON values: `agreement`, the share of pictures whose label most voters chose, `agreement_by_class` (None for
-        a class without pictures), `most_votes`, pictures by label (row) and by the class with most votes (column,
-        FERPLUS_CLASSES), and `sure`, the share of pictures where eight of ten voters or more agree.
+        JSON values: `agreement`, the ratio of images whose label most voters chose, `agreement_by_class` (None for
+        a class without images), `most_votes`, images by label (row) and by the class with most votes (column,
+        FERPLUS_CLASSES), and `sure`, the ratio of images where eight of ten voters or more agree.
     """
     agree = majority_labels(votes) == labels
     table = np.zeros((len(EXPRESSIONS), len(FERPLUS_CLASSES)), np.int64)
@@ -59,20 +64,8 @@ def compare_votes(labels: np.ndarray, votes: np.ndarray) -> dict[str, Any]:
 
 
 def find_contradicted(labels: np.ndarray, votes: np.ndarray) -> np.ndarray:
-    """Lists the pictures whose label nobody chose though most agreed on another expression, the surest first.
-
-    Args:
-        labels: int [N], indices into EXPRESSIONS.
-        votes: int [N, 10].
-
-    Returns:
-        Indices int64.
-    """
-    majority = majority_labels(votes)
-    columns = np.array([FERPLUS_CLASSES.index(_VOTE_NAMES[name]) for name in EXPRESSIONS])
-    unchosen = votes[np.arange(len(votes)), columns[labels]] == 0
-    found = np.flatnonzero(unchosen & (majority != OTHER) & (2 * votes.max(axis=1) > votes.sum(axis=1)))
+    """List the images whose label nobody chose though most agreed on another expression, the surest first; int64."""
+    unchosen = votes[np.arange(len(votes)), _COLUMN_OF[labels]] == 0
+    is_majority = (majority_labels(votes) != OTHER) & (2 * votes.max(axis=1) > votes.sum(axis=1))
+    found = np.flatnonzero(unchosen & is_majority)
     return found[np.argsort(-votes.max(axis=1)[found], kind="stable")]
-
-
-_VOTE_NAMES = {EXPRESSIONS[parse_expression(name)]: name for name in FERPLUS_CLASSES[: len(EXPRESSIONS)]}

@@ -13,12 +13,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import numpy as np
 
 from fer_paddle.environment import paddle
 from fer_paddle.training.run import Callback, Run
-from fer_paddle.weights import load_arrays, load_into, state_arrays
+from fer_paddle.weights import load_arrays, load_card, load_into, state_arrays
 
 # What a network learns anew for other classes: its last layer, and the auxiliary head.
 HEADS = ("classify.*", "*.classify.*", "votes.*")
@@ -108,11 +109,18 @@ def start_from(network: paddle.nn.Layer, arrays: Arrays, new: Sequence[str] = ()
     return sorted(kept)
 
 
-def start_from_file(network: paddle.nn.Layer, path: str | os.PathLike[str]) -> list[str]:
-    """Load pretrained weights from a file; the last layer stays as it is, and is named, where it has other classes."""
+def start_from_file(
+    network: paddle.nn.Layer, path: str | os.PathLike[str], classes: Sequence[str] | None = None
+) -> list[str]:
+    """Load pretrained weights from a file; the last layer stays as it is, and is named, where it has other classes.
+
+    `classes` are compared with those in the card of the file, where it has one.
+    """
     arrays = load_arrays(path)
     head = arrays.get("classify.weight")
     same = head is not None and list(head.shape) == network.classify.weight.shape
+    if same and classes is not None and Path(path).with_suffix(".json").is_file():
+        same = load_card(path).get("classes", list(classes)) == list(classes)
     return start_from(network, arrays, () if same else HEADS)
 
 

@@ -1,31 +1,26 @@
-"""The order, the names and the colours of the seven expressions."""
+"""Order, names and colors of the classes, what the names of class folders mean, and the names of splits."""
 
 from __future__ import annotations
 
 import pytest
 
-from fer_paddle.labels import COLORS_BGR, EXPRESSIONS, EXPRESSIONS_ZH, parse_expression
+from fer_paddle.labels import (
+    COLORS_BGR,
+    EXPRESSIONS,
+    EXPRESSIONS_ZH,
+    FERPLUS_EXPRESSIONS,
+    choose_classes,
+    class_colors,
+    class_names_zh,
+    describe_classes,
+    parse_class,
+    parse_expression,
+    parse_split,
+)
 
 # The tutorial's folders: their numbers are an order of its own, not FER2013's.
-TUTORIAL = {
-    "0_Neutral": "neutral",
-    "1_Anger": "angry",
-    "2_Disgust": "disgust",
-    "3_Fear": "fear",
-    "4_Happy": "happy",
-    "5_Sad": "sad",
-    "6_Surprise": "surprise",
-}
-# The FER+ columns that are one of the seven.
-FERPLUS = {
-    "happiness": "happy",
-    "sadness": "sad",
-    "anger": "angry",
-    "disgust": "disgust",
-    "fear": "fear",
-    "surprise": "surprise",
-    "neutral": "neutral",
-}
+TUTORIAL = ("1_Anger", "2_Disgust", "3_Fear", "4_Happy", "5_Sad", "6_Surprise", "0_Neutral")
+FERPLUS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 WRITTEN_OTHERWISE = {
     "HAPPY": "happy",
     " Sad ": "sad",
@@ -42,37 +37,93 @@ WRITTEN_OTHERWISE = {
 
 def test_the_order_is_fer2013s():
     assert EXPRESSIONS == ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+    assert (*EXPRESSIONS, "contempt") == FERPLUS_EXPRESSIONS
 
 
-def test_every_expression_has_a_chinese_name_and_a_colour_of_its_own():
-    assert len(set(EXPRESSIONS_ZH)) == len(set(COLORS_BGR)) == len(EXPRESSIONS)
-    assert all(len(color) == 3 and all(0 <= part <= 255 for part in color) for color in COLORS_BGR)
-
-
-@pytest.mark.parametrize("names", [EXPRESSIONS, EXPRESSIONS_ZH])
-def test_parse_gives_the_index_of_either_language(names):
+@pytest.mark.parametrize("names", [EXPRESSIONS, EXPRESSIONS_ZH, TUTORIAL, FERPLUS])
+def test_parse_gives_the_index_of_every_vocabulary(names):
     assert [parse_expression(name) for name in names] == list(range(7))
 
 
-@pytest.mark.parametrize(("name", "word"), [*TUTORIAL.items(), *FERPLUS.items(), *WRITTEN_OTHERWISE.items()])
-def test_parse_knows_other_names(name, word):
+@pytest.mark.parametrize(("name", "word"), WRITTEN_OTHERWISE.items())
+def test_parse_knows_other_ways_to_write(name, word):
     assert EXPRESSIONS[parse_expression(name)] == word
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "contempt",  # an expression, but none of the seven
-        "train",
-        "3",  # a bare number: whose order would it be?
-        "5_",
-        "sad5",
-        "happy sad",
-        "哭",
-    ],
-)
+# contempt is an expression, but none of the seven; a bare number: whose order would it be?
+@pytest.mark.parametrize("name", ["", "contempt", "train", "3", "5_", "sad5", "happy sad", "哭"])
 def test_parse_refuses_what_is_none_of_the_seven(name):
     with pytest.raises(ValueError, match="angry, disgust") as caught:
         parse_expression(name)
     assert repr(name) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("Smile", "smile"), ("嘟嘴", "pout"), ("2_大笑", "laugh"), (" neutral ", "neutral"), ("Grin", "Grin")],
+)
+def test_known_names_of_classes(name, word):
+    assert parse_class(name) == word
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "classes"),
+    [
+        (EXPRESSIONS_ZH, None, EXPRESSIONS),
+        (["sad", "happy"], None, EXPRESSIONS),  # a part of the seven is the seven
+        (["happy", "高兴", "开心"], None, EXPRESSIONS),  # one class, of the seven
+        ([*EXPRESSIONS, "contempt"], None, FERPLUS_EXPRESSIONS),
+        (["Happiness", "蔑视"], None, FERPLUS_EXPRESSIONS),
+        (["smile", "neutral"], None, ("neutral", "smile")),
+        (["嘟嘴", "大笑", "smile", "微笑"], None, ("laugh", "pout", "smile")),
+        ([*EXPRESSIONS, "bored"], None, ("angry", "bored", *EXPRESSIONS[1:4], "neutral", "sad", "surprise")),
+        (["10", "9", "1"], None, ("1", "9", "10")),
+        (["Zebra", "ant", "无聊"], None, ("Zebra", "ant", "无聊")),
+        ([], None, ()),
+        (["happy", "悲伤"], ["sad", "happy"], ("sad", "happy")),  # two classes where the user says so
+        (["happy"], ["开心", "smile"], ("happy", "smile")),
+        (EXPRESSIONS, FERPLUS, EXPRESSIONS),  # the seven and the eight keep their order
+        ([], ["contempt", *FERPLUS], FERPLUS_EXPRESSIONS),
+    ],
+)
+def test_which_classes_names_mean(names, wanted, classes):
+    found, index_of = choose_classes(names, wanted)
+    assert found == classes and index_of.keys() == set(names)
+    assert all(found[index] == parse_class(name) for name, index in index_of.items())
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "says"),
+    [
+        (["happy", "smile"], ["happy", "sad"], "expected the classes happy, sad, got also 'smile'"),
+        ([], ["happy", "高兴"], "expected different classes, got happy, 高兴"),
+    ],
+)
+def test_classes_that_cannot_be_chosen(names, wanted, says):
+    with pytest.raises(ValueError, match=says):
+        choose_classes(names, wanted)
+
+
+def test_every_class_has_a_chinese_name_and_a_color_of_its_own():
+    assert class_names_zh(EXPRESSIONS) == EXPRESSIONS_ZH and class_colors(EXPRESSIONS) == COLORS_BGR
+    assert class_names_zh(["pout", "bored"]) == ("嘟嘴", "bored")
+    colors = class_colors([*EXPRESSIONS, *(f"class {index}" for index in range(43))])
+    assert len(set(colors)) == 50 and all(0 <= part <= 255 for color in colors for part in color)
+
+
+def test_classes_in_words():
+    found = [describe_classes(classes) for classes in (EXPRESSIONS, list(FERPLUS_EXPRESSIONS), ("pout", "smile"))]
+    assert found == ["the seven expressions", "the eight expressions with contempt", "2 classes: pout, smile"]
+
+
+@pytest.mark.parametrize(
+    ("split", "names"),
+    [
+        ("train", ["train", "Training", "训练集"]),
+        ("validation", ["valid", "val", "Validation", "dev", "PublicTest", "验证集"]),
+        ("test", ["TEST", " testing ", "PrivateTest", "测试集"]),
+        (None, ["", "all", "happy", "trainer"]),
+    ],
+)
+def test_names_of_splits(split, names):
+    assert {parse_split(name) for name in names} == {split}

@@ -15,16 +15,16 @@ from fer_paddle.packs import load_pack
     ("count", "shape", "per_row", "rows"),
     [
         (8, (6, 5), 4, 2),  # one full sheet
-        (17, (6, 5), 4, 2),  # three sheets, the last with one picture
+        (17, (6, 5), 4, 2),  # three sheets, the last with one image
         (3, (6, 5), 4, 2),  # less than a row
         (17, (6, 5, 3), 4, 2),
         (5, (1, 1), 1, 1),
         (100, (2, 2), 3, 2),  # 17 sheets: sheet09 stands before sheet10
-        (0, (6, 5), 4, 2),  # no picture and no sheet
+        (0, (6, 5), 4, 2),  # no image and no sheet
         (0, (6, 5, 3), 4, 2),
     ],
 )
-def test_pictures_come_back_in_order(tmp_path, noise, write_pack, count, shape, per_row, rows):
+def test_images_come_back_in_order(tmp_path, noise, write_pack, count, shape, per_row, rows):
     images = noise(count, shape=shape)
     pack = load_pack(write_pack(tmp_path / "数据" / "面孔.npz", images, per_row, rows))
     assert pack.keys() == {"images"}
@@ -66,9 +66,9 @@ def check_refused(path, expected):
         ({"shape": np.array(3)}, "'shape'"),
         ({"shape": np.array([3, 0, 48])}, "'shape'"),
         ({"shape": np.array([3, 48, -48])}, "'shape'"),
-        ({"shape": np.array([9, 48, 48])}, "9 pictures"),  # the sheet holds 8
-        ({"shape": np.array([-1, 48, 48])}, "-1 pictures"),
-        ({"shape": np.array([3, 36, 48])}, "36x48 pictures"),  # 96 rows of pixels are no multiple
+        ({"shape": np.array([9, 48, 48])}, "9 images"),  # the sheet holds 8
+        ({"shape": np.array([-1, 48, 48])}, "-1 images"),
+        ({"shape": np.array([3, 36, 48])}, "36x48 images"),  # 96 rows of pixels are no multiple
         ({"per_row": np.array([4, 4])}, "'per_row'"),
         ({"per_row": np.int32(0)}, "0 a row"),
         ({"per_row": np.int32(3)}, "3 a row"),

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fer_paddle.apps.cli.evaluate import read_faces_of
 from fer_paddle.console import Output, bar, table
 from fer_paddle.options import FACES, PositiveInt, Weights
 
@@ -83,11 +82,12 @@ def _explain_data(data: str, network: Any, size: int, classes: Sequence[str], po
     import numpy as np
 
     from fer_paddle.analysis.embeddings import embed, lay_out, plot_embedding
+    from fer_paddle.expression.data.expressions import load_measured
     from fer_paddle.expression.explain import save_figure, write_figures
     from fer_paddle.images import predict
 
-    faces = read_faces_of(classes, data)
-    names = tuple(faces.counts())
+    faces = load_measured(data, classes, progress=bar("images"))
+    names = faces.classes
     features = predict(partial(embed, network), faces.images, size, bar("batches"))
     from fer_paddle.analysis.metrics import softmax
     from fer_paddle.environment import paddle

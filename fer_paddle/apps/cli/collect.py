@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from fer_paddle.console import FAILED, OK, Output, bar, table, warn
 from fer_paddle.options import (
+    BatchSize,
     Epochs,
     Images,
     MinScore,
@@ -254,11 +255,11 @@ def select(
 
     sort = None
     if sort_mouths or mouth_weights:
-        from fer_paddle.collect.mouths import MouthClassifier
+        from fer_paddle.expression.predict import Classifier
 
         if what != "mouths":
             raise ValueError(f"expected --what mouths to sort them, got {what}")
-        sort = MouthClassifier(mouth_weights).name
+        sort = Classifier(mouth_weights or "mouth.smile").name
     rule = FaceRule(min_faces, max_faces, min_score, min_px, min_sharpness)
     report = select_faces(find_images(images, out), out, rule, what, sort=sort, progress=bar("images"))
     rows = [["pictures kept", len(report.kept)], ["refused", len(report.refused)]]
@@ -285,6 +286,7 @@ def train_mouths(
     data: Annotated[tuple[str, ...], "mouth_smile.npz and your own folders of neutral, smile, pout, laugh"],
     out: Annotated[Path, "folder of the run"] = Path("runs/mouths"),
     epochs: Epochs = None,
+    batch_size: BatchSize = None,
     seed: Seed = 0,
     threads: Threads = None,
     resume: Resume = False,
@@ -293,18 +295,19 @@ def train_mouths(
     from fer_paddle import environment
 
     environment.prepare(threads)
-    from fer_paddle.expression import mouths as training
-    from fer_paddle.expression.data.mouths import read_mouths
     from fer_paddle.expression.export import export_expression_network
-    from fer_paddle.training.callbacks import Curves, ProgressBar
+    from fer_paddle.expression.predict import classifier_file
+    from fer_paddle.expression.train import choose_recipe, train_from_files
+    from fer_paddle.weights import load_card
 
-    recipe = training.MouthRecipe(seed=seed, **({"epochs": epochs} if epochs else {}))
-    mouths = read_mouths([environment.find_data(name) for name in data], seed, bar("images"))
-    names = ", ".join(Path(name).name for name in data)
-    history, path = training.train_mouths(mouths, out, recipe, names, [ProgressBar(), Curves(out)], resume)
-    export_expression_network(path, path.with_suffix(".onnx"))
-    parts = [mouths.counts(valid) for valid in (False, True)]
-    text = table(["class", "train", "validation"], [[n, parts[0][n], parts[1][n]] for n in mouths.classes])
-    best = max(history, key=lambda record: record["valid_accuracy"])
+    changes = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    start = classifier_file(runtime="dynamic")
+    recipe = choose_recipe("mouths", changes)
+    outcome = train_from_files(data, None, "distresnet", recipe, out, resume, start=start)
+    export_expression_network(outcome.weights, outcome.weights.with_suffix(".onnx"))
+    parts = [load_card(outcome.weights)[f"{part}_faces"] for part in ("train", "valid")]
+    text = table(["class", "train", "validation"], [[n, parts[0][n], parts[1][n]] for n in outcome.classes])
+    best = max(outcome.history, key=lambda record: record["valid_accuracy"])
     text += f"\n\nbest epoch {best['epoch']}: accuracy {best['valid_accuracy']:.4f}; written to {out}"
-    return Output(history, text)
+    return Output(outcome.history, text)

@@ -22,31 +22,32 @@ def report(
     weights: Weights = None,
 ) -> Output:
     """Look for copies, leaks, wrong labels, images without a face and bad light; write an HTML page and JSON."""
+    from fer_paddle.expression.data.expressions import load_sources
+    from fer_paddle.expression.data.folders import printable
     from fer_paddle.files import write_json
     from fer_paddle.quality.page import write_page
     from fer_paddle.quality.report import build_report
-    from fer_paddle.quality.samples import printable, read_samples
 
-    samples = read_samples(sources, bar("images"))
-    for name, reason in samples.unreadable:
+    faces = load_sources(sources, bar("images"))
+    for name, reason in faces.skipped:
         print(reason if name in reason else f"{name}: {reason}", file=sys.stderr)
     out.mkdir(parents=True, exist_ok=True)
-    found = build_report(samples, progress=bar("steps"), **({} if quick else _load_judges(weights)))
-    content = {"sources": list(map(printable, sources)), **found.to_json(samples)}
+    found = build_report(faces, progress=bar("steps"), **({} if quick else _load_judges(weights)))
+    content = {"sources": list(map(printable, sources)), **found.to_json(faces)}
     write_json(out / "report.json", content)
-    write_page(out / "report.html", samples, found, ", ".join(printable(Path(one).resolve().name) for one in sources))
-    rows = [[one.title, len(one.groups), one.pictures()] for one in found.findings.values()]
-    rows.append(["Files that cannot be read", "", len(samples.unreadable)])
-    lines = [table(["finding", "groups", "pictures"], rows)]
+    write_page(out / "report.html", faces, found, ", ".join(printable(Path(one).resolve().name) for one in sources))
+    rows = [[one.title, len(one.groups), one.num_images] for one in found.findings.values()]
+    rows.append(["Files that cannot be read", "", len(faces.skipped)])
+    lines = [table(["finding", "groups", "images"], rows)]
     if "ferplus" in found.figures:
         agreement = percent(found.figures["ferplus"]["agreement"])
-        lines.append(f"\nmost FER+ voters chose the label of {agreement} of the pictures")
+        lines.append(f"\nmost FER+ voters chose the label of {agreement} of the images")
     if "suspected" in found.figures.get("wrong_labels", {}):
         accuracy = percent(found.figures["wrong_labels"]["accuracy_of_the_judge"])
         lines.append(
             f"the network that judges the labels agrees with {accuracy} of them: where that is low, trust it less"
         )
-    lines.append(f"\n{len(samples)} pictures; {out / 'report.html'} shows them")
+    lines.append(f"\n{len(faces)} images; {out / 'report.html'} shows them")
     figures = {name: value for name, value in content.items() if name not in ("findings", "unreadable")}
     return Output(figures, "\n".join(lines))
 
@@ -54,10 +55,10 @@ def report(
 def _load_judges(weights: Path | None) -> dict[str, Any]:
     """Return the networks that a report asks: the classifier, and the best score of a face in an image."""
     from fer_paddle.expression.predict import Classifier
-    from fer_paddle.quality.faceless import SIDE
+    from fer_paddle.quality.measures import FACE_SIDE
     from yolo3tiny.predict import Detector
 
-    detector = Detector(longest=SIDE)
+    detector = Detector(longest=FACE_SIDE)
 
     def find_face(image: Any) -> float:
         return float(detector(image, min_score=0.01).scores.max(initial=0.0))

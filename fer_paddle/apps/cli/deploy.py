@@ -53,7 +53,7 @@ def _faces(data: str | None) -> tuple[Any, str]:
     from fer_paddle.environment import find_data
     from fer_paddle.expression.data.expressions import load_faces
 
-    faces = load_faces(find_data(data), progress=bar("images"))
+    faces = load_faces(find_data(data), bar("images"))
     return faces.images[:PARITY_PICTURES], f"faces of {Path(data).name}"
 
 

@@ -31,9 +31,7 @@ class View(click.ParamType):
 
 
 CardData = Annotated[tuple[str, ...], f"{LabeledData.__metadata__[0]}; with --card several; photos as NAME:SPLIT"]
-Usage = Annotated[
-    str | None, "Training, PublicTest or PrivateTest (default: PublicTest where the data have it, else all)"
-]
+Split = Annotated[str | None, "train, validation or test (default: validation, else test, else all faces)"]
 Write = Annotated[bool, "write the temperature into the card and the ONNX file"]
 Diagrams = Annotated[Path | None, "a .png for the reliability diagrams before and after"]
 TextOnly = Annotated[bool, "write the text anew from what was measured before"]
@@ -42,7 +40,7 @@ TextOnly = Annotated[bool, "write the text anew from what was measured before"]
 def evaluate(
     *,
     data: CardData = (),
-    usage: Usage = None,
+    split: Split = None,
     weights: Annotated[
         tuple[Path, ...], "network (default: the one that ships); several .safetensors: their mean"
     ] = (),
@@ -81,22 +79,23 @@ def evaluate(
 
         scales = [view for view in tta if isinstance(view, float)] or [1.0]
         networks = [classifier_file(path, "dynamic") for path in weights or (None,)]
-        return _measure_views(data[0], usage, networks, FLIP in tta, FIVE_CROP in tta, scales)
-    return _evaluate(data[0], usage, weights[0] if weights else None, runtime, threads)
+        return _measure_views(data[0], split, networks, FLIP in tta, FIVE_CROP in tta, scales)
+    return _evaluate(data[0], split, weights[0] if weights else None, runtime, threads)
 
 
-def _evaluate(data: str, usage: str | None, weights: Path | None, runtime: str | None, threads: int | None) -> Output:
+def _evaluate(data: str, split: str | None, weights: Path | None, runtime: str | None, threads: int | None) -> Output:
     from fer_paddle import environment
     from fer_paddle.deployment.benchmark import time_runs
     from fer_paddle.deployment.runtimes.model_files import size_on_disk
+    from fer_paddle.expression.data.expressions import load_measured
     from fer_paddle.expression.evaluate import evaluate_classifier
     from fer_paddle.expression.predict import Classifier, classifier_file
 
     if runtime in ("paddle", "dynamic") or (weights and weights.suffix in (".safetensors", ".pdmodel")):
         environment.prepare(threads)  # Paddle reads its threads when it is imported
     classifier = Classifier(weights, runtime=runtime, threads=threads or 0)
-    faces = _read_faces(data, usage)
-    figures = evaluate_classifier(classifier, faces.images, faces.labels, bar("batches"))
+    faces = load_measured(data, classifier.classes, split, bar("images"))
+    figures = evaluate_classifier(classifier, faces.images, faces.labels, bar("batches"), faces.classes)
     file = classifier_file(weights, runtime)
     figures |= {
         "latency_ms": time_runs(lambda: classifier(faces.images[:1]), LATENCY_RUNS)["median_ms"],
@@ -115,24 +114,24 @@ def measure(
     *,
     weights: Annotated[tuple[Path, ...], "one or more .safetensors"],
     data: LabeledData,
-    usage: Usage = None,
+    split: Split = None,
     flip: Annotated[bool, "see the mirror image too"] = False,
     five_crop: Annotated[bool, "see the four corners and the center"] = False,
     scales: Annotated[tuple[PositiveFloat, ...], "times the side in each card, such as 0.9 1 1.1"] = (1.0,),
 ) -> Output:
     """Measure one network or the mean of several, in one view or more: `evaluate --tta`."""
-    return _measure_views(data, usage, weights, flip, five_crop, scales)
+    return _measure_views(data, split, weights, flip, five_crop, scales)
 
 
 def _measure_views(
-    data: str, usage: str | None, weights: Sequence[Path], flip: bool, five_crop: bool, scales: Sequence[float]
+    data: str, split: str | None, weights: Sequence[Path], flip: bool, five_crop: bool, scales: Sequence[float]
 ) -> Output:
     """Measure networks of FER+ on the faces with a majority."""
-    from fer_paddle.expression.data.ferplus import take_for_classes
+    from fer_paddle.expression.data.expressions import load_measured
     from fer_paddle.expression.tta import load_ensemble, measure_views
 
     classifier, classes = load_ensemble(weights, scales, flip, five_crop)
-    measured = take_for_classes(_read_faces(data, usage), classes)
+    measured = load_measured(data, classes, split, bar("images"))
     figures = measure_views(classifier, measured.images, measured.labels, classes, bar("batches"))
     rows = [[name, f"{value:.3f}"] for name, value in figures["recall"].items()]
     text = f"accuracy {figures['accuracy']:.4f} over {figures['faces']} faces, {figures['views']} views of each"
@@ -147,11 +146,12 @@ def calibrate(*, data: LabeledData, weights: Weights = None, write: Write = Fals
 
 def _calibrate(data: str, weights: Path | None, write: bool, out: Path | None) -> Output:
     from fer_paddle.expression.calibrate import measure_calibration, plot_before_after, store_temperature
+    from fer_paddle.expression.data.expressions import load_measured
     from fer_paddle.expression.predict import Classifier, classifier_file
     from fer_paddle.study import provenance
 
     classifier = Classifier(weights)
-    faces = read_faces_of(classifier.settings.classes, data)
+    faces = load_measured(data, classifier.classes, progress=bar("images"))
     logits = _read_logits(classifier.runner, faces, classifier.input_size)
     found = {"data": data, **measure_calibration(logits, faces.labels), **provenance()}
     if out:
@@ -191,18 +191,21 @@ def _write_cards(weights: Sequence[Path], data: Sequence[str], text_only: bool) 
 def _measure(weights: Path, kind: str, data: Sequence[str]) -> dict[str, Any]:
     from fer_paddle.study import provenance
 
+    if not data and kind not in CARD_DATA:
+        raise ValueError(f"expected --data to measure {weights} on, got none: its classes are your own")
     measure_one = _measure_detector if kind == "detector" else _measure_expressions
-    sets = [{"data": name, **measure_one(weights, name)} for name in data or CARD_DATA[kind]]
+    sets = [{"data": name, **measure_one(weights, name)} for name in data or CARD_DATA.get(kind, ())]
     return {"kind": kind, **provenance(), "sets": sets}
 
 
 def _measure_expressions(weights: Path, data: str) -> dict[str, Any]:
+    from fer_paddle.expression.data.expressions import load_measured
     from fer_paddle.expression.measure import measure_expressions
     from fer_paddle.expression.predict import Classifier
     from fer_paddle.weights import load_card
 
     classifier = Classifier(weights)
-    faces = read_faces_of(classifier.settings.classes, data)
+    faces = load_measured(data, classifier.classes, progress=bar("images"))
     logits = _read_logits(classifier.runner, faces, classifier.input_size)
     return measure_expressions(logits, faces, float(load_card(weights).get("temperature", 1.0)))
 
@@ -222,28 +225,4 @@ def _read_logits(runner: Any, faces: Any, size: int) -> Any:
     """Return a network's logits for the classes of the faces: without contempt where these know none."""
     from fer_paddle.expression.calibrate import read_logits
 
-    return read_logits(runner, faces.images, size, bar("batches"))[:, : len(faces.counts())]
-
-
-def read_faces_of(classes: Sequence[str], data: str) -> Any:
-    """Return the faces of a data set for a network of these classes; for one of mouths, the mouths to measure on."""
-    from fer_paddle.environment import find_data
-    from fer_paddle.expression.data.faces import check_classes
-    from fer_paddle.expression.data.ferplus import take_for_classes
-    from fer_paddle.expression.data.mouths import read_mouths
-    from fer_paddle.labels import EXPRESSIONS
-
-    if set(EXPRESSIONS) <= set(classes):
-        return take_for_classes(_read_faces(data), classes)
-    mouths = read_mouths([find_data(data)], progress=bar("images")).select_valid()
-    check_classes(mouths, classes)
-    return mouths
-
-
-def _read_faces(data: str, usage: str | None = None) -> Any:
-    """Return the faces of a data set, by default of its PublicTest part where it has one."""
-    from fer_paddle.environment import find_data
-    from fer_paddle.expression.data.expressions import load_faces, take_usage
-
-    faces = load_faces(find_data(data), progress=bar("images"))
-    return take_usage(faces, usage or ("PublicTest" if "PublicTest" in faces.found_usages() else None), data)
+    return read_logits(runner, faces.images, size, bar("batches"))[:, : len(faces.classes)]

@@ -13,9 +13,10 @@ def train(
     *,
     data: TrainData,
     valid: ValidData = None,
-    recipe: Annotated[str, "tutorial, strong, accurate, sam, ferplus, study, compact or fine_tune"] = "strong",
+    recipe: Annotated[str, "tutorial, strong, accurate, sam, ferplus, study, compact, fine_tune or mouths"] = "strong",
     model: Annotated[str, "a network of `study compare`"] = "distresnet",
     out: Annotated[Path, "folder of the run"] = Path("runs/expression"),
+    classes: Annotated[tuple[str, ...], "names of your classes, also of folders 1, 2, ..."] = (),
     start: Annotated[Path | None, "weights to begin with, .safetensors of the same network"] = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
@@ -33,17 +34,19 @@ def train(
 
     environment.prepare(threads)
     from fer_paddle.expression.train import choose_recipe, train_from_files
+    from fer_paddle.labels import describe_classes
     from fer_paddle.training import parallel
 
     changes = {"epochs": epochs, "batch_size": batch_size, "size": size, "seed": seed}
     changes = {name: value for name, value in changes.items() if value is not None}
     chosen = choose_recipe(recipe, changes)
-    outcome = train_from_files(data, valid, model, chosen, out, resume, workers, start)
+    outcome = train_from_files(data, valid, model, chosen, out, resume, workers, start, classes or None)
     if parallel.rank() != 0:
         return None
     from fer_paddle.expression.export import export_expression_network
 
     export_expression_network(outcome.weights, outcome.weights.with_suffix(".onnx"))
     best = max(outcome.history, key=lambda record: record["valid_accuracy"])
-    text = f"best epoch {best['epoch']}: accuracy {best['valid_accuracy']:.4f}; written to {out}"
+    accuracy = f"accuracy {best['valid_accuracy']:.4f} on {describe_classes(outcome.classes)}"
+    text = f"best epoch {best['epoch']}: {accuracy}; written to {out}"
     return Output(outcome.history, text)

@@ -13,13 +13,15 @@ from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 
 
 class ExpressionData:
-    """Normalised faces with their labels; a training sample depends on (seed, epoch, index) alone.
+    """Normalized faces with their labels; a training sample depends on (seed, epoch, index) alone.
 
     Args:
         faces: The faces; they are made square gray once, here.
         size: Side of the samples in pixels, or pairs (first epoch, side) in rising order, from epoch 0.
         augment: Strengths of the random changes; None takes every face as it is.
         seed: Seed of the random changes, 0 or more.
+        targets: float32 [N, C], probabilities to give in place of the labels; None gives the labels.
+        draw: Give one class for certain, drawn by the targets, each epoch anew.
 
     Raises:
         ValueError: The sizes are not as said.
@@ -31,12 +33,14 @@ class ExpressionData:
         size: int | Sequence[tuple[int, int]],
         augment: AugmentConfig | None = None,
         seed: int = 0,
+        targets: np.ndarray | None = None,
+        draw: bool = False,
     ):
         self.sizes = ((0, size),) if isinstance(size, int) else tuple(size)
         epochs, sides = [epoch for epoch, _ in self.sizes], [side for _, side in self.sizes]
         if not sides or epochs[0] != 0 or epochs != sorted(set(epochs)) or min(sides) < 1:
             raise ValueError(f"expected sides of at least 1 pixel, from epochs that rise from 0, got {size}")
-        self.faces, self.augment, self.seed = faces, augment, seed
+        self.faces, self.augment, self.seed, self.targets, self.draw = faces, augment, seed, targets, draw
         self.squares = [images.to_square(images.to_gray(image)) for image in faces.images]
         self.set_epoch(0)
 
@@ -44,17 +48,32 @@ class ExpressionData:
         return len(self.squares)
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch whose size and random changes the samples have."""
+        """Choose the epoch whose size and random changes the samples have."""
         self.epoch = epoch
         self.size = [side for first, side in self.sizes if first <= epoch][-1]
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Gives (image float32 [1, size, size], (label int64 [], votes float32 [10], zeros without FER+))."""
+        """Return (image float32 [1, size, size], (label int64 [] or probs float32 [C], votes float32 [10])).
+
+        Without FER+ the votes are zeros.
+        """
         if self.augment is None:
             face = images.resize(self.squares[index], self.size)
         else:
             rng = np.random.default_rng((self.seed, self.epoch, index))
             face = augment_face(self.squares[index], self.size, self.augment, rng)
+        label = self.faces.labels[index] if self.targets is None else self._target(index)
         votes = self.faces.votes
-        shares = np.zeros(len(FERPLUS_CLASSES), np.float32) if votes is None else votes[index]
-        return images.normalize(face)[None], (self.faces.labels[index], shares)
+        return images.normalize(face)[None], (
+            label,
+            np.zeros(len(FERPLUS_CLASSES), np.float32) if votes is None else votes[index],
+        )
+
+    def _target(self, index: int) -> np.ndarray:
+        """Return the probabilities of one face, or one class drawn by them, float32 [C]."""
+        probs = self.targets[index]  # type: ignore[index]
+        if not self.draw:
+            return probs
+        rng = np.random.default_rng((self.seed, self.epoch, index, 1))  # apart from the augmentation's
+        drawn = np.searchsorted(np.cumsum(probs), rng.random() * probs.sum(), side="right")
+        return np.eye(len(probs), dtype=np.float32)[min(drawn, len(probs) - 1)]

@@ -2,118 +2,209 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from fer_paddle.environment import find_data
 from fer_paddle.expression.data import fer2013, folders
 from fer_paddle.expression.data.faces import (
-    USAGES,
+    UNLABELLED,
     LabelledFaces,
     join_faces,
     split_faces,
-    take_usage,
+    take_measured,
+    take_split,
+    unite_classes,
     without_copies,
 )
-
-__all__ = [
-    "USAGES",
-    "LabelledFaces",
-    "join_faces",
-    "load_faces",
-    "load_train_valid",
-    "split_faces",
-    "take_usage",
-    "without_copies",
-]
+from fer_paddle.expression.data.ferplus import take_for_classes
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, choose_classes
 
 logger = logging.getLogger(__name__)
+
+Progress = Callable[[Iterable[Any]], Iterable[Any]]
+_VALID_RATIO = 0.1
 
 
 def load_faces(
     path: str | os.PathLike[str],
-    usage: str | None = None,
-    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+    progress: Progress = iter,
+    classes: Sequence[str] | None = None,
+    strict: bool = True,
 ) -> LabelledFaces:
-    """Reads labelled faces from a pack (.npz), the official csv, or a folder.
+    """Read all labelled faces of a pack (.npz), the official csv, or a folder; `take_split` then chooses a split.
 
     A folder holds the FER2013 packs, or the official csv, or class folders (angry/, ...), or these within
-    train/, valid/ and test/ (see `folders.read_class_folders`).
+    train/, validation/ and test/ (see `folders.read_class_folders`).
 
     Args:
         path: What to read.
-        usage: `Training`, `PublicTest` or `PrivateTest`; None takes all faces. `Training` comes without the
-            pictures that also stand in a test split of the same data.
-        progress: Wraps the list of pictures of class folders for a progress bar.
+        progress: Wraps the list of images of class folders for a progress bar.
+        classes: Names of the classes, in order; None takes what the data say.
+        strict: Refuse images without a label, and leave out FER2013's known faults; False takes all, for a report.
 
     Raises:
         FileNotFoundError: Nothing is there.
-        ValueError: It is none of these, holds no readable face, or none of this usage.
+        ValueError: It is none of these, or holds no readable face.
     """
     path = Path(path)
     expected = "expected a pack (.npz), the official csv, a folder with one of them or with class folders"
     if not path.exists():
         raise FileNotFoundError(f"{expected}, found nothing at {path}")
-    if path.is_dir():
-        if fer2013.holds_fer2013(path):
-            return fer2013.read_fer2013(path, usage)
-        return folders.read_class_folders(path, progress, usage)
-    readers = {".npz": fer2013.read_pack, ".csv": fer2013.read_csv}
-    if path.suffix.lower() not in readers:
+    if path.is_dir() and not fer2013.holds_fer2013(path):
+        return folders.read_class_folders(path, progress, classes, strict)
+    if not path.is_dir() and path.suffix.lower() not in (".npz", ".csv"):
         raise ValueError(f"{expected}, got {path}")
-    return readers[path.suffix.lower()](path, usage)
+    faces = fer2013.read_fer2013(path, keep_faults=not strict)
+    if strict and (faces.labels == UNLABELLED).any():
+        raise ValueError(f"expected a pack with 'labels' at {path}, got images without")
+    return faces if classes is None else faces.with_classes(choose_classes((), classes)[0])
+
+
+def load_measured(
+    data: str | os.PathLike[str],
+    classes: Sequence[str] | None = None,
+    split: str | None = None,
+    progress: Progress = iter,
+) -> LabelledFaces:
+    """Read the faces to measure a network on.
+
+    Args:
+        data: What `load_faces` reads, or its name in one of the data folders.
+        classes: Classes of the network; for FER+'s eight the faces with a majority are taken, where there are votes,
+            and else, as faces of the seven do, the labels. None takes the faces as they are.
+        split: A split, see `take_split`; None takes validation, else test, else all.
+
+    Raises:
+        FileNotFoundError: The data are not there.
+        ValueError: They cannot be read, have no such split, or faces of other classes than the network.
+    """
+    faces = load_faces(find_data(os.fspath(data)), progress)
+    faces = take_measured(faces) if split is None else take_split(faces, split, data)
+    if classes is None:
+        return faces
+    faces = take_for_classes(faces, classes)
+    if faces.classes == EXPRESSIONS and tuple(classes[: len(EXPRESSIONS)]) == EXPRESSIONS:
+        return faces  # contempt is left out where no face is labelled so
+    return faces.with_classes(tuple(classes))
 
 
 def load_train_valid(
-    data: str | os.PathLike[str],
+    data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     valid: str | os.PathLike[str] | None = None,
-    share: float = 0.1,
+    ratio: float = _VALID_RATIO,
     seed: int = 0,
-    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+    progress: Progress = iter,
+    classes: Sequence[str] | None = None,
 ) -> tuple[LabelledFaces, LabelledFaces]:
-    """Reads the faces to learn from and those to measure on; no picture stands in both, byte for byte.
+    """Read the faces to train on and those to measure on; no image stands in both, byte for byte.
 
-    Near copies, such as two cuts of one photo, stay in both, so that figures compare with those that others publish;
-    the command `report` lists them (of FER2013: 317 PublicTest pictures).
+    Near copies, such as two crops of one photo, stay in both, so that figures compare with those that others publish;
+    the command `report` lists them (of FER2013: 317 images of PublicTest).
 
-    The faces to measure on are the PublicTest part of `valid` or, without `valid`, of `data`. Where `data`
-    has none, `share` of each class is split off (the tutorial takes the last 100 of its shuffled list).
+    The faces to measure on are the validation split (else the test split) of `valid` or, without `valid`, of `data`.
+    Where `data` has none, `ratio` of each class is split off (the tutorial takes the last 100 of its shuffled list).
 
     Args:
-        data: What `load_faces` reads, or its name in one of the data folders. For the Training pack of
-            FER2013 the other packs beside it count as its test splits.
+        data: What `load_faces` reads, or its name in one of the data folders; or several, whose classes are united.
+            For the training pack of FER2013 the other packs beside it count as its test splits.
         valid: The same for the faces to measure on; an undivided set is taken whole.
-        share: Share of each class that is split off.
+        ratio: Ratio of each class that is split off.
         seed: Seed of that split.
         progress: As in `load_faces`.
+        classes: As in `load_faces`.
 
     Returns:
-        (train, valid).
+        (train, valid), of the same classes.
 
     Raises:
         FileNotFoundError: One of them is not there; all places looked in are named.
-        ValueError: One of them cannot be read, or no face is left to learn from or to measure on.
+        ValueError: One of them cannot be read, their classes differ, or no face is left to train or to measure on.
     """
-    source = find_data(os.fspath(data))
-    if source.name == fer2013.PACKS["Training"] and source.is_file():
-        source = source.parent
-    faces = load_faces(source, progress=progress)
-    train = faces if faces.usages is None else take_usage(faces, "Training", source)
+    sources = [data] if isinstance(data, (str, os.PathLike)) else data
+    pairs = [_load_pair(source, valid is None, ratio, seed, progress, classes) for source in sources]
+    train = join_faces([pair[0] for pair in pairs])
     if valid is not None:
-        measured = load_faces(find_data(os.fspath(valid)), progress=progress)
-        measured = take_usage(measured, "PublicTest" if len(measured.found_usages()) > 1 else None, valid)
-    elif "PublicTest" in faces.found_usages():
-        measured = take_usage(faces, "PublicTest", source)
+        measured = take_measured(load_faces(find_data(os.fspath(valid)), progress, classes))
+        named = set(train.classes) | set(FERPLUS_EXPRESSIONS if set(train.classes) <= set(FERPLUS_EXPRESSIONS) else ())
+        if foreign := [name for name, count in measured.counts().items() if count and name not in named]:
+            raise ValueError(
+                f"expected the classes of {data} in {valid}: {', '.join(train.classes)}; got also {', '.join(foreign)}"
+            )
     else:
-        train, measured = split_faces(train, share, seed)
+        measured = join_faces([pair[1] for pair in pairs])
+    united = unite_classes([train, measured])
+    train, measured = train.with_classes(united), measured.with_classes(united)
+    where = ", ".join(map(str, sources))
     if not len(measured):
-        raise ValueError(f"expected a class of two faces or more in {source}, to split some off, found none")
+        raise ValueError(f"expected a class of two faces or more in {where}, to split some off, found none")
     kept = without_copies(train, measured)
     if not len(kept):
-        raise ValueError(f"expected faces to learn from in {source}, got only copies of those to measure on")
+        raise ValueError(f"expected faces to train on in {where}, got only copies of those to measure on")
     if len(kept) < len(train):
         logger.info("left %d faces out of training: copies of faces to measure on", len(train) - len(kept))
+    _check_own_classes(kept, measured, where)
     return kept, measured
+
+
+def _load_pair(
+    source: str | os.PathLike[str],
+    needs_valid: bool,
+    ratio: float,
+    seed: int,
+    progress: Progress,
+    classes: Sequence[str] | None,
+) -> tuple[LabelledFaces, LabelledFaces]:
+    """Read one source as (train, faces to measure on); without need the second is empty."""
+    path = find_data(os.fspath(source))
+    if path.name == fer2013.PACKS["train"] and path.is_file():
+        path = path.parent
+    faces = load_faces(path, progress, classes)
+    train = faces if faces.split is None else take_split(faces, "train", path)
+    if not needs_valid:
+        return train, faces.select(np.zeros(len(faces), bool))
+    measured = [name for name in ("validation", "test") if name in faces.found_splits()]
+    return (train, take_split(faces, measured[0], path)) if measured else split_faces(train, ratio, seed)
+
+
+def _check_own_classes(train: LabelledFaces, valid: LabelledFaces, where: str) -> None:
+    """Refuse a class of one's own without a face to train on or to measure on."""
+    if train.classes in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
+        return
+    for faces, use in ((train, "train"), (valid, "measure")):
+        if missing := [name for name, count in faces.counts().items() if not count]:
+            raise ValueError(
+                f"expected two different images or more of each class in {where}, "
+                f"got none to {use} on of {', '.join(missing)}"
+            )
+
+
+def load_sources(sources: Sequence[str | os.PathLike[str]], progress: Progress = iter) -> LabelledFaces:
+    """Read every image of one source or several, for a report; of several undivided ones each is a split of its own.
+
+    Raises:
+        FileNotFoundError: A source is not there.
+        ValueError: There is no source, one is of no known kind, damaged or empty, or two have other classes.
+    """
+    if not sources:
+        raise ValueError("expected at least one source of images, got none")
+    parts = [load_faces(source, progress, strict=False) for source in sources]
+    if len(parts) > 1:
+        names = [Path(source).stem for source in sources]
+        names = names if len(set(names)) == len(names) else list(map(os.fspath, sources))
+        parts = [
+            dataclasses.replace(part, split=np.array([folders.printable(name)] * len(part)))
+            if part.split is None
+            else part
+            for part, name in zip(parts, names)
+        ]
+    if len(found := {part.classes for part in parts}) > 1:
+        got = " and ".join(", ".join(classes) or "none" for classes in sorted(found))
+        raise ValueError(f"expected sources of the same classes, got {got}")
+    return join_faces(parts)

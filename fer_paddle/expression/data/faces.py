@@ -3,170 +3,190 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.duplicates import image_digest
+from fer_paddle.labels import EXPRESSIONS, SPLITS, choose_classes, parse_split
 
-USAGES = ("Training", "PublicTest", "PrivateTest")
+UNLABELLED = -1
+_COLUMNS = ("images", "labels", "votes", "split", "targets", "names", "shapes")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class LabelledFaces:
-    """Gray face crops with their labels.
+    """Gray crops with their labels: faces, mouths, or any images of two classes or more.
 
     Attributes:
         images: One uint8 [H, W] crop a face, or one array [N, H, W] where all have the same size.
-        labels: int64 [N], indices into EXPRESSIONS.
-        votes: float32 [N, 10], shares of the FER+ votes in the order of `fer2013.FERPLUS_CLASSES`;
-            None without FER+.
-        usages: str [N], the split of each face, one of USAGES; None for an undivided set.
-        skipped: Paths of the pictures of the source that could not be read.
+        labels: int64 [N], indices into `classes`; UNLABELLED where nothing is known, which a quality report takes
+            and a training does not.
+        votes: float32 [N, 10], probs of the FER+ votes in the order of `fer2013.FERPLUS_CLASSES`; None without FER+.
+        split: str [N], the split of each face, such as those of SPLITS; None for an undivided set.
+        classes: Names of the classes, in the order of a network's outputs.
+        targets: float32 [N, len(classes)], probabilities to learn in place of the labels; None without.
+        names: What a person finds each face by, such as its path within the folder; None without.
+        shapes: int64 [N, 2], height and width of each image as it was found; None where that of `images`.
+        skipped: (name, reason) of each image of the source that could not be read.
 
     Raises:
-        ValueError: The lengths differ, or a label or usage is unknown.
+        ValueError: The lengths differ, or a label is no class.
     """
 
     images: Sequence[np.ndarray] | np.ndarray
     labels: np.ndarray
     votes: np.ndarray | None = None
-    usages: np.ndarray | None = None
-    skipped: tuple[str, ...] = ()
+    split: np.ndarray | None = None
+    classes: tuple[str, ...] = EXPRESSIONS
+    targets: np.ndarray | None = None
+    names: Sequence[str] | None = None
+    shapes: np.ndarray | None = None
+    skipped: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("images", "votes", "usages"):
+        for name in _COLUMNS:
             column = getattr(self, name)
             if column is not None and len(column) != len(self.labels):
-                got = f"{len(self.labels)} and {len(column)}"
-                raise ValueError(f"expected as many labels as {name}, got {got}")
-        known = range(len(EXPRESSIONS))
-        if not np.isin(self.labels, known).all():
+                raise ValueError(f"expected as many labels as {name}, got {len(self.labels)} and {len(column)}")
+        if len(self.labels) and not UNLABELLED <= self.labels.min() <= self.labels.max() < len(self.classes):
             got = f"{self.labels.min()} to {self.labels.max()}"
-            raise ValueError(f"expected labels 0 to {known[-1]}, got {got}")
-        if self.usages is not None and not np.isin(self.usages, USAGES).all():
-            got = ", ".join(np.unique(self.usages))
-            raise ValueError(f"expected usages of {', '.join(USAGES)}, got {got}")
+            raise ValueError(f"expected labels 0 to {len(self.classes) - 1}, or {UNLABELLED} for none, got {got}")
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def select(self, chosen: np.ndarray) -> LabelledFaces:
-        """Keeps the faces of a boolean mask [N] or of an index array, in its order."""
+        """Return the faces of a boolean mask [N] or of an index array, in its order."""
         indices = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
-        stacked = isinstance(self.images, np.ndarray)
-        columns = {
-            "images": self.images[indices] if stacked else [self.images[i] for i in indices],
-            "labels": self.labels[indices],
-            "votes": None if self.votes is None else self.votes[indices],
-            "usages": None if self.usages is None else self.usages[indices],
-        }
-        return dataclasses.replace(self, **columns)
+        return dataclasses.replace(self, **{name: _take(getattr(self, name), indices) for name in _COLUMNS})
 
     def counts(self) -> dict[str, int]:
-        """Faces of each class, in the order of EXPRESSIONS."""
-        return dict(zip(EXPRESSIONS, np.bincount(self.labels, minlength=len(EXPRESSIONS)).tolist()))
+        """Return the number of faces of each class, in the order of `classes`."""
+        found = np.bincount(self.labels[self.labels >= 0], minlength=len(self.classes))
+        return dict(zip(self.classes, found.tolist()))
 
-    def found_usages(self) -> tuple[str, ...]:
-        """The usages that at least one face has, in the order of USAGES; empty for an undivided set."""
-        return () if self.usages is None else tuple(usage for usage in USAGES if (self.usages == usage).any())
+    def found_splits(self) -> tuple[str, ...]:
+        """Return the splits that at least one face has, those of SPLITS first; empty for an undivided set."""
+        found = set() if self.split is None else set(self.split.tolist())
+        return (*(name for name in SPLITS if name in found), *sorted(found - set(SPLITS)))
+
+    def with_classes(self, classes: Sequence[str]) -> LabelledFaces:
+        """Return the same faces with their labels as indices into other classes.
+
+        Raises:
+            ValueError: A face is of none of these classes.
+        """
+        if tuple(classes) == self.classes:
+            return self
+        foreign = [name for name, count in self.counts().items() if count and name not in classes]
+        if foreign:
+            raise ValueError(f"expected faces of the classes {', '.join(classes)}, got also {', '.join(foreign)}")
+        new = [classes.index(name) if name in classes else UNLABELLED for name in self.classes]
+        labels = np.array([*new, UNLABELLED], np.int64)[self.labels]  # -1 takes the last
+        return dataclasses.replace(self, labels=labels, classes=tuple(classes))
 
 
-def check_classes(faces: Any, classes: Sequence[str]) -> None:
-    """Refuses with a ValueError faces (or mouths) whose classes are others than those of a network.
-
-    Args:
-        faces: What has `counts()` by class name.
-        classes: Names of the network's classes, in its order.
-    """
-    found = tuple(faces.counts())
-    if found != tuple(classes):
-        raise ValueError(f"expected faces of the classes {', '.join(classes)}, got {', '.join(found)}")
+def _take(column: Any, indices: np.ndarray) -> Any:
+    if column is None or isinstance(column, np.ndarray):
+        return None if column is None else column[indices]
+    return [column[index] for index in indices]
 
 
-def take_usage(faces: LabelledFaces, usage: str | None, source: str | os.PathLike[str]) -> LabelledFaces:
-    """Takes one split of a data set.
+def check_classes(faces: LabelledFaces, classes: Sequence[str]) -> None:
+    """Raise ValueError for faces of other classes than a network's, or without a label."""
+    if faces.classes != tuple(classes):
+        raise ValueError(f"expected faces of the classes {', '.join(classes)}, got {', '.join(faces.classes)}")
+    if missing := int((faces.labels == UNLABELLED).sum()):
+        raise ValueError(f"expected a label for each face, got {missing} of {len(faces)} without")
+
+
+def take_split(faces: LabelledFaces, split: str, source: str | os.PathLike[str] = "the data") -> LabelledFaces:
+    """Return the faces of one split; `train` comes without the images that also stand in another split.
 
     Args:
         faces: The whole data set.
-        usage: One of USAGES, or None for all faces. `Training` comes without the pictures that, pixel for
-            pixel, also stand in a test split of the data set.
+        split: A name that `labels.parse_split` knows, such as `train`, `val` or FER2013's `PublicTest`.
         source: Where the faces come from, for messages.
 
     Raises:
-        ValueError: The usage is unknown, or no face has it.
+        ValueError: The split is unknown, or no face has it.
     """
-    if usage is None:
-        return faces
-    check_usage(usage, faces.found_usages(), source)
-    chosen = faces.usages == usage
+    name = parse_split(split)
+    if name is None:
+        raise ValueError(f"expected a split of {', '.join(SPLITS)}, got {split!r}")
+    if name not in faces.found_splits():
+        got = ", ".join(faces.found_splits()) or "one undivided set"
+        raise ValueError(f"expected faces of the split {name} in {source}, found {got}")
+    chosen = faces.split == name
     taken = faces.select(chosen)
-    return without_copies(taken, faces.select(~chosen)) if usage == "Training" else taken
+    return without_copies(taken, faces.select(~chosen)) if name == "train" else taken
 
 
-def check_usage(usage: str, found: Sequence[str], source: str | os.PathLike[str]) -> None:
-    """Raises ValueError for a usage that is none of USAGES, or none of those found in a source."""
-    if usage not in USAGES:
-        raise ValueError(f"expected a usage of {', '.join(USAGES)}, got {usage!r}")
-    if usage not in found:
-        got = ", ".join(found) or "one undivided set"
-        raise ValueError(f"expected faces of usage {usage} in {source}, found {got}")
+def take_measured(faces: LabelledFaces) -> LabelledFaces:
+    """Return the validation split, else the test split; an undivided set and a lone split whole."""
+    found = [name for name in faces.found_splits() if name in ("validation", "test")]
+    return take_split(faces, found[0]) if found and len(faces.found_splits()) > 1 else faces
 
 
 def without_copies(faces: LabelledFaces, others: LabelledFaces) -> LabelledFaces:
-    """Leaves out every face whose picture, pixel for pixel, also stands among `others`."""
-    known = {_digest(image) for image in others.images}
-    return faces.select(np.array([_digest(image) not in known for image in faces.images], bool))
+    """Return the faces whose image does not also stand, pixel for pixel, among `others`."""
+    known = {image_digest(image) for image in others.images}
+    return faces.select(np.array([image_digest(image) not in known for image in faces.images], bool))
 
 
-def _digest(image: np.ndarray) -> bytes:
-    return hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
-
-
-def split_faces(faces: LabelledFaces, share: float, seed: int) -> tuple[LabelledFaces, LabelledFaces]:
-    """Splits class by class into (first, second), the second with about `share` of every class.
+def split_faces(faces: LabelledFaces, ratio: float, seed: int) -> tuple[LabelledFaces, LabelledFaces]:
+    """Split class by class into (first, second), the second with about `ratio` of every class.
 
     A class of two faces or more has at least one in each part.
 
     Raises:
-        ValueError: `share` is not between 0 and 1.
+        ValueError: `ratio` is not between 0 and 1.
     """
-    if not 0 < share < 1:
-        raise ValueError(f"expected a share between 0 and 1, got {share}")
+    if not 0 < ratio < 1:
+        raise ValueError(f"expected a ratio between 0 and 1, got {ratio}")
     rng, second = np.random.default_rng(seed), np.zeros(len(faces), bool)
     for label in np.unique(faces.labels):
         members = rng.permutation(np.flatnonzero(faces.labels == label))
-        count = min(max(round(share * len(members)), 1), len(members) - 1)
+        count = min(max(round(ratio * len(members)), 1), len(members) - 1)
         second[members[:count]] = True
     return faces.select(~second), faces.select(second)
 
 
 def take_subset(faces: LabelledFaces, count: int | None, seed: int = 0) -> LabelledFaces:
-    """Takes about `count` faces, each class in its share; all where there are no more, or for None."""
+    """Return about `count` faces with each class in its ratio; all where there are no more, or for None."""
     if count is None or count >= len(faces):
         return faces
     return split_faces(faces, count / len(faces), seed)[1]
 
 
 def join_faces(parts: Sequence[LabelledFaces]) -> LabelledFaces:
-    """Joins data sets, one after the other; votes and usages stay where every part has them.
+    """Join data sets one after the other; classes are united by name, other columns stay where every part has them.
 
     Raises:
         ValueError: There is no part.
     """
     if not parts:
         raise ValueError("expected at least one data set to join, got none")
-    stacked = all(isinstance(part.images, np.ndarray) for part in parts)
-    if stacked and len({part.images.shape[1:] for part in parts}) == 1:
-        images = np.concatenate([part.images for part in parts])
-    else:
-        images = [image for part in parts for image in part.images]
-    columns = {}
-    for name in ("votes", "usages"):
-        values = [getattr(part, name) for part in parts]
-        columns[name] = None if any(value is None for value in values) else np.concatenate(values)
-    skipped = tuple(name for part in parts for name in part.skipped)
-    return LabelledFaces(images, np.concatenate([part.labels for part in parts]), skipped=skipped, **columns)
+    if len(parts) == 1:
+        return parts[0]
+    classes = unite_classes(parts)
+    parts = [part.with_classes(classes) for part in parts]
+    columns = {name: _concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
+    return LabelledFaces(**columns, classes=classes, skipped=tuple(bad for part in parts for bad in part.skipped))
+
+
+def unite_classes(parts: Sequence[LabelledFaces]) -> tuple[str, ...]:
+    """Return the classes of all parts together: those of the first where it has all, else see choose_classes."""
+    names = {name for part in parts for name, count in part.counts().items() if count}
+    return parts[0].classes if names <= set(parts[0].classes) else choose_classes(names)[0]
+
+
+def _concatenate(columns: Sequence[Any]) -> Any:
+    if any(column is None for column in columns):
+        return None
+    if all(isinstance(column, np.ndarray) for column in columns) and len({c.shape[1:] for c in columns}) == 1:
+        return np.concatenate(columns)
+    return [value for column in columns for value in column]

@@ -1,9 +1,10 @@
-"""Faces in class folders: `happy/`, `高兴/` or the tutorial's `4_Happy/`, also in `train/`, `test/`."""
+"""Faces in class folders: `happy/`, `高兴/`, `4_Happy/` or a user's own, also in `train/`, `validation/`, `test/`."""
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,166 +12,211 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from fer_paddle.expression.data.faces import USAGES, LabelledFaces, check_usage, take_usage
+from fer_paddle.expression.data.faces import UNLABELLED, LabelledFaces
 from fer_paddle.images import FORMATS, list_images, read_image, to_gray
-from fer_paddle.labels import EXPRESSIONS, parse_expression
+from fer_paddle.labels import (
+    EXPRESSIONS,
+    FERPLUS_EXPRESSIONS,
+    MAX_CLASSES,
+    MIN_CLASSES,
+    SPLITS,
+    choose_classes,
+    parse_split,
+)
 
 logger = logging.getLogger(__name__)
 
 # All faces stay in memory, and a photo of 12 megapixels would take 12 MB. Networks see at most 128 px a side.
 MAX_SIDE = 256
-SPLIT_NAMES = {
-    "train": ("train", "training", "训练集"),
-    "valid": ("valid", "val", "validation", "验证集"),
-    "test": ("test", "testing", "测试集"),
-}
+NAMES_FILES = ("classes.txt", "names.txt")
+_NUMBERED_NAME = re.compile(r"(\d+)[\s:.,_\-]+(.+)")
 _NAMES_IN_LOG = 10
 
 
-class _Picture(NamedTuple):
+class _Image(NamedTuple):
+    split: str  # of SPLITS; empty where the set is undivided
+    folder: str  # name of the class folder; empty for an image outside of all
     path: Path
-    label: int
-    usage: str | None
 
 
 def read_class_folders(
     path: str | os.PathLike[str],
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
-    usage: str | None = None,
+    classes: Sequence[str] | None = None,
+    strict: bool = True,
 ) -> LabelledFaces:
-    """Reads the pictures of class folders, or of class folders within the folders of splits.
+    """Read the images of class folders, or of class folders within the folders of splits.
 
-    A class is known by its folder's name (see `labels.parse_expression`); two folders of a class are joined.
-    Of the splits, `train` is Training, `valid` (or `val`) PublicTest, and `test` PrivateTest or, where there
-    is no `valid`, PublicTest. A picture named `PublicTest_...` or `PrivateTest_...`, as in Kaggle's FER2013,
-    has the usage of its name in either. Unreadable pictures are skipped, named in `skipped` and logged.
+    What the folders' names mean is decided by `labels.choose_classes`: the seven expressions, the eight with contempt,
+    or 2 to 50 classes of the user's own. Folders named by numbers, such as 1 to 7 or 0 to 6, take their names from
+    `classes` or from a file classes.txt or names.txt beside them: one name a line, in the order of the numbers or with
+    the number before it. In a split's folder an image named `PublicTest_...` or `PrivateTest_...`, as in Kaggle's
+    FER2013, has the split of its name. Unreadable images are skipped, named in `skipped` and logged.
 
     Args:
         path: The folder. Hidden folders and `__MACOSX` in it are passed over.
-        progress: Wraps the list of pictures for a progress bar.
-        usage: One of USAGES, or None for all; see `take_usage`.
+        progress: Wraps the list of images for a progress bar.
+        classes: Names of the classes, in order; None takes what the folders say.
+        strict: Refuse what is not fit for training; False also takes loose images, unlabelled, and any number of
+            classes, for a report.
 
     Returns:
         Gray faces uint8 [H, W], longest side at most MAX_SIDE, ordered by split, class and path.
 
     Raises:
         FileNotFoundError: There is no such folder.
-        ValueError: A folder's name is no class, no picture can be read, or none has this usage.
+        ValueError: A folder is no class, there are less than 2 or more than 50 classes of one's own or one has no
+            image (in train and validation: their classes differ), or no image can be read.
     """
     path = Path(path)
-    pictures = _list_pictures(path)
-    if usage is not None:
-        found = {picture.usage for picture in pictures}
-        check_usage(usage, [name for name in USAGES if name in found], path)
-    if usage in USAGES[1:]:  # Training is read with the test splits, for it must not contain their pictures
-        pictures = [picture for picture in pictures if picture.usage == usage]
-    images, kept, unreadable = [], [], []
-    for picture in progress(pictures):
+    folders, listed = _list_images(path, strict)
+    chosen, index_of = _choose_classes(path, folders, classes)
+    listed.sort(key=lambda one: (one.split != "" and 1 + SPLITS.index(one.split), index_of[one.folder], one.path))
+    if not listed:
+        raise ValueError(f"expected images ({', '.join(FORMATS)}) in the class folders of {path}, found none")
+    if strict:
+        _check_own_classes(path, chosen, [(one.split, index_of[one.folder]) for one in listed])
+    images, kept, shapes, skipped = [], [], [], []
+    for one in progress(listed):
         try:
-            image = to_gray(read_image(picture.path))
-        except (ValueError, FileNotFoundError) as error:  # a link to nowhere is listed, but not found
-            unreadable.append((picture.path, error))
+            image = to_gray(read_image(one.path))
+        except (ValueError, OSError) as error:  # a link to nowhere is listed, but not found
+            skipped.append((printable(one.path.relative_to(path)), printable(str(error))))
             continue
-        images.append(_shrink(image))
-        kept.append(picture)
-    _report_unreadable(path, unreadable, len(pictures))
-    labels = np.array([picture.label for picture in kept], np.int64)
-    usages = None if kept[0].usage is None else np.array([picture.usage for picture in kept])
-    faces = LabelledFaces(images, labels, usages=usages, skipped=tuple(str(file) for file, _ in unreadable))
-    _report_missing(path, faces)
-    return take_usage(faces, usage, path)
+        shapes.append(image.shape)
+        images.append(shrink(image))
+        kept.append(one)
+    if not kept:
+        raise ValueError(f"expected a readable image in {path}, got {len(skipped)} unreadable ones: {skipped[0][1]}")
+    faces = LabelledFaces(
+        images,
+        np.array([index_of[one.folder] for one in kept], np.int64),
+        split=np.array([one.split for one in kept]) if any(one.split for one in kept) else None,
+        classes=chosen,
+        names=[printable(one.path.relative_to(path)) for one in kept],
+        shapes=np.array(shapes, np.int64),
+        skipped=tuple(skipped),
+    )
+    if strict:
+        _warn_of_faults(path, faces)
+    return faces
 
 
-def _list_pictures(path: Path) -> list[_Picture]:
-    """Lists the pictures of all classes, ordered by split, class and path."""
+def _list_images(path: Path, strict: bool) -> tuple[list[str], list[_Image]]:
+    """Return the names of all class folders, and the images in them."""
     folders = _subfolders(path)
-    kinds = [_split_kind(folder.name) for folder in folders]
-    if not any(kinds):
-        pictures = [_Picture(file, label, None) for file, label in _list_classes(path, folders)]
-    else:
-        unknown = [folder.name for folder, kind in zip(folders, kinds) if kind is None]
-        if unknown:
+    if strict and any(parse_split(folder.name) for folder in folders):
+        if unknown := [folder.name for folder in folders if parse_split(folder.name) is None]:
             got = ", ".join(map(repr, unknown))
-            raise ValueError(f"expected only {', '.join(SPLIT_NAMES)} in {path}, got also {got}")
-        pictures = []
-        for folder, kind in zip(folders, kinds):
-            for file, label in _list_classes(folder, _subfolders(folder)):
-                pictures.append(_Picture(file, label, _usage_of(file, kind, "valid" in kinds)))
-        pictures.sort(key=lambda picture: (USAGES.index(picture.usage), picture.label, picture.path))
-    if not pictures:
-        formats = ", ".join(FORMATS)
-        raise ValueError(f"expected pictures ({formats}) in the class folders of {path}, found none")
-    return pictures
+            raise ValueError(f"expected only folders of splits, such as train, in {path}, got also {got}")
+        places = []
+    else:
+        places = [(path, "")]
+    places += [(folder, split) for folder in folders if (split := parse_split(folder.name)) is not None]
+    names, images = [], []
+    for place, split in places:
+        loose = [file for file in sorted(place.iterdir()) if file.suffix.lower() in FORMATS and not file.is_dir()]
+        loose = [file for file in loose if not file.name.startswith(".")]
+        inside = [folder for folder in _subfolders(place) if split or parse_split(folder.name) is None]
+        if strict and not inside:
+            raise ValueError(f"expected class folders in {place}, such as {', '.join(EXPRESSIONS)}; found none")
+        if strict and loose:
+            logger.warning("%s: %d images lie in no class folder: %s", place, len(loose), _name(loose))
+        images += [] if strict else [_Image(_split_of(file, split), "", file) for file in loose]
+        for folder in inside:
+            names.append(folder.name)
+            images += [_Image(_split_of(file, split), folder.name, file) for file in list_images(folder)]
+    return names, images
 
 
-def _list_classes(path: Path, folders: Sequence[Path]) -> list[tuple[Path, int]]:
-    """Lists (picture, class index) of class folders, ordered by class and path."""
-    labels, unknown = {}, []
-    for folder in folders:
-        try:
-            labels[folder] = parse_expression(folder.name)
-        except ValueError:
-            unknown.append(folder.name)
-    if unknown or not folders:
-        got = f"got {', '.join(map(repr, unknown))}" if unknown else "found none"
-        names = f"{', '.join(EXPRESSIONS)}, in Chinese, or like 5_Sad"
-        raise ValueError(f"expected class folders in {path} named {names}; {got}")
-    found = [(label, file) for folder, label in labels.items() for file in list_images(folder)]
-    return [(file, label) for label, file in sorted(found)]
+def _choose_classes(
+    path: Path, folders: Sequence[str], wanted: Sequence[str] | None
+) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Return the classes and the class index of each folder's name, with that of no folder under the empty name."""
+    source = next((path / name for name in NAMES_FILES if (path / name).is_file()), None)
+    names = {name: name for name in folders}
+    if folders and all(name.isdecimal() for name in folders) and (wanted or source):
+        listed = list(wanted) if wanted else _read_names(source)  # type: ignore[arg-type]
+        first, numbers = min(map(int, folders)), {int(name) for name in folders}
+        if first > 1 or numbers != set(range(first, first + len(listed))):
+            got, told = ", ".join(map(str, sorted(numbers))), f"the {len(listed)} names in {source or '--classes'}"
+            raise ValueError(f"expected folders 1 to {len(listed)} (or from 0) in {path} for {told}, got {got}")
+        names = {name: listed[int(name) - first] for name in folders}
+    try:
+        classes, index_of = choose_classes(names.values(), wanted)
+    except ValueError as error:
+        raise ValueError(f"{error} in {path}") from error
+    return classes, {"": UNLABELLED, **{folder: index_of[name] for folder, name in names.items()}}
+
+
+def _read_names(path: Path) -> list[str]:
+    """Read one class name a line; where all lines begin with a number, in the order of the numbers."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"expected names of classes in UTF-8, one a line, in {path}, got: {error}") from error
+    numbered = [_NUMBERED_NAME.fullmatch(line) for line in lines]
+    if lines and all(numbered):
+        return [match[2] for match in sorted(numbered, key=lambda match: int(match[1]))]  # type: ignore[index, union-attr]
+    return lines
+
+
+def _check_own_classes(path: Path, classes: Sequence[str], found: Sequence[tuple[str, int]]) -> None:
+    """Refuse classes of one's own of a wrong number, or without an image to train or to measure on."""
+    if classes in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
+        return
+    if not MIN_CLASSES <= len(classes) <= MAX_CLASSES:
+        got = f"{len(classes)}: {_name(classes)}"
+        raise ValueError(f"expected {MIN_CLASSES} to {MAX_CLASSES} classes in {path}, got {got}")
+    splits = {split for split, _ in found}
+    for split in [name for name in ("", *SPLITS) if name in splits][:2]:  # train and validation, or test without it
+        present = {index for one, index in found if one == split}
+        if missing := [name for index, name in enumerate(classes) if index not in present]:
+            where = f"the split {split} of {path}, as in the other" if split and len(splits) > 1 else path
+            raise ValueError(f"expected images of each class in {where}, got none of {', '.join(missing)}")
 
 
 def _subfolders(path: Path) -> list[Path]:
-    """Lists the folders directly in a folder, but for hidden ones; warns of pictures beside them."""
+    """Return the folders directly in a folder, but for hidden ones."""
     if not path.exists():
         raise FileNotFoundError(f"expected a folder of class folders, found nothing at {path}")
     if not path.is_dir():
         raise ValueError(f"expected a folder of class folders, got the file {path}")
-    visible = sorted(entry for entry in path.iterdir() if not entry.name.startswith((".", "__MACOSX")))
-    loose = [entry.name for entry in visible if entry.suffix.lower() in FORMATS and entry.is_file()]
-    if loose:
-        logger.warning("%s: %d pictures lie in no class folder: %s", path, len(loose), _name(loose))
-    return [entry for entry in visible if entry.is_dir()]
+    return sorted(one for one in path.iterdir() if not one.name.startswith((".", "__MACOSX")) and one.is_dir())
 
 
-def _split_kind(name: str) -> str | None:
-    return next((kind for kind, names in SPLIT_NAMES.items() if name.strip().lower() in names), None)
+def _split_of(file: Path, split: str) -> str:
+    """Return the split of an image: that of its folder, or in a test folder that of Kaggle's names."""
+    named = parse_split(file.name.partition("_")[0]) if split not in ("", "train") else None
+    return named if named in ("validation", "test") else split
 
 
-def _usage_of(file: Path, kind: str, has_valid: bool) -> str:
-    if kind == "train":
-        return "Training"
-    named = next((usage for usage in USAGES[1:] if file.name.startswith(f"{usage}_")), None)
-    return named or ("PublicTest" if kind == "valid" or not has_valid else "PrivateTest")
-
-
-def _shrink(gray: np.ndarray) -> np.ndarray:
-    """Brings the longest side of a uint8 [H, W] picture to at most MAX_SIDE, averaging over areas."""
-    height, width = gray.shape
-    scale = MAX_SIDE / max(height, width)
+def shrink(gray: np.ndarray) -> np.ndarray:
+    """Bring the longest side of a uint8 [H, W] image to at most MAX_SIDE, averaging over areas."""
+    scale = MAX_SIDE / max(gray.shape)
     if scale >= 1:
         return gray
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+    height, width = (max(1, round(side * scale)) for side in gray.shape)
+    return cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def _report_unreadable(path: Path, unreadable: Sequence[tuple[Path, Exception]], total: int) -> None:
-    if len(unreadable) == total:
-        first = unreadable[0][1]
-        raise ValueError(f"expected a readable picture in {path}, got {total} unreadable ones: {first}")
-    if unreadable:
-        names = _name([str(file.relative_to(path)) for file, _ in unreadable])
-        logger.warning("%s: %d of %d pictures cannot be read: %s", path, len(unreadable), total, names)
+def printable(name: str | os.PathLike[str]) -> str:
+    """Return a file name as text that can be written anywhere: other bytes and control characters as escapes."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def _report_missing(path: Path, faces: LabelledFaces) -> None:
-    for usage in faces.found_usages() or (None,):
-        part = faces if usage is None else faces.select(faces.usages == usage)
-        missing = [name for name, count in part.counts().items() if count == 0]
-        if missing:
-            where = path if usage is None else f"{usage} of {path}"
-            logger.warning("%s: no picture of %s", where, ", ".join(missing))
+def _warn_of_faults(path: Path, faces: LabelledFaces) -> None:
+    if faces.skipped:
+        total, names = len(faces) + len(faces.skipped), _name([name for name, _ in faces.skipped])
+        logger.warning("%s: %d of %d images cannot be read: %s", path, len(faces.skipped), total, names)
+    for split in faces.found_splits() or (None,):
+        part = faces if split is None else faces.select(faces.split == split)
+        if missing := [name for name, count in part.counts().items() if count == 0]:
+            logger.warning("%s: no image of %s", path if split is None else f"{split} of {path}", ", ".join(missing))
 
 
-def _name(names: Sequence[str]) -> str:
+def _name(names: Sequence[str | Path]) -> str:
     more = len(names) - _NAMES_IN_LOG
-    return ", ".join(names[:_NAMES_IN_LOG]) + (f" and {more} more" if more > 0 else "")
+    shown = ", ".join(one.name if isinstance(one, Path) else one for one in names[:_NAMES_IN_LOG])
+    return shown + (f" and {more} more" if more > 0 else "")

@@ -153,6 +153,7 @@ def test_card_of_a_detector(tmp_path):
         ({"anchors": [], "classes": ["face"]}, "detector"),
         ({"classes": [*EXPRESSIONS, "contempt"]}, "ferplus"),
         ({"classes": ["neutral", "smile"], "train_mouths": {"neutral": 9, "smile": 9}}, "mouth"),
+        ({"classes": ["laugh", "pout"], "input_size": 56}, "classes"),
         ({"classes": ["neutral", "happiness"]}, None),
         ({}, None),
     ],

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fer_paddle.apps.cli import evaluate
 from fer_paddle.drawn import draw_scene
 from fer_paddle.expression import predict as classifier
+from fer_paddle.expression.data import expressions
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.expression.files import ExpressionModel
@@ -147,7 +147,8 @@ def test_a_network_of_ferplus_is_measured_by_votes_or_by_labels(with_votes, name
     votes = np.eye(10, dtype=np.float32)[columns]
     images = np.random.default_rng(0).integers(0, 256, (12, 16, 16)).astype(np.uint8)
     faces = LabelledFaces(images, np.arange(12) % 7, votes if with_votes else None)
-    monkeypatch.setattr(evaluate, "_read_faces", lambda data: faces)
+    monkeypatch.setattr(expressions, "find_data", str)
+    monkeypatch.setattr(expressions, "load_faces", lambda *_: faces)
     assert run("card", weights, "--data", "drawn")[0] == 0
     (measured,) = load_card(tmp_path / "eight.measured.json")["sets"]
     assert tuple(measured["counts"]) == named and measured["faces"] == 12

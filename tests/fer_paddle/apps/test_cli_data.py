@@ -29,7 +29,7 @@ def test_report_of_a_folder(folder, tmp_path, capsys):
     assert main(["report", str(folder), "--quick", "--out", str(tmp_path / "out")]) == 0
     said = capsys.readouterr()
     assert said.err.count("\n") == 1 and "坏.png" in said.err
-    assert "Exact copies with different labels" in said.out and "4 pictures" in said.out
+    assert "Exact copies with different labels" in said.out and "4 images" in said.out
     content = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     (group,) = content["findings"]["exact_disagreeing"]["groups"]
     assert set(group["names"]) == {"高兴/脸 1.png", "悲伤/同.png"}

@@ -11,7 +11,7 @@ import pytest
 from fer_paddle.expression import trials
 from fer_paddle.expression.compare import compare_designs, draw_costs, find_frontier, measure_cost
 from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case, spoil_labels, trend
-from fer_paddle.expression.data.expressions import LabelledFaces
+from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import STUDY
 from fer_paddle.models import build_model, find_design
 from fer_paddle.training.loop import Callback, RunOptions

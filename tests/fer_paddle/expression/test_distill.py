@@ -10,7 +10,6 @@ from scipy import stats
 from fer_paddle.compression.distill import Answers, DistillLoss, DistillSettings, Student, Teacher, soft_divergence
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces
-from fer_paddle.expression.data.ferplus import FerPlusFaces
 from fer_paddle.expression.distill import (
     DistillPlan,
     DistillStudy,
@@ -191,9 +190,11 @@ def test_a_student_of_ferplus_is_told_its_classes(tmp_path):
     """Without votes the faces are refused before the training, not after it."""
     recipe = dataclasses.replace(RECIPE, ferplus="probability")
     plain = make_faces(16, 0)
-    with pytest.raises(ValueError, match=r"expected faces of the classes angry, .*, contempt, got angry, .*, neutral$"):
+    with pytest.raises(ValueError, match="expected faces of 8 classes, as the network has, got 7: angry, "):
         distill_expressions(TinyExpressions(8), Teacher([TinyExpressions(8)]), plain, plain, recipe, DistillSettings())
-    faces = FerPlusFaces(plain.images, np.eye(8, dtype=np.float32)[np.arange(16) % 8])
+    labels = np.arange(16) % 8
+    targets = np.eye(8, dtype=np.float32)[labels]
+    faces = LabelledFaces(plain.images, labels, classes=FERPLUS_EXPRESSIONS, targets=targets)
     distill_expressions(
         TinyExpressions(8), Teacher([TinyExpressions(8)]), faces, faces, recipe, DistillSettings(), RunOptions(tmp_path)
     )

@@ -10,9 +10,8 @@ from fer_paddle import files
 from fer_paddle.expression.calibrate import measure_calibration, plot_before_after, read_logits, store_temperature
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
-from fer_paddle.expression.data.ferplus import FerPlusFaces
 from fer_paddle.expression.measure import measure_expressions, picture_qualities
-from fer_paddle.labels import EXPRESSIONS, parse_expression
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, parse_expression
 from fer_paddle.weights import load_card
 
 
@@ -87,7 +86,7 @@ def test_thirds_by_brightness(faces, logits):
 
 def test_eight_classes_of_ferplus(faces):
     shares = np.eye(8, dtype=np.float32)[np.arange(280) % 8]
-    eight = FerPlusFaces(faces.images, shares)
+    eight = LabelledFaces(faces.images, shares.argmax(1), classes=FERPLUS_EXPRESSIONS, targets=shares)
     measured = measure_expressions(3 * shares, eight, resamples=5)
     assert list(measured["recall"]) == [*EXPRESSIONS, "contempt"]
     assert measured["accuracy"]["value"] == 1 and "by_crowd" not in measured and measured["confusions"] == []

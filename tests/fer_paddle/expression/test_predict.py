@@ -11,6 +11,7 @@ from scipy.special import softmax as scipy_softmax
 from fer_paddle import EXPRESSIONS, Classifier
 from fer_paddle.expression import predict as classifier
 from fer_paddle.expression.predict import WEIGHTS, softmax
+from fer_paddle.labels import FERPLUS_EXPRESSIONS
 
 
 class BrightnessRunner:
@@ -39,12 +40,14 @@ def test_any_sizes_gray_or_bgr_in_order():
     np.testing.assert_allclose(probs, one_by_one, rtol=1e-5)
 
 
-def test_a_network_of_ferplus_shares_contempt_out():
+@pytest.mark.parametrize("classes", [("neutral", "smile"), FERPLUS_EXPRESSIONS, tuple(map(str, range(50)))])
+def test_any_classes_are_named(classes):
     crops = [np.full((32, 32), value, np.uint8) for value in (10, 240)]
-    runner = BrightnessRunner(classes=(*EXPRESSIONS, "contempt"))
-    eight = softmax(runner(classifier.faces_to_batch(crops, 32))[0])
-    probs = Classifier(runner=runner)(crops)
-    np.testing.assert_allclose(probs, eight[:, :7] / eight[:, :7].sum(axis=1, keepdims=True), rtol=1e-5)
+    classify = Classifier(runner=BrightnessRunner(classes=classes))
+    probs = classify(crops)
+    assert classify.classes == classes and probs.shape == (2, len(classes)) and classify([]).shape == (0, len(classes))
+    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-5)
+    assert classify.name(crops[0]) == classes[probs[0].argmax()]
 
 
 def test_no_crops_give_no_rows():

@@ -16,7 +16,6 @@ from fer_paddle.compression.plan import plan_evenly
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces
-from fer_paddle.expression.data.ferplus import FerPlusFaces
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.prune import (
@@ -170,7 +169,7 @@ def test_a_network_of_ferplus_is_pruned_by_the_votes(tmp_path):
     eight_classes = {"num_classes": 8}
     network = build_model("pocketnet", **eight_classes)
     ExpressionModel.of("pocketnet", network, 32, card, eight_classes, FERPLUS_EXPRESSIONS).save(weights)
-    eight = FerPlusFaces(seven.images, np.eye(8, dtype=np.float32), draw=True)
+    eight = LabelledFaces(seven.images, np.arange(8), classes=FERPLUS_EXPRESSIONS, targets=np.eye(8, dtype=np.float32))
     for other in (None, dataclasses.replace(TUTORIAL, batch_size=4)):
         task = ExpressionPruneTask(weights, eight, eight, epochs=1, sensitivity_faces=4, norm_faces=4, recipe=other)
         assert task.recipe.ferplus == "probability"

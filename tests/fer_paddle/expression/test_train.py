@@ -11,7 +11,7 @@ import pytest
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression import train as expression
 from fer_paddle.expression.data.augment import AugmentConfig
-from fer_paddle.expression.data.expressions import LabelledFaces
+from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.recipes import STRONG, TUTORIAL, Recipe
 from fer_paddle.expression.train import export_best, make_loss, make_optimizer, train_expressions

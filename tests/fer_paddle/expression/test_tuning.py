@@ -9,7 +9,7 @@ import pytest
 
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces
-from fer_paddle.expression.data.ferplus import SoftData, take_ferplus
+from fer_paddle.expression.data.ferplus import take_ferplus
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import ExpressionLoss, accuracy
 from fer_paddle.expression.recipes import FERPLUS, FINE_TUNE, TUTORIAL
@@ -51,10 +51,12 @@ def test_ferplus_from_votes_to_a_file_of_eight_classes(faces, tmp_path):
     network = ExpressionModel.load(tmp_path / "model.safetensors").network
     assert tuple(card["classes"]) == FERPLUS_EXPRESSIONS and network.num_classes == 8
     assert card["recipe"]["ferplus"] == "probability"
-    with pytest.raises(ValueError, match="expected faces of the classes angry, .*, contempt, got angry"):
-        train(faces, faces, recipe, num_classes=8)
-    with pytest.raises(ValueError, match="neutral, got angry, .*, contempt$"):
-        train(learnt, measured, dataclasses.replace(recipe, ferplus=None))
+    with pytest.raises(ValueError, match="expected faces of take_ferplus for the recipe .ferplus., got labels alone"):
+        train(faces, faces, recipe)
+    with pytest.raises(ValueError, match="faces of 7 classes, as the network has, got 8: angry, .*, contempt$"):
+        train(learnt, measured, recipe)
+    with pytest.raises(ValueError, match="neutral, contempt, got angry, .*, neutral$"):
+        train(learnt, faces, recipe, num_classes=8)
 
 
 def test_fine_tuning_holds_the_backbone_first_and_slows_it_then(faces):
@@ -87,8 +89,8 @@ def test_loaders_of_a_recipe(faces):
         make_loaders(faces, faces, dataclasses.replace(TUTORIAL, **TINY, **changes))
         for changes in ({}, {"soft_labels": 0.5}, {"balanced_sampling": 0.5})
     )
-    assert type(plain["train"].dataset) is not SoftData and type(soft["train"].dataset) is SoftData
-    assert type(soft["valid"].dataset) is not SoftData  # measured by the labels
+    assert plain["train"].dataset.targets is None and soft["train"].dataset.targets.shape == (21, 7)
+    assert soft["valid"].dataset.targets is None  # measured by the labels
     assert type(balanced["train"].batch_sampler) is BalancedSampler
     # contempt is none of the seven: what is left of the votes agrees with the label
     shares = soft["train"].dataset[3][1][0]

@@ -10,81 +10,12 @@ from fer_paddle.drawn import make_faces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.images import to_gray
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.quality import copies, faceless, measures, suspects, votes
+from fer_paddle.quality import measures, suspects, votes
 
 
 @pytest.fixture(scope="module")
 def faces():
     return [to_gray(image) for image in make_faces(12, 64, seed=0).images]
-
-
-def as_lists(groups):
-    return sorted(group.tolist() for group in groups)
-
-
-# ---- copies
-
-
-def test_exact_copies_are_equal_pixel_for_pixel(faces):
-    other = faces[1].copy()
-    other[0, 0] ^= 1
-    tall = np.zeros((2, 8), np.uint8)  # the same bytes as its transpose, another picture
-    groups = copies.exact_groups([faces[0], faces[1], faces[0].copy(), other, tall, tall.T.copy(), faces[0]])
-    assert as_lists(groups) == [[0, 2, 6]]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda image: cv2.resize(image, (128, 128), interpolation=cv2.INTER_CUBIC),
-        lambda image: cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], 0),
-        lambda image: cv2.convertScaleAbs(image, alpha=0.7, beta=30),  # darker and paler
-        lambda image: cv2.GaussianBlur(image, (3, 3), 0),
-    ],
-)
-def test_another_print_of_the_same_photo_is_a_near_copy(faces, change):
-    images = [*faces, change(faces[5])]
-    assert as_lists(copies.near_groups(images, copies.exact_groups(images))) == [[5, 12]]
-
-
-def test_different_faces_are_no_copies(faces):
-    assert copies.near_groups(faces, []) == []
-
-
-def test_near_groups_hold_the_exact_copies_and_join_what_is_linked(faces):
-    blurred = cv2.GaussianBlur(faces[0], (3, 3), 0)
-    images = [faces[0], faces[1], blurred, blurred.copy(), faces[1].copy()]
-    assert as_lists(copies.near_groups(images, copies.exact_groups(images))) == [[0, 2, 3], [1, 4]]
-
-
-def test_flat_pictures_are_no_near_copies_of_each_other():
-    """A hash of nearly nothing is of noise."""
-    rng = np.random.default_rng(0)
-    images = [np.uint8(100 + rng.integers(0, 3, (48, 48))) for _ in range(4)]
-    assert copies.near_groups(images, []) == []
-
-
-def test_more_pictures_than_one_block_of_rows(faces):
-    rng = np.random.default_rng(1)
-    images = list(rng.integers(0, 256, (copies._ROWS + 20, 16, 16), np.uint8))
-    images[copies._ROWS + 7] = cv2.resize(images[3], (32, 32), interpolation=cv2.INTER_NEAREST)
-    assert as_lists(copies.near_groups(images, [])) == [[3, copies._ROWS + 7]]
-
-
-GROUPS = [np.array([0, 1, 5]), np.array([2, 3]), np.array([4, 6])]
-SPLITS = np.array(["train", "train", "train", "train", "train", "test", "test"])
-
-
-def test_counts_of_copies():
-    assert copies.count_across_splits(GROUPS, SPLITS) == {"test also in train": 2}
-    assert copies.count_within_splits(GROUPS, SPLITS) == {"test": 0, "train": 2}
-    assert copies.count_across_splits(GROUPS, np.array([""] * 7)) == {}
-    assert [group.tolist() for group in copies.across_splits(GROUPS, SPLITS)] == [[0, 1, 5], [4, 6]]
-
-
-def test_copies_with_two_labels():
-    labels = np.array([0, 0, 1, 2, -1, 0, 3])  # 4 has no label: that is no contradiction
-    assert as_lists(copies.disagreeing(GROUPS, labels)) == [[2, 3]]
 
 
 # ---- measures
@@ -193,7 +124,7 @@ def test_small_classes_and_pictures_without_a_label_are_not_judged():
 
 
 def test_pictures_of_one_gray_level(faces):
-    assert faceless.find_constant([faces[0], np.zeros((4, 4), np.uint8), np.full((4, 9), 7, np.uint8)]).tolist() == [
+    assert measures.find_constant([faces[0], np.zeros((4, 4), np.uint8), np.full((4, 9), 7, np.uint8)]).tolist() == [
         1,
         2,
     ]
@@ -206,9 +137,9 @@ def test_the_detector_sees_the_crop_with_a_border(faces):
         seen.append(image)
         return len(seen) / 100
 
-    scores = faceless.face_scores([faces[0], faces[1][:40], faces[2]], find_face)
-    assert all(image.shape == (faceless.SIDE, faceless.SIDE, 3) and image.dtype == np.uint8 for image in seen)
+    scores = measures.face_scores([faces[0], faces[1][:40], faces[2]], find_face)
+    assert all(image.shape == (measures.FACE_SIDE, measures.FACE_SIDE, 3) and image.dtype == np.uint8 for image in seen)
     middle = cv2.resize(faces[0], (64, 64), interpolation=cv2.INTER_AREA)
     np.testing.assert_allclose(seen[0][16:80, 16:80, 0], middle, atol=40)  # 64 of 96 px are the crop itself
-    assert faceless.find_faceless(scores).tolist() == [0, 1, 2]
-    assert faceless.find_faceless(np.array([0.5, 0.03, 0.0])).tolist() == [2, 1]
+    assert measures.find_faceless(scores).tolist() == [0, 1, 2]
+    assert measures.find_faceless(np.array([0.5, 0.03, 0.0])).tolist() == [2, 1]

@@ -9,12 +9,15 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from fer_paddle import duplicates
 from fer_paddle.drawn import make_faces
+from fer_paddle.expression.data.expressions import load_sources
+from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.data.ferplus import count_votes
 from fer_paddle.images import to_gray
-from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.quality import measures, votes
 from fer_paddle.quality.page import render_page, write_page
 from fer_paddle.quality.report import build_report
-from fer_paddle.quality.samples import Samples, read_samples
 
 EVIL = '<script>alert("x")</script>&\'.png'
 
@@ -28,8 +31,8 @@ def samples():
     labels = np.array([*drawn.labels, (drawn.labels[0] + 1) % 7, 3])
     names = [EVIL, *(f"脸 {index}.png" for index in range(1, 16))]
     splits = np.array(["train"] * 14 + ["test"] * 2)
-    shapes = np.array([image.shape for image in images])
-    return Samples(names, images, shapes, EXPRESSIONS, labels, splits, None, ((EVIL, "expected a picture, got <b>"),))
+    skipped = ((EVIL, "expected an image, got <b>"),)
+    return LabelledFaces(images, labels, split=splits, names=names, skipped=skipped)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +64,7 @@ def test_wrong_labels_are_judged_by_any_classifier():
     images, labels = [to_gray(image) for image in drawn.images], drawn.labels.copy()
     truth = {image.tobytes(): label for image, label in zip(images, labels)}
     labels[:2] = (labels[:2] + 1) % 7
-    shapes = np.full((70, 2), 24)
-    samples = Samples([str(i) for i in range(70)], images, shapes, EXPRESSIONS, labels, np.array([""] * 70))
+    samples = LabelledFaces(images, labels)
 
     def classify(crops):
         return np.eye(7, dtype=np.float32)[[truth[crop.tobytes()] for crop in crops]] * 0.93 + 0.01
@@ -73,7 +75,7 @@ def test_wrong_labels_are_judged_by_any_classifier():
 
 
 def test_too_few_pictures_to_judge_labels_is_said(samples):
-    few = Samples(["a"], [samples.images[0]], samples.shapes[:1], EXPRESSIONS, np.array([0]), np.array([""]))
+    few = LabelledFaces([samples.images[0]], np.array([0]))
     found = build_report(few, lambda crops: np.full((len(crops), 7), 1 / 7, np.float32))
     assert "expected two classes" in found.figures["wrong_labels"]["reason"]
     assert "not looked for" in found.findings["suspects"].advice
@@ -102,7 +104,7 @@ def test_the_page_holds_all_it_needs_and_nothing_foreign(samples, report):
     # Every link to a finding has its place.
     places = {attrs["id"] for _, attrs in tags.found if "id" in attrs}
     assert {value[1:] for value in links if value.startswith("#")} == places
-    assert "脸 14.png" in html and "expected a picture, got &lt;b&gt;" in html
+    assert "脸 14.png" in html and "expected an image, got &lt;b&gt;" in html
 
 
 def test_the_page_appears_whole(tmp_path, samples, report):
@@ -114,7 +116,7 @@ def test_the_page_appears_whole(tmp_path, samples, report):
 
 def test_pictures_without_any_class_get_a_report(noise):
     images = list(noise(3))
-    unlabelled = Samples(list("abc"), images, np.full((3, 2), 48), (), np.full(3, -1), np.array([""] * 3))
+    unlabelled = LabelledFaces(images, np.full(3, -1), classes=())
     found = build_report(unlabelled, lambda crops: np.full((len(crops), 7), 1 / 7, np.float32))
     assert found.figures["classes"]["imbalance"] is None and "suspects" not in found.findings
     assert "no class" in render_page(unlabelled, found, "mine")
@@ -126,11 +128,11 @@ def test_the_known_faults_of_fer2013(data_pack):
     PrivateTest is sealed: its 288 copies, ten of the 57 contradictory groups, one constant picture of 13 and 17 of the
     177 that are no face cannot be seen. The agreement with FER+ is 62.6 % with it, 62.3 % without.
     """
-    samples = read_samples([data_pack("fer2013_train.npz"), data_pack("fer2013_publictest.npz")])
+    samples = load_sources([data_pack("fer2013_train.npz"), data_pack("fer2013_publictest.npz")])
     figures = build_quick_figures(samples)
     assert figures["pictures"] == 28709 + 3589
-    assert figures["exact"]["across_splits"] == {"PublicTest also in Training": 280}
-    assert figures["exact"]["superfluous_in_split"]["Training"] == 1234
+    assert figures["exact"]["across_splits"] == {"validation also in train": 280}
+    assert figures["exact"]["superfluous_in_split"]["train"] == 1234
     assert figures["exact"]["groups_of_two_labels"] == 47
     assert figures["constant"] == 12 and figures["no_face_by_the_crowd"] == 160
     assert figures["agreement"] == pytest.approx(0.6232, abs=1e-4)
@@ -140,20 +142,18 @@ def test_the_known_faults_of_fer2013(data_pack):
 
 def build_quick_figures(samples):
     """The sections of the report that need neither a network nor the search for near copies, which take minutes."""
-    from fer_paddle.quality import copies, faceless, votes
-
-    exact = copies.exact_groups(samples.images)
-    crowd = votes.compare_votes(samples.labels, samples.votes)
-    no_face = 2 * samples.votes[:, votes.NO_FACE] > samples.votes.sum(axis=1)
+    exact = duplicates.exact_groups(samples.images)
+    ballots = count_votes(samples.votes)
+    crowd = votes.compare_votes(samples.labels, ballots)
     return {
         "pictures": len(samples),
         "exact": {
-            "across_splits": copies.count_across_splits(exact, samples.splits),
-            "superfluous_in_split": copies.count_within_splits(exact, samples.splits),
-            "groups_of_two_labels": len(copies.disagreeing(exact, samples.labels)),
+            "across_splits": duplicates.count_across_splits(exact, samples.split),
+            "superfluous_in_split": duplicates.count_within_splits(exact, samples.split),
+            "groups_of_two_labels": len(duplicates.disagreeing(exact, samples.labels)),
         },
-        "constant": len(faceless.find_constant(samples.images)),
-        "no_face_by_the_crowd": int(no_face.sum()),
+        "constant": len(measures.find_constant(samples.images)),
+        "no_face_by_the_crowd": int(votes.has_no_face(ballots).sum()),
         "agreement": crowd["agreement"],
         "by_class": crowd["agreement_by_class"],
     }

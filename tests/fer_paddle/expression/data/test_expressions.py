@@ -7,9 +7,10 @@ import logging
 import numpy as np
 import pytest
 
-from fer_paddle.expression.data.expressions import load_faces, load_train_valid
+from fer_paddle.expression.data.expressions import load_faces, load_measured, load_sources, load_train_valid
+from fer_paddle.expression.data.faces import take_split
 from fer_paddle.images import write_image
-from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 
 TRAIN, PUBLIC, PRIVATE = (f"fer2013_{name}.npz" for name in ("train", "publictest", "privatetest"))
 
@@ -42,25 +43,26 @@ def sources(tmp_path, noise, write_pack, write_csv, write_classes):
 
 
 @pytest.mark.parametrize(
-    ("name", "usage", "count"),
+    ("name", "split", "count"),
     [
         ("packs", None, 40),
-        ("packs", "Training", 20),
-        ("packs", "PublicTest", 20),
+        ("packs", "train", 20),
+        ("packs", "validation", 20),
         (f"packs/{PUBLIC}", None, 20),
         (f"packs/{PUBLIC}", "PublicTest", 20),
         ("csv", "PublicTest", 20),
         ("csv/fer2013.csv", None, 40),
-        ("csv/fer2013.csv", "Training", 20),
+        ("csv/fer2013.csv", "train", 20),
         ("plain.npz", None, 40),
         ("classes", None, 70),
         ("kaggle", None, 42),
-        ("kaggle", "PublicTest", 14),
+        ("kaggle", "test", 14),
         ("kaggle/train", None, 28),
     ],
 )
-def test_load_faces_reads_every_kind(sources, name, usage, count):
-    assert len(load_faces(str(sources / name), usage)) == count
+def test_load_faces_reads_every_kind(sources, name, split, count):
+    faces = load_faces(str(sources / name))
+    assert len(faces if split is None else take_split(faces, split)) == count
 
 
 @pytest.mark.parametrize("kind", ["NPZ", "CSV"])
@@ -76,22 +78,17 @@ def test_load_faces_of_what_is_not_there(sources, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "usage", "expected"),
+    ("name", "expected"),
     [
-        ("classes/happy/0.png", None, r"expected a pack .* got .*0\.png"),
-        ("classes/happy", None, "expected class folders"),
-        ("classes", "PublicTest", "undivided"),
-        ("plain.npz", "Training", "undivided"),
-        ("packs", "PrivateTest", "PrivateTest in .*found"),
-        ("packs", "test", "usage of Training"),
-        ("kaggle", "test", "usage of Training"),
-        ("classes", "test", "usage of Training"),
-        ("csv", "test", "usage of Training"),
+        ("classes/happy/0.png", r"expected a pack .* got .*0\.png"),
+        ("classes/happy", "expected class folders"),
+        ("unlabelled.npz", "expected a pack with 'labels' at .*, got images without"),
     ],
 )
-def test_load_faces_refuses(sources, name, usage, expected):
+def test_load_faces_refuses(sources, noise, write_pack, name, expected):
+    write_pack(sources / "unlabelled.npz", noise(3))
     with pytest.raises(ValueError, match=expected) as caught:
-        load_faces(sources / name, usage)
+        load_faces(sources / name)
     assert "\n" not in str(caught.value)
 
 
@@ -111,7 +108,7 @@ def test_load_faces_refuses(sources, name, usage, expected):
         ("classes", None, (63, 7)),
         ("kaggle", None, (28, 14)),
         ("packs", "plain.npz", (20, 40)),
-        ("classes", "packs", (70, 20)),  # of other data the PublicTest part alone
+        ("classes", "packs", (70, 20)),  # of other data the validation split alone
         ("classes", "csv/fer2013.csv", (70, 20)),
         ("classes", "kaggle", (70, 14)),
         ("classes", f"packs/{PUBLIC}", (70, 20)),
@@ -125,14 +122,14 @@ def test_train_and_valid_of_every_kind(sources, data, valid, expected):
     train, measured = load_train_valid(str(sources / data), valid and str(sources / valid))
     assert (len(train), len(measured)) == expected
     assert not bytes_of(train) & bytes_of(measured)
-    assert set(train.found_usages()) <= {"Training"}
+    assert set(train.found_splits()) <= {"train"}
 
 
 def test_a_class_folder_is_split_by_class_and_seed(sources):
     first, again, other = (load_train_valid(sources / "classes", seed=seed)[1] for seed in (0, 0, 1))
     assert first.counts() == other.counts() == dict.fromkeys(EXPRESSIONS, 1)
     assert bytes_of(first) == bytes_of(again) != bytes_of(other)
-    assert load_train_valid(sources / "classes", share=0.3)[1].counts() == dict.fromkeys(EXPRESSIONS, 3)
+    assert load_train_valid(sources / "classes", ratio=0.3)[1].counts() == dict.fromkeys(EXPRESSIONS, 3)
 
 
 def test_valid_pictures_are_never_learned(sources, caplog):
@@ -199,7 +196,7 @@ def test_data_are_found_by_name(sources, monkeypatch):
 @pytest.mark.parametrize(
     ("data", "valid", "expected"),
     [
-        (f"packs/{PUBLIC}", None, "expected faces of usage Training in .*found PublicTest"),
+        (f"packs/{PUBLIC}", None, "expected faces of the split train in .*found validation"),
         ("kaggle/test", "kaggle/test", "only copies of those to measure on"),
         ("classes", "classes", "only copies of those to measure on"),
         ("single", None, "class of two faces or more"),
@@ -228,3 +225,120 @@ def test_real_training_pack_by_its_name(data_pack):
     assert (len(train), len(valid)) == (28218, 3589)
     assert not bytes_of(train) & bytes_of(valid)
     assert train.votes.shape == (28218, 10) and valid.votes.shape == (3589, 10)
+
+
+# ---- classes of one's own, several sources
+
+
+def test_own_classes_of_folders_and_a_pack_are_united(tmp_path, noise, write_pack, write_classes, caplog):
+    """As `collect train-mouths` reads them: the pack's split, a tenth of each folder, no copy on both sides."""
+    images = noise(8, shape=(40, 40))
+    columns = {"labels": np.arange(8) % 2, "usage": np.arange(8) // 6, "classes": np.array(["neutral", "smile"])}
+    pack = write_pack(tmp_path / "pack.npz", images, **columns)
+    mine = write_classes(tmp_path / "mine", {"嘟嘴": 20, "smile": 20}, seed=1)
+    write_image(mine / "smile" / "copy.png", images[7])
+    caplog.set_level(logging.INFO)
+    train, valid = load_train_valid([str(pack), str(mine)])
+    assert train.classes == valid.classes == ("neutral", "pout", "smile")
+    assert train.counts() == {"neutral": 3, "pout": 18, "smile": 3 + 18}
+    assert valid.counts() == {"neutral": 1, "pout": 2, "smile": 1 + 2}
+    assert "left 1 faces out" in caplog.text and not bytes_of(train) & bytes_of(valid)
+
+
+@pytest.mark.parametrize(
+    ("train", "valid", "expected"),
+    [
+        (
+            {"smile": 9, "pout": 1},
+            None,
+            "two different images or more of each .* none to measure on of pout",
+        ),
+        ({"smile": 4, "pout": 4}, {"smile": 2, "laugh": 2}, "the classes of .*: pout, smile; got also laugh"),
+        ({"smile": 4, "pout": 4}, {"smile": 2, "pout": 2, "laugh": 2}, "got also laugh"),
+        ({"smile": 4, "happy": 4}, {"happy": 2}, "got none to measure on of smile"),
+        ({"happy": 4, "sad": 4}, {"happy": 2, "smile": 2}, "got also smile"),
+    ],
+)
+def test_train_and_valid_of_different_classes_are_refused(tmp_path, write_classes, train, valid, expected):
+    data = write_classes(tmp_path / "train data", train)
+    with pytest.raises(ValueError, match=expected) as caught:
+        load_train_valid(data, valid and write_classes(tmp_path / "valid data", valid, seed=1))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_eight_are_measured_on_the_seven(tmp_path, write_classes):
+    data = write_classes(tmp_path / "eight", dict.fromkeys(FERPLUS_EXPRESSIONS, 3))
+    seven = write_classes(tmp_path / "seven", dict.fromkeys(EXPRESSIONS, 1), seed=1)
+    train, valid = load_train_valid(data, seven)
+    assert train.classes == valid.classes == FERPLUS_EXPRESSIONS and valid.labels.tolist() == list(range(7))
+    train, valid = load_train_valid(seven, data)
+    assert train.classes == FERPLUS_EXPRESSIONS and len(valid) == 24
+
+
+def test_wanted_classes_of_any_source(sources, write_classes, tmp_path):
+    names = [*EXPRESSIONS[::-1], "bored"]
+    assert load_faces(sources / "plain.npz", classes=names).classes == tuple(names)
+    train, valid = load_train_valid(sources / "classes", sources / "packs", classes=names[:7])
+    assert train.classes == valid.classes == EXPRESSIONS
+    with pytest.raises(ValueError, match="expected faces of the classes happy, sad, got also angry"):
+        load_faces(sources / "plain.npz", classes=["happy", "sad"])
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "split", "count", "found"),
+    [
+        ("packs", EXPRESSIONS, None, 20, EXPRESSIONS),
+        ("packs", None, "Training", 20, EXPRESSIONS),
+        ("kaggle", EXPRESSIONS, "test", 14, EXPRESSIONS),
+        ("classes", FERPLUS_EXPRESSIONS, None, 70, EXPRESSIONS),  # contempt is left out where nothing is labelled so
+        ("mouths", ("laugh", "pout", "smile"), None, 4, ("laugh", "pout", "smile")),
+    ],
+)
+def test_faces_to_measure_a_network_on(sources, write_classes, name, classes, split, count, found):
+    write_classes(sources / "mouths", {"smile": 2, "嘟嘴": 2}, seed=9)
+    faces = load_measured(sources / name, classes, split)
+    assert len(faces) == count and faces.classes == found
+
+
+def test_faces_of_other_classes_are_not_measured_on(sources, write_classes):
+    write_classes(sources / "mouths", {"smile": 2, "pout": 2}, seed=9)
+    for classes in (EXPRESSIONS, ("neutral", "smile")):
+        with pytest.raises(ValueError, match="expected faces of the classes .*, got also pout"):
+            load_measured(sources / "mouths", classes)
+
+
+# ---- sources of a report
+
+
+def test_several_undivided_sources_are_splits(tmp_path, write_classes):
+    for seed, name in enumerate(("mine", "yours", "a/mine")):
+        write_classes(tmp_path / name, {"happy": 1}, seed)
+    assert load_sources([tmp_path / "mine"]).split is None
+    assert load_sources([tmp_path / "mine", tmp_path / "yours"]).split.tolist() == ["mine", "yours"]
+    assert len(set(load_sources([tmp_path / "mine", tmp_path / "a" / "mine"]).split)) == 2
+
+
+def test_a_report_reads_every_row(tmp_path, noise, write_pack):
+    """Also those that training leaves out: finding them is what a report is for."""
+    arrays = {"labels": [3, 4, 0], "usage": [0, 0, 1], "flag": [2, 0, 0], "row": [7, 8, 9]}
+    columns = {name: np.array(column, np.uint8) for name, column in arrays.items()}
+    faces = load_sources([write_pack(tmp_path / "fer2013_train.npz", noise(3), **columns)])
+    assert faces.names == [f"fer2013_train row {row}" for row in (7, 8, 9)]
+    assert faces.split.tolist() == ["train", "train", "validation"]
+
+
+@pytest.mark.parametrize(
+    ("names", "error", "expected"),
+    [
+        ([], ValueError, "at least one source"),
+        (["gone"], FileNotFoundError, "gone"),
+        (["a.txt"], ValueError, "expected a pack"),
+        (["happy", "pouting"], ValueError, "expected sources of the same classes, got angry, .* and pouting"),
+    ],
+)
+def test_what_is_no_source_is_refused(tmp_path, write_classes, names, error, expected):
+    (tmp_path / "a.txt").write_text("x")
+    for name in ("happy", "pouting"):
+        write_classes(tmp_path / name, {name: 1})
+    with pytest.raises(error, match=expected):
+        load_sources([tmp_path / name for name in names])

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from fer_paddle.expression.data.faces import (
     LabelledFaces,
+    check_classes,
     join_faces,
     split_faces,
+    take_measured,
+    take_split,
     take_subset,
-    take_usage,
     without_copies,
 )
-from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 
 
 @pytest.fixture(params=["one array", "list"])
 def faces(request, noise):
-    """Fourteen faces, two of each class, with votes and usages; their first pixel is their number."""
+    """Fourteen faces, two of each class, with all columns; their first pixel is their number."""
     images = noise(14)
     images[:, 0, 0] = np.arange(14)
-    usages = np.array(["Training"] * 8 + ["PublicTest"] * 4 + ["PrivateTest"] * 2)
-    votes = np.arange(140, dtype=np.float32).reshape(14, 10)
     return LabelledFaces(
         images if request.param == "one array" else list(images),
         np.arange(14) % 7,
-        votes,
-        usages,
-        skipped=("broken.jpg",),
+        votes=np.arange(140, dtype=np.float32).reshape(14, 10),
+        split=np.array(["train"] * 8 + ["validation"] * 4 + ["test"] * 2),
+        targets=np.eye(7, dtype=np.float32)[np.arange(14) % 7],
+        names=[f"{number}.png" for number in range(14)],
+        shapes=np.full((14, 2), 48),
+        skipped=(("broken.jpg", "empty"),),
     )
 
 
@@ -36,15 +41,20 @@ def numbers(faces: LabelledFaces) -> list[int]:
     return [int(image[0, 0]) for image in faces.images]
 
 
+def own(noise, classes, labels, **columns):
+    return LabelledFaces(noise(len(labels)), np.array(labels), classes=classes, **columns)
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
         ({"labels": np.zeros(2, int)}, "as many labels as images, got 2 and 3"),
         ({"votes": np.zeros((4, 10))}, "as many labels as votes, got 3 and 4"),
-        ({"usages": np.array(["Training"])}, "as many labels as usages, got 3 and 1"),
-        ({"labels": np.array([0, 7, 1])}, "labels 0 to 6, got 0 to 7"),
-        ({"labels": np.array([0, -1, 1])}, "labels 0 to 6, got -1 to 1"),
-        ({"usages": np.array(["Training", "train", "Training"])}, "got Training, train"),
+        ({"split": np.array(["train"])}, "as many labels as split, got 3 and 1"),
+        ({"names": ["a"]}, "as many labels as names, got 3 and 1"),
+        ({"labels": np.array([0, 7, 1])}, "labels 0 to 6, or -1 for none, got 0 to 7"),
+        ({"labels": np.array([0, 2, 1]), "classes": ("a", "b")}, "labels 0 to 1"),
+        ({"labels": np.array([0, -2, 1])}, "got -2 to 1"),
     ],
 )
 def test_columns_that_do_not_fit_are_refused(noise, change, expected):
@@ -72,124 +82,128 @@ def test_no_faces_are_faces_too(images):
 )
 def test_select_keeps_all_columns_together(faces, chosen, expected):
     found = faces.select(chosen)
-    expected_rows = [number % 14 for number in expected]
-    assert numbers(found) == expected_rows
-    assert found.labels.tolist() == [row % 7 for row in expected_rows]
-    assert found.votes[:, 0].tolist() == [row * 10 for row in expected_rows]
-    assert found.usages.tolist() == [faces.usages[row] for row in expected_rows]
-    assert found.skipped == faces.skipped
-    assert type(found.images) is type(faces.images)
+    assert numbers(found) == expected
+    assert found.labels.tolist() == [row % 7 for row in expected] == found.targets.argmax(1).tolist()
+    assert found.votes[:, 0].tolist() == [row * 10 for row in expected]
+    assert found.split.tolist() == [faces.split[row] for row in expected]
+    assert found.names == [f"{row}.png" for row in expected] and found.shapes.shape == (len(expected), 2)
+    assert found.skipped == faces.skipped and type(found.images) is type(faces.images)
 
 
 def test_counts_are_in_the_order_of_the_classes(noise):
-    counts = LabelledFaces(noise(4), np.array([6, 3, 3, 0])).counts()
+    counts = LabelledFaces(noise(5), np.array([6, 3, -1, 3, 0])).counts()
     assert list(counts) == list(EXPRESSIONS)
     assert counts == {**dict.fromkeys(EXPRESSIONS, 0), "neutral": 1, "happy": 2, "angry": 1}
+
+
+def test_other_classes(noise):
+    faces = own(noise, ("neutral", "smile"), [0, 1, -1])
+    assert faces.with_classes(["smile", "pout", "neutral"]).labels.tolist() == [2, 0, -1]
+    assert faces.with_classes(("neutral", "smile")) is faces
+    assert LabelledFaces(noise(1), np.array([4])).with_classes(FERPLUS_EXPRESSIONS).labels.tolist() == [4]
+    with pytest.raises(ValueError, match="expected faces of the classes neutral, pout, got also smile"):
+        faces.with_classes(["neutral", "pout"])
+
+
+def test_faces_that_do_not_fit_a_network(noise):
+    with pytest.raises(ValueError, match="expected faces of the classes angry, .*, got neutral, smile"):
+        check_classes(own(noise, ("neutral", "smile"), [0, 1]), EXPRESSIONS)
+    with pytest.raises(ValueError, match="a label for each face, got 1 of 2 without"):
+        check_classes(own(noise, ("neutral", "smile"), [0, -1]), ["neutral", "smile"])
 
 
 def test_without_copies_compares_pixels_and_shape(noise):
     images = noise(3)
     near = images[1].copy()
     near[47, 47] ^= 1
-    wide = images[2].reshape(36, 64)  # the same bytes in another shape: another picture
+    wide = images[2].reshape(36, 64)  # the same bytes in another shape: another image
     others = LabelledFaces([images[0].copy(), near, wide], np.array([1, 1, 1]))
     kept = without_copies(LabelledFaces(images, np.array([0, 2, 3])), others)
     assert kept.labels.tolist() == [2, 3]  # whatever label the copy has
-
-
-def test_without_copies_sees_pictures_that_are_views(noise):
-    images = noise(4)
-    flipped = LabelledFaces([image[:, ::-1] for image in images], np.zeros(4, int))
-    mirrored = LabelledFaces(images[:, :, ::-1].copy(), np.zeros(4, int))
-    assert len(without_copies(flipped, mirrored)) == 0
-
-
-def test_take_usage(faces):
-    assert numbers(take_usage(faces, "Training", "here")) == list(range(8))
-    assert numbers(take_usage(faces, "PublicTest", "here")) == [8, 9, 10, 11]
-    assert take_usage(faces, None, "here") is faces
-
-
-def test_training_comes_without_the_pictures_of_both_test_splits(faces):
-    images = [image.copy() for image in faces.images]
-    images[2][...], images[5][...] = images[9], images[13]
-    images[7][...] = images[6]  # a copy within Training stays
-    copied = LabelledFaces(images, faces.labels, usages=faces.usages)
-    assert take_usage(copied, "Training", "here").labels.tolist() == [0, 1, 3, 4, 6, 0]
-    assert len(take_usage(copied, "PublicTest", "here")) == 4
+    flipped = LabelledFaces([image[:, ::-1] for image in images], np.zeros(3, int))
+    assert len(without_copies(flipped, LabelledFaces(images[:, :, ::-1].copy(), np.zeros(3, int)))) == 0  # views
 
 
 @pytest.mark.parametrize(
-    ("usage", "divided", "expected"),
+    ("split", "rows"),
     [
-        ("Train", True, "usage of Training, PublicTest, PrivateTest, got 'Train'"),
-        ("PublicTest", False, "PublicTest in here, found one undivided set"),
+        ("train", range(8)),
+        ("Training", range(8)),
+        ("val", range(8, 12)),
+        ("PublicTest", range(8, 12)),
+        ("test", [12, 13]),
     ],
 )
-def test_an_unknown_usage_is_refused(noise, usage, divided, expected):
-    usages = np.array(["Training", "PublicTest"]) if divided else None
+def test_take_split(faces, split, rows):
+    assert numbers(take_split(faces, split)) == list(rows)
+
+
+def test_train_comes_without_the_images_of_both_other_splits(faces):
+    images = [image.copy() for image in faces.images]
+    images[2][...], images[5][...] = images[9], images[13]
+    images[7][...] = images[6]  # a copy within train stays
+    copied = dataclasses.replace(faces, images=images)
+    assert take_split(copied, "train").labels.tolist() == [0, 1, 3, 4, 6, 0]
+    assert len(take_split(copied, "validation")) == 4
+
+
+@pytest.mark.parametrize(
+    ("split", "rows", "expected"),
+    [
+        ("all", 14, "split of train, validation, test, got 'all'"),
+        ("test", 12, "split test in here, found train, validation"),
+        ("validation", None, "split validation in here, found one undivided set"),
+    ],
+)
+def test_a_split_that_is_not_there_is_refused(faces, split, rows, expected):
+    part = dataclasses.replace(faces, split=None) if rows is None else faces.select(np.arange(rows))
     with pytest.raises(ValueError, match=expected):
-        take_usage(LabelledFaces(noise(2), np.zeros(2, int), usages=usages), usage, "here")
+        take_split(part, split, "here")
 
 
-def test_a_usage_that_no_face_has_is_refused(faces):
-    with pytest.raises(ValueError, match="PrivateTest in here, found Training, PublicTest"):
-        take_usage(faces.select(np.arange(12)), "PrivateTest", "here")
+@pytest.mark.parametrize(
+    ("splits", "count"),
+    [("train validation test", 4), ("train test", 2), ("train", 8), ("test", 2), ("validation test", 4), ("", 14)],
+)
+def test_what_is_measured_on(faces, splits, count):
+    """Validation, else test; an undivided set or a lone split is taken whole."""
+    part = faces.select(np.isin(faces.split, splits.split())) if splits else dataclasses.replace(faces, split=None)
+    assert len(take_measured(part)) == count
 
 
-@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 0.9, 0.99])
-def test_split_takes_a_share_of_every_class(share):
-    counts = [1, 2, 3, 10, 100, 0, 999]
-    labels = np.repeat(np.arange(7), counts)
-    images = np.arange(len(labels), dtype=np.uint32).view(np.uint8).reshape(-1, 2, 2)  # the number as 4 bytes
-    first, second = split_faces(LabelledFaces(images, labels), share, seed=3)
-    pictures = np.concatenate([first.images, second.images])
-    assert len(np.unique(pictures, axis=0)) == len(pictures) == len(labels)  # each face in one part, once
-    for count, here, there in zip(counts, first.counts().values(), second.counts().values()):
-        assert here + there == count
-        assert abs(there - share * count) <= 1
-        assert count < 2 or (here and there)
-    assert first.counts()["angry"] == 1  # a single face is there to learn from
+def test_split_takes_a_ratio_of_each_class():
+    labels = np.repeat(np.arange(7), [1, 2, 5, 10, 20, 50, 100])
+    faces = LabelledFaces(np.arange(188, dtype=np.uint8).reshape(-1, 1, 1), labels)
+    first, second = split_faces(faces, 0.1, seed=0)
+    assert list(second.counts().values()) == [0, 1, 1, 1, 2, 5, 10]
+    assert sorted([*first.images.ravel(), *second.images.ravel()]) == list(range(188))
+    again, other = (split_faces(faces, 0.1, seed)[1].images.ravel().tolist() for seed in (0, 1))
+    assert again == second.images.ravel().tolist() != other
+    for count in (None, 188, 500):
+        assert take_subset(faces, count) is faces
+    assert len(take_subset(faces.select(labels > 2), 18)) == 18
 
 
-def test_split_depends_on_the_seed_alone(noise):
-    faces = LabelledFaces(noise(70), np.repeat(np.arange(7), 10))
-    first, second = (split_faces(faces, 0.3, seed=1)[1].images for _ in range(2))
-    np.testing.assert_array_equal(first, second)
-    assert (split_faces(faces, 0.3, seed=2)[1].images != first).any()
-
-
-@pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan")])
-def test_split_refuses_what_is_no_share(faces, share):
-    with pytest.raises(ValueError, match="share between 0 and 1"):
-        split_faces(faces, share, 0)
+@pytest.mark.parametrize("ratio", [0, 1, -0.1, 1.5])
+def test_a_ratio_out_of_range_is_refused(faces, ratio):
+    with pytest.raises(ValueError, match="ratio between 0 and 1"):
+        split_faces(faces, ratio, 0)
 
 
 def test_join_puts_one_after_the_other(faces):
     joined = join_faces([faces.select(np.array([3, 4])), faces.select(np.array([0]))])
-    assert numbers(joined) == [3, 4, 0]
-    assert joined.labels.tolist() == [3, 4, 0]
-    assert joined.votes[:, 0].tolist() == [30, 40, 0]
-    assert joined.usages.tolist() == ["Training"] * 3
-    assert joined.skipped == ("broken.jpg", "broken.jpg")
+    assert numbers(joined) == [3, 4, 0] == joined.labels.tolist()
+    assert joined.votes[:, 0].tolist() == [30, 40, 0] and joined.names == ["3.png", "4.png", "0.png"]
+    assert joined.split.tolist() == ["train"] * 3 and len(joined.skipped) == 2
 
 
-def test_join_of_different_sizes_and_columns(noise):
-    small = LabelledFaces(noise(1), np.array([1]), votes=np.zeros((1, 10)))
-    large = LabelledFaces(noise(2, shape=(96, 96)), np.array([2, 3]))
+def test_join_of_different_sizes_columns_and_classes(noise):
+    small = own(noise, ("neutral", "smile"), [1], votes=np.zeros((1, 10)))
+    large = LabelledFaces(noise(2, shape=(96, 96)), np.array([0, 1]), classes=("laugh", "smile"))
     joined = join_faces([small, large])
     assert [image.shape for image in joined.images] == [(48, 48), (96, 96), (96, 96)]
-    assert joined.votes is None and joined.usages is None
-
-
-def test_join_of_nothing_is_refused():
+    assert joined.votes is None and joined.split is None
+    assert joined.classes == ("laugh", "smile")  # of the faces that are there
+    assert [joined.classes[label] for label in joined.labels] == ["smile", "laugh", "smile"]
     with pytest.raises(ValueError, match="at least one"):
         join_faces([])
-
-
-def test_a_subset_keeps_the_shares_of_the_classes():
-    labels = np.repeat(np.arange(7), 10)
-    faces = LabelledFaces(np.zeros((70, 4, 4), np.uint8), labels)
-    assert take_subset(faces, 14).counts() == dict.fromkeys(faces.counts(), 2)
-    for count in (None, 70, 100):
-        assert take_subset(faces, count) is faces

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fer_paddle.expression.data.dataset import ExpressionData
 from fer_paddle.expression.data.expressions import load_faces
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.expression.data.ferplus import (
     COLUMNS,
-    SoftData,
     count_votes,
     keep_leading,
     keep_majority,
@@ -77,7 +77,7 @@ def test_the_papers_rules(row, majority, leading):
         taken = take_ferplus(faces_of(row, anchor), mode)
         assert len(taken) == (1 if expected is None else 2)
         if expected is not None:
-            shares = {name: share for name, share in zip(FERPLUS_EXPRESSIONS, taken.shares[0]) if share}
+            shares = {name: share for name, share in zip(FERPLUS_EXPRESSIONS, taken.targets[0]) if share}
             assert shares == pytest.approx(expected)
 
 
@@ -90,7 +90,7 @@ def test_votes_of_nine_people():
 
 def test_counts_and_labels():
     taken = take_ferplus(faces_of(votes(happiness=10), votes(contempt=6, neutral=4), votes(NF=10)), "probability")
-    assert taken.labels.tolist() == [3, 7] and taken.draw
+    assert taken.labels.tolist() == [3, 7] and taken.classes == FERPLUS_EXPRESSIONS and taken.votes is None
     assert taken.counts() == {**dict.fromkeys(FERPLUS_EXPRESSIONS, 0), "happy": 1, "contempt": 1}
 
 
@@ -136,7 +136,7 @@ def test_label_and_crowd_mixed():
 
 def test_a_drawn_class_follows_the_shares_and_depends_on_the_epoch_alone():
     taken = take_ferplus(faces_of(votes(happiness=6, neutral=4)), "probability")
-    data = SoftData(taken, taken.shares, 8, seed=3, draw=taken.draw)
+    data = ExpressionData(taken, 8, seed=3, targets=taken.targets, draw=True)
     drawn = []
     for epoch in range(300):
         data.set_epoch(epoch)
@@ -150,9 +150,9 @@ def test_a_drawn_class_follows_the_shares_and_depends_on_the_epoch_alone():
 
 def test_soft_labels_are_given_as_they_are():
     taken = take_ferplus(faces_of(votes(happiness=6, neutral=4)), "crossentropy")
-    _, (shares, helping) = SoftData(taken, taken.shares, 8, draw=taken.draw)[0]
-    np.testing.assert_array_equal(shares, taken.shares[0])
-    assert not helping.any()  # no second head
+    _, (shares, votes_of_none) = ExpressionData(taken, 8, targets=taken.targets)[0]
+    np.testing.assert_array_equal(shares, taken.targets[0])
+    assert not votes_of_none.any()  # no auxiliary head
 
 
 def test_the_real_votes(data_pack):
@@ -161,4 +161,4 @@ def test_the_real_votes(data_pack):
     majority, leading = (take_ferplus(faces, mode) for mode in ("majority", "crossentropy"))
     assert 3000 < len(majority) < len(leading) < len(faces)
     assert min(majority.counts(), key=majority.counts().get) in ("contempt", "disgust")
-    np.testing.assert_allclose(leading.shares.sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(leading.targets.sum(1), 1, rtol=1e-5)

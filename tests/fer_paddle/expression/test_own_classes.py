@@ -1,0 +1,151 @@
+"""Classes of a user's own, from folders to every place where their names are seen; the mouths that ship."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from fer_paddle import Classifier, Pipeline
+from fer_paddle.apps.cli import main
+from fer_paddle.drawing import draw_faces
+from fer_paddle.drawn import draw_scene
+from fer_paddle.environment import seed_everything
+from fer_paddle.expression.data.expressions import load_measured
+from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.predict import classifier_file
+from fer_paddle.expression.recipes import TUTORIAL
+from fer_paddle.expression.train import export_best, train_expressions
+from fer_paddle.images import write_image
+from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.models import build_model
+from fer_paddle.training.loop import RunOptions
+from fer_paddle.training.transfer import start_from_file
+from fer_paddle.weights import load_card, state_arrays
+
+CLASSES = ("laugh", "pout", "smile", "无聊")
+
+
+def run(capsys, *args):
+    """Run the command line in this process: (exit code, stdout, stderr)."""
+    code = main([str(arg) for arg in args])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Four class folders of striped images: the stripes of each class have their own distance."""
+    folder = tmp_path_factory.mktemp("我的类")
+    for place, name in enumerate(("大笑", "pout", "Smile", "无聊")):
+        (folder / name).mkdir()
+        for number in range(20):
+            rng = np.random.default_rng((place, number))
+            rows = (np.arange(40) // (2 + 3 * place)) % 2 * 120 + rng.integers(0, 60, (40, 40))
+            write_image(folder / name / f"{number}.png", rows.astype(np.uint8))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(folders, tmp_path_factory):
+    """The folder of a run of `collect train-mouths` on them, and what it printed."""
+    out = tmp_path_factory.mktemp("run")
+    args = ["collect", "train-mouths", "--data", folders, "--out", out, "--epochs", 4, "--batch-size", 18, "--json"]
+    with pytest.MonkeyPatch.context() as patch:
+        printed = []
+        patch.setattr("builtins.print", lambda *args, **_: printed.append(args[0] if args else ""))
+        assert main([str(arg) for arg in args]) == 0
+    return out
+
+
+def test_the_names_are_in_the_card_and_in_the_exported_file(trained, folders):
+    card = load_card(trained / "model.safetensors")
+    assert tuple(card["classes"]) == CLASSES and card["recipe"]["name"] == "mouths"
+    assert card["train_faces"] == dict.fromkeys(CLASSES, 18) and card["valid_faces"] == dict.fromkeys(CLASSES, 2)
+    assert card["figures"]["valid_accuracy"] >= 0.5  # of four classes, after seconds
+    classify, faces = Classifier(trained / "model.onnx"), load_measured(folders)
+    assert classify.classes == CLASSES == faces.classes
+    assert (classify(faces.images).argmax(axis=1) == faces.labels).mean() > 0.3
+    assert np.allclose(
+        classify(faces.images), Classifier(trained / "model.safetensors", runtime="dynamic")(faces.images), atol=1e-4
+    )
+
+
+def test_commands_name_them(trained, folders, capsys, tmp_path):
+    weights = trained / "model.onnx"
+    code, out, err = run(capsys, "evaluate", "--data", folders, "--weights", weights, "--json")
+    assert code == 0 and list(json.loads(out)["recall"]) == list(CLASSES), err
+    code, _, err = run(capsys, "card", weights)
+    assert code == 2 and "expected --data to measure" in err
+    code, _, err = run(capsys, "card", weights, "--data", folders)
+    assert code == 0 and "| 无聊 | 20 |" in weights.with_suffix(".md").read_text(encoding="utf-8"), err
+    write_image(tmp_path / "face.png", draw_scene(3, 320, 240, num_faces=1, min_px=100).image)
+    code, out, err = run(
+        capsys, "recognize", tmp_path / "face.png", "--out", tmp_path / "out", "--weights", weights, "--json"
+    )
+    assert code == 0, err
+    (face,) = json.loads(out)["pictures"][0]["faces"]
+    assert list(face["probs"]) == list(CLASSES) and face["label"] in CLASSES
+    assert (
+        ",laugh,pout,smile,无聊" in (tmp_path / "out" / "results.csv").read_text(encoding="utf-8-sig").splitlines()[0]
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_pipeline_and_drawing_name_them(trained, language):
+    image = draw_scene(3, 320, 240, num_faces=1, min_px=100).image
+    pipeline = Pipeline(classifier=Classifier(trained / "model.onnx"))
+    (face,) = pipeline(image)
+    assert pipeline.classes == face.classes == CLASSES and face.probs.shape == (4,)
+    drawn = [draw_faces(image, [dataclasses.replace(face, label=name)], language) for name in CLASSES]
+    assert len({one.tobytes() for one in drawn}) == 4 and all((one != image).any() for one in drawn)
+
+
+def test_training_on_numbered_folders_says_the_classes(tmp_path, capsys, folders):
+    data = tmp_path / "numbered"
+    for number, folder in enumerate(sorted(folders.iterdir()), 1):
+        (data / str(number)).mkdir(parents=True)
+        for path in sorted(folder.iterdir())[:4]:
+            (data / str(number) / path.name).write_bytes(path.read_bytes())
+    args = ["train", "--data", data, "--recipe", "tutorial", "--epochs", 1, "--size", 16, "--batch-size", 4]
+    args += ["--model", "mini_xception", "--out", tmp_path / "run", "--classes", "d", "c", "b", "a"]
+    code, out, err = run(capsys, *args)
+    assert code == 0 and "on 4 classes: d, c, b, a; written to" in out, err
+    assert load_card(tmp_path / "run" / "model.safetensors")["classes"] == ["d", "c", "b", "a"]
+    code, _, err = run(capsys, *args[:-4], "a", "b")
+    assert code == 2 and err.startswith("error: expected folders 1 to 2 ") and err.count("\n") == 1
+
+
+def test_a_network_of_another_number_of_classes_is_refused(noise):
+    faces = LabelledFaces(noise(6), np.arange(6) % 3, classes=("a", "b", "c"))
+    with pytest.raises(ValueError, match="expected faces of 7 classes, as the network has, got 3: a, b, c"):
+        train_expressions(build_model("mini_xception"), faces, faces, TUTORIAL)
+
+
+def test_seven_classes_of_ones_own_are_not_the_seven(noise, tmp_path):
+    """They start from the shipped network without its last layer, and their run remembers their names."""
+    classes = tuple("abcdefg")
+    faces = LabelledFaces(noise(14, shape=(16, 16)), np.arange(14) % 7, classes=classes)
+    seed_everything(0)
+    network = build_model("mini_xception")
+    recipe = dataclasses.replace(TUTORIAL, epochs=1, batch_size=7, sizes=((0, 16),), valid_sizes=((0, 16),))
+    train_expressions(network, faces, faces, recipe, RunOptions(tmp_path))
+    card = export_best(tmp_path, tmp_path / "own.safetensors", "mini_xception")
+    assert tuple(card["classes"]) == classes
+    other = build_model("mini_xception")
+    head = state_arrays(other)["classify.weight"]
+    start_from_file(other, tmp_path / "own.safetensors", EXPRESSIONS)
+    np.testing.assert_array_equal(state_arrays(other)["classify.weight"], head)
+    start_from_file(other, tmp_path / "own.safetensors", classes)
+    assert (state_arrays(other)["classify.weight"] != head).any()
+
+
+def test_the_shipped_network_of_mouths_reaches_its_target(data_pack):
+    """The figure of its card, measured again: 100 mouths of people it has not seen."""
+    classify, mouths = Classifier("mouth.smile"), load_measured(data_pack("mouth_smile.npz"))
+    accuracy = float((classify(mouths.images).argmax(axis=1) == mouths.labels).mean())
+    assert classify.classes == mouths.classes == ("neutral", "smile") and len(mouths) == 100
+    assert accuracy == pytest.approx(load_card(classifier_file("mouth.smile"))["figures"]["valid_accuracy"], abs=0.011)
+    assert accuracy >= 0.95
