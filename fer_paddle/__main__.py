@@ -1,7 +1,10 @@
 """`python -m fer_paddle`."""
 
+import signal
 import sys
 
-from fer_paddle.apps.cli import main
+signal.signal(signal.SIGINT, lambda *_: sys.exit(130))  # until console.run takes over: no traceback of an import
+
+from fer_paddle.apps.cli import main  # noqa: E402
 
 sys.exit(main())

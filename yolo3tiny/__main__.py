@@ -1,7 +1,10 @@
 """`python -m yolo3tiny`."""
 
+import signal
 import sys
 
-from yolo3tiny.cli import main
+signal.signal(signal.SIGINT, lambda *_: sys.exit(130))  # until console.run takes over: no traceback of an import
+
+from yolo3tiny.cli import main  # noqa: E402
 
 sys.exit(main())
