@@ -11,7 +11,6 @@ from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.weights import load_arrays, load_card, save_weights
 from yolo3tiny.augment import AugmentConfig
-from yolo3tiny.cli import main
 from yolo3tiny.export import export_network
 from yolo3tiny.files import DetectorModel
 from yolo3tiny.model import Yolo3Tiny
@@ -170,9 +169,3 @@ def test_a_study_knows_its_data(task, make_photo):
     assert task.settings["trained_on"] == "drawings" and task.settings["recipe"]["batch_size"] == 2
     one = [make_photo("a", [(10, 10, 40, 50)])]
     assert DetectorPruneTask(task.weights, one, one, "one", epochs=1, samples=1).recipe.batch_size == 1
-
-
-def test_a_folder_with_a_study_wants_resume(tmp_path, capsys):
-    (tmp_path / "study.json").write_text("{}")
-    assert main(["prune", "--data", "nowhere", "--out", str(tmp_path)]) == 2
-    assert "expected a new folder, or --resume" in capsys.readouterr().err

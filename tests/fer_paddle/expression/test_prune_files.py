@@ -29,7 +29,7 @@ from fer_paddle.expression.quantize import qat_recipe
 from fer_paddle.expression.recipes import FERPLUS, FINE_TUNE, STRONG, TUTORIAL, Recipe
 from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
-from fer_paddle.models import build_model
+from fer_paddle.models import build_model, find_design
 from fer_paddle.models.model import count_features
 from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
 from fer_paddle.weights import load_card
@@ -70,22 +70,10 @@ def test_bit_equal_after_reload(pruned, saved):
     assert again.num_features == network.num_features == again.classify.weight.shape[0] < 256
     assert card["parameters"] == count_parameters(again) < 403_767
     assert card["shapes"]["stem.0.0"] == network.stem[0][0].weight.shape
-
-
-def test_the_file_is_as_small_as_the_network(pruned, saved):
-    numbers = sum(tensor.size for tensor in pruned[0].state_dict().values())
+    numbers = sum(tensor.size for tensor in network.state_dict().values())
     assert saved.stat().st_size < 4 * numbers + 40_000  # 317 names
-
-
-def test_it_trains_with_a_helping_head(saved):
-    network = ExpressionModel.load(saved).network
-    logits, votes = AuxiliaryHead(network)(paddle.randn([2, 1, 32, 32]))
+    logits, votes = AuxiliaryHead(again)(paddle.randn([2, 1, 32, 32]))
     assert (logits.shape, votes.shape) == ([2, 7], [2, 10])
-
-
-def test_it_becomes_onnx_by_the_road_of_all(saved, tmp_path, capfd):
-    assert main(["export", "--weights", str(saved), "--out", str(tmp_path / "model.onnx")]) == 0
-    assert (tmp_path / "model.onnx").stat().st_size < saved.stat().st_size * 1.2
 
 
 @pytest.mark.parametrize(
@@ -110,15 +98,12 @@ def test_a_card_with_wrong_shapes(change, says, saved, tmp_path):
     assert "\n" not in str(raised.value)
 
 
-def test_shapes_that_are_none():
-    with pytest.raises(ValueError, match="expected the shapes of layers by name, got list"):
-        resize_layers(paddle.nn.Linear(2, 2), [1])
-
-
 def test_a_whole_network_needs_no_shapes(tmp_path):
     network = build_model("distresnet")
     assert changed_shapes(network, build_model("distresnet")) == {}
     assert "shapes" not in ExpressionModel.of("distresnet", network, 32).save(tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="expected the shapes of layers by name, got list"):
+        resize_layers(network, [1])
 
 
 # --- the task of a study ---
@@ -196,12 +181,6 @@ def test_a_folder_with_a_study_wants_resume(tmp_path, capsys):
     assert "expected a new folder, or --resume" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("share", ["0", "1.5"])
-def test_shares_out_of_range(share, tmp_path, capsys):
-    assert main(["prune", "--data", "nowhere", "--out", str(tmp_path / "new"), "--flops", share]) == 2
-    assert "expected a number above 0 and at most 1" in capsys.readouterr().err
-
-
 def test_speed_of_other_files_is_refused(tmp_path, capsys):
     (tmp_path / "model.onnx").write_bytes(b"no model")
     assert main(["prune-speed", str(tmp_path / "model.onnx")]) == 2
@@ -218,7 +197,9 @@ def test_the_command_from_faces_to_a_smaller_network(tmp_path, capfd):
     seed_everything(0)
     recipe = dataclasses.replace(TUTORIAL, batch_size=8, sizes=((0, 32),), valid_sizes=((0, 32),))
     weights = tmp_path / "network.safetensors"
-    ExpressionModel.of("distresnet", build_model("distresnet"), 32, {"recipe": recipe.to_json()}).save(weights)
+    model, arguments = find_design("vgg8_flat")  # which PaddleSlim traces in no time
+    network = build_model(model, **arguments)
+    ExpressionModel.of(model, network, 32, {"recipe": recipe.to_json()}, arguments).save(weights)
     out = tmp_path / "study"
     command = ["prune", "--weights", str(weights), "--data", str(tmp_path / "脸"), "--out", str(out), "--flops", "0.6"]
     teacher = tmp_path / "teacher.safetensors"
@@ -230,12 +211,14 @@ def test_the_command_from_faces_to_a_smaller_network(tmp_path, capfd):
     assert main(command) == 0
     first = json.loads(capfd.readouterr().out)
     (row,) = first["rows"]
-    model = ExpressionModel.load(out / "l1_60" / "round1" / "model.safetensors")
-    network, card = model.network, model.card
-    assert row["flops_share"] <= 0.6 and count_parameters(network) == row["parameters"] < first["full"]["parameters"]
+    pruned = ExpressionModel.load(out / "l1_60" / "round1" / "model.safetensors")
+    card = pruned.card
+    assert row["flops_share"] <= 0.6
+    assert count_parameters(pruned.network) == row["parameters"] < first["full"]["parameters"]
     assert {"hours", "machine"} <= card.keys()  # of the fine-tuning
     assert card["pruned_from"] == "network.safetensors" and card["pruning"]["criterion"] == "l1"
     assert (card["distill"]["soft_weight"], card["distill"]["teachers"]) == (0.5, ["teacher.safetensors"])
-    assert row["file_bytes"] == (out / "l1_60" / "round1" / "model.onnx").stat().st_size
+    sizes = [(out / "l1_60" / "round1" / name).stat().st_size for name in ("model.onnx", "model.safetensors")]
+    assert row["file_bytes"] == sizes[0] < 1.2 * sizes[1]
     assert main(command) == 0
     assert json.loads(capfd.readouterr().out)["rows"] == first["rows"]
