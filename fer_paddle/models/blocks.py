@@ -33,7 +33,7 @@ class SqueezeExcite(paddle.vision.models.mobilenetv3.SqueezeExcitation):
         super().__init__(channels, max(channels // reduction, 4))
 
 
-class ConvolutionalAttention(nn.Layer):
+class ConvolutionalAttention(paddle.nn.Layer):
     """CBAM: weigh first the channels, by their mean and maximum, then the places, by those over the channels.
 
     Source: Woo et al. 2018, arXiv:1807.06521, equations 2 and 3.
@@ -57,7 +57,7 @@ class ConvolutionalAttention(nn.Layer):
         return features * nn.functional.sigmoid(self.place(both))
 
 
-class DepthwiseSeparable(nn.Sequential):
+class DepthwiseSeparable(paddle.nn.Sequential):
     """A 3x3 convolution of each channel alone, then a 1x1 convolution over all, with batch normalization.
 
     It costs 1 / out + 1 / 9 of a full 3x3 convolution. Source: Howard et al. 2017, arXiv:1704.04861, section 3.1.
@@ -72,13 +72,13 @@ class DepthwiseSeparable(nn.Sequential):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1, inner: bool = True, outer: bool = True):
         if inner:
-            depthwise: nn.Layer = ConvNorm(in_channels, in_channels, 3, stride, groups=in_channels)
+            depthwise: paddle.nn.Layer = ConvNorm(in_channels, in_channels, 3, stride, groups=in_channels)
         else:
             depthwise = nn.Conv2D(in_channels, in_channels, 3, stride, 1, groups=in_channels, bias_attr=False)
         super().__init__(depthwise, ConvNorm(in_channels, out_channels, 1, activation_layer=nn.ReLU if outer else None))
 
 
-def make_attention(kind: str, channels: int) -> nn.Layer:
+def make_attention(kind: str, channels: int) -> paddle.nn.Layer:
     """Make one of ATTENTIONS over so many channels; an unknown kind raises ValueError."""
     if kind not in ATTENTIONS:
         raise ValueError(f"expected attention of {', '.join(ATTENTIONS)}, got {kind!r}")

@@ -17,7 +17,7 @@ BLOCKS_PER_STAGE = 3
 EXPANSION = 4
 
 
-class ConvBN(nn.Sequential):
+class ConvBN(paddle.nn.Sequential):
     """A convolution without bias, then batch normalization; `same` padding for odd kernels.
 
     float32 [N, in, H, W] -> [N, out, ceil(H / stride), ceil(W / stride)]. With `zero_scale` it starts with a scale of
@@ -32,7 +32,7 @@ class ConvBN(nn.Sequential):
         )
 
 
-class Bottleneck(nn.Layer):
+class Bottleneck(paddle.nn.Layer):
     """1x1, 3x3, 1x1 convolutions beside a shortcut; ELU after the sum, a further BN and ELU after the block.
 
     float32 [N, in, H, W] -> [N, 4 * filters, ceil(H / stride), ceil(W / stride)].

@@ -17,7 +17,7 @@ STEM_CHANNELS = 8
 STAGE_CHANNELS = (16, 32, 64, 128)
 
 
-class SeparableBlock(nn.Layer):
+class SeparableBlock(paddle.nn.Layer):
     """Two depthwise separable convolutions and a 3x3/2 max pool beside a 1x1/2 convolution.
 
     float32 [N, in, H, W] -> [N, out, ceil(H / 2), ceil(W / 2)].
@@ -41,7 +41,7 @@ class MiniXception(FaceNetwork):
 
     def __init__(self, num_classes: int = 7, in_channels: int = 1, dropout: float = 0.0):
         check_sizes(num_classes, in_channels)
-        layers: list[nn.Layer] = [ConvNorm(in_channels, STEM_CHANNELS, 3), ConvNorm(STEM_CHANNELS, STEM_CHANNELS, 3)]
+        layers: list[paddle.nn.Layer] = [ConvNorm(in_channels, STEM_CHANNELS, 3), ConvNorm(STEM_CHANNELS, STEM_CHANNELS, 3)]
         channels = STEM_CHANNELS
         for out_channels in STAGE_CHANNELS:
             layers.append(SeparableBlock(channels, out_channels))

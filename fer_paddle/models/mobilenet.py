@@ -77,7 +77,7 @@ class PocketNet(FaceNetwork):
 
     def __init__(self, num_classes: int = 7, in_channels: int = 1, dropout: float = 0.1):
         check_sizes(num_classes, in_channels)
-        layers: list[nn.Layer] = [ConvNorm(in_channels, POCKET_STEM, 3, activation_layer=nn.Hardswish)]
+        layers: list[paddle.nn.Layer] = [ConvNorm(in_channels, POCKET_STEM, 3, activation_layer=nn.Hardswish)]
         channels = POCKET_STEM
         for kernel, expanded, out_channels, stride in POCKET_BLOCKS:
             use_se = out_channels > POCKET_STEM
@@ -89,6 +89,6 @@ class PocketNet(FaceNetwork):
         super().__init__(POCKET_FEATURES, num_classes, dropout, features=nn.Sequential(*layers))
 
 
-def replace_first(layers: nn.Sequential, in_channels: int) -> None:
+def replace_first(layers: paddle.nn.Sequential, in_channels: int) -> None:
     """Puts a 3x3 convolution of stride 1 over `in_channels` in the place of the first layer, in place."""
     layers[0] = nn.Conv2D(in_channels, layers[0]._out_channels, 3, padding=1, bias_attr=False)

@@ -11,7 +11,7 @@ from fer_paddle.environment import paddle
 nn = paddle.nn
 
 
-class FaceNetwork(nn.Layer):
+class FaceNetwork(paddle.nn.Layer):
     """Feature layers, the mean over the image, dropout and one linear layer; takes images of any size.
 
     It knows sizes, not classes. Of each family derived from it the constructor takes `num_classes`, `in_channels`
@@ -26,7 +26,7 @@ class FaceNetwork(nn.Layer):
             float32 [N, in_channels, H, W] -> [N, num_features, h, w].
     """
 
-    def __init__(self, num_features: int, num_classes: int, dropout: float = 0.0, **layers: nn.Layer):
+    def __init__(self, num_features: int, num_classes: int, dropout: float = 0.0, **layers: paddle.nn.Layer):
         super().__init__()
         self.num_features, self.num_classes = num_features, num_classes
         self.feature_layers = tuple(layers)

@@ -16,7 +16,7 @@ STAGE_CHANNELS = (64, 128, 256, 512)
 BLOCKS_PER_STAGE = 2
 
 
-class BasicBlock(nn.Layer):
+class BasicBlock(paddle.nn.Layer):
     """Two 3x3 convolutions and attention beside a shortcut, ReLU after the sum.
 
     float32 [N, in, H, W] -> [N, out, ceil(H / stride), ceil(W / stride)].
@@ -62,7 +62,7 @@ class ResNet18(FaceNetwork):
     ):
         check_sizes(num_classes, in_channels, width)
         channels = scale_channels(STAGE_CHANNELS[0], width)
-        layers: list[nn.Layer] = [ConvNorm(in_channels, channels, 3, stem_stride)]
+        layers: list[paddle.nn.Layer] = [ConvNorm(in_channels, channels, 3, stem_stride)]
         for stage, base in enumerate(STAGE_CHANNELS):
             out_channels = scale_channels(base, width)
             for block in range(BLOCKS_PER_STAGE):

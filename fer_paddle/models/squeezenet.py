@@ -17,7 +17,7 @@ STEM_CHANNELS = 64
 STAGES = (((16, 64), (16, 64)), ((32, 128), (32, 128)), ((48, 192), (48, 192), (64, 256), (64, 256)))
 
 
-class Fire(nn.Layer):
+class Fire(paddle.nn.Layer):
     """A 1x1 convolution to few channels, then 1x1 and 3x3 convolutions side by side.
 
     float32 [N, in, H, W] -> [N, 2 * expanded, H, W].
@@ -40,7 +40,7 @@ class SqueezeNet(FaceNetwork):
     def __init__(self, num_classes: int = 7, in_channels: int = 1, width: float = 0.5, dropout: float = 0.2):
         check_sizes(num_classes, in_channels, width)
         channels = scale_channels(STEM_CHANNELS, width)
-        layers: list[nn.Layer] = [ConvNorm(in_channels, channels, 3)]
+        layers: list[paddle.nn.Layer] = [ConvNorm(in_channels, channels, 3)]
         for stage in STAGES:
             layers.append(nn.MaxPool2D(3, 2, padding=1))
             for squeezed, expanded in stage:

@@ -37,7 +37,7 @@ class VGG8(FaceNetwork):
         check_sizes(num_classes, in_channels, width)
         if not channels or min(channels) < 1:
             raise ValueError(f"expected channels of 1 or more for a stage or more, got {channels}")
-        layers: list[nn.Layer] = []
+        layers: list[paddle.nn.Layer] = []
         for base in channels:
             out_channels = scale_channels(base, width)
             # ceil_mode: an image of fewer than 16 px keeps a pixel

@@ -206,7 +206,7 @@ def total_of(loss: Any) -> paddle.Tensor:
 
 def describe_step(run: Run, figures: Mapping[str, float]) -> str:
     """Name the epoch, step and samples of the batch whose loss is not finite, in one line."""
-    sampler = getattr(run.loaders["train"], "batch_sampler", None)
+    sampler: Any = getattr(run.loaders["train"], "batch_sampler", None)
     samples = f", samples {sampler.batch(run.epoch, run.step)}" if hasattr(sampler, "batch") else ""
     values = ", ".join(f"{name} {value}" for name, value in figures.items())
     return f"expected a finite loss, got {values} in epoch {run.epoch + 1}, step {run.step + 1}{samples}"
@@ -292,7 +292,8 @@ def graceful_shutdown() -> Iterator[threading.Event]:
 
 def batches_from(loader: Any, epoch: int, step: int) -> Generator[Any, None, None]:
     """Give the batches of an epoch from one step on; data set and sampler learn of both where they ask."""
-    dataset, sampler = getattr(loader, "dataset", None), getattr(loader, "batch_sampler", None)
+    dataset: Any = getattr(loader, "dataset", None)
+    sampler: Any = getattr(loader, "batch_sampler", None)
     if hasattr(dataset, "set_epoch"):
         dataset.set_epoch(epoch)
     if hasattr(sampler, "set_epoch"):

@@ -84,7 +84,8 @@ def average_states(states: Sequence[Arrays], weights: Sequence[float] | None = N
         first = states[0][name]
         if first.dtype.kind != "f":
             return first
-        return sum(state[name] * (weight / total) for state, weight in zip(states, weights)).astype(first.dtype)
+        parts = [state[name] * (weight / total) for state, weight in zip(states, weights)]
+        return sum(parts[1:], parts[0]).astype(first.dtype)
 
     return {name: mean(name) for name in states[0]}
 

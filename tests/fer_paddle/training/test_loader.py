@@ -9,12 +9,18 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_paddle.training.loader import EpochSampler, make_loader
+from fer_paddle.training.loader import BalancedSampler, EpochSampler, make_loader
+
+LABELS = np.repeat([0, 1, 3], [60, 30, 10])  # no face of class 2
 
 
 def epoch_of(sampler, epoch, first_step=0):
     sampler.set_epoch(epoch, first_step)
     return list(sampler)
+
+
+def balanced(power, batch_size=10, rank=0, world=1):
+    return BalancedSampler(LABELS, power, batch_size, 1, rank, world)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +32,7 @@ def epoch_of(sampler, epoch, first_step=0):
         (1, 8, 1, [[[0]]]),
         (8, 2, 2, [[[0, 1], [4, 5]], [[2, 3], [6, 7]]]),
         (7, 2, 2, [[[0, 1], [4, 5]], [[2, 3], [6]]]),
-        (5, 2, 2, [[[0, 1], [4]], [[2, 3]]]),  # the second process has no share of the last batch
+        (5, 2, 2, [[[0, 1], [4]], [[2, 3]]]),  # the second process has no part of the last batch
         (3, 2, 2, [[[0, 1]], [[2]]]),
     ],
 )
@@ -36,13 +42,26 @@ def test_in_order(length, batch_size, world, expected):
     assert [len(sampler) for sampler in samplers] == [len(batches) for batches in expected]
 
 
-def test_shuffled_order_is_of_seed_and_epoch_alone():
-    first, second = EpochSampler(23, 4, True, seed=1), EpochSampler(23, 4, True, seed=1)
-    epoch_of(second, 7)  # what it did before does not matter
+# Every sampler as (batch size, rank, world) -> sampler of one process; a global batch has 10 samples.
+SAMPLERS = {
+    "in order": lambda *ranks: EpochSampler(50, ranks[0], False, 1, *ranks[1:]),
+    "shuffled": lambda *ranks: EpochSampler(57, ranks[0], True, 1, *ranks[1:]),
+    "balanced": lambda *ranks: balanced(0.7, *ranks),
+}
+
+
+@pytest.mark.parametrize("make", SAMPLERS.values(), ids=SAMPLERS)
+def test_an_order_is_of_seed_and_epoch_alone_and_begins_at_any_step(make):
+    sampler = make(10, 0, 1)
+    whole = epoch_of(sampler, 4)
+    epoch_of(sampler, 7)  # what it did before does not matter
     np.random.seed(3)
-    assert epoch_of(first, 2) == epoch_of(second, 2)
-    assert epoch_of(first, 2) != epoch_of(first, 3)
-    assert epoch_of(first, 2) != epoch_of(EpochSampler(23, 4, True, seed=2), 2)
+    for step in range(len(whole) + 1):
+        assert epoch_of(sampler, 4, step) == whole[step:]
+    assert [sampler.batch(4, step) for step in range(len(whole))] == whole and len(sampler) == len(whole)
+    assert (epoch_of(sampler, 5) == whole) == (make is SAMPLERS["in order"])
+    parts = zip(*(epoch_of(make(5, rank, 2), 4) for rank in (0, 1)))
+    assert [first + second for first, second in parts] == whole  # two processes share the batches of one
 
 
 def test_shuffled_batches_are_full_and_without_repeats():
@@ -50,45 +69,38 @@ def test_shuffled_batches_are_full_and_without_repeats():
     seen = [index for batch in batches for index in batch]
     assert [len(batch) for batch in batches] == [4] * 5  # three samples are left out, others in each epoch
     assert len(set(seen)) == 20 and set(seen) <= set(range(23))
-
-
-@pytest.mark.parametrize("shuffle", [True, False])
-def test_an_epoch_can_begin_at_any_step(shuffle):
-    sampler = EpochSampler(22, 4, shuffle, seed=5)
-    whole = epoch_of(sampler, 1)
-    for step in range(len(whole) + 1):
-        assert epoch_of(sampler, 1, step) == whole[step:]
-    assert [sampler.batch(1, step) for step in range(len(whole))] == whole
-    assert len(sampler) == len(whole)
-
-
-@pytest.mark.parametrize("shuffle", [True, False])
-def test_two_processes_share_the_batches_of_one(shuffle):
-    one = EpochSampler(20, 4, shuffle, seed=1)
-    two = [EpochSampler(20, 2, shuffle, seed=1, rank=rank, world=2) for rank in (0, 1)]
-    parts = zip(*(epoch_of(sampler, 3) for sampler in two))
-    assert [first + second for first, second in parts] == epoch_of(one, 3)
+    assert batches != epoch_of(EpochSampler(23, 4, True, seed=2), 0)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("power", "expected"),
+    [(0.0, [60, 30, 0, 10]), (1.0, [33, 34, 0, 33]), (0.5, [46, 33, 0, 21])],  # 0.5: as sqrt(60), sqrt(30), sqrt(10)
+)
+def test_balanced_classes_come_by_their_power_and_their_samples_equally_often(power, expected):
+    drawn = np.concatenate(epoch_of(balanced(power), 0))
+    np.testing.assert_allclose(np.bincount(LABELS[drawn]), expected, atol=2)
+    times = np.bincount(drawn, minlength=100)
+    assert max(np.ptp(times[LABELS == label]) for label in (0, 1, 3)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
     [
-        ((0, 4, False), "at least one sample"),
-        ((4, 0, False), "batch size of at least 1, got 4 and 0"),
+        (lambda: EpochSampler(0, 4, False), "at least one sample"),
+        (lambda: EpochSampler(4, 0, False), "batch size of at least 1, got 4 and 0"),
         (
-            (3, 4, True),
-            "expected at least 4 samples for batches of 4, got 3; use a smaller batch .--batch-size of train",
+            lambda: EpochSampler(3, 4, True),
+            "at least 4 samples for batches of 4, got 3; use a smaller batch .--batch-size",
         ),
-        ((7, 4, True, 0, 0, 2), "expected at least 8 samples for batches of 8, got 7"),
-        (
-            (4, 4, False, 0, 1, 2),
-            "expected at least 5 samples for batches of 8, got 4",
-        ),  # nothing for the second
+        (lambda: EpochSampler(7, 4, True, 0, 0, 2), "expected at least 8 samples for batches of 8, got 7"),
+        (lambda: EpochSampler(4, 4, False, 0, 1, 2), "expected at least 5 samples for batches of 8, got 4"),
+        (lambda: balanced(-0.1), "expected a power from 0 to 1"),
+        (lambda: balanced(1.1), "expected a power from 0 to 1"),
     ],
 )
-def test_too_few_samples(arguments, says):
+def test_what_gives_no_batches(make, says):
     with pytest.raises(ValueError, match=says):
-        EpochSampler(*arguments)
+        make()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -111,26 +123,30 @@ def test_loader_with_a_collate_function(tiny_run):
     assert [batch.tolist() for batch in loader] == [[2], [2], [1]]
 
 
-class BadPicture:
-    """Ten samples of which the sixth cannot be read."""
+class Squares:
+    """Samples resized by OpenCV when they are read, of which the sixth cannot be read where `damaged`."""
+
+    def __init__(self, length, damaged=False):
+        self.length, self.damaged = length, damaged
 
     def __len__(self):
-        return 10
+        return self.length
 
     def __getitem__(self, index):
-        if index == 5:
-            raise ValueError("expected a picture, got a letter")
-        return np.float32([index]), (np.int64(1), np.zeros(2, np.float32))
+        if self.damaged and index == 5:
+            raise ValueError("expected an image, got a letter")
+        square = cv2.resize(np.full((600, 600), index, np.uint8), (8, 8), interpolation=cv2.INTER_AREA)
+        return square, (np.int64(1), np.zeros(2, np.float32))
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_error_of_the_data_set_is_raised_in_its_place(workers):
     """paddle.io.DataLoader ends the epoch early, or hangs, or says `Blocking queue is killed`."""
-    batches = iter(make_loader(BadPicture(), 2, shuffle=False, workers=workers))
+    batches = iter(make_loader(Squares(10, damaged=True), 2, shuffle=False, workers=workers))
     images, (labels, votes) = next(batches)
-    assert (images.tolist(), labels.tolist(), votes.shape) == ([[0], [1]], [1, 1], [2, 2])
+    assert (images[:, 0, 0].tolist(), labels.tolist(), votes.shape) == ([0, 1], [1, 1], [2, 2])
     next(batches)
-    with pytest.raises(ValueError, match="expected a picture, got a letter"):
+    with pytest.raises(ValueError, match="expected an image, got a letter"):
         next(batches)
 
 
@@ -151,18 +167,8 @@ def test_readers_start_after_opencv_has_run_its_threads():
     cv2.setNumThreads(2)
     try:
         cv2.GaussianBlur(np.zeros((2000, 2000), np.uint8), (0, 0), 3)  # large enough for the threads to start
-        loader = make_loader(ResizedSquares(), 4, shuffle=False, workers=1)
-        assert [batch.shape for batch in loader] == [[4, 8, 8], [2, 8, 8]]
+        loader = make_loader(Squares(6), 4, shuffle=False, workers=1)
+        assert [images.shape for images, _ in loader] == [[4, 8, 8], [2, 8, 8]]
         assert cv2.getNumThreads() == 2
     finally:
         cv2.setNumThreads(threads)
-
-
-class ResizedSquares:
-    """Six squares, each resized by OpenCV when it is read."""
-
-    def __len__(self):
-        return 6
-
-    def __getitem__(self, index):
-        return cv2.resize(np.full((600, 600), index, np.uint8), (8, 8), interpolation=cv2.INTER_AREA)
