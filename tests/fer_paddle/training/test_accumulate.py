@@ -1,4 +1,4 @@
-"""Accumulated gradients, sharpness-aware steps, the plateau, the equal average, unfreezing, and their exact resume."""
+"""Accumulated gradients, SAM, the plateau, SWA, unfreezing, and their exact resume."""
 
 from __future__ import annotations
 
@@ -68,11 +68,37 @@ def train(batches, folder=None, *, norm=False, rate=0.05, extra=(), prepare=None
     return model, fit(*arguments, config=FitConfig(**settings), options=RunOptions(folder, resume, extra), task=task)
 
 
-def assert_resumes_bit_for_bit(batches, tmp_path, place, extra=list, **arguments):
-    whole, history = train(batches, tmp_path / "whole", extra=extra(), **arguments)
+def freeze_body(model):
+    freeze(model, ["body.*"])
+
+
+def plateau():
+    return make_schedule("plateau", 0.1, 0, (1,), factor=0.5, mode="max")
+
+
+PLATEAU = {"rate": plateau, "monitor": "valid_accuracy", "mode": "max", "epochs": 14}
+UNFREEZE = {"norm": True, "prepare": freeze_body, "callback": lambda: GradualUnfreezing(1, ["body.*"])}
+
+
+@pytest.mark.parametrize(
+    ("place", "arguments"),
+    [
+        ((1, 2), {"norm": True, "accumulate": 2, "ema_decay": 0.9}),
+        ((1, 2), {"norm": True, "accumulate": 2, "ema_decay": 0.9, "sam_radius": 0.1}),
+        ((2, 1), {"norm": True, "swa_start": 1, "epochs": 4}),
+        ((12, 1), PLATEAU),
+        ((0, 3), UNFREEZE),  # while frozen
+        ((1, 2), UNFREEZE),  # after it
+    ],
+)
+def test_it_is_resumed_bit_for_bit(place, arguments, batches, tmp_path):
+    arguments = dict(arguments)
+    make = arguments.pop("callback", None)
+    extra = [] if make is None else [make()]
+    whole, history = train(batches, tmp_path / "whole", extra=extra, **arguments)
     with pytest.raises(RuntimeError, match="power cut"):
-        train(batches, tmp_path / "broken", extra=[*extra(), StopAt(*place)], **arguments)
-    again, resumed = train(batches, tmp_path / "broken", extra=extra(), resume=True, **arguments)
+        train(batches, tmp_path / "broken", extra=[*extra, StopAt(*place)], **arguments)
+    again, resumed = train(batches, tmp_path / "broken", extra=extra, resume=True, **arguments)
     assert resumed == history
     theirs = state_arrays(again)
     for name, array in state_arrays(whole).items():
@@ -118,14 +144,10 @@ def test_batches_are_cut_through_tuples():
     assert same is images
 
 
-def test_accumulation_is_resumed_bit_for_bit(batches, tmp_path):
-    assert_resumes_bit_for_bit(batches, tmp_path, (1, 2), norm=True, accumulate=2, ema_decay=0.9)
-
-
-def test_another_accumulation_is_no_resume(batches, tmp_path):
+def test_other_steps_are_no_resume(batches, tmp_path):
     train(batches, tmp_path, epochs=1)
-    with pytest.raises(ValueError, match=r"accumulate \(2, was 1\)"):
-        train(batches, tmp_path, epochs=1, resume=True, accumulate=2)
+    with pytest.raises(ValueError, match=r"accumulate \(2, was 1\), sam_radius \(0.1, was 0.0\)"):
+        train(batches, tmp_path, epochs=1, resume=True, accumulate=2, sam_radius=0.1)
 
 
 def test_an_older_checkpoint_is_resumed(batches, tmp_path):
@@ -142,7 +164,7 @@ def test_an_older_checkpoint_is_resumed(batches, tmp_path):
         train(batches, tmp_path, resume=True, **{**settings, "task": {"samples": 21}})
 
 
-# --- sharpness-aware steps ---
+# --- SAM ---
 
 
 def test_a_sharpness_aware_step_is_that_of_the_paper():
@@ -187,13 +209,6 @@ def test_no_gradient_moves_nothing():
         np.testing.assert_array_equal(model.weight.numpy(), before)
 
 
-def test_sharpness_aware_steps_are_resumed_bit_for_bit(batches, tmp_path):
-    config = {"norm": True, "accumulate": 2, "ema_decay": 0.9, "sam_radius": 0.1}
-    assert_resumes_bit_for_bit(batches, tmp_path, (1, 2), **config)
-    with pytest.raises(ValueError, match=r"sam_radius \(0.0, was 0.1\)"):
-        train(batches, tmp_path / "whole", resume=True, **{**config, "sam_radius": 0.0})
-
-
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -212,14 +227,9 @@ def test_configurations_out_of_range(changes, says):
 # --- the plateau ---
 
 
-def plateau():
-    return make_schedule("plateau", 0.1, 0, (1,), factor=0.5, mode="max")
-
-
-def test_the_rate_falls_when_the_monitored_figure_stands(batches, tmp_path):
+def test_the_rate_falls_when_the_monitored_figure_stands(batches):
     """The accuracy of five samples rises five times at most; the record tells the rate of the next step."""
-    arguments = {"rate": plateau, "monitor": "valid_accuracy", "mode": "max", "epochs": 14}
-    _, history = train(batches, **arguments)
+    _, history = train(batches, **PLATEAU)
     rate, best, waited = 0.1, -1.0, 0
     for record in history:
         better = record["valid_accuracy"] > best * (1 + 1e-4)
@@ -228,10 +238,9 @@ def test_the_rate_falls_when_the_monitored_figure_stands(batches, tmp_path):
             rate, waited = rate / 2, 0
         assert record["learning_rate"] == pytest.approx(rate)
     assert history[-1]["learning_rate"] < 0.1
-    assert_resumes_bit_for_bit(batches, tmp_path, (12, 1), **arguments)
 
 
-# --- the equal average ---
+# --- SWA ---
 
 
 def test_swa_is_the_mean_over_the_ends_of_the_epochs(batches, tmp_path):
@@ -241,14 +250,12 @@ def test_swa_is_the_mean_over_the_ends_of_the_epochs(batches, tmp_path):
         def on_epoch_end(self, run):
             ends.append(state_arrays(run.model))
 
-    config = {"swa_start": 1, "epochs": 4, "norm": True}
-    train(batches, tmp_path, extra=[Watch()], **config)
+    train(batches, tmp_path, extra=[Watch()], swa_start=1, epochs=4, norm=True)
     last = json.loads((tmp_path / LAST).read_text())
     kept = load_arrays(tmp_path / last["tensors"])
     for name in ends[0]:
         expected = np.mean([end[name] for end in ends[1:]], axis=0)
         np.testing.assert_allclose(kept[f"average.{name}"], expected, rtol=1e-5, atol=1e-7)
-    assert_resumes_bit_for_bit(batches, tmp_path / "resume", (2, 1), **config)
 
 
 def test_before_its_first_epoch_swa_is_the_weights_themselves():
@@ -261,18 +268,11 @@ def test_before_its_first_epoch_swa_is_the_weights_themselves():
     assert average.arrays()["weight"] == 3
 
 
-# --- unfreezing in mid-run ---
+# --- unfreezing ---
 
 
-@pytest.mark.parametrize("place", [(0, 3), (1, 2)], ids=["while frozen", "after it"])
-def test_unfreezing_is_resumed_bit_for_bit(place, batches, tmp_path):
-    def prepare(model):
-        freeze(model, ["body.*"])
-
-    start = state_arrays(train(batches, prepare=prepare, norm=True, epochs=1)[0])
+def test_what_is_frozen_stands_still_in_a_run(batches):
+    start = state_arrays(train(batches, prepare=freeze_body, norm=True, epochs=1)[0])
     seed_everything(4)
     for name, array in state_arrays(Net(True)).items():
         assert np.array_equal(start[name], array) == name.startswith("body."), name  # running statistics too
-    assert_resumes_bit_for_bit(
-        batches, tmp_path, place, extra=lambda: [GradualUnfreezing(1, ["body.*"])], prepare=prepare, norm=True
-    )
