@@ -31,6 +31,7 @@ from fer_paddle.models import build_model, find_design
 from fer_paddle.training import parallel
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.run import load_best, training_cost
+from fer_paddle.training.transfer import without_prefix
 from fer_paddle.weights import load_into
 
 KINDS = ("plain", "soft", "hint", "soft+hint")
@@ -97,8 +98,7 @@ def distill_expressions(
 def load_student(folder: str | os.PathLike[str], network: paddle.nn.Layer) -> None:
     """Load the best weights of a run of `distill_expressions` into a network of the student's kind."""
     arrays, _ = load_best(Path(folder))
-    own = {name.removeprefix(_STUDENT): array for name, array in arrays.items() if name.startswith(_STUDENT)}
-    load_into(network, own)
+    load_into(network, without_prefix(arrays, _STUDENT))
 
 
 def export_student(

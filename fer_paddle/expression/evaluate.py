@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.analysis.metrics import accuracy, confusion_matrix, mean_recall, precisions, recalls
+from fer_paddle.images import predict
 from fer_paddle.labels import EXPRESSIONS
-
-BATCH = 64
 
 
 def evaluate_classifier(
@@ -36,10 +35,7 @@ def evaluate_classifier(
     Raises:
         ValueError: There is no face.
     """
-    if not len(labels):
-        raise ValueError("expected at least one face to measure on, got none")
-    starts = range(0, len(labels), BATCH)
-    probs = np.concatenate([classify(list(images[start : start + BATCH])) for start in progress(starts)])
+    probs = predict(classify, images, progress=progress)
     confusion = confusion_matrix(labels, probs[:, : len(classes)].argmax(axis=1), len(classes))
 
     def by_class(values: np.ndarray) -> dict[str, float | None]:

@@ -12,7 +12,7 @@ import numpy as np
 from fer_paddle.analysis.metrics import softmax
 from fer_paddle.deployment.runtimes import PADDLES, Runner, load_runner
 from fer_paddle.expression.settings import ClassifierSettings
-from fer_paddle.images import faces_to_batch
+from fer_paddle.images import predict
 from fer_paddle.shipped import find_weights
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parents[1] / "weights"
 DEFAULT = "distresnet.fer2013"
 WEIGHTS = FOLDER / f"{DEFAULT}.onnx"
-BATCH = 64
 RUNTIME_FOR = {".onnx": "onnx", ".safetensors": "dynamic", ".pdmodel": "paddle", ".param": "ncnn", ".mnn": "mnn"}
 
 
@@ -77,12 +76,10 @@ class Classifier:
         Raises:
             ValueError: A crop is not uint8 or has no pixels, or the network gives no finite numbers.
         """
-        rows = [np.zeros((0, len(self.classes)), np.float32)]
-        for start in range(0, len(crops), BATCH):
-            batch = faces_to_batch(crops[start : start + BATCH], self.input_size)
-            logits = self.runner(batch)[0]
-            rows.append(softmax(logits / np.float32(self.settings.temperature)))
-        probs = np.concatenate(rows)
+        if not len(crops):
+            return np.zeros((0, len(self.classes)), np.float32)
+        logits = predict(lambda batch: self.runner(batch)[0], crops, self.input_size)
+        probs = softmax(logits / np.float32(self.settings.temperature))
         if not np.isfinite(probs).all():
             raise ValueError("expected finite probabilities, got NaN: the weights are damaged")
         return probs

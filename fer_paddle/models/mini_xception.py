@@ -41,7 +41,8 @@ class MiniXception(FaceNetwork):
 
     def __init__(self, num_classes: int = 7, in_channels: int = 1, dropout: float = 0.0):
         check_sizes(num_classes, in_channels)
-        layers: list[paddle.nn.Layer] = [ConvNorm(in_channels, STEM_CHANNELS, 3), ConvNorm(STEM_CHANNELS, STEM_CHANNELS, 3)]
+        layers: list[paddle.nn.Layer] = [ConvNorm(in_channels, STEM_CHANNELS, 3)]
+        layers.append(ConvNorm(STEM_CHANNELS, STEM_CHANNELS, 3))
         channels = STEM_CHANNELS
         for out_channels in STAGE_CHANNELS:
             layers.append(SeparableBlock(channels, out_channels))

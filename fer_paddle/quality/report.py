@@ -11,10 +11,10 @@ import numpy as np
 from fer_paddle import duplicates
 from fer_paddle.expression.data.faces import UNLABELLED, LabelledFaces
 from fer_paddle.expression.data.ferplus import count_votes
+from fer_paddle.images import predict
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.quality import measures, suspects, votes
 
-BATCH = 64
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 Classify = Callable[[Sequence[np.ndarray]], np.ndarray]
@@ -261,8 +261,7 @@ def _suspects(
     seed: int,
 ) -> tuple[dict[str, Any], Finding]:
     """Return figures and finding of likely wrong labels; FER+ votes, where they are known, say how good the list is."""
-    starts = range(0, len(faces), BATCH)
-    probs = np.concatenate([classify(list(faces.images[start : start + BATCH])) for start in progress(starts)])
+    probs = predict(classify, faces.images, progress=progress)
     copy_of = np.arange(len(faces))
     for group in exact:
         copy_of[group] = group[0]

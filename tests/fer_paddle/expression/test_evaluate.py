@@ -31,5 +31,5 @@ def test_figures_of_a_known_classifier():
 
 
 def test_no_face_is_an_error():
-    with pytest.raises(ValueError, match="at least one face"):
+    with pytest.raises(ValueError, match="at least one image"):
         evaluate_classifier(classify_by_first_pixel, np.zeros((0, 8, 8), np.uint8), np.zeros(0, int))
