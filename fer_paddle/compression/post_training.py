@@ -16,6 +16,8 @@ from fer_paddle.compression.activation_ranges import ALGORITHMS
 from fer_paddle.compression.paddle_program import MODEL, PARAMS, check_program, static_mode, writing
 from fer_paddle.environment import paddle, quiet
 
+_READ = {"model_filename": MODEL, "params_filename": PARAMS}
+_WRITTEN = {f"save_{name}": value for name, value in _READ.items()}
 QUANTIZED = ("conv2d", "depthwise_conv2d", "mul", "matmul", "matmul_v2")
 
 
@@ -64,21 +66,16 @@ def quantize_static(
         shape = [None, *batches[0].shape[1:]]
         program, (name,), outputs = _load(source, executor)
         images = paddle.static.data(name, shape, "float32")
+        loader = paddle.io.DataLoader(
+            _Images(batches), [images], executor.place, return_list=False, batch_size=len(batches[0])
+        )
         quant_post_static(
             executor,
             str(source),
             str(aside),
-            data_loader=paddle.io.DataLoader(
-                _Images(batches),
-                feed_list=[images],
-                places=executor.place,
-                return_list=False,
-                batch_size=len(batches[0]),
-            ),
-            model_filename=MODEL,
-            params_filename=PARAMS,
-            save_model_filename=MODEL,
-            save_params_filename=PARAMS,
+            data_loader=loader,
+            **_READ,
+            **_WRITTEN,
             algo=algorithm,
             quantizable_op_type=list(QUANTIZED),
             optimize_model=True,  # batch normalizations are folded into the convolutions before them
@@ -107,15 +104,7 @@ def quantize_weights(source: str | os.PathLike[str], folder: str | os.PathLike[s
     with static_mode(), writing(folder) as aside, quiet():
         from paddleslim.quant import quant_post_dynamic
 
-        quant_post_dynamic(
-            str(source),
-            str(aside),
-            model_filename=MODEL,
-            params_filename=PARAMS,
-            save_model_filename=MODEL,
-            save_params_filename=PARAMS,
-            generate_test_model=simulated,
-        )
+        quant_post_dynamic(str(source), str(aside), **_READ, **_WRITTEN, generate_test_model=simulated)
         if simulated:  # then both kinds are written
             shutil.rmtree(aside / "quantized_model")
     return folder
@@ -164,4 +153,4 @@ def _read(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 def _load(folder: Path, executor: paddle.static.Executor) -> tuple:
-    return paddle.static.load_inference_model(str(folder), executor, model_filename=MODEL, params_filename=PARAMS)
+    return paddle.static.load_inference_model(str(folder), executor, **_READ)
