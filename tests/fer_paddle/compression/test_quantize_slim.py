@@ -146,11 +146,6 @@ def test_qat_trains_by_the_loop_and_is_saved(tmp_path):
     assert len(post_training.read_int8_weights(tmp_path / "program")) == 2
 
 
-def test_qat_of_an_unknown_layer():
-    with pytest.raises(ValueError, match="expected layers of Tiny"):
-        qat.prepare_qat(make_tiny(), keep_float=["head"])
-
-
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -171,12 +166,20 @@ def test_a_damaged_program_gives_one_line(folder, tmp_path, name, content, says)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_program(tmp_path):
-    with pytest.raises(FileNotFoundError, match="expected a Paddle program"):
-        programs.check_program(tmp_path)
-
-
-@pytest.mark.parametrize(("batches", "algorithm"), [([], "hist"), (BATCHES, "best")])
-def test_wrong_arguments(folder, tmp_path, batches, algorithm):
-    with pytest.raises(ValueError, match="expected"):
-        post_training.quantize_static(folder / "float", tmp_path / "out", batches, algorithm)
+@pytest.mark.parametrize(
+    ("use", "error", "says"),
+    [
+        (lambda source: programs.check_program(source / "none"), FileNotFoundError, "expected a Paddle program"),
+        (lambda source: qat.prepare_qat(make_tiny(), keep_float=["head"]), ValueError, "expected layers of Tiny"),
+        (lambda source: post_training.quantize_static(source, source / "out", []), ValueError, "at least one batch"),
+        (
+            lambda source: post_training.quantize_static(source, source / "out", BATCHES, "best"),
+            ValueError,
+            "expected an algorithm",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(folder, use, error, says):
+    with pytest.raises(error, match=says):
+        use(folder / "float")
+    assert not (folder / "float" / "out").exists()
