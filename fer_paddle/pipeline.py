@@ -11,8 +11,7 @@ import numpy as np
 from fer_paddle.expression.predict import Classifier
 from fer_paddle.images import MAX_CROP_SIDE, crop_square
 from fer_paddle.labels import EXPRESSIONS
-from yolo3tiny.deploy import load_detector
-from yolo3tiny.predict import Detections
+from yolo3tiny.predict import Detections, Detector
 
 # A FER2013 picture is 1.10 times the longer side of the box that the shipped detector finds in it (median over the 181
 # found of 300 PublicTest faces).
@@ -69,7 +68,7 @@ class Pipeline:
         margin: float = MARGIN,
         runtime: str = "onnx",
     ):
-        self.detector = detector if detector is not None else load_detector(runtime=runtime)
+        self.detector = detector if detector is not None else Detector(runtime=runtime)
         self.classifier = classifier if classifier is not None else Classifier(runtime=runtime)
         self.margin, self.classes = margin, tuple(getattr(self.classifier, "classes", EXPRESSIONS))
 

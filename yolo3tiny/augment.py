@@ -1,30 +1,32 @@
-"""What augmentation may do: its settings, which cut boxes remain faces, colour, blur, noise and JPEG damage.
+"""Augmentation: its settings, which cut boxes remain faces, color, blur, noise and JPEG damage.
 
 `yolo3tiny.mosaic` does the geometry. Every function takes its random generator, so a sample is a function of
-its seed. Pictures are uint8 [H, W, 3] in BGR; boxes are xyxy in pixels of the picture they stand beside;
-`ignore` marks boxes that are neither face nor background.
+its seed. Images are uint8 [H, W, 3] in BGR; boxes are xyxy in pixels of the image they stand beside; `ignore`
+marks boxes that are neither face nor background.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import cv2
 import numpy as np
 
 from yolo3tiny.boxes import area
 
-_PROBABILITIES = ("mosaic", "flip", "colour", "gray", "blur", "noise", "shrink", "jpeg")
-_PARTS = ("min_visible", "min_ignore", "brightness", "contrast", "saturation")
+_PROBABILITIES = ("mosaic", "flip", "color", "gray", "blur", "noise", "shrink", "jpeg")
+_RATIOS = ("min_visible", "min_ignore", "brightness", "contrast", "saturation")
 _RANGES = ("face_px", "scale", "blur_px", "noise_std", "shrink_to", "jpeg_quality")
+_FORMER_NAMES = {"colour": "color"}  # fields of older recipes
 _LUMA_BGR = np.array([0.114, 0.587, 0.299])  # ITU-R BT.601
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How strongly training photos are changed. Probabilities are in 0..1, pixels are of the network's input.
+    """How strongly training images are changed. Probabilities are in 0..1, pixels are of the network's input.
 
     Attributes:
         mosaic: Probability that a sample is a mosaic and not one photo.
@@ -34,21 +36,21 @@ class AugmentConfig:
         scale: Range of the scale of a single photo; 1 makes it fill the canvas along its longer side.
         aspect: Width and height are stretched apart by up to this factor.
         min_side_px: Faces with a smaller side (root of the area) are ignored.
-        min_visible: Faces of which a smaller part remains in the picture are ignored.
-        min_ignore: Boxes of which a smaller part remains are dropped.
+        min_visible: Faces of which a smaller ratio remains in the image are ignored.
+        min_ignore: Boxes of which a smaller ratio remains are dropped.
         flip: Probability of a left-right flip of a photo.
-        colour: Probability of the changes by the five strengths that follow.
-        brightness: Added to all channels, at most this part of full scale.
+        color: Probability of the changes by the five strengths that follow.
+        brightness: Added to all channels, at most this ratio of full scale.
         contrast: Contrast is multiplied by 1 - this to 1 + this.
         saturation: Saturation is multiplied by 1 - this to 1 + this.
-        hue_deg: Colours turn about the gray axis by at most this angle.
+        hue_deg: Colors turn about the gray axis by at most this angle.
         gamma: The exponent is drawn from 1 / (1 + this) to 1 + this, log-uniform.
-        gray: Probability of a gray picture.
+        gray: Probability of a gray image.
         blur: Probability of a blur, Gaussian or by motion.
         blur_px: Range of the Gaussian's sigma; a motion is two to six sigma long.
         noise: Probability of noise, Gaussian or Poisson-like.
         noise_std: Range of the standard deviation of the noise in gray levels.
-        shrink: Probability of shrinking the picture and enlarging it again.
+        shrink: Probability of shrinking the image and enlarging it again.
         shrink_to: Range of that scale.
         jpeg: Probability of saving as JPEG and reading again.
         jpeg_quality: Range of its quality, 1..100.
@@ -64,7 +66,7 @@ class AugmentConfig:
     min_visible: float = 0.5
     min_ignore: float = 0.1
     flip: float = 0.5
-    colour: float = 0.8
+    color: float = 0.8
     brightness: float = 0.15
     contrast: float = 0.3
     saturation: float = 0.5
@@ -81,7 +83,7 @@ class AugmentConfig:
     jpeg_quality: tuple[int, int] = (25, 90)
 
     def __post_init__(self) -> None:
-        for name in (*_PROBABILITIES, *_PARTS):
+        for name in (*_PROBABILITIES, *_RATIOS):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"expected {name} in 0..1, got {getattr(self, name)}")
         for name in _RANGES:
@@ -94,22 +96,17 @@ class AugmentConfig:
             got = f"{self.aspect}, {self.gamma}, {self.jpeg_quality}"
             raise ValueError(f"expected aspect >= 1, gamma >= 0, jpeg_quality up to 100, got {got}")
 
-    def to_json(self) -> str:
-        """The fields as a JSON object."""
-        return json.dumps(asdict(self), indent=1)
-
     @classmethod
-    def from_json(cls, text: str) -> AugmentConfig:
-        """Read what `to_json` wrote; fields left out keep their defaults.
-
-        Raises:
-            ValueError: If the text is no JSON object or has an unknown field.
-        """
-        values = json.loads(text)
+    def from_json(cls, content: Mapping[str, Any]) -> AugmentConfig:
+        """Read the fields of a recipe's JSON; fields left out keep their defaults, others are a ValueError."""
         known = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or not known.issuperset(values):
-            raise ValueError(f"expected a JSON object with fields among {sorted(known)}, got {text[:80]!r}")
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        try:
+            values = {_FORMER_NAMES.get(name, name): value for name, value in content.items()}
+            if not known.issuperset(values):
+                raise TypeError(f"unknown {', '.join(sorted(values.keys() - known))}")
+            return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"expected fields among {', '.join(sorted(known))}, got {content}: {error}") from error
 
 
 def cut_boxes(
@@ -140,14 +137,14 @@ def cut_boxes(
 
 
 def log_uniform(low: float, high: float, rng: np.random.Generator) -> float:
-    """A number between low and high (both above 0), as likely between 1 and 2 as between 10 and 20."""
+    """Draw a number between low and high (both above 0), as likely between 1 and 2 as between 10 and 20."""
     return low * (high / low) ** rng.random()
 
 
-def change_colour(image: np.ndarray, rng: np.random.Generator, config: AugmentConfig) -> np.ndarray:
+def change_color(image: np.ndarray, rng: np.random.Generator, config: AugmentConfig) -> np.ndarray:
     """Change brightness, contrast, saturation, hue and gamma of an image uint8 [H, W, 3], or make it gray."""
     is_gray = rng.random() < config.gray
-    if rng.random() < config.colour:
+    if rng.random() < config.color:
         saturation = rng.uniform(1 - config.saturation, 1 + config.saturation)
         contrast = rng.uniform(1 - config.contrast, 1 + config.contrast)
         offset = 255 * rng.uniform(-config.brightness, config.brightness) + 128 * (1 - contrast)

@@ -20,6 +20,16 @@ class FaceTrainingData:
     A sample depends on (seed, epoch, index) alone: on no other sample, no order and no number of workers, so
     a resumed training sees what an unbroken one sees. Call `set_epoch` before each epoch (and before workers
     are started).
+
+    Args:
+        photos: The photos; one that is twice in the list is seen twice in an epoch.
+        size: Side of the samples in pixels, a multiple of 32; or pairs (first epoch, side) in rising
+            order, from epoch 0.
+        config: How photos are changed.
+        seed: Seed of all randomness, together with the epoch and the index.
+        max_boxes: Rows of the padded targets. Should a sample have more, the smallest ignored boxes go
+            first, then the smallest faces.
+        cache_mb: Decoded photos are kept in memory up to this size; 0 keeps none.
     """
 
     def __init__(
@@ -31,21 +41,6 @@ class FaceTrainingData:
         max_boxes: int = 200,
         cache_mb: int = 2000,
     ) -> None:
-        """Prepare to draw samples.
-
-        Args:
-            photos: The photos; one that stands in the list twice is seen twice in an epoch.
-            size: Side of the samples in pixels, a multiple of 32; or pairs (first epoch, side) in rising
-                order, from epoch 0.
-            config: How photos are changed.
-            seed: Of all randomness, together with the epoch and the index.
-            max_boxes: Rows of the padded targets. Should a sample have more, the smallest ignored boxes go
-                first, then the smallest faces.
-            cache_mb: Decoded photos are kept in memory up to this size; 0 keeps none.
-
-        Raises:
-            ValueError: If there is no photo, or a size is no positive multiple of 32.
-        """
         if not photos:
             raise ValueError("expected at least one photo, got none")
         self._sizes = ((0, size),) if isinstance(size, int) else tuple(size)
@@ -66,18 +61,15 @@ class FaceTrainingData:
         self.size = [side for first, side in self._sizes if first <= epoch][-1]
 
     def __len__(self) -> int:
-        """Samples in an epoch: one for each photo of the list."""
+        """Return the samples of an epoch: one for each photo of the list."""
         return len(self.photos)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
         """Draw a sample.
 
-        Args:
-            index: 0 <= index < len(self).
-
         Returns:
             image: float32 [3, size, size] in 0..1, channels in the order blue, green, red.
-            (boxes, ignore): boxes float32 [max_boxes, 4], cx cy w h in parts of the picture, then zeros;
+            (boxes, ignore): boxes float32 [max_boxes, 4], cx cy w h in 0..1 of the image, then zeros;
                 ignore float32 [max_boxes], 1 where a box is neither face nor background.
         """
         image, boxes_xyxy, ignore = self.draw(index)
@@ -116,18 +108,7 @@ class FaceTrainingData:
 
 
 def repeat_photos(photos: Sequence[Photo], times: Mapping[str, int]) -> list[Photo]:
-    """Let photos of some sources be seen more often.
-
-    Args:
-        photos: The photos.
-        times: How many times the photos of a source stand in the result; 1 for a source not named.
-
-    Returns:
-        The photos in order, each as often as its source says.
-
-    Raises:
-        ValueError: If a source of `times` has no photo, or a number is below 0.
-    """
+    """Repeat the photos of each source as often as `times` says, once where it says nothing."""
     sources = {photo.source for photo in photos}
     for source, number in times.items():
         if source not in sources or number < 0:

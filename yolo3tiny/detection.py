@@ -1,6 +1,6 @@
 """The names that the AI Studio tutorial imports, so that its cells run unchanged on this package's detector.
 
-Boxes are rows x1, y1, x2, y2, score in pixels of the picture padded to a square and scaled to 416, whatever
+Boxes are rows x1, y1, x2, y2, score in pixels of the image padded to a square and scaled to 416, whatever
 size the scaled array has: a cell that scales to 832 doubles them, as the tutorial does.
 """
 
@@ -14,7 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from yolo3tiny import predict as detector
+from fer_paddle.images import read_image
+from yolo3tiny import predict
 from yolo3tiny.draw import draw_boxes
 
 SQUARE = 416
@@ -27,10 +28,6 @@ class Detector:
         modelPath: An ONNX file. Anything else is taken for the tutorial's folder, whose file format Paddle 2
             no longer reads: then the network that ships with this package is used, and a warning says so.
         USE_CUDA: The network runs on the CPU either way; a warning says so.
-
-    Raises:
-        FileNotFoundError: There is no such ONNX file.
-        ValueError: The ONNX file is of another network.
     """
 
     def __init__(self, modelPath: str | os.PathLike[str] = "./infer_model", USE_CUDA: bool = False):
@@ -38,125 +35,113 @@ class Detector:
         if not is_ours:
             warnings.warn(
                 f"{os.fspath(modelPath)}: the tutorial's file format is one that Paddle 2 no longer reads; "
-                f"using {detector.WEIGHTS.name}, which ships with yolo3tiny",
+                f"using {predict.WEIGHTS.name}, which ships with yolo3tiny",
                 stacklevel=2,
             )
         if USE_CUDA:
             warnings.warn("USE_CUDA: this detector runs on the CPU, in ONNX Runtime", stacklevel=2)
-        self._find = detector.Detector(modelPath if is_ours else None)
+        self._find = predict.Detector(modelPath if is_ours else None)
 
     def __call__(
         self, imgList: Sequence[np.ndarray], confidence_threshold: float = 0.5, nms_threshold: float = 0.3
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Finds the faces of several pictures.
+        """Find the faces of several images.
 
         Args:
-            imgList: Pictures uint8 [H, W, 3] in BGR, or their paths.
+            imgList: Images uint8 [H, W, 3] in BGR, or their paths.
             confidence_threshold: Lowest score, in 0..1.
             nms_threshold: Largest IoU of two boxes, in 0..1.
 
         Returns:
-            The scaled pictures float32 [3, 416, 416], and the boxes float32 [K, 5] of each, best first.
+            The scaled images float32 [3, 416, 416], and the boxes float32 [K, 5] of each, best first.
         """
-        arrays = [scale_img(picture) for picture in imgList]
+        arrays = [scale_img(image) for image in imgList]
         return arrays, [self.detect(array, confidence_threshold, nms_threshold)[0] for array in arrays]
 
     def detect(
         self, imgArrs: np.ndarray, confidence_threshold: float = 0.5, nms_threshold: float = 0.3
     ) -> list[np.ndarray]:
-        """Finds the faces of one picture.
+        """Find the faces of one image.
 
         Args:
-            imgArrs: One picture float32 [3, S, S] in 0..1, as `scale_img` gives it.
+            imgArrs: One image float32 [3, S, S] in 0..1, as `scale_img` gives it.
             confidence_threshold: Lowest score, in 0..1.
             nms_threshold: Largest IoU of two boxes, in 0..1.
 
         Returns:
             A list with one array of boxes float32 [K, 5], in pixels of the 416 square, best first.
         """
-        picture = recover_img(imgArrs)
-        faces = self._find(picture, confidence_threshold, nms_threshold)
-        height, width = picture.shape[:2]
+        image = recover_img(imgArrs)
+        faces = self._find(image, confidence_threshold, nms_threshold)
+        height, width = image.shape[:2]
         boxes = faces.boxes_xyxy * np.float32((SQUARE / width, SQUARE / height) * 2)
         return [np.column_stack([boxes, faces.scores])]
 
 
 def scale_img(img: str | os.PathLike[str] | np.ndarray, IMG_WH: int = SQUARE) -> np.ndarray:
-    """Pads a picture to a square with black and scales it.
+    """Pad an image to a square with black and scale it.
 
     Args:
-        img: A picture uint8 [H, W, 3] in BGR, its path, or a scaled array.
+        img: An image uint8 [H, W, 3] in BGR, its path, or a scaled array.
         IMG_WH: Side of the result in pixels.
 
     Returns:
         float32 [3, IMG_WH, IMG_WH] in 0..1, BGR.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no picture.
     """
-    picture = recover_img(img)
-    height, width = picture.shape[:2]
+    image = recover_img(img)
+    height, width = image.shape[:2]
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
     square = cv2.copyMakeBorder(
-        picture, top, side - height - top, left, side - width - left, cv2.BORDER_CONSTANT, value=(0, 0, 0)
+        image, top, side - height - top, left, side - width - left, cv2.BORDER_CONSTANT, value=(0, 0, 0)
     )
     interpolation = cv2.INTER_AREA if side > IMG_WH else cv2.INTER_LINEAR
-    return detector.to_input(cv2.resize(square, (IMG_WH, IMG_WH), interpolation=interpolation))
+    return predict.to_input(cv2.resize(square, (IMG_WH, IMG_WH), interpolation=interpolation))
 
 
 def recover_img(img: str | os.PathLike[str] | np.ndarray) -> np.ndarray:
-    """Gives the picture back from which an array was scaled.
+    """Return the image from which an array was scaled.
 
     Args:
-        img: An array [3, H, W] or [H, W, 3], uint8 or float (in 0..1, else in 0..255), or a picture's path.
+        img: An array [3, H, W] or [H, W, 3], uint8 or float (in 0..1, else in 0..255), or an image's path.
 
     Returns:
         uint8 [H, W, 3] in BGR.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no picture.
+        ValueError: It is no image.
     """
-    picture = img if isinstance(img, np.ndarray) else _read(img)
-    if picture.ndim == 3 and picture.shape[0] == 3 and picture.shape[2] != 3:
-        picture = picture.transpose(1, 2, 0)
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
-        raise ValueError(f"expected a picture [H, W, 3] or [3, H, W], got shape {picture.shape}")
-    if picture.dtype == np.uint8:
-        return np.ascontiguousarray(picture)
-    scale = 255 if picture.max() <= 1 else 1
-    return np.ascontiguousarray((picture * scale).round().clip(0, 255).astype(np.uint8))
+    image = img if isinstance(img, np.ndarray) else read_image(img)
+    if image.ndim == 3 and image.shape[0] == 3 and image.shape[2] != 3:
+        image = image.transpose(1, 2, 0)
+    if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ValueError(f"expected an image [H, W, 3] or [3, H, W], got shape {image.shape}")
+    if image.dtype == np.uint8:
+        return np.ascontiguousarray(image)
+    scale = 255 if image.max() <= 1 else 1
+    return np.ascontiguousarray((image * scale).round().clip(0, 255).astype(np.uint8))
 
 
 def draw_bbox(
     img: str | os.PathLike[str] | np.ndarray, bboxes: np.ndarray, color: Sequence[int] = (0, 0, 255)
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Draws boxes and cuts out what is in them.
+    """Draw boxes and cut out what is in them.
 
     Args:
-        img: A picture as `recover_img` takes it.
+        img: An image as `recover_img` takes it.
         bboxes: Rows x1, y1, x2, y2 and perhaps more, in its pixels.
         color: BGR, 0..255.
 
     Returns:
-        The picture with its boxes uint8 [H, W, 3], and for each box the uint8 crop of at least one pixel,
+        The image with its boxes uint8 [H, W, 3], and for each box the uint8 crop of at least one pixel,
         without lines.
     """
-    picture = recover_img(img)
+    image = recover_img(img)
     boxes = np.asarray(bboxes, np.float64)
     boxes = boxes[:, :4] if boxes.size else np.zeros((0, 4))
-    limits = np.array(picture.shape[1::-1])
+    limits = np.array(image.shape[1::-1])
     starts = boxes[:, :2].round().astype(int).clip(0, limits - 1)
     ends = boxes[:, 2:].round().astype(int).clip(starts + 1, limits)
-    crops = [picture[y1:y2, x1:x2].copy() for (x1, y1), (x2, y2) in zip(starts.tolist(), ends.tolist())]
-    return draw_boxes(picture, boxes, color_bgr=color), crops
-
-
-def _read(path: str | os.PathLike[str]) -> np.ndarray:
-    # Not cv2.imread, which knows no path beyond ASCII on Windows.
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR) if Path(path).stat().st_size else None
-    if picture is None:
-        raise ValueError(f"expected a picture that OpenCV can read, got {os.fspath(path)}")
-    return picture
+    crops = [image[y1:y2, x1:x2].copy() for (x1, y1), (x2, y2) in zip(starts.tolist(), ends.tolist())]
+    return draw_boxes(image, boxes, color_bgr=color), crops

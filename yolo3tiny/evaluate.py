@@ -1,4 +1,4 @@
-"""Measures a face detector on annotated photos."""
+"""Average precision of a face detector on annotated photos."""
 
 from __future__ import annotations
 
@@ -16,11 +16,7 @@ MIN_SCORE = 0.01  # low enough that the curve's tail is there
 
 
 def sources_with_faces(photos: Sequence[Photo]) -> list[str]:
-    """Names the sources of the photos that have a face that counts, in order.
-
-    Raises:
-        ValueError: No photo has one, so nothing can be measured.
-    """
+    """Return the sources of the photos that have a face that counts, sorted; ValueError without one."""
     sources = sorted({photo.source for photo in photos if not photo.ignore.all()})
     if not sources:
         raise ValueError(f"expected faces to measure on, got {len(photos)} photos without one")
@@ -32,7 +28,7 @@ def evaluate(
     photos: Sequence[Photo],
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> dict[str, float]:
-    """Gives the average precision at IoU 0.5, over all photos and for each source.
+    """Return the average precision at IoU 0.5, over all photos and for each source.
 
     Args:
         detect: (image uint8 [H, W, 3], min_score) -> Detections, such as a Detector.
@@ -42,9 +38,6 @@ def evaluate(
     Returns:
         `ap`; `recall_at_0.5`, of the detections that score 0.5 or more; `ap_SOURCE` for every source with
         faces where there are several; the numbers of `photos` and of `faces`.
-
-    Raises:
-        ValueError: No photo has a face that counts, or a photo cannot be read.
     """
     sources = sources_with_faces(photos)
     found = [detect(photo.read(), min_score=MIN_SCORE) for photo in progress(photos)]
@@ -60,18 +53,14 @@ def evaluate(
 
 
 class Stopwatch:
-    """A detector that notes how long each picture took.
-
-    Args:
-        detect: The detector.
-    """
+    """A detector that notes how long each image took, in `times_ms`."""
 
     def __init__(self, detect: Callable[..., Detections]):
         self.detect = detect
         self.times_ms: list[float] = []
 
     def __call__(self, image: np.ndarray, **settings: Any) -> Detections:
-        """Calls the detector as it is."""
+        """Call the detector as it is."""
         start = time.perf_counter()
         found = self.detect(image, **settings)
         self.times_ms.append((time.perf_counter() - start) * 1e3)

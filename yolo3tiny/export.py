@@ -1,25 +1,31 @@
-"""A training run as one ONNX file that says itself how to use it, with its Paddle weights and a JSON card beside it."""
+"""Face detectors as files: a training run or a network as ONNX with its Paddle weights and card, and other runtimes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fer_paddle.deployment.export import convert_checked
 from fer_paddle.deployment.export import export_network as export_checked
+from fer_paddle.deployment.parity import Parity
+from fer_paddle.deployment.runtimes import load_runner
+from fer_paddle.deployment.runtimes.model_files import check_file
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
 from fer_paddle.training.run import load_best, training_cost
-from fer_paddle.weights import load_into
+from fer_paddle.weights import load_card, load_into
+from yolo3tiny.boxes import letterbox
 from yolo3tiny.files import DetectorModel
 from yolo3tiny.model import Yolo3Tiny
-from yolo3tiny.predict import CLASSES, NetworkSettings
+from yolo3tiny.predict import CLASSES, NetworkSettings, load_network, to_input
 
 FILES_OF_A_RUN = (BEST, LAST, "curves.json")  # which the weights and the card of an export could replace
 INPUT = "float32 [N, 3, H, W], blue, green, red in 0..1, H and W multiples of 32"
+PARITY_PX = 192  # side of the images that runtimes are compared on: 256 of them fit in 113 MB
 
 
 def export_run(
@@ -28,7 +34,7 @@ def export_run(
     trained_on: str | None = None,
     longest: int | None = None,
 ) -> dict[str, Any]:
-    """Writes the best weights of a run as ONNX; of the same name, their card as JSON and Paddle's own as safetensors.
+    """Write the best weights of a run as ONNX; of the same name, their card as JSON and Paddle's own as safetensors.
 
     Args:
         run: Folder of a run of train.train_detector.
@@ -69,20 +75,20 @@ def export_network(
     network: Yolo3Tiny,
     path: str | os.PathLike[str],
     settings: NetworkSettings,
-    told: Mapping[str, str],
+    metadata: Mapping[str, str],
     card: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Writes a network as ONNX; of the same name, its card as JSON and Paddle's own weights as safetensors.
+    """Write a network, which may be pruned, as ONNX, its card as JSON and Paddle's own weights as safetensors.
 
     Args:
-        network: The network, which may be pruned; it ends in eval mode.
+        network: The network; it ends in eval mode.
         path: The `.onnx` file to write.
-        settings: Anchors and input size.
-        told: More text for the metadata, such as the training data in words.
+        settings: Anchors, strides and input size.
+        metadata: More text for the metadata, such as the training data in words.
         card: More for the card.
 
     Returns:
-        The card as written; that of a pruned network keeps the `shapes` of the layers that lost filters.
+        The card as written.
 
     Raises:
         ValueError: The path does not end in `.onnx`.
@@ -91,19 +97,61 @@ def export_network(
     path = Path(path)
     if path.suffix.lower() != ".onnx":
         raise ValueError(f"expected a file name that ends in .onnx, got {path.name!r}")
-    metadata = settings.to_metadata() | dict(told) | {"input": INPUT}
-    example = np.random.default_rng(0).random((2, 3, 96, 160), np.float32)
-    spec = {"images": (None, 3, None, None)}
-    difference = export_checked(network, path, spec, metadata, example).max_difference
+    text = settings.to_metadata() | dict(metadata) | {"input": INPUT}
     content = {
         "model": f"tiny YOLOv3 of one class, width {network.width}",
         "width": network.width,
         "parameters": 0,  # set by save
-        **metadata,
+        **text,
         "classes": list(CLASSES),
         "anchors": np.asarray(settings.anchors, np.float64).tolist(),
         "longest": settings.longest,
+        "strides": list(settings.strides),
         **card,
-        "largest_difference_from_paddle": difference,
     }
-    return DetectorModel(network, content).save(path.with_suffix(".safetensors"))
+    model = DetectorModel(network, content)
+    example = np.random.default_rng(0).random((2, 3, 96, 160), np.float32)
+    content["largest_difference_from_paddle"] = export_checked(
+        network, path, model.input_spec, text, example
+    ).max_difference
+    return model.save(path.with_suffix(".safetensors"))
+
+
+def export_detector(
+    weights: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    photos: Iterable[np.ndarray],
+    description: str,
+    precision: str = "fp32",
+) -> Parity:
+    """Write the detector for a runtime after comparing it on photos, and a report beside it.
+
+    Args:
+        weights: `.safetensors` as export_network writes it, or `.onnx` (for `.param` and `.mnn`).
+        path: The file to write: `.onnx`, `.pdmodel`, `.param` or `.mnn`.
+        photos: uint8 [H, W, 3] in BGR, of any sizes.
+        description: What they are, for the report.
+        precision: Of the stored weights, where the weights are ONNX: as of fer_paddle.deployment.convert.
+
+    Raises:
+        FileNotFoundError: There are no weights.
+        ValueError: The weights are damaged or of another network, or the path ends otherwise.
+        RuntimeError: The runtime differs too much from Paddle (from ONNX Runtime where the weights are ONNX).
+    """
+    images = np.stack([to_input(letterbox(photo, (PARITY_PX, PARITY_PX))[0]) for photo in photos])
+    if Path(weights).suffix.lower() == ".onnx":
+        load_network(weights)
+        return convert_checked(weights, path, images, description, precision)
+    if precision != "fp32":
+        raise ValueError(f"expected an .onnx file to write in {precision}, got {weights}")
+    model = DetectorModel.load(weights)
+    names = [f"head{stride}" for stride in model.settings.strides]
+    return export_checked(model.network, path, model.input_spec, model.metadata, images, description, names)
+
+
+def is_detector(weights: str | os.PathLike[str]) -> bool:
+    """Return whether a `.onnx` or `.safetensors` file is a face detector: by its metadata, or by its card."""
+    path = Path(weights)
+    if path.suffix.lower() == ".onnx":
+        return "anchors" in load_runner(path).metadata
+    return "anchors" in load_card(check_file(path, (".safetensors", ".onnx"), "dynamic"))

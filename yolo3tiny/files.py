@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fer_paddle.models.model import Model
+from yolo3tiny.anchors import STRIDES
 from yolo3tiny.model import Yolo3Tiny
 from yolo3tiny.predict import NetworkSettings
 
@@ -18,15 +19,15 @@ class DetectorModel(Model):
         """Build the network of a card at full size."""
         try:
             width = card["width"] if "width" in card else card["recipe"]["width"]
-            NetworkSettings(card["anchors"], card["longest"])
+            _settings_of(card)
             return Yolo3Tiny(width=float(width))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"expected the card of a face detector, got another: {error!r}") from error
 
     @property
     def settings(self) -> NetworkSettings:
-        """Anchors and input size."""
-        return NetworkSettings(self.card["anchors"], self.card["longest"])
+        """Anchors, strides and input size."""
+        return _settings_of(self.card)
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -37,3 +38,7 @@ class DetectorModel(Model):
     def input_spec(self) -> dict[str, tuple[int | None, ...]]:
         """Shape of the input by name, None for a free axis."""
         return {"images": (None, 3, None, None)}
+
+
+def _settings_of(card: Mapping[str, Any]) -> NetworkSettings:
+    return NetworkSettings(card["anchors"], card["longest"], tuple(card.get("strides", STRIDES)))

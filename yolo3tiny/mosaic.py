@@ -1,4 +1,4 @@
-"""Places photos with their boxes in the square the network sees: one at a random scale, or a mosaic of many.
+"""Photos with their boxes in the square the network sees: one at a random scale, or a mosaic of many.
 
 Why mosaics decide: where small faces are rare in the photos, they are made from large ones. A mosaic shrinks
 each photo until its faces have a side drawn from `AugmentConfig.face_px`, and fills the square with many.
@@ -14,7 +14,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from yolo3tiny.augment import AugmentConfig, change_colour, cut_boxes, damage, log_uniform
+from yolo3tiny.augment import AugmentConfig, change_color, cut_boxes, damage, log_uniform
 from yolo3tiny.boxes import PAD_GRAY, area
 
 Cell = tuple[int, int, int, int]  # left, top, right, bottom in pixels
@@ -30,14 +30,7 @@ class Pyramid:
     def __init__(
         self, image: np.ndarray, boxes_xyxy: np.ndarray, ignore: np.ndarray, longest: int | None = None
     ) -> None:
-        """Make the copies.
-
-        Args:
-            image: uint8 [H, W, 3].
-            boxes_xyxy: float32 [N, 4] in its pixels.
-            ignore: bool [N].
-            longest: Shrink a photo with a longer side to this many pixels first; None keeps its size.
-        """
+        """Make the copies of uint8 [H, W, 3] with its boxes; one longer than `longest` pixels is shrunk to it first."""
         height, width = image.shape[:2]
         if longest is not None and longest < max(height, width):
             scale = longest / max(height, width)
@@ -56,29 +49,29 @@ class Pyramid:
 
     @property
     def size_wh(self) -> tuple[int, int]:
-        """Width and height of the full size."""
+        """Return width and height of the full size."""
         return self.levels[0].shape[1], self.levels[0].shape[0]
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all sizes."""
+        """Return the bytes of all sizes."""
         return sum(level.nbytes for level in self.levels)
 
     def focus(self, rng: np.random.Generator) -> tuple[float, float]:
-        """Centre of a random box, or of the photo if it has none, in 0..1 along x and y."""
+        """Return the center of a random box, or of the photo if it has none, in 0..1 along x and y."""
         if not len(self.boxes_xyxy):
             return 0.5, 0.5
         x1, y1, x2, y2 = self.boxes_xyxy[int(rng.random() * len(self.boxes_xyxy))].tolist()
         return (x1 + x2) / 2 / self.size_wh[0], (y1 + y2) / 2 / self.size_wh[1]
 
     def at(self, scale: float) -> np.ndarray:
-        """The smallest copy that is still at least `scale` times the full size."""
+        """Return the smallest copy that is still at least `scale` times the full size."""
         level = min(max(0, math.floor(-math.log2(scale))), len(self.levels) - 1)
         return self.levels[level]
 
 
 class _Canvas:
-    """A picture being filled with photos, and the boxes and windows of all of them."""
+    """An image being filled with photos, and the boxes and windows of all of them."""
 
     def __init__(self, size: int, rng: np.random.Generator) -> None:
         self.image = np.empty((size, size, 3), np.uint8)
@@ -121,7 +114,7 @@ class _Canvas:
         self._windows.append((x1, y1, x1 + to_w, y1 + to_h))
 
     def finish(self, config: AugmentConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The picture, its boxes cut off at their photos' borders, and ignore."""
+        """Return the image, its boxes cut off at their photos' borders, and ignore."""
         counts = [len(photo.boxes_xyxy) for photo in self._photos]
         maps, windows = (np.repeat(np.float32(rows), counts, axis=0) for rows in (self._maps, self._windows))
         corners = np.concatenate([photo.boxes_xyxy for photo in self._photos]).reshape(-1, 2, 2)
@@ -135,17 +128,7 @@ class _Canvas:
 def scale_and_crop(
     photo: Pyramid, size: int, rng: np.random.Generator, config: AugmentConfig
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One photo at a random scale, stretch and place in a square, perhaps flipped.
-
-    Args:
-        photo: The photo with its boxes.
-        size: Side of the square in pixels.
-        rng: Random generator.
-        config: `scale`, `aspect`, `flip` and the limits of `cut_boxes` are used.
-
-    Returns:
-        Picture uint8 [size, size, 3], boxes float32 [K, 4], ignore bool [K].
-    """
+    """Put one photo at a random scale, stretch and place in a square: image, boxes float32 [K, 4], ignore bool [K]."""
     fit = size / max(photo.size_wh)
     low, high = config.scale
     if photo.face_side is not None:
@@ -159,20 +142,10 @@ def scale_and_crop(
 def mosaic(
     pick: Callable[[], Pyramid], grid: int, size: int, rng: np.random.Generator, config: AugmentConfig
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fill a square with many photos whose faces come out at a side drawn from `face_px`.
+    """Fill a square with many photos whose faces come out at a side drawn from `face_px`; results as scale_and_crop.
 
     The square is cut into about grid x grid uneven cells. A photo whose faces would be small while it leaves
     most of its cell empty shares the cell with up to eight others.
-
-    Args:
-        pick: Gives the next photo.
-        grid: Cells along a side.
-        size: Side of the square in pixels.
-        rng: Random generator.
-        config: `face_px`, `max_enlarge`, `aspect`, `flip` and the limits of `cut_boxes` are used.
-
-    Returns:
-        Picture uint8 [size, size, 3], boxes float32 [K, 4], ignore bool [K].
     """
     canvas = _Canvas(size, rng)
     ys = _uneven_cuts(grid, size, rng)
@@ -182,7 +155,7 @@ def mosaic(
             face_px = log_uniform(*config.face_px, rng)
             photo = pick()
             scale = _tile_scale(photo, face_px, (left, top, right, bottom), _MIN_FILL_ALONE, config)
-            for index, part in enumerate(_share((left, top, right, bottom), photo.size_wh, scale)):
+            for index, part in enumerate(_divide((left, top, right, bottom), photo.size_wh, scale)):
                 if index:
                     photo = pick()
                     scale = _tile_scale(photo, face_px, part, _MIN_FILL_SHARED, config)
@@ -193,17 +166,10 @@ def mosaic(
 def augment(
     photo: Pyramid, pick: Callable[[], Pyramid], size: int, rng: np.random.Generator, config: AugmentConfig
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The whole policy: the photo alone, or a mosaic that begins with it; then colour and damage.
-
-    Args:
-        photo: The photo of this sample.
-        pick: Gives the other photos of a mosaic.
-        size: Side of the square in pixels.
-        rng: Random generator.
-        config: The policy.
+    """Apply the whole policy: the photo alone, or a mosaic that begins with it; then color and damage.
 
     Returns:
-        Picture uint8 [size, size, 3], boxes float32 [K, 4], ignore bool [K].
+        Image uint8 [size, size, 3], boxes float32 [K, 4], ignore bool [K].
     """
     if rng.random() < config.mosaic:
         queue = [photo]
@@ -211,13 +177,13 @@ def augment(
         image, boxes, ignore = mosaic(lambda: queue.pop() if queue else pick(), grid, size, rng, config)
     else:
         image, boxes, ignore = scale_and_crop(photo, size, rng, config)
-    return damage(change_colour(image, rng, config), rng, config), boxes, ignore
+    return damage(change_color(image, rng, config), rng, config), boxes, ignore
 
 
 def _fit(
     level: int, scaled: float, cell: int, focus: float, rng: np.random.Generator
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Along one axis: which pixels (from, to) of a copy `level` pixels long come to which pixels of the cell.
+    """Return, along one axis, which pixels (from, to) of a copy `level` long come to which pixels of the cell.
 
     The copy is to be `scaled` pixels long. If that is longer than the cell, a part with the point `focus`
     (0..1) is cut.
@@ -233,7 +199,7 @@ def _fit(
 
 
 def _tile_scale(photo: Pyramid, face_px: float, cell_xyxy: Cell, min_fill: float, config: AugmentConfig) -> float:
-    """Scale that gives a typical face of the photo the side face_px, if it then fits the cell.
+    """Return the scale that gives a typical face of the photo the side face_px, if it then fits the cell.
 
     The face may not fill more than 0.9 of the cell, nor the photo less than min_fill of its width and height.
     """
@@ -245,7 +211,7 @@ def _tile_scale(photo: Pyramid, face_px: float, cell_xyxy: Cell, min_fill: float
     return min(max(wanted, min_fill * cover), config.max_enlarge)
 
 
-def _share(cell_xyxy: Cell, photo_wh: tuple[int, int], scale: float) -> list[Cell]:
+def _divide(cell_xyxy: Cell, photo_wh: tuple[int, int], scale: float) -> list[Cell]:
     """Cut a cell into parts about as large as the scaled photo, at most _MAX_ACROSS_CELL along each side."""
     left, top, right, bottom = cell_xyxy
     columns = min(max(1, round((right - left) / (photo_wh[0] * scale))), _MAX_ACROSS_CELL)

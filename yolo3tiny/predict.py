@@ -1,4 +1,4 @@
-"""Finds faces in a picture of any size. ONNX Runtime by default; starts without Paddle."""
+"""Faces in an image of any size. ONNX Runtime by default; starts without Paddle."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from yolo3tiny.anchors import ANCHORS
+from fer_paddle.deployment.runtimes import PADDLES, Runner, load_runner
+from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks
 from yolo3tiny.boxes import clip, letterbox
-from yolo3tiny.decode import decode_above, nms
+from yolo3tiny.decode import check_heads, decode_above, nms
+
+if TYPE_CHECKING:
+    from yolo3tiny.files import DetectorModel
 
 WEIGHTS = Path(__file__).parent / "weights" / "yolo3tiny.face.onnx"
 CLASSES = ("face",)
 CHANNELS, SCALE = "BGR", "1/255"  # what `to_input` does
-HEAD_CHANNELS = 18  # 3 anchors of 4 numbers, objectness and one class
 NMS_IOU = 0.45
 
 Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
@@ -27,14 +31,11 @@ Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """Faces found in one picture, best first.
+    """Faces found in one image, best first; anything else is a ValueError.
 
     Attributes:
-        boxes_xyxy: float32 [N, 4], left, top, right, bottom in pixels of the picture, with area.
+        boxes_xyxy: float32 [N, 4], left, top, right, bottom in pixels of the image, with area.
         scores: float32 [N] in 0..1, falling.
-
-    Raises:
-        ValueError: They are anything else.
     """
 
     boxes_xyxy: np.ndarray
@@ -44,7 +45,7 @@ class Detections:
         boxes, scores = self.boxes_xyxy, self.scores
         are_float32 = all(isinstance(array, np.ndarray) and array.dtype == np.float32 for array in (boxes, scores))
         if not are_float32 or scores.ndim != 1 or boxes.shape != (len(scores), 4):
-            got = f"{_say(boxes)} and {_say(scores)}"
+            got = f"{_describe(boxes)} and {_describe(scores)}"
             raise ValueError(f"expected boxes float32 [N, 4] and scores float32 [N], got {got}")
         # Every comparison is False for NaN.
         if not (boxes[:, 2:] > boxes[:, :2]).all() or not np.isfinite(boxes).all():
@@ -58,34 +59,38 @@ class Detections:
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """What a network was made for; an ONNX file carries it as metadata.
+    """What a network was made for; an ONNX file carries it as metadata. Anything else is a ValueError.
 
     Attributes:
-        anchors: Width and height in input pixels of the six anchors.
+        anchors: Width and height in input pixels of all anchors, by area; each head has equally many.
         longest: The longer side of the network's input in pixels.
-
-    Raises:
-        ValueError: There are not six positive anchors, or longest is below 1.
+        strides: Input pixels per cell of each head, the coarsest first.
     """
 
     anchors: Sequence[Sequence[float]] = ANCHORS
     longest: int = 416
+    strides: Sequence[int] = STRIDES
 
     def __post_init__(self) -> None:
         try:
             sizes = np.asarray(self.anchors, np.float64)
         except (TypeError, ValueError):  # ragged, or no numbers
             sizes = np.zeros(0)
-        if sizes.shape != (len(ANCHORS), 2) or not (np.isfinite(sizes) & (sizes > 0)).all():
-            raise ValueError(f"expected {len(ANCHORS)} anchors of positive sides, got {self.anchors!r}")
+        if sizes.ndim != 2 or sizes.shape[1] != 2 or not (np.isfinite(sizes) & (sizes > 0)).all():
+            raise ValueError(f"expected anchors of positive sides, got {self.anchors!r}")
         if not isinstance(self.longest, Integral) or self.longest < 1:
             raise ValueError(f"expected the longest side in whole pixels, 1 or more, got {self.longest!r}")
+        strides = self.strides if isinstance(self.strides, Sequence) else ()
+        if not strides or not all(isinstance(side, int) and 1 <= side <= strides[0] for side in strides):
+            raise ValueError(f"expected the strides of the heads in pixels, the coarsest first, got {self.strides!r}")
+        anchor_masks(len(sizes), strides)
 
     def to_metadata(self) -> dict[str, str]:
-        """Gives the settings as the metadata of an ONNX file."""
+        """Return the settings as the metadata of an ONNX file."""
         return {
             "anchors": json.dumps(np.asarray(self.anchors, np.float64).tolist()),
             "longest": str(self.longest),
+            "strides": json.dumps(list(self.strides)),
             "channels": CHANNELS,
             "scale": SCALE,
             "classes": json.dumps(CLASSES),
@@ -93,90 +98,79 @@ class NetworkSettings:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> NetworkSettings:
-        """Reads the metadata of an ONNX file; what is not there keeps its default.
+        """Read the metadata of an ONNX file; what is not there keeps its default.
 
         Raises:
-            ValueError: Something in it is malformed, or the network wants another input than BGR in 0..1.
+            ValueError: Something in it is malformed, or the network is of other classes or wants another input.
         """
-        told = metadata.get("channels", CHANNELS), metadata.get("scale", SCALE)
-        if told != (CHANNELS, SCALE):
-            raise ValueError(f"expected channels {CHANNELS} and scale {SCALE}, got {' and '.join(told)}")
+        own = cls().to_metadata()
+        for name in ("classes", "channels", "scale"):
+            if (found := metadata.get(name, own[name])) != own[name]:
+                raise ValueError(f"expected a face detector with {name} {own[name]}, got {found}")
         try:
-            values = {name: json.loads(metadata[name]) for name in ("anchors", "longest") if name in metadata}
+            names = [field.name for field in dataclasses.fields(cls) if field.name in metadata]
+            values = {name: json.loads(metadata[name]) for name in names}
         except ValueError as error:
-            raise ValueError(f"expected anchors and longest as JSON in the metadata, got: {error}") from error
+            raise ValueError(f"expected anchors, longest and strides as JSON in the metadata, got: {error}") from error
+        if isinstance(values.get("strides"), list):
+            values["strides"] = tuple(values["strides"])
         return cls(**values)
 
 
-def check_metadata(metadata: Mapping[str, str]) -> None:
-    """Refuses a network whose file says that it names other things than faces; one that says nothing may pass.
-
-    Raises:
-        ValueError: It is another network.
-    """
-    classes = metadata.get("classes", json.dumps(CLASSES))
-    if classes != json.dumps(CLASSES):
-        raise ValueError(f"expected a network of the class {', '.join(CLASSES)}, got one of {classes}")
-
-
-class OnnxForward:
-    """The network as a function, run by ONNX Runtime.
+def load_network(
+    weights: str | os.PathLike[str] | None = None, runtime: str = "onnx", threads: int = 0, precision: str = "fp32"
+) -> Runner:
+    """Load the detector's network for `Detector(forward=...)`, and run it once.
 
     Args:
-        path: An ONNX file of `Yolo3Tiny`.
-        threads: Threads of one run; 0 lets ONNX Runtime choose.
+        weights: A file that the runtime reads, or a `.safetensors` for Paddle's two; None takes what ships.
+        runtime: One of fer_paddle.deployment.runtimes.RUNTIMES.
+        threads: Threads of one run; 0 lets the runtime choose.
+        precision: What the runtime computes in.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no ONNX file that ONNX Runtime can run, or of another network.
+        ValueError: As fer_paddle.deployment.runtimes.load_runner, or the network is no face detector.
+        RuntimeError: The runtime's package is not installed.
     """
+    shipped = WEIGHTS.with_suffix(".safetensors" if runtime in PADDLES else ".onnx")
+    path = shipped if weights is None else Path(weights)
+    runner = load_runner(path, runtime, threads, precision, load_model)
+    settings = NetworkSettings.from_metadata(runner.metadata)
+    masks = anchor_masks(len(settings.anchors), settings.strides)
+    try:
+        heads = runner(np.zeros((1, 3, settings.strides[0], settings.strides[0]), np.float32))
+        check_heads(heads, masks, settings.strides, len(CLASSES))
+    except Exception as error:  # the runtimes' own errors share no narrower base
+        raise ValueError(f"expected a face detector at {path}, got another network: {error}") from error
+    return runner
 
-    def __init__(self, path: str | os.PathLike[str], threads: int = 0):
-        import onnxruntime
 
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"expected the weights of a face detector, found no file at {path}")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        # Detector and classifier take turns: threads that spin while they wait take the cores from the other.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            # From bytes, because ONNX Runtime would also read other files that the ONNX file names.
-            session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's own classes share no narrower base
-            reason = " ".join(str(error).split())
-            raise ValueError(f"expected an ONNX file at {path}, got: {reason}") from error
-        channels = [_channels(node) for node in (*session.get_inputs(), *session.get_outputs())]
-        wanted = [3, HEAD_CHANNELS, HEAD_CHANNELS]
-        if len(session.get_inputs()) != 1 or channels != wanted:
-            got = f"expected inputs and outputs of channels {wanted}, got {channels}"
-            raise ValueError(f"expected a Yolo3Tiny of one class at {path}: {got}")
-        self._session, self._input = session, session.get_inputs()[0].name
-        self.metadata = dict(session.get_modelmeta().custom_metadata_map)
+def load_model(path: str | os.PathLike[str]) -> DetectorModel:
+    """Read a `.safetensors` detector; imports Paddle."""
+    from yolo3tiny.files import DetectorModel
 
-    def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
-        """float32 [N, 3, H, W] in 0..1, BGR -> the two heads of `Yolo3Tiny`."""
-        return self._session.run(None, {self._input: images})
+    return DetectorModel.load(path)
 
 
 class Detector:
     """Finds faces.
 
     Args:
-        weights: An ONNX file; None takes the one that ships with this package.
-        forward: Used instead of a file: any callable images float32 [N, 3, H, W] -> the two heads, such as a
-            runner of any runtime (deploy.load_forward). Its attribute `metadata`, where it has one, is read as
-            that of a file.
-        anchors: Width and height in input pixels of the six anchors; None reads them from the metadata.
+        weights: A file that the runtime reads; None takes the one that ships with this package.
+        forward: Used instead of a file: any callable images float32 [N, 3, H, W] -> the heads of the network. Its
+            attribute `metadata`, where it has one, is read as that of a file.
+        anchors: Width and height in input pixels of all anchors; None reads them from the metadata.
         longest: The longer side of the network's input in pixels; None reads it from the metadata.
-        threads: Of ONNX Runtime; 0 lets it choose.
+        strides: Input pixels per cell of each head, the coarsest first; None reads them from the metadata.
+        threads: Threads of the runtime; 0 lets it choose.
+        runtime: What runs the file, one of fer_paddle.deployment.runtimes.RUNTIMES.
 
     Raises:
         FileNotFoundError: There is no weights file.
-        ValueError: The file is no ONNX file of this network, its metadata are malformed, anchors or longest
-            are out of range, or both a file and `forward` are given.
+        ValueError: The file is not one of this network that the runtime reads, its metadata are malformed, an argument
+            is out of range, or both a file and `forward` are given.
+        RuntimeError: The runtime's package is not installed.
     """
 
     def __init__(
@@ -186,22 +180,20 @@ class Detector:
         *,
         anchors: Sequence[Sequence[float]] | None = None,
         longest: int | None = None,
+        strides: Sequence[int] | None = None,
         threads: int = 0,
+        runtime: str = "onnx",
     ):
         if weights is not None and forward is not None:
             raise ValueError("expected weights or forward, got both")
-        if forward is None:
-            forward = OnnxForward(WEIGHTS if weights is None else weights, threads)
-        asked = {"anchors": anchors, "longest": longest}
+        self.forward = load_network(weights, runtime, threads) if forward is None else forward
+        asked = {"anchors": anchors, "longest": longest, "strides": strides}
         given = {name: value for name, value in asked.items() if value is not None}
-        self.forward = forward
-        metadata = getattr(forward, "metadata", {})
-        check_metadata(metadata)
-        told = NetworkSettings.from_metadata(metadata)
+        told = NetworkSettings.from_metadata(getattr(self.forward, "metadata", {}))
         self.settings = dataclasses.replace(told, **given)
 
     def __call__(self, image: np.ndarray, min_score: float = 0.5, nms_iou: float = NMS_IOU) -> Detections:
-        """Finds the faces of one picture.
+        """Find the faces of one image.
 
         Args:
             image: uint8 [H, W, 3] in BGR, any size.
@@ -214,9 +206,10 @@ class Detector:
         Raises:
             ValueError: The image is not uint8 [H, W, 3] with pixels, or a threshold is out of range.
         """
-        padded, placed = letterbox(image, longest=self.settings.longest)
+        strides = self.settings.strides
+        padded, placed = letterbox(image, longest=self.settings.longest, stride=strides[0])
         heads = self.forward(to_input(padded)[None])
-        boxes, scores = decode_above(heads, min_score, self.settings.anchors)[0]
+        boxes, scores = decode_above(heads, min_score, self.settings.anchors, strides=strides)[0]
         kept = nms(boxes, scores, nms_iou)
         inside = clip(placed.to_photo(boxes[kept]), image.shape[:2])
         has_area = (inside[:, 2:] > inside[:, :2]).all(axis=1)  # a box wholly in the gray border has none left
@@ -224,14 +217,9 @@ class Detector:
 
 
 def to_input(image: np.ndarray) -> np.ndarray:
-    """Turns uint8 [H, W, 3] in BGR into the network's float32 [3, H, W] in 0..1, still blue, green, red."""
+    """Turn uint8 [H, W, 3] in BGR into the network's float32 [3, H, W] in 0..1, still blue, green, red."""
     return np.multiply(image.transpose(2, 0, 1), np.float32(1 / 255), dtype=np.float32, order="C")
 
 
-def _channels(node: object) -> object:
-    """Size of the second axis of an ONNX Runtime input or output, None where it has no such axis."""
-    return node.shape[1] if len(node.shape) == 4 else None
-
-
-def _say(value: object) -> str:
+def _describe(value: object) -> str:
     return f"{value.dtype} {list(value.shape)}" if isinstance(value, np.ndarray) else type(value).__name__

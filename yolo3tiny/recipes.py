@@ -1,9 +1,8 @@
-"""Recipes: everything that decides how the face detector trains, as frozen data classes."""
+"""Recipes: everything that decides how the face detector trains."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +20,7 @@ class DetectorRecipe(FitConfig):
         sizes: Pairs (first epoch, side in pixels of the training canvas), from epoch 0.
         width: Width multiplier of Yolo3Tiny.
         learning_rate: The highest rate of AdamW; it rises over `warmup_epochs`, then falls as a half cosine.
-        weight_decay: Of AdamW; not applied to batch normalisation and biases.
+        weight_decay: Of AdamW; not applied to batch normalization and biases.
         warmup_epochs: Epochs of the rise, fewer than `epochs`.
         clip_norm: Largest norm of the gradient.
         ignore_iou: See Yolo3Loss.
@@ -29,9 +28,6 @@ class DetectorRecipe(FitConfig):
         longest: Longer side of the input in pixels when the network is used.
         repeat: Pairs (source, times an epoch sees its photos); 1 for a source not named.
         augment: See AugmentConfig.
-
-    Raises:
-        ValueError: A number is out of range.
     """
 
     name: str
@@ -62,30 +58,20 @@ class DetectorRecipe(FitConfig):
             raise ValueError(f"expected 0 or more warmup_epochs, fewer than epochs, got {got}")
 
     def with_epochs(self, epochs: int) -> DetectorRecipe:
-        """The same recipe in another number of epochs: its stages and warm-up shrink or grow with it.
-
-        Raises:
-            ValueError: There is not at least one epoch.
-        """
-        share = epochs / self.epochs
+        """Return the recipe in another number of epochs: its stages and warm-up shrink or grow with it."""
+        ratio = epochs / self.epochs
         # Of two stages that would begin together the later stays.
-        stages = {int(first * share): side for first, side in self.sizes}
+        stages = {int(first * ratio): side for first, side in self.sizes}
         return dataclasses.replace(
-            self, epochs=epochs, sizes=tuple(stages.items()), warmup_epochs=self.warmup_epochs * share
+            self, epochs=epochs, sizes=tuple(stages.items()), warmup_epochs=self.warmup_epochs * ratio
         )
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> DetectorRecipe:
-        """Read what `to_json` wrote; fields left out keep their defaults.
-
-        Raises:
-            ValueError: A field is unknown, missing or malformed.
-        """
-        try:
-            fields = {**content, "augment": AugmentConfig.from_json(json.dumps(content.get("augment", {})))}
-        except (TypeError, AttributeError) as error:
-            raise ValueError(f"expected the fields of a detector recipe, got: {error}") from error
-        return super().from_json(fields)
+        """Read what `to_json` wrote; fields left out keep their defaults."""
+        if not isinstance(content, Mapping):
+            raise ValueError(f"expected the fields of a detector recipe, got {content!r}")
+        return super().from_json({**content, "augment": AugmentConfig.from_json(content.get("augment", {}))})
 
 
 # Faces of 8 to 400 px, small and damaged ones in dozens. Made for facedet, with facedet_pseudo and mask853 seen twice.

@@ -1,4 +1,4 @@
-"""Trains tiny YOLOv3 on face photos, with the shared training loop."""
+"""Training of tiny YOLOv3 on face photos, by the shared training loop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fer_paddle.training.checkpoint import LAST, load_progress
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import adamw, make_schedule
-from yolo3tiny.anchors import kmeans_anchors
+from yolo3tiny.anchors import ANCHORS, kmeans_anchors
 from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.evaluate import evaluate, sources_with_faces
 from yolo3tiny.losses import Yolo3Loss
@@ -35,9 +35,13 @@ Progress = Callable[[Iterable], Iterable]
 
 
 def fit_anchors(
-    data: FaceTrainingData, samples: int = 1000, per_sample: int = 6, progress: Progress = iter
+    data: FaceTrainingData,
+    samples: int = 1000,
+    per_sample: int = 6,
+    progress: Progress = iter,
+    num_anchors: int = len(ANCHORS),
 ) -> np.ndarray:
-    """Finds six anchors by k-means over the boxes of augmented samples.
+    """Find anchors by k-means over the boxes of augmented samples.
 
     A sample gives at most `per_sample` boxes, else the mosaics, with dozens of small faces each, leave no
     anchor for large ones.
@@ -47,19 +51,17 @@ def fit_anchors(
         samples: Look at no more than so many, drawn by the data's seed.
         per_sample: Boxes of one sample.
         progress: Wraps the samples for a progress bar.
+        num_anchors: How many to find.
 
     Returns:
-        Width and height in pixels, float64 [6, 2], by area.
-
-    Raises:
-        ValueError: The samples hold fewer than six different boxes.
+        Width and height in pixels, float64 [num_anchors, 2], by area.
     """
     rng = np.random.default_rng(data.seed)
     sizes = [np.zeros((0, 2), np.float32)]
     for index in progress(rng.choice(len(data), min(samples, len(data)), replace=False)):
         _, boxes_xyxy, ignore = data.draw(int(index))
         sizes.append(rng.permutation((boxes_xyxy[:, 2:] - boxes_xyxy[:, :2])[~ignore])[:per_sample])
-    return kmeans_anchors(np.concatenate(sizes), 6, data.seed)
+    return kmeans_anchors(np.concatenate(sizes), num_anchors, data.seed)
 
 
 def train_detector(
@@ -71,14 +73,15 @@ def train_detector(
     options: RunOptions = RunOptions(),
     about: str = "",
 ) -> list[dict[str, float]]:
-    """Trains `network` in place.
+    """Train `network` in place.
 
     Args:
-        network: A Yolo3Tiny with one class, made after `seed_everything(recipe.seed)` for a repeatable run.
-        photos: Photos to learn from; those of a source in `recipe.repeat` are seen several times an epoch.
+        network: A Yolo3Tiny with one class, made after `seed_everything(recipe.seed)` for a repeatable run; its
+            `strides` are those of its heads.
+        photos: Photos to train on; those of a source in `recipe.repeat` are seen several times an epoch.
         valid_photos: Photos to measure the average precision on.
         recipe: How to train.
-        anchors: Width and height in input pixels of the six anchors.
+        anchors: Width and height in input pixels of all anchors, by area.
         options: Where checkpoints go, whether to resume; its `progress` wraps the photos of a measurement.
         about: The photos in words, kept beside the checkpoint.
 
@@ -87,7 +90,7 @@ def train_detector(
 
     Raises:
         ValueError: There are too few photos for a batch, the batch cannot be shared by the processes, a source of
-            `recipe.repeat` has no photo, or no photo to measure on has a face that counts.
+            `recipe.repeat` has no photo, or no photo to validate on has a face that counts.
     """
     sources_with_faces(valid_photos)
     batch_size = parallel.local_batch(recipe.batch_size)
@@ -102,12 +105,16 @@ def train_detector(
         task["data"] = about
 
     def validate(trained: paddle.nn.Layer) -> dict[str, float]:
-        detect = Detector(forward=paddle_forward(trained), anchors=anchors, longest=recipe.longest)
+        detect = Detector(
+            forward=paddle_forward(trained), anchors=anchors, strides=network.strides, longest=recipe.longest
+        )
         return evaluate(detect, valid_photos, options.progress)
 
     return fit(
         model,
-        Yolo3Loss(anchors, ignore_iou=recipe.ignore_iou, extra_anchor_iou=recipe.extra_anchor_iou),
+        Yolo3Loss(
+            anchors, None, network.strides, ignore_iou=recipe.ignore_iou, extra_anchor_iou=recipe.extra_anchor_iou
+        ),
         {"train": loader},
         make_optimizer(model, recipe, len(loader)),
         config=recipe,
@@ -125,7 +132,7 @@ def train_from_files(
     workers: int = 0,
     classes: Sequence[str] | None = None,
 ) -> list[dict[str, float]]:
-    """Reads photos, fits the anchors, trains: what `python -m yolo3tiny train` does.
+    """Read photos, fit the anchors and train: what `python -m yolo3tiny train` does.
 
     Args:
         data: Where the photos lie; see splits.find_train_valid.
@@ -168,7 +175,7 @@ def train_from_files(
 
 
 def make_optimizer(model: paddle.nn.Layer, recipe: DetectorRecipe, steps_per_epoch: int) -> paddle.optimizer.AdamW:
-    """Makes AdamW with its schedule, counted in steps."""
+    """Make AdamW with its schedule, counted in steps."""
     warmup_steps = math.ceil(recipe.warmup_epochs * steps_per_epoch)
     total_steps = recipe.epochs * steps_per_epoch
     rate = make_schedule("cosine", recipe.learning_rate, total_steps, warmup_steps=warmup_steps)
@@ -176,7 +183,7 @@ def make_optimizer(model: paddle.nn.Layer, recipe: DetectorRecipe, steps_per_epo
 
 
 def paddle_forward(network: paddle.nn.Layer) -> Callable[[np.ndarray], list[np.ndarray]]:
-    """The network as the `forward` of a Detector: NumPy images in, NumPy heads out."""
+    """Return the network as the `forward` of a Detector: NumPy images in, NumPy heads out."""
 
     def forward(images: np.ndarray) -> list[np.ndarray]:
         with paddle.no_grad():

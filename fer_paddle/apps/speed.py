@@ -22,9 +22,9 @@ from fer_paddle.images import crop_square, write_image
 from fer_paddle.pipeline import Pipeline
 from fer_paddle.study import Study
 from yolo3tiny.boxes import letterbox
-from yolo3tiny.deploy import load_detector_model
 from yolo3tiny.predict import WEIGHTS as DETECTOR_WEIGHTS
 from yolo3tiny.predict import Detector, NetworkSettings
+from yolo3tiny.predict import load_model as load_detector_model
 
 SHELL_RUNS = 5
 LOADER = "fer_paddle.expression.predict:load_expression_model"

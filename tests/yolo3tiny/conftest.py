@@ -66,9 +66,9 @@ def make_onnx(tmp_path_factory) -> Callable[..., Path]:
     onnx = pytest.importorskip("onnx")
     folder = tmp_path_factory.mktemp("onnx")
 
-    def make(metadata=None, head_channels=18) -> Path:
+    def make(metadata=None, head_channels=18, strides=STRIDES) -> Path:
         nodes, weights, outputs = [], [], []
-        for stride in STRIDES:
+        for stride in strides:
             kernel = np.zeros((head_channels, 3, stride, stride), np.float32)
             bias = np.full(head_channels, NO_FACE, np.float32)
             kernel[10:12] = 100 / (3 * stride**2)  # objectness and class of the middle anchor

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
-from yolo3tiny.augment import AugmentConfig, change_colour, cut_boxes, damage, log_uniform
+from yolo3tiny.augment import AugmentConfig, change_color, cut_boxes, damage, log_uniform
 
-STILL = AugmentConfig(colour=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0)
+STILL = AugmentConfig(color=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0)
 
 
 def picture(seed: int = 0) -> np.ndarray:
-    """Smooth colours with a few edges, as in photos."""
+    """Smooth colors with a few edges, as in photos."""
     rng = np.random.default_rng(seed)
     image = np.repeat(np.repeat(rng.integers(40, 216, (8, 9, 3)), 8, axis=0), 8, axis=1)
     return image.astype(np.uint8)
@@ -25,14 +26,14 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 def test_config_survives_json() -> None:
     config = AugmentConfig(mosaic=0.25, grids=(2, 6), face_px=(9.0, 50.0))
-    assert AugmentConfig.from_json(config.to_json()) == config
-    assert AugmentConfig.from_json('{"mosaic": 0.125}') == AugmentConfig(mosaic=0.125)
+    assert AugmentConfig.from_json(json.loads(json.dumps(dataclasses.asdict(config)))) == config
+    assert AugmentConfig.from_json({"mosaic": 0.125, "colour": 0.5}) == AugmentConfig(mosaic=0.125, color=0.5)
 
 
-@pytest.mark.parametrize("text", ['{"mosaik": 1}', "[1]"])
-def test_config_from_other_json(text: str) -> None:
-    with pytest.raises(ValueError, match="expected a JSON object with fields among"):
-        AugmentConfig.from_json(text)
+@pytest.mark.parametrize("content", [{"mosaik": 1}, [1], None, {"flip": "x"}])
+def test_config_from_other_json(content) -> None:
+    with pytest.raises(ValueError, match="expected fields among"):
+        AugmentConfig.from_json(content)
 
 
 @pytest.mark.parametrize(
@@ -106,10 +107,10 @@ def test_log_uniform_is_even_over_octaves() -> None:
 def test_nothing_is_changed_when_all_is_off() -> None:
     image = picture()
     for seed in range(5):
-        np.testing.assert_array_equal(damage(change_colour(image, rng(seed), STILL), rng(seed), STILL), image)
+        np.testing.assert_array_equal(damage(change_color(image, rng(seed), STILL), rng(seed), STILL), image)
 
 
-@pytest.mark.parametrize("name", ["colour", "gray", "blur", "noise", "shrink", "jpeg"])
+@pytest.mark.parametrize("name", ["color", "gray", "blur", "noise", "shrink", "jpeg"])
 def test_each_change_alone(name: str) -> None:
     config = dataclasses.replace(STILL, **{name: 1})
     image = picture()
@@ -117,7 +118,7 @@ def test_each_change_alone(name: str) -> None:
     for seed in range(8):
         results = []
         for generator in (rng(seed), rng(seed)):
-            results.append(damage(change_colour(image, generator, config), generator, config))
+            results.append(damage(change_color(image, generator, config), generator, config))
         np.testing.assert_array_equal(*results)  # the generator decides alone
         assert results[0].shape == image.shape and results[0].dtype == np.uint8
         assert (results[0] != image).any()
@@ -125,22 +126,22 @@ def test_each_change_alone(name: str) -> None:
 
 
 def test_gray_is_the_luma_in_all_channels() -> None:
-    image = change_colour(picture(), rng(), dataclasses.replace(STILL, gray=1))
+    image = change_color(picture(), rng(), dataclasses.replace(STILL, gray=1))
     luma = np.round(picture() @ [0.114, 0.587, 0.299])
     assert np.abs(image - luma[..., None]).max() <= 1
 
 
 def test_hue_and_saturation_leave_gray_pixels_gray() -> None:
-    config = dataclasses.replace(STILL, colour=1, brightness=0, contrast=0, gamma=0, hue_deg=30)
+    config = dataclasses.replace(STILL, color=1, brightness=0, contrast=0, gamma=0, hue_deg=30)
     gray = np.full((4, 4, 3), 77, np.uint8)
     for seed in range(5):
-        assert np.abs(change_colour(gray, rng(seed), config).astype(int) - 77).max() <= 1
+        assert np.abs(change_color(gray, rng(seed), config).astype(int) - 77).max() <= 1
 
 
 def test_brightness_keeps_its_limit() -> None:
-    config = dataclasses.replace(STILL, colour=1, brightness=0.1, contrast=0, saturation=0, hue_deg=0, gamma=0)
+    config = dataclasses.replace(STILL, color=1, brightness=0.1, contrast=0, saturation=0, hue_deg=0, gamma=0)
     gray = np.full((2, 2, 3), 128, np.uint8)
-    changes = [change_colour(gray, rng(seed), config)[0, 0, 0] - 128.0 for seed in range(60)]
+    changes = [change_color(gray, rng(seed), config)[0, 0, 0] - 128.0 for seed in range(60)]
     assert max(np.abs(changes)) <= 26 and max(changes) > 15 and min(changes) < -15
 
 

@@ -39,7 +39,7 @@ def call(*argv):
 @pytest.fixture
 def finder(white_finder, monkeypatch):
     """Detectors find white rectangles, whatever their file."""
-    monkeypatch.setattr(detector, "OnnxForward", lambda path, threads: white_finder)
+    monkeypatch.setattr(detector, "load_network", lambda *args: white_finder)
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_detect_heeds_the_score(pictures, make_heads, monkeypatch, capsys):
     def unsure(images):
         return make_heads([(10, 10, 40, 40)], images.shape[2:], logits=[0.5])  # a score of 0.62
 
-    monkeypatch.setattr(detector, "OnnxForward", lambda path, threads: unsure)
+    monkeypatch.setattr(detector, "load_network", lambda *args: unsure)
     for min_score, num_faces in (("0.6", 1), ("0.7", 0)):
         assert call("detect", pictures / "one.png", "--min-score", min_score, "--json") == 0
         assert len(json.loads(capsys.readouterr().out)["pictures"][0]["faces"]) == num_faces

@@ -12,7 +12,7 @@ from yolo3tiny.photos import Photo
 from yolo3tiny.predict import to_input
 
 WHOLE = AugmentConfig(
-    mosaic=0, scale=(1.0, 1.0), aspect=1.0, flip=0, colour=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0
+    mosaic=0, scale=(1.0, 1.0), aspect=1.0, flip=0, color=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0
 )
 
 

@@ -1,4 +1,4 @@
-"""Where boxes come to lie, checked on the pixels: photos with one rectangle of a colour of its own each."""
+"""Where boxes come to lie, checked on the pixels: photos with one rectangle of a color of its own each."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ import pytest
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.mosaic import Pyramid, augment, mosaic, scale_and_crop
 
-STILL = AugmentConfig(colour=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0)
+STILL = AugmentConfig(color=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0)
 COLOURS = [(255, green, red) for green in range(0, 256, 15) for red in range(0, 256, 15)]
 
 
-def make_photo(colour: tuple[int, int, int], rng: np.random.Generator, longest: int | None = None) -> Pyramid:
-    """A black photo with one "face": a rectangle of the colour, away from the borders."""
+def make_photo(color: tuple[int, int, int], rng: np.random.Generator, longest: int | None = None) -> Pyramid:
+    """A black photo with one "face": a rectangle of the color, away from the borders."""
     width, height = rng.integers(120, 420, 2)
     side_w, side_h = rng.integers(40, 100, 2)
     x1, y1 = rng.integers(5, (width - side_w - 5, height - side_h - 5))
     image = np.zeros((height, width, 3), np.uint8)
-    image[y1 : y1 + side_h, x1 : x1 + side_w] = colour
+    image[y1 : y1 + side_h, x1 : x1 + side_w] = color
     return Pyramid(image, np.float32([[x1, y1, x1 + side_w, y1 + side_h]]), np.array([False]), longest)
 
 
-def find_rectangle(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray | None:
-    """The rectangle of the colour, xyxy, from the pixels; its edges are where the colour fades to half."""
+def find_rectangle(image: np.ndarray, color: tuple[int, int, int]) -> np.ndarray | None:
+    """The rectangle of the color, xyxy, from the pixels; its edges are where the color fades to half."""
     image = image.astype(float)
     blue = image[..., 0]
     # A pixel mixed with black keeps the ratio of its channels.
     ratio = image[..., 1:] * 255 / np.maximum(blue, 1)[..., None]
-    mask = (blue >= 128) & (np.abs(ratio - colour[1:]) < 5).all(axis=-1)
+    mask = (blue >= 128) & (np.abs(ratio - color[1:]) < 5).all(axis=-1)
     if not mask.any():
         return None
     ys, xs = np.nonzero(mask)
     return np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
 
 
-def check_boxes(image: np.ndarray, boxes: np.ndarray, ignore: np.ndarray, colours: list) -> int:
+def check_boxes(image: np.ndarray, boxes: np.ndarray, ignore: np.ndarray, colors: list) -> int:
     """Every box has its rectangle and every large rectangle its box; returns the number of faces."""
     left = list(range(len(boxes)))
-    for colour in colours:
-        seen = find_rectangle(image, colour)
+    for color in colors:
+        seen = find_rectangle(image, color)
         if seen is None:
             continue
         distance = np.abs(boxes[left] - seen).max(axis=1) if left else np.array([np.inf])
@@ -60,10 +60,10 @@ def check_boxes(image: np.ndarray, boxes: np.ndarray, ignore: np.ndarray, colour
 def test_boxes_of_a_single_photo_fit_its_pixels(scale: tuple[float, float], flip: int) -> None:
     config = dataclasses.replace(STILL, scale=scale, flip=flip)
     rng, faces = np.random.default_rng(1), 0
-    for colour in COLOURS[::25]:
-        image, boxes, ignore = scale_and_crop(make_photo(colour, rng), 160, rng, config)
+    for color in COLOURS[::25]:
+        image, boxes, ignore = scale_and_crop(make_photo(color, rng), 160, rng, config)
         assert image.shape == (160, 160, 3) and image.dtype == np.uint8
-        faces += check_boxes(image, boxes, ignore, [colour])
+        faces += check_boxes(image, boxes, ignore, [color])
     assert faces >= 6
 
 

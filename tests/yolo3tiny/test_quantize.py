@@ -9,7 +9,7 @@ from fer_paddle.compression.quantize import compare
 from fer_paddle.deployment.onnx_graph import read_onnx
 from fer_paddle.drawn import draw_scene
 from yolo3tiny.photos import Photo
-from yolo3tiny.predict import WEIGHTS, Detector, OnnxForward
+from yolo3tiny.predict import WEIGHTS, Detector
 from yolo3tiny.quantize import DetectorQuantizeTask, calibration_batches, qat_recipe, read_detector_card
 
 
@@ -42,7 +42,7 @@ def test_int8_finds_the_same_faces_and_keeps_the_heads_in_float(photos, tmp_path
     exact, found = (Detector(file, threads=1)(pictures[0], 0.6) for file in (WEIGHTS, path))
     assert len(exact) == len(found)
     assert np.abs(exact.boxes_xyxy - found.boxes_xyxy).max(initial=0) < 8
-    assert OnnxForward(path).metadata["anchors"] == OnnxForward(WEIGHTS).metadata["anchors"]
+    assert Detector(path).settings.anchors == Detector(WEIGHTS).settings.anchors
 
 
 @pytest.mark.parametrize("empty", ["calibration", "valid"])

@@ -21,7 +21,7 @@ from yolo3tiny.splits import find_photos
 from yolo3tiny.train import fit_anchors, make_optimizer, paddle_forward, train_detector
 
 AS_THEY_ARE = AugmentConfig(
-    mosaic=0, scale=(1, 1), aspect=1, flip=0, colour=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0
+    mosaic=0, scale=(1, 1), aspect=1, flip=0, color=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0
 )
 ANCHORS = [(10, 14), (20, 26), (30, 40), (36, 46), (60, 60), (90, 90)]
 OVERFIT = DetectorRecipe(
@@ -118,7 +118,7 @@ def change_card(change):
     [
         (lambda card: card["task"].pop("data"), "training data in words"),
         (lambda card: card["task"].pop("anchors"), "lacks 'anchors'"),
-        (lambda card: card["task"].update(anchors=[[1, 2]]), "6 anchors"),
+        (lambda card: card["task"].update(anchors=[[1, 2]]), "a multiple of 2 anchors"),
         (lambda card: card["config"].pop("width"), "lacks 'width'"),
         (lambda card: card["config"].update(width=0.5), "do not fit"),
         (lambda card: card.update(config="crowd"), "expected the fields of a configuration"),

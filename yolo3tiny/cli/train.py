@@ -98,13 +98,12 @@ def evaluate(
         environment.prepare(threads or None)
     import numpy as np
 
-    from yolo3tiny.deploy import load_detector
     from yolo3tiny.evaluate import Stopwatch
     from yolo3tiny.evaluate import evaluate as measure
-    from yolo3tiny.predict import WEIGHTS
+    from yolo3tiny.predict import WEIGHTS, Detector
     from yolo3tiny.splits import choose_split, find_photos
 
-    detector = load_detector(weights, runtime, longest, threads)
+    detector = Detector(weights, longest=longest, threads=threads, runtime=runtime)
     watched = Stopwatch(detector)
     figures = measure(watched, choose_split(find_photos(data, classes or None), split), bar("photos"))
     figures |= {"latency_ms": float(np.median(watched.times_ms)), "longest": detector.settings.longest}

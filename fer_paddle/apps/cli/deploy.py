@@ -32,7 +32,7 @@ def export(
     with exit code 1 where an output differs by more than 1e-4 in fp32.
     """
     from fer_paddle.expression.export import export_expression_network
-    from yolo3tiny.deploy import export_detector, is_detector
+    from yolo3tiny.export import export_detector, is_detector
 
     if is_detector(weights):
         parity = export_detector(weights, out, *_photos(data), precision)

@@ -31,7 +31,7 @@ def test_export_to_ncnn_on_a_persons_faces(run, face_folders, tmp_path):
 def test_export_of_the_detector_on_drawn_scenes(run, tmp_path, monkeypatch):
     pytest.importorskip("ncnn")
     monkeypatch.setattr(deploy, "PARITY_PICTURES", 16)
-    monkeypatch.setattr("yolo3tiny.deploy.PARITY_PX", 64)
+    monkeypatch.setattr("yolo3tiny.export.PARITY_PX", 64)
     code, text, err = run("export", "--weights", DETECTOR_WEIGHTS, "--out", tmp_path / "d.param")
     assert code == 0, err
     assert "over 16 pieces of drawn scenes" in text

@@ -19,7 +19,7 @@ from fer_paddle.deployment.runtimes.base import check_images
 from fer_paddle.deployment.runtimes.model_files import read_card, size_on_disk, write_card
 from fer_paddle.deployment.runtimes.paddle import write_inference_model
 from fer_paddle.expression.predict import WEIGHTS, Classifier, classifier_file, load_expression_model
-from yolo3tiny.deploy import load_forward
+from yolo3tiny.predict import load_network
 
 PACKAGES = {"openvino": "openvino", "ncnn": "ncnn", "mnn": "MNN"}
 HERE = [name for name in RUNTIMES if name != "tensorrt"]  # no GPU here
@@ -48,7 +48,7 @@ def photos():
 
 @pytest.fixture(scope="module")
 def expected(faces, photos):
-    return {"faces": load_runner(WEIGHTS, threads=1)(faces), "photos": load_forward(threads=1)(photos)}
+    return {"faces": load_runner(WEIGHTS, threads=1)(faces), "photos": load_network(threads=1)(photos)}
 
 
 SUFFIX = {"onnx": ".onnx", "openvino": ".onnx", "ncnn": ".param", "mnn": ".mnn", "paddle": ".pdmodel"}
@@ -80,10 +80,10 @@ def test_same_numbers_for_faces(runtime, faces, expected):
 @pytest.mark.parametrize("runtime", OTHERS)
 def test_same_numbers_for_photos_of_other_sizes(runtime, photos, expected):
     need(runtime)
-    runner = load_forward(runtime=runtime, threads=threads_for(runtime))
+    runner = load_network(runtime=runtime, threads=threads_for(runtime))
     for images in (photos, np.ascontiguousarray(photos[:1, :, :32, :64]), photos):
         heads = runner(images)
-        wanted = expected["photos"] if images is photos else load_forward(threads=1)(images)
+        wanted = expected["photos"] if images is photos else load_network(threads=1)(images)
         assert [head.shape for head in heads] == [head.shape for head in wanted]
         for head, other in zip(heads, wanted):
             np.testing.assert_allclose(head, other, atol=1e-4)
@@ -109,7 +109,7 @@ def wrong_images(size):
 def test_wrong_images_are_refused_alike(runtime, faces):
     need(runtime)
     classify = Classifier(runtime=runtime, threads=threads_for(runtime)).runner
-    find = load_forward(runtime=runtime, threads=threads_for(runtime))
+    find = load_network(runtime=runtime, threads=threads_for(runtime))
     for is_detector, shape, expected in wrong_images(faces.shape[2]):
         with pytest.raises(ValueError, match=f"^expected images {expected}.*, got {re.escape(str(list(shape)))}$"):
             (find if is_detector else classify)(np.zeros(shape, np.float32))

@@ -7,8 +7,8 @@ import pytest
 
 from fer_paddle.apps.demo import astronaut
 from fer_paddle.expression.predict import WEIGHTS as EXPRESSIONS
-from yolo3tiny.deploy import PARITY_PX, export_detector, is_detector, load_detector, load_forward
-from yolo3tiny.predict import WEIGHTS
+from yolo3tiny.export import PARITY_PX, export_detector, is_detector
+from yolo3tiny.predict import WEIGHTS, Detector, load_network
 
 PHOTOS = list(np.random.default_rng(0).integers(0, 256, (3, 30, 50, 3), np.uint8))
 
@@ -17,8 +17,8 @@ PHOTOS = list(np.random.default_rng(0).integers(0, 256, (3, 30, 50, 3), np.uint8
 def test_every_runtime_finds_the_same_face(runtime):
     pytest.importorskip({"mnn": "MNN", "dynamic": "paddle"}.get(runtime, runtime))
     photo = astronaut()
-    expected = load_detector(longest=224, threads=1)(photo)
-    found = load_detector(runtime=runtime, longest=224, threads=0 if runtime == "dynamic" else 1)(photo)
+    expected = Detector(longest=224, threads=1)(photo)
+    found = Detector(runtime=runtime, longest=224, threads=0 if runtime == "dynamic" else 1)(photo)
     assert len(expected) == 1
     np.testing.assert_allclose(found.boxes_xyxy, expected.boxes_xyxy, atol=0.01)
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
@@ -31,14 +31,14 @@ def test_exported_files_agree_and_work_alone(weights, name, tmp_path):
     parity = export_detector(WEIGHTS.with_suffix(weights), tmp_path / name, PHOTOS, "noise")
     assert parity.holds and parity.inputs == 3 and parity.top1_agreement is None
     runtime = "ncnn" if name.endswith(".param") else "onnx"
-    detector = load_detector(tmp_path / name, runtime, longest=224, threads=1)
-    assert detector.settings.anchors == load_detector().settings.anchors
+    detector = Detector(tmp_path / name, runtime=runtime, longest=224, threads=1)
+    assert detector.settings.anchors == Detector().settings.anchors
     assert len(detector(astronaut())) == 1
 
 
 def test_photos_of_any_size_are_compared_at_one(monkeypatch, tmp_path):
     shapes = []
-    monkeypatch.setattr("fer_paddle.deployment.export.convert_checked", lambda *args: shapes.append(args[2].shape))
+    monkeypatch.setattr("yolo3tiny.export.convert_checked", lambda *args: shapes.append(args[2].shape))
     export_detector(WEIGHTS, tmp_path / "x.param", [*PHOTOS, np.zeros((90, 20, 3), np.uint8)], "noise")
     assert shapes == [(4, 3, PARITY_PX, PARITY_PX)]
 
@@ -46,9 +46,9 @@ def test_photos_of_any_size_are_compared_at_one(monkeypatch, tmp_path):
 def test_networks_are_told_apart(tmp_path):
     assert is_detector(WEIGHTS) and is_detector(WEIGHTS.with_suffix(".safetensors"))
     assert not is_detector(EXPRESSIONS) and not is_detector(EXPRESSIONS.with_suffix(".safetensors"))
-    with pytest.raises(ValueError, match="expected a network of the class face"):
-        load_forward(EXPRESSIONS)
-    with pytest.raises(ValueError, match="expected a network of the class face"):
+    with pytest.raises(ValueError, match="expected a face detector with classes"):
+        load_network(EXPRESSIONS)
+    with pytest.raises(ValueError, match="expected a face detector with classes"):
         export_detector(EXPRESSIONS, tmp_path / "x.param", PHOTOS, "noise")
     with pytest.raises(FileNotFoundError):
         is_detector(tmp_path / "none.onnx")
@@ -61,4 +61,4 @@ def test_the_case_of_a_suffix_does_not_matter(name, tmp_path):
     path = (tmp_path / f"FACE{Path(name).suffix.lower()}").rename(tmp_path / name)
     assert is_detector(path)
     runtime = "onnx" if path.suffix == ".ONNX" else "dynamic"
-    assert len(load_forward(path, runtime)(np.zeros((1, 3, 32, 64), np.float32))) == 2
+    assert len(load_network(path, runtime)(np.zeros((1, 3, 32, 64), np.float32))) == 2
