@@ -93,13 +93,11 @@ def train_detector(
             `recipe.repeat` has no photo, or no photo to validate on has a face that counts.
     """
     sources_with_faces(valid_photos)
-    batch_size = parallel.local_batch(recipe.batch_size)
     photos = repeat_photos(photos, dict(recipe.repeat))
     anchors = [[float(width), float(height)] for width, height in anchors]
     model = parallel.prepare_model(network)
     data = FaceTrainingData(photos, recipe.sizes, recipe.augment, recipe.seed)
-    ranks = {"rank": parallel.rank(), "world": parallel.world_size()}
-    loader = make_loader(data, batch_size, shuffle=True, seed=recipe.seed, workers=options.workers, **ranks)
+    loader = make_loader(data, recipe.batch_size, True, recipe.seed, options.workers)
     task = {"anchors": anchors, "photos": len(photos)}
     if about:
         task["data"] = about

@@ -25,7 +25,7 @@ from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, describe_classes
 from fer_paddle.models import build_model, find_design
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
-from fer_paddle.training.loader import BalancedSampler, Loader, make_loader
+from fer_paddle.training.loader import Loader, make_loader
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import adamw, make_schedule, momentum
 from fer_paddle.training.run import load_best, training_cost
@@ -104,20 +104,18 @@ def make_loaders(train: LabelledFaces, valid: LabelledFaces, recipe: Recipe, wor
         raise ValueError(f"expected faces with FER+ votes for the recipe {recipe.name!r}; use one with aux_weight 0")
     for faces in (train, valid):
         check_classes(faces, train.classes)
-    batch_size = parallel.local_batch(recipe.batch_size)
-    ranks = {"seed": recipe.seed, "rank": parallel.rank(), "world": parallel.world_size()}
     targets = train.targets
-    if recipe.soft_labels:
+    if recipe.soft_labels and train.votes is not None:
         targets = mix_votes(train.labels, train.votes, recipe.soft_labels)
     draw = recipe.ferplus == "probability"
     train_data = ExpressionData(train, recipe.sizes, recipe.augment, recipe.seed, targets, draw)
-    if recipe.balanced_sampling:
-        sampler = BalancedSampler(train.labels, recipe.balanced_sampling, batch_size, **ranks)
-        train_loader = Loader(train_data, sampler, workers, recipe.mix)
-    else:
-        train_loader = make_loader(train_data, batch_size, True, workers=workers, collate=recipe.mix, **ranks)
     valid_data = ExpressionData(valid, recipe.valid_sizes)
-    return {"train": train_loader, "valid": make_loader(valid_data, batch_size, False, workers=workers, **ranks)}
+    common = (recipe.seed, workers)
+    balance = (recipe.mix, train.labels, recipe.balanced_sampling)
+    return {
+        "train": make_loader(train_data, recipe.batch_size, True, *common, *balance),
+        "valid": make_loader(valid_data, recipe.batch_size, False, *common),
+    }
 
 
 def make_loss(recipe: Recipe, train: LabelledFaces) -> ExpressionLoss:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from fer_paddle.environment import paddle
+from fer_paddle.training import parallel
 
 
 class EpochSampler:
@@ -173,13 +174,18 @@ def make_loader(
     shuffle: bool,
     seed: int = 0,
     workers: int = 0,
-    rank: int = 0,
-    world: int = 1,
     collate: Callable[[Sequence[Any]], Any] | None = None,
+    labels: np.ndarray | None = None,
+    power: float = 0.0,
 ) -> Loader:
-    """Make a Loader over an EpochSampler; the arguments are theirs."""
-    sampler = EpochSampler(len(dataset), batch_size, shuffle, seed, rank, world)
-    return Loader(dataset, sampler, workers, collate)
+    """Make the loader of this process, of batches of `batch_size` samples over all processes together.
+
+    With a power above 0 the classes of `labels` come as in BalancedSampler; the rest is as in EpochSampler and Loader.
+    """
+    local, ranks = parallel.local_batch(batch_size), (parallel.rank(), parallel.world_size())
+    if labels is not None and power:
+        return Loader(dataset, BalancedSampler(labels, power, local, seed, *ranks), workers, collate)
+    return Loader(dataset, EpochSampler(len(dataset), local, shuffle, seed, *ranks), workers, collate)
 
 
 def stack_samples(samples: Sequence[Any]) -> Any:
