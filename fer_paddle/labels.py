@@ -132,11 +132,11 @@ def class_names_zh(classes: Sequence[str]) -> tuple[str, ...]:
 
 def class_colors(classes: Sequence[str]) -> tuple[tuple[int, int, int], ...]:
     """Return a BGR color for each class: that of COLORS_BGR for the seven, evenly spaced hues for others."""
-    found = []
+    found: list[tuple[int, int, int]] = []
     for index, name in enumerate(classes):
         rgb = colorsys.hsv_to_rgb(0.45 + 0.618034 * index, 0.65, 0.8)  # golden ratio: neighbors differ most
-        own = tuple(round(255 * part) for part in rgb[::-1])
-        found.append(COLORS_BGR[EXPRESSIONS.index(name)] if name in EXPRESSIONS else own)
+        red, green, blue = (round(255 * part) for part in rgb)
+        found.append(COLORS_BGR[EXPRESSIONS.index(name)] if name in EXPRESSIONS else (blue, green, red))
     return tuple(found)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +10,12 @@ import cv2
 import numpy as np
 
 from fer_paddle.collect.names import free_name
-from fer_paddle.images import read_image, resize, to_gray, to_square, write_image
+from fer_paddle.duplicates import differ_somewhere, image_digest, make_thumb
+from fer_paddle.images import read_image, resize, to_square, write_image
 
 HASH_BITS = 64
 FLAT = 3.0  # an image whose small version deviates less than this has no features to hash
 GRAY = 12  # largest difference of the channels, in 0..255, that JPEG leaves in a gray image
-THUMB_SIDE, BLOCK = 64, 8
-# Largest mean difference of a block of thumbs, in standard deviations. JPEG at quality 20, half the size and other
-# brightness leave at most 0.11; of the seven expressions of one drawn person 99 % of pairs differ by 0.24 or more.
-MAX_DIFFERENCE = 0.12
 THUMBNAIL, ROWS_OF_SHEET, COPIES_OF_ROW = 128, 8, 6
 _BITS = np.array([bin(value).count("1") for value in range(256)], np.uint8)
 
@@ -28,9 +24,9 @@ _BITS = np.array([bin(value).count("1") for value in range(256)], np.uint8)
 class Fingerprint:
     """What copies of an image have in common."""
 
-    pixels: str  # the sha256 of size and pixels
+    pixels: bytes  # the sha256 of size and pixels
     hashes: np.ndarray | None  # pHash and dHash, uint8 [2, 8]; None for a flat image, whose hashes mean nothing
-    thumb: np.ndarray  # gray, brought to mean 0 and variance 1, float16 [64, 64]
+    thumb: np.ndarray  # see duplicates.make_thumb
     size: int  # number of pixels
     has_color: bool  # whether there is color
     is_done: bool = False  # kept before; of several copies it stays
@@ -49,23 +45,14 @@ def fingerprint(image: np.ndarray, is_done: bool = False) -> Fingerprint:
     import imagehash
     from PIL import Image
 
-    digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
     has_color = image.ndim == 3 and bool(np.ptp(image, axis=2).max() > GRAY)
-    small = cv2.resize(image, (THUMB_SIDE, THUMB_SIDE), interpolation=cv2.INTER_AREA)
-    gray = to_gray(small).astype(np.float32)
-    gray = cv2.GaussianBlur((gray - gray.mean()) / max(float(gray.std()), 1.0), (3, 3), 0).astype(np.float16)
     hashes = None
-    if small.std() >= FLAT:
+    if cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA).std() >= FLAT:
         picture = Image.fromarray(image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
         bits = [imagehash.phash(picture).hash, imagehash.dhash(picture).hash]  # bool [8, 8] each
         hashes = np.packbits(np.stack(bits), axis=2)[..., 0]
-    return Fingerprint(digest, hashes, gray, image.shape[0] * image.shape[1], has_color, is_done)
-
-
-def differ_somewhere(one: Fingerprint, other: Fingerprint) -> bool:
-    """Tell whether images of alike hashes differ in a part, such as the mouth of one face: then they are no copies."""
-    difference = np.abs(one.thumb.astype(np.float32) - other.thumb.astype(np.float32))
-    return float(cv2.blur(difference, (BLOCK, BLOCK)).max()) > MAX_DIFFERENCE
+    size = image.shape[0] * image.shape[1]
+    return Fingerprint(image_digest(image), hashes, make_thumb(image), size, has_color, is_done)
 
 
 def group_copies(prints: Sequence[Fingerprint], near_bits: int) -> list[list[int]]:
@@ -74,7 +61,7 @@ def group_copies(prints: Sequence[Fingerprint], near_bits: int) -> list[list[int
         raise ValueError(f"expected near_bits from -1 to {HASH_BITS}, got {near_bits}")
     order = sorted(range(len(prints)), key=lambda index: prints[index].rank, reverse=True)  # stable
     groups: dict[int, list[int]] = {}
-    by_pixels: dict[str, int] = {}
+    by_pixels: dict[bytes, int] = {}
     kept: list[int] = []
     hashes = np.zeros((len(prints), 2, 8), np.uint8)  # of those in `kept`
     for index in order:
@@ -84,7 +71,8 @@ def group_copies(prints: Sequence[Fingerprint], near_bits: int) -> list[list[int
             distances = _BITS[hashes[: len(kept)] ^ one.hashes].sum(axis=2).max(axis=1)  # [kept]
             near = np.flatnonzero(distances <= near_bits)
             near = near[np.argsort(distances[near], kind="stable")]
-            keeper = next((kept[place] for place in near if not differ_somewhere(one, prints[kept[place]])), None)
+            copies = (kept[i] for i in near if not differ_somewhere(one.thumb, prints[kept[i]].thumb))
+            keeper = next(copies, None)
         by_pixels.setdefault(one.pixels, index if keeper is None else keeper)
         if keeper is not None:
             groups[keeper].append(index)

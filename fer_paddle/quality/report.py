@@ -87,10 +87,11 @@ def build_report(
     """
     splits = np.array([""] * len(faces)) if faces.split is None else faces.split
     ballots = None if faces.votes is None else count_votes(faces.votes)
-    exact = duplicates.exact_groups(faces.images)
-    near = duplicates.near_groups(faces.images, exact)
-    measured = measures.measure_images(faces.images)
-    shapes = faces.shapes if faces.shapes is not None else np.array([image.shape for image in faces.images])
+    images = list(faces.images)
+    exact = duplicates.exact_groups(images)
+    near = duplicates.near_groups(images, exact)
+    measured = measures.measure_images(images)
+    shapes = faces.shapes if faces.shapes is not None else np.array([image.shape for image in images])
     figures: dict[str, Any] = {
         "pictures": len(faces),
         "unreadable_files": len(faces.skipped),
@@ -98,8 +99,8 @@ def build_report(
         "sizes": _count_sizes(shapes),
         "measures": {name: _summarize(values) for name, values in measured.items()},
         "copies": {
-            "exact": _count_copies(exact, splits, faces.labels),
-            "near": _count_copies(near, splits, faces.labels),
+            "exact": _count_copies(exact, splits, duplicates.disagreeing(exact, faces.labels)),
+            "near": _count_copies(near, splits, duplicates.disagreeing(near, faces.labels, images)),
         },
     }
     findings = {**dict(_copy_findings(exact, near, faces, splits)), **dict(_measure_findings(measured))}
@@ -107,7 +108,7 @@ def build_report(
     if ballots is not None and faces.classes == EXPRESSIONS and is_labelled.all():
         figures["ferplus"] = votes.compare_votes(faces.labels, ballots)
         findings["contradicted"] = _contradicted(faces, ballots)
-    scores = None if find_face is None else measures.face_scores(faces.images, find_face, progress)
+    scores = None if find_face is None else measures.face_scores(images, find_face, progress)
     findings["constant"], findings["faceless"] = _faceless(faces, ballots, scores)
     figures["no_face"] = {
         "constant": len(findings["constant"].groups),
@@ -157,14 +158,14 @@ def _summarize(values: np.ndarray) -> dict[str, Any]:
     return {"least": float(values.min()), "mean": float(values.mean()), "most": float(values.max()), **quantiles}
 
 
-def _count_copies(groups: duplicates.Groups, splits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def _count_copies(groups: duplicates.Groups, splits: np.ndarray, disagreeing: duplicates.Groups) -> dict[str, Any]:
     """Count one kind of copies; near groups hold the exact ones too."""
     return {
         "groups": len(groups),
         "superfluous": sum(len(group) - 1 for group in groups),
         "superfluous_in_split": duplicates.count_within_splits(groups, splits),
         "across_splits": duplicates.count_across_splits(groups, splits),
-        "groups_of_two_labels": len(duplicates.disagreeing(groups, labels)),
+        "groups_of_two_labels": len(disagreeing),
     }
 
 
@@ -185,7 +186,7 @@ def _copy_findings(
             "at most one label can be right: decide, or leave all out",
         ),
         "near_disagreeing": (
-            duplicates.disagreeing(near, faces.labels),
+            duplicates.disagreeing(near, faces.labels, list(faces.images)),
             "Copies of one photo with different labels, exact and near",
             "decide by eye: a face may change between two shots of a series",
         ),
@@ -232,7 +233,7 @@ def _contradicted(faces: LabelledFaces, ballots: np.ndarray) -> Finding:
 
 def _faceless(faces: LabelledFaces, ballots: np.ndarray | None, scores: np.ndarray | None) -> tuple[Finding, Finding]:
     """Return the finding of images of one gray level, and that of other images without a face."""
-    constant = measures.find_constant(faces.images)
+    constant = measures.find_constant(list(faces.images))
     found: dict[int, str] = {}
     if ballots is not None:
         for index in np.flatnonzero(votes.has_no_face(ballots)):
@@ -270,12 +271,13 @@ def _suspects(
     if found is None:
         reason = f"expected two classes of {suspects.FOLDS} images or more to judge labels by"
         return {"judged": 0, "reason": reason}, Finding(title, f"not looked for: {reason}", [], [])
-    figures = {"judged": found.judged, "suspected": len(found.indices), "accuracy_of_the_judge": found.accuracy}
+    figures: dict[str, Any] = {"judged": found.judged}
+    figures |= {"suspected": len(found.indices), "accuracy_of_the_judge": found.accuracy}
     if ballots is not None and faces.classes == EXPRESSIONS:
         contradicts = votes.majority_labels(ballots) != faces.labels
-        lists = {"all": contradicts, "suspects": contradicts[found.indices]}
-        lists["first_500"] = lists["suspects"][:500]
-        figures |= {f"crowd_contradicts_{name}": float(x.mean()) if len(x) else None for name, x in lists.items()}
+        suspected = contradicts[found.indices]
+        for name, part in (("all", contradicts), ("suspects", suspected), ("first_500", suspected[:500])):
+            figures[f"crowd_contradicts_{name}"] = float(part.mean()) if len(part) else None
     notes = [
         f"{_say(faces, index)}, rather {faces.classes[suggested]} ({confidence:.0%} for its label)"
         for index, suggested, confidence in zip(found.indices, found.suggested, found.self_confidence)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fer_paddle import duplicates
-from fer_paddle.drawn import make_faces
+from fer_paddle.drawn import draw_face, make_faces
 from fer_paddle.images import to_gray
 
 GROUPS = [np.array([0, 1, 5]), np.array([2, 3]), np.array([4, 6])]
@@ -76,3 +76,13 @@ def test_counts_of_copies():
 def test_copies_with_two_labels():
     labels = np.array([0, 0, 1, 2, -1, 0, 3])  # 4 has no label: that is no contradiction
     assert as_lists(duplicates.disagreeing(GROUPS, labels)) == [[2, 3]]
+
+
+def test_expressions_of_one_person_are_alike_but_no_copies_of_two_labels():
+    drawn = [draw_face(name, 200, seed=0, pose_deg=(0, 0, 0)).image for name in ("neutral", "happy", "surprise")]
+    images = [to_gray(image) for image in drawn]
+    images.append(cv2.resize(images[1], (100, 100), interpolation=cv2.INTER_AREA))
+    group, labels = np.arange(4), np.array([6, 3, 5, 3])
+    assert len(duplicates.disagreeing([group], labels)) == 1
+    assert duplicates.disagreeing([group], labels, images) == []
+    assert len(duplicates.disagreeing([group], np.array([6, 3, 5, 4]), images)) == 1  # the small copy says otherwise

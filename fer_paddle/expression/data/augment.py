@@ -21,14 +21,14 @@ class AugmentConfig:
         flip: Probability of a left-right flip.
         rotate_deg: Largest rotation, degrees, either way.
         scale: Largest relative change of size, so that 0.1 draws from 0.9 to 1.1.
-        shift: Largest shift along x and y, as a share of the side.
-        brightness: Largest shift of all pixels, as a share of 255.
+        shift: Largest shift along x and y, as a ratio of the side.
+        brightness: Largest shift of all pixels, as a ratio of 255.
         contrast: Largest relative change of the contrast about the mean.
         erase: Probability of one random rectangle replaced by noise (Zhong et al. 2017, arXiv:1708.04896).
-        erase_area: Largest area of that rectangle, as a share of the picture; the least is 0.02.
-        blur: Largest standard deviation of a Gaussian blur, as a share of the side; 0.01 is 0.64 px at 64 px.
-        noise: Largest standard deviation of Gaussian noise on each pixel, as a share of 255.
-        randaugment: Operations of RandAugment a face, a whole number; see randaugment.apply_randaugment.
+        erase_area: Largest area of that rectangle, as a ratio of the image; the least is 0.02.
+        blur: Largest standard deviation of a Gaussian blur, as a ratio of the side; 0.01 is 0.64 px at 64 px.
+        noise: Largest standard deviation of Gaussian noise on each pixel, as a ratio of 255.
+        randaugment: Operations of RandAugment a face, an integer; see randaugment.apply_randaugment.
         randaugment_strength: Their largest strength, 0 to 3, a tenth of the paper's 0 to 30.
 
     Raises:
@@ -62,11 +62,11 @@ class AugmentConfig:
             if not low <= value <= high:
                 raise ValueError(f"expected {field.name} from {low} to {high}, got {value}")
         if self.randaugment != int(self.randaugment):
-            raise ValueError(f"expected a whole number as randaugment, got {self.randaugment}")
+            raise ValueError(f"expected an integer as randaugment, got {self.randaugment}")
 
 
 def augment_face(image: np.ndarray, size: int, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
-    """Draws one variant of a face.
+    """Draw one variant of a face.
 
     Flip, rotation, scale, shift and the change of size are one affine warp: pixels are interpolated once.
 
@@ -101,19 +101,19 @@ def augment_face(image: np.ndarray, size: int, config: AugmentConfig, rng: np.ra
 
 
 def _draw_affine(side: int, size: int, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
-    """Draws the matrix [2, 3] from pixels of the source to those of the result, about the centres of both."""
+    """Draw the matrix [2, 3] from pixels of the source to those of the result, about the centers of both."""
     angle = np.deg2rad(rng.uniform(-config.rotate_deg, config.rotate_deg))
     zoom = size / side * (1 + rng.uniform(-config.scale, config.scale))
     mirror = -1.0 if rng.random() < config.flip else 1.0
     cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
     linear = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
     shift = rng.uniform(-config.shift, config.shift, 2) * size
-    centre_from, centre_to = np.full(2, (side - 1) / 2), np.full(2, (size - 1) / 2)
-    return np.column_stack([linear, centre_to + shift - linear @ centre_from])
+    center_from, center_to = np.full(2, (side - 1) / 2), np.full(2, (size - 1) / 2)
+    return np.column_stack([linear, center_to + shift - linear @ center_from])
 
 
 def _erase(face: np.ndarray, largest_area: float, rng: np.random.Generator) -> None:
-    """Fills one rectangle of `face` with noise, in place."""
+    """Fill one rectangle of `face` with noise, in place."""
     side = face.shape[0]
     area, aspect = rng.uniform(_LEAST_ERASE_AREA, largest_area), np.exp(rng.uniform(-1, 1))
     height, width = (min(max(int(side * np.sqrt(area * a)), 1), side) for a in (aspect, 1 / aspect))
@@ -122,11 +122,11 @@ def _erase(face: np.ndarray, largest_area: float, rng: np.random.Generator) -> N
 
 
 def _blur(face: np.ndarray, sigma_px: float) -> np.ndarray:
-    """Blurs by a Gaussian; one too narrow to reach the next pixel changes nothing."""
+    """Blur by a Gaussian; one too narrow to reach the next pixel changes nothing."""
     return face if sigma_px < 0.1 else cv2.GaussianBlur(face, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
 
 
 def _add_noise(face: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
-    """Adds Gaussian noise of a standard deviation given as a share of 255."""
+    """Add Gaussian noise of a standard deviation given as a ratio of 255."""
     noise = rng.standard_normal(face.shape, np.float32) * np.float32(255 * deviation)
     return np.clip(np.rint(face + noise), 0, 255).astype(np.uint8)

@@ -197,7 +197,7 @@ def load_sources(sources: Sequence[str | os.PathLike[str]], progress: Progress =
     parts = [load_faces(source, progress, strict=False) for source in sources]
     if len(parts) > 1:
         names = [Path(source).stem for source in sources]
-        names = names if len(set(names)) == len(names) else list(map(os.fspath, sources))
+        names = names if len(set(names)) == len(names) else [os.fspath(source) for source in sources]
         parts = [
             dataclasses.replace(part, split=np.array([folders.printable(name)] * len(part)))
             if part.split is None

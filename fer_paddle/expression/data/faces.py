@@ -120,7 +120,7 @@ def take_split(faces: LabelledFaces, split: str, source: str | os.PathLike[str] 
     if name not in faces.found_splits():
         got = ", ".join(faces.found_splits()) or "one undivided set"
         raise ValueError(f"expected faces of the split {name} in {source}, found {got}")
-    chosen = faces.split == name
+    chosen = np.asarray(faces.split) == name
     taken = faces.select(chosen)
     return without_copies(taken, faces.select(~chosen)) if name == "train" else taken
 

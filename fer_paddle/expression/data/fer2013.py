@@ -106,8 +106,9 @@ def read_pack(path: str | os.PathLike[str], keep_faults: bool = False) -> Labell
         ValueError: It is no pack, or a column has another form.
     """
     path, pack = Path(path), load_pack(path)
-    images, count = pack["images"], len(pack["images"])
-    if images.ndim == 4:
+    images: Sequence[np.ndarray] | np.ndarray = pack["images"]
+    count = len(images)
+    if pack["images"].ndim == 4:
         images = [to_gray(np.ascontiguousarray(image[..., ::-1])) for image in images]  # packs are RGB
     shapes = dict.fromkeys(("labels", "usage", "flag", "row"), (count,)) | {"ferplus": (count, len(FERPLUS_CLASSES))}
     columns = {name: pack[name] for name in shapes if name in pack}

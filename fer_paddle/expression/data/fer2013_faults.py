@@ -1,7 +1,7 @@
-"""The Training pictures of FER2013 that are no faces.
+"""The training images of FER2013 that are no faces.
 
 The official csv does not mark them. They are the Training rows with bit 2 of `flag` in the FER2013 pack: 151
-re-encoded pictures, 148 of them no face to all ten FER+ raters, 11 of one gray level.
+re-encoded images, 148 of them no face to all ten FER+ raters, 11 of one gray level.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 
 import numpy as np
 
-# The first four bytes of the SHA-256 of each of the 141 different pictures.
+# The first four bytes of the SHA-256 of each of the 141 different images.
 _DIGESTS = bytes.fromhex(
     """
     010a2986 0213317e 023a45ef 0330b400 03c5340c 04dadcc9 0520c038 074a8b0a 0760bb2b 0b737352 114fa35d
@@ -32,5 +32,5 @@ _KNOWN = frozenset(_DIGESTS[i : i + 4] for i in range(0, len(_DIGESTS), 4))
 
 
 def is_no_face(image: np.ndarray) -> bool:
-    """Tells whether a uint8 [48, 48] picture is one of FER2013's Training pictures that are no faces."""
+    """Return whether a uint8 [48, 48] image is one of FER2013's training images that are no faces."""
     return hashlib.sha256(image.tobytes()).digest()[:4] in _KNOWN

@@ -211,7 +211,7 @@ def _warn_of_faults(path: Path, faces: LabelledFaces) -> None:
         total, names = len(faces) + len(faces.skipped), _name([name for name, _ in faces.skipped])
         logger.warning("%s: %d of %d images cannot be read: %s", path, len(faces.skipped), total, names)
     for split in faces.found_splits() or (None,):
-        part = faces if split is None else faces.select(faces.split == split)
+        part = faces if split is None else faces.select(np.asarray(faces.split) == split)
         if missing := [name for name, count in part.counts().items() if count == 0]:
             logger.warning("%s: no image of %s", path if split is None else f"{split} of {path}", ", ".join(missing))
 

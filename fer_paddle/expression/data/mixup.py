@@ -1,4 +1,4 @@
-"""Mixup and CutMix: a picture made of two, with the labels of both in the same shares.
+"""Mixup and CutMix: an image made of two, with the labels of both in the same ratio.
 
 They work on whole batches: `MixBatch` collates one, and `mixed_loss` makes any loss understand it, so that the
 training loop needs to know nothing of them.
@@ -21,17 +21,17 @@ class MixBatch:
     """Collates samples (image, (label, votes)) to a mixed batch, as `collate` of training.loader.make_loader.
 
     With probability `chance` a batch is mixed with itself in another order: by CutMix or mixup, either with the same
-    chance where both are on. The share of the first picture is drawn from Beta(alpha, alpha), one for the batch. All
+    chance where both are on. The ratio of the first image is drawn from Beta(alpha, alpha), one for the batch. All
     randomness comes from the pixels of the batch, so that the same batch is always mixed alike: a resumed run repeats
     itself, however many processes read.
 
     Attributes:
-        mixup_alpha: Of mixup; 0 turns it off. The paper takes 0.2 for ImageNet, 1 for CIFAR.
-        cutmix_alpha: Of CutMix; 0 turns it off. The paper takes 1.
-        chance: Share of the batches that are mixed, 0 to 1.
+        mixup_alpha: Alpha of mixup; 0 turns it off. The paper takes 0.2 for ImageNet, 1 for CIFAR.
+        cutmix_alpha: Alpha of CutMix; 0 turns it off. The paper takes 1.
+        chance: Ratio of the batches that are mixed, 0 to 1.
 
     Raises:
-        ValueError: An alpha is negative, both are 0, or `chance` is no share.
+        ValueError: An alpha is negative, both are 0, or `chance` is out of range.
     """
 
     mixup_alpha: float = 0.0
@@ -47,25 +47,23 @@ class MixBatch:
             )
 
     def __call__(self, samples: Sequence[tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]]) -> tuple[Any, Any]:
-        """Gives (images, targets).
+        """Return images float32 [N, 1, S, S] and (labels [N], votes [N, V], the partners' labels and votes, ratio).
 
-        Returns:
-            images float32 [N, 1, S, S] and (labels [N], votes [N, V], the partners' labels and votes, share float32
-            []), where `share` belongs to the first labels.
+        `ratio`, float32 [], belongs to the first labels.
         """
         images = np.stack([image for image, _ in samples])
         labels = np.stack([np.asarray(label) for _, (label, _) in samples])
         votes = np.stack([vote for _, (_, vote) in samples])
         rng = np.random.default_rng(zlib.crc32(images.tobytes()))
-        partners, share = np.arange(len(images)), 1.0
+        partners, ratio = np.arange(len(images)), 1.0
         if rng.random() < self.chance:
             partners = rng.permutation(len(images))
             if self._takes_cutmix(rng):
-                images, share = cutmix(images, partners, rng.beta(self.cutmix_alpha, self.cutmix_alpha), rng)
+                images, ratio = cutmix(images, partners, rng.beta(self.cutmix_alpha, self.cutmix_alpha), rng)
             else:
-                share = rng.beta(self.mixup_alpha, self.mixup_alpha)
-                images = mixup(images, partners, share)
-        return images, (labels, votes, labels[partners], votes[partners], np.float32(share))
+                ratio = rng.beta(self.mixup_alpha, self.mixup_alpha)
+                images = mixup(images, partners, ratio)
+        return images, (labels, votes, labels[partners], votes[partners], np.float32(ratio))
 
     def _takes_cutmix(self, rng: np.random.Generator) -> bool:
         if self.mixup_alpha and self.cutmix_alpha:
@@ -73,37 +71,34 @@ class MixBatch:
         return self.cutmix_alpha > 0
 
 
-def mixup(images: np.ndarray, partners: np.ndarray, share: float) -> np.ndarray:
-    """share * picture + (1 - share) * partner.
+def mixup(images: np.ndarray, partners: np.ndarray, ratio: float) -> np.ndarray:
+    """Return ratio * image + (1 - ratio) * partner.
 
     Args:
         images: float32 [N, 1, S, S].
-        partners: int [N], the index of each picture's partner.
-        share: Of the first picture, 0 to 1.
-
-    Returns:
-        float32 [N, 1, S, S].
+        partners: int [N], the index of each image's partner.
+        ratio: Weight of the first image, 0 to 1.
     """
-    return (np.float32(share) * images + np.float32(1 - share) * images[partners]).astype(np.float32)
+    return (np.float32(ratio) * images + np.float32(1 - ratio) * images[partners]).astype(np.float32)
 
 
 def cutmix(
-    images: np.ndarray, partners: np.ndarray, share: float, rng: np.random.Generator
+    images: np.ndarray, partners: np.ndarray, ratio: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, float]:
-    """Replaces one rectangle of each picture, the same in all, by the partner's.
+    """Replace one rectangle of each image, the same in all, by the partner's.
 
     Args:
         images: float32 [N, 1, H, W].
-        partners: int [N], the index of each picture's partner.
-        share: Of the first picture that is asked for, 0 to 1: the rectangle has sqrt(1 - share) of each side and is
-            cut where it reaches beyond the picture.
-        rng: Draws its centre.
+        partners: int [N], the index of each image's partner.
+        ratio: Area of the first image that is asked for, 0 to 1: the rectangle has sqrt(1 - ratio) of each side and is
+            cut where it reaches beyond the image.
+        rng: Draws its center.
 
     Returns:
-        float32 [N, 1, H, W], and the share of the first picture that really is left.
+        float32 [N, 1, H, W], and the ratio of the first image that really is left.
     """
     height, width = images.shape[2:]
-    half_height, half_width = (side * np.sqrt(1 - share) / 2 for side in (height, width))
+    half_height, half_width = (side * np.sqrt(1 - ratio) / 2 for side in (height, width))
     y, x = rng.uniform(0, height), rng.uniform(0, width)
     top, bottom = (int(np.clip(round(edge), 0, height)) for edge in (y - half_height, y + half_height))
     left, right = (int(np.clip(round(edge), 0, width)) for edge in (x - half_width, x + half_width))
@@ -113,22 +108,15 @@ def cutmix(
 
 
 def mixed_loss(loss: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Makes a loss of (labels, votes) understand mixed batches too: both losses in the shares of the pictures.
-
-    Args:
-        loss: (outputs, (labels, votes)) -> a scalar, or named scalars.
-
-    Returns:
-        The same for the targets of `MixBatch`; batches of (labels, votes) pass as they are.
-    """
+    """Make a loss of (outputs, (labels, votes)) understand the targets of `MixBatch`, too: both losses by the ratio."""
 
     def of_both(outputs: Any, targets: Sequence[Any]) -> Any:
         if len(targets) == 2:
             return loss(outputs, targets)
-        labels, votes, partner_labels, partner_votes, share = targets
+        labels, votes, partner_labels, partner_votes, ratio = targets
         first, second = loss(outputs, (labels, votes)), loss(outputs, (partner_labels, partner_votes))
         if not isinstance(first, dict):
-            return share * first + (1 - share) * second
-        return {name: share * first[name] + (1 - share) * second[name] for name in first}
+            return ratio * first + (1 - ratio) * second
+        return {name: ratio * first[name] + (1 - ratio) * second[name] for name in first}
 
     return of_both

@@ -1,6 +1,6 @@
 """RandAugment for gray faces: a few operations, drawn from a fixed list, all of one strength.
 
-Source: Cubuk et al. 2019, "RandAugment", arXiv:1909.13719; its operations without the one for colour. Ranges are
+Source: Cubuk et al. 2019, "RandAugment", arXiv:1909.13719; its operations without the one for color. Ranges are
 the paper's; strengths are a tenth of its 0 to 30.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 
 
 def apply_randaugment(face: np.ndarray, count: int, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Applies `count` operations of OPERATIONS, each drawn anew, with strengths drawn from 0 to `strength`.
+    """Apply `count` operations of OPERATIONS, each drawn anew, with strengths drawn from 0 to `strength`.
 
     Args:
         face: uint8 [S, S].
@@ -24,45 +24,31 @@ def apply_randaugment(face: np.ndarray, count: int, strength: float, rng: np.ran
     Returns:
         uint8 [S, S].
     """
-    names = list(OPERATIONS)
+    operations = list(OPERATIONS.values())
     for _ in range(count):
-        name = names[rng.integers(len(names))]
-        drawn = rng.uniform(-strength, strength)
-        face = OPERATIONS[name](face, drawn)
-    return face
-
-
-def _same(face: np.ndarray, strength: float) -> np.ndarray:
+        operation = operations[rng.integers(len(operations))]
+        face = operation(face, rng.uniform(-strength, strength))
     return face
 
 
 def _stretch(face: np.ndarray, strength: float) -> np.ndarray:
-    """Spreads the gray levels over 0 to 255 (autocontrast); has no strength."""
+    """Spread the gray levels over 0 to 255 (autocontrast); has no strength."""
     low, high = int(face.min()), int(face.max())
     if low == high:
         return face
     return _look_up(face, (_LEVELS - low) * (255 / (high - low)))
 
 
-def _equalize(face: np.ndarray, strength: float) -> np.ndarray:
-    """Makes the gray levels equally frequent; has no strength."""
-    return cv2.equalizeHist(face)
-
-
 def _posterize(face: np.ndarray, strength: float) -> np.ndarray:
-    """Clears the lowest bits of each pixel, up to 4."""
+    """Clear the lowest bits of each pixel, up to 4."""
     cleared = round(4 / 3 * abs(strength))
     return face & np.uint8(256 - 2**cleared)
 
 
 def _solarize(face: np.ndarray, strength: float) -> np.ndarray:
-    """Inverts the brightest pixels: none at strength 0, all at 3."""
+    """Invert the brightest pixels: none at strength 0, all at 3."""
     threshold = 256 - round(256 / 3 * abs(strength))
     return np.where(face >= threshold, 255 - face, face)
-
-
-def _brighten(face: np.ndarray, strength: float) -> np.ndarray:
-    return _look_up(face, _LEVELS * (1 + 0.3 * strength))
 
 
 def _contrast(face: np.ndarray, strength: float) -> np.ndarray:
@@ -71,38 +57,22 @@ def _contrast(face: np.ndarray, strength: float) -> np.ndarray:
 
 
 def _sharpen(face: np.ndarray, strength: float) -> np.ndarray:
-    """Moves each pixel from (or, with a negative strength, towards) the mean about it, by up to nine tenths."""
+    """Move each pixel from (or, with a negative strength, towards) the mean about it, by up to nine tenths."""
     smooth = cv2.GaussianBlur(face, (3, 3), 0, borderType=cv2.BORDER_REPLICATE)
     return cv2.addWeighted(face, 1 + 0.3 * strength, smooth, -0.3 * strength, 0)
 
 
 def _warp(face: np.ndarray, linear: np.ndarray, shift: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
-    """Maps pixels by a matrix [2, 2] about the centre, then by a shift in shares of the side."""
+    """Map pixels by a matrix [2, 2] about the center, then by a shift in ratios of the side."""
     side = len(face)
-    centre = np.full(2, (side - 1) / 2)
-    matrix = np.column_stack([linear, centre - linear @ centre + np.array(shift) * side])
+    center = np.full(2, (side - 1) / 2)
+    matrix = np.column_stack([linear, center - linear @ center + np.array(shift) * side])
     return cv2.warpAffine(face, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
 
 
 def _rotate(face: np.ndarray, strength: float) -> np.ndarray:
     angle = np.deg2rad(10 * strength)
     return _warp(face, np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]))
-
-
-def _shear_x(face: np.ndarray, strength: float) -> np.ndarray:
-    return _warp(face, np.array([[1, 0.1 * strength], [0, 1]]))
-
-
-def _shear_y(face: np.ndarray, strength: float) -> np.ndarray:
-    return _warp(face, np.array([[1, 0], [0.1 * strength, 1]]))
-
-
-def _shift_x(face: np.ndarray, strength: float) -> np.ndarray:
-    return _warp(face, np.eye(2), (0.15 * strength, 0.0))
-
-
-def _shift_y(face: np.ndarray, strength: float) -> np.ndarray:
-    return _warp(face, np.eye(2), (0.0, 0.15 * strength))
 
 
 def _look_up(face: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -113,17 +83,17 @@ _LEVELS = np.arange(256, dtype=np.float32)
 
 # Name -> function from a face and a strength, -3 to 3, to a face.
 OPERATIONS: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
-    "identity": _same,
+    "identity": lambda face, strength: face,
     "autocontrast": _stretch,
-    "equalize": _equalize,
+    "equalize": lambda face, strength: cv2.equalizeHist(face),
     "rotate": _rotate,
     "solarize": _solarize,
     "posterize": _posterize,
     "contrast": _contrast,
-    "brightness": _brighten,
+    "brightness": lambda face, strength: _look_up(face, _LEVELS * (1 + 0.3 * strength)),
     "sharpness": _sharpen,
-    "shear_x": _shear_x,
-    "shear_y": _shear_y,
-    "shift_x": _shift_x,
-    "shift_y": _shift_y,
+    "shear_x": lambda face, strength: _warp(face, np.array([[1, 0.1 * strength], [0, 1]])),
+    "shear_y": lambda face, strength: _warp(face, np.array([[1, 0], [0.1 * strength, 1]])),
+    "shift_x": lambda face, strength: _warp(face, np.eye(2), (0.15 * strength, 0.0)),
+    "shift_y": lambda face, strength: _warp(face, np.eye(2), (0.0, 0.15 * strength)),
 }
