@@ -8,12 +8,13 @@ from typing import Any
 from fer_paddle.labels import EXPRESSIONS
 
 __version__ = "0.2.0"
-__all__ = ["EXPRESSIONS", "Classifier", "Face", "Pipeline"]
+__all__ = ["EXPRESSIONS", "Classifier", "Face", "Pipeline", "list_models"]
 
 _HOME = {
     "Classifier": "fer_paddle.expression.predict",
     "Pipeline": "fer_paddle.pipeline",
     "Face": "fer_paddle.pipeline",
+    "list_models": "fer_paddle.zoo",
 }
 
 

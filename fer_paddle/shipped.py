@@ -18,7 +18,7 @@ def find_weights(weights: str | os.PathLike[str], folder: Path, suffix: str = ".
     """Return the file of a network.
 
     Args:
-        weights: A file, known by its suffix, or the name of a network that ships in `folder`.
+        weights: A file, known by its suffix or its folder, or the name of a network that ships in `folder`.
         folder: Where the networks lie.
         suffix: Which file of a named network.
 
@@ -26,8 +26,9 @@ def find_weights(weights: str | os.PathLike[str], folder: Path, suffix: str = ".
         ValueError: It is neither; names like it are listed.
         FileNotFoundError: The named network has no file of this suffix.
     """
-    if Path(weights).suffix.lower() in SUFFIXES:
-        return Path(weights)
+    path = Path(weights)
+    if path.suffix.lower() in SUFFIXES or len(path.parts) != 1 or path.exists():
+        return path
     name, names = os.fspath(weights), shipped_names(folder)
     if name not in names:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:3]

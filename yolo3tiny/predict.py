@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_paddle.deployment.runtimes import PADDLES, Runner, load_runner
+from fer_paddle.shipped import find_weights
 from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks
 from yolo3tiny.boxes import clip, letterbox
 from yolo3tiny.decode import check_heads, decode_above, nms
@@ -21,7 +22,9 @@ from yolo3tiny.decode import check_heads, decode_above, nms
 if TYPE_CHECKING:
     from yolo3tiny.files import DetectorModel
 
-WEIGHTS = Path(__file__).parent / "weights" / "yolo3tiny.face.onnx"
+FOLDER = Path(__file__).parent / "weights"
+DEFAULT = "yolo3tiny.face"
+WEIGHTS = FOLDER / f"{DEFAULT}.onnx"
 CLASSES = ("face",)
 CHANNELS, SCALE = "BGR", "1/255"  # what `to_input` does
 NMS_IOU = 0.45
@@ -123,7 +126,7 @@ def load_network(
     """Load the detector's network for `Detector(forward=...)`, and run it once.
 
     Args:
-        weights: A file that the runtime reads, or a `.safetensors` for Paddle's two; None takes what ships.
+        weights: A network that ships, by name, or a file that the runtime reads; None takes DEFAULT.
         runtime: One of fer_paddle.deployment.runtimes.RUNTIMES.
         threads: Threads of one run; 0 lets the runtime choose.
         precision: What the runtime computes in.
@@ -133,8 +136,7 @@ def load_network(
         ValueError: As fer_paddle.deployment.runtimes.load_runner, or the network is no face detector.
         RuntimeError: The runtime's package is not installed.
     """
-    shipped = WEIGHTS.with_suffix(".safetensors" if runtime in PADDLES else ".onnx")
-    path = shipped if weights is None else Path(weights)
+    path = find_weights(weights or DEFAULT, FOLDER, ".safetensors" if runtime in PADDLES else ".onnx")
     runner = load_runner(path, runtime, threads, precision, load_model)
     settings = NetworkSettings.from_metadata(runner.metadata)
     masks = anchor_masks(len(settings.anchors), settings.strides)
@@ -157,7 +159,7 @@ class Detector:
     """Finds faces.
 
     Args:
-        weights: A file that the runtime reads; None takes the one that ships with this package.
+        weights: A network that ships, by name, or a file that the runtime reads; None takes DEFAULT.
         forward: Used instead of a file: any callable images float32 [N, 3, H, W] -> the heads of the network. Its
             attribute `metadata`, where it has one, is read as that of a file.
         anchors: Width and height in input pixels of all anchors; None reads them from the metadata.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from fer_paddle.files import replacing
 
 
 def take_axis(axis: Axes | None, size: tuple[float, float] = (4.0, 3.5)) -> Axes:
@@ -21,6 +25,13 @@ def take_axis(axis: Axes | None, size: tuple[float, float] = (4.0, 3.5)) -> Axes
 def figure_of(axis: Axes) -> Figure:
     """The figure an axis stands in."""
     return axis.get_figure(root=True)
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float | str = "figure") -> Path:
+    """Write a figure as PNG, whole or not at all, and return its path; the folder must exist."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=dpi)
+    return Path(path)
 
 
 def tile_pictures(pictures: Sequence[np.ndarray], columns: int, gap: float = 1.0) -> np.ndarray:

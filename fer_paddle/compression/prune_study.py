@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fer_paddle import files
+from fer_paddle.analysis.axes import save_figure
 from fer_paddle.analysis.complexity import count_flops, count_parameters
 from fer_paddle.compression.plan import COSTS, plan_by_sensitivity
 from fer_paddle.compression.prune import CRITERIA, FilterPruner, recalibrate_norms
@@ -144,7 +145,7 @@ class PruningStudy:
         name, task = f"sensitivities_{self.settings.criterion}", self.task
         how = (RATIOS, path or self.folder / f"{name}.json", task.measured_on, task.data, progress, self.data_changed)
         found = measure_sensitivities(self.pruner, task.measure_sensitivity, *how)
-        _save_figure(plot_sensitivities(found), self.folder / f"{name}.png")
+        save_figure(plot_sensitivities(found), self.folder / f"{name}.png", dpi=100)
         return found
 
     def run_all(
@@ -171,7 +172,7 @@ class PruningStudy:
         _ = self.full
         self.study.run([{"kept_share": ratio} for ratio in ratios], lambda row: self._prune_to(row, sensitivities))
         if self.study.rows:
-            _save_figure(draw_prune_curve([self.study.content], self.task.figure), self.folder / "curve.png")
+            save_figure(draw_prune_curve([self.study.content], self.task.figure), self.folder / "curve.png", dpi=100)
         return self.study.content
 
     def _prune_to(self, row: Row, sensitivities: Sensitivities | None) -> dict[str, Any]:
@@ -266,8 +267,3 @@ def draw_prune_curve(results: Sequence[Mapping[str, Any]], figure: str = "accura
     if axis.lines:
         axis.legend(fontsize=8)
     return canvas
-
-
-def _save_figure(figure: Figure, path: Path) -> None:
-    with files.replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=100)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import importlib
 import json
@@ -12,22 +11,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes import load_runner
+from fer_paddle.deployment.runtimes import PADDLES, PRECISIONS, RUNTIME_OF, load_runner
 from fer_paddle.deployment.runtimes.model_files import check_file, parts_of, read_card, size_on_disk
 from fer_paddle.environment import REPOSITORY
-from fer_paddle.files import file_digest
-from fer_paddle.weights import load_card
+from fer_paddle.files import file_digest, read_json
+from fer_paddle.study import Study
 
-WARM_UP = 3
+COMPARED = ("onnx", "openvino", "ncnn", "mnn", "paddle")
+THREADS, BATCHES, RUNS, WARM_UP = (1, 2), (1, 8, 32), 100, 3
 _CHILD = "import sys; from fer_paddle.deployment.benchmark import measure_here; measure_here(*sys.argv[1:])"
-KEY = ("network", "runtime", "precision", "threads", "batch", "runs", "sha256")
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -36,83 +35,40 @@ class Case:
 
     Attributes:
         network: Its name in the table.
-        file: What the runtime reads.
         sha256: Of the network that was asked for, which may be another file, see network_digest.
         runtime: One of runtimes.RUNTIMES.
         precision: What the network is computed in, as the table says it.
-        threads: Threads of one run, 1 or more.
-        batch: Images of one run.
-        shape: Channels, height and width of an image.
+        threads: Threads of one run, 1 or more; 0 before they are chosen.
+        batch: Images of one run; 0 before it is chosen.
         runs: Timed runs.
-        load_as: The precision to load it with: of a quantised file still "fp32".
+        file: What the runtime reads.
+        shape: Channels, height and width of an image.
+        load_as: The precision to load it with: of a quantized file still "fp32".
         loader: Reads a `.safetensors` network of a task, as "module:function".
     """
 
     network: str
-    file: str
     sha256: str
     runtime: str
     precision: str
-    threads: int
-    batch: int
-    shape: tuple[int, int, int]
-    runs: int
+    threads: int = 0
+    batch: int = 0
+    runs: int = RUNS
+    file: str = ""
+    shape: tuple[int, ...] = ()
     load_as: str = "fp32"
     loader: str = ""
 
-    @property
     def key(self) -> dict[str, Any]:
-        """What identifies its row."""
-        return {name: getattr(self, name) for name in KEY}
-
-
-def tell_apart(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Copies rows; where two files share a network's name, it gets the first digits of the file's SHA-256."""
-    digests: dict[str, set[str]] = {}
-    for row in rows:
-        digests.setdefault(row["network"], set()).update(filter(None, [row.get("sha256")]))
-    shared = {network for network, found in digests.items() if len(found) > 1}
-    return [
-        dict(row, network=f"{row['network']} {row['sha256'][:8]}")
-        if row["network"] in shared and row.get("sha256")
-        else dict(row)
-        for row in rows
-    ]
-
-
-def network_digest(path: Path) -> str:
-    """The SHA-256 of a network's file; of a network in several files, such as `.param` and `.bin`, that of theirs."""
-    digests = [file_digest(part) for part in parts_of(path).values()]
-    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-def read_metadata(path: Path) -> Mapping[str, str]:
-    """What the file of a network says of itself, or the card beside it; Paddle is not needed.
-
-    Raises:
-        FileNotFoundError: The file or its card is not there.
-        ValueError: The file or its card is damaged.
-    """
-    if path.suffix.lower() == ".onnx":
-        return load_runner(path).metadata
-    if path.suffix.lower() == ".safetensors":
-        card = load_card(check_file(path, [".safetensors"], "paddle"))
-        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in card.items()}
-    if not path.is_file():
-        raise FileNotFoundError(f"expected a network, found no file at {path}")
-    return read_card(path)["metadata"]
+        """Return what makes two rows measurements of the same."""
+        names = ("network", "sha256", "runtime", "precision", "threads", "batch", "runs")
+        return {name: value for name, value in asdict(self).items() if name in names and value}
 
 
 def time_runs(function: Callable[[], Any], runs: int, warm_up: int = WARM_UP) -> dict[str, float | int]:
-    """Gives `median_ms`, `p95_ms` and `runs` of calling a function, after `warm_up` calls that are not counted."""
-    for _ in range(warm_up):
-        function()
-    times_ms = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        function()
-        times_ms.append((time.perf_counter() - start) * 1e3)
-    return {"median_ms": float(np.median(times_ms)), "p95_ms": float(np.percentile(times_ms, 95)), "runs": runs}
+    """Return `median_ms`, `p95_ms` and `runs` of calling a function, after `warm_up` calls that are not counted."""
+    figures = time_in_turns({"": function}, runs, warm_up=warm_up)[""]
+    return {name: value for name, value in figures.items() if name != "least_ms"}
 
 
 def time_in_turns(
@@ -122,12 +78,6 @@ def time_in_turns(
     warm_up: int = 5,
 ) -> dict[Any, dict[str, float | int]]:
     """Time functions in turns, one run of each again and again, so that a busy machine disturbs all alike.
-
-    Args:
-        functions: What to time, by name.
-        runs: Timed runs of each.
-        progress: Wraps the rounds for a progress bar.
-        warm_up: Rounds before these that are not counted.
 
     Returns:
         `median_ms`, `p95_ms`, `least_ms` (of the run that nothing disturbed) and `runs` by name.
@@ -150,8 +100,64 @@ def time_in_turns(
     }
 
 
+def compare_runtimes(
+    weights: Sequence[Path],
+    shape_of: Callable[[Path], tuple[int, ...]],
+    loader: str,
+    runtimes: Sequence[str] = COMPARED,
+    precisions: Sequence[str] | None = None,
+    threads: Sequence[int] = THREADS,
+    batches: Sequence[int] = BATCHES,
+    runs: int = RUNS,
+    progress: Callable[[Iterable], Iterable] = iter,
+    study: Study | None = None,
+) -> list[dict[str, Any]]:
+    """Time networks in runtimes, each row in a process of its own.
+
+    Args:
+        weights: `.onnx` files, for Paddle's runtimes with a `.safetensors` of the same name beside them; or files of
+            one runtime.
+        shape_of: Returns channels, height and width of what a network takes; ValueError for a file of another kind.
+        loader: "module:function" that reads a `.safetensors` file as a Model.
+        runtimes: Of RUNTIMES.
+        precisions: Only these; None takes all that a runtime has. A quantized file is int8 whatever runs it.
+        threads: Of one run.
+        batches: Images of one run.
+        runs: Timed runs of a row.
+        study: Keeps the rows; those it has are not measured again.
+
+    Returns:
+        The rows of `measure` that were asked for; a network that a runtime cannot take has one with `error`.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: A file is of no known kind, or no runtime and precision is left for any.
+    """
+    study = study or Study(None, {})
+    study.rows[:] = [row for row in study.rows if "error" not in row]
+    refused: list[dict[str, Any]] = []
+    cases: dict[str, Case] = {}
+    shapes = {path: shape_of(path) for path in weights}
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (path, choice) in enumerate(_choices(weights, runtimes, precisions)):
+            place = Path(folder, f"{number}-{path.stem}-{choice.load_as}")
+            try:
+                file = _file_for(path, choice, place, loader)
+            except (ValueError, FileNotFoundError) as error:
+                refused.append(choice.key() | {"file": path.name, "error": str(error)})
+                continue
+            made = replace(choice, file=str(file), shape=shapes[path], runs=runs, loader=loader)
+            both = (replace(made, threads=count, batch=size) for count in threads for size in batches)
+            cases |= {json.dumps(case.key()): case for case in both}
+        keys = [case.key() for case in cases.values()]
+        rows = study.run(keys, lambda key: measure(cases[json.dumps(key)]), progress)
+    study.rows += refused
+    study.save()
+    return rows + refused
+
+
 def measure(case: Case) -> dict[str, Any]:
-    """Measures a case in a process of its own, where no other runtime has taken memory or started threads.
+    """Measure a case in a process of its own, where no other runtime has taken memory or started threads.
 
     Returns:
         The case's fields with `median_ms`, `p95_ms` of a whole batch, `images_per_s`, `load_ms` (reading the file
@@ -159,13 +165,12 @@ def measure(case: Case) -> dict[str, Any]:
         `peak_mb` (of the whole process with Python; None where the system does not tell) and `file_bytes`; or with
         `error` where the runtime failed.
     """
-    row = dataclasses.asdict(case) | {"shape": list(case.shape), "file": Path(case.file).name}
-    del row["load_as"], row["loader"]
+    row = case.key() | {"shape": list(case.shape), "file": Path(case.file).name}
     paths = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
-    env = os.environ | dict.fromkeys(_THREADS, str(case.threads)) | {"PYTHONPATH": paths}
+    env = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(case.threads)) | {"PYTHONPATH": paths}
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "row.json")
-        command = [sys.executable, "-c", _CHILD, json.dumps(dataclasses.asdict(case)), str(answer)]
+        command = [sys.executable, "-c", _CHILD, json.dumps(asdict(case)), str(answer)]
         done = subprocess.run(command, env=env, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode or not answer.is_file():
             last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
@@ -174,16 +179,17 @@ def measure(case: Case) -> dict[str, Any]:
 
 
 def measure_here(case_json: str, answer: str) -> None:
-    """Measures a case in this process and writes the figures as JSON: what `measure` starts."""
+    """Measure a case in this process and write the figures as JSON: what `measure` starts."""
     case = Case(**json.loads(case_json))
     images = np.random.default_rng(0).random((case.batch, *case.shape), np.float32)
+    load_model = find_loader(case.loader) if case.loader else None
     times_ms, runner = [], None
     for _ in range(2):
         del runner
         start = time.perf_counter()
-        runner = load_runner(case.file, case.runtime, case.threads, case.load_as, _find_loader(case.loader))
+        runner = load_runner(case.file, case.runtime, case.threads, case.load_as, load_model)
         times_ms.append((time.perf_counter() - start) * 1e3)
-    figures = time_runs(lambda: runner(images), case.runs)
+    figures: dict[str, Any] = time_runs(lambda: runner(images), case.runs)
     figures |= {
         "images_per_s": case.batch / figures["median_ms"] * 1e3,
         "start_ms": times_ms[0],
@@ -194,16 +200,96 @@ def measure_here(case_json: str, answer: str) -> None:
     Path(answer).write_text(json.dumps(figures), encoding="utf-8")
 
 
-def _find_loader(name: str) -> Callable[[Path], Any] | None:
+def find_loader(name: str) -> Callable[[Path], Any]:
+    """Import the function of "module:function"."""
     module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function) if name else None
+    return getattr(importlib.import_module(module), function)
+
+
+def network_digest(path: Path) -> str:
+    """Return the SHA-256 of a network's file; of several files, such as `.param` and `.bin`, that of theirs."""
+    digests = [file_digest(part) for part in parts_of(path).values()]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """Return what the file of a network says of itself, or the card beside it; Paddle is not needed."""
+    if path.suffix.lower() == ".onnx":
+        return load_runner(path).metadata
+    if path.suffix.lower() == ".safetensors":
+        card = read_json(check_file(path, [".safetensors"], "paddle").with_suffix(".json"), "the card of the weights")
+        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in card.items()}
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a network, found no file at {path}")
+    return read_card(path)["metadata"]
 
 
 def peak_memory_mb() -> float | None:
-    """The most memory that this process has held, in MB; None where the system does not tell."""
+    """Return the most memory that this process has held, in MB; None where the system does not tell."""
     status = Path("/proc/self/status")
     if status.is_file():
         for line in status.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024 / 1e6
     return None
+
+
+def _choices(
+    weights: Sequence[Path], runtimes: Sequence[str], precisions: Sequence[str] | None
+) -> list[tuple[Path, Case]]:
+    """List each network with the beginnings of its rows; ValueError where there is nothing to measure."""
+    found, offered = [], []
+    for path in weights:
+        digest = network_digest(path)
+        for runtime in runtimes:
+            for load_as, shown in _precisions(path, runtime):
+                offered.append(f"{runtime} {shown}")
+                if precisions is None or shown in precisions:
+                    found.append((path, Case(path.stem, digest, runtime, shown, load_as=load_as, runs=0)))
+    names = ", ".join(path.name for path in weights)
+    if not offered:
+        raise ValueError(f"expected a runtime that reads {names}, got {', '.join(runtimes)}")
+    if not found:
+        has = ", ".join(dict.fromkeys(offered))
+        raise ValueError(f"expected a precision that there is for {names} ({has}), got {', '.join(precisions or ())}")
+    return found
+
+
+def _precisions(path: Path, runtime: str) -> list[tuple[str, str]]:
+    """List how a runtime can load a file, and what the table calls it."""
+    suffix, all_of_it = path.suffix.lower(), [(name, name) for name in PRECISIONS[runtime]]
+    if suffix == ".safetensors":
+        return all_of_it if runtime in PADDLES else []
+    if suffix != ".onnx":
+        metadata = read_metadata(path)
+        shown = "int8" if "quantized" in metadata else metadata.get("precision", "fp32")
+        return [("fp32", shown)] if RUNTIME_OF[suffix] == runtime else []
+    return [("fp32", "int8")] if _is_int8(path) else all_of_it
+
+
+def _file_for(path: Path, choice: Case, place: Path, loader: str) -> Path:
+    """Return what a runtime reads of a network, written at `place` where it is another file."""
+    if path.suffix == ".onnx" and choice.runtime in ("ncnn", "mnn"):
+        from fer_paddle.deployment.convert import convert_onnx
+
+        written = place.with_name(place.name + {"ncnn": ".param", "mnn": ".mnn"}[choice.runtime])
+        convert_onnx(path, written, choice.load_as)
+        return written
+    if path.suffix not in (".onnx", ".safetensors") or choice.runtime not in PADDLES:
+        return path
+    own, written = path.with_suffix(".safetensors"), place.with_name(f"{place.name}.pdmodel")
+    if not own.is_file() or (path != own and _is_int8(path)):
+        raise ValueError(f"expected float32 weights {own.name} beside {path.name} for {choice.runtime}, found none")
+    if choice.runtime == "dynamic":
+        return own
+    from fer_paddle.deployment.runtimes.paddle import write_inference_model
+
+    model = find_loader(loader)(own)
+    write_inference_model(model.network, written, model.input_spec, model.metadata)
+    return written
+
+
+def _is_int8(path: Path) -> bool:
+    from fer_paddle.deployment.onnx_graph import is_quantized, read_onnx
+
+    return is_quantized(read_onnx(path))

@@ -1,19 +1,16 @@
-"""The rows of a benchmark as CSV and as a picture."""
+"""The rows of a benchmark as CSV and as a figure."""
 
 from __future__ import annotations
 
 import csv
-import io
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fer_paddle.deployment.benchmark import tell_apart
-from fer_paddle.files import write_together
+from fer_paddle.files import replacing
 
 COLUMNS = (
     "network", "runtime", "precision", "threads", "batch", "median_ms", "p95_ms", "images_per_s", "peak_mb",
@@ -21,42 +18,43 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes rows of benchmark.measure as CSV; its folder must exist."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
-    writer.writeheader()
+def disambiguate(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Copy rows; where two files share a network's name, it gets the first digits of the file's SHA-256."""
+    digests: dict[str, set[str]] = {}
     for row in rows:
-        shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in row.items()}
-        writer.writerow(shown)
-    write_together({Path(path): text.getvalue().encode()})
+        digests.setdefault(row["network"], set()).update(filter(None, [row.get("sha256")]))
+    shared = {network for network, found in digests.items() if len(found) > 1}
+    return [
+        dict(row, network=f"{row['network']} {row['sha256'][:8]}")
+        if row["network"] in shared and row.get("sha256")
+        else dict(row)
+        for row in rows
+    ]
 
 
-def plot_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes `draw_rows` as a PNG; its folder must exist.
-
-    Raises:
-        ValueError: No row was measured.
-    """
-    picture = io.BytesIO()
-    draw_rows(rows).savefig(picture, format="png", dpi=80)
-    write_together({Path(path): picture.getvalue()})
+def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows of benchmark.measure as CSV; its folder must exist."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({key: f"{value:.4g}" if isinstance(value, float) else value for key, value in row.items()})
 
 
 def draw_rows(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draws milliseconds an image: a row of panels for each kind of input, a column for each batch.
+    """Draw milliseconds an image: a row of panels for each kind of input, a column for each batch.
 
     Args:
         rows: Rows of benchmark.measure; those with an error are left out.
 
     Returns:
-        A matplotlib figure. A colour is a runtime, a pale bar has more than one thread, and the line at its end reaches
+        A matplotlib figure. A color is a runtime, a pale bar has more than one thread, and the line at its end reaches
         to the 95th percentile.
 
     Raises:
         ValueError: No row was measured.
     """
-    rows = tell_apart([row for row in rows if "median_ms" in row])
+    rows = disambiguate([row for row in rows if "median_ms" in row])
     if not rows:
         raise ValueError("expected rows that were measured, got none")
     inputs, batches = sorted({tuple(row["shape"]) for row in rows}), sorted({row["batch"] for row in rows})
@@ -75,7 +73,7 @@ def draw_rows(rows: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def _draw_panel(axis: Axes, rows: list[Mapping[str, Any]], name: str, runtimes: Sequence[str]) -> None:
+def _draw_panel(axis: Axes, rows: list[dict[str, Any]], name: str, runtimes: Sequence[str]) -> None:
     rows = sorted(rows, key=lambda row: row["median_ms"], reverse=True)
     values = [row["median_ms"] / row["batch"] for row in rows]
     reach = [[0.0] * len(rows), [max(0.0, (row["p95_ms"] - row["median_ms"]) / row["batch"]) for row in rows]]
@@ -88,7 +86,8 @@ def _draw_panel(axis: Axes, rows: list[Mapping[str, Any]], name: str, runtimes: 
 
 
 def _label(row: Mapping[str, Any], name: str) -> str:
-    """Such as `onnx int8, 1 thread`, with what tells the network from the others of its panel."""
+    """Return such as `onnx int8, 1 thread`, with what tells the network from the others of its panel."""
     threads = "1 thread" if row["threads"] == 1 else f"{row['threads']} threads"
-    variant = row["network"].removeprefix(name).strip("_").removesuffix(row["precision"]).strip("_")
+    design, tag = row["network"].partition(".")[0], name.partition(".")[0]
+    variant = design.removeprefix(tag).strip("_").removesuffix(row["precision"]).strip("_")
     return f"{variant} {row['runtime']} {row['precision']}, {threads}".strip()

@@ -7,19 +7,44 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes.base import import_package
-from fer_paddle.deployment.runtimes.model_files import check_file, read_card
+from fer_paddle.deployment.runtimes.ncnn import NcnnRunner
 
 WARM_UP = 8  # as benchncnn
 COOLING_S = 10
 ALL_CORES, LITTLE_CORES, BIG_CORES = POWERSAVES = (0, 1, 2)
+
+
+class _BoardRunner(NcnnRunner):
+    """An ncnn network with ncnn's own defaults, on the CPU or a Vulkan device."""
+
+    def __init__(self, model: str | os.PathLike[str], threads: int, gpu: int):
+        self.gpu = gpu
+        super().__init__(model, threads)
+
+    def _configure(self, net: Any, threads: int, precision: str) -> None:
+        net.opt.num_threads = threads
+        net.opt.use_vulkan_compute = self.gpu >= 0
+        if self.gpu >= 0:
+            net.set_vulkan_device(self.gpu)
+
+    def _load(self, path: Path, threads: int, precision: str) -> None:
+        found = re.search(r"^Input .* 2=(\d+)", path.read_text("utf-8", errors="replace"), flags=re.MULTILINE)
+        super()._load(path, threads, precision)
+        if found is None:
+            raise ValueError(f"expected an Input layer that names its channels in {path}, got none")
+        self.channels = int(found[1])
+
+    def time_once(self, image: np.ndarray) -> float:
+        """Return the milliseconds of one run."""
+        start = time.perf_counter()
+        self._run_one(image)
+        return (time.perf_counter() - start) * 1e3
 
 
 def bench(
@@ -32,12 +57,11 @@ def bench(
     gpu: int = -1,
     cooling: bool = False,
 ) -> dict[str, Any]:
-    """Times a network in ncnn on one image of a constant.
+    """Time a network in ncnn on one image of a constant.
 
     Args:
         model: `.param` with its `.bin` and card, or an `.onnx`.
-        width: Of the image.
-        height: Of the image.
+        width, height: Of the image in pixels.
         loops: Timed runs.
         threads: Threads of one run.
         powersave: 0 all cores, 1 the little ones, 2 the big ones.
@@ -56,56 +80,17 @@ def bench(
     if min(width, height, loops, threads) < 1 or powersave not in POWERSAVES or gpu < -1:
         got = f"{width} {height} {loops} {threads} {powersave} {gpu}"
         raise ValueError(f"expected width, height, loops, threads >= 1, powersave 0 to 2 and gpu >= -1, got {got}")
-    ncnn = import_package("ncnn")
+    ncnn = _BoardRunner.import_package()
     if gpu >= 0 and gpu >= ncnn.get_gpu_count():
         raise RuntimeError(f"expected GPU {gpu} for ncnn, got {ncnn.get_gpu_count()} Vulkan devices")
     ncnn.set_cpu_powersave(powersave)
-    net = ncnn.Net()
-    net.opt.num_threads = threads
-    net.opt.use_vulkan_compute = gpu >= 0
-    if gpu >= 0:
-        net.set_vulkan_device(gpu)
-    channels, card = _load(net, check_file(model, [".param", ".onnx"], "ncnn"))
-    image = ncnn.Mat(np.full((channels, height, width), 0.01, np.float32)).clone()
+    runner = _BoardRunner(model, threads, gpu)
     if cooling:
         time.sleep(COOLING_S)
-    times_ms = [_run_once(net, image, card["inputs"][0], card["outputs"]) for _ in range(WARM_UP + loops)][WARM_UP:]
+    image = np.full((runner.channels, height, width), 0.01, np.float32)
+    times_ms = [runner.time_once(image) for _ in range(WARM_UP + loops)][WARM_UP:]
     return {
         "model": Path(model).name, "width": width, "height": height, "loops": loops, "threads": threads,
         "powersave": powersave, "gpu": gpu, "min_ms": min(times_ms), "max_ms": max(times_ms),
         "avg_ms": sum(times_ms) / loops,
     }  # fmt: skip
-
-
-def _load(net: Any, path: Path) -> tuple[int, dict[str, Any]]:
-    """Loads a network into an empty ncnn.Net; gives its input channels and its card."""
-    with tempfile.TemporaryDirectory() as folder:
-        param = path
-        if path.suffix.lower() == ".onnx":
-            from fer_paddle.deployment.convert import convert_onnx
-
-            param = Path(folder, "network.param")
-            convert_onnx(path, param)
-        card, channels = read_card(param), _input_channels(param)
-        if net.load_param(str(param)) or net.load_model(str(param.with_suffix(".bin"))):
-            raise ValueError(f"expected a network of ncnn at {path}, got a file that ncnn does not read")
-    return channels, card
-
-
-def _input_channels(param: Path) -> int:
-    """Channels that the Input layer of a `.param` names as its parameter 2."""
-    found = re.search(r"^Input .* 2=(\d+)", param.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    if found is None:
-        raise ValueError(f"expected an Input layer that names its channels in {param}, got none")
-    return int(found[1])
-
-
-def _run_once(net: Any, image: Any, input_name: str, output_names: list[str]) -> float:
-    """Runs the network once; the time in milliseconds."""
-    start = time.perf_counter()
-    extractor = net.create_extractor()
-    extractor.input(input_name, image)
-    codes = [extractor.extract(name)[0] for name in output_names]
-    if any(codes):
-        raise ValueError(f"expected an image that the network takes, got {image.w}x{image.h} with {image.c} channels")
-    return (time.perf_counter() - start) * 1e3

@@ -19,13 +19,13 @@ import onnx
 from fer_paddle.deployment.convert import convert_onnx
 from fer_paddle.deployment.onnx_graph import add_metadata, read_onnx, rename_outputs, simplify
 from fer_paddle.deployment.parity import LARGEST_DIFFERENCE, Forward, Parity, compare
-from fer_paddle.deployment.runtimes import load_runner
+from fer_paddle.deployment.runtimes import RUNTIME_OF, load_runner
 from fer_paddle.deployment.runtimes.paddle import InputSpec, NetworkRunner, write_inference_model
 from fer_paddle.environment import paddle
 from fer_paddle.files import write_together
 
 OPSET = 13
-RUNTIME_OF = {".onnx": "onnx", ".pdmodel": "paddle", ".param": "ncnn", ".mnn": "mnn"}
+FORMATS = (".onnx", ".pdmodel", ".param", ".mnn")
 BY_CALLER = "arrays of the caller"
 ROUNDING = 1e-5  # of the largest output; a batch normalization folded into its convolution rounds elsewhere
 logger = logging.getLogger(__name__)
@@ -102,8 +102,8 @@ def write_checked(
 ) -> Parity:
     """Build the files of a network elsewhere, compare them in their runtime, then put all in place together."""
     path = Path(path)
-    if path.suffix not in RUNTIME_OF:
-        raise ValueError(f"expected a file name that ends in {', '.join(RUNTIME_OF)}, got {path.name!r}")
+    if path.suffix not in FORMATS:
+        raise ValueError(f"expected a file name that ends in {', '.join(FORMATS)}, got {path.name!r}")
     runtime = RUNTIME_OF[path.suffix]
     with tempfile.TemporaryDirectory(prefix="fer_paddle-export-") as folder:
         built = Path(folder, path.name)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_paddle.analysis.axes import plot_heat
+from fer_paddle.analysis.axes import plot_heat, save_figure
 from fer_paddle.analysis.calibration import plot_reliability
 from fer_paddle.analysis.curves import plot_class_figures, plot_confusion, plot_roc
 from fer_paddle.analysis.features import feature_maps, last_layer_of_side, plot_feature_maps, plot_filters
@@ -17,7 +17,6 @@ from fer_paddle.analysis.gradcam import grad_cam, grad_cam_plus_plus
 from fer_paddle.analysis.metrics import confusion_matrix
 from fer_paddle.analysis.saliency import class_saliency, occlusion
 from fer_paddle.environment import paddle
-from fer_paddle.files import replacing
 from fer_paddle.images import faces_to_batch, resize, to_gray, to_square
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models.network import evaluating
@@ -111,10 +110,3 @@ def write_figures(
         "reliability": plot_reliability(probs, labels),
     }
     return [save_figure(figure, folder / f"{name}.png") for name, figure in figures.items()]
-
-
-def save_figure(figure: Figure, path: Path) -> Path:
-    """Writes a figure to a temporary name, then renames it."""
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png")
-    return path

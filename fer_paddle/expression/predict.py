@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_paddle.analysis.metrics import softmax
-from fer_paddle.deployment.runtimes import PADDLES, Runner, load_runner
+from fer_paddle.deployment.runtimes import PADDLES, RUNTIME_OF, Runner, load_runner
 from fer_paddle.expression.settings import ClassifierSettings
 from fer_paddle.images import predict
 from fer_paddle.shipped import find_weights
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parents[1] / "weights"
 DEFAULT = "distresnet.fer2013"
 WEIGHTS = FOLDER / f"{DEFAULT}.onnx"
-RUNTIME_FOR = {".onnx": "onnx", ".safetensors": "dynamic", ".pdmodel": "paddle", ".param": "ncnn", ".mnn": "mnn"}
 
 
 class Classifier:
@@ -57,7 +56,7 @@ class Classifier:
             raise ValueError("expected weights or a runner, got both")
         if runner is None:
             path = classifier_file(weights, runtime)
-            runtime = runtime or RUNTIME_FOR[path.suffix.lower()]
+            runtime = runtime or RUNTIME_OF.get(path.suffix.lower(), "onnx")
             runner = load_runner(path, runtime, threads, load_model=load_expression_model)
         self.runner = runner
         self.settings = ClassifierSettings.from_metadata(runner.metadata)

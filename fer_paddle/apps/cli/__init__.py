@@ -18,7 +18,7 @@ APP = group(
         *(collect.sources, collect.train_mouths),
     ),
     *(data.report, data.benchmark_augment, recognize.recognize, recognize.demo, train.train, evaluate.evaluate),
-    *(analyse.explain, deploy.export, deploy.benchmark, deploy.bench),
+    *(analyse.explain, deploy.models, deploy.export, deploy.benchmark, deploy.bench),
     *(compress.prune, compress.prune_speed, compress.quantize),
     group(
         "study",

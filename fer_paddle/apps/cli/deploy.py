@@ -12,6 +12,20 @@ PARITY_PICTURES = 256
 TABLE, PICTURE = "benchmark.json", "benchmark.png"
 
 
+def models(pattern: Annotated[str, 'names, such as "distresnet*"'] = "*") -> Output:
+    """List the networks that ship: what each does, how well, how large; `--weights NAME` takes them by name."""
+    from fer_paddle.zoo import list_models
+
+    found = list_models(pattern)
+    rows = [
+        [one.name, one.task, len(one.classes), one.input_size, f"{one.parameters:,}", f"{one.file_kb:,.0f}",
+         "-" if one.accuracy is None else f"{one.accuracy:.3f}"]
+        for one in found
+    ]  # fmt: skip
+    header = ["name", "task", "classes", "px", "parameters", "kB", "accuracy or AP"]
+    return Output([one.to_json() for one in found], table(header, rows))
+
+
 def export(
     *,
     weights: Annotated[Path, ".safetensors of a run, or .onnx (to write .param or .mnn)"],
@@ -92,10 +106,12 @@ def benchmark(
     Each row runs in a process of its own, after warm-up, and has its peak memory, file size and load time. The whole
     table takes about 20 minutes; choose rows by the options, or take --quick. Each row is kept as soon as it is there.
     """
+    from fer_paddle.analysis.axes import save_figure
     from fer_paddle.apps import speed
-    from fer_paddle.deployment.benchmark import tell_apart
-    from fer_paddle.deployment.benchmark_report import plot_rows, write_csv
+    from fer_paddle.deployment import benchmark as timing
+    from fer_paddle.deployment.benchmark_report import disambiguate, draw_rows, write_csv
     from fer_paddle.study import Study, provenance
+    from fer_paddle.zoo import find_model
 
     if quick:
         refused = {"weights": weights, "runtime": runtime, "precision": precision, "threads": threads, "batch": batch}
@@ -107,15 +123,16 @@ def benchmark(
         return Output(rows, table(["what", "median ms", "95 % ms", "runs"], shown))
     if resume and out is None:
         raise ValueError("expected --out FOLDER with --resume, got none")
-    if out is not None and not resume:
-        (out / TABLE).unlink(missing_ok=True)
-    study = Study(None if out is None else out / TABLE, {}, provenance())
-    rows = speed.compare_runtimes(
-        weights or speed.shipped_networks(),
-        runtime or speed.COMPARED,
+    study = Study(out / TABLE if out and resume else None, {}, provenance())
+    study.path = out / TABLE if out else None  # without --resume the table begins anew
+    rows = timing.compare_runtimes(
+        [find_model(path) for path in weights] or speed.shipped_networks(),
+        speed.input_shape,
+        speed.LOADER,
+        runtime or timing.COMPARED,
         precision or None,
-        threads or speed.THREADS,
-        batch or speed.BATCHES,
+        threads or timing.THREADS,
+        batch or timing.BATCHES,
         runs,
         bar("rows"),
         study,
@@ -123,8 +140,8 @@ def benchmark(
     if out is not None:
         write_csv(out / "benchmark.csv", study.rows)
         if any("median_ms" in row for row in study.rows):
-            plot_rows(out / PICTURE, study.rows)
-    told = tell_apart(rows)
+            save_figure(draw_rows(study.rows), out / PICTURE)
+    told = disambiguate(rows)
     for row in told:
         if "error" in row:
             fail(f"{row['network']} in {row['runtime']} {row['precision']}: {row['error']}", FAILED)

@@ -155,7 +155,7 @@ def _calibrate(data: str, weights: Path | None, write: bool, out: Path | None) -
     logits = _read_logits(classifier.runner, faces, classifier.input_size)
     found = {"data": data, **measure_calibration(logits, faces.labels), **provenance()}
     if out:
-        from fer_paddle.expression.explain import save_figure
+        from fer_paddle.analysis.axes import save_figure
 
         out.parent.mkdir(parents=True, exist_ok=True)
         save_figure(plot_before_after(logits, faces.labels), out)

@@ -52,8 +52,8 @@ def compare(
     What is finished is kept: call it again to go on after an interruption.
     """
     train, measured = _load(data, valid, faces, valid_faces, seed, threads)
+    from fer_paddle.analysis.axes import save_figure
     from fer_paddle.expression.compare import HEADINGS, RESULT, compare_designs, draw_costs, list_rows, measure_cost
-    from fer_paddle.expression.explain import save_figure
     from fer_paddle.expression.recipes import STUDY
     from fer_paddle.files import read_json
     from fer_paddle.models import DESIGNS
@@ -92,8 +92,8 @@ def curves(
 ) -> Output:
     """Make the five cases of training and test loss, each by a short run; write curves.json and curves.png."""
     train, measured = _load(data, valid, faces, valid_faces, seed, threads)
+    from fer_paddle.analysis.axes import save_figure
     from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case
-    from fer_paddle.expression.explain import save_figure
     from fer_paddle.files import write_json
     from fer_paddle.training.callbacks import ProgressBar
 

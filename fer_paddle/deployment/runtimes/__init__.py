@@ -45,6 +45,7 @@ PRECISIONS = {
     "dynamic": ("fp32",),
     "tensorrt": ("fp32", "fp16"),
 }
+RUNTIME_OF = {".onnx": "onnx", ".pdmodel": "paddle", ".param": "ncnn", ".mnn": "mnn", ".safetensors": "dynamic"}
 PADDLES = ("paddle", "dynamic")  # which also run a `.safetensors` network that a task can load
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,16 +23,19 @@ class NcnnRunner(Runner):
     def _load(self, path: Path, threads: int, precision: str) -> None:
         ncnn, card = self.import_package(), read_card(path)
         net = ncnn.Net()
-        net.opt.use_vulkan_compute = False
-        net.opt.num_threads = threads or ncnn.get_physical_cpu_count()
-        for flag in HALF_FLAGS:
-            setattr(net.opt, flag, precision == "fp16")
-        for flag in BFLOAT_FLAGS:
-            setattr(net.opt, flag, False)
+        self._configure(net, threads or ncnn.get_physical_cpu_count(), precision)
         if net.load_param(str(path)) or net.load_model(str(path.with_suffix(".bin"))):
             raise ValueError(f"expected a network of ncnn at {path}, got a file that ncnn does not read")
         (self._input,) = card["inputs"]
         self._net, self._outputs, self.metadata, self._mat = net, card["outputs"], card["metadata"], ncnn.Mat
+
+    def _configure(self, net: Any, threads: int, precision: str) -> None:
+        net.opt.use_vulkan_compute = False
+        net.opt.num_threads = threads
+        for flag in HALF_FLAGS:
+            setattr(net.opt, flag, precision == "fp16")
+        for flag in BFLOAT_FLAGS:
+            setattr(net.opt, flag, False)
 
     def _run(self, images: np.ndarray) -> Sequence[np.ndarray]:
         rows = [self._run_one(image) for image in images]

@@ -8,6 +8,7 @@ import pytest
 
 from fer_paddle.apps import speed
 from fer_paddle.apps.cli import deploy
+from fer_paddle.deployment import benchmark as timing
 from fer_paddle.expression import export as expression
 from fer_paddle.expression.predict import WEIGHTS
 from yolo3tiny.predict import WEIGHTS as DETECTOR_WEIGHTS
@@ -90,7 +91,7 @@ def one_millisecond(monkeypatch):
         figures = dict.fromkeys(("median_ms", "p95_ms", "images_per_s", "peak_mb", "load_ms"), 1.0)
         return dataclasses.asdict(case) | {"file": "file", "file_bytes": 1} | figures
 
-    monkeypatch.setattr(speed, "measure", measure)
+    monkeypatch.setattr(timing, "measure", measure)
     return asked
 
 

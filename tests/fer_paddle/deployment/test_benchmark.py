@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import itertools
-import json
 import shutil
 
 import cv2
@@ -12,17 +11,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from fer_paddle.analysis.axes import save_figure
 from fer_paddle.apps import speed
 from fer_paddle.deployment import benchmark
-from fer_paddle.deployment.benchmark import (
-    Case,
-    measure,
-    network_digest,
-    tell_apart,
-    time_in_turns,
-    time_runs,
-)
-from fer_paddle.deployment.benchmark_report import draw_rows, plot_rows, write_csv
+from fer_paddle.deployment.benchmark import Case, measure, network_digest, time_in_turns, time_runs
+from fer_paddle.deployment.benchmark_report import disambiguate, draw_rows, write_csv
 from fer_paddle.deployment.benchncnn import bench
 from fer_paddle.deployment.convert import convert_onnx
 from fer_paddle.deployment.runtimes.model_files import read_card
@@ -68,8 +61,12 @@ def pretend(monkeypatch):
         cases.append(case)
         return dataclasses.asdict(case) | {"median_ms": 1.0}
 
-    monkeypatch.setattr(speed, "measure", one_millisecond)
+    monkeypatch.setattr(benchmark, "measure", one_millisecond)
     return cases
+
+
+def compare(weights, runtimes, *args, **settings):
+    return benchmark.compare_runtimes(weights, speed.input_shape, speed.LOADER, runtimes, *args, **settings)
 
 
 def test_time_in_turns():
@@ -84,8 +81,8 @@ def test_time_runs_counts_only_after_the_warm_up(monkeypatch):
     monkeypatch.setattr(benchmark.time, "perf_counter", lambda: next(clock) ** 2 / 1e3)
     calls = []
     figures = time_runs(lambda: calls.append(1), runs=3, warm_up=2)
-    assert len(calls) == 5  # the clock is read at 0, 1, ... 5: runs of 1, 5 and 9 ms
-    assert figures == {"median_ms": pytest.approx(5), "p95_ms": pytest.approx(8.6), "runs": 3}
+    assert len(calls) == 5  # the clock is read once a warm-up: runs of 5, 9 and 13 ms
+    assert figures == {"median_ms": pytest.approx(9), "p95_ms": pytest.approx(12.6), "runs": 3}
 
 
 def test_a_row_tells_time_memory_size_and_load(tiny):
@@ -105,8 +102,8 @@ def test_a_runtime_that_fails_is_a_row_too(tiny):
 
 def test_rows_are_all_that_was_asked_for(tiny, monkeypatch):
     cases = []
-    monkeypatch.setattr(speed, "measure", lambda case: cases.append(case) or {"network": case.network})
-    rows = speed.compare_runtimes([tiny], ["onnx", "openvino", "paddle"], threads=[1, 2], batches=[4], runs=7)
+    monkeypatch.setattr(benchmark, "measure", lambda case: cases.append(case) or {})
+    rows = compare([tiny], ["onnx", "openvino", "paddle"], threads=[1, 2], batches=[4], runs=7)
     shown = [(case.runtime, case.precision, case.threads, case.batch, case.shape, case.runs) for case in cases]
     assert shown == [
         (*what, threads, 4, (1, 8, 8), 7)
@@ -131,7 +128,7 @@ def test_nothing_to_measure_is_an_error(suffix, runtimes, precisions, says, tiny
     shutil.copy(tiny, tmp_path)
     convert_onnx(tiny, tmp_path / "tiny.param")
     with pytest.raises(ValueError, match=says):
-        speed.compare_runtimes([tmp_path / f"tiny{suffix}"], runtimes, precisions)
+        compare([tmp_path / f"tiny{suffix}"], runtimes, precisions)
     assert not pretend
 
 
@@ -139,8 +136,8 @@ def test_a_name_with_a_dot_keeps_its_precisions_apart(tiny, tmp_path, monkeypatc
     path = tmp_path / "my.v2.onnx"
     shutil.copy(tiny, path)
     stored = []
-    monkeypatch.setattr(speed, "measure", lambda case: stored.append((case.precision, read_card(case.file))) or {})
-    speed.compare_runtimes([path], ["ncnn"], threads=[1], batches=[1])
+    monkeypatch.setattr(benchmark, "measure", lambda case: stored.append((case.precision, read_card(case.file))) or {})
+    compare([path], ["ncnn"], threads=[1], batches=[1])
     assert [(asked, card["metadata"]["precision"]) for asked, card in stored] == [("fp32", "fp32"), ("fp16", "fp16")]
 
 
@@ -151,41 +148,37 @@ def test_a_name_with_a_dot_keeps_its_precisions_apart(tiny, tmp_path, monkeypatc
         (WEIGHTS, "dynamic", WEIGHTS.with_suffix(".safetensors").name),
         (WEIGHTS.with_suffix(".safetensors"), "paddle", "0-distresnet.fer2013-fp32.pdmodel"),
         (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "paddle", "0-yolo3tiny.face-fp32.pdmodel"),
-        (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "dynamic", None),  # which runs expression networks alone
+        (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "dynamic", DETECTOR_WEIGHTS.with_suffix(".safetensors").name),
     ],
 )
 def test_paddles_runtimes_read_safetensors(weights, runtime, file, monkeypatch):
-    monkeypatch.setattr(speed, "measure", lambda case: {"file": case.file.split("/")[-1], "shape": case.shape})
-    (row,) = speed.compare_runtimes([weights], [runtime], ["fp32"], threads=[1], batches=[1])
-    if file is None:
-        assert "expected an expression network for the runtime dynamic" in row["error"]
-    else:
-        assert (row["file"], row["shape"]) == (file, list(speed.input_shape(weights.with_suffix(".onnx"))))
+    monkeypatch.setattr(benchmark, "measure", lambda case: {"file": case.file.split("/")[-1], "shape": case.shape})
+    (row,) = compare([weights], [runtime], ["fp32"], threads=[1], batches=[1])
+    assert (row["file"], row["shape"]) == (file, list(speed.input_shape(weights.with_suffix(".onnx"))))
 
 
-def test_what_was_measured_before_is_not_measured_again(tiny, tmp_path, pretend):
+def test_what_was_measured_before_is_not_measured_again(tiny, pretend, tmp_path):
+    study = Study(tmp_path / "benchmark.json", {})
     arguments = {"runtimes": ["onnx", "paddle"], "batches": [4], "runs": 7}
-    first, path = Study(tmp_path / "b.json", {}), tmp_path / "b.json"
-    rows = speed.compare_runtimes([tiny], **arguments, threads=[1, 2], study=first)
-    assert [case.threads for case in pretend] == [1, 2] and len(rows) == 4  # with the two that Paddle cannot have
-    again = speed.compare_runtimes([tiny], **arguments, threads=[1, 2, 4], study=Study(path, {}))
-    assert [case.threads for case in pretend[2:]] == [4] and Study(path, {}).rows == again
-    other_runs = speed.compare_runtimes([tiny], **(arguments | {"runs": 8}), threads=[1], study=Study(path, {}))
+    rows = compare([tiny], **arguments, threads=[1, 2], study=study)
+    assert [case.threads for case in pretend] == [1, 2]
+    assert ["error" in row for row in rows] == [False, False, True, True]  # Paddle has no tiny.safetensors
+    again = compare([tiny], **arguments, threads=[1, 2, 4], study=Study(study.path, {}))
+    assert [case.threads for case in pretend[2:]] == [4] and len(again) == 5
+    other_runs = compare([tiny], **(arguments | {"runs": 8}), threads=[1], study=Study(study.path, {}))
     assert len(pretend) == 4 and other_runs[0]["runs"] == 8
+    assert [row.get("threads") for row in Study(study.path, {}).rows] == [1, 2, 4, 1, None, None]
 
 
 def test_another_file_of_the_same_name_is_measured(tiny, tmp_path, pretend):
     """Every run of `train` writes a model.onnx."""
-    first, second = tmp_path / "a" / "model.onnx", tmp_path / "b" / "model.onnx"
-    for path, run in ((first, "a"), (second, "b")):
+    study, paths = Study(None, {}), [tmp_path / run / "model.onnx" for run in "ab"]
+    for path in paths:
         path.parent.mkdir()
-        change_metadata(tiny, path, run=run)
-    study = Study(None, {})
-    for path in (first, second):
-        speed.compare_runtimes([path], ["onnx"], threads=[1], batches=[1], study=study)
-    assert [case.sha256 for case in pretend] == [file_digest(first), file_digest(second)]
-    shown = [row["network"] for row in tell_apart(study.rows)]
-    assert shown == [f"model {file_digest(path)[:8]}" for path in (first, second)]
+        change_metadata(tiny, path, run=path.parent.name)
+        compare([path], runtimes=["onnx"], threads=[1], batches=[1], study=study)
+    assert [case.sha256 for case in pretend] == [file_digest(path) for path in paths]
+    assert [row["network"] for row in disambiguate(study.rows)] == [f"model {file_digest(p)[:8]}" for p in paths]
 
 
 def test_other_weights_are_another_network_in_ncnn(tiny, tmp_path):
@@ -200,31 +193,11 @@ def test_other_weights_are_another_network_in_ncnn(tiny, tmp_path):
     assert path.read_text(encoding="utf-8") == text and network_digest(path) != digest
 
 
-@pytest.mark.parametrize(
-    ("change", "stays"),
-    [
-        ({"threads": 2}, True),
-        ({"runs": 4}, True),
-        ({"network": "b"}, True),
-        ({"sha256": "2"}, True),  # of another file of the same name
-        ({"error": "ended with 1", "median_ms": None}, False),  # it is tried again
-        ({"sha256": None}, False),  # a row that does not say of which file it is
-    ],
-)
-def test_known_rows_stay_unless_they_failed(change, stays, tiny, tmp_path, pretend):
-    known = {"network": "tiny", "runtime": "onnx", "precision": "fp32", "threads": 1, "batch": 1, "runs": 3}
-    known |= {"sha256": file_digest(tiny), "median_ms": 2.0, **change}
-    study = Study(None, {})
-    study.rows.append({name: value for name, value in known.items() if value is not None})
-    (row,) = speed.compare_runtimes([tiny], ["onnx"], threads=[1], batches=[1], runs=3, study=study)
-    assert row["median_ms"] == 1.0 and len(study.rows) == 1 + stays
-
-
 def test_the_table_of_the_course_is_still_read():
     """Its rows are from before the SHA-256."""
-    table = json.loads((REPOSITORY / "notebooks/results/benchmark.json").read_text(encoding="utf-8"))
-    measured = [row for row in table["rows"] if "median_ms" in row]
-    assert len(draw_rows(table["rows"]).axes) == 6 and tell_apart(measured) == measured
+    rows = Study(REPOSITORY / "notebooks/results/benchmark.json", {}).rows
+    measured = [row for row in rows if "median_ms" in row]
+    assert len(draw_rows(rows).axes) == 6 and disambiguate(measured) == measured
 
 
 def test_both_networks_ship_and_have_an_input_shape():
@@ -242,15 +215,15 @@ def test_a_table_and_a_picture(tmp_path):
         read = list(csv.DictReader(file))
     assert [one["runtime"] for one in read] == ["onnx", "ncnn", "mnn"]
     assert (read[0]["median_ms"], read[2]["median_ms"], read[2]["error"]) == ("1.235", "", "no")
-    larger = row | {"network": "a_int8", "precision": "int8", "batch": 8}
+    larger = row | {"network": "a_int8.tag", "precision": "int8", "batch": 8}
     photo = row | {"network": "b", "shape": [3, 8, 8]}
     labels = [[text.get_text() for text in axis.get_yticklabels()] for axis in draw_rows([*rows, larger, photo]).axes]
     assert labels[0] == ["onnx fp32, 1 thread", "ncnn fp32, 2 threads"]
     assert labels[1:] == [["onnx int8, 1 thread"], ["onnx fp32, 1 thread"], []]
-    plot_rows(tmp_path / "b.png", rows)
+    save_figure(draw_rows(rows), tmp_path / "b.png")
     assert cv2.imread(str(tmp_path / "b.png")).std() > 5
     with pytest.raises(ValueError, match="got none"):
-        plot_rows(tmp_path / "c.png", rows[2:])
+        draw_rows(rows[2:])
 
 
 def test_the_boards_bench(tiny):

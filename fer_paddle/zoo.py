@@ -1,0 +1,93 @@
+"""The networks that ship, by name: what each does, how well, how large. Starts without Paddle."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fer_paddle.expression import predict as expressions
+from fer_paddle.files import read_json
+from fer_paddle.shipped import find_weights, shipped_names
+from yolo3tiny import predict as faces
+
+if TYPE_CHECKING:
+    from fer_paddle.models.model import Model
+
+FOLDERS = (expressions.FOLDER, faces.FOLDER)
+
+
+@dataclass(frozen=True)
+class ShippedModel:
+    """A network that ships.
+
+    Attributes:
+        name: `Classifier(name)` or `Detector(name)` loads it.
+        task: "expression", "mouth" or "face detection".
+        classes: Names of its classes.
+        input_size: Side in pixels of a face, or longer side of a photo.
+        parameters: Trained numbers.
+        file_kb: Size of its ONNX file.
+        accuracy: On the first data set of its model card; average precision at IoU 0.5 of a detector.
+        latency_ms: Where its card has it.
+    """
+
+    name: str
+    task: str
+    classes: tuple[str, ...]
+    input_size: int
+    parameters: int
+    file_kb: float
+    accuracy: float | None
+    latency_ms: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return asdict(self) | {"classes": list(self.classes)}
+
+
+def list_models(pattern: str = "*") -> list[ShippedModel]:
+    """List the networks that ship.
+
+    Args:
+        pattern: Of their names, such as "distresnet*" or "*.fer2013".
+
+    Returns:
+        One entry a network, by name.
+    """
+    names = [(name, folder) for folder in FOLDERS for name in shipped_names(folder)]
+    return [_describe(folder / f"{name}.onnx") for name, folder in names if fnmatch.fnmatch(name, pattern)]
+
+
+def load_model(weights: str | os.PathLike[str]) -> Model:
+    """Read a `.safetensors` network of any task with its card, by path or by name; imports Paddle."""
+    path = find_model(weights, ".safetensors")
+    is_detector = "anchors" in read_json(path.with_suffix(".json"), "the card of the weights")
+    return faces.load_model(path) if is_detector else expressions.load_expression_model(path)
+
+
+def find_model(weights: str | os.PathLike[str], suffix: str = ".onnx") -> Path:
+    """Return the file of a network of any task, by path or by name."""
+    name = os.fspath(weights)
+    folder = next((folder for folder in FOLDERS if name in shipped_names(folder)), FOLDERS[0])
+    return find_weights(weights, folder, suffix)
+
+
+def _describe(path: Path) -> ShippedModel:
+    card = read_json(path.with_suffix(".json"), "the card of the weights")
+    measured_file = path.with_suffix(".measured.json")
+    sets = read_json(measured_file, "measured figures")["sets"] if measured_file.is_file() else [{}]
+    figure = sets[0].get("ap" if "anchors" in card else "accuracy")
+    kind = "face detection" if "anchors" in card else "mouth" if "train_mouths" in card else "expression"
+    return ShippedModel(
+        name=path.stem,
+        task=kind,
+        classes=tuple(card["classes"]),
+        input_size=card["longest"] if "anchors" in card else card["input_size"],
+        parameters=card["parameters"],
+        file_kb=round(path.stat().st_size / 1000, 1),
+        accuracy=figure and round(figure["value"], 3),
+        latency_ms=card.get("latency_ms"),
+    )

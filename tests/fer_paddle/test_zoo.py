@@ -1,0 +1,42 @@
+"""The networks that ship, by name."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import fer_paddle
+from fer_paddle.apps.cli import main
+from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.zoo import find_model, list_models, load_model
+from yolo3tiny import Detector
+
+
+def test_what_ships():
+    models = {model.name: model for model in fer_paddle.list_models()}
+    assert {"distresnet.fer2013", "distresnet.ferplus", "vgg8.fer2013", "mouth.smile", "yolo3tiny.face"} <= set(models)
+    best = models["distresnet.fer2013"]
+    assert (best.task, best.classes, best.input_size, best.parameters) == ("expression", EXPRESSIONS, 56, 403_767)
+    assert (best.accuracy, models["yolo3tiny.face"].accuracy) == (0.66, 0.862)
+    assert (models["yolo3tiny.face"].task, models["yolo3tiny.face"].input_size) == ("face detection", 544)
+    assert [model.name for model in list_models("vgg8*")] == ["vgg8.fer2013", "vgg8.fer2013_seed2", "vgg8_flat.fer2013"]
+
+
+def test_the_command(capsys):
+    assert main(["models", "mouth*", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["name"] == "mouth.smile" and row["classes"] == ["neutral", "smile"]
+
+
+def test_any_task_by_name():
+    assert load_model("mouth.smile").classes == ("neutral", "smile")
+    assert load_model("yolo3tiny.face").settings == Detector("yolo3tiny.face").settings
+    assert find_model("yolo3tiny_int8.face").name == "yolo3tiny_int8.face.onnx"
+    with pytest.raises(ValueError, match="or a network such as yolo3tiny.face"):
+        Detector("yolo3tiny.faces")
+
+
+def test_listing_needs_no_paddle():
+    code = "import sys, fer_paddle; assert fer_paddle.list_models(); assert 'paddle' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
