@@ -12,6 +12,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +91,18 @@ class Study:
 
         Returns:
             All the rows that were asked for, in order.
+
+        Raises:
+            ValueError: Another run works in the folder of the file.
         """
         rows = list(rows)
-        for row in progress([row for row in rows if not self.find(row)]):
-            made = make_row(row)
-            made = [{**row, **fields} for fields in ([made] if isinstance(made, Mapping) else made)]
-            self.rows += json.loads(json.dumps(made))
-            self.save()
+        missing = [row for row in rows if not self.find(row)]
+        with nullcontext() if self.path is None or not missing else files.hold(self.path.parent):
+            for row in progress(missing):
+                made = make_row(row)
+                made = [{**row, **fields} for fields in ([made] if isinstance(made, Mapping) else made)]
+                self.rows += json.loads(json.dumps(made))
+                self.save()
         return [found for row in rows for found in self.find(row)]
 
     def save(self) -> None:

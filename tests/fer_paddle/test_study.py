@@ -33,7 +33,7 @@ def test_rows_are_made_once_and_kept_in_one_file(tmp_path):
     assert content["rows"] == [found[1], found[0], found[2]] and content["settings"] == {"sizes": [1, 2]}
     assert (content["command"], content["data"], content["seed"], content["summary"]) == ("another", "x.npz", 3, "all")
     assert {"machine", "python", "numpy"} <= content["versions"].keys() and len(content["date"]) == 10
-    assert [file.name for file in path.parent.iterdir()] == ["study.json"]
+    assert {file.name for file in path.parent.iterdir()} == {"study.json", ".lock"}
 
 
 def test_one_call_may_give_several_rows(tmp_path):
@@ -42,6 +42,14 @@ def test_one_call_may_give_several_rows(tmp_path):
     assert found == [{"name": "a", "runtime": "onnx"}, {"name": "a", "runtime": "paddle"}]
     assert study.run(NAMES[:1], pytest.fail) == found
     assert study.find({"runtime": "paddle"}) == [found[1]]
+
+
+def test_two_runs_do_not_mix(tmp_path):
+    def make_another(row):
+        Study(tmp_path / "study.json", {}).run(NAMES[1:], make_row)
+
+    with pytest.raises(ValueError, match="expected no other run in"):
+        Study(tmp_path / "study.json", {}).run(NAMES[:1], make_another)
 
 
 def test_a_killed_study_goes_on(tmp_path):
