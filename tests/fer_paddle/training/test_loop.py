@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import threading
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from fer_paddle.training.checkpoint import LAST, optimizer_arrays
 from fer_paddle.training.loop import BEST, Callback, FitConfig, Interrupted, NonFiniteLoss, Run, RunOptions, fit
 from fer_paddle.training.run import training_cost
 from fer_paddle.weights import load_arrays, load_card, load_into, state_arrays
+
+BATCH = [(paddle.zeros([2, 1, 8, 8]), paddle.to_tensor([0, 1]))]
 
 
 def assert_same_arrays(ours, theirs):
@@ -69,23 +72,30 @@ def test_a_killed_process_is_resumed_bit_for_bit(how, unbroken, tiny_run, start_
 
 
 @pytest.mark.parametrize(
-    ("epoch", "step", "saved"),
+    ("number", "epoch", "step", "saved"),
     [
-        (0, 1, (0, 1)),  # before there is any checkpoint, in the warm-up of the rate
-        (1, 3, (1, 3)),
-        (1, 5, (1, 5)),  # after the last step, before the validation
-        (1, None, (2, 0)),  # at the epoch's end
+        (signal.SIGINT, 0, 1, (0, 1)),  # before there is any checkpoint, in the warm-up of the rate
+        (signal.SIGINT, 1, 3, (1, 3)),
+        (signal.SIGINT, 1, 5, (1, 5)),  # after the last step, before the validation
+        (signal.SIGINT, 1, None, (2, 0)),  # at the epoch's end
+        (signal.SIGTERM, 0, 2, (0, 2)),  # as paddle.distributed.launch makes of Ctrl-C, several times over
     ],
 )
-def test_ctrl_c_saves_and_is_resumed_bit_for_bit(epoch, step, saved, unbroken, tiny_run, tmp_path):
-    former = signal.getsignal(signal.SIGINT)
+def test_an_interruption_saves_and_is_resumed_bit_for_bit(number, epoch, step, saved, unbroken, tiny_run, tmp_path):
+    former = signal.getsignal(number)
     with pytest.raises(Interrupted, match="resume it from"):
-        tiny_run.train(tmp_path, extra=[tiny_run.SignalAt(signal.SIGINT, epoch, step)])
-    assert signal.getsignal(signal.SIGINT) is former
+        tiny_run.train(
+            tmp_path, extra=[tiny_run.SignalAt(number, epoch, step)] * (2 if number == signal.SIGTERM else 1)
+        )
+    assert signal.getsignal(number) is former
     last = json.loads((tmp_path / LAST).read_text())
     assert (last["epoch"], last["step"]) == saved
+    # The time before it counts.
+    (tmp_path / LAST).write_text(json.dumps({**last, "seconds": 7200}))
     tiny_run.train(tmp_path, resume=True)
     assert_same_runs(tmp_path, unbroken[0])
+    cost = training_cost(load_card(tmp_path / BEST))
+    assert (cost["hours"] >= 2 or epoch) and f"{os.cpu_count()} cores" in cost["machine"]
 
 
 def test_a_notebook_resumes_over_the_same_model(unbroken, tiny_run, tmp_path):
@@ -97,14 +107,6 @@ def test_a_notebook_resumes_over_the_same_model(unbroken, tiny_run, tmp_path):
         tiny_run.train(tmp_path, model=model, extra=[tiny_run.SignalAt(signal.SIGINT, 1, 2)])
     tiny_run.train(tmp_path, model=model, resume=True)
     assert_same_runs(tmp_path, unbroken[0])
-
-
-def test_sigterm_saves_too(tiny_run, tmp_path):
-    """paddle.distributed.launch turns Ctrl-C into SIGTERM for its processes, several times over."""
-    with pytest.raises(Interrupted):
-        twice = [tiny_run.SignalAt(signal.SIGTERM, 0, 2)] * 2
-        tiny_run.train(tmp_path, extra=twice)
-    assert json.loads((tmp_path / LAST).read_text())["step"] == 2
 
 
 def test_a_second_ctrl_c_acts_at_once(tiny_run, tmp_path):
@@ -129,22 +131,6 @@ def test_a_finished_run_is_resumed_to_its_history(unbroken, tiny_run):
     _, _, again = tiny_run.train(folder, resume=True)
     assert again == history
     assert everything_of(folder)[1] == before[1]
-
-
-def test_the_time_before_an_interruption_counts(tiny_run, tmp_path):
-    with pytest.raises(Interrupted):
-        tiny_run.train(tmp_path, extra=[tiny_run.SignalAt(signal.SIGINT, 0, 2)])
-    last = json.loads((tmp_path / LAST).read_text())
-    assert last["seconds"] > 0
-    (tmp_path / LAST).write_text(json.dumps({**last, "seconds": 7200}))
-    tiny_run.train(tmp_path, resume=True)
-    cost = training_cost(load_card(tmp_path / BEST))
-    assert cost["hours"] >= 2 and f"{os.cpu_count()} cores" in cost["machine"]
-
-
-def test_a_run_of_before_noted_no_cost(unbroken):
-    card = load_card(unbroken[0] / BEST)
-    assert training_cost({name: card[name] for name in ("figures", "config")}) == {}
 
 
 def test_lists_of_batches_are_resumed_in_mid_epoch(tiny_run, tmp_path):
@@ -178,17 +164,11 @@ def test_another_configuration_is_refused_by_name(changes, named, unbroken, tiny
         tiny_run.train(unbroken[0], resume=True, **changes)
 
 
-def test_another_network_is_refused(unbroken, tiny_run):
-    class Other(tiny_run.TinyNet):
-        def __init__(self):
-            super().__init__()
-            self.classify = paddle.nn.Linear(24, 5)
-
+def test_another_network_is_refused_and_a_run_is_not_overwritten(unbroken, tiny_run):
+    other = tiny_run.TinyNet()
+    other.classify = paddle.nn.Linear(24, 5)
     with pytest.raises(ValueError, match="classify.weight"):
-        tiny_run.train(unbroken[0], resume=True, model=Other())
-
-
-def test_a_run_is_not_overwritten(unbroken, tiny_run):
+        tiny_run.train(unbroken[0], resume=True, model=other)
     with pytest.raises(ValueError, match="expected a folder without a run, got .* 3 finished epochs: resume it"):
         tiny_run.train(unbroken[0])
 
@@ -200,27 +180,17 @@ def test_history_and_files(unbroken):
     folder, _, optimizer, history = unbroken
     assert [record["epoch"] for record in history] == [1, 2, 3]
     names = {"loss", "loss_label", "loss_size", "accuracy"}
-    expected = {
-        "epoch",
-        "learning_rate",
-        *(f"train_{name}" for name in names),
-        *(f"valid_{name}" for name in names),
-    }
+    expected = {"epoch", "learning_rate", *(f"{part}_{name}" for name in names for part in ("train", "valid"))}
     assert all(set(record) == expected for record in history)
     for record in history:
         assert record["valid_loss"] == pytest.approx(record["valid_loss_label"] + record["valid_loss_size"])
     assert history[-1]["train_loss"] < history[0]["train_loss"]
     # The cosine's end.
     assert history[-1]["learning_rate"] == optimizer.get_lr() == pytest.approx(0, abs=1e-9)
-    names = {
-        "best.json",
-        "best.safetensors",
-        "checkpoint-0003-000000.safetensors",
-        "curves.json",
-        "curves.png",
-        LAST,
-    }
+    names = {"best.json", BEST, "checkpoint-0003-000000.safetensors", "curves.json", "curves.png", LAST}
     assert {path.name for path in folder.iterdir()} == names
+    card = load_card(folder / BEST)
+    assert training_cost({name: card[name] for name in ("figures", "config")}) == {}  # an older run noted none
 
 
 def test_the_best_weights_give_the_best_figure(unbroken, tiny_run):
@@ -272,15 +242,8 @@ def test_validate_sees_the_average_in_eval_mode(tiny_run):
     config = FitConfig(2, ema_decay=0.9, monitor="valid_score", mode="max")
     loaders = {"train": tiny_run.make_loaders()["train"]}
     optimizer = tiny_run.make_optimizer(model)
-    history = fit(
-        model,
-        tiny_run.loss,
-        loaders,
-        optimizer,
-        config=config,
-        options=RunOptions(callbacks=[Watch()]),
-        validate=validate,
-    )
+    run = {"config": config, "options": RunOptions(callbacks=[Watch()]), "validate": validate}
+    history = fit(model, tiny_run.loss, loaders, optimizer, **run)
     assert [record["valid_score"] for record in history] == [1.0, 2.0]
     assert not any(training for training, _ in seen)
 
@@ -295,21 +258,6 @@ def test_outside_the_main_thread(tiny_run):
 
 
 # --- what it stops at ---
-
-
-def figures_run(tiny_run, figures, validate_every=1, **config):
-    """Trains on one batch an epoch, with validation figures from a list; gives the history."""
-    values = iter(figures)
-    model = tiny_run.TinyNet()
-    batches = [(paddle.zeros([2, 1, 8, 8]), paddle.to_tensor([0, 1]))]
-    return fit(
-        model,
-        tiny_run.loss,
-        {"train": batches, "valid": batches},
-        tiny_run.make_optimizer(model, epochs=9),
-        config=FitConfig(9, monitor="valid_score", validate_every=validate_every, **config),
-        validate=lambda model: {"score": next(values)},
-    )
 
 
 @pytest.mark.parametrize(
@@ -333,7 +281,11 @@ def figures_run(tiny_run, figures, validate_every=1, **config):
     ],
 )
 def test_early_stopping(figures, validate_every, config, epochs, tiny_run):
-    history = figures_run(tiny_run, figures, validate_every, **config)
+    values, model = iter(figures), tiny_run.TinyNet()
+    config = FitConfig(9, monitor="valid_score", validate_every=validate_every, **config)
+    optimizer = tiny_run.make_optimizer(model, epochs=9)
+    run = {"config": config, "validate": lambda model: {"score": next(values)}}
+    history = fit(model, tiny_run.loss, {"train": BATCH, "valid": BATCH}, optimizer, **run)
     assert len(history) == epochs
     for record in history:
         is_due = record["epoch"] % validate_every == 0 or record["epoch"] == 9
@@ -342,8 +294,7 @@ def test_early_stopping(figures, validate_every, config, epochs, tiny_run):
 
 def test_epochs_since_best_before_any_validation(tiny_run):
     model = tiny_run.TinyNet()
-    loaders = {"train": [(paddle.zeros([1, 1, 8, 8]), paddle.zeros([1], "int64"))]}
-    run = Run(model, tiny_run.loss, loaders, None, {}, FitConfig(5), RunOptions(), {})
+    run = Run(model, tiny_run.loss, {"train": BATCH}, None, {}, FitConfig(5), RunOptions(), {})
     run.history = [{"epoch": 1.0}, {"epoch": 2.0}]
     assert (run.best, run.epochs_since_best()) == (None, 2)
     run.history += [{"valid_loss": 3.0}, {"valid_loss": 2.0}, {"epoch": 5.0}]
@@ -392,25 +343,14 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_batch(value, tiny_run, tm
 
 
 def test_an_error_of_a_callback_ends_the_run_and_calls_the_others(tiny_run):
-    class Fails(Callback):
-        def on_step_end(self, run):
-            raise OSError("disk full")
-
-    class End(Callback):
-        ended = False
-
-        def on_fit_end(self, run):
-            self.ended = True
-
-    end = End()
+    fails, end = Callback(), mock.Mock(spec=Callback, every_process=True)
+    fails.on_step_end = mock.Mock(side_effect=OSError("disk full"))
     with pytest.raises(OSError, match="disk full"):
-        tiny_run.train(None, extra=[Fails(), end])
-    assert end.ended
+        tiny_run.train(None, extra=[fails, end])
+    end.on_fit_end.assert_called_once()
 
 
 # --- what it refuses ---
-
-BATCH = [(paddle.zeros([2, 1, 8, 8]), paddle.to_tensor([0, 1]))]
 
 
 @pytest.mark.parametrize(
@@ -431,11 +371,6 @@ def test_wrong_arguments_fail_before_the_first_step(loaders, arguments, says, ti
         fit(model, tiny_run.loss, loaders, None, config=FitConfig(1), **arguments)
 
 
-def test_an_unknown_monitor_fails_in_the_first_epoch(tiny_run):
-    with pytest.raises(ValueError, match="expected the monitored figure 'valid_f1' among epoch, learning_rate, train_"):
-        tiny_run.train(None, monitor="valid_f1")
-
-
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
@@ -444,11 +379,21 @@ def test_an_unknown_monitor_fails_in_the_first_epoch(tiny_run):
         ({"epochs": 1, "mode": "best"}, "mode 'min' or 'max', got 'best'"),
         ({"epochs": 1, "patience": 0}, "patience >= 1 or None, got 0"),
         ({"epochs": 1, "validate_every": 0}, "validate_every and accumulate >= 1, got 0 and 1"),
+        ({"epochs": 1, "accumulate": 0}, "validate_every and accumulate >= 1, got 1 and 0"),
+        ({"epochs": 1, "sam_radius": -0.1}, "expected sam_radius >= 0, got -0.1"),
+        ({"epochs": 1, "sam_radius": math.nan}, "expected sam_radius >= 0, got nan"),
+        ({"epochs": 2, "swa_start": -1}, "expected swa_start of 0 to 1"),
+        ({"epochs": 2, "swa_start": 1, "ema_decay": 0.9}, "no ema_decay beside it"),
     ],
 )
 def test_a_wrong_configuration(fields, says):
     with pytest.raises(ValueError, match=says):
         FitConfig(**fields)
+
+
+def test_an_unknown_monitor_fails_in_the_first_epoch(tiny_run):
+    with pytest.raises(ValueError, match="expected the monitored figure 'valid_f1' among epoch, learning_rate, train_"):
+        tiny_run.train(None, monitor="valid_f1", epochs=1)
 
 
 def test_a_configuration_goes_through_json():
