@@ -55,7 +55,7 @@ class DetectorPruneTask(PruneTask):
             raise ValueError(f"expected at least one sample to measure on, got {samples}")
         self.weights, self.train, self.valid, self.trained_on = weights, train, valid, trained_on
         self.workers, self.progress = workers, progress
-        model = DetectorModel.load(weights)
+        self.model = model = DetectorModel.load(weights)
         self.card, self.box_settings = model.card, model.settings
         side = -(-self.box_settings.longest // 32) * 32
         self.input_shape = (1, 3, side, side)
@@ -68,10 +68,6 @@ class DetectorPruneTask(PruneTask):
         data = {"trained_on": trained_on, "valid_photos": len(valid)}
         self.settings = {**self.measured_on, **data, "recipe": self.recipe.to_json()}
         self.data = {"train": digest_photos(train), "valid": digest_photos(valid)}
-
-    def load(self) -> paddle.nn.Layer:
-        """Return the network to prune."""
-        return DetectorModel.load(self.weights).network
 
     def measure(self, network: paddle.nn.Layer) -> dict[str, float]:
         """Return the average precision on the validation photos, and the other figures of evaluate."""
@@ -109,11 +105,6 @@ class DetectorPruneTask(PruneTask):
         card = {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
         card |= training_cost(load_card(path.parent / BEST))
         export_network(network, path.with_suffix(".onnx"), self.box_settings, metadata, card)
-
-    def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:
-        """Read the network and the record."""
-        model = DetectorModel.load(path)
-        return model.network, model.card["pruning"]
 
     def export(self, weights: Path) -> Path:
         """Return the ONNX file, which `save` wrote."""

@@ -103,11 +103,11 @@ UNCOUNTED: dict[type, Callable[[Any, paddle.Tensor, paddle.Tensor], int]] = {
     nn.MaxPool2D: _window,
     nn.AdaptiveMaxPool2D: lambda layer, images, outputs: images.size,
     nn.GroupNorm: lambda layer, images, outputs: 8 * images.size,
-    nn.LayerNorm: lambda layer, images, outputs: 8 * images.size,
+    paddle.nn.LayerNorm: lambda layer, images, outputs: 8 * images.size,
 }
 
 
-def layer_costs(network: nn.Layer, input_shape: Sequence[int], runs: int = 0) -> list[LayerCost]:
+def layer_costs(network: paddle.nn.Layer, input_shape: Sequence[int], runs: int = 0) -> list[LayerCost]:
     """Measures every layer without sublayers that runs.
 
     Args:
@@ -151,14 +151,16 @@ def layer_costs(network: nn.Layer, input_shape: Sequence[int], runs: int = 0) ->
     return list(costs.values())
 
 
-def _new_cost(name: str, layer: nn.Layer) -> LayerCost:
+def _new_cost(name: str, layer: paddle.nn.Layer) -> LayerCost:
     statistics = ("_mean", "_variance")  # Paddle calls them parameters
     parameters = sum(tensor.size for name, tensor in layer.named_parameters() if name not in statistics)
     numbers = sum(tensor.size for tensor in layer.state_dict().values())
     return LayerCost(name, type(layer).__name__, parameters=parameters, weight_bytes=numbers * BYTES)
 
 
-def _time_layers(network: nn.Layer, leaves: dict[str, nn.Layer], images: paddle.Tensor, runs: int) -> dict[str, float]:
+def _time_layers(
+    network: paddle.nn.Layer, leaves: dict[str, paddle.nn.Layer], images: paddle.Tensor, runs: int
+) -> dict[str, float]:
     """Median milliseconds of each layer in a pass, after one pass to warm up."""
     started: dict[str, float] = {}
     passes: list[dict[str, float]] = []
@@ -195,7 +197,7 @@ def total_costs(costs: Sequence[LayerCost]) -> dict[str, float]:
     return {name: sum(getattr(cost, name) for cost in costs) for name in names}
 
 
-def layer_flops(network: nn.Layer, input_shape: Sequence[int]) -> dict[str, int]:
+def layer_flops(network: paddle.nn.Layer, input_shape: Sequence[int]) -> dict[str, int]:
     """Return the multiply-adds of each convolution and linear layer by name, as PaddleSlim's `flops` counts them.
 
     Args:
@@ -203,7 +205,7 @@ def layer_flops(network: nn.Layer, input_shape: Sequence[int]) -> dict[str, int]
         input_shape: Of a batch of one, such as (1, 1, 48, 48).
     """
 
-    def inputs_of_one(layer: nn.Layer) -> int:
+    def inputs_of_one(layer: paddle.nn.Layer) -> int:
         # Each output of a convolution sees in/groups * k * k pixels; each of a linear layer all inputs.
         weight = layer.weight
         return weight.shape[0] if isinstance(layer, nn.Linear) else weight.size // weight.shape[0]
@@ -213,7 +215,7 @@ def layer_flops(network: nn.Layer, input_shape: Sequence[int]) -> dict[str, int]
     return {name: count * inputs_of_one(layers[name]) for name, count in outputs.items()}
 
 
-def layer_activations(network: nn.Layer, input_shape: Sequence[int]) -> dict[str, int]:
+def layer_activations(network: paddle.nn.Layer, input_shape: Sequence[int]) -> dict[str, int]:
     """Return the numbers that each convolution puts out for one image, by name.
 
     Source: Radosavovic et al. 2020, arXiv:2003.13678, section 4: they predict the run time better than FLOPs do.
@@ -221,22 +223,22 @@ def layer_activations(network: nn.Layer, input_shape: Sequence[int]) -> dict[str
     return _count_outputs(network, input_shape, (nn.Conv2D,))
 
 
-def _count_outputs(network: nn.Layer, input_shape: Sequence[int], kinds: tuple[type, ...]) -> dict[str, int]:
+def _count_outputs(network: paddle.nn.Layer, input_shape: Sequence[int], kinds: tuple[type, ...]) -> dict[str, int]:
     layers, costs = dict(network.named_sublayers()), layer_costs(network, input_shape[1:])
     return {cost.name: cost.output_bytes // BYTES for cost in costs if isinstance(layers[cost.name], kinds)}
 
 
-def layer_weights(network: nn.Layer) -> dict[str, int]:
+def layer_weights(network: paddle.nn.Layer) -> dict[str, int]:
     """Return the weights of each convolution and linear layer, without biases, by name."""
     layers = network.named_sublayers()
     return {name: layer.weight.size for name, layer in layers if isinstance(layer, (nn.Conv2D, nn.Linear))}
 
 
-def count_flops(network: nn.Layer, input_shape: Sequence[int]) -> int:
+def count_flops(network: paddle.nn.Layer, input_shape: Sequence[int]) -> int:
     """Return the sum of `layer_flops`."""
     return sum(layer_flops(network, input_shape).values())
 
 
-def count_parameters(network: nn.Layer) -> int:
+def count_parameters(network: paddle.nn.Layer) -> int:
     """Return the number of trainable numbers."""
     return sum(tensor.size for tensor in network.parameters() if not tensor.stop_gradient)

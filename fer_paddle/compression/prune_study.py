@@ -22,6 +22,7 @@ from fer_paddle.compression.prune import CRITERIA, FilterPruner, recalibrate_nor
 from fer_paddle.compression.sensitivity import RATIOS, Sensitivities, measure_sensitivities, plot_sensitivities
 from fer_paddle.compression.unstructured import KeepZeros, apply_masks, magnitude_masks, zero_ratio
 from fer_paddle.environment import paddle
+from fer_paddle.models.model import Model
 from fer_paddle.study import Row, Study
 from fer_paddle.training.loop import Callback
 from fer_paddle.weights import fingerprint
@@ -67,14 +68,13 @@ def check_new(folder: Path, resume: bool) -> None:
 class PruneTask(Protocol):
     """A network to prune, with its data."""
 
+    model: Model  # what to prune
+    weights: Path  # its file
     figure: str  # what counts, such as `accuracy`
     input_shape: tuple[int, ...]  # of a batch of one, such as (1, 1, 48, 48): FLOPs are counted at this size
     measured_on: Mapping[str, Any]  # what the sensitivities are measured on
     settings: Mapping[str, Any]  # that, and how to fine-tune: a study goes on only where all is the same
     data: Mapping[str, str]  # digests, see study.Study
-
-    def load(self) -> paddle.nn.Layer:
-        """Return the network to prune, in eval mode."""
 
     def measure(self, network: paddle.nn.Layer) -> dict[str, float]:
         """Measure a network on the validation set; `figure` is among the figures."""
@@ -89,10 +89,7 @@ class PruneTask(Protocol):
         """Fine-tune a network after a cut, resuming the run in the folder; it ends with the best weights."""
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
-        """Write a pruned network with the record of its pruning."""
-
-    def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:
-        """Read what `save` wrote."""
+        """Write a pruned network, its record as `pruning` in the card."""
 
     def export(self, weights: Path) -> Path:
         """Write the ONNX file beside a pruned network, where it is missing, and return its path."""
@@ -112,7 +109,7 @@ class PruningStudy:
     ):
         self.task, self.settings, self.folder, self.callbacks = task, settings, folder, callbacks
         self.data_changed = data_changed
-        self.network = task.load()
+        self.network = task.model.network
         fixed = {"weights": fingerprint(self.network), **dataclasses.asdict(settings), "task": dict(task.settings)}
         del fixed["ratios"]
         self.study = Study(folder / RESULTS, fixed, provenance, task.data, data_changed)
@@ -177,12 +174,15 @@ class PruningStudy:
 
     def _prune_to(self, row: Row, sensitivities: Sensitivities | None) -> dict[str, Any]:
         ratio, steps = row["kept_share"], self.settings.steps
-        folder, network = self.folder / f"{self.settings.criterion}_{100 * ratio:g}", self.task.load()
+        folder = self.folder / f"{self.settings.criterion}_{100 * ratio:g}"
+        load = type(self.task.model).load
+        network = load(self.task.weights).network
         rounds: list[dict[str, Any]] = []
         for step in range(1, steps + 1):
             path = folder / f"round{step}" / MODEL
             if path.is_file():
-                network, record = self.task.load_pruned(path)
+                model = load(path)
+                network, record = model.network, model.card["pruning"]
             else:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 # Equal factors: half of the FLOPs in two rounds is 71 % of them twice.

@@ -153,7 +153,7 @@ def _measure(task: QuantizeTask, method: str, folder: Path, threads: int) -> lis
         simulated = check_program(program / "simulated")
         figure = task.measure(load_program(simulated / MODEL, metadata))
         return [_row("paddle float", program / MODEL, size, spent, figure)]
-    metadata |= {"quantized": f"int8 by PaddleSlim, {method.removeprefix('slim-')}"}
+    metadata = {**metadata, "quantized": f"int8 by PaddleSlim, {method.removeprefix('slim-')}"}
     figure = task.measure(load_program(check_program(program) / MODEL, metadata))
     path = program_to_onnx(program, folder / "network.onnx", metadata, method != "slim-qat")
     in_onnx = task.measure(OnnxRunner(path, threads))

@@ -73,10 +73,6 @@ class ExpressionPruneTask(PruneTask):
         self.settings = {**self.measured_on, **used, **self._describe_teaching()}
         self.data = digest_faces(train, valid)
 
-    def load(self) -> paddle.nn.Layer:
-        """Return the network to prune."""
-        return ExpressionModel.load(self.weights).network
-
     def measure(self, network: paddle.nn.Layer) -> dict[str, float]:
         """Return loss and accuracy on the validation faces."""
         return measure_faces(network, self.valid_batches)
@@ -113,11 +109,6 @@ class ExpressionPruneTask(PruneTask):
         if self.distill is None or self.teacher is None:
             return {}
         return {"distill": {**self.distill.to_json(), **self.teacher.describe()}}
-
-    def load_pruned(self, path: Path) -> tuple[paddle.nn.Layer, dict[str, Any]]:
-        """Read the network and the record."""
-        model = ExpressionModel.load(path)
-        return model.network, model.card["pruning"]
 
     def export(self, weights: Path) -> Path:
         """Write the ONNX file, compared with Paddle on validation faces."""

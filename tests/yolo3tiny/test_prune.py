@@ -116,23 +116,23 @@ def task(saved, make_photo):
 def test_the_task_measures(task, pruned):
     figures = task.measure_sensitivity(pruned)
     assert figures["loss"] == pytest.approx(sum(value for name, value in figures.items() if name != "loss"))
-    assert figures == task.measure_sensitivity(task.load())
+    assert figures == task.measure_sensitivity(task.model.network)
     assert "ap" in task.measure(pruned)
     assert [len(images) for images in task.norm_batches()] == [8, 1]
     assert task.input_shape == SHAPE
 
 
 def test_the_task_trains_and_keeps_a_pruned_network(task, tmp_path):
-    network = task.load()
+    network = DetectorModel.load(task.weights).network
     before = network.fine[0][0].weight.numpy().copy()
     task.fit(network, tmp_path, [])
     assert not np.array_equal(network.fine[0][0].weight.numpy(), before)
     network.eval()
     task.save(network, tmp_path / "model.safetensors", {"flops_share": 0.5})
-    again, record = task.load_pruned(tmp_path / "model.safetensors")
+    again = DetectorModel.load(tmp_path / "model.safetensors")
     images = paddle.rand([1, 3, 64, 64])
-    np.testing.assert_array_equal(again(images)[0].numpy(), network(images)[0].numpy())
-    assert record == {"flops_share": 0.5} and (tmp_path / "model.onnx").is_file()
+    np.testing.assert_array_equal(again.network(images)[0].numpy(), network(images)[0].numpy())
+    assert again.card["pruning"] == {"flops_share": 0.5} and (tmp_path / "model.onnx").is_file()
     assert {"hours", "machine"} <= load_card(tmp_path / "model.safetensors").keys()
 
 

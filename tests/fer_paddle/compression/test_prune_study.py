@@ -18,8 +18,8 @@ from fer_paddle.compression.prune_study import (
 from fer_paddle.compression.sensitivity import Sensitivities, measure_sensitivities, plot_sensitivities
 from fer_paddle.compression.unstructured import KeepZeros, apply_masks, magnitude_masks, zero_ratio
 from fer_paddle.environment import paddle
-from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
-from fer_paddle.weights import load_arrays, load_card, load_into, save_weights, state_arrays
+from fer_paddle.models.model import Model
+from fer_paddle.weights import load_card
 
 SHAPE = (1, 1, 8, 8)
 RATIOS = (0.25, 0.5)
@@ -133,13 +133,15 @@ class SmallTask:
 
     input_shape, figure = SHAPE, "accuracy"
 
-    def __init__(self, make_net, fail_in=None):
-        self.make_net, self.fail_in, self.trained = make_net, fail_in, []
+    def __init__(self, make_net, weights, fail_in=None):
+        self.weights, self.fail_in, self.trained = weights, fail_in, []
+        self.model = type("SmallModel", (Model,), {"build": staticmethod(lambda card: make_net())})(make_net(), {})
+        self.model.save(weights)
         self.settings = self.measured_on = {"faces": 0}
         self.data = {"train": "a"}
 
-    def load(self):
-        return self.make_net()
+    def load(self, path):
+        return type(self.model).load(path).network
 
     def measure(self, network):
         return filters_left(network)
@@ -155,22 +157,15 @@ class SmallTask:
             raise KeyboardInterrupt
 
     def save(self, network, path, record):
-        card = {"shapes": changed_shapes(network, self.make_net()), "record": record}
-        save_weights(path, state_arrays(network), card)
+        type(self.model)(network, {"pruning": record}).save(path)
         path.with_suffix(".onnx").write_bytes(b"onnx")
 
     def export(self, weights):
         return weights.with_suffix(".onnx")
 
-    def load_pruned(self, path):
-        network, card = self.make_net(), load_card(path)
-        resize_layers(network, card["shapes"])
-        load_into(network, load_arrays(path))
-        return network, card["record"]
-
 
 def make_study(folder, make_net, fail_in=None, **settings):
-    task = SmallTask(make_net, fail_in)
+    task = SmallTask(make_net, folder.with_name(f"{folder.name}.safetensors"), fail_in)
     return task, PruningStudy(task, PruneSettings(**{"ratios": (0.6, 0.3), **settings}), folder, {"seed": 0})
 
 
@@ -181,7 +176,7 @@ def test_a_study_in_rounds(make_net, tmp_path):
         assert row["flops_share"] <= share and row["file_bytes"] == 4
         first, second = row["rounds"]
         assert share < first["flops_share"] <= share**0.5 and second["flops"] == row["flops"]
-        network, _ = study.task.load_pruned(tmp_path / "l1_60" / "round2" / "model.safetensors")
+        network = study.task.load(tmp_path / "l1_60" / "round2" / "model.safetensors")
         assert study.task.measure(network)["accuracy"] == results["rows"][0]["accuracy"]
     assert load_card(tmp_path / RESULTS) == results
     assert {path.name for path in tmp_path.iterdir()} >= {"curve.png", "sensitivities_l1.png", "l1_30"} and results[
@@ -198,7 +193,7 @@ def test_a_layer_of_one_filter_stays(make_net, tmp_path):
     layers["first.0"]["pruned"] = {"5": {"loss": 1.0}}
     (row,) = study.run([0.1], Sensitivities({}, {"loss": 1.0}, layers))["rows"]
     assert [one["kept"]["first.0"] for one in row["rounds"]] == [2, 1, 1]
-    pruner = FilterPruner(study.task.load_pruned(tmp_path / "l1_10" / "round3" / "model.safetensors")[0], SHAPE)
+    pruner = FilterPruner(study.task.load(tmp_path / "l1_10" / "round3" / "model.safetensors"), SHAPE)
     assert measure_sensitivities(pruner, filters_left, RATIOS).rise("first.0")[0].tolist() == [0]
 
 

@@ -158,7 +158,7 @@ def test_a_network_of_ferplus_is_pruned_by_the_votes(tmp_path):
     for other in (None, dataclasses.replace(TUTORIAL, batch_size=4)):
         task = ExpressionPruneTask(weights, eight, eight, epochs=1, sensitivity_faces=4, norm_faces=4, recipe=other)
         assert task.recipe.ferplus == "probability"
-        network = task.load()
+        network = task.model.network
         assert task.measure(network)["accuracy"] in np.arange(9) / 8
     task.fit(network, tmp_path / "run", [])
     with pytest.raises(ValueError, match="expected faces of the classes angry, .*, contempt, got"):
