@@ -208,23 +208,7 @@ def train_from_files(
     start: Path | None = None,
     classes: Sequence[str] | None = None,
 ) -> Outcome:
-    """Read faces and train on them: what `python -m fer_paddle train` does; see `train_faces`.
-
-    Args:
-        data: The training faces; see data.expressions.load_train_valid.
-        valid: The validation faces, or None.
-        design: A name of models.DESIGNS.
-        recipe: How to train.
-        folder: Folder of the run: checkpoints, the best weights, curves and a VisualDL log.
-        resume: Go on from its last checkpoint.
-        workers: Reader processes.
-        start: See train_faces.
-        classes: Names of the classes, in order; None takes what the data say.
-
-    Raises:
-        FileNotFoundError: The data or the start are not there.
-        ValueError: A name is unknown, the data are of no known kind, or the start is of another network.
-    """
+    """Read faces (see expressions.load_train_valid) and train on them: what `python -m fer_paddle train` does."""
     faces = load_train_valid(data, valid, seed=recipe.seed, classes=classes)
     callbacks = [ProgressBar(), Curves(folder), VisualDL(folder / "visualdl")]
     named = data if isinstance(data, str) else ", ".join(data)
@@ -250,10 +234,11 @@ def train_faces(
         recipe: How to train; its auxiliary head is left out where the faces have no FER+ votes.
         options: With the folder of the run.
         design: A name of models.DESIGNS.
-        start: Weights of the same kind of network to start from, `.safetensors`; a last layer for other classes is
-            new. None starts from random ones.
+        start: Pretrained `.safetensors` of the same kind of network; a last layer for other classes stays random.
         data: Where the faces came from, for the card.
     """
+    if options.folder is None:
+        raise ValueError("expected a folder for the weights, got None")
     if recipe.aux_weight and train.votes is None:
         logger.warning("these faces have no FER+ votes: training without the auxiliary head")
         recipe = dataclasses.replace(recipe, aux_weight=0.0)
@@ -267,8 +252,6 @@ def train_faces(
         start_from_file(network, start, train.classes)
     history = train_expressions(network, train, valid, recipe, options)
     card = {"data": data, "train_faces": train.counts(), "valid_faces": valid.counts(), "versions": versions()}
-    if options.folder is None:
-        raise ValueError("expected a folder for the weights, got None")
     weights = options.folder / "model.safetensors"
     if parallel.rank() == 0:
         export_best(options.folder, weights, model, card=card, arguments=arguments)

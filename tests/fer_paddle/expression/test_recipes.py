@@ -13,12 +13,7 @@ from fer_paddle.expression.recipes import RECIPES, STRONG, TUTORIAL, Recipe
 
 
 def test_the_tutorials_own_settings():
-    assert (TUTORIAL.optimizer, TUTORIAL.learning_rate, TUTORIAL.batch_size, TUTORIAL.epochs) == (
-        "adam",
-        2e-4,
-        16,
-        20,
-    )
+    assert (TUTORIAL.optimizer, TUTORIAL.learning_rate, TUTORIAL.batch_size, TUTORIAL.epochs) == ("adam", 2e-4, 16, 20)
     assert TUTORIAL.sizes == TUTORIAL.valid_sizes == ((0, 128),)
     assert AugmentConfig(flip=0.5) == TUTORIAL.augment
     plain = (TUTORIAL.weight_decay, TUTORIAL.label_smoothing, TUTORIAL.aux_weight, TUTORIAL.class_balance)
@@ -32,34 +27,11 @@ def test_the_table_has_all_by_name():
 
 
 # What the card of a network that was trained before these fields says of its recipe, and its run's checkpoint.
-FORMER = {
-    "name": "strong",
-    "epochs": 60,
-    "batch_size": 128,
-    "sizes": [[0, 56]],
-    "valid_sizes": [[0, 56]],
-    "learning_rate": 3e-3,
-    "optimizer": "adamw",
-    "weight_decay": 0.05,
-    "warmup_epochs": 1,
-    "cosine": True,
-    "label_smoothing": 0.05,
-    "votes_weight": 1.0,
-    "class_balance": 0.4,
-    "average_decay": 0.998,
-    "global_statistics": False,
-    "seed": 0,
-    "augment": {
-        "flip": 0.5,
-        "rotate_deg": 15,
-        "scale": 0.18,
-        "shift": 0.08,
-        "brightness": 0.15,
-        "contrast": 0.3,
-        "erase": 0.25,
-        "erase_area": 0.2,
-    },
-}
+FORMER = json.loads("""{"name": "strong", "epochs": 60, "batch_size": 128, "sizes": [[0, 56]], "valid_sizes": [[0, 56]],
+    "learning_rate": 0.003, "optimizer": "adamw", "weight_decay": 0.05, "warmup_epochs": 1, "cosine": true,
+    "label_smoothing": 0.05, "votes_weight": 1.0, "class_balance": 0.4, "average_decay": 0.998, "seed": 0,
+    "global_statistics": false, "augment": {"flip": 0.5, "rotate_deg": 15, "scale": 0.18, "shift": 0.08,
+    "brightness": 0.15, "contrast": 0.3, "erase": 0.25, "erase_area": 0.2}}""")
 
 
 @pytest.mark.parametrize(
@@ -112,19 +84,11 @@ def test_json_of_something_else(change):
         Recipe.from_json(content)
 
 
-@pytest.mark.parametrize(
-    ("epoch", "size"),
-    [(0, 48), (25, 48), (26, 64), (31, 64), (99, 64)],
-)
-def test_size_of_an_epoch(epoch, size):
+def test_sizes_change_with_the_epochs():
     recipe = dataclasses.replace(STRONG, valid_sizes=((0, 48), (26, 64)))
-    assert recipe.valid_size_at(epoch) == size
-
-
-def test_input_size_is_that_of_the_last_epoch_that_runs():
-    recipe = dataclasses.replace(STRONG, valid_sizes=((0, 48), (26, 64)), epochs=5)
-    assert recipe.input_size == 48
-    assert dataclasses.replace(recipe, epochs=27).input_size == 64
+    assert [recipe.valid_size_at(epoch) for epoch in (0, 25, 26, 31, 99)] == [48, 48, 64, 64, 64]
+    # The input size is that of the last epoch that runs.
+    assert [dataclasses.replace(recipe, epochs=epochs).input_size for epochs in (5, 27)] == [48, 64]
 
 
 @pytest.mark.parametrize(
