@@ -1,4 +1,4 @@
-"""Sharpness-aware minimisation: the gradient at the worst point within a radius, for a flat minimum.
+"""Sharpness-aware minimization: the gradient at the worst point within a radius, for a flat minimum.
 
 Source: Foret et al. 2021, arXiv:2010.01412, equation 2 and algorithm 1; as there, each process moves along the gradient
 of its own part of a batch (m-sharpness).

@@ -152,39 +152,6 @@ def test_loss_of_a_recipe(faces):
     assert make_loss(TUTORIAL, few).class_weights is None
 
 
-# --- optimizers ---
-
-
-def rates(recipe, steps_per_epoch):
-    """The learning rate of every step of a run."""
-    optimizer = make_optimizer(paddle.nn.Linear(1, 1), recipe, steps_per_epoch)
-    found = []
-    for _ in range(recipe.epochs * steps_per_epoch):
-        found.append(optimizer.get_lr())
-        if isinstance(optimizer._learning_rate, paddle.optimizer.lr.LRScheduler):
-            optimizer._learning_rate.step()
-    return found
-
-
-def test_the_tutorials_rate_is_constant():
-    assert rates(TUTORIAL, 2) == [2e-4] * 40
-    assert type(make_optimizer(paddle.nn.Linear(1, 1), TUTORIAL, 2)) is paddle.optimizer.Adam
-
-
-def test_the_strong_rate_rises_and_falls():
-    found = rates(dataclasses.replace(STRONG, epochs=10, warmup_epochs=2), 5)
-    peak = STRONG.learning_rate
-    np.testing.assert_allclose(found[:10], peak * np.arange(10) / 10, rtol=1e-6)
-    # A half cosine over the 40 steps that are left.
-    expected = peak * (1 + np.cos(np.pi * np.arange(40) / 40)) / 2
-    np.testing.assert_allclose(found[10:], expected, rtol=1e-6, atol=1e-9)
-
-
-def test_a_run_shorter_than_its_warm_up():
-    found = rates(dataclasses.replace(STRONG, epochs=1, warmup_epochs=1), 4)
-    np.testing.assert_allclose(found, STRONG.learning_rate * np.arange(4) / 4, rtol=1e-6)
-
-
 def test_decay_is_for_matrices_only():
     """With gradients of zero AdamW only decays: kernels shrink, scales, shifts and biases stay."""
     network = SmallNet()

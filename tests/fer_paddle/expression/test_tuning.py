@@ -44,8 +44,8 @@ def train(faces, valid, recipe, folder=None, num_classes=7):
 
 def test_ferplus_from_votes_to_a_file_of_eight_classes(faces, tmp_path):
     recipe = dataclasses.replace(FERPLUS, **TINY)
-    learnt, measured = take_ferplus(faces, recipe.ferplus), take_ferplus(faces, "majority")
-    _, history = train(learnt, measured, recipe, tmp_path, num_classes=8)
+    trained, measured = take_ferplus(faces, recipe.ferplus), take_ferplus(faces, "majority")
+    _, history = train(trained, measured, recipe, tmp_path, num_classes=8)
     assert len(history) == 2 and 0 <= history[-1]["valid_accuracy"] <= 1
     card = export_best(tmp_path, tmp_path / "model.safetensors", "mini_xception", arguments={"num_classes": 8})
     network = ExpressionModel.load(tmp_path / "model.safetensors").network
@@ -54,9 +54,9 @@ def test_ferplus_from_votes_to_a_file_of_eight_classes(faces, tmp_path):
     with pytest.raises(ValueError, match="expected faces of take_ferplus for the recipe .ferplus., got labels alone"):
         train(faces, faces, recipe)
     with pytest.raises(ValueError, match="faces of 7 classes, as the network has, got 8: angry, .*, contempt$"):
-        train(learnt, measured, recipe)
+        train(trained, measured, recipe)
     with pytest.raises(ValueError, match="neutral, contempt, got angry, .*, neutral$"):
-        train(learnt, faces, recipe, num_classes=8)
+        train(trained, faces, recipe, num_classes=8)
 
 
 def test_fine_tuning_holds_the_backbone_first_and_slows_it_then(faces):
@@ -93,8 +93,8 @@ def test_loaders_of_a_recipe(faces):
     assert soft["valid"].dataset.targets is None  # measured by the labels
     assert type(balanced["train"].batch_sampler) is BalancedSampler
     # contempt is none of the seven: what is left of the votes agrees with the label
-    shares = soft["train"].dataset[3][1][0]
-    assert shares.tolist() == pytest.approx(np.eye(7)[3].tolist())
+    probs = soft["train"].dataset[3][1][0]
+    assert probs.tolist() == pytest.approx(np.eye(7)[3].tolist())
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,15 @@ def test_loaders_of_a_recipe(faces):
         ({"schedule": "multi_step", "schedule_points": (1, 1.5), "schedule_factor": 0.1}, [1, 1, 0.1, 0.01]),
         ({"schedule": "halve", "schedule_points": (0.5,)}, [1, 0.5, 0.25, 0.125]),
         ({"schedule": "cosine", "warmup_epochs": 1}, [0, 0.5, 1, 0.5]),
+        ({"schedule": "cosine", "warmup_epochs": 2}, [0, 0.25, 0.5, 0.75]),  # a run no longer than its warm-up
         ({"schedule": "constant"}, [1, 1, 1, 1]),
     ],
 )
-@pytest.mark.parametrize("optimizer", ["adam", "momentum"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "momentum"])
 def test_the_schedule_of_a_recipe_counts_epochs(optimizer, changes, rates):
     recipe = dataclasses.replace(TUTORIAL, epochs=2, learning_rate=1.0, optimizer=optimizer, **changes)
     made, found = make_optimizer(paddle.nn.Linear(1, 1), recipe, 2), []
+    assert type(made).__name__.lower() == optimizer
     for _ in range(4):
         found.append(made.get_lr())
         if isinstance(made._learning_rate, paddle.optimizer.lr.LRScheduler):
@@ -123,15 +125,15 @@ def test_soft_labels_in_loss_and_accuracy():
     loss, logits = ExpressionLoss(0.1, class_weights=weights), paddle.randn([2, 3])
     labels, votes = paddle.to_tensor([0, 2]), paddle.zeros([2, 10])
     hard = loss(logits, (labels, votes))["label"]
-    as_shares = loss(logits, (paddle.nn.functional.one_hot(labels, 3), votes))["label"]
-    assert float(hard) == pytest.approx(float(as_shares), rel=1e-6)
-    shares = np.float32([[0.6, 0.4, 0], [0, 0, 1]])
-    target = shares * 0.9 + 0.1 / 3
+    as_probs = loss(logits, (paddle.nn.functional.one_hot(labels, 3), votes))["label"]
+    assert float(hard) == pytest.approx(float(as_probs), rel=1e-6)
+    probs = np.float32([[0.6, 0.4, 0], [0, 0, 1]])
+    target = probs * 0.9 + 0.1 / 3
     logs = np.log(np.exp(logits.numpy()) / np.exp(logits.numpy()).sum(1, keepdims=True))
-    expected = (-(target * logs).sum(1) * (shares @ weights)).mean()
-    assert float(loss(logits, (paddle.to_tensor(shares), votes))["label"]) == pytest.approx(expected, rel=1e-5)
+    expected = (-(target * logs).sum(1) * (probs @ weights)).mean()
+    assert float(loss(logits, (paddle.to_tensor(probs), votes))["label"]) == pytest.approx(expected, rel=1e-5)
     sure = paddle.to_tensor(np.float32([[9, 0, 0], [9, 0, 0]]))
-    assert accuracy(sure, (paddle.to_tensor(shares), votes)) == 0.5
+    assert accuracy(sure, (paddle.to_tensor(probs), votes)) == 0.5
 
 
 def test_class_weights_of_eight_classes(faces):

@@ -112,7 +112,7 @@ def test_it_is_resumed_bit_for_bit(place, arguments, batches, tmp_path):
 
 @pytest.mark.parametrize("parts", [2, 3, 99])  # 5 samples: 2 + 3, 1 + 2 + 2, and one by one
 def test_the_parts_of_a_batch_make_the_step_of_the_whole(parts, batches):
-    """Without batch normalisation the gradient of a mean is the weighted mean of the parts' gradients."""
+    """Without batch normalization the gradient of a mean is the weighted mean of the parts' gradients."""
     whole, history = train(batches)
     cut, cut_history = train(batches, accumulate=parts)
     for ours, theirs in zip(state_arrays(cut).values(), state_arrays(whole).values()):
@@ -138,7 +138,7 @@ def test_batches_are_cut_through_tuples():
     parts = split_batch(images, (labels, votes), 2)
     assert [inputs.shape for inputs, _ in parts] == [[2, 1], [3, 1]]
     assert [targets[0].tolist() for _, targets in parts] == [[0, 1], [2, 3, 4]]
-    mixed = (labels, votes, labels, votes, paddle.to_tensor(0.3))  # of mixup: one share for all
+    mixed = (labels, votes, labels, votes, paddle.to_tensor(0.3))  # of mixup: one ratio for all
     assert [float(part[4]) for _, part in split_batch(images, mixed, 2)] == [paddle.to_tensor(0.3)] * 2
     ((same, _),) = split_batch(images, labels, 1)
     assert same is images

@@ -59,7 +59,7 @@ def test_a_killed_process_is_resumed_bit_for_bit(how, unbroken, tiny_run, start_
     folder, model, optimizer, history = unbroken
     done = start_tiny_run(tmp_path, how)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert "global mean and variance" not in done.stderr  # what Paddle says at every batch normalisation
+    assert "global mean and variance" not in done.stderr  # what Paddle says at every batch normalization
     # The second epoch is lost, the first is whole.
     assert json.loads((tmp_path / LAST).read_text())["epoch"] == 1
     # In this process Paddle has counted on: parameters and moments have other names than in the killed one.

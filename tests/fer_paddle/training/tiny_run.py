@@ -1,6 +1,6 @@
 """A training small enough to be killed and resumed many times; as a script, a process that tests can kill.
 
-It has everything that a resumed run could lose: batch normalisation, dropout, an optimizer with moments, a
+It has everything that a resumed run could lose: batch normalization, dropout, an optimizer with moments, a
 schedule of two parts, a moving average, samples that change from epoch to epoch, and terms of the loss.
 """
 
