@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from fer_paddle.analysis.complexity import layer_activations, layer_flops, layer
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.compression.sensitivity import Sensitivities
 
-STEPS = 60  # of the bisection: far finer than one filter
+STEPS = 1 << 20  # of an even cut: far finer than one filter
 COSTS = ("flops", "parameters", "activations")  # the first is the usual one
 
 
@@ -139,14 +140,8 @@ def plan_evenly(pruner: FilterPruner, ratio: float, multiple: int = 1) -> Plan:
 
     if model.predict(keep(1.0)) > target:
         raise ValueError(_out_of_reach(model, keep(1.0), ratio))
-    low, high = 0.0, 1.0
-    for _ in range(STEPS):
-        middle = (low + high) / 2
-        if model.predict(keep(middle)) > target:
-            low = middle
-        else:
-            high = middle
-    return _plan(pruner, keep(high))
+    least = bisect_left(range(STEPS), True, key=lambda step: model.predict(keep(step / STEPS)) <= target)
+    return _plan(pruner, keep(least / STEPS))
 
 
 def _plan(pruner: FilterPruner, kept: Mapping[str, int]) -> Plan:

@@ -22,108 +22,68 @@ from fer_paddle.models import build_model, find_design
 from fer_paddle.training.loop import Callback, RunOptions
 
 FLAT = 0.1  # a loss that changes less is flat; guessing among seven costs ln 7 = 1.95
-_SIZE = 32
-
+_SIDE = ((0, 32),)
+_FLIP = AugmentConfig(flip=0.5, shift=0.05)
 _PLAIN = Recipe(
-    name="curves",
-    epochs=10,
-    batch_size=32,
-    sizes=((0, _SIZE),),
-    valid_sizes=((0, _SIZE),),
-    learning_rate=3e-4,
-    augment=AugmentConfig(flip=0.5, shift=0.05),
+    name="curves", epochs=10, batch_size=32, sizes=_SIDE, valid_sizes=_SIDE, learning_rate=3e-4, augment=_FLIP
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class CurveCase:
-    """One of the five cases.
-
-    Attributes:
-        name: Short name.
-        title: English and Chinese.
-        train: What the training loss does: `falls`, `flat` or `rises`.
-        test: What the test loss may do.
-        meaning: What it means.
-        remedy: What to do.
-        made_by: How this run was made.
-        recipe: How it trains.
-        wrong_labels: Ratio of the training labels that are drawn at random.
-        faces: Faces to train on; None takes all.
-    """
+    """One of the five cases."""
 
     name: str
-    title: str
-    train: str
-    test: tuple[str, ...]
+    title: str  # English and Chinese
+    train: str  # what the training loss does: `falls`, `flat` or `rises`
+    test: tuple[str, ...]  # what the test loss may do
     meaning: str
     remedy: str
-    made_by: str
+    made_by: str  # how this run was made
     recipe: Recipe
-    wrong_labels: float = 0.0
-    faces: int | None = None
+    wrong_labels: float = 0.0  # ratio of the training labels that are drawn at random
+    faces: int | None = None  # to train on; None takes all
 
 
 CASES = (
     CurveCase(
-        "learning",
-        "still learning 仍在学习",
-        "falls",
-        ("falls",),
-        "the network learns, and what it learns holds for new faces",
-        "go on",
-        "a low rate and few epochs",
-        _PLAIN,
+        "learning", "still learning 仍在学习", "falls", ("falls",),
+        "the network learns, and what it learns holds for new faces", "go on", "a low rate and few epochs", _PLAIN,
     ),
     CurveCase(
-        "overfitting",
-        "overfitting 过拟合",
-        "falls",
-        ("flat", "rises"),
+        "overfitting", "overfitting 过拟合", "falls", ("flat", "rises"),
         "it learns the training faces by heart",
         "more data, augmentation, weight decay, a smaller network, an earlier stop",
         "140 faces without augmentation",
-        dataclasses.replace(_PLAIN, epochs=20, batch_size=14, learning_rate=3e-3, augment=AugmentConfig()),
-        faces=140,
+        dataclasses.replace(_PLAIN, epochs=20, batch_size=14, learning_rate=3e-3, augment=AugmentConfig()), faces=140,
     ),
     CurveCase(
-        "wrong_data",
-        "the data are wrong 数据有问题",
-        "flat",
-        ("falls",),
+        "wrong_data", "the data are wrong 数据有问题", "flat", ("falls",),
         "the training labels cannot be learnt, the test labels can",
         "look at labels, readers and splits",
         "half of the training labels drawn at random",
         dataclasses.replace(
-            _PLAIN,
-            epochs=12,
-            learning_rate=1e-3,
+            _PLAIN, epochs=12, learning_rate=1e-3,
             ema_decay=0.98,  # wrong labels pull every step elsewhere
             augment=AugmentConfig(flip=0.5, shift=0.08, rotate_deg=15, scale=0.15),  # no wrong label learnt by heart
         ),
         wrong_labels=0.5,
     ),
     CurveCase(
-        "stuck",
-        "stuck 学习遇到瓶颈",
-        "flat",
-        ("flat",),
+        "stuck", "stuck 学习遇到瓶颈", "flat", ("flat",),
         "the steps lead nowhere",
         "change the rate (range test), the batch or the decay; first learn one batch by heart",
         "a weight decay that wipes out what each step learns",
         dataclasses.replace(_PLAIN, optimizer="adamw", learning_rate=0.01, weight_decay=50.0),
     ),
     CurveCase(
-        "wrong_settings",
-        "design or settings are wrong 结构、参数或数据有问题",
-        "rises",
-        ("rises",),
+        "wrong_settings", "design or settings are wrong 结构、参数或数据有问题", "rises", ("rises",),
         "every step does harm",
-        "check signs, loss and normalisation; lower the rate",
+        "check signs, loss and normalization; lower the rate",
         "a weight decay with the wrong sign: the weights grow with every step",
         dataclasses.replace(_PLAIN, optimizer="adamw", weight_decay=-27.0),
     ),
-)
+)  # fmt: skip
 
 
 def run_case(
