@@ -54,8 +54,9 @@ _STRIP_PIXELS = 4_000_000
 # Scans of a progressive JPEG, and the pixels of all its scans together: programs write about ten scans.
 _MAX_SCANS, _MAX_SCANNED_PIXELS = 100, 1_500_000_000
 # What Pillow raises on damaged files; DecompressionBombError stands below Exception alone.
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError)
-_DAMAGE += (EOFError, MemoryError, RuntimeError, struct.error, Image.DecompressionBombError)
+_DAMAGE: tuple[type[Exception], ...] = (OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError)
+_DAMAGE += (ArithmeticError, AssertionError, EOFError, MemoryError, RuntimeError, struct.error)
+_DAMAGE += (Image.DecompressionBombError,)
 _warnings_lock = threading.Lock()
 _Result = TypeVar("_Result")
 

@@ -1,48 +1,83 @@
-"""Draws recognised faces: a box in the colour of the expression and its name, in English or Chinese."""
+"""Boxes with texts on images: scores of faces, or names of classes in English or Chinese."""
 
 from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from fer_paddle.labels import EXPRESSIONS_ZH, class_colors, class_names_zh
-from fer_paddle.pipeline import Face
 
 LANGUAGES = ("en", "zh")
+GREEN = (60, 200, 0)
 _MIN_TEXT_PX = 9
-_FONT_FOLDERS = (
-    "/usr/share/fonts",
-    "/usr/local/share/fonts",
-    "/System/Library/Fonts",
-    "/Library/Fonts",
-    "C:/Windows/Fonts",
-    "~/.fonts",
-    "~/.local/share/fonts",
-    "~/Library/Fonts",
-)
-_CHINESE_FONTS = (
-    "NotoSansCJK",
-    "NotoSansSC",
-    "SourceHanSans",
-    "wqy-",
-    "msyh",
-    "simhei",
-    "simsun",
-    "PingFang",
-    "STHeiti",
-    "DroidSansFallback",
-    "uming",
+_WIDEST_SCORE = 2.0  # times the width of its box: more would bury the neighbors in a crowd
+_FONT_FOLDERS: tuple[str, ...] = ("/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts", "/Library/Fonts")
+_FONT_FOLDERS += ("C:/Windows/Fonts", "~/.fonts", "~/.local/share/fonts", "~/Library/Fonts")
+_CHINESE_FONTS = re.compile(
+    "NotoSans(CJK|SC)|SourceHanSans|wqy-|msyh|simhei|simsun|PingFang|STHeiti|DroidSansFallback|uming", re.IGNORECASE
 )
 
+Color = tuple[int, int, int]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-def draw_faces(image: np.ndarray, faces: Sequence[Face], language: str = "en") -> np.ndarray:
-    """Draws boxes and names.
+
+class NamedFace(Protocol):
+    """What `draw_faces` needs of a face, such as a pipeline.Face."""
+
+    @property
+    def box_xyxy(self) -> np.ndarray: ...
+    @property
+    def probs(self) -> np.ndarray: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+
+def draw_boxes(
+    image: np.ndarray,
+    boxes_xyxy: np.ndarray | Sequence[Sequence[float]],
+    scores: Sequence[float] | np.ndarray | None = None,
+    color_bgr: Sequence[int] = GREEN,
+) -> np.ndarray:
+    """Draw boxes, and scores where they are given.
+
+    Lines grow with the image, and stay thin on small boxes. A score is written above its box, or inside where the image
+    has no room above; it is left out where it fits nowhere, or is far wider than its box.
+
+    Args:
+        image: uint8 [H, W, 3] in BGR; it is not changed.
+        boxes_xyxy: Float or integer [N, 4] in pixels; they may reach out of the image.
+        scores: [N] in 0..1; None writes none.
+        color_bgr: Color of the lines, 0..255.
+
+    Returns:
+        A new uint8 [H, W, 3].
+
+    Raises:
+        ValueError: The image is not uint8 [H, W, 3], or there are not as many finite boxes as scores.
+    """
+    boxes = np.asarray(boxes_xyxy, np.float64)
+    boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
+        raise ValueError(f"expected finite boxes [N, 4], got shape {boxes.shape}")
+    if scores is not None and np.shape(scores) != boxes.shape[:1]:
+        raise ValueError(f"expected a score for each of {len(boxes)} boxes, got shape {np.shape(scores)}")
+    blue, green, red = (int(value) for value in color_bgr)
+    texts = [""] * len(boxes) if scores is None else [f"{score:.2f}" for score in scores]
+    return _draw(image, boxes, texts, [(blue, green, red)] * len(boxes), None, _WIDEST_SCORE)
+
+
+def draw_faces(image: np.ndarray, faces: Sequence[NamedFace], language: str = "en") -> np.ndarray:
+    """Draw boxes in the colors of the classes, with their names.
 
     Args:
         image: uint8 [H, W, 3] in BGR; it is not changed.
@@ -50,84 +85,102 @@ def draw_faces(image: np.ndarray, faces: Sequence[Face], language: str = "en") -
         language: `en`, or `zh` for Chinese names where `find_chinese_font` finds a font, else English ones.
 
     Returns:
-        A new uint8 [H, W, 3] in BGR. A name stands inside the picture, or is left out where there is no room.
+        A new uint8 [H, W, 3] in BGR. A name stands inside the image, or is left out where there is no room.
 
     Raises:
-        ValueError: The language is unknown.
+        ValueError: The image is not uint8 [H, W, 3], or the language is unknown.
     """
     if language not in LANGUAGES:
         raise ValueError(f"expected a language of {', '.join(LANGUAGES)}, got {language!r}")
     own_chinese = any(not face.label.isascii() for face in faces)
     font_path = find_chinese_font() if language == "zh" or own_chinese else None
-    drawn = image.copy()
-    thickness = max(1, round(max(image.shape[:2]) / 300))
-    for face in faces:
-        left, top, right, bottom = (round(float(side)) for side in face.box_xyxy)
-        color = class_colors(face.classes)[face.classes.index(face.label)]
-        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), color, thickness)
-    canvas = Image.fromarray(np.ascontiguousarray(drawn[..., ::-1]))
+    texts, colors = [], []
     for face in faces:
         index = face.classes.index(face.label)
         name = class_names_zh(face.classes)[index] if language == "zh" and font_path else face.label
         if font_path is None and not name.isascii():
             name = f"class {index}"
-        text = f"{name} {face.probs[index]:.0%}"
-        _draw_name(canvas, face, text, class_colors(face.classes)[index][::-1], font_path)
+        texts.append(f"{name} {face.probs[index]:.0%}")
+        colors.append(class_colors(face.classes)[index])
+    boxes = np.array([face.box_xyxy for face in faces], np.float64).reshape(-1, 4)
+    return _draw(image, boxes, texts, colors, font_path, np.inf)
+
+
+def _draw(
+    image: np.ndarray,
+    boxes: np.ndarray,
+    texts: Sequence[str],
+    colors: Sequence[Color],
+    font_path: Path | None,
+    widest: float,
+) -> np.ndarray:
+    """Draw boxes [N, 4], then their texts, so that no line crosses one; a plate is at most `widest` boxes wide."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise ValueError(f"expected an image uint8 [H, W, 3], got {got}")
+    drawn, side = np.ascontiguousarray(image).copy(), max(image.shape[:2])
+    # What lies far outside is not seen, and might not fit OpenCV's integers.
+    corners = np.clip(boxes, -side, 2 * side).round().astype(int).tolist()
+    for (left, top, right, bottom), color in zip(corners, colors):
+        thickness = max(1, min(round(side / 350), round(max(right - left, bottom - top) / 16)))
+        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), color, thickness)
+    if not any(texts):
+        return drawn
+    canvas = Image.fromarray(drawn[..., ::-1].copy())
+    for (left, top, right, _), text, color in zip(corners, texts, colors):
+        width = min(canvas.width, widest * (right - left))
+        wanted = min(max(_MIN_TEXT_PX, (right - left) / 6), side / 25 + _MIN_TEXT_PX)
+        _write(ImageDraw.Draw(canvas), text, (left, top), (int(width), canvas.height), wanted, color[::-1], font_path)
     return np.ascontiguousarray(np.asarray(canvas)[..., ::-1])
 
 
-def _draw_name(canvas: Image.Image, face: Face, text: str, color_rgb: tuple[int, ...], font_path: Path | None) -> None:
-    """Writes one name on a plate above the box, or inside it where there is no room above."""
-    left, top, right, _ = (float(side) for side in face.box_xyxy)
-    wanted = min(max(_MIN_TEXT_PX, (right - left) / 6), max(canvas.size) / 20 + _MIN_TEXT_PX)
-    plate = _fit_text(text, wanted, canvas.size, font_path)
-    if plate is None:
-        return
-    font, width, height = plate
-    x = min(max(0, round(left)), canvas.width - width)
-    y = round(top) - height if top >= height else min(max(0, round(top)), canvas.height - height)
-    draw = ImageDraw.Draw(canvas)
-    draw.rectangle((x, y, x + width - 1, y + height - 1), fill=color_rgb)
-    dark = sum(color_rgb) > 3 * 140
-    draw.text(
-        (x + width / 2, y + height / 2), text, font=font, fill=(0, 0, 0) if dark else (255, 255, 255), anchor="mm"
-    )
-
-
-def _fit_text(
-    text: str, wanted_px: float, picture_wh: tuple[int, int], font_path: Path | None
-) -> tuple[ImageFont.FreeTypeFont, int, int] | None:
-    """Finds the largest font up to `wanted_px` whose plate fits the picture: (font, width, height), or None."""
+def _write(
+    draw: ImageDraw.ImageDraw,
+    text: str,
+    corner: tuple[int, int],
+    room_wh: tuple[int, int],
+    wanted_px: float,
+    color_rgb: Color,
+    font_path: Path | None,
+) -> None:
+    """Write a text on a plate above a box, or inside it; smaller where it finds no room, and not at all in the end."""
     size = wanted_px
-    while size >= _MIN_TEXT_PX:
+    while True:
         font = _load_font(round(size), font_path)
         left, _, right, _ = font.getbbox(text, anchor="mm")
         width, height = int(right - left + size * 0.4), int(size * 1.35)
-        if width <= picture_wh[0] and height <= picture_wh[1]:
-            return font, width, height
+        if width <= room_wh[0] and height <= room_wh[1]:
+            break
         size *= 0.8
-    return None
+        if size < _MIN_TEXT_PX:
+            return
+    image_w, image_h = draw.im.size
+    x = min(max(0, corner[0]), image_w - width)
+    y = min(corner[1] - height if corner[1] >= height else max(0, corner[1]), image_h - height)
+    draw.rectangle((x, y, x + width - 1, y + height - 1), fill=color_rgb)
+    ink = (0, 0, 0) if np.dot(color_rgb, (0.299, 0.587, 0.114)) > 128 else (255, 255, 255)
+    draw.text((x + width / 2, y + height / 2), text, font=font, fill=ink, anchor="mm")
 
 
 @functools.lru_cache(maxsize=64)
-def _load_font(size: int, path: Path | None) -> ImageFont.FreeTypeFont:
+def _load_font(size: int, path: Path | None) -> Font:
     return ImageFont.load_default(size) if path is None else ImageFont.truetype(str(path), size)
 
 
 @functools.cache
 def find_chinese_font() -> Path | None:
-    """Finds a font with the glyphs of EXPRESSIONS_ZH among the system's fonts; FER_FONT names one to try first."""
+    """Return a font with the glyphs of EXPRESSIONS_ZH among the system's fonts; FER_FONT names one to try first."""
     candidates = [Path(os.environ["FER_FONT"])] if os.environ.get("FER_FONT") else []
     for folder in _FONT_FOLDERS:
         files = sorted(Path(folder).expanduser().rglob("*.[to]t[fc]"))
-        candidates += [path for path in files if any(name.lower() in path.name.lower() for name in _CHINESE_FONTS)]
+        candidates += [path for path in files if _CHINESE_FONTS.search(path.name)]
     return next((path for path in candidates if has_glyphs(path, "".join(EXPRESSIONS_ZH))), None)
 
 
 def find_font_fault() -> str | None:
-    """Says why Chinese names stay English, or are not in the font that FER_FONT names; None where all is well."""
+    """Say why Chinese names stay English, or are not in the font that FER_FONT names; None where all is well."""
     named, font = os.environ.get("FER_FONT"), find_chinese_font()
-    is_wrong = bool(named) and font != Path(named)
+    is_wrong = bool(named) and font != Path(named or "")
     wrong = f"FER_FONT: expected the file of a font with Chinese characters, got {named!r}; " if is_wrong else ""
     if font is None:
         return (
@@ -137,8 +190,8 @@ def find_font_fault() -> str | None:
     return f"{wrong}the names are written in {font}" if wrong else None
 
 
-def has_glyphs(path: Path, text: str) -> bool:
-    """Whether a font file draws every character of a text, and not the box that stands for a missing one."""
+def has_glyphs(path: str | os.PathLike[str], text: str) -> bool:
+    """Return whether a font file draws every character of a text, and not the box that stands for a missing one."""
     try:
         font = ImageFont.truetype(str(path), 24)
     except OSError:

@@ -205,7 +205,7 @@ def normalize(gray: np.ndarray) -> np.ndarray:
     return (gray.astype(np.float32) / 255 - FER_MEAN) / FER_STD
 
 
-def faces_to_batch(crops: Sequence[np.ndarray], size: int) -> np.ndarray:
+def faces_to_batch(crops: Sequence[np.ndarray] | np.ndarray, size: int) -> np.ndarray:
     """Make the input of a classifier from face crops: square, gray, resized, normalized.
 
     Args:

@@ -1,4 +1,4 @@
-"""A picture in, faces with their expressions out: detect, crop, classify. Starts without Paddle."""
+"""An image in, faces with their expressions out: detect, crop, classify. Starts without Paddle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fer_paddle.images import MAX_CROP_SIDE, crop_square
 from fer_paddle.labels import EXPRESSIONS
 from yolo3tiny.predict import Detections, Detector
 
-# A FER2013 picture is 1.10 times the longer side of the box that the shipped detector finds in it (median over the 181
+# A FER2013 image is 1.10 times the longer side of the box that the shipped detector finds in it (median over the 181
 # found of 300 PublicTest faces).
 MARGIN = 0.05
 MIN_SCORE = 0.5
@@ -21,10 +21,10 @@ MIN_SCORE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """A face in a picture.
+    """A face in an image.
 
     Attributes:
-        box_xyxy: float32 [4] in pixels of the picture.
+        box_xyxy: float32 [4] in pixels of the image.
         score: How sure the detector is, 0 to 1.
         probs: float32 [C] in the order of the classes, summing to 1.
         label: The likeliest class.
@@ -38,7 +38,7 @@ class Face:
     classes: tuple[str, ...] = EXPRESSIONS
 
     def to_json(self) -> dict:
-        """The face as plain JSON values."""
+        """Return the face as plain JSON values."""
         return {
             "box_xyxy": [round(float(side), 2) for side in self.box_xyxy],
             "score": round(self.score, 4),
@@ -48,12 +48,12 @@ class Face:
 
 
 class Pipeline:
-    """Finds the faces of a picture and names their expressions.
+    """Finds the faces of an image and names their expressions.
 
     Args:
         detector: (image, min_score) -> Detections; None takes the one that ships.
         classifier: crops -> probabilities; None takes the one that ships.
-        margin: Added to each side of the square around a face, as a share of its side.
+        margin: Added to each side of the square around a face, as a ratio of its side.
         runtime: What runs the networks that ship, one of deployment.runtimes.RUNTIMES.
 
     Raises:
@@ -73,7 +73,7 @@ class Pipeline:
         self.margin, self.classes = margin, tuple(getattr(self.classifier, "classes", EXPRESSIONS))
 
     def __call__(self, image: np.ndarray, min_score: float = MIN_SCORE) -> list[Face]:
-        """Recognises one picture.
+        """Recognize the faces of one image.
 
         Args:
             image: uint8 [H, W, 3] in BGR, any size.
@@ -95,16 +95,7 @@ class Pipeline:
 
 
 def crop_face(image: np.ndarray, box_xyxy: np.ndarray, margin: float) -> np.ndarray:
-    """Cuts the square around a face as images.crop_square does, of a smaller picture where it would be too large.
-
-    Args:
-        image: uint8 [H, W, 3] in BGR.
-        box_xyxy: float32 [4] in pixels, meeting the image.
-        margin: Added to each side, as a share of the longer side of the box.
-
-    Returns:
-        uint8 [side, side, 3], side at most MAX_CROP_SIDE.
-    """
+    """Cut the square around a face by images.crop_square, of a smaller image where it would be too large."""
     length = float((box_xyxy[2:] - box_xyxy[:2]).max()) * (1 + 2 * margin)
     if length > MAX_CROP_SIDE:
         shrink = (MAX_CROP_SIDE - 1) / length  # a pixel less, for rounding

@@ -101,10 +101,11 @@ class AugmentConfig:
         """Read the fields of a recipe's JSON; fields left out keep their defaults, others are a ValueError."""
         known = {field.name for field in fields(cls)}
         try:
-            values = {_FORMER_NAMES.get(name, name): value for name, value in content.items()}
+            values: dict[str, Any] = {_FORMER_NAMES.get(name, name): value for name, value in content.items()}
             if not known.issuperset(values):
                 raise TypeError(f"unknown {', '.join(sorted(values.keys() - known))}")
-            return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+            values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+            return cls(**values)
         except (TypeError, AttributeError) as error:
             raise ValueError(f"expected fields among {', '.join(sorted(known))}, got {content}: {error}") from error
 

@@ -25,7 +25,7 @@ def read_coco(path: Path) -> Iterator[Row | str]:
         return
     for table in [path] if path.is_file() else coco_tables(path):
         split = parse_split(table.parent.name) or "" if table.name == _ROBOFLOW_NAME else ""
-        yield from _parse_coco(table.read_bytes(), str(table), lambda name, table=table: table.parent / name, split)
+        yield from _parse_coco(table.read_bytes(), str(table), table.parent.joinpath, split)
 
 
 def coco_tables(folder: Path) -> list[Path]:

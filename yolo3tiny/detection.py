@@ -14,9 +14,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fer_paddle.drawing import draw_boxes
 from fer_paddle.images import read_image
 from yolo3tiny import predict
-from yolo3tiny.draw import draw_boxes
 
 SQUARE = 416
 
@@ -74,7 +74,7 @@ class Detector:
         image = recover_img(imgArrs)
         faces = self._find(image, confidence_threshold, nms_threshold)
         height, width = image.shape[:2]
-        boxes = faces.boxes_xyxy * np.float32((SQUARE / width, SQUARE / height) * 2)
+        boxes = faces.boxes_xyxy * np.array((SQUARE / width, SQUARE / height) * 2, np.float32)
         return [np.column_stack([boxes, faces.scores])]
 
 

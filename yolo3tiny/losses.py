@@ -39,7 +39,7 @@ class Targets:
     scores: np.ndarray  # float32 [K, 1]
 
 
-class Yolo3Loss(nn.Layer):
+class Yolo3Loss(paddle.nn.Layer):
     """Mean over the images of a batch of the terms summed over their predictions.
 
     A truth is learnt by the cell that holds its center, with the anchor, of all heads, whose size fits
@@ -72,7 +72,7 @@ class Yolo3Loss(nn.Layer):
         super().__init__()
         self.weights = {**dict.fromkeys(TERMS, 1.0), **(weights or {})}
         if len(self.weights) > len(TERMS):
-            raise ValueError(f"expected weights of {', '.join(TERMS)}, got {', '.join(weights)}")
+            raise ValueError(f"expected weights of {', '.join(TERMS)}, got {', '.join(weights or ())}")
         self.anchors, self.strides, self.num_classes = anchors, strides, num_classes
         self.masks = anchor_masks(len(anchors), strides) if masks is None else masks
         self.ignore_iou, self.extra_anchor_iou = ignore_iou, extra_anchor_iou

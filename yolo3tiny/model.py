@@ -16,7 +16,7 @@ ANCHORS_PER_HEAD = 3
 OBJECTNESS_PRIOR = 0.01
 
 
-class Yolo3Tiny(nn.Layer):
+class Yolo3Tiny(paddle.nn.Layer):
     """The network: images in, raw outputs of two heads out.
 
     Args:
@@ -80,7 +80,7 @@ def _scale(channels: int, width: float) -> int:
     return max(8, round(channels * width / 8) * 8)
 
 
-def _conv(channels_in: int, channels_out: int, kernel: int = 3) -> nn.Sequential:
+def _conv(channels_in: int, channels_out: int, kernel: int = 3) -> paddle.nn.Sequential:
     return nn.Sequential(
         nn.Conv2D(channels_in, channels_out, kernel, padding=kernel // 2, bias_attr=False),
         nn.BatchNorm2D(channels_out),
@@ -88,7 +88,7 @@ def _conv(channels_in: int, channels_out: int, kernel: int = 3) -> nn.Sequential
     )
 
 
-def _head(channels_in: int, num_classes: int) -> nn.Conv2D:
+def _head(channels_in: int, num_classes: int) -> paddle.nn.Conv2D:
     """Make the last 1x1 convolution, whose cells start with an objectness of about OBJECTNESS_PRIOR.
 
     Else the thousands of empty cells would drown the first steps.

@@ -36,7 +36,7 @@ class Pyramid:
             scale = longest / max(height, width)
             new_w, new_h = max(1, round(width * scale)), max(1, round(height * scale))
             image = cv2.resize(image, (new_w, new_h), interpolation=cv2.INTER_AREA)
-            boxes_xyxy = boxes_xyxy * np.float32((new_w / width, new_h / height) * 2)
+            boxes_xyxy = boxes_xyxy * np.array((new_w / width, new_h / height) * 2, np.float32)
         self.boxes_xyxy, self.ignore = boxes_xyxy, ignore
         self.levels = [image]
         while min(self.levels[-1].shape[:2]) >= 16:
@@ -116,7 +116,7 @@ class _Canvas:
     def finish(self, config: AugmentConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the image, its boxes cut off at their photos' borders, and ignore."""
         counts = [len(photo.boxes_xyxy) for photo in self._photos]
-        maps, windows = (np.repeat(np.float32(rows), counts, axis=0) for rows in (self._maps, self._windows))
+        maps, windows = (np.repeat(np.array(rows, np.float32), counts, axis=0) for rows in (self._maps, self._windows))
         corners = np.concatenate([photo.boxes_xyxy for photo in self._photos]).reshape(-1, 2, 2)
         corners = corners * maps[:, None, :2] + maps[:, None, 2:]
         # A flip has swapped left and right.
@@ -192,10 +192,10 @@ def _fit(
     if scaled <= cell:
         start = int(rng.random() * (cell - scaled + 1))
         return (0, level), (start, start + scaled)
-    start = min(max(0.0, focus * scaled - cell * (0.3 + 0.4 * rng.random())), scaled - cell)
+    cut = min(max(0.0, focus * scaled - cell * (0.3 + 0.4 * rng.random())), scaled - cell)
     ratio = level / scaled
-    first = min(math.floor(start * ratio), level - 1)
-    return (first, min(level, max(first + 1, round((start + cell) * ratio)))), (0, cell)
+    first = min(math.floor(cut * ratio), level - 1)
+    return (first, min(level, max(first + 1, round((cut + cell) * ratio)))), (0, cell)
 
 
 def _tile_scale(photo: Pyramid, face_px: float, cell_xyxy: Cell, min_fill: float, config: AugmentConfig) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -190,7 +190,7 @@ class Detector:
             raise ValueError("expected weights or forward, got both")
         self.forward = load_network(weights, runtime, threads) if forward is None else forward
         asked = {"anchors": anchors, "longest": longest, "strides": strides}
-        given = {name: value for name, value in asked.items() if value is not None}
+        given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         told = NetworkSettings.from_metadata(getattr(self.forward, "metadata", {}))
         self.settings = dataclasses.replace(told, **given)
 
@@ -213,7 +213,7 @@ class Detector:
         heads = self.forward(to_input(padded)[None])
         boxes, scores = decode_above(heads, min_score, self.settings.anchors, strides=strides)[0]
         kept = nms(boxes, scores, nms_iou)
-        inside = clip(placed.to_photo(boxes[kept]), image.shape[:2])
+        inside = clip(placed.to_photo(boxes[kept]), (image.shape[0], image.shape[1]))
         has_area = (inside[:, 2:] > inside[:, :2]).all(axis=1)  # a box wholly in the gray border has none left
         return Detections(inside[has_area], scores[kept][has_area].astype(np.float32, copy=False))
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -98,7 +99,7 @@ def train_detector(
     model = parallel.prepare_model(network)
     data = FaceTrainingData(photos, recipe.sizes, recipe.augment, recipe.seed)
     loader = make_loader(data, recipe.batch_size, True, recipe.seed, options.workers)
-    task = {"anchors": anchors, "photos": len(photos)}
+    task: dict[str, Any] = {"anchors": anchors, "photos": len(photos)}
     if about:
         task["data"] = about
 

@@ -1,13 +1,22 @@
-"""Drawing: boxes in the colour of the class, names never outside the picture, Chinese where a font has it."""
+"""Drawing: lines where the boxes are, texts never outside the image, Chinese where a font has it."""
 
-import cv2
 import numpy as np
 import pytest
 
 from fer_paddle import drawing
-from fer_paddle.drawing import draw_faces, has_glyphs
+from fer_paddle.drawing import draw_boxes, draw_faces, has_glyphs
 from fer_paddle.labels import COLORS_BGR, EXPRESSIONS
 from fer_paddle.pipeline import Face
+
+RED = (0, 0, 255)
+
+
+def gray(height, width):
+    return np.full((height, width, 3), 100, np.uint8)
+
+
+def changed(image, drawn):
+    return (image != drawn).any(axis=2)
 
 
 def face(box, label="happy"):
@@ -16,58 +25,147 @@ def face(box, label="happy"):
     return Face(np.array(box, np.float32), 0.9, probs, label)
 
 
+def test_the_line_is_inside_the_box_and_the_image_left_alone():
+    image = gray(60, 80)
+    drawn = draw_boxes(image, [[10, 20, 31, 41]], color_bgr=RED)
+    expected = np.zeros((60, 80), bool)
+    expected[20:41, 10:31] = True
+    expected[21:40, 11:30] = False
+    np.testing.assert_array_equal(changed(image, drawn), expected)
+    assert (drawn[expected] == RED).all()
+    draw_boxes(image, [[10, 20, 31, 41]], [0.5])
+    draw_faces(image, [face([10, 30, 60, 50])])
+    np.testing.assert_array_equal(image, gray(60, 80))
+
+
+@pytest.mark.parametrize("draw", [lambda image: draw_boxes(image, [], []), lambda image: draw_faces(image, [])])
+def test_nothing_to_draw_gives_a_copy(draw):
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    drawn = draw(image)
+    np.testing.assert_array_equal(drawn, image)
+    assert not np.shares_memory(drawn, image)
+
+
 @pytest.mark.parametrize("label", EXPRESSIONS)
-def test_box_has_the_colour_of_its_class(label):
+def test_box_has_the_color_of_its_class(label):
     drawn = draw_faces(np.zeros((200, 200, 3), np.uint8), [face([40, 80, 160, 190], label)])
     assert drawn[130, 40].tolist() == list(COLORS_BGR[EXPRESSIONS.index(label)])
 
 
-def test_the_picture_given_is_not_changed():
-    image = np.zeros((100, 100, 3), np.uint8)
-    drawn = draw_faces(image, [face([10, 30, 60, 90])])
-    assert not image.any() and drawn.any() and drawn.shape == image.shape and drawn.dtype == np.uint8
+def line_width(side, box_side):
+    image = gray(side, side)
+    middle = side // 2
+    drawn = draw_boxes(image, [[middle, middle, middle + box_side, middle + box_side]])
+    return int(changed(image, drawn)[middle + box_side // 2, : middle + box_side // 2].sum())
 
 
-def test_no_faces_change_nothing():
-    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
-    np.testing.assert_array_equal(draw_faces(image, []), image)
+def test_lines_grow_with_the_image_but_not_on_small_boxes():
+    thin, medium, thick = (line_width(side, side // 3) for side in (100, 800, 2400))
+    assert 1 == thin < medium < thick < 10
+    assert line_width(2400, 16) == 1
 
 
 @pytest.mark.parametrize(
     "box",
     [
-        [0, 0, 80, 80],  # at the top left corner: no room above
-        [220, 100, 300, 180],  # at the right edge: the plate is wider than the box
-        [100, 5, 140, 60],  # close to the top
-        [0, 0, 300, 200],  # the whole picture
-        [290, 190, 300, 200],  # a tiny face in the last corner
+        [-50, -50, 30, 30],
+        [-10, -10, 500, 500],
+        [200, 200, 300, 300],
+        [-1e12, -1e12, 1e12, 1e12],  # more than OpenCV's integers hold
+        [10, 10, 10, 10],
+        [30, 30, 10, 10],
     ],
 )
-def test_name_stands_whole_inside_the_picture(box, monkeypatch):
-    plates = []
-
-    class Draw:
-        def __init__(self, canvas):
-            self.canvas = canvas
-
-        def rectangle(self, corners, fill):
-            plates.append((corners, self.canvas.size))
-
-        def text(self, place, text, font, fill, anchor):
-            left, top, right, bottom = font.getbbox(text, anchor=anchor)
-            plates.append(((place[0] + left, place[1] + top, place[0] + right, place[1] + bottom), self.canvas.size))
-
-    monkeypatch.setattr(drawing.ImageDraw, "Draw", Draw)
-    draw_faces(np.zeros((200, 300, 3), np.uint8), [face(box, "surprise")])
-    assert len(plates) == 2
-    for (left, top, right, bottom), (width, height) in plates:
-        assert 0 <= left < right <= width and 0 <= top < bottom <= height
+def test_boxes_may_lie_anywhere(box):
+    assert draw_boxes(gray(60, 80), [box], [0.5]).shape == (60, 80, 3)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (8, 8), (12, 400), (400, 12)])
-def test_pictures_too_small_for_a_name_get_none(shape):
-    drawn = draw_faces(np.zeros((*shape, 3), np.uint8), [face([0, 0, shape[1], shape[0]])])
-    assert drawn.shape == (*shape, 3)
+@pytest.fixture
+def texts(monkeypatch):
+    """The rectangles (x1, y1, x2, y2) of all plates and texts that are drawn."""
+    drawn, draw_class = [], drawing.ImageDraw.ImageDraw
+    rectangle, text = draw_class.rectangle, draw_class.text
+
+    def note_rectangle(self, corners, fill):
+        drawn.append(corners)
+        rectangle(self, corners, fill)
+
+    def note_text(self, place, words, font, fill, anchor):
+        left, top, right, bottom = font.getbbox(words, anchor=anchor)
+        drawn.append((place[0] + left, place[1] + top, place[0] + right, place[1] + bottom))
+        text(self, place, words, font=font, fill=fill, anchor=anchor)
+
+    monkeypatch.setattr(draw_class, "rectangle", note_rectangle)
+    monkeypatch.setattr(draw_class, "text", note_text)
+    return drawn
+
+
+@pytest.mark.parametrize("kind", ["score", "name"])
+@pytest.mark.parametrize(
+    "box",
+    [
+        [0, 0, 100, 100],  # at the top left corner: no room above
+        [220, 100, 300, 180],  # at the right edge: the plate is wider than the box
+        [100, 5, 140, 60],  # close to the top
+        [0, 0, 300, 200],  # the whole image
+        [-60, 100, 40, 190],
+        [100, -80, 200, 20],
+        [260, 190, 340, 260],
+    ],
+)
+def test_text_stands_whole_inside_the_image(box, kind, texts):
+    image = gray(200, 300)
+    draw_boxes(image, [box], [0.98]) if kind == "score" else draw_faces(image, [face(box, "surprise")])
+    assert len(texts) == 2
+    for left, top, right, bottom in texts:
+        assert 0 <= left < right <= 300 and 0 <= top < bottom <= 200
+
+
+def test_the_name_of_a_tiny_face_is_written_its_score_is_not(texts):
+    box = [292, 192, 300, 200]  # a score would bury its neighbors in a crowd
+    draw_boxes(gray(200, 300), [box], [0.98])
+    assert not texts
+    draw_faces(gray(200, 300), [face(box)])
+    assert len(texts) == 2
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (8, 8), (12, 400), (400, 12), (6, 300)])
+def test_images_too_small_for_a_text_get_none(shape, texts):
+    whole = [0, 0, shape[1], shape[0]]
+    assert draw_faces(gray(*shape), [face(whole)]).shape == (*shape, 3)
+    if min(shape) < 12:
+        draw_boxes(gray(*shape), [whole], [0.98])
+        assert not texts
+
+
+def test_texts_can_be_read_on_any_color():
+    for color in ((255, 255, 255), (0, 0, 0)):
+        drawn = draw_boxes(gray(240, 320), [[50, 100, 200, 200]], [0.5], color)
+        plate = drawn[:100].reshape(-1, 3)
+        plate = plate[(plate != 100).any(axis=1)]
+        assert np.ptp(plate) > 128
+
+
+@pytest.mark.parametrize(
+    ("image", "boxes", "scores"),
+    [
+        (gray(5, 5)[..., 0], [[0, 0, 1, 1]], None),
+        (gray(5, 5).astype(np.float32), [[0, 0, 1, 1]], None),
+        (gray(5, 5), [[0, 0, 1]], None),
+        (gray(5, 5), [0, 0, 1, 1], None),
+        (gray(5, 5), [[0, 0, 1, np.nan]], None),
+        (gray(5, 5), [[0, 0, 1, 1]], [0.5, 0.5]),
+        (gray(5, 5), [[0, 0, 1, 1]], 0.5),
+    ],
+)
+def test_wrong_input_is_refused(image, boxes, scores):
+    with pytest.raises(ValueError, match=r"^expected .*got"):
+        draw_boxes(image, boxes, scores)
+
+
+def test_unknown_language_is_an_error():
+    with pytest.raises(ValueError, match="expected a language of en, zh, got 'fr'"):
+        draw_faces(np.zeros((9, 9, 3), np.uint8), [], "fr")
 
 
 def test_chinese_falls_back_to_english_without_a_font(monkeypatch):
@@ -120,16 +218,3 @@ def test_a_font_without_the_glyphs_is_told_from_one_with_them():
 
     font = f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf"
     assert has_glyphs(font, "happy") and not has_glyphs(font, "高兴")
-
-
-def test_unknown_language_is_an_error():
-    with pytest.raises(ValueError, match="expected a language of en, zh, got 'fr'"):
-        draw_faces(np.zeros((9, 9, 3), np.uint8), [], "fr")
-
-
-def test_large_pictures_get_thicker_lines():
-    small = draw_faces(np.zeros((200, 200, 3), np.uint8), [face([50, 100, 150, 190])])
-    large = draw_faces(np.zeros((4000, 4000, 3), np.uint8), [face([1000, 2000, 3000, 3800])])
-    row_small, row_large = small[150, 40:60].any(axis=1).sum(), large[3000, 980:1020].any(axis=1).sum()
-    assert row_large > 2 * row_small
-    assert cv2.countNonZero(large[..., 0]) < large[..., 0].size / 2

@@ -21,8 +21,8 @@ def detect(
     """Find the faces in images, and draw them. A bad image is named at the end, with exit code 1."""
     import numpy as np
 
+    from fer_paddle.drawing import draw_boxes
     from fer_paddle.image_files import annotate_files, find_images, read_ours
-    from yolo3tiny.draw import draw_boxes
     from yolo3tiny.predict import Detector
 
     results = out / RESULTS_JSON if out else None
