@@ -19,8 +19,10 @@ LANGUAGES = ("en", "zh")
 GREEN = (60, 200, 0)
 _MIN_TEXT_PX = 9
 _WIDEST_SCORE = 2.0  # times the width of its box: more would bury the neighbors in a crowd
-_FONT_FOLDERS: tuple[str, ...] = ("/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts", "/Library/Fonts")
-_FONT_FOLDERS += ("C:/Windows/Fonts", "~/.fonts", "~/.local/share/fonts", "~/Library/Fonts")
+_FONT_FOLDERS: tuple[str, ...] = (
+    *("/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts", "/Library/Fonts"),
+    *("C:/Windows/Fonts", "~/.fonts", "~/.local/share/fonts", "~/Library/Fonts"),
+)
 _CHINESE_FONTS = re.compile(
     "NotoSans(CJK|SC)|SourceHanSans|wqy-|msyh|simhei|simsun|PingFang|STHeiti|DroidSansFallback|uming", re.IGNORECASE
 )
