@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.deployment.runtimes import PADDLES, PRECISIONS, RUNTIME_OF, load_runner
-from fer_paddle.deployment.runtimes.model_files import check_file, parts_of, read_card, size_on_disk
+from fer_paddle.deployment.runtimes.model_files import check_file, parts_of, read_manifest, size_on_disk
 from fer_paddle.environment import REPOSITORY
 from fer_paddle.files import file_digest, read_json
 from fer_paddle.study import Study
@@ -221,7 +221,7 @@ def read_metadata(path: Path) -> Mapping[str, str]:
         return {name: value if isinstance(value, str) else json.dumps(value) for name, value in card.items()}
     if not path.is_file():
         raise FileNotFoundError(f"expected a network, found no file at {path}")
-    return read_card(path)["metadata"]
+    return read_manifest(path)["metadata"]
 
 
 def peak_memory_mb() -> float | None:

@@ -60,7 +60,7 @@ def bench(
     """Time a network in ncnn on one image of a constant.
 
     Args:
-        model: `.param` with its `.bin` and card, or an `.onnx`.
+        model: `.param` with its `.bin` and manifest, or an `.onnx`.
         width, height: Of the image in pixels.
         loops: Timed runs.
         threads: Threads of one run.

@@ -11,7 +11,7 @@ import onnx
 
 from fer_paddle.deployment.ncnn_graph import to_ncnn
 from fer_paddle.deployment.onnx_graph import get_metadata, is_quantized, read_onnx, simplify
-from fer_paddle.deployment.runtimes.model_files import write_card
+from fer_paddle.deployment.runtimes.model_files import write_manifest
 
 ALLOWED = {".param": ("fp32", "fp16"), ".mnn": ("fp32", "int8")}
 # In a process of its own: the converter prints, and ends the process where a file makes no sense to it.
@@ -19,7 +19,7 @@ _MNN_CONVERT = "import sys, MNN, _tools; _tools.mnnconvert(['mnnconvert', *sys.a
 
 
 def convert_onnx(source: str | os.PathLike[str], path: str | os.PathLike[str], precision: str = "fp32") -> None:
-    """Write a network for ncnn or MNN, with its card beside it; compare nothing: see export.convert_checked.
+    """Write a network for ncnn or MNN, with its manifest beside it; compare nothing: see export.convert_checked.
 
     Args:
         source: The `.onnx` file, of float32.
@@ -46,7 +46,7 @@ def convert_onnx(source: str | os.PathLike[str], path: str | os.PathLike[str], p
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [one.name for one in model.graph.input if one.name not in constants]
     outputs = [one.name for one in model.graph.output]
-    write_card(path, inputs, outputs, get_metadata(model) | {"precision": precision})
+    write_manifest(path, inputs, outputs, get_metadata(model) | {"precision": precision})
 
 
 def _convert_to_mnn(model: onnx.ModelProto, path: Path, precision: str) -> None:

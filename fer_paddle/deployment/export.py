@@ -45,7 +45,7 @@ def export_network(
     Args:
         network: The network of one input; it is put into eval mode.
         path: The file to write: `.onnx`, `.pdmodel` (Paddle Inference), `.param` (ncnn) or `.mnn`. All but ONNX
-            get more files of the same name, and a card.
+            get more files of the same name, and a manifest.
         input_spec: Shape of the float32 input by its name, None for a free axis.
         metadata: Text kept with the network, such as classes and normalization.
         images: float32 [N, ...], on which the file in its runtime is compared with Paddle.

@@ -179,7 +179,7 @@ def card(
 
 
 def _write_cards(weights: Sequence[Path], data: Sequence[str], text_only: bool) -> Output:
-    from fer_paddle.analysis.card_files import find_shipped, kind_of, read_measured, write_files
+    from fer_paddle.analysis.card import find_shipped, kind_of, read_measured, write_files
 
     result = []
     for path in weights or find_shipped():

@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 
 from fer_paddle.deployment.runtimes.base import Runner, import_package
-from fer_paddle.deployment.runtimes.model_files import read_card
+from fer_paddle.deployment.runtimes.model_files import read_manifest
 
 # Large Winograd tiles round too much for parity: up to 9e-4 in tiny YOLO's heads, 1e-5 with small ones, as fast.
 WINOGRAD_MEMORY_LEVEL, SMALL_TILES = 3, 1
@@ -32,14 +32,16 @@ class MnnRunner(Runner):
         import MNN.expr
         import MNN.nn
 
-        card = read_card(path)
+        manifest = read_manifest(path)
         runtime = MNN.nn.create_runtime_manager(({"backend": "CPU", "numThread": threads or os.cpu_count()},))
         runtime.set_hint(WINOGRAD_MEMORY_LEVEL, SMALL_TILES)
         try:
-            net = MNN.nn.load_module_from_file(str(path), card["inputs"], card["outputs"], runtime_manager=runtime)
+            net = MNN.nn.load_module_from_file(
+                str(path), manifest["inputs"], manifest["outputs"], runtime_manager=runtime
+            )
         except (SystemError, ValueError, RuntimeError) as error:  # MNN leaves a SystemError behind
             raise ValueError(f"expected a network of MNN at {path}, got a file that MNN does not read") from error
-        self._net, self._expr, self._outputs, self.metadata = net, MNN.expr, card["outputs"], card["metadata"]
+        self._net, self._expr, self._outputs, self.metadata = net, MNN.expr, manifest["outputs"], manifest["metadata"]
         self._runtime = runtime  # the network uses it and does not keep it alive
         self._turn = threading.Lock()  # a module of MNN keeps its tensors between two calls
 

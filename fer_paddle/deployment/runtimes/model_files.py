@@ -1,7 +1,7 @@
 """Files of exported networks: whole or refused, and what they say of themselves.
 
 An ONNX file carries its metadata inside. The other formats cannot, and their loaders read past the end of a truncated
-file: each has a card `NAME.SUFFIX.json` beside it with the metadata, and size and SHA-256 of every file.
+file: each has a manifest `NAME.SUFFIX.json` beside it with the metadata, and size and SHA-256 of every file.
 """
 
 from __future__ import annotations
@@ -54,51 +54,53 @@ def parts_of(path: str | os.PathLike[str]) -> dict[str, Path]:
     return {first: path} | {suffix: path.with_suffix(suffix) for suffix in others}
 
 
-def card_path(path: str | os.PathLike[str]) -> Path:
-    """Return where the card of a file lies: `NAME.SUFFIX.json`."""
+def manifest_path(path: str | os.PathLike[str]) -> Path:
+    """Return where the manifest of a file lies: `NAME.SUFFIX.json`."""
     path = Path(path)
     return path.with_name(f"{path.name}.json")
 
 
-def write_card(
+def write_manifest(
     path: str | os.PathLike[str], inputs: Sequence[str], outputs: Sequence[str], metadata: Mapping[str, str]
 ) -> None:
-    """Write the card of a network's files, which must be there: names of inputs and outputs in order, and metadata."""
+    """Write the manifest of a network's files: names of inputs and outputs in order, and metadata."""
     files = {suffix: _describe(part) for suffix, part in parts_of(path).items()}
     content = {"files": files, "inputs": list(inputs), "outputs": list(outputs), "metadata": dict(metadata)}
-    write_json(card_path(path), content)
+    write_json(manifest_path(path), content)
 
 
-def read_card(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return `inputs`, `outputs` and `metadata` of a network's files after comparing them with their card.
+def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return `inputs`, `outputs` and `metadata` of a network's files after comparing them with their manifest.
 
     Raises:
-        FileNotFoundError: The card or a file is missing.
-        ValueError: The card is malformed, or a file is not the one it names.
+        FileNotFoundError: The manifest or a file is missing.
+        ValueError: The manifest is malformed, or a file is not the one it names.
     """
-    path, card = Path(path), card_path(path)
-    if not card.is_file():
-        raise FileNotFoundError(f"expected the card {card.name} beside {path}, found none")
+    path, manifest = Path(path), manifest_path(path)
+    if not manifest.is_file():
+        raise FileNotFoundError(f"expected the manifest {manifest.name} beside {path}, found none")
     try:
-        content = json.loads(card.read_text(encoding="utf-8"))
+        content = json.loads(manifest.read_text(encoding="utf-8"))
         metadata = dict(content["metadata"])
         inputs, outputs = list(content["inputs"]), list(content["outputs"])
         named = {part: content["files"][suffix] for suffix, part in parts_of(path).items()}
         sizes = {part: (file["bytes"], file["sha256"]) for part, file in named.items()}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"expected the card of a network at {card}, got: {type(error).__name__} {error}") from error
+        raise ValueError(
+            f"expected the manifest of a network at {manifest}, got: {type(error).__name__} {error}"
+        ) from error
     for part, (num_bytes, digest) in sizes.items():
         if not part.is_file():
             raise FileNotFoundError(f"expected {part.name} beside {path}, found none")
         if part.stat().st_size != num_bytes:
             raise ValueError(f"expected {num_bytes} bytes in {part}, got {part.stat().st_size}: the file is damaged")
         if file_digest(part) != digest:
-            raise ValueError(f"expected {part} as its card {card.name} names it, got a file of other content")
+            raise ValueError(f"expected {part} as its manifest {manifest.name} names it, got a file of other content")
     return {"inputs": inputs, "outputs": outputs, "metadata": metadata}
 
 
 def size_on_disk(path: str | os.PathLike[str]) -> int:
-    """Return the bytes of all files of a network, without its card."""
+    """Return the bytes of all files of a network, without its manifest."""
     return sum(part.stat().st_size for part in parts_of(path).values())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.deployment.runtimes.base import Runner
-from fer_paddle.deployment.runtimes.model_files import read_card
+from fer_paddle.deployment.runtimes.model_files import read_manifest
 
 HALF_FLAGS = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic")
 BFLOAT_FLAGS = ("use_bf16_packed", "use_bf16_storage")
@@ -21,13 +21,13 @@ class NcnnRunner(Runner):
     name, suffixes, converts_onnx = "ncnn", (".param",), True
 
     def _load(self, path: Path, threads: int, precision: str) -> None:
-        ncnn, card = self.import_package(), read_card(path)
+        ncnn, manifest = self.import_package(), read_manifest(path)
         net = ncnn.Net()
         self._configure(net, threads or ncnn.get_physical_cpu_count(), precision)
         if net.load_param(str(path)) or net.load_model(str(path.with_suffix(".bin"))):
             raise ValueError(f"expected a network of ncnn at {path}, got a file that ncnn does not read")
-        (self._input,) = card["inputs"]
-        self._net, self._outputs, self.metadata, self._mat = net, card["outputs"], card["metadata"], ncnn.Mat
+        (self._input,) = manifest["inputs"]
+        self._net, self._outputs, self.metadata, self._mat = net, manifest["outputs"], manifest["metadata"], ncnn.Mat
 
     def _configure(self, net: Any, threads: int, precision: str) -> None:
         net.opt.use_vulkan_compute = False

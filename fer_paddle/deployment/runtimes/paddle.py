@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_paddle.deployment.runtimes.base import Runner
-from fer_paddle.deployment.runtimes.model_files import read_card, write_card
+from fer_paddle.deployment.runtimes.model_files import read_manifest, write_manifest
 from fer_paddle.environment import paddle, quiet
 from fer_paddle.models.model import Model
 
@@ -37,12 +37,12 @@ class NetworkRunner(Runner):
 
 
 class PaddleInferenceRunner(Runner):
-    """Run `.pdmodel` with its `.pdiparams` and card, a quantized one in int8. A thread has a clone of its own."""
+    """Run `.pdmodel` with its `.pdiparams` and manifest, a quantized one in int8. A thread has a clone of its own."""
 
     name, suffixes = "paddle", (".pdmodel",)
 
     def _load(self, path: Path, threads: int, precision: str) -> None:
-        self.metadata = read_card(path)["metadata"]
+        self.metadata = read_manifest(path)["metadata"]
         config = paddle.inference.Config(str(path), str(path.with_suffix(".pdiparams")))
         config.disable_gpu()
         config.disable_glog_info()
@@ -93,21 +93,21 @@ def check_threads(threads: int) -> None:
 def write_inference_model(
     network: paddle.nn.Layer, path: Path, input_spec: InputSpec, metadata: Mapping[str, str]
 ) -> None:
-    """Write a network in eval mode as `.pdmodel`, `.pdiparams` and their card; compare nothing."""
+    """Write a network in eval mode as `.pdmodel`, `.pdiparams` and their manifest; compare nothing."""
     specs = [paddle.static.InputSpec([*shape], "float32", name) for name, shape in input_spec.items()]
     paddle.jit.save(network, str(path.with_suffix("")), input_spec=specs)
     path.with_suffix(".pdiparams.info").unlink(missing_ok=True)  # a pickle that nothing needs
-    write_card(path, list(input_spec), [], metadata)
+    write_manifest(path, list(input_spec), [], metadata)
 
 
 def load_program(path: str | os.PathLike[str], metadata: Mapping[str, str], threads: int = 1) -> PaddleInferenceRunner:
-    """Write the card of a program with one input, `images`, and load it.
+    """Write the manifest of a program with one input, `images`, and load it.
 
     Args:
         path: The `.pdmodel` file with its `.pdiparams`, such as compression.quantize makes. Whether it is whole is
             not looked at, and Paddle ends the process where it is not: see paddle_program.check_program.
-        metadata: Text for the card; with a line `quantized` it is computed in int8.
+        metadata: Text for the manifest; with a line `quantized` it is computed in int8.
         threads: Of oneDNN.
     """
-    write_card(path, ["images"], [], metadata)
+    write_manifest(path, ["images"], [], metadata)
     return PaddleInferenceRunner(path, threads)

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from fer_paddle.analysis import card_files
-from fer_paddle.analysis.card import table, write_card
-from fer_paddle.analysis.card_files import find_shipped, kind_of, read_measured, write_files
+from fer_paddle.analysis.card import TEXT, find_shipped, kind_of, read_measured, render, write_files
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.measure import measure_expressions
 from fer_paddle.files import file_digest, write_json
@@ -95,7 +93,7 @@ def test_every_figure_of_the_text_comes_from_the_json(expression_set, tmp_path):
     assert "temperature 1.3" in text and file_digest(weights)[:16] in text
     assert "None" not in text and "nan" not in text
     changed = {**expression_set, "accuracy": {"value": 0.123456, "low": 0.1, "high": 0.2}}
-    assert "0.123 (0.100 to 0.200)" in write_card(
+    assert "0.123 (0.100 to 0.200)" in render(
         "net", {}, {**read_measured(weights), "sets": [{"data": "x", **changed}]}
     )
     assert json_file.name == "net.measured.json"
@@ -121,7 +119,7 @@ def test_a_smaller_network_says_how_it_was_made(expression_set, tmp_path):
     text = text.read_text(encoding="utf-8")
     assert "Pruned from `net.safetensors` by the criterion l1" in text and "143,753 parameters" in text
     assert "answers of `a.safetensors` and `b.safetensors` at a temperature of 4, which have 70% of the loss" in text
-    assert "256 pictures of faces.npz: 31.0% of its bytes" in text
+    assert "256 images of faces.npz: 31.0% of its bytes" in text
 
 
 def test_figures_of_other_weights_are_refused(expression_set, tmp_path):
@@ -168,15 +166,17 @@ def test_kinds(card, kind, tmp_path):
             kind_of(weights)
 
 
-def test_unknown_kind_and_bars_in_cells():
+def test_unknown_kind_and_bars_in_cells(expression_set):
     with pytest.raises(ValueError, match="kind"):
-        write_card("net", {}, {**ORIGIN, "kind": "hands"})
-    assert table(["a"], [["x|y"]]) == "| a |\n| --- |\n| x\\|y |"
+        render("net", {}, {**ORIGIN, "kind": "hands"})
+    file = {"weights": "net.onnx", "sha256": "1", "bytes": 1}
+    text = render("net", {"task": "x|y"}, {**ORIGIN, **file, "kind": "classes", "sets": []})
+    assert "| task | x\\|y |" in text
 
 
 @pytest.mark.parametrize("weights", find_shipped(), ids=lambda path: path.stem)
 def test_shipped_cards_are_up_to_date(weights):
     """Whoever changes weights, their JSON or the text runs `python -m fer_paddle card` (or with --text-only)."""
     measured = read_measured(weights)
-    text = weights.with_suffix(card_files.TEXT).read_text(encoding="utf-8")
-    assert text == write_card(weights.stem, load_card(weights), measured)
+    text = weights.with_suffix(TEXT).read_text(encoding="utf-8")
+    assert text == render(weights.stem, load_card(weights), measured)

@@ -18,7 +18,7 @@ from fer_paddle.deployment.benchmark import Case, measure, network_digest, time_
 from fer_paddle.deployment.benchmark_report import disambiguate, draw_rows, write_csv
 from fer_paddle.deployment.benchncnn import bench
 from fer_paddle.deployment.convert import convert_onnx
-from fer_paddle.deployment.runtimes.model_files import read_card
+from fer_paddle.deployment.runtimes.model_files import read_manifest
 from fer_paddle.environment import REPOSITORY
 from fer_paddle.expression.predict import WEIGHTS
 from fer_paddle.files import file_digest
@@ -136,9 +136,14 @@ def test_a_name_with_a_dot_keeps_its_precisions_apart(tiny, tmp_path, monkeypatc
     path = tmp_path / "my.v2.onnx"
     shutil.copy(tiny, path)
     stored = []
-    monkeypatch.setattr(benchmark, "measure", lambda case: stored.append((case.precision, read_card(case.file))) or {})
+
+    def measure(case):
+        stored.append((case.precision, read_manifest(case.file)["metadata"]["precision"]))
+        return {}
+
+    monkeypatch.setattr(benchmark, "measure", measure)
     compare([path], ["ncnn"], threads=[1], batches=[1])
-    assert [(asked, card["metadata"]["precision"]) for asked, card in stored] == [("fp32", "fp32"), ("fp16", "fp16")]
+    assert stored == [("fp32", "fp32"), ("fp16", "fp16")]
 
 
 @pytest.mark.parametrize(

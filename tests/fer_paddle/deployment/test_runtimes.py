@@ -16,7 +16,7 @@ import pytest
 from fer_paddle.deployment.convert import convert_onnx
 from fer_paddle.deployment.runtimes import PRECISIONS, RUNTIMES, load_runner
 from fer_paddle.deployment.runtimes.base import check_images
-from fer_paddle.deployment.runtimes.model_files import read_card, size_on_disk, write_card
+from fer_paddle.deployment.runtimes.model_files import read_manifest, size_on_disk, write_manifest
 from fer_paddle.deployment.runtimes.paddle import write_inference_model
 from fer_paddle.expression.predict import WEIGHTS, Classifier, classifier_file, load_expression_model
 from yolo3tiny.predict import load_network
@@ -134,7 +134,7 @@ def test_images_are_what_the_network_says(metadata, shape, fits):
 
 def test_mnn_says_that_it_has_no_answer(copied):
     need("mnn")
-    write_card(copied / "net.mnn", ["images"], ["logits"], {})  # a file that does not say what it takes
+    write_manifest(copied / "net.mnn", ["images"], ["logits"], {})  # a file that does not say what it takes
     with pytest.raises(ValueError, match=r"expected images that the network takes, got \[1, 3, 56, 56\]"):
         load_runner(copied / "net.mnn", "mnn", 1)(np.zeros((1, 3, 56, 56), np.float32))
 
@@ -289,11 +289,11 @@ def test_a_bad_second_file_is_one_line(runtime, part, damage, copied):
 @pytest.mark.parametrize("content", ["{", "[]", '{"files": {}}', '{"files": {".mnn": 1}, "inputs": [], "outputs": []}'])
 def test_a_bad_card_is_one_line(content, copied):
     (copied / "net.mnn.json").write_text(content)
-    with pytest.raises(ValueError, match=r"^expected the card of a network at .*net\.mnn\.json"):
-        read_card(copied / "net.mnn")
+    with pytest.raises(ValueError, match=r"^expected the manifest of a network at .*net\.mnn\.json"):
+        read_manifest(copied / "net.mnn")
     (copied / "net.mnn.json").unlink()
-    with pytest.raises(FileNotFoundError, match=r"expected the card net\.mnn\.json"):
-        read_card(copied / "net.mnn")
+    with pytest.raises(FileNotFoundError, match=r"expected the manifest net\.mnn\.json"):
+        read_manifest(copied / "net.mnn")
 
 
 @pytest.mark.parametrize(("runtime", "name"), [("onnx", "a.mnn"), ("openvino", "a.param"), ("mnn", "a.safetensors")])
@@ -306,10 +306,10 @@ def test_a_file_of_another_runtime_is_refused(runtime, name, tmp_path):
 def test_a_card_moves_with_its_files(copied, tmp_path):
     for path in list(copied.glob("net.*")):
         path.rename(tmp_path / path.name.replace("net", "脸"))
-    assert read_card(tmp_path / "脸.param")["inputs"] == ["images"]
+    assert read_manifest(tmp_path / "脸.param")["inputs"] == ["images"]
     assert size_on_disk(tmp_path / "脸.param") > 1e6
-    write_card(tmp_path / "脸.mnn", ["a"], ["b"], {"c": "d"})
-    assert read_card(tmp_path / "脸.mnn") == {"inputs": ["a"], "outputs": ["b"], "metadata": {"c": "d"}}
+    write_manifest(tmp_path / "脸.mnn", ["a"], ["b"], {"c": "d"})
+    assert read_manifest(tmp_path / "脸.mnn") == {"inputs": ["a"], "outputs": ["b"], "metadata": {"c": "d"}}
 
 
 @pytest.mark.parametrize(
