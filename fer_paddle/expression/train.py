@@ -110,11 +110,10 @@ def make_loaders(train: LabelledFaces, valid: LabelledFaces, recipe: Recipe, wor
     draw = recipe.ferplus == "probability"
     train_data = ExpressionData(train, recipe.sizes, recipe.augment, recipe.seed, targets, draw)
     valid_data = ExpressionData(valid, recipe.valid_sizes)
-    common = (recipe.seed, workers)
-    balance = (recipe.mix, train.labels, recipe.balanced_sampling)
+    size, seed, power = recipe.batch_size, recipe.seed, recipe.balanced_sampling
     return {
-        "train": make_loader(train_data, recipe.batch_size, True, *common, *balance),
-        "valid": make_loader(valid_data, recipe.batch_size, False, *common),
+        "train": make_loader(train_data, size, True, seed, workers, recipe.mix, train.labels, power),
+        "valid": make_loader(valid_data, size, False, seed, workers),
     }
 
 
