@@ -22,7 +22,7 @@ from typing import Any
 
 import click
 
-from fer_paddle.options import read_parameters, spread_values
+from fer_paddle.options import gather, read_parameters, spread_values
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 _WIDE = {"max_content_width": 110}
@@ -86,10 +86,10 @@ class Command(click.Command):
         return super().parse_args(ctx, spread_values(self, ctx, args))
 
     def invoke(self, ctx: click.Context) -> int:
-        as_json = ctx.params.pop("as_json")
+        assert self.callback is not None
         with stdout_to_stderr():
-            output = super().invoke(ctx)
-        return OK if output is None else output.show(as_json)
+            output = self.callback(**gather(self.callback, ctx.params))
+        return OK if output is None else output.show(ctx.params["as_json"])
 
 
 class Group(click.Group):

@@ -1,16 +1,18 @@
 """Parameters of the commands: functions' annotations as options, and the types that both command lines share.
 
 `epochs: Annotated[PositiveInt, "passes over the data"] = 12` after a `*` is the option --epochs; before it, it is an
-argument. `tuple[X, ...]` takes several values, a `Literal` its choices; `bool` is a flag.
+argument. `tuple[X, ...]` takes several values, a `Literal` its choices; `bool` is a flag; a dataclass is the options
+that are its fields.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import inspect
 import math
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -92,20 +94,8 @@ Resume = Annotated[bool, "go on with what is in the folder"]
 DataChanged = Annotated[bool, "go on with a study made on other data"]
 MinScore = Annotated[UnitInterval, "lowest detector score of a face"]
 Runtime = Literal["onnx", "openvino", "ncnn", "mnn", "paddle", "dynamic", "tensorrt"]
-# Of pruning and quantization
-Ratios = Annotated[tuple[Ratio, ...], "ratio of the FLOPs to keep, one network each"]
-ParameterRatios = Annotated[tuple[Ratio, ...], "ratio of the weights to keep instead: for a small file"]
-ActivationRatios = Annotated[
-    tuple[Ratio, ...], "ratio of the convolutions' outputs to keep instead: for speed where memory is the limit"
-]
-Criterion = Annotated[str, "l1, fpgm, bn_scale or magnitude"]
-Steps = Annotated[PositiveInt, "rounds of pruning and fine-tuning"]
-FinetuneEpochs = Annotated[PositiveInt, "epochs of each fine-tuning"]
-LearningRate = Annotated[PositiveFloat, "highest learning rate of fine-tuning"]
-Multiple = Annotated[PositiveInt, "keep filters in multiples of this"]
-Sensitivities = Annotated[Path | None, "their .json file (default: in the folder of the study)"]
-SensitivitiesOnly = Annotated[bool, "stop when they are measured"]
 Results = Annotated[Path | None, "copy of the results to write as JSON"]
+# Of quantization
 Methods = Annotated[
     tuple[str, ...],
     "ort-minmax ort-entropy ort-percentile slim-abs_max slim-avg slim-hist slim-mse slim-KL slim-weights slim-qat, "
@@ -115,18 +105,56 @@ Calibrate = Annotated[Path | None, "folder of any images to calibrate on instead
 CalibrationImages = Annotated[PositiveInt, "calibration images"]
 
 
-def choose_cost(default: Sequence[float], **ratios: tuple[float, ...]) -> tuple[str, tuple[float, ...]]:
-    """Return which of the costs was given ratios to keep, and these; by default the first and `default`."""
-    given = {name: values for name, values in ratios.items() if values}
-    if len(given) > 1:
-        raise ValueError(f"expected one of --{', --'.join(ratios)}, got {len(given)}")
-    return next(iter(given.items()), (next(iter(ratios)), tuple(default)))
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PruneOptions:
+    """How to prune, and where to."""
+
+    out: Annotated[Path, "folder of the study"]
+    flops: Annotated[tuple[Ratio, ...], "ratio of the FLOPs to keep, one network each"] = ()
+    parameters: Annotated[tuple[Ratio, ...], "ratio of the weights to keep instead: for a small file"] = ()
+    activations: Annotated[
+        tuple[Ratio, ...], "ratio of the convolutions' outputs to keep instead: for speed where memory is the limit"
+    ] = ()
+    criterion: Annotated[str, "l1, fpgm, bn_scale or magnitude"] = "l1"
+    steps: Annotated[PositiveInt, "rounds of pruning and fine-tuning"] = 1
+    multiple: Annotated[PositiveInt, "keep filters in multiples of this"] = 1
+    sensitivities: Annotated[Path | None, "their .json file (default: in the folder of the study)"] = None
+    sensitivities_only: Annotated[bool, "stop when they are measured"] = False
+    results: Results = None
+    seed: Seed = 0
+    threads: Threads = None
+    resume: Resume = False
+    data_changed: DataChanged = False
+
+    def cost(self, default: tuple[float, ...]) -> tuple[str, tuple[float, ...]]:
+        """Return which cost was given ratios to keep, and these; by default FLOPs and `default`."""
+        costs = {"flops": self.flops, "parameters": self.parameters, "activations": self.activations}
+        given = [(name, ratios) for name, ratios in costs.items() if ratios]
+        if len(given) > 1:
+            raise ValueError(f"expected one of --{', --'.join(costs)}, got {len(given)}")
+        return given[0] if given else ("flops", default)
 
 
 def read_parameters(function: Callable[..., Any]) -> list[click.Parameter]:
     """Return the arguments and options that a function's annotated parameters mean."""
     hints = get_type_hints(function, include_extras=True)
-    return [_read_parameter(one, hints[name]) for name, one in inspect.signature(function).parameters.items()]
+    found: list[click.Parameter] = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if dataclasses.is_dataclass(hints[name]):
+            found += read_parameters(hints[name])
+        else:
+            found.append(_read_parameter(parameter, hints[name]))
+    return found
+
+
+def gather(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a function for the values of its parameters, dataclasses filled."""
+    hints = get_type_hints(function, include_extras=True)
+    kinds: dict[str, Any] = {name: hints[name] for name in inspect.signature(function).parameters}
+    return {
+        name: kind(**gather(kind, values)) if dataclasses.is_dataclass(kind) else values[name]
+        for name, kind in kinds.items()
+    }
 
 
 def _read_parameter(parameter: inspect.Parameter, hint: Any) -> click.Parameter:
@@ -175,7 +203,7 @@ class _Argument(click.Argument):
         super().__init__(names, **more)
         self.text = text
 
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
         return self.make_metavar(ctx), self.text
 
 

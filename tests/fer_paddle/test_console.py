@@ -4,6 +4,7 @@ import io
 import json
 import math
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -203,14 +204,39 @@ def test_groups_have_help_a_version_and_hidden_commands(capsys):
     assert capsys.readouterr().err.count("\n") == 4
 
 
-@pytest.mark.parametrize(("given", "found"), [({}, ("a", (0.7,))), ({"b": (0.2, 0.1)}, ("b", (0.2, 0.1)))])
-def test_one_cost_is_chosen(given, found):
-    assert options.choose_cost([0.7], **{"a": (), "b": (), **given}) == found
+@dataclass(frozen=True, kw_only=True)
+class Grouped:
+    """Options of several commands."""
+
+    width: options.Side
+    depth: options.Side = 3
+
+
+def test_a_dataclass_is_the_options_that_are_its_fields(capsys):
+    def work(name: options.Images, *, group: Grouped, fast: Annotated[bool, "hurry"] = False):
+        return Output([*name, group.width, group.depth, fast], "")
+
+    assert call(work, "--json", "a", "--width", "7", "--fast") == 0
+    assert json.loads(capsys.readouterr().out) == ["a", 7, 3, True]
+    assert call(work, "a") == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, ("flops", (0.7, 0.5))),
+        ({"flops": (0.4,)}, ("flops", (0.4,))),
+        ({"parameters": (0.5, 0.25)}, ("parameters", (0.5, 0.25))),
+        ({"activations": (0.5,)}, ("activations", (0.5,))),
+    ],
+)
+def test_what_pruning_saves(given, found):
+    assert options.PruneOptions(out=Path("new"), **given).cost((0.7, 0.5)) == found
 
 
 def test_two_costs_at_once_are_refused():
-    with pytest.raises(ValueError, match="expected one of --a, --b, got 2"):
-        options.choose_cost([0.7], a=(1.0,), b=(1.0,))
+    with pytest.raises(ValueError, match="expected one of --flops, --parameters, --activations, got 2"):
+        options.PruneOptions(out=Path("new"), flops=(1.0,), activations=(1.0,)).cost((0.5,))
 
 
 def test_a_number_is_finite():

@@ -15,24 +15,11 @@ def prune(
     *,
     weights: opt.Weights = None,
     data: Annotated[tuple[str, ...], f"photos with boxes, may be given several times: {opt.PHOTOS}"],
-    out: Annotated[Path, "folder of the study"],
-    flops: opt.Ratios = (),
-    parameters: opt.ParameterRatios = (),
-    activations: opt.ActivationRatios = (),
-    criterion: opt.Criterion = "l1",
-    steps: opt.Steps = 1,
-    epochs: opt.FinetuneEpochs = 4,
-    learning_rate: opt.LearningRate = 5e-4,
-    multiple: opt.Multiple = 1,
+    options: opt.PruneOptions,
+    epochs: Annotated[PositiveInt, "epochs of each fine-tuning"] = 4,
+    learning_rate: Annotated[opt.PositiveFloat, "highest learning rate of fine-tuning"] = 5e-4,
     samples: Annotated[PositiveInt, "samples for the sensitivities"] = 96,
-    sensitivities: opt.Sensitivities = None,
-    sensitivities_only: opt.SensitivitiesOnly = False,
-    results: opt.Results = None,
-    seed: opt.Seed = 0,
     workers: opt.Workers = 0,
-    threads: opt.Threads = None,
-    resume: opt.Resume = False,
-    data_changed: opt.DataChanged = False,
 ) -> Output:
     """Measure how much each layer matters, cut the network to parts of its cost (0.5) and fine-tune each.
 
@@ -41,7 +28,7 @@ def prune(
     """
     from fer_paddle import environment
 
-    environment.prepare(threads)
+    environment.prepare(options.threads)
     from fer_paddle.compression.prune_study import PruneSettings, PruningStudy, check_new, table_of
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
@@ -49,17 +36,17 @@ def prune(
     from yolo3tiny.prune import DetectorPruneTask
     from yolo3tiny.splits import find_train_valid
 
-    check_new(out, resume)
-    cost, ratios = opt.choose_cost((0.5,), flops=flops, parameters=parameters, activations=activations)
-    settings = PruneSettings(ratios, criterion, steps, multiple, cost)
+    check_new(options.out, options.resume)
+    cost, ratios = options.cost((0.5,))
+    settings = PruneSettings(ratios, options.criterion, options.steps, options.multiple, cost)
     weights = weights or WEIGHTS.with_suffix(".safetensors")
     task = DetectorPruneTask(
-        weights, *find_train_valid(data), epochs=epochs, learning_rate=learning_rate, samples=samples, seed=seed,
-        workers=workers, progress=partial(bar("photos"), desc="measuring"),
+        weights, *find_train_valid(data), epochs=epochs, learning_rate=learning_rate, samples=samples,
+        seed=options.seed, workers=workers, progress=partial(bar("photos"), desc="measuring"),
     )  # fmt: skip
-    origin = provenance("python -m yolo3tiny", data=list(data), weights=weights.name, seed=seed)
-    study = PruningStudy(task, settings, out, origin, [ProgressBar()], data_changed)
-    content = study.run_all(sensitivities, sensitivities_only, results, bar("layers"))
+    origin = provenance("python -m yolo3tiny", data=list(data), weights=weights.name, seed=options.seed)
+    study = PruningStudy(task, settings, options.out, origin, [ProgressBar()], options.data_changed)
+    content = study.run_all(options.sensitivities, options.sensitivities_only, options.results, bar("layers"))
     return Output(content, table(*table_of(content, "ap")))
 
 

@@ -46,7 +46,7 @@ def train(
     out: Annotated[Path, "folder of the run"],
     epochs: Annotated[PositiveInt | None, "instead of the recipe's; its stages shrink or grow with them"] = None,
     batch_size: BatchSize = None,
-    repeat: Annotated[tuple[str, ...], Repeat(), "see the photos of one source N times an epoch"] = (),
+    repeat: Annotated[tuple[tuple[str, int], ...], Repeat(), "see the photos of one source N times an epoch"] = (),
     workers: Workers = 0,
     threads: Threads = None,
     resume: Resume = False,

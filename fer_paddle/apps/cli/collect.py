@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,22 +24,56 @@ from fer_paddle.options import (
     UnitInterval,
 )
 
-Depth = Annotated[NaturalInt, "follow links of the same host so far"]
-Pause = Annotated[float, Number(float, 0, 3600), "seconds between requests to a host"]
-MinSide = Annotated[PositiveInt, "least side of an image in pixels"]
-MaxImages = Annotated[PositiveInt | None, "stop a crawl after so many images"]
-Proxy = Annotated[str | None, "such as http://localhost:8080; the environment's is not used"]
-Cookies = Annotated[Path | None, "cookies.txt in Netscape's format"]
-AllowPrivate = Annotated[bool, "also fetch from this machine and its network"]
-Frames = Annotated[Literal["sharpest", "rate", "scenes"], "which frames of a video"]
-PerSecond = Annotated[PositiveFloat, "frames a second"]
-SceneChange = Annotated[UnitInterval, "least change of a scene"]
-MaxFrames = Annotated[PositiveInt, "most frames of a video"]
-What = Annotated[Literal["faces", "mouths", "pictures"], "what is kept"]
-MinFaces = Annotated[PositiveInt, "least faces of an image"]
-MaxFaces = Annotated[PositiveInt | None, "most faces of an image"]
-MinPx = Annotated[NonNegativeFloat, "least side of a face in pixels"]
-MinSharpness = Annotated[NonNegativeFloat, "least sharpness of a face"]
+
+@dataclass(frozen=True, kw_only=True)
+class Web:
+    """How to fetch."""
+
+    depth: Annotated[NaturalInt, "follow links of the same host so far"] = 0
+    pause: Annotated[float, Number(float, 0, 3600), "seconds between requests to a host"] = 1.0
+    min_side: Annotated[PositiveInt, "least side of an image in pixels"] = 64
+    max_pictures: Annotated[PositiveInt | None, "stop a crawl after so many images"] = None
+    proxy: Annotated[str | None, "such as http://localhost:8080; the environment's is not used"] = None
+    cookies: Annotated[Path | None, "cookies.txt in Netscape's format"] = None
+    allow_private: Annotated[bool, "also fetch from this machine and its network"] = False
+
+    def fetcher(self) -> Any:
+        from fer_paddle.collect.fetch import Fetcher, FetchPolicy
+
+        policy = FetchPolicy(pause_seconds=self.pause, allow_private=self.allow_private)
+        return Fetcher(policy, self.proxy, self.cookies)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frames:
+    """Which frames of a video are taken."""
+
+    frames: Annotated[Literal["sharpest", "rate", "scenes"], "which frames of a video"] = "sharpest"
+    per_second: Annotated[PositiveFloat, "frames a second"] = 1.0
+    scene_change: Annotated[UnitInterval, "least change of a scene"] = 0.4
+    max_frames: Annotated[PositiveInt, "most frames of a video"] = 1000
+
+    def rule(self) -> Any:
+        from fer_paddle.video import FrameRule
+
+        return FrameRule(self.frames, self.per_second, self.scene_change, self.max_frames)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faces:
+    """Which faces are kept."""
+
+    what: Annotated[Literal["faces", "mouths", "pictures"], "what is kept"] = "faces"
+    min_faces: Annotated[PositiveInt, "least faces of an image"] = 1
+    max_faces: Annotated[PositiveInt | None, "most faces of an image"] = None
+    min_score: MinScore = 0.5
+    min_px: Annotated[NonNegativeFloat, "least side of a face in pixels"] = 40.0
+    min_sharpness: Annotated[NonNegativeFloat, "least sharpness of a face"] = 0.0
+
+    def rule(self) -> Any:
+        from fer_paddle.collect.select import FaceRule
+
+        return FaceRule(self.min_faces, self.max_faces, self.min_score, self.min_px, self.min_sharpness)
 
 
 def run(
@@ -51,28 +85,12 @@ def run(
     *,
     out: Annotated[Path, "the data set, one folder a class"],
     work: Annotated[Path | None, "folder for downloads and frames (default: OUT_work)"] = None,
-    depth: Depth = 0,
-    pause: Pause = 1.0,
-    min_side: MinSide = 64,
-    max_pictures: MaxImages = None,
-    proxy: Proxy = None,
-    cookies: Cookies = None,
-    allow_private: AllowPrivate = False,
-    frames: Frames = "sharpest",
-    per_second: PerSecond = 1.0,
-    scene_change: SceneChange = 0.4,
-    max_frames: MaxFrames = 1000,
-    what: What = "faces",
-    min_faces: MinFaces = 1,
-    max_faces: MaxFaces = None,
-    min_score: MinScore = 0.5,
-    min_px: MinPx = 40.0,
-    min_sharpness: MinSharpness = 0.0,
+    web: Web,
+    frame_options: Frames,
+    face_options: Faces,
 ) -> Output:
     """Do the whole chapter: from URLs and videos to class folders; run again, it goes on."""
     from fer_paddle.collect.pipeline import CollectRules, check_class, collect_class, sort_sources
-    from fer_paddle.collect.select import FaceRule
-    from fer_paddle.video import FrameRule
     from yolo3tiny.predict import Detector
 
     named: dict[str, list[str]] = {}
@@ -86,20 +104,20 @@ def run(
     for name, one in given.items():
         check_class(name, one, out, work)
     rules = CollectRules(
-        frames=FrameRule(frames, per_second, scene_change, max_frames),
-        faces=FaceRule(min_faces, max_faces, min_score, min_px, min_sharpness),
-        kind=what,
-        depth=depth,
-        min_side=min_side,
-        max_pictures=max_pictures,
+        frames=frame_options.rule(),
+        faces=face_options.rule(),
+        kind=face_options.what,
+        depth=web.depth,
+        min_side=web.min_side,
+        max_pictures=web.max_pictures,
     )
     detector, reports = Detector(), []
-    with _fetcher(pause, allow_private, proxy, cookies) as fetcher:
+    with web.fetcher() as fetcher:
         for name, one in given.items():
             reports.append(collect_class(name, one, out, work, fetcher, rules, detector, progress=bar))
     warn(*(warning for report in reports for warning in report.warnings))
     rows = [[one.name, one.pictures, one.refused, one.cut, one.copies, one.files] for one in reports]
-    text = table(["class", "pictures", "without a face", "cut out", "copies", f"{what} now"], rows)
+    text = table(["class", "pictures", "without a face", "cut out", "copies", f"{face_options.what} now"], rows)
     code = OK if all(report.files for report in reports) else FAILED
     return Output([report.to_json() for report in reports], f"{text}\n\nwritten to {out}", code=code)
 
@@ -113,34 +131,29 @@ def crawl(
     query: Annotated[str | None, "what to search for"] = None,
     pages: Annotated[PositiveInt, "pages of results"] = 1,
     again: Annotated[bool, "also try what an earlier crawl refused"] = False,
-    depth: Depth = 0,
-    pause: Pause = 1.0,
-    min_side: MinSide = 64,
-    max_pictures: MaxImages = None,
-    proxy: Proxy = None,
-    cookies: Cookies = None,
-    allow_private: AllowPrivate = False,
+    web: Web,
 ) -> Output:
     """Fetch images politely and keep a manifest; run again, it goes on where it was."""
     from fer_paddle.collect import crawl as crawling
     from fer_paddle.collect import pages as sites
 
-    if (search or openverse) and not query:
+    if not query and (search or openverse):
         raise ValueError("expected --query with --search or --openverse, got none")
-    if openverse:
-        source: Any = sites.openverse(query, pages)
-    elif search:
+    source: Any
+    if query and openverse:
+        source = sites.openverse(query, pages)
+    elif query and search:
         source = sites.SearchPages(search, query, pages)
     else:
-        source = sites.SeedPages(_read_sources(sources), depth)
+        source = sites.SeedPages(_read_sources(sources), web.depth)
     progress = bar("addresses")(None)
-    with progress, _fetcher(pause, allow_private, proxy, cookies) as fetcher:
+    with progress, web.fetcher() as fetcher:
         crawler = crawling.Crawler(
             out,
             fetcher,
             again=again,
-            min_side=min_side,
-            max_pictures=max_pictures,
+            min_side=web.min_side,
+            max_pictures=web.max_pictures,
             on_record=lambda record: progress.update(),
         )
         report = crawler.crawl(source)
@@ -162,27 +175,17 @@ def _read_sources(sources: Sequence[str]) -> list[str]:
     return [url for urls in lists for url in urls]
 
 
-def _fetcher(pause: float, allow_private: bool, proxy: str | None, cookies: Path | None) -> Any:
-    from fer_paddle.collect.fetch import Fetcher, FetchPolicy
-
-    return Fetcher(FetchPolicy(pause_seconds=pause, allow_private=allow_private), proxy, cookies)
-
-
 def frames(
     videos: Annotated[tuple[Path, ...], "video files"],
     *,
     out: Annotated[Path, "folder for the frames and frames.jsonl"],
     format: Annotated[str, "suffix of the frames"] = ".jpg",
-    frames: Frames = "sharpest",
-    per_second: PerSecond = 1.0,
-    scene_change: SceneChange = 0.4,
-    max_frames: MaxFrames = 1000,
+    frame_options: Frames,
 ) -> Output:
     """Write frames of videos as images named by their time; a damaged video gives what can be read."""
     from fer_paddle.collect.frames import save_frames
-    from fer_paddle.video import FrameRule
 
-    rule = FrameRule(frames, per_second, scene_change, max_frames)
+    rule = frame_options.rule()
     reports: list[Any] = []
     failed: list[tuple[str, str]] = []
     for video in videos:
@@ -242,25 +245,20 @@ def select(
     out: Annotated[Path, "folder for the crops and selected.jsonl"],
     sort_mouths: Annotated[bool, "a folder a class of the mouth classifier"] = False,
     mouth_weights: Annotated[Path | None, "of train-mouths, .onnx (default: the one that ships)"] = None,
-    what: What = "faces",
-    min_faces: MinFaces = 1,
-    max_faces: MaxFaces = None,
-    min_score: MinScore = 0.5,
-    min_px: MinPx = 40.0,
-    min_sharpness: MinSharpness = 0.0,
+    face_options: Faces,
 ) -> Output:
     """Copy images with faces, or cut their faces or mouths; the originals stay as they are."""
-    from fer_paddle.collect.select import FaceRule, select_faces
+    from fer_paddle.collect.select import select_faces
     from fer_paddle.image_files import find_images
 
     sort = None
     if sort_mouths or mouth_weights:
         from fer_paddle.expression.predict import Classifier
 
-        if what != "mouths":
-            raise ValueError(f"expected --what mouths to sort them, got {what}")
+        if face_options.what != "mouths":
+            raise ValueError(f"expected --what mouths to sort them, got {face_options.what}")
         sort = Classifier(mouth_weights or "mouth.smile").name
-    rule = FaceRule(min_faces, max_faces, min_score, min_px, min_sharpness)
+    rule, what = face_options.rule(), face_options.what
     report = select_faces(find_images(images, out), out, rule, what, sort=sort, progress=bar("images"))
     rows = [["pictures kept", len(report.kept)], ["refused", len(report.refused)]]
     rows += [["unreadable", len(report.failed)], ["done before", report.done_before]]

@@ -17,26 +17,13 @@ def prune(
     weights: opt.Weights = None,
     data: opt.TrainData,
     valid: opt.ValidData = None,
-    out: Annotated[Path, "folder of the study"],
-    flops: opt.Ratios = (),
-    parameters: opt.ParameterRatios = (),
-    activations: opt.ActivationRatios = (),
-    criterion: opt.Criterion = "l1",
-    steps: opt.Steps = 1,
-    epochs: opt.FinetuneEpochs = 6,
-    learning_rate: opt.LearningRate = 1e-3,
-    multiple: opt.Multiple = 1,
+    options: opt.PruneOptions,
+    epochs: Annotated[PositiveInt, "epochs of each fine-tuning"] = 6,
+    learning_rate: Annotated[opt.PositiveFloat, "highest learning rate of fine-tuning"] = 1e-3,
     recipe: Annotated[str | None, "recipe that fine-tuning shortens (default: that of the network's training)"] = None,
     soft_weight: Annotated[opt.UnitInterval, "weight of the teachers in the loss"] = 0.0,
     teacher: Annotated[tuple[Path, ...], ".safetensors; several make an ensemble (default: the unpruned network)"] = (),
     faces: Annotated[PositiveInt, "faces for the sensitivities"] = 1500,
-    sensitivities: opt.Sensitivities = None,
-    sensitivities_only: opt.SensitivitiesOnly = False,
-    results: opt.Results = None,
-    seed: opt.Seed = 0,
-    threads: opt.Threads = None,
-    resume: opt.Resume = False,
-    data_changed: opt.DataChanged = False,
 ) -> Output:
     """Measure how much each layer matters, cut the network to parts of its cost (0.7 0.5 0.3) and fine-tune each.
 
@@ -45,7 +32,7 @@ def prune(
     """
     from fer_paddle import environment
 
-    environment.prepare(threads)
+    environment.prepare(options.threads)
     from fer_paddle.compression.prune_study import PruneSettings, PruningStudy, check_new, table_of
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.ferplus import take_for_training
@@ -56,21 +43,21 @@ def prune(
     from fer_paddle.training.callbacks import ProgressBar
     from fer_paddle.weights import load_card
 
-    check_new(out, resume)
-    cost, ratios = opt.choose_cost((0.7, 0.5, 0.3), flops=flops, parameters=parameters, activations=activations)
-    settings = PruneSettings(ratios, criterion, steps, multiple, cost)
+    check_new(options.out, options.resume)
+    cost, ratios = options.cost((0.7, 0.5, 0.3))
+    settings = PruneSettings(ratios, options.criterion, options.steps, options.multiple, cost)
     shortened = choose_recipe(recipe, {}) if recipe else None
     weights = classifier_file(weights, "dynamic")
     learnt_by = load_card(weights).get("recipe", {})
-    train, measured = load_train_valid(data, valid, seed=seed)
+    train, measured = load_train_valid(data, valid, seed=options.seed)
     train, measured = take_for_training(train, measured, learnt_by.get("ferplus"))
     task = ExpressionPruneTask(
         weights, train, measured, epochs, learning_rate, faces,
-        seed=seed, soft_weight=soft_weight, teachers=teacher, recipe=shortened, description=valid or data,
+        seed=options.seed, soft_weight=soft_weight, teachers=teacher, recipe=shortened, description=valid or data,
     )  # fmt: skip
-    origin = provenance(data=data, weights=weights.name, seed=seed)
-    study = PruningStudy(task, settings, out, origin, [ProgressBar()], data_changed)
-    content = study.run_all(sensitivities, sensitivities_only, results, bar("layers"))
+    origin = provenance(data=data, weights=weights.name, seed=options.seed)
+    study = PruningStudy(task, settings, options.out, origin, [ProgressBar()], options.data_changed)
+    content = study.run_all(options.sensitivities, options.sensitivities_only, options.results, bar("layers"))
     return Output(content, table(*table_of(content, "accuracy")))
 
 

@@ -46,7 +46,9 @@ def evaluate(
     ] = (),
     runtime: Annotated[Runtime | None, "runtime (default: the file's own)"] = None,
     threads: Annotated[ThreadCount | None, "threads of the runtime (default: it chooses)"] = None,
-    tta: Annotated[tuple[str, ...], View(), "test-time augmentation: flip, five-crop, scales such as 0.9 1 1.1"] = (),
+    tta: Annotated[
+        tuple[str | float, ...], View(), "test-time augmentation: flip, five-crop, scales such as 0.9 1 1.1"
+    ] = (),
     calibrate: Annotated[bool, "fit the temperature"] = False,
     write: Write = False,
     out: Diagrams = None,

@@ -28,30 +28,54 @@ Out = Annotated[Path, "folder of the study"]
 Faces = Annotated[PositiveInt | None, "train on so many faces, with the classes in proportion (default: all)"]
 ValidFaces = Annotated[PositiveInt | None, "measure on so many faces (default: all)"]
 StudyEpochs = Annotated[PositiveInt, "epochs of each training"]
-Seeds = Annotated[PositiveInt, "seeds of what one cannot decide"]
-Within = Annotated[UnitInterval, "difference of accuracy that one seed cannot decide"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Data:
+    """What compare and curves train and measure on."""
+
+    data: TrainData
+    valid: ValidData = None
+    faces: Faces = None
+    valid_faces: ValidFaces = None
+    seed: Seed = 0
+    threads: Threads = None
+
+    def origin(self, train: Any, measured: Any) -> dict[str, Any]:
+        from fer_paddle.study import provenance
+
+        return provenance(data=self.data, train_faces=train.counts(), valid_faces=len(measured), seed=self.seed)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What the trials of scale and augment share; two hours of two cores by default."""
+
+    data: TrainData = "fer2013_train.npz"
+    valid: ValidData = None
+    valid_faces: ValidFaces = None
+    epochs: StudyEpochs = 12
+    seeds: Annotated[PositiveInt, "seeds of what one cannot decide"] = 3
+    within: Annotated[UnitInterval, "difference of accuracy that one seed cannot decide"] = 0.02
+    threads: Threads = 1
+    data_changed: DataChanged = False
 
 
 def compare(
     *,
-    data: TrainData,
-    valid: ValidData = None,
+    source: Data,
     models: Annotated[tuple[str, ...], "names of designs (default: all)"] = (),
     epochs: StudyEpochs = 12,
     size: Annotated[Side, "side of the faces in pixels"] = 40,
     runs: Runs = 100,
-    faces: Faces = None,
-    valid_faces: ValidFaces = None,
-    seed: Seed = 0,
     out: Out = Path("runs/compare"),
-    threads: Threads = None,
     data_changed: DataChanged = False,
 ) -> Output:
     """Train all networks under one budget; write compare.json and compare.png.
 
     What is finished is kept: call it again to go on after an interruption.
     """
-    train, measured = _load(data, valid, faces, valid_faces, seed, threads)
+    train, measured = _load(source)
     from fer_paddle.analysis.axes import save_figure
     from fer_paddle.expression.compare import HEADINGS, RESULT, compare_designs, draw_costs, list_rows, measure_cost
     from fer_paddle.expression.recipes import STUDY
@@ -61,7 +85,7 @@ def compare(
     from fer_paddle.training.loop import RunOptions
 
     side = ((0, size),)
-    recipe = dataclasses.replace(STUDY, epochs=epochs, sizes=side, valid_sizes=side, seed=seed)
+    recipe = dataclasses.replace(STUDY, epochs=epochs, sizes=side, valid_sizes=side, seed=source.seed)
     compare_designs(
         models or list(DESIGNS),
         train,
@@ -70,7 +94,7 @@ def compare(
         out,
         lambda network, size: measure_cost(network, size, runs),
         RunOptions(callbacks=[ProgressBar()]),
-        provenance=_origin(data, train, measured, seed),
+        provenance=source.origin(train, measured),
         data_changed=data_changed,
     )
     result = read_json(out / RESULT, "the comparison")
@@ -81,17 +105,12 @@ def compare(
 
 def curves(
     *,
-    data: TrainData,
-    valid: ValidData = None,
+    source: Data,
     model: Annotated[str, "network or design"] = "resnet18_tiny",
-    faces: Faces = None,
-    valid_faces: ValidFaces = None,
-    seed: Seed = 0,
     out: Out = Path("runs/curves"),
-    threads: Threads = None,
 ) -> Output:
     """Make the five cases of training and test loss, each by a short run; write curves.json and curves.png."""
-    train, measured = _load(data, valid, faces, valid_faces, seed, threads)
+    train, measured = _load(source)
     from fer_paddle.analysis.axes import save_figure
     from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case
     from fer_paddle.files import write_json
@@ -101,7 +120,7 @@ def curves(
     for case in CASES:
         histories[case.name] = run_case(case, train, measured, model, out / case.name, [ProgressBar()])
         judged[case.name] = judge(case, histories[case.name])
-    result = {**_origin(data, train, measured, seed), "judged": judged, "histories": histories}
+    result = {**source.origin(train, measured), "judged": judged, "histories": histories}
     write_json(out / "curves.json", result)
     save_figure(draw_cases(histories), out / "curves.png")
     rows = []
@@ -113,48 +132,34 @@ def curves(
 
 def scale(
     *,
-    data: TrainData = "fer2013_train.npz",
-    valid: ValidData = None,
     sizes: Annotated[tuple[Side, ...], "sides of the faces in pixels"] = (24, 32, 48, 64, 96, 128),
     model: Annotated[str, "network"] = "distresnet",
     faces: Annotated[PositiveInt, "faces to train on"] = 4000,
-    valid_faces: ValidFaces = None,
-    epochs: StudyEpochs = 12,
-    seeds: Seeds = 3,
-    within: Within = 0.02,
+    budget: Budget,
     out: Out = Path("runs/study-scale"),
-    threads: Threads = 1,
-    data_changed: DataChanged = False,
 ) -> Output:
     """Train one network at several sizes with one budget; write accuracy, operations and latency to result.json."""
-    study, trial = _open(data, valid, model, faces, valid_faces, epochs, out, threads, data_changed)
+    study, trial = _open(budget, model, faces, out)
     from fer_paddle.expression.studies import study_scale
 
-    rows = study_scale(study, trial, sizes, range(1, seeds), within)
+    rows = study_scale(study, trial, sizes, range(1, budget.seeds), budget.within)
     return _show_trials(study, rows, {"mflops": "MFLOPs", "latency_ms": "ms"})
 
 
 def augment(
     *,
-    data: TrainData = "fer2013_train.npz",
-    valid: ValidData = None,
     size: Annotated[Side, "side of the faces in pixels"] = 32,
     # VGG8 knows 3,000 faces by heart after 12 epochs; DistResNet has not yet learnt them, and nothing could help it.
     model: Annotated[str, "network"] = "vgg8",
     faces: Annotated[PositiveInt, "faces to train on"] = 3000,
-    valid_faces: ValidFaces = None,
-    epochs: StudyEpochs = 12,
-    seeds: Seeds = 3,
-    within: Within = 0.02,
+    budget: Budget,
     out: Out = Path("runs/study-augment"),
-    threads: Threads = 1,
-    data_changed: DataChanged = False,
 ) -> Output:
     """Train one network without augmentation, with each change alone and with the whole; write result.json."""
-    study, trial = _open(data, valid, model, faces, valid_faces, epochs, out, threads, data_changed, ((0, size),))
+    study, trial = _open(budget, model, faces, out, ((0, size),))
     from fer_paddle.expression.studies import study_augmentation
 
-    return _show_trials(study, study_augmentation(study, trial, range(1, seeds), within), {})
+    return _show_trials(study, study_augmentation(study, trial, range(1, budget.seeds), budget.within), {})
 
 
 def distill(
@@ -214,32 +219,26 @@ def distill(
     return Output(found, f"{text}\n\nteacher: accuracy {found['teacher_accuracy']:.4f}")
 
 
-def _load(
-    data: str, valid: str | None, faces: int | None, valid_faces: int | None, seed: int, threads: int | None
-) -> tuple[Any, Any]:
+def _load(source: Data) -> tuple[Any, Any]:
     """Prepare Paddle and read the faces to train and to measure on."""
     from fer_paddle import environment
 
-    environment.prepare(threads)
+    environment.prepare(source.threads)
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.faces import take_subset
 
-    train, measured = load_train_valid(data, valid, seed=seed, progress=bar("images"))
-    return take_subset(train, faces, seed), take_subset(measured, valid_faces, seed)
-
-
-def _origin(data: str, train: Any, measured: Any, seed: int) -> dict[str, Any]:
-    from fer_paddle.study import provenance
-
-    return provenance(data=data, train_faces=train.counts(), valid_faces=len(measured), seed=seed)
+    train, measured = load_train_valid(source.data, source.valid, seed=source.seed, progress=bar("images"))
+    return take_subset(train, source.faces, source.seed), take_subset(measured, source.valid_faces, source.seed)
 
 
 def _open(
-    data: str, valid: str | None, model: str, faces: int, valid_faces: int | None, epochs: int, out: Path,
-    threads: int | None, data_changed: bool, sizes: tuple[tuple[int, int], ...] | None = None,
-) -> tuple[Any, Any]:  # fmt: skip
+    budget: Budget, model: str, faces: int, out: Path, sizes: tuple[tuple[int, int], ...] | None = None
+) -> tuple[Any, Any]:
     """Open the folder of a study of trials, and make the trial that is changed."""
-    train, measured = _load(data, valid, faces, valid_faces, 0, threads)
+    source = Data(
+        data=budget.data, valid=budget.valid, faces=faces, valid_faces=budget.valid_faces, threads=budget.threads
+    )
+    train, measured = _load(source)
     from fer_paddle.expression.recipes import STUDY
     from fer_paddle.expression.trials import Trial, TrialStudy
     from fer_paddle.study import provenance
@@ -247,10 +246,10 @@ def _open(
     from fer_paddle.training.loop import RunOptions
 
     sizes = sizes or STUDY.sizes
-    recipe = dataclasses.replace(STUDY, epochs=epochs, sizes=sizes, valid_sizes=sizes)
+    recipe = dataclasses.replace(STUDY, epochs=budget.epochs, sizes=sizes, valid_sizes=sizes)
     settings = {"model": model, "recipe": recipe.to_json()}
-    options, origin = RunOptions(callbacks=[ProgressBar()]), provenance(data=data)
-    study = TrialStudy(out, train, measured, settings, origin, options, data_changed=data_changed)
+    options, origin = RunOptions(callbacks=[ProgressBar()]), provenance(data=budget.data)
+    study = TrialStudy(out, train, measured, settings, origin, options, data_changed=budget.data_changed)
     return study, Trial("", recipe, model)
 
 
