@@ -150,11 +150,12 @@ def read_parameters(function: Callable[..., Any]) -> list[click.Parameter]:
 def gather(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a function for the values of its parameters, dataclasses filled."""
     hints = get_type_hints(function, include_extras=True)
-    kinds: dict[str, Any] = {name: hints[name] for name in inspect.signature(function).parameters}
-    return {
-        name: kind(**gather(kind, values)) if dataclasses.is_dataclass(kind) else values[name]
-        for name, kind in kinds.items()
-    }
+    found: dict[str, Any] = {}
+    for name in inspect.signature(function).parameters:
+        kind: Any = hints[name]
+        is_group: bool = dataclasses.is_dataclass(kind)
+        found[name] = kind(**gather(kind, values)) if is_group else values[name]
+    return found
 
 
 def _read_parameter(parameter: inspect.Parameter, hint: Any) -> click.Parameter:
@@ -162,15 +163,16 @@ def _read_parameter(parameter: inspect.Parameter, hint: Any) -> click.Parameter:
     text = next((note for note in notes if isinstance(note, str)), "")
     value_type = next((note for note in notes if isinstance(note, click.ParamType)), None) or _type_of(kind)
     default, required = parameter.default, parameter.default is inspect.Parameter.empty
+    given = {} if required or many else {"default": default}
     if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-        return _Argument([parameter.name], text, type=value_type, required=required, nargs=-1 if many else 1)
+        return _Argument([parameter.name], text, type=value_type, required=required, nargs=-1 if many else 1, **given)
     return click.Option(
         [f"--{parameter.name.rstrip('_').replace('_', '-')}", parameter.name],
         type=value_type,
         is_flag=kind is bool,
         multiple=many,
         required=required,
-        **({} if required else {"default": default}),
+        **({"default": default} if many and not required else given),
         show_default=not (required or default is None or default is False or default == ()),
         help=text,
     )

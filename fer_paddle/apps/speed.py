@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import cv2
 import numpy as np
 
 from fer_paddle.apps.demo import astronaut
-from fer_paddle.deployment.benchmark import read_metadata, time_runs
+from fer_paddle.deployment.benchmark import read_metadata, time_in_turns, time_runs
+from fer_paddle.deployment.runtimes.onnx import OnnxRunner
 from fer_paddle.expression.predict import WEIGHTS, Classifier
 from fer_paddle.images import crop_square, write_image
 from fer_paddle.pipeline import Pipeline
@@ -53,6 +55,30 @@ def benchmark_shipped(runs: int, progress: Callable[[Iterable], Iterable] = iter
             ("from the shell to the result", shell, min(runs, SHELL_RUNS)),
         ]
         return [{"what": what, **time_runs(function, count)} for what, function, count in progress(rows)]
+
+
+def time_side_by_side(
+    files: Sequence[Path],
+    threads: Sequence[int] = (1,),
+    batch: int = 1,
+    runs: int = 100,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> list[dict[str, Any]]:
+    """Time ONNX files in ONNX Runtime, in turns, so that a busy machine disturbs all alike; photos are square.
+
+    Returns:
+        A row for each file and number of threads: `file`, `threads`, `batch`, `file_bytes`, and see time_in_turns.
+    """
+    functions = {}
+    for path in files:
+        channels, height, width = input_shape(path)
+        side = max(height, width)
+        images = np.random.default_rng(0).random((batch, channels, side, side), np.float32)
+        functions |= {(path, count): partial(OnnxRunner(path, count), images) for count in threads}
+    return [
+        {"file": str(path), "threads": count, "batch": batch, "file_bytes": path.stat().st_size, **figures}
+        for (path, count), figures in time_in_turns(functions, runs, progress).items()
+    ]
 
 
 def shipped_networks() -> list[Path]:

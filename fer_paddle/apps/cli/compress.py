@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -70,23 +68,10 @@ def prune_speed(
     results: opt.Results = None,
 ) -> Output:
     """Time ONNX files in ONNX Runtime, in turns, so that a busy machine disturbs all alike."""
-    import numpy as np
-
-    from fer_paddle.deployment.benchmark import time_in_turns
-    from fer_paddle.deployment.runtimes.onnx import OnnxRunner
+    from fer_paddle.apps.speed import time_side_by_side
     from fer_paddle.files import write_json
 
-    functions = {}
-    for path in files:
-        for count in threads:
-            runner = OnnxRunner(path, count)
-            images = np.random.default_rng(0).random(_input_shape(path, runner.metadata, batch), np.float32)
-            functions[str(path), count] = partial(runner, images)
-    times = time_in_turns(functions, runs, bar("rounds"))
-    rows = [
-        {"file": file, "threads": count, "batch": batch, "file_bytes": Path(file).stat().st_size, **figures}
-        for (file, count), figures in times.items()
-    ]
+    rows = time_side_by_side(files, threads, batch, runs, bar("rounds"))
     if results is not None:
         write_json(results, rows)
     shown = [
@@ -95,15 +80,6 @@ def prune_speed(
         for row in rows
     ]
     return Output(rows, table(["file", "threads", "median ms", "95 % ms", "least ms", "kB"], shown))
-
-
-def _input_shape(path: Path, metadata: Mapping[str, str], batch: int) -> tuple[int, ...]:
-    """Return what a network of ours takes, by what its file says: a gray face of its size, or a square photo."""
-    if "input_size" in metadata:
-        return batch, 1, int(metadata["input_size"]), int(metadata["input_size"])
-    if "longest" in metadata:
-        return batch, 3, int(metadata["longest"]), int(metadata["longest"])
-    raise ValueError(f"expected an expression network or a face detector that this project exported, got {path}")
 
 
 def quantize(

@@ -6,24 +6,32 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fer_paddle.console import FAILED, OK, Output, bar, fail, table
-from fer_paddle.options import FACES, Batch, Int, PositiveInt, Runs, Runtime, Side, ThreadCount
+from fer_paddle.options import FACES, Batch, Int, Number, PositiveInt, Runs, Runtime, Side, ThreadCount
 
 PARITY_PICTURES = 256
 TABLE, PICTURE = "benchmark.json", "benchmark.png"
 
 
-def models(pattern: Annotated[str, 'names, such as "distresnet*"'] = "*") -> Output:
-    """List the networks that ship: what each does, how well, how large; `--weights NAME` takes them by name."""
-    from fer_paddle.zoo import list_models
+def models(
+    pattern: Annotated[str, 'names, such as "distresnet*"'] = "*",
+    *,
+    runs: Annotated[int, Number(int, 0, 10**6), "timed runs of each in ONNX Runtime on one thread; 0: none"] = 20,
+) -> Output:
+    """List the networks that ship: what each does, how well, how large, how fast here; `--weights` takes the names."""
+    from fer_paddle.apps.speed import time_side_by_side
+    from fer_paddle.zoo import find_model, list_models
 
     found = list_models(pattern)
-    rows = [
-        [one.name, one.task, len(one.classes), one.input_size, f"{one.parameters:,}", f"{one.file_kb:,.0f}",
-         "-" if one.accuracy is None else f"{one.accuracy:.3f}"]
-        for one in found
-    ]  # fmt: skip
-    header = ["name", "task", "classes", "px", "parameters", "kB", "accuracy or AP"]
-    return Output([one.to_json() for one in found], table(header, rows))
+    times = time_side_by_side([find_model(one.name) for one in found], runs=runs) if runs else [{}] * len(found)
+    content, rows = [], []
+    for one, time in zip(found, times):
+        latency_ms = time.get("median_ms", one.latency_ms)
+        content.append({**one.to_json(), "latency_ms": latency_ms})
+        figures = (f"{value:{form}}" if value else "-" for value, form in ((one.accuracy, ".3f"), (latency_ms, ".2f")))
+        sizes = f"{one.parameters:,}", f"{one.file_kb:,.0f}"
+        rows.append([one.name, one.task, len(one.classes), one.input_size, *sizes, *figures])
+    header = ["name", "task", "classes", "px", "parameters", "kB", "accuracy or AP", "ms"]
+    return Output(content, table(header, rows))
 
 
 def export(

@@ -25,7 +25,7 @@ from yolo3tiny.cli import APP as DETECTOR_APP
 
 COMMANDS = (
     *("collect", "report", "benchmark-augment", "recognize", "demo", "train", "evaluate"),
-    *("explain", "export", "benchmark", "bench", "prune", "prune-speed", "quantize", "study"),
+    *("explain", "models", "export", "benchmark", "bench", "prune", "prune-speed", "quantize", "study"),
 )
 HIDDEN = ("compare", "curves", "study-scale", "study-augment", "distill", "measure", "calibrate", "card")
 
