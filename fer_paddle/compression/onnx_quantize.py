@@ -9,7 +9,6 @@ Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import onnx
 
 from fer_paddle.deployment.onnx_graph import add_metadata, compact, get_metadata, read_onnx
 from fer_paddle.environment import quiet
+from fer_paddle.files import temporary_folder
 
 METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 # Others, such as the sum of two branches, gain little in size and cost accuracy: ELU has no int8 form.
@@ -74,8 +74,8 @@ def quantize_onnx(
         raise ValueError("expected at least one batch of calibration images, got none")
     model, path = read_onnx(source), Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".int8-") as folder, quiet():
-        prepared, written = Path(folder, "prepared.onnx"), Path(folder, "network.onnx")
+    with temporary_folder(path) as folder, quiet():
+        prepared, written = folder / "prepared.onnx", folder / "network.onnx"
         # Infers shapes and folds batch normalizations. Symbolic inference is for transformers; on a network of any
         # height and width it ends in "Incomplete symbolic shape inference".
         quantization.quant_pre_process(str(source), prepared, skip_symbolic_shape=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import struct
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from google.protobuf.message import DecodeError
 
 from fer_paddle.deployment.onnx_graph import add_metadata, compact, drop_idle_rounding
 from fer_paddle.environment import paddle, quiet
+from fer_paddle.files import temporary_folder
 
 MODEL, PARAMS = "model.pdmodel", "model.pdiparams"
 OPSET = 13
@@ -93,8 +93,8 @@ def program_to_onnx(
 
     folder, path = check_program(folder), Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".onnx-") as aside, quiet():
-        written = Path(aside, "network.onnx")
+    with temporary_folder(path) as aside, quiet():
+        written = aside / "network.onnx"
         paddle2onnx.export(
             str(folder / MODEL),
             str(folder / PARAMS),
@@ -102,7 +102,7 @@ def program_to_onnx(
             opset_version=OPSET,
             verbose=False,
             deploy_backend="onnxruntime",
-            calibration_file=str(Path(aside, "scales.txt")),
+            calibration_file=str(aside / "scales.txt"),
         )
         model = compact(onnx.load(written))
         if not round_outputs:
@@ -140,10 +140,10 @@ def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary folder for one program; its two files move from there, or below, to `folder` at the end."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".program-") as aside:
-        yield Path(aside)
+    with temporary_folder(folder / "program") as aside:
+        yield aside
         for name in (PARAMS, MODEL):
-            (written,) = Path(aside).rglob(name)
+            (written,) = aside.rglob(name)
             os.replace(written, folder / name)
 
 
