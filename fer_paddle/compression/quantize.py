@@ -226,23 +226,17 @@ def read_calibration_images(
         FileNotFoundError: There is no such folder.
         ValueError: It holds no image, or none of those drawn can be read.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
+    if not Path(folder).is_dir():
         raise FileNotFoundError(f"expected a folder of calibration images, found none at {folder}")
-    paths = list_images(folder)
-    if not paths:
-        raise ValueError(f"expected calibration images in {folder}, found no image file")
-    images, reason = [], ""
-    for path in progress(choose(paths, count, seed)):
+    paths, images, reason = list_images(folder), [], "found no image file"
+    for path in progress(choose(paths, count, seed) if paths else []):
         try:
             images.append(read_image(path))
         except (ValueError, OSError) as error:
-            reason = str(error)
-            logger.warning("left out of the calibration: %s", reason)
+            reason = f"none of {len(paths)} can be read, such as: {error}"
+            logger.warning("left out of the calibration: %s", error)
     if not images:
-        raise ValueError(
-            f"expected calibration images in {folder}, none of {len(paths)} can be read, such as: {reason}"
-        )
+        raise ValueError(f"expected calibration images in {folder}, {reason}")
     return images
 
 

@@ -42,16 +42,6 @@ def measure_cost(network: paddle.nn.Layer, size: int, runs: int = 50) -> dict[st
     return {"parameters": count_parameters(network), **{name: round(figure, 3) for name, figure in figures.items()}}
 
 
-class _Comparison(TrialStudy):
-    """Trials of one network each, with what it costs."""
-
-    keeps_runs = True
-    measure_network: Callable[[paddle.nn.Layer, int], Mapping[str, Any]]
-
-    def measure(self, trial: Trial, network: paddle.nn.Layer) -> Mapping[str, Any]:
-        return self.measure_network(network, trial.recipe.input_size)
-
-
 def compare_designs(
     names: Sequence[str],
     train: LabelledFaces,
@@ -85,8 +75,9 @@ def compare_designs(
     for name in names:
         find_design(name)
     run = (folder, train, valid, {"recipe": recipe.to_json()}, provenance, options, folder / RESULT)
-    study = _Comparison(*run, data_changed)
-    study.measure_network = measure
+    study = TrialStudy(*run, data_changed)
+    study.keeps_runs = True
+    study.measure = lambda trial, network: measure(network, trial.recipe.input_size)
     return study.run_trials([Trial(name, recipe, name) for name in names])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,8 @@ class TrialStudy(Study):
         data_changed: bool = False,
     ):
         self.folder, self.train, self.valid, self.options = folder, train, valid, options
+        # Gives further figures of a trained network for its row.
+        self.measure: Callable[[Trial, paddle.nn.Layer], Row] = lambda trial, network: {}
         settings = {**settings, "train_faces": len(train), "valid_faces": len(valid)}
         data = digest_faces(train, valid)
         super().__init__(path or folder / RESULT, settings, provenance, data, data_changed)
@@ -97,10 +99,6 @@ class TrialStudy(Study):
         """Train a network and return the history."""
         recipe = dataclasses.replace(trial.recipe, validate_every=trial.recipe.epochs)
         return train_expressions(network, self.train, self.valid, recipe, options)
-
-    def measure(self, trial: Trial, network: paddle.nn.Layer) -> Row:
-        """Return further figures of a trained network for its row."""
-        return {}
 
     def accuracies(self, name: str) -> dict[int, float]:
         """Return the accuracies of the finished trials of one name, by seed."""
