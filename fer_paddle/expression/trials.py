@@ -148,9 +148,8 @@ def _deviation(values: np.ndarray) -> float | None:
 
 
 def digest_faces(train: LabelledFaces, valid: LabelledFaces) -> dict[str, str]:
-    """Return the digests of images, labels and votes."""
-    sets = {"train": train, "valid": valid}
+    """Return the digests of images, labels, votes and targets."""
     return {
-        name: digest(faces.images, faces.labels, [] if faces.votes is None else faces.votes)
-        for name, faces in sets.items()
+        name: digest(faces.images, faces.labels, *([] if one is None else one for one in (faces.votes, faces.targets)))
+        for name, faces in (("train", train), ("valid", valid))
     }
