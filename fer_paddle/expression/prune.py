@@ -166,9 +166,8 @@ def measure_faces(network: paddle.nn.Layer, batches: Sequence[Batch]) -> dict[st
 
 def make_batches(faces: LabelledFaces, size: int) -> list[Batch]:
     """Return batches of all faces, in order, at a side of `size` pixels."""
-    starts = range(0, len(faces), BATCH)
-    parts = [faces.select(np.arange(start, min(start + BATCH, len(faces)))) for start in starts]
-    return [(faces_to_batch(list(part.images), size), part.labels) for part in parts]
+    images = faces_to_batch(list(faces.images), size)
+    return [(images[i : i + BATCH], faces.labels[i : i + BATCH]) for i in range(0, len(faces), BATCH)]
 
 
 def sample_faces(faces: LabelledFaces, count: int, seed: int) -> LabelledFaces:
