@@ -25,6 +25,7 @@ from yolo3tiny.predict import CLASSES, NetworkSettings, load_network, to_input
 
 FILES_OF_A_RUN = (BEST, LAST, "curves.json")  # which the weights and the card of an export could replace
 INPUT = "float32 [N, 3, H, W], blue, green, red in 0..1, H and W multiples of 32"
+PARITY_IMAGES = 256
 PARITY_PX = 192  # side of the images that runtimes are compared on: 256 of them fit in 113 MB
 
 
@@ -120,8 +121,8 @@ def export_network(
 def export_detector(
     weights: str | os.PathLike[str],
     path: str | os.PathLike[str],
-    photos: Iterable[np.ndarray],
-    description: str,
+    photos: Iterable[np.ndarray] | None = None,
+    description: str = "photos of the caller",
     precision: str = "fp32",
 ) -> Parity:
     """Write the detector for a runtime after comparing it on photos, and a report beside it.
@@ -129,7 +130,7 @@ def export_detector(
     Args:
         weights: `.safetensors` as export_network writes it, or `.onnx` (for `.param` and `.mnn`).
         path: The file to write: `.onnx`, `.pdmodel`, `.param` or `.mnn`.
-        photos: uint8 [H, W, 3] in BGR, of any sizes.
+        photos: uint8 [H, W, 3] in BGR, of any sizes, to compare on; None draws PARITY_IMAGES.
         description: What they are, for the report.
         precision: Of the stored weights, where the weights are ONNX: as of fer_paddle.deployment.convert.
 
@@ -138,6 +139,8 @@ def export_detector(
         ValueError: The weights are damaged or of another network, or the path ends otherwise.
         RuntimeError: The runtime differs too much from Paddle (from ONNX Runtime where the weights are ONNX).
     """
+    if photos is None:
+        photos, description = _draw_photos(), "pieces of drawn scenes"
     images = np.stack([to_input(letterbox(photo, (PARITY_PX, PARITY_PX))[0]) for photo in photos])
     if Path(weights).suffix.lower() == ".onnx":
         load_network(weights)
@@ -147,6 +150,15 @@ def export_detector(
     model = DetectorModel.load(weights)
     names = [f"head{stride}" for stride in model.settings.strides]
     return export_checked(model.network, path, model.input_spec, model.metadata, images, description, names)
+
+
+def _draw_photos() -> list[np.ndarray]:
+    """Return PARITY_IMAGES pieces of drawn scenes, sixteen of each."""
+    from fer_paddle.drawn import draw_scene
+
+    scenes = [draw_scene(seed, 640, 480).image for seed in range(PARITY_IMAGES // 16)]
+    places = [(y, x) for y in range(0, 480, 120) for x in range(0, 640, 160)]
+    return [scene[y : y + 120, x : x + 160] for scene in scenes for y, x in places]
 
 
 def is_detector(weights: str | os.PathLike[str]) -> bool:

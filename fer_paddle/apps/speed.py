@@ -69,7 +69,7 @@ def time_side_by_side(
     Returns:
         A row for each file and number of threads: `file`, `threads`, `batch`, `file_bytes`, and see time_in_turns.
     """
-    functions = {}
+    functions: dict[tuple[Path, int], Callable[[], Any]] = {}
     for path in files:
         channels, height, width = input_shape(path)
         side = max(height, width)

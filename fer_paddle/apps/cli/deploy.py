@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fer_paddle.console import FAILED, OK, Output, bar, fail, table
 from fer_paddle.options import FACES, Batch, Int, Number, PositiveInt, Runs, Runtime, Side, ThreadCount
 
-PARITY_PICTURES = 256
+PARITY_IMAGES = 256
 TABLE, PICTURE = "benchmark.json", "benchmark.png"
 
 
@@ -36,7 +36,7 @@ def models(
 
 def export(
     *,
-    weights: Annotated[Path, ".safetensors of a run, or .onnx (to write .param or .mnn)"],
+    weights: Annotated[Path, ".safetensors of a run, .onnx (to write .param or .mnn), or a name of `models`"],
     out: Annotated[
         Path, "file to write: .onnx, .pdmodel (Paddle Inference), .param (ncnn, its .bin beside it) or .mnn"
     ],
@@ -53,46 +53,29 @@ def export(
     Compares it with Paddle (an .onnx file with ONNX Runtime) on 256 images, writes the report beside it, and refuses
     with exit code 1 where an output differs by more than 1e-4 in fp32.
     """
+    from fer_paddle.environment import find_data
     from fer_paddle.expression.export import export_expression_network
+    from fer_paddle.zoo import find_model
     from yolo3tiny.export import export_detector, is_detector
 
+    weights = find_model(weights, ".onnx" if out.suffix in (".param", ".mnn") else ".safetensors")
+    name = Path(data or "").name
     if is_detector(weights):
-        parity = export_detector(weights, out, *_photos(data), precision)
+        from yolo3tiny.splits import find_photos
+
+        photos = (one.read() for one in bar("photos")(find_photos(data)[:PARITY_IMAGES])) if data else None
+        parity = export_detector(weights, out, photos, f"photos of {name}", precision)
     else:
-        parity = export_expression_network(weights, out, *_faces(data), precision)
+        from fer_paddle.expression.data.expressions import load_faces
+
+        faces = load_faces(find_data(data), bar("images")).images[:PARITY_IMAGES] if data else None
+        parity = export_expression_network(weights, out, faces, f"faces of {name}", precision)
     agreement = "" if parity.top1_agreement is None else f", same class for {parity.top1_agreement:.1%}"
     text = (
         f"{out}: from {parity.reference} at most {parity.max_difference:.2g}, on average "
         f"{parity.mean_difference:.2g}{agreement}, over {parity.inputs} {parity.description}"
     )
     return Output(parity.to_json() | {"file": str(out)}, text)
-
-
-def _faces(data: str | None) -> tuple[Any, str]:
-    """Return faces to compare on and what they are; no data leaves both to the library."""
-    if data is None:
-        return None, "drawn faces"
-    from fer_paddle.environment import find_data
-    from fer_paddle.expression.data.expressions import load_faces
-
-    faces = load_faces(find_data(data), bar("images"))
-    return faces.images[:PARITY_PICTURES], f"faces of {Path(data).name}"
-
-
-def _photos(data: str | None) -> tuple[Any, str]:
-    """Return photos to compare on and what they are."""
-    if data is None:
-        from fer_paddle.drawn import draw_scene
-
-        scenes = (draw_scene(seed, 640, 480).image for seed in range(PARITY_PICTURES // 16))
-        pieces = (
-            scene[y : y + 120, x : x + 160] for scene in scenes for y in range(0, 480, 120) for x in range(0, 640, 160)
-        )
-        return list(pieces), "pieces of drawn scenes"
-    from yolo3tiny.splits import find_photos
-
-    photos = find_photos(data)[:PARITY_PICTURES]
-    return (photo.read() for photo in bar("photos")(photos)), f"photos of {Path(data).name}"
 
 
 def benchmark(

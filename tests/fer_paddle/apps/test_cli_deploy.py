@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from fer_paddle.apps import speed
-from fer_paddle.apps.cli import deploy
 from fer_paddle.deployment import benchmark as timing
 from fer_paddle.expression import export as expression
 from fer_paddle.expression.predict import WEIGHTS
@@ -31,7 +30,7 @@ def test_export_to_ncnn_on_a_persons_faces(run, face_folders, tmp_path):
 
 def test_export_of_the_detector_on_drawn_scenes(run, tmp_path, monkeypatch):
     pytest.importorskip("ncnn")
-    monkeypatch.setattr(deploy, "PARITY_PICTURES", 16)
+    monkeypatch.setattr("yolo3tiny.export.PARITY_IMAGES", 16)
     monkeypatch.setattr("yolo3tiny.export.PARITY_PX", 64)
     code, text, err = run("export", "--weights", DETECTOR_WEIGHTS, "--out", tmp_path / "d.param")
     assert code == 0, err
