@@ -1,4 +1,4 @@
-"""Everything a model card says of a face detector on one set of photos, with confidence intervals."""
+"""What a model card says of a face detector on one set of photos, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def measure_detector(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measures one detector on annotated photos.
+    """Measure one detector on annotated photos.
 
     Args:
         detect: (image, min_score) -> Detections.
@@ -36,7 +36,7 @@ def measure_detector(
         seed: Of the draws.
 
     Returns:
-        JSON values; figures are {value, low, high}. `ap` at IoU 0.5, by source `ap_by_source`, `found_by_side` (share
+        JSON values; figures are {value, low, high}. `ap` at IoU 0.5, by source `ap_by_source`, `found_by_side` (ratio
         of the faces found at score SCORE, by the square root of their area), `false_alarms` (wrong boxes a photo at
         that score), and the numbers of photos and faces.
 
@@ -70,13 +70,13 @@ def measure_detector(
 
 
 def _false_alarms(boxes: np.ndarray, scores: np.ndarray, truths: np.ndarray, ignore: np.ndarray) -> int:
-    """Boxes of score SCORE or more that lie on no face, ignored ones included."""
+    """Count boxes of score SCORE or more that lie on no face, ignored ones included."""
     sure = boxes[scores >= SCORE]
     return int((~(iou(sure, truths) >= 0.5).any(axis=1)).sum()) if len(truths) else len(sure)
 
 
 def _found_by_side(rows: Sequence, truths: Sequence, resamples: int, seed: int) -> dict[str, Any]:
-    """Share of the faces with a box of score SCORE on them, by their side in pixels of the photo."""
+    """Return the ratio of faces with a box of score SCORE on them, by their side in pixels of the photo."""
     sides, hits = [], []
     for (boxes, scores), (true_boxes, ignore) in zip(rows, truths):
         faces = true_boxes[ignore == 0]

@@ -30,7 +30,7 @@ class Interval:
     high: float
 
     def to_json(self) -> dict[str, float | None]:
-        """Plain JSON values, None for a figure that does not exist."""
+        """Return JSON values, None for a figure that does not exist."""
         ends = {"value": self.value, "low": self.low, "high": self.high}
         return {name: None if math.isnan(end) else round(end, 6) for name, end in ends.items()}
 
@@ -42,17 +42,16 @@ def bootstrap(
     level: float = LEVEL,
     seed: int = 0,
 ) -> list[Interval]:
-    """Measures the spread of figures over samples drawn with replacement.
+    """Measure the spread of figures over samples drawn with replacement.
 
-    The interval covers chance in which faces were measured, and nothing else: not other cameras, not other
-    people, not another training.
+    The interval covers chance in which faces were measured, not other cameras, other people or another training.
 
     Args:
-        statistic: indices int [count] -> one figure or an array [K] of figures of these samples. A figure that does
-            not exist for a draw is nan and left out.
+        statistic: indices int [count] -> one figure or an array [K] of figures of these samples, nan where one does not
+            exist for a draw.
         count: Samples, 1 or more.
         resamples: Draws, 1 or more.
-        level: Share of the draws inside the interval, above 0 and below 1.
+        level: Ratio of draws inside the interval, above 0 and below 1.
         seed: Of the draws.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Whether 80 % sure means right in 80 % of the cases, and the one number that mends it.
+"""Calibration: reliability diagram, expected calibration error (ECE) and temperature scaling.
 
 Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599, sections 2 and 4.2.
 """
@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fer_paddle.analysis.axes import figure_of, take_axis
 from fer_paddle.analysis.metrics import softmax
+from fer_paddle.analysis.plots import figure_of, take_axis
 
 NUM_BINS = 15
 _LEAST, _LARGEST = 1e-2, 1e2  # temperatures looked at
@@ -36,7 +36,7 @@ class Reliability:
 
 
 def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
-    """Mean of -log(probability of the label): what a temperature is fitted by; arguments as in `fit_temperature`."""
+    """Return the mean of -log(probability of the label), by which a temperature is fitted."""
     scaled = np.asarray(logits, np.float64) / temperature
     shifted = scaled - scaled.max(axis=1, keepdims=True)
     log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -44,14 +44,14 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature:
 
 
 def reliability(probs: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS) -> Reliability:
-    """Sorts faces into bins of equal width by their largest probability.
+    """Sort faces into bins of equal width by their largest probability.
 
     With few faces in a bin even a perfect network shows some error: the figure of 100 faces means little.
 
     Args:
         probs: float [N, C], rows sum to 1.
         labels: int [N].
-        num_bins: Bins, 1 or more.
+        num_bins: 1 or more.
 
     Raises:
         ValueError: There is no face, or the shapes do not fit.
@@ -71,7 +71,7 @@ def reliability(probs: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS)
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Finds the temperature of the least negative log-likelihood.
+    """Find the temperature of the least negative log-likelihood.
 
     In b = 1/T the function is convex with the slope mean(sum_k p_k z_k - z_label): its zero is found by halving.
 
@@ -83,8 +83,8 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         T from 0.01 to 100.
 
     Raises:
-        ValueError: The shapes do not fit, or the best T lies beyond its range: below where every face is right, above
-            where the labels do not follow the logits.
+        ValueError: The shapes do not fit, or the best T is out of range: below where every face is right, above where
+            the labels do not follow the logits.
     """
     logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
@@ -110,19 +110,19 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 def cross_fitted_probs(
     logits: np.ndarray, labels: np.ndarray, folds: int = 5, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Softens each face by a temperature fitted on the other faces, so that an error measured on it is honest.
+    """Scale each face by a temperature fitted on the other faces, so that an error measured on it is fair.
 
     Args:
         logits: float [N, C].
         labels: int [N].
-        folds: Parts of the faces, 2 or more.
+        folds: Parts of the faces, 2 to N.
         seed: Of the division.
 
     Returns:
         (probs float64 [N, C], temperatures float64 [folds]).
 
     Raises:
-        ValueError: `folds` is below 2 or above N, or see fit_temperature.
+        ValueError: `folds` is out of range, or see fit_temperature.
     """
     if not 2 <= folds <= len(labels):
         raise ValueError(f"expected folds from 2 to the {len(labels)} faces, got {folds}")
@@ -138,15 +138,7 @@ def cross_fitted_probs(
 def plot_reliability(
     probs: np.ndarray, labels: np.ndarray, axis: Axes | None = None, title: str = "", num_bins: int = NUM_BINS
 ) -> Figure:
-    """Draws accuracy over confidence; on the diagonal a network is as often right as it says.
-
-    Args:
-        probs: float [N, C].
-        labels: int [N].
-        axis: Where to draw; None makes a figure.
-        title: Before the error.
-        num_bins: See `reliability`.
-    """
+    """Draw accuracy over confidence of probs [N, C]; on the diagonal a network is right as often as it says."""
     axis = take_axis(axis)
     found = reliability(probs, labels, num_bins)
     middles = (np.arange(num_bins) + 0.5) / num_bins

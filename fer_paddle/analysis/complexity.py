@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.environment import paddle
-from fer_paddle.models.network import evaluating
+from fer_paddle.models.network import evaluating, hooked
 
 nn = paddle.nn
 BYTES = 4  # of a float32
@@ -25,13 +25,13 @@ BYTES = 4  # of a float32
 
 @dataclass
 class LayerCost:
-    """What one layer without sublayers costs in one pass of one picture; sums over its calls.
+    """What one layer without sublayers costs in one pass of one image; sums over its calls.
 
     Attributes:
         name: In the network, such as `stages.0.reduce.0`.
         kind: Its class, such as Conv2D.
         output_shape: Of the last call, without the first axis.
-        parameters: Weights and biases, frozen ones too, but not the running statistics of batch normalisation.
+        parameters: Weights and biases, frozen ones too, but not the running statistics of batch normalization.
         flops: Operations as paddle.flops counts them.
         uncounted: Operations of a layer that paddle.flops calls zero.
         weight_bytes: Of its parameters and buffers, as float32.
@@ -50,24 +50,24 @@ class LayerCost:
     time_ms: float = float("nan")
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as plain JSON values; None for a time that was not measured."""
+        """Return the fields as JSON values; None for a time that was not measured."""
         return {**asdict(self), "time_ms": None if np.isnan(self.time_ms) else self.time_ms}
 
 
 def _convolution(layer: Any, images: paddle.Tensor, outputs: paddle.Tensor) -> int:
-    """Each output pixel: in/groups * k * k multiply-adds, and one for a bias."""
+    """Count, for each output pixel, in/groups * k * k multiply-adds, and one for a bias."""
     kernel = int(np.prod(layer.weight.shape[2:]))
     return outputs.size * (images.shape[1] // layer._groups * kernel + (layer.bias is not None))
 
 
 def _adaptive_pool(layer: Any, images: paddle.Tensor, outputs: paddle.Tensor) -> int:
-    """Each output pixel: one addition for each pixel it is the mean of, and one division."""
+    """Count, for each output pixel, one addition a pixel it is the mean of, and one division."""
     sides = zip(images.shape[2:], outputs.shape[2:])
     return outputs.size * (int(np.prod([before // after for before, after in sides])) + 1)
 
 
 def _window(layer: Any, images: paddle.Tensor, outputs: paddle.Tensor) -> int:
-    """Each output pixel: one comparison fewer than the window has pixels."""
+    """Count, for each output pixel, one comparison fewer than the window has pixels."""
     side = layer.ksize
     height, width = (side, side) if isinstance(side, int) else side
     return outputs.size * (height * width - 1)
@@ -108,13 +108,13 @@ UNCOUNTED: dict[type, Callable[[Any, paddle.Tensor, paddle.Tensor], int]] = {
 
 
 def layer_costs(network: paddle.nn.Layer, input_shape: Sequence[int], runs: int = 0) -> list[LayerCost]:
-    """Measures every layer without sublayers that runs.
+    """Measure every layer without sublayers that runs.
 
     Args:
         network: Any network with one input.
-        input_shape: Of one picture, such as (1, 64, 64).
+        input_shape: Of one image, such as (1, 64, 64).
         runs: Timed passes, after one that is not counted; 0 measures no time. Times include a few microseconds of
-            Python for each layer, as every pass in Paddle's dynamic mode does.
+            Python a layer, as every pass in Paddle's dynamic mode does.
 
     Returns:
         The costs in the order in which the layers first ran.
@@ -128,23 +128,16 @@ def layer_costs(network: paddle.nn.Layer, input_shape: Sequence[int], runs: int 
     images = paddle.zeros([1, *input_shape])
     costs: dict[str, LayerCost] = {}
 
-    def count(name: str):
-        def hook(layer, inputs, outputs):
-            cost = costs.setdefault(name, _new_cost(name, layer))
-            cost.output_shape = outputs.shape[1:]
-            cost.output_bytes += outputs.size * BYTES
-            cost.flops += COUNTED.get(type(layer), _per_output(0))(layer, inputs[0], outputs)
-            cost.uncounted += UNCOUNTED.get(type(layer), _per_output(0))(layer, inputs[0], outputs)
+    def count(name: str, layer: paddle.nn.Layer, inputs: Any, outputs: paddle.Tensor) -> None:
+        cost = costs.setdefault(name, _new_cost(name, layer))
+        cost.output_shape = outputs.shape[1:]
+        cost.output_bytes += outputs.size * BYTES
+        cost.flops += COUNTED.get(type(layer), _per_output(0))(layer, inputs[0], outputs)
+        cost.uncounted += UNCOUNTED.get(type(layer), _per_output(0))(layer, inputs[0], outputs)
 
-        return hook
-
-    hooks = [layer.register_forward_post_hook(count(name)) for name, layer in leaves.items()]
     with paddle.no_grad(), evaluating(network):
-        try:
+        with hooked(leaves, count):
             network(images)
-        finally:
-            for hook in hooks:
-                hook.remove()
         if runs:
             for name, milliseconds in _time_layers(network, leaves, images, runs).items():
                 costs[name].time_ms = milliseconds
@@ -161,37 +154,28 @@ def _new_cost(name: str, layer: paddle.nn.Layer) -> LayerCost:
 def _time_layers(
     network: paddle.nn.Layer, leaves: dict[str, paddle.nn.Layer], images: paddle.Tensor, runs: int
 ) -> dict[str, float]:
-    """Median milliseconds of each layer in a pass, after one pass to warm up."""
+    """Return the median milliseconds of each layer in a pass, after one pass to warm up."""
     started: dict[str, float] = {}
     passes: list[dict[str, float]] = []
 
-    def start(name: str):
-        return lambda layer, inputs: started.__setitem__(name, time.perf_counter())
+    def start(name: str, *_: Any) -> None:
+        started[name] = time.perf_counter()
 
-    def stop(name: str):
-        def hook(layer, inputs, outputs):
-            spent = (time.perf_counter() - started[name]) * 1e3
-            passes[-1][name] = passes[-1].get(name, 0.0) + spent
+    def stop(name: str, *_: Any) -> None:
+        passes[-1][name] = passes[-1].get(name, 0.0) + (time.perf_counter() - started[name]) * 1e3
 
-        return hook
-
-    hooks = [layer.register_forward_pre_hook(start(name)) for name, layer in leaves.items()]
-    hooks += [layer.register_forward_post_hook(stop(name)) for name, layer in leaves.items()]
-    try:
+    with hooked(leaves, stop, start):
         for _ in range(runs + 1):
             passes.append({})
             network(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
     return {name: float(np.median([one[name] for one in passes[1:]])) for name in passes[0]}
 
 
 def total_costs(costs: Sequence[LayerCost]) -> dict[str, float]:
-    """Sums over the layers: the fields of LayerCost that are numbers.
+    """Sum the numbers of LayerCost over the layers.
 
-    `output_bytes` is what a training step keeps for the way back, for each picture; using the network needs at any
-    time little more than the input and output of one layer.
+    `output_bytes` is what a training step keeps of each image for the backward pass; inference needs at any time
+    little more than the input and output of one layer.
     """
     names = ("parameters", "flops", "uncounted", "weight_bytes", "output_bytes", "time_ms")
     return {name: sum(getattr(cost, name) for cost in costs) for name in names}

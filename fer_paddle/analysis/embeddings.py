@@ -1,4 +1,4 @@
-"""Where the network puts faces: its last features, laid out on a plane.
+"""Embeddings: the last features of a network, laid out on a plane by t-SNE.
 
 Source: van der Maaten and Hinton 2008, "Visualizing Data using t-SNE".
 """
@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fer_paddle.analysis.axes import figure_of, take_axis
+from fer_paddle.analysis.plots import figure_of, take_axis
 from fer_paddle.environment import paddle
 from fer_paddle.images import predict
 from fer_paddle.labels import EXPRESSIONS, class_colors
@@ -19,25 +19,17 @@ from fer_paddle.models.network import evaluating
 
 
 def embed(network: paddle.nn.Layer, images: np.ndarray) -> np.ndarray:
-    """Gives what the last layer of an expression network sees.
-
-    Args:
-        network: A network with `embed`.
-        images: float32 [N, 1, H, W], normalised.
-
-    Returns:
-        float32 [N, num_features].
-    """
+    """Return the features [N, num_features] that the last layer of a network sees, of images [N, 1, H, W]."""
     with paddle.no_grad(), evaluating(network):
         return predict(lambda batch: network.embed(paddle.to_tensor(batch)).numpy(), images)
 
 
 def lay_out(features: np.ndarray, perplexity: float = 30.0, seed: int = 0) -> np.ndarray:
-    """Brings features to the plane by t-SNE: near ones stay near; distances between groups mean nothing.
+    """Lay out features on a plane by t-SNE: near ones stay near; distances between groups mean nothing.
 
     Args:
         features: float [N, F].
-        perplexity: About how many neighbours each face has, above 0 and below N.
+        perplexity: About how many neighbors each face has, above 0 and below N.
         seed: Of the layout.
 
     Returns:
@@ -60,15 +52,7 @@ def plot_embedding(
     names: Sequence[str] = EXPRESSIONS,
     title: str = "",
 ) -> Figure:
-    """Draws faces as points in the colours of their classes.
-
-    Args:
-        points: float [N, 2] of `lay_out`.
-        labels: int [N].
-        axis: Where to draw; None makes a figure.
-        names: Of the classes.
-        title: Above it.
-    """
+    """Draw points [N, 2] of `lay_out` in the colors of their classes, labels int [N]."""
     axis = take_axis(axis, (4.6, 4.2))
     for index in np.unique(labels):
         chosen = points[labels == index]

@@ -12,17 +12,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fer_paddle.analysis.axes import figure_of, scale_to_one, take_axis, tile_pictures
+from fer_paddle.analysis.plots import figure_of, scale_to_one, take_axis, tile_pictures
 from fer_paddle.environment import paddle
-from fer_paddle.models.network import evaluating
+from fer_paddle.models.network import evaluating, hooked
 
 
 def find_layer(network: paddle.nn.Layer, name: str) -> paddle.nn.Layer:
-    """Gives a layer by its name in the network, such as `stages.8`.
-
-    Raises:
-        ValueError: There is none of this name; some that there are, are named.
-    """
+    """Return a layer by its name in the network, such as `stages.8`; ValueError names some where there is none."""
     layers = dict(network.named_sublayers())
     if name not in layers:
         raise ValueError(f"expected a layer such as {', '.join(list(layers)[:6])}, got {name!r}")
@@ -31,11 +27,11 @@ def find_layer(network: paddle.nn.Layer, name: str) -> paddle.nn.Layer:
 
 @contextmanager
 def capture(network: paddle.nn.Layer, names: Sequence[str]) -> Iterator[dict[str, paddle.Tensor]]:
-    """Notes what layers give while the network runs within a `with` block.
+    """Collect what layers put out while the network runs within a `with` block.
 
     Args:
         network: The network.
-        names: Names of layers. One that runs several times in a pass is noted as it was the last time.
+        names: Names of layers; of one that runs several times in a pass the last output stays.
 
     Yields:
         A dict that each forward pass fills: name -> the layer's output, within the graph of the pass.
@@ -44,78 +40,35 @@ def capture(network: paddle.nn.Layer, names: Sequence[str]) -> Iterator[dict[str
         ValueError: A name is unknown.
     """
     outputs: dict[str, paddle.Tensor] = {}
-    layers = {name: find_layer(network, name) for name in names}
 
-    def note(name: str):
-        def hook(layer, inputs, output):
-            outputs[name] = output
+    def note(name: str, layer: paddle.nn.Layer, inputs: object, output: paddle.Tensor) -> None:
+        outputs.pop(name, None)  # the order is that of the last runs
+        outputs[name] = output
 
-        return hook
-
-    hooks = [layer.register_forward_post_hook(note(name)) for name, layer in layers.items()]
-    try:
+    with hooked({name: find_layer(network, name) for name in names}, note):
         yield outputs
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def feature_maps(network: paddle.nn.Layer, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Gives the outputs of layers in eval mode.
-
-    Args:
-        network: An expression network.
-        images: float32 [N, 1, H, W], normalised.
-        names: Names of layers, such as those of `spatial_layers`.
-
-    Returns:
-        Name -> float32 [N, ...] of the layer's shape.
-
-    Raises:
-        ValueError: A name is unknown.
-    """
+    """Return the outputs of layers by name, float32 [N, ...], of images float32 [N, 1, H, W] in eval mode."""
     with paddle.no_grad(), evaluating(network), capture(network, names) as outputs:
         network(paddle.to_tensor(images))
     return {name: outputs[name].numpy() for name in names}
 
 
 def spatial_layers(network: paddle.nn.Layer, size: int) -> dict[str, tuple[int, int]]:
-    """Lists the layers that give maps, in the order in which they finish.
-
-    Args:
-        network: A network of gray faces.
-        size: Side of the input in pixels.
-
-    Returns:
-        Name -> (channels, side of the map in pixels).
-    """
-    found: dict[str, tuple[int, int]] = {}
-
-    def note(name: str):
-        def hook(layer, inputs, output):
-            if isinstance(output, paddle.Tensor) and output.ndim == 4:
-                found.pop(name, None)
-                found[name] = (output.shape[1], output.shape[2])
-
-        return hook
-
-    hooks = [layer.register_forward_post_hook(note(name)) for name, layer in network.named_sublayers()]
-    try:
-        with paddle.no_grad(), evaluating(network):
-            network(paddle.zeros([1, 1, size, size]))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return found
+    """List the layers with maps in the order in which they finish: name -> (channels, side of the map in pixels)."""
+    names = [name for name, _ in network.named_sublayers()]
+    with paddle.no_grad(), evaluating(network), capture(network, names) as outputs:
+        network(paddle.zeros([1, 1, size, size]))
+    is_map = {name: isinstance(output, paddle.Tensor) and output.ndim == 4 for name, output in outputs.items()}
+    return {name: tuple(output.shape[1:3]) for name, output in outputs.items() if is_map[name]}
 
 
 def last_layer_of_side(network: paddle.nn.Layer, size: int, least_side: int = 6) -> str:
-    """Names the layer that Grad-CAM reads best: the last of the widest ones whose maps still have `least_side` pixels.
+    """Name the layer that Grad-CAM reads best: the last of the widest ones whose maps still have `least_side` pixels.
 
     Deeper layers know more of the class, and less of the place: DistResNet ends with maps of 2 x 2 at 64 px.
-
-    Raises:
-        ValueError: No layer has maps that large.
     """
     large = {name: found for name, found in spatial_layers(network, size).items() if found[1] >= least_side}
     if not large:
@@ -126,17 +79,7 @@ def last_layer_of_side(network: paddle.nn.Layer, size: int, least_side: int = 6)
 
 
 def plot_filters(weights: np.ndarray, axis: Axes | None = None, columns: int = 8, title: str = "") -> Figure:
-    """Draws the kernels of a convolution; gray is zero, white and black are equally far from it.
-
-    Args:
-        weights: float [out, in, k, k]; of several input channels the first is drawn.
-        axis: Where to draw; None makes a figure.
-        columns: Kernels in a row.
-        title: Above it.
-
-    Raises:
-        ValueError: The weights have not four axes.
-    """
+    """Draw the kernels of a convolution [out, in, k, k], of several input channels the first; gray is zero."""
     if weights.ndim != 4:
         raise ValueError(f"expected the weights [out, in, k, k] of a convolution, got the shape {weights.shape}")
     kernels = weights[:, 0]
@@ -152,15 +95,7 @@ def plot_filters(weights: np.ndarray, axis: Axes | None = None, columns: int = 8
 def plot_feature_maps(
     maps: np.ndarray, axis: Axes | None = None, columns: int = 8, most: int = 32, title: str = ""
 ) -> Figure:
-    """Draws the maps of one face, each stretched to black and white; a black one is alike everywhere.
-
-    Args:
-        maps: float [C, h, w].
-        axis: Where to draw; None makes a figure.
-        columns: Maps in a row.
-        most: Draw the first so many channels.
-        title: Above it.
-    """
+    """Draw the first `most` maps [C, h, w] of one face, each stretched to black and white."""
     sheet = tile_pictures([scale_to_one(one) for one in maps[:most]], columns)
     axis = take_axis(axis, (5.0, 5.0 * sheet.shape[0] / sheet.shape[1] + 0.3))
     axis.imshow(sheet, cmap="gray", vmin=0, vmax=1)

@@ -1,4 +1,4 @@
-"""Which part of a face speaks for a class: Grad-CAM and Grad-CAM++.
+"""Grad-CAM and Grad-CAM++: which part of a face speaks for a class.
 
 Sources: Selvaraju et al. 2017, arXiv:1610.02391, equations 1 and 2; Chattopadhay et al. 2018, arXiv:1710.11063,
 equations 11, 19 and 20.
@@ -14,19 +14,19 @@ from fer_paddle.models.network import evaluating
 
 
 def grad_cam(network: paddle.nn.Layer, images: np.ndarray, layer: str, classes: np.ndarray | None = None) -> np.ndarray:
-    """relu(sum_k a_k A_k), where a_k is the mean over the map of d logit / d A_k.
+    """Return relu(sum_k a_k A_k), where a_k is the mean over the map of d logit / d A_k.
 
     Args:
         network: An expression network.
-        images: float32 [N, 1, H, W], normalised.
+        images: float32 [N, 1, H, W], normalized.
         layer: Name of a layer with maps A [N, K, h, w]; see features.last_layer_of_side.
-        classes: int [N], the class asked about; None asks about the one each face is given.
+        classes: int [N], the class asked about; None asks about the predicted one.
 
     Returns:
         float32 [N, h, w], 0 or more.
 
     Raises:
-        ValueError: The layer is unknown, gives no maps, or the classes do not fit.
+        ValueError: The layer is unknown, has no maps, or the classes do not fit.
     """
     maps, slopes = maps_and_slopes(network, images, layer, classes)
     weights = slopes.mean(axis=(2, 3), keepdims=True)  # [N, K, 1, 1]
@@ -36,13 +36,11 @@ def grad_cam(network: paddle.nn.Layer, images: np.ndarray, layer: str, classes: 
 def grad_cam_plus_plus(
     network: paddle.nn.Layer, images: np.ndarray, layer: str, classes: np.ndarray | None = None
 ) -> np.ndarray:
-    """As `grad_cam`, with the pixels of each map weighted, so that small second places of a class count too.
+    """Return Grad-CAM with the pixels of each map weighted, so that several places of a class count.
 
     With Y = exp(logit) the second and third slopes of the paper are powers of the first, g: a pixel weighs
-    g^2 / (2 g^2 + sum(A) g^3), and the map sum(weight * relu(g)). The factor exp(logit), one for each face, is
-    left out: it stretches the whole map of a face.
-
-    Args and returns: as `grad_cam`.
+    g^2 / (2 g^2 + sum(A) g^3), and the map sum(weight * relu(g)). The factor exp(logit) of each face is left out: it
+    only scales its whole map. Arguments and result are those of `grad_cam`.
     """
     maps, slopes = maps_and_slopes(network, images, layer, classes)
     below = 2 * slopes**2 + maps.sum(axis=(2, 3), keepdims=True) * slopes**3
@@ -54,7 +52,7 @@ def grad_cam_plus_plus(
 def maps_and_slopes(
     network: paddle.nn.Layer, images: np.ndarray, layer: str, classes: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gives the maps A of a layer and d logit / d A, both float32 [N, K, h, w]; arguments as in `grad_cam`."""
+    """Return the maps A of a layer and d logit / d A, both float32 [N, K, h, w]; arguments as in `grad_cam`."""
     inputs = paddle.to_tensor(images)
     inputs.stop_gradient = False  # a network whose weights are frozen has a graph all the same
     with evaluating(network), capture(network, [layer]) as outputs:
@@ -67,11 +65,7 @@ def maps_and_slopes(
 
 
 def class_score(logits: paddle.Tensor, classes: np.ndarray | None) -> paddle.Tensor:
-    """Sums over the faces the logit of the class asked about, of the largest where none is.
-
-    Raises:
-        ValueError: There is not one class for each face, or one is out of range.
-    """
+    """Sum the logits of the classes asked about (None: the largest) over the faces; ValueError for a wrong one."""
     num_faces, num_classes = logits.shape
     asked = logits.numpy().argmax(axis=1) if classes is None else np.asarray(classes)
     if asked.shape != (num_faces,) or not ((asked >= 0) & (asked < num_classes)).all():

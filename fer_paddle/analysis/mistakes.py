@@ -1,4 +1,4 @@
-"""The mistakes a classifier was surest of: where labels are wrong, or the network has learnt something else."""
+"""The most confident mistakes of a classifier: wrong labels, or something else was learned."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fer_paddle.analysis.axes import figure_of, take_axis, tile_pictures
+from fer_paddle.analysis.plots import figure_of, take_axis, tile_pictures
 from fer_paddle.labels import EXPRESSIONS
 
 _SIDE = 64
@@ -36,7 +36,7 @@ class Mistake:
     prob_label: float
 
     def to_json(self, names: Sequence[str] = EXPRESSIONS) -> dict[str, Any]:
-        """Plain JSON values with the classes by name."""
+        """Return JSON values with the classes by name."""
         return {
             "index": self.index,
             "label": names[self.label],
@@ -47,13 +47,7 @@ class Mistake:
 
 
 def most_confident_mistakes(probs: np.ndarray, labels: np.ndarray, count: int) -> list[Mistake]:
-    """Lists wrong answers, the surest first.
-
-    Args:
-        probs: float [N, C].
-        labels: int [N].
-        count: At most so many.
-    """
+    """List at most `count` wrong answers of probs [N, C], the most confident first."""
     predicted, confidence = probs.argmax(axis=1), probs.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
@@ -70,15 +64,7 @@ def plot_mistakes(
     names: Sequence[str] = EXPRESSIONS,
     columns: int = 6,
 ) -> Figure:
-    """Draws faces with "label, named" above them.
-
-    Args:
-        images: Gray faces uint8 of the whole data set.
-        mistakes: Which to draw, one or more.
-        axis: Where to draw; None makes a figure.
-        names: Of the classes.
-        columns: Faces in a row.
-    """
+    """Draw the faces of mistakes, one or more, of gray `images`, with "label, named" above them."""
     rows = -(-len(mistakes) // columns)
     axis = take_axis(axis, (1.3 * min(columns, len(mistakes)), 1.5 * rows))
     head = 18  # rows of white above each face for its two names

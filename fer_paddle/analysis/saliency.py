@@ -1,4 +1,4 @@
-"""Which pixels a class hangs on: the slope at each pixel, and what is lost when a patch is covered.
+"""Saliency and occlusion: which pixels a class depends on.
 
 Sources: Simonyan et al. 2014, arXiv:1312.6034, section 3; Zeiler and Fergus 2014, arXiv:1311.2901, section 4.2.
 """
@@ -14,12 +14,12 @@ from fer_paddle.models.network import evaluating
 
 
 def class_saliency(network: paddle.nn.Layer, images: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
-    """|d logit / d pixel|: where a small change of a pixel changes the class most.
+    """Return |d logit / d pixel|: where a small change of a pixel changes the class most.
 
     Args:
         network: An expression network.
-        images: float32 [N, 1, H, W], normalised.
-        classes: int [N], the class asked about; None asks about the one each face is given.
+        images: float32 [N, 1, H, W], normalized.
+        classes: int [N], the class asked about; None asks about the predicted one.
 
     Returns:
         float32 [N, H, W], 0 or more.
@@ -37,15 +37,14 @@ def class_saliency(network: paddle.nn.Layer, images: np.ndarray, classes: np.nda
 def occlusion(
     network: paddle.nn.Layer, image: np.ndarray, label: int | None = None, patch: int = 12, stride: int = 4
 ) -> np.ndarray:
-    """How much probability of a class is lost when a gray patch covers each pixel: the mean over the patches that do.
+    """Return how much probability of a class is lost when a gray patch covers a pixel, the mean over such patches.
 
-    The only one of the four maps that changes the face and looks what happens; it needs no gradient, so it works for
-    any runtime, and costs one pass for each place.
+    It needs no gradient, so it works for any runtime, and costs one pass a place.
 
     Args:
         network: An expression network.
-        image: float32 [1, H, W], normalised: 0 is the mean gray of the training faces.
-        label: The class asked about; None asks about the one the face is given.
+        image: float32 [1, H, W], normalized: 0 is the mean gray of the training faces.
+        label: The class asked about; None asks about the predicted one.
         patch: Side of the patch in pixels, 1 to the face's side.
         stride: Pixels between two places, 1 to `patch`, so that every pixel is covered.
 

@@ -15,8 +15,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fer_paddle import files
-from fer_paddle.analysis.axes import save_figure
 from fer_paddle.analysis.complexity import count_flops, count_parameters
+from fer_paddle.analysis.plots import save_figure
 from fer_paddle.compression.plan import COSTS, plan_by_sensitivity
 from fer_paddle.compression.prune import CRITERIA, FilterPruner, recalibrate_norms
 from fer_paddle.compression.sensitivity import RATIOS, Sensitivities, measure_sensitivities, plot_sensitivities

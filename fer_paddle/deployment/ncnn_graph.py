@@ -1,4 +1,4 @@
-"""An ONNX network in the words of ncnn: a `.param` text of layers and a `.bin` of their weights.
+"""An ONNX network as ncnn's files: a `.param` text of layers and a `.bin` of their weights.
 
 ncnn's own converter, pnnx, brings torch. The networks of this course use few operators, and each is one line here.
 ncnn knows no batch axis: an axis of ONNX is one less in ncnn.
@@ -36,10 +36,10 @@ class _Layer:
 
 
 def to_ncnn(model: onnx.ModelProto, half: bool = False) -> tuple[str, bytes]:
-    """Translates a network.
+    """Translate a network.
 
     Args:
-        model: As `graph.simplify` leaves it.
+        model: As `onnx_graph.simplify` leaves it.
         half: Store the weights of convolutions and linear layers as float16: half the file.
 
     Returns:
@@ -76,7 +76,7 @@ class _Node:
 
 
 def _input(value: onnx.ValueInfoProto) -> _Layer:
-    """An input with its width, height and channels, 0 where they are free."""
+    """Return an input with its width, height and channels, 0 where they are free."""
     _, *sides = (one.dim_value for one in value.type.tensor_type.shape.dim)
     return _Layer("Input", [], [value.name], dict(enumerate(reversed(sides))))
 
@@ -94,7 +94,7 @@ def _convolution(node: _Node) -> _Layer:
 
 
 def _window(node: _Node, stride: int, pad: int, dilation: int | None = None) -> dict[int, int]:
-    """Strides, pads and dilations of a window; ncnn numbers the pads left, top, right, bottom."""
+    """Return strides, pads and dilations of a window; ncnn numbers the pads left, top, right, bottom."""
     stride_h, stride_w = node.settings.get("strides", (1, 1))
     top, left, bottom, right = node.settings.get("pads", (0, 0, 0, 0))
     params = {stride: stride_w, stride + 10: stride_h}
@@ -105,12 +105,13 @@ def _window(node: _Node, stride: int, pad: int, dilation: int | None = None) -> 
 
 
 def _pool(node: _Node) -> _Layer:
-    if node.settings.get("ceil_mode", 0) or set(node.settings.get("dilations", (1,))) != {1} or len(node.outputs) > 1:
+    if set(node.settings.get("dilations", (1,))) != {1} or len(node.outputs) > 1:
         raise node.refuse(f"settings {node.settings}")
     is_average = node.kind == "AveragePool"
     kernel_h, kernel_w = node.settings["kernel_shape"]
     params = {0: int(is_average), 1: kernel_w, 11: kernel_h} | _window(node, stride=2, pad=3)
-    params |= {5: 1} | ({6: node.settings.get("count_include_pad", 0)} if is_average else {})  # 5: 1 rounds down
+    params |= {5: int(not node.settings.get("ceil_mode", 0))}  # 1 rounds down
+    params |= {6: node.settings.get("count_include_pad", 0)} if is_average else {}
     return node.layer("Pooling", params)
 
 
@@ -198,7 +199,7 @@ _TRANSLATE: dict[str, Callable[[_Node], _Layer]] = {
 
 
 def _fuse_relu(layers: list[_Layer]) -> list[_Layer]:
-    """A convolution does the ReLU that alone reads it: one pass over memory less."""
+    """Let a convolution do the ReLU that alone reads it: one pass over memory less."""
     reads = Counter(name for layer in layers for name in layer.inputs)
     made_by = {name: layer for layer in layers for name in layer.outputs}
     kept = []
@@ -214,7 +215,7 @@ def _fuse_relu(layers: list[_Layer]) -> list[_Layer]:
 
 
 def _split_shared_blobs(layers: list[_Layer], outputs: set[str]) -> list[_Layer]:
-    """ncnn lets one layer read a blob: where several do, a Split hands out copies that cost nothing."""
+    """Add a Split, whose copies cost nothing, where several layers read a blob: ncnn lets only one."""
     reads = Counter(name for layer in layers for name in layer.inputs)
     copies: dict[str, list[str]] = {}
     result = []

@@ -35,27 +35,14 @@ def read_logits(
     size: int,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> np.ndarray:
-    """Gives the logits of faces: what a temperature divides, before any softmax.
-
-    Args:
-        run: A loaded network, such as `Classifier().runner`.
-        images: Face crops uint8, one or more.
-        size: Side of its input in pixels, such as `Classifier().input_size`.
-        progress: Wraps the batch starts for a progress bar.
-
-    Returns:
-        float64 [N, C].
-
-    Raises:
-        ValueError: There is no face.
-    """
+    """Return the logits float64 [N, C] of faces, before any temperature or softmax; `run` is a loaded network."""
     return predict(lambda batch: run(batch)[0], images, size, progress).astype(np.float64)
 
 
 def measure_calibration(
     logits: np.ndarray, labels: np.ndarray, folds: int = 5, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:
-    """Fits the temperature on all faces; measures what such a fit gives on faces it did not see.
+    """Fit the temperature on all faces; measure what such a fit gives on faces it did not see.
 
     Args:
         logits: float [N, C], without any temperature.
@@ -67,9 +54,6 @@ def measure_calibration(
     Returns:
         JSON values: `temperature`, `fold_temperatures`, `faces`, `ece_before` and `ece_after` with their intervals
         (after: each face by the temperature of the other folds), `nll_before` and `nll_after`.
-
-    Raises:
-        ValueError: See calibration.fit_temperature.
     """
     before = softmax(logits)
     after, temperatures = cross_fitted_probs(logits, labels, folds, seed)
@@ -91,7 +75,7 @@ def measure_calibration(
 
 
 def plot_before_after(logits: np.ndarray, labels: np.ndarray) -> Figure:
-    """Draws two reliability diagrams: as the network says it, and by temperatures fitted on other faces."""
+    """Draw two reliability diagrams: without a temperature, and by temperatures fitted on other faces."""
     figure = Figure((8.0, 3.6), dpi=90, layout="constrained")
     left, right = figure.subplots(1, 2)
     plot_reliability(softmax(logits), labels, left, "without temperature,")
@@ -100,37 +84,27 @@ def plot_before_after(logits: np.ndarray, labels: np.ndarray) -> Figure:
 
 
 def store_temperature(weights: str | os.PathLike[str], calibration: Mapping[str, Any]) -> list[Path]:
-    """Writes the temperature into the JSON card beside the weights and into the ONNX file of that name.
+    """Write the temperature into the JSON card beside the weights and into the ONNX file of that name.
 
     Args:
         weights: `NAME.onnx` or `NAME.safetensors`.
-        calibration: As `measure_calibration` gives it, and what else the card shall say of it.
+        calibration: As `measure_calibration` returns it, and what else the card is to say of it.
 
     Returns:
         The files written.
-
-    Raises:
-        FileNotFoundError: There is no card.
-        ValueError: The card is damaged.
     """
     weights = Path(weights)
     card = load_card(weights)
     written = [weights.with_suffix(".json")]
     onnx_file = weights.with_suffix(".onnx")
+    from fer_paddle.deployment.onnx_graph import add_metadata, read_onnx
+
     if onnx_file.is_file():
-        _set_metadata(onnx_file, METADATA, str(calibration["temperature"]))
+        model = read_onnx(onnx_file)
+        add_metadata(model, {METADATA: str(calibration["temperature"])})
+        with files.replacing(onnx_file) as temporary:
+            temporary.write_bytes(model.SerializeToString())
         written.append(onnx_file)
     changed = {**card, METADATA: calibration["temperature"], "calibration": dict(calibration)}
     files.write_json(written[0], changed)
     return written
-
-
-def _set_metadata(path: Path, name: str, value: str) -> None:
-    """Sets one text field of an ONNX file, and leaves the others as they are."""
-    import onnx
-
-    model = onnx.load(path)
-    fields = {field.key: field.value for field in model.metadata_props} | {name: value}
-    onnx.helper.set_model_props(model, fields)
-    with files.replacing(path) as temporary:
-        onnx.save(model, temporary)

@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_paddle.analysis.axes import plot_heat, save_figure
 from fer_paddle.analysis.calibration import plot_reliability
-from fer_paddle.analysis.curves import plot_class_figures, plot_confusion, plot_roc
-from fer_paddle.analysis.features import feature_maps, last_layer_of_side, plot_feature_maps, plot_filters
+from fer_paddle.analysis.features import last_layer_of_side
 from fer_paddle.analysis.gradcam import grad_cam, grad_cam_plus_plus
 from fer_paddle.analysis.metrics import confusion_matrix
+from fer_paddle.analysis.plots import plot_class_figures, plot_confusion, plot_heat, plot_roc, save_figure
 from fer_paddle.analysis.saliency import class_saliency, occlusion
 from fer_paddle.environment import paddle
 from fer_paddle.images import faces_to_batch, resize, to_gray, to_square
@@ -29,7 +28,7 @@ def plot_explanations(
     layer: str | None = None,
     names: Sequence[str] = EXPRESSIONS,
 ) -> Figure:
-    """Draws a row for each face: the face, Grad-CAM, Grad-CAM++, saliency and occlusion of the class it is given.
+    """Draw a row for each face: the face, Grad-CAM, Grad-CAM++, saliency and occlusion of the predicted class.
 
     Args:
         network: An expression network.
@@ -55,10 +54,10 @@ def plot_explanations(
     figure = Figure((9.0, 2.0 * len(crops)), dpi=90, layout="constrained")
     axes = figure.subplots(len(crops), 5, squeeze=False)
     titles = (f"Grad-CAM {layer}", "Grad-CAM++", "saliency", "occlusion")
-    for row, crop, image, shares, *heats in zip(axes, crops, images, probs, *maps):
-        face, said = resize(to_gray(to_square(crop)), 2 * size), int(shares.argmax())
+    for row, crop, image, prob, *heats in zip(axes, crops, images, probs, *maps):
+        face, said = resize(to_gray(to_square(crop)), 2 * size), int(prob.argmax())
         row[0].imshow(face, cmap="gray", vmin=0, vmax=255)
-        row[0].set_title(f"{names[said]} {shares[said]:.0%}", fontsize=9)
+        row[0].set_title(f"{names[said]} {prob[said]:.0%}", fontsize=9)
         row[0].axis("off")
         patch = max(size // 5, 1)
         heats.append(np.maximum(occlusion(network, image, said, patch, max(patch // 3, 1)), 0))
@@ -67,39 +66,10 @@ def plot_explanations(
     return figure
 
 
-def plot_layers(network: paddle.nn.Layer, crop: np.ndarray, size: int, layers: Sequence[str]) -> Figure:
-    """Draws the filters of the first convolution and the maps of some layers for one face.
-
-    Args:
-        network: An expression network.
-        crop: Face crop uint8.
-        size: Side of the network's input in pixels.
-        layers: Names of layers with maps.
-    """
-    first = next(layer for layer in network.sublayers() if isinstance(layer, paddle.nn.Conv2D))
-    maps = feature_maps(network, faces_to_batch([crop], size), layers)
-    figure = Figure((4.0 * (len(layers) + 1), 3.4), dpi=90, layout="constrained")
-    left, *others = figure.subplots(1, len(layers) + 1)
-    plot_filters(first.weight.numpy(), left, title="filters of the first convolution")
-    for axis, (name, channels) in zip(others, maps.items()):
-        plot_feature_maps(channels[0], axis, title=f"{name}: {channels.shape[1]} maps of {channels.shape[2]} px")
-    return figure
-
-
 def write_figures(
     folder: str | os.PathLike[str], probs: np.ndarray, labels: np.ndarray, names: Sequence[str] = EXPRESSIONS
 ) -> list[Path]:
-    """Draws confusion matrix, figures by class, ROC and reliability diagram of a data set into a folder.
-
-    Args:
-        folder: Where the .png files go; it is made where it is not there.
-        probs: float [N, C].
-        labels: int [N].
-        names: Of the classes.
-
-    Returns:
-        The files.
-    """
+    """Draw confusion matrix, figures by class, ROC and reliability of probs [N, C] into a folder; return the files."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     confusion = confusion_matrix(labels, probs.argmax(axis=1), len(names))

@@ -1,8 +1,8 @@
-"""Everything a model card says of an expression network on one data set, with confidence intervals."""
+"""What an expression network reaches on labeled faces: plain figures, and those of a model card with intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import cv2
@@ -14,11 +14,50 @@ from fer_paddle.analysis.metrics import accuracy, confusion_matrix, f1_scores, m
 from fer_paddle.analysis.mistakes import most_confident_mistakes
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
-from fer_paddle.images import to_gray
+from fer_paddle.images import predict, to_gray
 from fer_paddle.labels import EXPRESSIONS, parse_expression
 
 ENOUGH_FACES = 50  # a class with fewer has an interval too wide to say anything
 MISTAKES = 10
+
+
+def evaluate_classifier(
+    classify: Callable[[Sequence[np.ndarray]], np.ndarray],
+    images: Sequence[np.ndarray],
+    labels: np.ndarray,
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    classes: Sequence[str] = EXPRESSIONS,
+) -> dict[str, Any]:
+    """Measure accuracy, mean recall and the figures of each class.
+
+    Args:
+        classify: crops -> probabilities float32 [N, C], such as a Classifier; those beyond `classes` are left out.
+        images: Face crops, uint8.
+        labels: int [N], indices into the classes.
+        progress: Wraps the batch starts for a progress bar.
+        classes: Names of the labels, in order.
+
+    Returns:
+        JSON values: `accuracy`, `mean_recall` (over the classes present), `faces`, `recall` and `precision` by class
+        (None where a class is absent), and the `confusion` matrix, true class in rows.
+
+    Raises:
+        ValueError: There is no face.
+    """
+    probs = predict(classify, images, progress=progress)
+    confusion = confusion_matrix(labels, probs[:, : len(classes)].argmax(axis=1), len(classes))
+
+    def by_class(values: np.ndarray) -> dict[str, float | None]:
+        return {name: None if np.isnan(value) else float(value) for name, value in zip(classes, values)}
+
+    return {
+        "accuracy": accuracy(confusion),
+        "mean_recall": mean_recall(confusion),
+        "faces": int(confusion.sum()),
+        "recall": by_class(recalls(confusion)),
+        "precision": by_class(precisions(confusion)),
+        "confusion": confusion.tolist(),
+    }
 
 
 def measure_expressions(
@@ -28,11 +67,11 @@ def measure_expressions(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measures one network on one data set.
+    """Measure one network on one data set.
 
     Args:
         logits: float [N, C], without any temperature.
-        faces: The N faces, of any classes.
+        faces: The N faces, with FER+ votes or without.
         temperature: That the network ships with.
         resamples: Draws of the bootstrap.
         seed: Of the bootstrap.
@@ -40,7 +79,7 @@ def measure_expressions(
     Returns:
         JSON values; figures are {value, low, high}. `accuracy`, `mean_recall`, by class `recall`, `precision`, `f1`,
         the same two over the classes of ENOUGH_FACES faces, `ece_before` and `ece_after` the temperature,
-        `by_quality`, `by_crowd` (with FER+), `confusion`, `confusions` and the surest `mistakes`.
+        `by_quality`, `by_crowd` (with FER+), `confusion`, `confusions` and the most confident `mistakes`.
 
     Raises:
         ValueError: There is no face, or not one row of logits for each.
@@ -53,32 +92,32 @@ def measure_expressions(
     confusion = confusion_matrix(labels, predicted, len(names))
     enough = np.flatnonzero(confusion.sum(axis=1) >= ENOUGH_FACES)
     mistakes = most_confident_mistakes(softmax(logits, temperature), labels, MISTAKES)
-    shares = {"resamples": resamples, "seed": seed}
+    sampling = {"resamples": resamples, "seed": seed}
     measured = {
         "faces": len(labels),
         "counts": faces.counts(),
-        **_class_figures(labels, predicted, names, **shares),
+        **_class_figures(labels, predicted, names, **sampling),
         "enough_faces": ENOUGH_FACES,
         "classes_of_enough_faces": [names[index] for index in enough],
-        **_calibration(logits, labels, temperature, **shares),
-        "by_quality": _by_quality(faces.images, right, **shares),
+        **_calibration(logits, labels, temperature, **sampling),
+        "by_quality": _by_quality(faces.images, right, **sampling),
         "confusion": confusion.tolist(),
         "confusions": _confusions(confusion, names),
         "mistakes": [one.to_json(names) for one in mistakes],
     }
     if 0 < len(enough) < len(names):
         kept = np.isin(labels, enough)
-        part = _class_figures(labels[kept], predicted[kept], names, **shares)
+        part = _class_figures(labels[kept], predicted[kept], names, **sampling)
         measured |= {f"{name}_of_enough_faces": part[name] for name in ("accuracy", "mean_recall")}
     if faces.classes == EXPRESSIONS and faces.votes is not None:
-        measured["by_crowd"] = _by_crowd(faces.votes, labels, right, **shares)
+        measured["by_crowd"] = _by_crowd(faces.votes, labels, right, **sampling)
     return measured
 
 
 def _class_figures(
     labels: np.ndarray, predicted: np.ndarray, names: Sequence[str], resamples: int, seed: int
 ) -> dict[str, Any]:
-    """Accuracy and mean recall, and recall, precision and F1 by class."""
+    """Return accuracy and mean recall, and recall, precision and F1 by class."""
     num_classes = len(names)
 
     def figures(chosen: np.ndarray) -> np.ndarray:
@@ -108,7 +147,7 @@ def _calibration(
 
 
 def _share_right(right: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
-    """Accuracy of some faces with its interval, and how many they are."""
+    """Return the accuracy of some faces with its interval, and how many they are."""
     if not len(right):
         return {"faces": 0, "accuracy": {"value": None, "low": None, "high": None}}
     (interval,) = bootstrap(lambda chosen: right[chosen].mean(), len(right), resamples, seed=seed)
@@ -116,12 +155,7 @@ def _share_right(right: np.ndarray, resamples: int, seed: int) -> dict[str, Any]
 
 
 def picture_qualities(images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Gives what can be measured of a picture without knowing who is in it, float64 [N] each.
-
-    Returns:
-        `brightness` and `contrast`, mean and standard deviation of the gray, and `sharpness`, the standard deviation
-        of the Laplacian.
-    """
+    """Return `brightness` and `contrast` of the gray and `sharpness` of the Laplacian, float64 [N] each."""
     grays = [to_gray(image) for image in images]
     return {
         "brightness": np.array([gray.mean() for gray in grays]),
@@ -131,7 +165,7 @@ def picture_qualities(images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _by_quality(images: Sequence[np.ndarray], right: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
-    """Accuracy in the lowest, middle and highest third of each quality."""
+    """Return the accuracy in the lowest, middle and highest third of each quality."""
     found = {}
     for name, values in picture_qualities(images).items():
         third = np.argsort(np.argsort(values, kind="stable")) * 3 // len(values)
@@ -141,7 +175,7 @@ def _by_quality(images: Sequence[np.ndarray], right: np.ndarray, resamples: int,
 
 
 def _by_crowd(votes: np.ndarray, labels: np.ndarray, right: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
-    """Accuracy where most of the FER+ crowd chose the label, and where they did not."""
+    """Return the accuracy where most of the FER+ crowd chose the label, and where they did not."""
     class_of = {column: parse_expression(name) for column, name in enumerate(FERPLUS_CLASSES[:7])}
     majority = np.array([class_of.get(column, -1) for column in votes.argmax(axis=1)])
     agree = majority == labels
@@ -152,7 +186,7 @@ def _by_crowd(votes: np.ndarray, labels: np.ndarray, right: np.ndarray, resample
 
 
 def _confusions(confusion: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
-    """For each class with faces, the wrong name it is given most."""
+    """List, for each class with faces, the wrong name it gets most."""
     found = []
     for index in np.flatnonzero(confusion.sum(axis=1)):
         wrong = confusion[index].copy()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from fer_paddle.environment import paddle
 
@@ -66,6 +67,21 @@ def evaluating(network: paddle.nn.Layer) -> Iterator[None]:
     finally:
         if was_training:
             network.train()
+
+
+@contextmanager
+def hooked(
+    layers: Mapping[str, paddle.nn.Layer], after: Callable[..., None], before: Callable[..., None] | None = None
+) -> Iterator[None]:
+    """Call `before(name, layer, inputs)` and `after(name, layer, inputs, output)` as layers run in a `with` block."""
+    hooks = [layer.register_forward_post_hook(partial(after, name)) for name, layer in layers.items()]
+    if before is not None:
+        hooks += [layer.register_forward_pre_hook(partial(before, name)) for name, layer in layers.items()]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def check_sizes(num_classes: int, in_channels: int, width: float = 1.0) -> None:

@@ -58,7 +58,7 @@ def _explain_images(
     patterns: Sequence[str], network: Any, size: int, classes: Sequence[str], layer: str | None, out: Path
 ) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
     """Return a row for each image, and file and reason of each that failed."""
-    from fer_paddle.analysis.axes import save_figure
+    from fer_paddle.analysis.plots import save_figure
     from fer_paddle.expression.explain import plot_explanations
     from fer_paddle.image_files import annotate_files, find_images, read_ours
     from fer_paddle.images import crop_square
@@ -82,8 +82,8 @@ def _explain_images(
 def _explain_data(data: str, network: Any, size: int, classes: Sequence[str], points: int, out: Path) -> list[Path]:
     import numpy as np
 
-    from fer_paddle.analysis.axes import save_figure
     from fer_paddle.analysis.embeddings import embed, lay_out, plot_embedding
+    from fer_paddle.analysis.plots import save_figure
     from fer_paddle.expression.data.expressions import load_measured
     from fer_paddle.expression.explain import write_figures
     from fer_paddle.images import predict

@@ -97,7 +97,7 @@ def benchmark(
     Each row runs in a process of its own, after warm-up, and has its peak memory, file size and load time. The whole
     table takes about 20 minutes; choose rows by the options, or take --quick. Each row is kept as soon as it is there.
     """
-    from fer_paddle.analysis.axes import save_figure
+    from fer_paddle.analysis.plots import save_figure
     from fer_paddle.apps import speed
     from fer_paddle.deployment import benchmark as timing
     from fer_paddle.deployment.benchmark_report import disambiguate, draw_rows, write_csv

@@ -90,7 +90,7 @@ def _evaluate(data: str, split: str | None, weights: Path | None, runtime: str |
     from fer_paddle.deployment.benchmark import time_runs
     from fer_paddle.deployment.runtimes.model_files import size_on_disk
     from fer_paddle.expression.data.expressions import load_measured
-    from fer_paddle.expression.evaluate import evaluate_classifier
+    from fer_paddle.expression.measure import evaluate_classifier
     from fer_paddle.expression.predict import Classifier, classifier_file
 
     if runtime in ("paddle", "dynamic") or (weights and weights.suffix in (".safetensors", ".pdmodel")):
@@ -157,7 +157,7 @@ def _calibrate(data: str, weights: Path | None, write: bool, out: Path | None) -
     logits = _read_logits(classifier.runner, faces, classifier.input_size)
     found = {"data": data, **measure_calibration(logits, faces.labels), **provenance()}
     if out:
-        from fer_paddle.analysis.axes import save_figure
+        from fer_paddle.analysis.plots import save_figure
 
         out.parent.mkdir(parents=True, exist_ok=True)
         save_figure(plot_before_after(logits, faces.labels), out)

@@ -76,7 +76,7 @@ def compare(
     What is finished is kept: call it again to go on after an interruption.
     """
     train, measured = _load(source)
-    from fer_paddle.analysis.axes import save_figure
+    from fer_paddle.analysis.plots import save_figure
     from fer_paddle.expression.compare import HEADINGS, RESULT, compare_designs, draw_costs, list_rows, measure_cost
     from fer_paddle.expression.recipes import STUDY
     from fer_paddle.files import read_json
@@ -111,7 +111,7 @@ def curves(
 ) -> Output:
     """Make the five cases of training and test loss, each by a short run; write curves.json and curves.png."""
     train, measured = _load(source)
-    from fer_paddle.analysis.axes import save_figure
+    from fer_paddle.analysis.plots import save_figure
     from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case
     from fer_paddle.files import write_json
     from fer_paddle.training.callbacks import ProgressBar

@@ -93,9 +93,7 @@ def test_every_figure_of_the_text_comes_from_the_json(expression_set, tmp_path):
     assert "temperature 1.3" in text and file_digest(weights)[:16] in text
     assert "None" not in text and "nan" not in text
     changed = {**expression_set, "accuracy": {"value": 0.123456, "low": 0.1, "high": 0.2}}
-    assert "0.123 (0.100 to 0.200)" in render(
-        "net", {}, {**read_measured(weights), "sets": [{"data": "x", **changed}]}
-    )
+    assert "0.123 (0.100 to 0.200)" in render("net", {}, {**read_measured(weights), "sets": [{"data": "x", **changed}]})
     assert json_file.name == "net.measured.json"
 
 

@@ -16,7 +16,7 @@ from fer_paddle.analysis.features import (
 from fer_paddle.analysis.gradcam import grad_cam, grad_cam_plus_plus, maps_and_slopes
 from fer_paddle.analysis.saliency import class_saliency, occlusion
 from fer_paddle.environment import paddle
-from fer_paddle.expression.explain import plot_explanations, plot_layers, write_figures
+from fer_paddle.expression.explain import plot_explanations, write_figures
 from fer_paddle.models import build_model
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 1, 16, 16)).astype(np.float32)
@@ -204,7 +204,6 @@ def test_sheets_and_files(tiny_network, tmp_path):
     crops = [np.random.default_rng(1).integers(0, 256, (20, 18, 3), np.uint8)] * 2
     figure = plot_explanations(tiny_network, crops, 16, names=("a", "b", "c"))
     assert len(figure.axes) == 10 and figure.axes[1].get_title() == "Grad-CAM stem"
-    assert len(plot_layers(tiny_network, crops[0], 16, ["stem"]).axes) == 2
     with pytest.raises(ValueError, match="at least one face"):
         plot_explanations(tiny_network, [], 16)
     probs = np.random.default_rng(0).dirichlet(np.ones(7), 20)

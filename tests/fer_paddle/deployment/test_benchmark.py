@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from fer_paddle.analysis.axes import save_figure
+from fer_paddle.analysis.plots import save_figure
 from fer_paddle.apps import speed
 from fer_paddle.deployment import benchmark
 from fer_paddle.deployment.benchmark import Case, measure, network_digest, time_in_turns, time_runs

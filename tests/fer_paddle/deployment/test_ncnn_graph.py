@@ -78,6 +78,7 @@ CASES = {
     "Clip": ([node("Clip", "x l h")], {"l": np.float32(-0.5), "h": np.float32(0.75)}),
     "MaxPool": ([node("MaxPool", kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 1])], {}),
     "MaxPool tiny YOLO": ([node("MaxPool", kernel_shape=[2, 2], strides=[1, 1], pads=[0, 0, 1, 1])], {}),
+    "MaxPool rounds up": ([node("MaxPool", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)], {}),
     "AveragePool": ([node("AveragePool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])], {}),
     "AveragePool of the border too": (
         [node("AveragePool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], count_include_pad=1)],
@@ -145,7 +146,6 @@ def test_weights_of_odd_number_end_at_a_multiple_of_four():
 
 REFUSED = [
     ([node("Softplus")], {}, "got Softplus"),
-    ([node("MaxPool", kernel_shape=[2, 2], ceil_mode=1)], {}, "MaxPool"),
     ([node("Conv", "x w", auto_pad="SAME_UPPER")], {"w": draw(5, 4, 3, 3)}, "auto_pad"),
     ([node("Concat", "x x", axis=0)], {}, "Concat"),
     ([node("Flatten", "x", "y", axis=2)], {}, "Flatten"),

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from fer_paddle.expression.evaluate import evaluate_classifier
+from fer_paddle.expression.measure import evaluate_classifier
 from fer_paddle.labels import EXPRESSIONS
 
 
