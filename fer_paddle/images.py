@@ -69,7 +69,8 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
 
     Raises:
         ValueError: Another extension, or an image too large for its format.
-        FileNotFoundError: The folder does not exist."""
+        FileNotFoundError: The folder does not exist.
+    """
     _check_image(image)
     path = Path(path)
     kind = FORMATS.get(path.suffix.lower())
@@ -102,7 +103,8 @@ def list_images(folder: str | os.PathLike[str], unreadable: list[Path] | None = 
     Raises:
         FileNotFoundError: The folder does not exist.
         ValueError: It is not a folder.
-        OSError: A folder in it cannot be read."""
+        OSError: A folder in it cannot be read.
+    """
     folder = Path(folder)
     if not folder.exists():
         raise FileNotFoundError(f"{str(folder)!r}: expected a folder of images, found no such folder")
@@ -137,7 +139,8 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     """Resize uint8 [H,W] or [H,W,3] to `size` x `size` pixels, each axis by itself.
 
     An axis that shrinks is averaged over its area, so that nothing aliases; one that grows is linear, which,
-    unlike cubic, never overshoots at an edge."""
+    unlike cubic, never overshoots at an edge.
+    """
     _check_image(image)
     size = _check_size(size)
     height, width = image.shape[:2]
@@ -158,7 +161,8 @@ def crop_square(image: np.ndarray, box_xyxy: Sequence[float] | np.ndarray, margi
 
     Raises:
         ValueError: An empty or non-finite box, one wholly outside the image, a negative margin, or a square of more
-            than MAX_CROP_SIDE pixels a side."""
+            than MAX_CROP_SIDE pixels a side.
+    """
     _check_image(image)
     height, width = image.shape[:2]
     box = np.asarray(box_xyxy, np.float64)
@@ -213,7 +217,8 @@ def faces_to_batch(crops: Sequence[np.ndarray] | np.ndarray, size: int) -> np.nd
         size: Side of the input in pixels.
 
     Returns:
-        float32 [N,1,size,size]."""
+        float32 [N,1,size,size].
+    """
     size = _check_size(size)
     if isinstance(crops, np.ndarray) and (crops.ndim < 3 or (crops.ndim == 3 and crops.shape[2] == 3)):
         raise ValueError(f"expected a list of crops, got one array {_describe(crops)}")

@@ -13,12 +13,13 @@ import math
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.files import hold
 from fer_paddle.training import parallel
 from fer_paddle.training.checkpoint import LAST, load_progress
 from fer_paddle.training.config import FitConfig
@@ -81,20 +82,23 @@ def fit(
         NonFiniteLoss: The loss is NaN or infinite. The last checkpoint stays.
         Interrupted: Ctrl-C or SIGTERM; the checkpoint was written.
         ValueError: The checkpoint to resume is of another configuration or network; or the folder has one and
-            `resume` is False; or a loader is empty; or nothing measures the monitored figure.
+            `resume` is False; or another run works in the folder; or a loader is empty; or nothing measures the
+            monitored figure.
     """
     check_arguments(loaders, config, validate)
     run = Run(model, loss, loaders, optimizer, metrics or {}, config, options, task or {})
-    open_folder(run, options.resume)
-    run.notify("on_fit_start")
-    try:
-        with graceful_shutdown() as interrupted:
-            while run.epoch < config.epochs and not run.stop:
-                train_epoch(run, interrupted)
-                finish_epoch(run, validate)
-                stop_if_interrupted(run, interrupted)
-    finally:
-        run.notify("on_fit_end")
+    # The process that writes holds the folder: two runs in one would mix their weights and cards.
+    with hold(run.folder) if run.folder is not None and parallel.rank() == 0 else nullcontext():
+        open_folder(run, options.resume)
+        run.notify("on_fit_start")
+        try:
+            with graceful_shutdown() as interrupted:
+                while run.epoch < config.epochs and not run.stop:
+                    train_epoch(run, interrupted)
+                    finish_epoch(run, validate)
+                    stop_if_interrupted(run, interrupted)
+        finally:
+            run.notify("on_fit_end")
     return run.history
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.files import hold
 from fer_paddle.training.checkpoint import LAST, optimizer_arrays
 from fer_paddle.training.loop import BEST, Callback, FitConfig, Interrupted, NonFiniteLoss, Run, RunOptions, fit
 from fer_paddle.training.run import training_cost
@@ -187,10 +188,16 @@ def test_history_and_files(unbroken):
     assert history[-1]["train_loss"] < history[0]["train_loss"]
     # The cosine's end.
     assert history[-1]["learning_rate"] == optimizer.get_lr() == pytest.approx(0, abs=1e-9)
-    names = {"best.json", BEST, "checkpoint-0003-000000.safetensors", "curves.json", "curves.png", LAST}
+    names = {".lock", "best.json", BEST, "checkpoint-0003-000000.safetensors", "curves.json", "curves.png", LAST}
     assert {path.name for path in folder.iterdir()} == names
     card = load_card(folder / BEST)
     assert training_cost({name: card[name] for name in ("figures", "config")}) == {}  # an older run noted none
+
+
+def test_two_runs_do_not_mix_in_one_folder(tiny_run, tmp_path):
+    with hold(tmp_path), pytest.raises(ValueError, match=rf"no other run in .*process {os.getpid()} "):
+        tiny_run.train(tmp_path, epochs=1)
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 def test_the_best_weights_give_the_best_figure(unbroken, tiny_run):
