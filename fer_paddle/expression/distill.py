@@ -86,7 +86,7 @@ def distill_expressions(
     student = Student(network, teacher, settings, recipe.sizes[0][1])
     model = parallel.prepare_model(student)
     distill = {**settings.to_json(), **teacher.describe()}
-    task = {**describe_faces(recipe, train), "distill": distill}
+    task = {**describe_faces(recipe, train, valid), "distill": distill}
     loss = DistillLoss(settings, mixed_loss(make_loss(recipe, train)))
     optimizer = make_optimizer(model, recipe, len(loaders["train"]))
     try:

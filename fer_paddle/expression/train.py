@@ -15,7 +15,7 @@ import numpy as np
 from fer_paddle.environment import paddle, seed_everything, versions
 from fer_paddle.expression.data.dataset import ExpressionData
 from fer_paddle.expression.data.expressions import load_train_valid
-from fer_paddle.expression.data.faces import LabelledFaces, check_classes
+from fer_paddle.expression.data.faces import LabelledFaces, check_classes, digest_faces
 from fer_paddle.expression.data.ferplus import mix_votes, take_for_training
 from fer_paddle.expression.data.mixup import mixed_loss
 from fer_paddle.expression.files import ExpressionModel
@@ -28,7 +28,7 @@ from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
 from fer_paddle.training.loader import Loader, make_loader
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import adamw, make_schedule, momentum
-from fer_paddle.training.run import load_best, training_cost
+from fer_paddle.training.run import DIGESTS, load_best, training_cost
 from fer_paddle.training.transfer import frozen_backbone, start_from_file
 from fer_paddle.weights import load_into
 
@@ -66,7 +66,7 @@ def train_expressions(
     loss = mixed_loss(make_loss(recipe, train))
     with frozen_backbone(model, recipe.freeze_epochs, recipe.backbone_rate) as unfreezing:
         options = dataclasses.replace(options, callbacks=[*options.callbacks, *unfreezing])
-        task = {**describe_faces(recipe, train), "valid_faces": len(valid)}
+        task = {**describe_faces(recipe, train, valid), "valid_faces": len(valid)}
         return fit(model, loss, loaders, optimizer, {"accuracy": accuracy}, config=recipe, options=options, task=task)
 
 
@@ -77,10 +77,10 @@ def check_network(network: paddle.nn.Layer, train: LabelledFaces) -> None:
         raise ValueError(f"expected faces of {network.num_classes} classes, as the network has, got {got}")
 
 
-def describe_faces(recipe: Recipe, train: LabelledFaces) -> dict[str, Any]:
+def describe_faces(recipe: Recipe, train: LabelledFaces, valid: LabelledFaces) -> dict[str, Any]:
     """Return what a checkpoint keeps of the faces; their classes where they are not those of the recipe."""
     classes = {} if train.classes == _recipe_classes(recipe) else {"classes": train.classes}
-    return {"train_faces": len(train), **classes}
+    return {"train_faces": len(train), DIGESTS: digest_faces(train, valid), **classes}
 
 
 def trained_classes(task: Mapping[str, Any], recipe: Recipe) -> tuple[str, ...]:
@@ -206,12 +206,14 @@ def train_from_files(
     workers: int = 0,
     start: Path | None = None,
     classes: Sequence[str] | None = None,
+    data_changed: bool = False,
 ) -> Outcome:
     """Read faces (see expressions.load_train_valid) and train on them: what `python -m fer_paddle train` does."""
     faces = load_train_valid(data, valid, seed=recipe.seed, classes=classes)
     callbacks = [ProgressBar(), Curves(folder), VisualDL(folder / "visualdl")]
     named = data if isinstance(data, str) else ", ".join(data)
-    return train_faces(*faces, recipe, RunOptions(folder, resume, callbacks, workers), design, start, named)
+    options = RunOptions(folder, resume, callbacks, workers, data_changed=data_changed)
+    return train_faces(*faces, recipe, options, design, start, named)
 
 
 def train_faces(

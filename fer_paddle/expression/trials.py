@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.data.faces import LabelledFaces, digest_faces
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import train_expressions
 from fer_paddle.models import build_model, find_design
-from fer_paddle.study import Row, Study, digest
+from fer_paddle.study import Row, Study
 from fer_paddle.training.loop import RunOptions
 from fer_paddle.training.transfer import start_from_file
 
@@ -145,11 +145,3 @@ class TrialStudy(Study):
 
 def _deviation(values: np.ndarray) -> float | None:
     return float(values.std(ddof=1)) if len(values) > 1 else None
-
-
-def digest_faces(train: LabelledFaces, valid: LabelledFaces) -> dict[str, str]:
-    """Return the digests of images, labels, votes and targets."""
-    return {
-        name: digest(faces.images, faces.labels, *([] if one is None else one for one in (faces.votes, faces.targets)))
-        for name, faces in (("train", train), ("valid", valid))
-    }

@@ -23,6 +23,7 @@ from fer_paddle.training.parallel import Means
 from fer_paddle.weights import load_arrays, load_card, save_weights, state_arrays
 
 BEST = "best.safetensors"
+DIGESTS = "data_digests"  # the field of a task that says which data a run learned from
 
 
 class Callback:
@@ -57,6 +58,7 @@ class RunOptions:
         callbacks: Called in order.
         workers: Reader processes; 0 reads in a thread.
         progress: Wraps what is gone through for a progress bar, such as tqdm.
+        data_changed: Resume though the data are others than before.
     """
 
     folder: Path | None = None
@@ -64,6 +66,7 @@ class RunOptions:
     callbacks: Sequence[Callback] = ()
     workers: int = 0
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter
+    data_changed: bool = False
 
 
 class Run:
@@ -95,6 +98,7 @@ class Run:
         self.metrics, self.config = metrics, config
         self.folder = None if options.folder is None else Path(options.folder)
         is_first = parallel.rank() == 0
+        self.data_changed = options.data_changed
         self.callbacks = [callback for callback in options.callbacks if callback.every_process or is_first]
         try:
             self.task = json.loads(json.dumps(dict(task)))
@@ -186,8 +190,10 @@ class Run:
         assert self.folder is not None
         progress = load_progress(self.folder)
         theirs = type(self.config).from_json(progress["config"]).to_json()
-        ours = {**self.config.to_json(), "task": self.task}
-        if differing := differing_fields(ours, {**theirs, "task": progress["task"]}):
+        task, their_task = dict(self.task), dict(progress["task"])
+        if self.data_changed or DIGESTS not in their_task:  # older runs noted none
+            task.pop(DIGESTS, None), their_task.pop(DIGESTS, None)
+        if differing := differing_fields({**self.config.to_json(), "task": task}, {**theirs, "task": their_task}):
             raise ValueError(
                 f"expected the configuration of the checkpoint in {self.folder}, got another: {', '.join(differing)}"
             )

@@ -25,6 +25,7 @@ def train(
     workers: Workers = 0,
     threads: Threads = None,
     resume: Resume = False,
+    data_changed: Annotated[bool, "resume though the data are others than before"] = False,
 ) -> Output | None:
     """Train on labeled faces.
 
@@ -40,7 +41,7 @@ def train(
     changes = {"epochs": epochs, "batch_size": batch_size, "size": size, "seed": seed}
     changes = {name: value for name, value in changes.items() if value is not None}
     chosen = choose_recipe(recipe, changes)
-    outcome = train_from_files(data, valid, model, chosen, out, resume, workers, start, classes or None)
+    outcome = train_from_files(data, valid, model, chosen, out, resume, workers, start, classes or None, data_changed)
     if parallel.rank() != 0:
         return None
     from fer_paddle.expression.export import export_expression_network

@@ -11,6 +11,7 @@ import numpy as np
 
 from fer_paddle.duplicates import image_digest
 from fer_paddle.labels import EXPRESSIONS, SPLITS, choose_classes, parse_split
+from fer_paddle.study import digest
 
 UNLABELLED = -1
 _COLUMNS = ("images", "labels", "votes", "split", "targets", "names", "shapes")
@@ -135,6 +136,14 @@ def without_copies(faces: LabelledFaces, others: LabelledFaces) -> LabelledFaces
     """Return the faces whose image does not also stand, pixel for pixel, among `others`."""
     known = {image_digest(image) for image in others.images}
     return faces.select(np.array([image_digest(image) not in known for image in faces.images], bool))
+
+
+def digest_faces(train: LabelledFaces, valid: LabelledFaces) -> dict[str, str]:
+    """Return the digests of images, labels, votes and targets."""
+    return {
+        name: digest(faces.images, faces.labels, *([] if one is None else one for one in (faces.votes, faces.targets)))
+        for name, faces in (("train", train), ("valid", valid))
+    }
 
 
 def split_faces(faces: LabelledFaces, ratio: float, seed: int) -> tuple[LabelledFaces, LabelledFaces]:
