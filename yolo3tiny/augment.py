@@ -26,61 +26,35 @@ _LUMA_BGR = np.array([0.114, 0.587, 0.299])  # ITU-R BT.601
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How strongly training images are changed. Probabilities are in 0..1, pixels are of the network's input.
+    """How strongly training images are changed. Probabilities are in 0..1, pixels are of the network's input."""
 
-    Attributes:
-        mosaic: Probability that a sample is a mosaic and not one photo.
-        grids: Cells along a side of a mosaic, one drawn for each mosaic.
-        face_px: Range of the side to which a mosaic brings the faces of a photo, log-uniform.
-        max_enlarge: A mosaic never enlarges a photo more than this.
-        scale: Range of the scale of a single photo; 1 makes it fill the canvas along its longer side.
-        aspect: Width and height are stretched apart by up to this factor.
-        min_side_px: Faces with a smaller side (root of the area) are ignored.
-        min_visible: Faces of which a smaller ratio remains in the image are ignored.
-        min_ignore: Boxes of which a smaller ratio remains are dropped.
-        flip: Probability of a left-right flip of a photo.
-        color: Probability of the changes by the five strengths that follow.
-        brightness: Added to all channels, at most this ratio of full scale.
-        contrast: Contrast is multiplied by 1 - this to 1 + this.
-        saturation: Saturation is multiplied by 1 - this to 1 + this.
-        hue_deg: Colors turn about the gray axis by at most this angle.
-        gamma: The exponent is drawn from 1 / (1 + this) to 1 + this, log-uniform.
-        gray: Probability of a gray image.
-        blur: Probability of a blur, Gaussian or by motion.
-        blur_px: Range of the Gaussian's sigma; a motion is two to six sigma long.
-        noise: Probability of noise, Gaussian or Poisson-like.
-        noise_std: Range of the standard deviation of the noise in gray levels.
-        shrink: Probability of shrinking the image and enlarging it again.
-        shrink_to: Range of that scale.
-        jpeg: Probability of saving as JPEG and reading again.
-        jpeg_quality: Range of its quality, 1..100.
-    """
-
-    mosaic: float = 0.5
-    grids: tuple[int, ...] = (2, 3, 4, 5, 6)
+    mosaic: float = 0.5  # probability that a sample is a mosaic and not one photo
+    grids: tuple[int, ...] = (2, 3, 4, 5, 6)  # cells along a side of a mosaic, one drawn for each mosaic
+    # Range of the side to which a mosaic brings the faces of a photo, log-uniform.
     face_px: tuple[float, float] = (8.0, 80.0)
-    max_enlarge: float = 1.5
+    max_enlarge: float = 1.5  # a mosaic never enlarges a photo more than this
+    # Range of the scale of a single photo; 1 makes it fill the canvas along its longer side.
     scale: tuple[float, float] = (0.3, 2.0)
-    aspect: float = 1.2
-    min_side_px: float = 6.0
-    min_visible: float = 0.5
-    min_ignore: float = 0.1
-    flip: float = 0.5
-    color: float = 0.8
-    brightness: float = 0.15
-    contrast: float = 0.3
-    saturation: float = 0.5
-    hue_deg: float = 10.0
-    gamma: float = 0.5
-    gray: float = 0.08
-    blur: float = 0.25
-    blur_px: tuple[float, float] = (0.4, 1.4)
-    noise: float = 0.25
-    noise_std: tuple[float, float] = (2.0, 14.0)
-    shrink: float = 0.15
-    shrink_to: tuple[float, float] = (0.5, 0.9)
-    jpeg: float = 0.35
-    jpeg_quality: tuple[int, int] = (25, 90)
+    aspect: float = 1.2  # width and height are stretched apart by up to this factor
+    min_side_px: float = 6.0  # faces with a smaller side (root of the area) are ignored
+    min_visible: float = 0.5  # faces of which a smaller ratio remains in the image are ignored
+    min_ignore: float = 0.1  # boxes of which a smaller ratio remains are dropped
+    flip: float = 0.5  # probability of a left-right flip of a photo
+    color: float = 0.8  # probability of the changes by the five strengths that follow
+    brightness: float = 0.15  # added to all channels, at most this ratio of full scale
+    contrast: float = 0.3  # contrast is multiplied by 1 - this to 1 + this
+    saturation: float = 0.5  # saturation is multiplied by 1 - this to 1 + this
+    hue_deg: float = 10.0  # colors turn about the gray axis by at most this angle
+    gamma: float = 0.5  # the exponent is drawn from 1 / (1 + this) to 1 + this, log-uniform
+    gray: float = 0.08  # probability of a gray image
+    blur: float = 0.25  # probability of a blur, Gaussian or by motion
+    blur_px: tuple[float, float] = (0.4, 1.4)  # range of the Gaussian's sigma; a motion is two to six sigma long
+    noise: float = 0.25  # probability of noise, Gaussian or Poisson-like
+    noise_std: tuple[float, float] = (2.0, 14.0)  # range of the standard deviation of the noise in gray levels
+    shrink: float = 0.15  # probability of shrinking the image and enlarging it again
+    shrink_to: tuple[float, float] = (0.5, 0.9)  # range of that scale
+    jpeg: float = 0.35  # probability of saving as JPEG and reading again
+    jpeg_quality: tuple[int, int] = (25, 90)  # range of its quality, 1..100
 
     def __post_init__(self) -> None:
         for name in (*_PROBABILITIES, *_RATIOS):

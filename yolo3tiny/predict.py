@@ -62,17 +62,12 @@ class Detections:
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """What a network was made for; an ONNX file carries it as metadata. Anything else is a ValueError.
+    """What a network was made for; an ONNX file carries it as metadata. Anything else is a ValueError."""
 
-    Attributes:
-        anchors: Width and height in input pixels of all anchors, by area; each head has equally many.
-        longest: The longer side of the network's input in pixels.
-        strides: Input pixels per cell of each head, the coarsest first.
-    """
-
+    # Width and height in input pixels of all anchors, by area; each head has equally many.
     anchors: Sequence[Sequence[float]] = ANCHORS
-    longest: int = 416
-    strides: Sequence[int] = STRIDES
+    longest: int = 416  # the longer side of the network's input in pixels
+    strides: Sequence[int] = STRIDES  # input pixels per cell of each head, the coarsest first
 
     def __post_init__(self) -> None:
         try:

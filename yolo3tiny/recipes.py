@@ -12,41 +12,25 @@ from yolo3tiny.augment import AugmentConfig
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DetectorRecipe(FitConfig):
-    """How to train the face detector; the loop's own fields stand in config.FitConfig.
+    """How to train the face detector; the loop's own fields stand in config.FitConfig."""
 
-    Attributes:
-        name: Name on the command line.
-        batch_size: Photos of one step, over all processes together.
-        sizes: Pairs (first epoch, side in pixels of the training canvas), from epoch 0.
-        width: Width multiplier of Yolo3Tiny.
-        learning_rate: The highest rate of AdamW; it rises over `warmup_epochs`, then falls as a half cosine.
-        weight_decay: Of AdamW; not applied to batch normalization and biases.
-        warmup_epochs: Epochs of the rise, fewer than `epochs`.
-        clip_norm: Largest norm of the gradient.
-        ignore_iou: See Yolo3Loss.
-        extra_anchor_iou: See Yolo3Loss.
-        longest: Longer side of the input in pixels when the network is used.
-        repeat: Pairs (source, times an epoch sees its photos); 1 for a source not named.
-        augment: See AugmentConfig.
-    """
-
-    name: str
-    batch_size: int
-    sizes: tuple[tuple[int, int], ...]
-    width: float
-    learning_rate: float
+    name: str  # name on the command line
+    batch_size: int  # photos of one step, over all processes together
+    sizes: tuple[tuple[int, int], ...]  # pairs (first epoch, side in pixels of the training canvas), from epoch 0
+    width: float  # width multiplier of Yolo3Tiny
+    learning_rate: float  # the highest rate of AdamW; it rises over `warmup_epochs`, then falls as a half cosine
     monitor: str = "valid_ap"
     mode: str = "max"
-    weight_decay: float = 0.01
-    warmup_epochs: float = 1.0
-    clip_norm: float = 200.0
+    weight_decay: float = 0.01  # of AdamW; not applied to batch normalization and biases
+    warmup_epochs: float = 1.0  # epochs of the rise, fewer than `epochs`
+    clip_norm: float = 200.0  # largest norm of the gradient
     ema_decay: float | None = 0.998
-    ignore_iou: float = 0.6
-    extra_anchor_iou: float | None = 0.4
-    longest: int = 640
+    ignore_iou: float = 0.6  # see Yolo3Loss
+    extra_anchor_iou: float | None = 0.4  # see Yolo3Loss
+    longest: int = 640  # longer side of the input in pixels when the network is used
     validate_every: int = 3
-    repeat: tuple[tuple[str, int], ...] = ()
-    augment: AugmentConfig = AugmentConfig()
+    repeat: tuple[tuple[str, int], ...] = ()  # pairs (source, times an epoch sees its photos); 1 for a source not named
+    augment: AugmentConfig = AugmentConfig()  # see AugmentConfig
 
     def __post_init__(self) -> None:
         super().__post_init__()
