@@ -50,10 +50,7 @@ def _sharpness(image: np.ndarray) -> float:
 
 
 def find_extremes(measures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """List the images out of bounds, the worst first.
-
-    Args:
-        measures: The result of `measure_images`.
+    """List the images whose measures are out of bounds, the worst first.
 
     Returns:
         Indices int64 by fault: `dark`, `bright`, `flat` (hardly any contrast) and `blurred` (but not flat).
@@ -81,15 +78,9 @@ def find_constant(images: Sequence[np.ndarray]) -> np.ndarray:
 def face_scores(
     images: Sequence[np.ndarray], find_face: FindFace, progress: Callable[[Iterable[Any]], Iterable[Any]] = iter
 ) -> np.ndarray:
-    """Ask a detector for the best score in each image.
+    """Ask a detector for the best score in each image, float64 [N].
 
-    Args:
-        images: Crops, gray uint8 [H, W].
-        find_face: uint8 [FACE_SIDE, FACE_SIDE, 3] BGR -> score of the surest face in it, 0 where there is none.
-        progress: Wraps the images for a progress bar.
-
-    Returns:
-        float64 [N].
+    `find_face` takes uint8 [FACE_SIDE, FACE_SIDE, 3] BGR and returns the score of the surest face, 0 for none.
     """
     scores = []
     for image in progress(images):

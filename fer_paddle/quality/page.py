@@ -23,20 +23,13 @@ BINS = 40
 
 
 def write_page(path: str | os.PathLike[str], faces: LabelledFaces, report: Report, title: str) -> None:
-    """Write the page; it shows small copies of the images found, so it is as private as they are.
-
-    Args:
-        path: The `.html` file to write; its folder must exist.
-        faces: What the report is on.
-        report: The report.
-        title: Heading of the page, such as the names of the sources.
-    """
+    """Write the page to a `.html` file; it shows small copies of the images found, so it is as private as they are."""
     with replacing(path) as temporary:
         temporary.write_text(render_page(faces, report, title), encoding="utf-8")
 
 
 def render_page(faces: LabelledFaces, report: Report, title: str) -> str:
-    """Return the page as text; arguments as in `write_page`. Every name is escaped."""
+    """Return the page as text. Every name is escaped."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters["percent"] = lambda ratio: "-" if ratio is None else f"{ratio:.1%}"
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(

@@ -71,16 +71,9 @@ def find_suspects(features: np.ndarray, labels: np.ndarray, copies: np.ndarray, 
 
 
 def out_of_sample_probs(features: np.ndarray, labels: np.ndarray, copies: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Return for each image the probabilities of a logistic regression that was fitted without it or its copies.
+    """Return probs float64 [N, C] of a logistic regression that was fitted without the image or its copies.
 
-    Args:
-        features: float [N, F].
-        labels: int [N], 0 to C - 1, each class FOLDS times or more.
-        copies: int [N], the same number for the copies of one image.
-        seed: Seed of the folds.
-
-    Returns:
-        float64 [N, C].
+    The arguments are those of `find_suspects`, with labels 0 to C - 1, each class FOLDS times or more.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold

@@ -19,14 +19,7 @@ _COLUMN_OF = np.argsort(_CLASS_OF[:7])
 
 
 def majority_labels(votes: np.ndarray) -> np.ndarray:
-    """Return the class with most votes.
-
-    Args:
-        votes: int [N, 10], in the order of FERPLUS_CLASSES; the first of equal ones wins.
-
-    Returns:
-        int64 [N], indices into EXPRESSIONS; OTHER where most chose none of them, or nobody voted.
-    """
+    """Return the class with most of the votes [N, 10], the first of equal ones, int64 [N]; OTHER for no expression."""
     return np.where(votes.sum(axis=1) > 0, _CLASS_OF[votes.argmax(axis=1)], OTHER)
 
 
@@ -36,16 +29,11 @@ def has_no_face(votes: np.ndarray) -> np.ndarray:
 
 
 def compare_votes(labels: np.ndarray, votes: np.ndarray) -> dict[str, Any]:
-    """Compare labels with votes.
+    """Compare labels int [N] of EXPRESSIONS with votes int [N, 10]; return JSON values.
 
-    Args:
-        labels: int [N], indices into EXPRESSIONS, one image or more.
-        votes: int [N, 10].
-
-    Returns:
-        JSON values: `agreement`, the ratio of images whose label most voters chose, `agreement_by_class` (None for
-        a class without images), `most_votes`, images by label (row) and by the class with most votes (column,
-        FERPLUS_CLASSES), and `sure`, the ratio of images where eight of ten voters or more agree.
+    `agreement` is the ratio of images whose label most voters chose, also by class (None for a class without images);
+    `most_votes` counts them by label (row) and by the class with most votes (column); `sure` is the ratio of images
+    where eight of ten voters or more agree.
     """
     agree = majority_labels(votes) == labels
     table = np.zeros((len(EXPRESSIONS), len(FERPLUS_CLASSES)), np.int64)

@@ -48,13 +48,7 @@ def holds_fer2013(folder: Path) -> bool:
 def read_fer2013(path: str | os.PathLike[str], keep_faults: bool = False) -> LabelledFaces:
     """Read FER2013 from a csv, a pack, or a folder: the packs in it or, where there is none, the official csv.
 
-    Args:
-        path: A `.csv`, a `.npz`, or a folder for which `holds_fer2013` is true.
-        keep_faults: Keep the training rows that are no faces, for a report on the data.
-
-    Raises:
-        FileNotFoundError: Nothing is there.
-        ValueError: A file is damaged.
+    The training rows that are no faces are left out, unless `keep_faults`.
     """
     path = Path(path)
     if not path.is_dir():
@@ -69,18 +63,9 @@ def read_fer2013(path: str | os.PathLike[str], keep_faults: bool = False) -> Lab
 
 
 def read_csv(path: str | os.PathLike[str], keep_faults: bool = False) -> LabelledFaces:
-    """Read the official `fer2013.csv` (or `icml_face_data.csv`), and the votes of `fer2013new.csv` beside it.
+    """Read the official csv: emotion, pixels (2304 numbers) and, where it is divided, Usage.
 
-    Args:
-        path: A csv with the columns emotion, pixels (2304 numbers) and, where it is divided, Usage.
-        keep_faults: As in `read_fer2013`.
-
-    Returns:
-        Faces uint8 [N, 48, 48] in file order.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: A row is malformed; its line is named.
+    The votes of `fer2013new.csv` beside it are read, too.
     """
     path = Path(path)
     images, labels, split = _read_faces(path)
@@ -97,13 +82,7 @@ def read_csv(path: str | os.PathLike[str], keep_faults: bool = False) -> Labelle
 def read_pack(path: str | os.PathLike[str], keep_faults: bool = False) -> LabelledFaces:
     """Read a FER2013 pack, or another pack of faces or mouths, in gray or color, with `labels` and `classes`.
 
-    Args:
-        path: The `.npz` file. Without `classes` the labels are those of EXPRESSIONS, without `labels` unknown.
-        keep_faults: As in `read_fer2013`: these are the training rows with the flag "not a face".
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no pack, or a column has another form.
+    Without `classes` the labels are those of EXPRESSIONS, without `labels` unknown.
     """
     path, pack = Path(path), load_pack(path)
     images: Sequence[np.ndarray] | np.ndarray = pack["images"]

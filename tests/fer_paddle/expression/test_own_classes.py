@@ -60,6 +60,7 @@ def trained(folders, tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_the_names_are_in_the_card_and_in_the_exported_file(trained, folders):
     card = load_card(trained / "model.safetensors")
     assert tuple(card["classes"]) == CLASSES and card["recipe"]["name"] == "mouths"
@@ -73,6 +74,7 @@ def test_the_names_are_in_the_card_and_in_the_exported_file(trained, folders):
     )
 
 
+@pytest.mark.slow
 def test_commands_name_them(trained, folders, capsys, tmp_path):
     weights = trained / "model.onnx"
     code, out, err = run(capsys, "evaluate", "--data", folders, "--weights", weights, "--json")
@@ -93,6 +95,7 @@ def test_commands_name_them(trained, folders, capsys, tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_pipeline_and_drawing_name_them(trained, language):
     image = draw_scene(3, 320, 240, num_faces=1, min_px=100).image
@@ -103,6 +106,7 @@ def test_pipeline_and_drawing_name_them(trained, language):
     assert len({one.tobytes() for one in drawn}) == 4 and all((one != image).any() for one in drawn)
 
 
+@pytest.mark.slow
 def test_training_on_numbered_folders_says_the_classes(tmp_path, capsys, folders):
     data = tmp_path / "numbered"
     for number, folder in enumerate(sorted(folders.iterdir()), 1):
