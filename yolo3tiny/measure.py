@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -88,8 +89,10 @@ def _found_by_side(rows: Sequence, truths: Sequence, resamples: int, seed: int) 
         inside = hit[(side >= low) & (side < high)]
         if len(inside):
             name = f"{low:.0f} px and more" if np.isinf(high) else f"{low:.0f} to {high:.0f} px"
-            (interval,) = bootstrap(
-                lambda chosen, inside=inside: inside[chosen].mean(), len(inside), resamples, seed=seed
-            )
+            (interval,) = bootstrap(partial(_mean, inside), len(inside), resamples, seed=seed)
             found[name] = {"faces": len(inside), "found": interval.to_json()}
     return found
+
+
+def _mean(values: np.ndarray, chosen: np.ndarray) -> float:
+    return float(values[chosen].mean())

@@ -23,7 +23,9 @@ def take_axis(axis: Axes | None, size: tuple[float, float] = (4.0, 3.5)) -> Axes
 
 def figure_of(axis: Axes) -> Figure:
     """Return the figure an axis stands in."""
-    return axis.get_figure(root=True)
+    figure = axis.get_figure(root=True)
+    assert isinstance(figure, Figure)
+    return figure
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float | str = "figure") -> Path:

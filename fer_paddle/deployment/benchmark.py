@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes import PADDLES, PRECISIONS, RUNTIME_OF, load_runner
+from fer_paddle.deployment.runtimes import PADDLES, PRECISIONS, RUNTIME_OF, Runner, load_runner
 from fer_paddle.deployment.runtimes.model_files import check_file, parts_of, read_manifest, size_on_disk
 from fer_paddle.environment import REPOSITORY
 from fer_paddle.files import file_digest, read_json
@@ -183,17 +183,19 @@ def measure_here(case_json: str, answer: str) -> None:
     case = Case(**json.loads(case_json))
     images = np.random.default_rng(0).random((case.batch, *case.shape), np.float32)
     load_model = find_loader(case.loader) if case.loader else None
-    times_ms, runner = [], None
-    for _ in range(2):
-        del runner
+
+    def load() -> tuple[Runner, float]:
         start = time.perf_counter()
         runner = load_runner(case.file, case.runtime, case.threads, case.load_as, load_model)
-        times_ms.append((time.perf_counter() - start) * 1e3)
+        return runner, (time.perf_counter() - start) * 1e3
+
+    start_ms = load()[1]
+    runner, load_ms = load()
     figures: dict[str, Any] = time_runs(lambda: runner(images), case.runs)
     figures |= {
         "images_per_s": case.batch / figures["median_ms"] * 1e3,
-        "start_ms": times_ms[0],
-        "load_ms": times_ms[1],
+        "start_ms": start_ms,
+        "load_ms": load_ms,
         "peak_mb": peak_memory_mb(),
         "file_bytes": size_on_disk(case.file),
     }

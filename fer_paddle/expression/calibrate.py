@@ -31,7 +31,7 @@ METADATA = "temperature"
 
 def read_logits(
     run: Callable[[np.ndarray], Sequence[np.ndarray]],
-    images: Sequence[np.ndarray],
+    images: Sequence[np.ndarray] | np.ndarray,
     size: int,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> np.ndarray:

@@ -21,17 +21,17 @@ PARITY_FACES = 256
 def export_expression_network(
     weights: str | os.PathLike[str],
     path: str | os.PathLike[str],
-    faces: Sequence[np.ndarray] | None = None,
-    faces_are: str = "faces of the caller",
+    faces: Sequence[np.ndarray] | np.ndarray | None = None,
+    description: str = "faces of the caller",
     precision: str = "fp32",
 ) -> Parity:
-    """Writes a `.safetensors` network for a runtime, or an `.onnx` one for ncnn or MNN, after comparing them.
+    """Write a `.safetensors` network for a runtime, or an `.onnx` one for ncnn or MNN, after comparing them.
 
     Args:
-        weights: Written by models.files.save_model, or by this function as `.onnx`.
+        weights: Written by ExpressionModel.save, or by this function as `.onnx`.
         path: The file to write: `.onnx`, `.pdmodel`, `.param` or `.mnn`.
         faces: Crops uint8, gray or BGR, to compare on; None draws PARITY_FACES.
-        faces_are: What they are, for the report.
+        description: What they are, for the report.
         precision: Of the stored weights, where the weights are ONNX: as of convert.convert_onnx.
 
     Returns:
@@ -43,18 +43,18 @@ def export_expression_network(
         RuntimeError: The runtime differs too much from Paddle (from ONNX Runtime where the weights are ONNX).
     """
     if faces is None:
-        faces, faces_are = _draw_faces(), "drawn faces"
+        faces, description = _draw_faces(), "drawn faces"
     weights = Path(weights)
     if weights.suffix.lower() == ".onnx":
         size = int(load_runner(weights).metadata.get("input_size", 0))
         if not size:
             raise ValueError(f"expected the ONNX file of an expression network, got none in {weights}")
-        return convert_checked(weights, path, faces_to_batch(faces, size), faces_are, precision)
+        return convert_checked(weights, path, faces_to_batch(faces, size), description, precision)
     if precision != "fp32":
         raise ValueError(f"expected an .onnx file to write in {precision}, got {weights}")
     model = ExpressionModel.load(weights)
     images = faces_to_batch(faces, model.input_size)
-    return export_network(model.network, path, model.input_spec, model.metadata, images, faces_are, ["logits"])
+    return export_network(model.network, path, model.input_spec, model.metadata, images, description, ["logits"])
 
 
 @functools.cache

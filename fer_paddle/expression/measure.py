@@ -22,8 +22,8 @@ MISTAKES = 10
 
 
 def evaluate_classifier(
-    classify: Callable[[Sequence[np.ndarray]], np.ndarray],
-    images: Sequence[np.ndarray],
+    classify: Callable[..., np.ndarray],
+    images: Sequence[np.ndarray] | np.ndarray,
     labels: np.ndarray,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
     classes: Sequence[str] = EXPRESSIONS,
@@ -154,7 +154,7 @@ def _share_right(right: np.ndarray, resamples: int, seed: int) -> dict[str, Any]
     return {"faces": len(right), "accuracy": interval.to_json()}
 
 
-def picture_qualities(images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+def picture_qualities(images: Sequence[np.ndarray] | np.ndarray) -> dict[str, np.ndarray]:
     """Return `brightness` and `contrast` of the gray and `sharpness` of the Laplacian, float64 [N] each."""
     grays = [to_gray(image) for image in images]
     return {
@@ -164,7 +164,9 @@ def picture_qualities(images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-def _by_quality(images: Sequence[np.ndarray], right: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
+def _by_quality(
+    images: Sequence[np.ndarray] | np.ndarray, right: np.ndarray, resamples: int, seed: int
+) -> dict[str, Any]:
     """Return the accuracy in the lowest, middle and highest third of each quality."""
     found = {}
     for name, values in picture_qualities(images).items():

@@ -63,7 +63,7 @@ class Classifier:
         self.classes = self.settings.classes
         self.input_size = self.settings.input_size
 
-    def __call__(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+    def __call__(self, crops: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
         """Return the probabilities.
 
         Args:

@@ -60,7 +60,7 @@ class TTAClassifier:
         return len(self.networks) * len(self.scales) * (5 if self.five_crop else 1) * (2 if self.flip else 1)
 
     @paddle.no_grad()
-    def __call__(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+    def __call__(self, crops: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
         """Return the mean probabilities.
 
         Args:
@@ -73,14 +73,14 @@ class TTAClassifier:
             return np.zeros((0, self.networks[0].num_classes), np.float32)
         return predict(self._mean_probs, crops)
 
-    def _mean_probs(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+    def _mean_probs(self, crops: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
         probs = paddle.zeros([len(crops), self.networks[0].num_classes])
         for network, size in zip(self.networks, self.sizes):
             for view in self._show(crops, size):
                 probs += paddle.nn.functional.softmax(network(view))
         return (probs / self.views).numpy()
 
-    def _show(self, crops: Sequence[np.ndarray], size: int) -> Iterable[paddle.Tensor]:
+    def _show(self, crops: Sequence[np.ndarray] | np.ndarray, size: int) -> Iterable[paddle.Tensor]:
         """Give the views for a network of a side in pixels, float32 [N, 1, side, side] each."""
         for side in (max(1, round(scale * size)) for scale in self.scales):
             full = round(side / CROP) if self.five_crop else side
@@ -109,7 +109,7 @@ def load_ensemble(
 
 def measure_views(
     classifier: TTAClassifier,
-    crops: Sequence[np.ndarray],
+    crops: Sequence[np.ndarray] | np.ndarray,
     labels: np.ndarray,
     classes: Sequence[str],
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,

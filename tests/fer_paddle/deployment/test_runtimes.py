@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -90,31 +89,6 @@ def test_same_numbers_for_photos_of_other_sizes(runtime, photos, expected):
     assert len(json.loads(runner.metadata["anchors"])) == 6
 
 
-def wrong_images(size):
-    """(whether for a face detector, shape, what is expected)"""
-    face, photo = rf"\[N, 1, {size}, {size}\], N of 1 or more", r"\[N, 3, H, W\] with H and W in multiples of 32"
-    return [
-        (False, (0, 1, size, size), face),
-        (False, (1, 3, size, size), face),
-        (False, (1, 1, size, size + 1), face),
-        (False, (1, size, size), face),
-        (True, (0, 3, 64, 64), photo),
-        (True, (1, 1, 64, 64), photo),
-        (True, (1, 3, 64, 70), photo),
-        (True, (1, 3, 0, 64), photo),
-    ]
-
-
-@pytest.mark.parametrize("runtime", HERE)
-def test_wrong_images_are_refused_alike(runtime, faces):
-    need(runtime)
-    classify = Classifier(runtime=runtime, threads=threads_for(runtime)).runner
-    find = load_network(runtime=runtime, threads=threads_for(runtime))
-    for is_detector, shape, expected in wrong_images(faces.shape[2]):
-        with pytest.raises(ValueError, match=f"^expected images {expected}.*, got {re.escape(str(list(shape)))}$"):
-            (find if is_detector else classify)(np.zeros(shape, np.float32))
-
-
 @pytest.mark.parametrize(
     ("metadata", "shape", "fits"),
     [
@@ -128,7 +102,7 @@ def test_wrong_images_are_refused_alike(runtime, faces):
     ],
 )
 def test_images_are_what_the_network_says(metadata, shape, fits):
-    with nullcontext() if fits else pytest.raises(ValueError, match="^expected images "):
+    with nullcontext() if fits else pytest.raises(ValueError, match="^expected images .*N of 1 or more, got"):
         check_images(np.zeros(shape, np.float32), metadata)
 
 
