@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES, kmeans_anchors, mean_best_iou, size_iou
+from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES, anchor_masks, kmeans_anchors, mean_best_iou, size_iou
 
 
 def make_sizes(count: int = 400, seed: int = 0) -> np.ndarray:
@@ -17,7 +17,11 @@ def make_sizes(count: int = 400, seed: int = 0) -> np.ndarray:
 
 def test_anchors_are_those_of_tiny_yolov3() -> None:
     assert ANCHORS == ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))
-    assert ANCHOR_MASKS == ((3, 4, 5), (0, 1, 2))
+    assert ANCHOR_MASKS == ((3, 4, 5), (0, 1, 2)) == anchor_masks(6, STRIDES)
+    assert anchor_masks(9, (32, 16, 8)) == ((6, 7, 8), (3, 4, 5), (0, 1, 2)) and anchor_masks(1, (8,)) == ((0,),)
+    for wrong in ((5, STRIDES), (0, STRIDES), (6, ())):
+        with pytest.raises(ValueError, match="expected a multiple of"):
+            anchor_masks(*wrong)
     assert STRIDES == (32, 16)
 
 

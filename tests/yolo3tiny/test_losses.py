@@ -8,7 +8,7 @@ import numpy as np
 import paddle
 import pytest
 
-from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES
+from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES, anchor_masks
 from yolo3tiny.decode import decode
 from yolo3tiny.losses import TERMS, Yolo3Loss
 
@@ -101,6 +101,28 @@ def test_gradients_equal_paddles(k: int) -> None:
     loss = loss_of_head(k, 2)
     sum(loss([ours], (boxes, np.zeros((3, 8)), labels, scores)).values()).backward()
     np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), atol=1e-6)
+
+
+NINE = ((10, 13), (16, 30), (33, 23), (30, 61), (62, 45), (59, 119), (116, 90), (156, 198), (373, 326))
+
+
+@pytest.mark.parametrize(("anchors", "strides"), [(NINE, (32, 16, 8)), (NINE[2:3], (8,))])
+def test_any_heads_are_the_sum_of_paddles(anchors: tuple, strides: tuple) -> None:
+    truths, masks = make_truths(2, 20, padding=0), anchor_masks(len(anchors), strides)
+    channels = 6 * len(masks[0])
+    rng = np.random.default_rng(0)
+    heads = [rng.normal(0, 1.5, (2, channels, 160 // s, 160 // s)).astype(np.float32) for s in strides]
+    boxes, labels, scores = truths
+    expected = [
+        paddle.vision.ops.yolo_loss(
+            paddle.to_tensor(head), paddle.to_tensor(boxes), paddle.to_tensor(labels),
+            [side for anchor in anchors for side in anchor], list(mask), 1, 0.7, stride,
+            gt_score=paddle.to_tensor(scores), use_label_smooth=False, scale_x_y=1.0,
+        ).mean()
+        for head, mask, stride in zip(heads, masks, strides)
+    ]  # fmt: skip
+    terms = Yolo3Loss(anchors, strides=strides)(tensors(heads), (boxes, np.zeros(boxes.shape[:2]), labels, scores))
+    assert sum(values(terms).values()) == pytest.approx(sum(map(float, expected)), rel=1e-4)
 
 
 @pytest.mark.parametrize("m", [1, 60])

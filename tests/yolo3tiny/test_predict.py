@@ -1,6 +1,9 @@
 """Detector: boxes in pixels of any picture, with networks whose answer is known, then with what ships."""
 
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -308,3 +311,12 @@ def test_shipped_network_finds_no_face_where_none_is():
     ramp = np.tile(np.linspace(0, 255, 320).astype(np.uint8)[None, :, None], (240, 1, 3))
     for image in (np.zeros_like(ramp), np.full_like(ramp, 255), ramp):
         assert len(detector(image)) == 0
+
+
+@needs_weights
+def test_faces_are_found_without_paddle():
+    code = (
+        "import sys, numpy as np, yolo3tiny; yolo3tiny.Detector(threads=1)(np.zeros((40, 60, 3), np.uint8)); "
+        "assert not {'paddle', 'onnx', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
