@@ -45,13 +45,8 @@ def prepare(threads: int | None = None) -> None:
     """Set what must be set before Paddle is imported: MKL's code path, glibc's memory, and Paddle's own switches.
 
     MKL takes a slow path on AMD processors, and glibc returns every large tensor to the system at once; each costs a
-    factor of two to three in training.
-
-    Args:
-        threads: Threads of OpenMP and MKL, 1 or more; None leaves the environment's choice.
-
-    Raises:
-        ValueError: `threads` is below 1, or Paddle is imported already.
+    factor of two to three in training. `threads` is for OpenMP and MKL, None leaves the environment's choice.
+    ValueError: it is below 1, or Paddle is imported already.
     """
     if threads is not None:
         if threads < 1:
@@ -169,14 +164,9 @@ def data_folders(folder: str | os.PathLike[str] | None = None) -> list[Path]:
 
 
 def find_data(name: str, folder: str | os.PathLike[str] | None = None) -> Path:
-    """Return the path of a data file or folder.
+    """Return the path of a data file or folder, such as `fer2013_train.npz`; an existing path is returned as it is.
 
-    Args:
-        name: A name such as `fer2013_train.npz`, or an existing path, which is returned as it is.
-        folder: The folder to search; None searches `data_folders()`.
-
-    Raises:
-        FileNotFoundError: It is in none of the places; the message names them all.
+    FileNotFoundError names all places that were searched: `folder`, or those of `data_folders()`.
     """
     if folder is None and Path(name).exists():
         return Path(name)

@@ -97,11 +97,7 @@ def _is_running(process: int) -> bool:
 
 @contextmanager
 def hold(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Hold a folder in a `with` block, so that two runs do not mix their files; clear what killed runs left in it.
-
-    Raises:
-        ValueError: Another process, or another place of this one, holds it; the message says which.
-    """
+    """Hold a folder in a `with` block and clear what killed runs left in it; ValueError says which process holds it."""
     from filelock import FileLock, Timeout
 
     folder = Path(folder)
@@ -144,12 +140,7 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
 
 
 def read_json(path: str | os.PathLike[str], description: str = "a JSON file") -> dict[str, Any]:
-    """Read a file with one JSON object; `description` names it in error messages.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It holds no JSON object.
-    """
+    """Read one JSON object; `description` names a missing file, anything else is a ValueError with the path."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"expected {description} at {path}, found none")
@@ -163,11 +154,7 @@ def read_json(path: str | os.PathLike[str], description: str = "a JSON file") ->
 
 
 def read_json_lines(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """Read a file of one JSON object per line, leaving out a last line that was cut off.
-
-    Raises:
-        ValueError: Another line is damaged.
-    """
+    """Read one JSON object per line, without a last line that was cut off; ValueError: another line is damaged."""
     *lines, rest = Path(path).read_text(encoding="utf-8", errors="replace").split("\n")
     if rest:
         logger.warning("%s: the last line was cut off and is left out", path)

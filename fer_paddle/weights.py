@@ -29,12 +29,7 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) 
 
 
 def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read a safetensors file.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is truncated or no safetensors file.
-    """
+    """Read a safetensors file; ValueError: it is truncated or no safetensors file."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"expected a safetensors file, found none at {path}")
@@ -57,11 +52,7 @@ def load_card(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def load_into(layer: Layer, arrays: Mapping[str, np.ndarray]) -> None:
-    """Set every parameter and buffer of a Paddle layer from one array for each name of its `state_dict()`.
-
-    Raises:
-        ValueError: A name is missing or unknown, or a shape or dtype differs; nothing was set.
-    """
+    """Set every parameter and buffer of a Paddle layer; ValueError, before anything is set, where arrays do not fit."""
     state = layer.state_dict()
     missing, extra = sorted(state.keys() - arrays.keys()), sorted(arrays.keys() - state.keys())
     if missing or extra:

@@ -43,14 +43,10 @@ def export_run(
         trained_on: The training data in words; None takes the run's own words.
         longest: Longer side of the input in pixels that the detector is to use; None takes the recipe's.
 
-    Returns:
-        The card.
-
     Raises:
         FileNotFoundError: The folder holds no best weights.
-        ValueError: The weights are damaged or of another network, neither the run nor `trained_on` says what
-            it was trained on, the path does not end in `.onnx`, or what is written beside it would replace
-            a file of the run.
+        ValueError: The weights are damaged or of another network, nothing says what it was trained on, or the path is
+            not `.onnx` or would replace a file of the run.
         RuntimeError: ONNX Runtime and Paddle differ too much.
     """
     if Path(path).with_suffix("").resolve() in [Path(run, name).with_suffix("").resolve() for name in FILES_OF_A_RUN]:
@@ -79,21 +75,10 @@ def export_network(
     metadata: Mapping[str, str],
     card: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write a network, which may be pruned, as ONNX, its card as JSON and Paddle's own weights as safetensors.
+    """Write a network, which may be pruned, as `.onnx`, its card as JSON and Paddle's own weights as safetensors.
 
-    Args:
-        network: The network; it ends in eval mode.
-        path: The `.onnx` file to write.
-        settings: Anchors, strides and input size.
-        metadata: More text for the metadata, such as the training data in words.
-        card: More for the card.
-
-    Returns:
-        The card as written.
-
-    Raises:
-        ValueError: The path does not end in `.onnx`.
-        RuntimeError: ONNX Runtime and Paddle differ too much.
+    `metadata` is more text for the ONNX file, such as the training data in words, `card` more for the card, which is
+    returned as written. RuntimeError: ONNX Runtime and Paddle differ too much.
     """
     path = Path(path)
     if path.suffix.lower() != ".onnx":
@@ -125,19 +110,10 @@ def export_detector(
     description: str = "photos of the caller",
     precision: str = "fp32",
 ) -> Parity:
-    """Write the detector for a runtime after comparing it on photos, and a report beside it.
+    """Write `.safetensors` as `.onnx` or `.pdmodel`, or `.onnx` as `.param` or `.mnn`, after comparing them on photos.
 
-    Args:
-        weights: `.safetensors` as export_network writes it, or `.onnx` (for `.param` and `.mnn`).
-        path: The file to write: `.onnx`, `.pdmodel`, `.param` or `.mnn`.
-        photos: uint8 [H, W, 3] in BGR, of any sizes, to compare on; None draws PARITY_IMAGES.
-        description: What they are, for the report.
-        precision: Of the stored weights, where the weights are ONNX: as of fer_paddle.deployment.convert.
-
-    Raises:
-        FileNotFoundError: There are no weights.
-        ValueError: The weights are damaged or of another network, or the path ends otherwise.
-        RuntimeError: The runtime differs too much from Paddle (from ONNX Runtime where the weights are ONNX).
+    Photos are uint8 [H, W, 3] in BGR of any sizes; `description` says in the report beside the file what they show.
+    Errors are those of fer_paddle.deployment.export.
     """
     if photos is None:
         photos, description = _draw_photos(), "pieces of drawn scenes"

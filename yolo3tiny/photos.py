@@ -72,14 +72,8 @@ class Photo:
 def collect(table: str, rows: Iterable[Row | str], classes: Sequence[str] | None = None) -> list[Photo]:
     """Turn the rows of a table into photos, by the policy at the head of this module.
 
-    Args:
-        table: What is being read, for messages.
-        rows: Its rows; a string is the reason why one could not be read.
-        classes: Categories that are faces, or `all`; None takes those that are called so.
-
-    Raises:
-        ValueError: A row or the header of an image is damaged (all are named), no category is a face, or there is no
-            photo.
+    A string is the reason why a row could not be read. ValueError: A row or the header of an image is damaged
+    (all are named), no category is a face, or there is no photo.
     """
     parsed = list(rows)
     bad = [row for row in parsed if isinstance(row, str)]
@@ -171,11 +165,7 @@ def _is_scaled(one_wh: tuple[float, float], other_wh: tuple[float, float]) -> bo
 
 
 def check_readable(photos: Iterable[Photo]) -> None:
-    """Decode every photo once, so that a damaged one is named before a training begins, not in its middle.
-
-    Raises:
-        ValueError: Some cannot be read; they are named.
-    """
+    """Decode every photo once; ValueError names all damaged ones before a training begins, not in its middle."""
     bad = []
     for photo in photos:
         try:

@@ -118,18 +118,9 @@ class NetworkSettings:
 def load_network(
     weights: str | os.PathLike[str] | None = None, runtime: str = "onnx", threads: int = 0, precision: str = "fp32"
 ) -> Runner:
-    """Load the detector's network for `Detector(forward=...)`, and run it once.
+    """Load the detector's network for `Detector(forward=...)`, and run it once; arguments and errors as load_runner.
 
-    Args:
-        weights: A network that ships, by name, or a file that the runtime reads; None takes DEFAULT.
-        runtime: One of fer_paddle.deployment.runtimes.RUNTIMES.
-        threads: Threads of one run; 0 lets the runtime choose.
-        precision: What the runtime computes in.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: As fer_paddle.deployment.runtimes.load_runner, or the network is no face detector.
-        RuntimeError: The runtime's package is not installed.
+    None takes what ships; a `.safetensors` serves Paddle's two runtimes. Another network is a ValueError.
     """
     path = find_weights(weights or DEFAULT, FOLDER, ".safetensors" if runtime in PADDLES else ".onnx")
     runner = load_runner(path, runtime, threads, precision, load_model)

@@ -32,15 +32,9 @@ def hold_out(photos: Sequence[Photo], every: int = 10) -> tuple[list[Photo], lis
 
 
 def choose_split(photos: Sequence[Photo], split: str) -> list[Photo]:
-    """Choose photos of one table.
+    """Choose photos of one table: `all`, a split, or `train`, `validation`, `held_out` as the head of the module says.
 
-    Args:
-        photos: All photos of the table, in its order.
-        split: `all`, a split of the table, or `train`, `validation` or `held_out` as the head of this module says, by
-            any of their usual names.
-
-    Raises:
-        ValueError: There is no such split.
+    Any usual name of a split will do. ValueError: There is no such split.
     """
     splits = [parse_split(photo.split) or photo.split for photo in photos]
     own = set(filter(None, splits))
@@ -61,15 +55,7 @@ def choose_split(photos: Sequence[Photo], split: str) -> list[Photo]:
 def find_train_valid(
     names: Sequence[str | os.PathLike[str]], classes: Sequence[str] | None = None
 ) -> tuple[list[Photo], list[Photo], str]:
-    """Join several tables for a training.
-
-    Returns:
-        The photos to train on, those to validate on, and both in words.
-
-    Raises:
-        FileNotFoundError: One of them is not there.
-        ValueError: One is malformed or too small to be split, or stands there twice.
-    """
+    """Join several tables: photos to train on, photos to validate on, and both in words."""
     if len(set(map(str, names))) < len(names):
         raise ValueError(f"expected each data set once, got {', '.join(map(str, names))}")
     train, valid, words = [], [], []

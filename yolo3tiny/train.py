@@ -42,20 +42,10 @@ def fit_anchors(
     progress: Progress = iter,
     num_anchors: int = len(ANCHORS),
 ) -> np.ndarray:
-    """Find anchors by k-means over the boxes of augmented samples.
+    """Find anchors, float64 [num_anchors, 2] by area, by k-means over the boxes of augmented samples.
 
     A sample gives at most `per_sample` boxes, else the mosaics, with dozens of small faces each, leave no
     anchor for large ones.
-
-    Args:
-        data: What the network will train on.
-        samples: Look at no more than so many, drawn by the data's seed.
-        per_sample: Boxes of one sample.
-        progress: Wraps the samples for a progress bar.
-        num_anchors: How many to find.
-
-    Returns:
-        Width and height in pixels, float64 [num_anchors, 2], by area.
     """
     rng = np.random.default_rng(data.seed)
     sizes = [np.zeros((0, 2), np.float32)]
@@ -74,24 +64,16 @@ def train_detector(
     options: RunOptions = RunOptions(),
     about: str = "",
 ) -> list[dict[str, float]]:
-    """Train `network` in place.
+    """Train `network` in place and return the history of loop.fit, with `valid_ap` where it was measured.
 
     Args:
-        network: A Yolo3Tiny with one class, made after `seed_everything(recipe.seed)` for a repeatable run; its
-            `strides` are those of its heads.
+        network: A Yolo3Tiny of one class, made after `seed_everything(recipe.seed)` for a repeatable run.
         photos: Photos to train on; those of a source in `recipe.repeat` are seen several times an epoch.
         valid_photos: Photos to measure the average precision on.
         recipe: How to train.
         anchors: Width and height in input pixels of all anchors, by area.
         options: Where checkpoints go, whether to resume; its `progress` wraps the photos of a measurement.
         about: The photos in words, kept beside the checkpoint.
-
-    Returns:
-        The history of loop.fit, with `valid_ap` every `validate_every` epochs and at the end.
-
-    Raises:
-        ValueError: There are too few photos for a batch, the batch cannot be shared by the processes, a source of
-            `recipe.repeat` has no photo, or no photo to validate on has a face that counts.
     """
     sources_with_faces(valid_photos)
     photos = repeat_photos(photos, dict(recipe.repeat))
@@ -133,21 +115,8 @@ def train_from_files(
 ) -> list[dict[str, float]]:
     """Read photos, fit the anchors and train: what `python -m yolo3tiny train` does.
 
-    Args:
-        data: Where the photos lie; see splits.find_train_valid.
-        recipe: How to train.
-        folder: Folder of the run: checkpoints, the best weights, curves and a VisualDL log.
-        resume: Go on from its last checkpoint.
-        workers: Reader processes.
-        classes: Categories that are faces; see annotations.read_photos.
-
-    Returns:
-        The history of loop.fit.
-
-    Raises:
-        FileNotFoundError: Some data are not there.
-        ValueError: The data are malformed or too few, images are damaged (all are named before the training begins), or
-            the folder holds a run that is not to be resumed.
+    `data` and `classes` are those of splits.find_train_valid; damaged images are all named before the training begins.
+    The folder gets checkpoints, the best weights, curves and a VisualDL log.
     """
     is_begun = (folder / LAST).is_file()
     if is_begun and not resume:
