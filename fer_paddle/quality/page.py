@@ -43,12 +43,12 @@ def render_page(faces: LabelledFaces, report: Report, title: str) -> str:
 
 
 def _class_bars(classes: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return one bar a class over all splits: `name`, `count`, and `share` of the largest class, 0 to 1."""
+    """Return one bar a class over all splits: `name`, `count`, and `ratio` to the largest class, 0 to 1."""
     names = [*classes["names"], "no class"]
     totals = [sum(counts[name] for counts in classes["by_split"].values()) for name in names]
     rows = [(name, total) for name, total in zip(names, totals) if total or name != "no class"]
     largest = max(*totals, 1)
-    return [{"name": name, "count": total, "share": total / largest} for name, total in rows]
+    return [{"name": name, "count": total, "ratio": total / largest} for name, total in rows]
 
 
 def _histograms(measured: dict[str, np.ndarray]) -> list[dict[str, Any]]:

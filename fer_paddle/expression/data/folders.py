@@ -139,8 +139,8 @@ def _choose_classes(
         listed = list(wanted) if wanted else _read_names(source)  # type: ignore[arg-type]
         first, numbers = min(map(int, folders)), {int(name) for name in folders}
         if first > 1 or numbers != set(range(first, first + len(listed))):
-            got, told = ", ".join(map(str, sorted(numbers))), f"the {len(listed)} names in {source or '--classes'}"
-            raise ValueError(f"expected folders 1 to {len(listed)} (or from 0) in {path} for {told}, got {got}")
+            got, listing = ", ".join(map(str, sorted(numbers))), f"the {len(listed)} names in {source or '--classes'}"
+            raise ValueError(f"expected folders 1 to {len(listed)} (or from 0) in {path} for {listing}, got {got}")
         names = {name: listed[int(name) - first] for name in folders}
     try:
         classes, index_of = choose_classes(names.values(), wanted)

@@ -30,7 +30,7 @@ COMMANDS = (
 HIDDEN = ("compare", "curves", "study-scale", "study-augment", "distill", "measure", "calibrate", "card")
 
 
-WHOLE, MOUTHS = (WEIGHTS.with_name(f"{name}.safetensors") for name in ("distresnet.fer2013", "mouth.smile"))
+WHOLE = WEIGHTS.with_suffix(".safetensors")
 FERPLUS = WEIGHTS.with_name("distresnet.ferplus.safetensors")
 
 
@@ -87,7 +87,6 @@ WRONG_USE = [
     ["explain", "no_such_image.jpg"],
     ["explain", "--costs", "--weights", "missing.safetensors"],
     ["explain", "--costs", "--weights", "net.onnx"],  # gradients need Paddle's weights
-    ["explain", "x.png", "--weights", MOUTHS],
     ["calibrate"],
     ["calibrate", "--data", "no_such_pack.npz"],
     ["card", "missing.onnx"],
