@@ -2,7 +2,7 @@
 
 `epochs: Annotated[PositiveInt, "passes over the data"] = 12` after a `*` is the option --epochs; before it, it is an
 argument. `tuple[X, ...]` takes several values, a `Literal` its choices; `bool` is a flag; a dataclass is the options
-that are its fields.
+that are its fields. A tuple of strings beside the text holds other names of the option.
 """
 
 from __future__ import annotations
@@ -41,12 +41,10 @@ class Number(click.ParamType):
     def describe(self) -> str:
         """Return what is accepted, such as "a number from 0 to 1"."""
         what = "an integer" if self.kind is int else "a number"
-        least = f" above {self.least:g}" if self.above else f" of at least {self.least:g}"
+        least = f"{what} above {self.least}" if self.above else f"{what} of at least {self.least}"
         if self.most == math.inf:
-            return what + least
-        return (
-            f"{what}{least} and at most {self.most:g}" if self.above else f"{what} from {self.least:g} to {self.most:g}"
-        )
+            return least
+        return f"{least} and at most {self.most}" if self.above else f"{what} from {self.least} to {self.most}"
 
 
 class Text(click.ParamType):
@@ -166,8 +164,9 @@ def _read_parameter(parameter: inspect.Parameter, hint: Any) -> click.Parameter:
     given = {} if required or many else {"default": default}
     if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
         return _Argument([parameter.name], text, type=value_type, required=required, nargs=-1 if many else 1, **given)
+    names = [name for note in notes if isinstance(note, tuple) for name in note]
     return click.Option(
-        [f"--{parameter.name.rstrip('_').replace('_', '-')}", parameter.name],
+        [f"--{parameter.name.replace('_', '-')}", *names, parameter.name],
         type=value_type,
         is_flag=kind is bool,
         multiple=many,
