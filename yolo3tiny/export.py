@@ -112,7 +112,7 @@ def export_detector(
 ) -> Parity:
     """Write `.safetensors` as `.onnx` or `.pdmodel`, or `.onnx` as `.param` or `.mnn`, after comparing them on photos.
 
-    Photos are uint8 [H, W, 3] in BGR of any sizes; `description` says in the report beside the file what they show.
+    Photos are uint8 [H, W, 3] in BGR of any sizes, None draws scenes; `description` says in the report what they show.
     Errors are those of fer_paddle.deployment.export.
     """
     if photos is None:
