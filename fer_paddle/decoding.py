@@ -33,6 +33,7 @@ FORMATS = {
     ".tiff": "TIFF",
     ".avif": "AVIF",
 }
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 HEIF_SUFFIXES = (".heic", ".heif")  # listed, and read where the package pillow-heif is installed
 MAX_PIXELS = 100_000_000
 MAX_SIDE = 65_535
@@ -137,7 +138,7 @@ def _open_image(file: BinaryIO) -> Image.Image:
     if start[8:12] == b"WEBP":
         _check_pixels(*_webp_size(start))  # before Pillow looks, which makes room for two canvases at once
     formats = sorted({*FORMATS.values()})
-    if start[4:8] == b"ftyp" and start[8:11] != b"avi":
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
         try:
             from pillow_heif import register_heif_opener
         except ImportError as error:
