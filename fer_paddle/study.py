@@ -50,7 +50,7 @@ class Study:
         data: Mapping[str, str] | None = None,
         data_changed: bool = False,
     ):
-        self.path = None if path is None else Path(path)
+        self.path, self.data_changed = None if path is None else Path(path), data_changed
         settings, digests = json.loads(json.dumps([settings, data or {}]))
         former: dict[str, Any] = {"settings": settings, "rows": []}
         if self.path is not None and self.path.is_file():

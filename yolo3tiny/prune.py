@@ -16,7 +16,7 @@ import numpy as np
 from fer_paddle.compression.prune_study import PruneTask, ema_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.study import digest
-from fer_paddle.training.loop import BEST, Callback, RunOptions
+from fer_paddle.training.loop import BEST, RunOptions
 from fer_paddle.training.run import training_cost
 from fer_paddle.weights import load_arrays, load_card, load_into
 from yolo3tiny.data import FaceTrainingData, repeat_photos
@@ -91,11 +91,11 @@ class DetectorPruneTask(PruneTask):
         """Return the same samples, float32 [N, 3, side, side]."""
         return (images for images, _ in self._batches)
 
-    def fit(self, network: paddle.nn.Layer, folder: Path, callbacks: Sequence[Callback]) -> None:
+    def fit(self, network: paddle.nn.Layer, folder: Path, options: RunOptions) -> None:
         """Fine-tune."""
         seed_everything(self.recipe.seed)
         anchors = self.box_settings.anchors
-        options = RunOptions(folder, True, callbacks, self.workers, self.progress)
+        options = dataclasses.replace(options, workers=self.workers, progress=self.progress)
         train_detector(network, self.train, self.valid, self.recipe, anchors, options, self.trained_on)
         load_into(network, load_arrays(folder / BEST))
 

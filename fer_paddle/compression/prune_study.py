@@ -24,7 +24,7 @@ from fer_paddle.compression.unstructured import KeepZeros, apply_masks, magnitud
 from fer_paddle.environment import paddle
 from fer_paddle.models.model import Model
 from fer_paddle.study import Row, Study
-from fer_paddle.training.loop import Callback
+from fer_paddle.training.loop import Callback, RunOptions
 from fer_paddle.weights import fingerprint
 
 MAGNITUDE = "magnitude"
@@ -85,8 +85,8 @@ class PruneTask(Protocol):
     def norm_batches(self) -> Iterable[np.ndarray]:
         """Return inputs for recalibrate_norms."""
 
-    def fit(self, network: paddle.nn.Layer, folder: Path, callbacks: Sequence[Callback]) -> None:
-        """Fine-tune a network after a cut, resuming the run in the folder; it ends with the best weights."""
+    def fit(self, network: paddle.nn.Layer, folder: Path, options: RunOptions) -> None:
+        """Fine-tune a network after a cut in the folder of `options`; it ends with the best weights."""
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
         """Write a pruned network, its record as `pruning` in the card."""
@@ -108,7 +108,6 @@ class PruningStudy:
         data_changed: bool = False,
     ):
         self.task, self.settings, self.folder, self.callbacks = task, settings, folder, callbacks
-        self.data_changed = data_changed
         self.network = task.model.network
         fixed = {"weights": fingerprint(self.network), **dataclasses.asdict(settings), "task": dict(task.settings)}
         del fixed["ratios"]
@@ -140,7 +139,8 @@ class PruningStudy:
     ) -> Sensitivities:
         """Measure the sensitivities of every layer, or go on with those in a file (None: one in the study's folder)."""
         name, task = f"sensitivities_{self.settings.criterion}", self.task
-        how = (RATIOS, path or self.folder / f"{name}.json", task.measured_on, task.data, progress, self.data_changed)
+        path, changed = path or self.folder / f"{name}.json", self.study.data_changed
+        how = (RATIOS, path, task.measured_on, task.data, progress, changed)
         found = measure_sensitivities(self.pruner, task.measure_sensitivity, *how)
         save_figure(plot_sensitivities(found), self.folder / f"{name}.png", dpi=100)
         return found
@@ -210,7 +210,8 @@ class PruningStudy:
         record["pruned"] = task.measure(network)
         recalibrate_norms(network, task.norm_batches())
         record["recalibrated"] = task.measure(network)
-        task.fit(network, path.parent, callbacks)
+        options = RunOptions(path.parent, True, callbacks, data_changed=self.study.data_changed)
+        task.fit(network, path.parent, options)
         record |= task.measure(network)
         task.save(network, path, record)
         return record

@@ -172,8 +172,8 @@ def make_program(task: QuantizeTask, method: str, folder: Path) -> Path:
     if method == "slim-qat":
         qat.prepare_qat(network, task.last_layers if task.keep_last else ())
         qat.observe(network, task.batches)
-        # A run of other weights or settings never goes on.
-        begun_with = json.dumps([file_digest(task.onnx), dict(task.finetune_settings or {})], sort_keys=True)
+        # A run of other weights, settings or data never goes on.
+        begun_with = json.dumps([file_digest(task.onnx), task.finetune_settings, task.data], sort_keys=True)
         task.finetune(network, folder / f"run-{hashlib.sha256(begun_with.encode()).hexdigest()[:8]}")
         return qat.save_qat(network, program, task.input_shape)
     source = save_program(network, folder / "float", task.input_shape)

@@ -21,7 +21,7 @@ from fer_paddle.expression.train import train_expressions
 from fer_paddle.expression.trials import digest_faces
 from fer_paddle.images import faces_to_batch
 from fer_paddle.models.model import count_features
-from fer_paddle.training.loop import BEST, Callback, RunOptions
+from fer_paddle.training.loop import BEST, RunOptions
 from fer_paddle.training.run import training_cost
 from fer_paddle.weights import load_arrays, load_card, load_into
 
@@ -85,16 +85,16 @@ class ExpressionPruneTask(PruneTask):
         """Return training faces without augmentation, float32 [N, 1, size, size]."""
         return (images for images, _ in make_batches(self.norm_faces, self.size))
 
-    def fit(self, network: paddle.nn.Layer, folder: Path, callbacks: Sequence[Callback]) -> None:
+    def fit(self, network: paddle.nn.Layer, folder: Path, options: RunOptions) -> None:
         """Fine-tune."""
         count_features(network)
         seed_everything(self.recipe.seed)
         task = (self.train, self.valid, self.recipe)
         if self.distill is not None and self.teacher is not None:
-            distill_expressions(network, self.teacher, *task, self.distill, RunOptions(folder, True, callbacks))
+            distill_expressions(network, self.teacher, *task, self.distill, options)
             load_student(folder, network)
             return
-        train_expressions(network, *task, RunOptions(folder, True, callbacks))
+        train_expressions(network, *task, options)
         holder = AuxiliaryHead(network) if self.recipe.aux_weight else network
         load_into(holder, load_arrays(folder / BEST))
 

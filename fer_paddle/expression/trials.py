@@ -81,7 +81,8 @@ class TrialStudy(Study):
         network = build_model(model, **arguments)
         if trial.start is not None:
             start_from_file(network, trial.start)
-        last = self.fit(trial, network, dataclasses.replace(self.options, folder=folder, resume=True))[-1]
+        options = dataclasses.replace(self.options, folder=folder, resume=True, data_changed=self.data_changed)
+        last = self.fit(trial, network, options)[-1]
         row = {
             # Of the last epoch: choosing one by the faces measured on would flatter.
             "accuracy": last["valid_accuracy"],

@@ -9,6 +9,7 @@ from fer_paddle.analysis.complexity import count_flops
 from fer_paddle.compression.plan import plan_evenly
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import load_arrays, load_card, save_weights
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.export import export_network
@@ -125,7 +126,7 @@ def test_the_task_measures(task, pruned):
 def test_the_task_trains_and_keeps_a_pruned_network(task, tmp_path):
     network = DetectorModel.load(task.weights).network
     before = network.fine[0][0].weight.numpy().copy()
-    task.fit(network, tmp_path, [])
+    task.fit(network, tmp_path, RunOptions(tmp_path, True))
     assert not np.array_equal(network.fine[0][0].weight.numpy(), before)
     network.eval()
     task.save(network, tmp_path / "model.safetensors", {"flops_share": 0.5})

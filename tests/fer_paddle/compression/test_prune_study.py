@@ -151,7 +151,7 @@ class SmallTask:
     def norm_batches(self):
         return [np.ones((2, 1, 8, 8), np.float32)]
 
-    def fit(self, network, folder, callbacks):
+    def fit(self, network, folder, options):
         self.trained.append(folder.parent.name + "/" + folder.name)
         if len(self.trained) == self.fail_in:
             raise KeyboardInterrupt

@@ -32,6 +32,7 @@ from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model, find_design
 from fer_paddle.models.model import count_features
 from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
+from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import load_card
 
 SHAPE = (1, 1, 32, 32)
@@ -160,7 +161,7 @@ def test_a_network_of_ferplus_is_pruned_by_the_votes(tmp_path):
         assert task.recipe.ferplus == "probability"
         network = task.model.network
         assert task.measure(network)["accuracy"] in np.arange(9) / 8
-    task.fit(network, tmp_path / "run", [])
+    task.fit(network, tmp_path / "run", RunOptions(tmp_path / "run", True))
     with pytest.raises(ValueError, match="expected faces of the classes angry, .*, contempt, got"):
         ExpressionPruneTask(weights, seven, seven)
 
