@@ -54,12 +54,16 @@ class Classifier:
     ):
         if weights is not None and runner is not None:
             raise ValueError("expected weights or a runner, got both")
+        path = None
         if runner is None:
             path = classifier_file(weights, runtime)
             runtime = runtime or RUNTIME_OF.get(path.suffix.lower(), "onnx")
             runner = load_runner(path, runtime, threads, load_model=load_expression_model)
         self.runner = runner
-        self.settings = ClassifierSettings.from_metadata(runner.metadata)
+        try:
+            self.settings = ClassifierSettings.from_metadata(runner.metadata)
+        except ValueError as error:
+            raise ValueError(f"cannot use {path or 'the runner'}: {error}") from error
         self.classes = self.settings.classes
         self.input_size = self.settings.input_size
 
