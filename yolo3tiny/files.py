@@ -8,11 +8,13 @@ from typing import Any
 from fer_paddle.models.model import Model
 from yolo3tiny.anchors import STRIDES
 from yolo3tiny.model import Yolo3Tiny
-from yolo3tiny.predict import NetworkSettings
+from yolo3tiny.predict import FOLDER, NetworkSettings
 
 
 class DetectorModel(Model):
     """A `Yolo3Tiny` with its card; `DetectorModel.load(path)` reads one, `save(path)` writes it."""
+
+    folder = FOLDER
 
     @staticmethod
     def build(card: Mapping[str, Any]) -> Yolo3Tiny:

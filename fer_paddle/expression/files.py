@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fer_paddle.environment import paddle
+from fer_paddle.expression.predict import FOLDER
 from fer_paddle.expression.settings import NORMALIZE, ClassifierSettings
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import build_model
@@ -16,6 +17,8 @@ OWN_KEYS = ("model", "arguments", "input_size", "classes", "normalize", "paramet
 
 class ExpressionModel(Model):
     """A network of MODELS with its card; `ExpressionModel.load(path)` reads one, `save(path)` writes it."""
+
+    folder = FOLDER
 
     @classmethod
     def of(

@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fer_paddle.environment import paddle
 from fer_paddle.models.network import evaluating
 from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
+from fer_paddle.shipped import find_weights
 from fer_paddle.weights import load_arrays, load_card, load_into, save_weights, state_arrays
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Model:
         card: JSON values. `save` writes `parameters` and, for a pruned network, `shapes` itself.
     """
 
+    folder: ClassVar[Path]  # of the networks that ship
     network: paddle.nn.Layer
     card: dict[str, Any] = field(repr=False)
 
@@ -51,7 +53,7 @@ class Model:
         """Read what `save` wrote.
 
         Args:
-            path: The `.safetensors` file, its card beside it.
+            path: The `.safetensors` file, its card beside it; or the name of a network that ships.
 
         Returns:
             The model, its network in eval mode.
@@ -60,7 +62,7 @@ class Model:
             FileNotFoundError: The weights or the card are missing.
             ValueError: The file is of another kind, truncated, or of another network than the card says.
         """
-        path = _check_suffix(path)
+        path = _check_suffix(find_weights(path, cls.folder, ".safetensors"))
         arrays, card = load_arrays(path), load_card(path)
         try:
             network = cls.build(card)

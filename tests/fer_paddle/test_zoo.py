@@ -8,6 +8,7 @@ import pytest
 
 import fer_paddle
 from fer_paddle.apps.cli import main
+from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.zoo import find_model, list_models, load_model
 from yolo3tiny import Detector
@@ -30,6 +31,7 @@ def test_the_command(capsys):
 
 
 def test_any_task_by_name():
+    assert ExpressionModel.load("mouth.smile").input_size == 56
     assert load_model("mouth.smile").classes == ("neutral", "smile")
     assert load_model("yolo3tiny.face").settings == Detector("yolo3tiny.face").settings
     assert find_model("yolo3tiny_int8.face").name == "yolo3tiny_int8.face.onnx"
