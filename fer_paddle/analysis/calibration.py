@@ -144,7 +144,7 @@ def plot_reliability(
     middles = (np.arange(num_bins) + 0.5) / num_bins
     filled = found.counts > 0
     width = 0.92 / num_bins
-    axis.bar(middles, found.counts / found.counts.sum(), width, color="0.85", label="share of the faces")
+    axis.bar(middles, found.counts / found.counts.sum(), width, color="0.85", label="ratio of the faces")
     axis.bar(middles[filled], found.accuracy[filled], width, color="tab:blue", alpha=0.7, label="accuracy")
     axis.plot(found.confidence[filled], found.accuracy[filled], ".", color="black", markersize=4)
     axis.plot([0, 1], [0, 1], "--", color="tab:red", linewidth=1, label="as sure as right")

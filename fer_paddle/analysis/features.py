@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fer_paddle.analysis.plots import figure_of, scale_to_one, take_axis, tile_pictures
+from fer_paddle.analysis.plots import figure_of, scale_to_one, take_axis, tile_images
 from fer_paddle.environment import paddle
 from fer_paddle.models.network import evaluating, hooked
 
@@ -84,7 +84,7 @@ def plot_filters(weights: np.ndarray, axis: Axes | None = None, columns: int = 8
         raise ValueError(f"expected the weights [out, in, k, k] of a convolution, got the shape {weights.shape}")
     kernels = weights[:, 0]
     largest = np.abs(kernels).max(axis=(1, 2), keepdims=True)
-    sheet = tile_pictures(list(kernels / np.maximum(largest, 1e-12)), columns, gap=np.nan)
+    sheet = tile_images(list(kernels / np.maximum(largest, 1e-12)), columns, gap=np.nan)
     axis = take_axis(axis, (4.0, 4.0 * sheet.shape[0] / sheet.shape[1] + 0.3))
     axis.imshow(sheet, cmap="gray", vmin=-1, vmax=1)
     axis.set_title(title, fontsize=9)
@@ -96,7 +96,7 @@ def plot_feature_maps(
     maps: np.ndarray, axis: Axes | None = None, columns: int = 8, most: int = 32, title: str = ""
 ) -> Figure:
     """Draw the first `most` maps [C, h, w] of one face, each stretched to black and white."""
-    sheet = tile_pictures([scale_to_one(one) for one in maps[:most]], columns)
+    sheet = tile_images([scale_to_one(one) for one in maps[:most]], columns)
     axis = take_axis(axis, (5.0, 5.0 * sheet.shape[0] / sheet.shape[1] + 0.3))
     axis.imshow(sheet, cmap="gray", vmin=0, vmax=1)
     axis.set_title(title, fontsize=9)

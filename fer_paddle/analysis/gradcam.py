@@ -44,8 +44,8 @@ def grad_cam_plus_plus(
     """
     maps, slopes = maps_and_slopes(network, images, layer, classes)
     below = 2 * slopes**2 + maps.sum(axis=(2, 3), keepdims=True) * slopes**3
-    shares = np.divide(slopes**2, below, out=np.zeros_like(slopes), where=np.abs(below) > 1e-20)
-    weights = (shares * np.maximum(slopes, 0)).sum(axis=(2, 3), keepdims=True)
+    ratios = np.divide(slopes**2, below, out=np.zeros_like(slopes), where=np.abs(below) > 1e-20)
+    weights = (ratios * np.maximum(slopes, 0)).sum(axis=(2, 3), keepdims=True)
     return np.maximum((weights * maps).sum(axis=1), 0)
 
 

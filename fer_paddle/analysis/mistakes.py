@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fer_paddle.analysis.plots import figure_of, take_axis, tile_pictures
+from fer_paddle.analysis.plots import figure_of, take_axis, tile_images
 from fer_paddle.labels import EXPRESSIONS
 
 _SIDE = 64
@@ -68,11 +68,11 @@ def plot_mistakes(
     rows = -(-len(mistakes) // columns)
     axis = take_axis(axis, (1.3 * min(columns, len(mistakes)), 1.5 * rows))
     head = 18  # rows of white above each face for its two names
-    pictures = []
+    tiles = []
     for mistake in mistakes:
         face = cv2.resize(images[mistake.index], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-        pictures.append(np.vstack([np.full((head, _SIDE), 255, np.uint8), face]))
-    axis.imshow(tile_pictures(pictures, columns, gap=255), cmap="gray", vmin=0, vmax=255)
+        tiles.append(np.vstack([np.full((head, _SIDE), 255, np.uint8), face]))
+    axis.imshow(tile_images(tiles, columns, gap=255), cmap="gray", vmin=0, vmax=255)
     for place, mistake in enumerate(mistakes):
         left, top = place % columns * (_SIDE + 1), place // columns * (_SIDE + head + 1)
         words = f"{names[mistake.label]}\nnamed {names[mistake.predicted]} {mistake.prob:.0%}"

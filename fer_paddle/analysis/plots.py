@@ -35,26 +35,26 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float | str =
     return Path(path)
 
 
-def tile_pictures(pictures: Sequence[np.ndarray], columns: int, gap: float = 1.0) -> np.ndarray:
+def tile_images(images: Sequence[np.ndarray], columns: int, gap: float = 1.0) -> np.ndarray:
     """Tile gray images of one size in rows, one pixel apart.
 
     Args:
-        pictures: Each float [H, W], one or more.
+        images: Each float [H, W], one or more.
         columns: Images in a row, 1 or more.
         gap: Value of the pixels between them, and of places without an image.
 
     Returns:
         float32 [rows * (H + 1) - 1, columns * (W + 1) - 1].
     """
-    if not len(pictures) or columns < 1:
-        raise ValueError(f"expected one picture and one column or more, got {len(pictures)} and {columns}")
-    height, width = pictures[0].shape
-    columns = min(columns, len(pictures))
-    rows = -(-len(pictures) // columns)
+    if not len(images) or columns < 1:
+        raise ValueError(f"expected one image and one column or more, got {len(images)} and {columns}")
+    height, width = images[0].shape
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
     sheet = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1), gap, np.float32)
-    for place, picture in enumerate(pictures):
+    for place, image in enumerate(images):
         top, left = place // columns * (height + 1), place % columns * (width + 1)
-        sheet[top : top + height, left : left + width] = picture
+        sheet[top : top + height, left : left + width] = image
     return sheet
 
 
@@ -80,11 +80,11 @@ def plot_confusion(
 ) -> Figure:
     """Draw the ratio of each true class (row) that got each name (column), with counts, of an int [C, C] matrix."""
     axis = take_axis(axis, (5.2, 4.6))
-    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    ratios = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    axis.imshow(ratios, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(*confusion.shape):
-        color = "white" if shares[row, column] > 0.5 else "black"
-        text = f"{shares[row, column]:.0%}\n{confusion[row, column]}"
+        color = "white" if ratios[row, column] > 0.5 else "black"
+        text = f"{ratios[row, column]:.0%}\n{confusion[row, column]}"
         axis.text(column, row, text, ha="center", va="center", fontsize=6.5, color=color)
     ticks = range(len(names))
     axis.set_xticks(ticks, names, rotation=40, ha="right", fontsize=8)
@@ -104,7 +104,7 @@ def plot_class_figures(
     for number, (label, values) in enumerate(rows.items()):
         axis.bar(places + (number - 1) * 0.27, values, 0.25, label=label)
     axis.set_xticks(places, names, fontsize=8)
-    axis.set(ylim=(0, 1.15), yticks=np.linspace(0, 1, 6), ylabel="share")  # with room for the legend
+    axis.set(ylim=(0, 1.15), yticks=np.linspace(0, 1, 6), ylabel="ratio")  # with room for the legend
     axis.set_title(title, fontsize=10)
     axis.legend(fontsize=7, ncols=3, loc="upper right")
     return figure_of(axis)

@@ -60,8 +60,8 @@ def occlusion(
     tops, lefts = ([*range(0, length - patch, stride), length - patch] for length in image.shape[1:])
     places = [(slice(top, top + patch), slice(left, left + patch)) for top in tops for left in lefts]
     covered = np.repeat(image[None], len(places) + 1, axis=0)  # the last one stays whole
-    for picture, (rows, columns) in zip(covered, places):
-        picture[:, rows, columns] = 0
+    for one, (rows, columns) in zip(covered, places):
+        one[:, rows, columns] = 0
     with paddle.no_grad(), evaluating(network):
         probs = predict(lambda batch: paddle.nn.functional.softmax(network(paddle.to_tensor(batch))).numpy(), covered)
     asked = int(probs[-1].argmax()) if label is None else label

@@ -154,7 +154,7 @@ def _share_right(right: np.ndarray, resamples: int, seed: int) -> dict[str, Any]
     return {"faces": len(right), "accuracy": interval.to_json()}
 
 
-def picture_qualities(images: Sequence[np.ndarray] | np.ndarray) -> dict[str, np.ndarray]:
+def image_qualities(images: Sequence[np.ndarray] | np.ndarray) -> dict[str, np.ndarray]:
     """Return `brightness` and `contrast` of the gray and `sharpness` of the Laplacian, float64 [N] each."""
     grays = [to_gray(image) for image in images]
     return {
@@ -169,7 +169,7 @@ def _by_quality(
 ) -> dict[str, Any]:
     """Return the accuracy in the lowest, middle and highest third of each quality."""
     found = {}
-    for name, values in picture_qualities(images).items():
+    for name, values in image_qualities(images).items():
         third = np.argsort(np.argsort(values, kind="stable")) * 3 // len(values)
         parts = ("lowest third", "middle third", "highest third")
         found[name] = {part: _share_right(right[third == index], resamples, seed) for index, part in enumerate(parts)}

@@ -13,7 +13,7 @@ from fer_paddle.analysis.plots import (
     plot_roc,
     scale_to_one,
     take_axis,
-    tile_pictures,
+    tile_images,
 )
 
 
@@ -79,7 +79,7 @@ def test_class_plot_has_a_bar_for_each_figure():
 
 def test_tiles_stand_in_rows():
     pictures = [np.full((2, 3), value) for value in (1, 2, 3)]
-    sheet = tile_pictures(pictures, columns=2, gap=0)
+    sheet = tile_images(pictures, columns=2, gap=0)
     assert sheet.tolist() == [
         [1, 1, 1, 0, 2, 2, 2],
         [1, 1, 1, 0, 2, 2, 2],
@@ -92,7 +92,7 @@ def test_tiles_stand_in_rows():
 @pytest.mark.parametrize(("pictures", "columns"), [([], 2), ([np.zeros((2, 2))], 0)])
 def test_nothing_to_lay(pictures, columns):
     with pytest.raises(ValueError, match="expected"):
-        tile_pictures(pictures, columns)
+        tile_images(pictures, columns)
 
 
 def test_scale():

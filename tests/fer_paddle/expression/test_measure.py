@@ -10,7 +10,7 @@ from fer_paddle import files
 from fer_paddle.expression.calibrate import measure_calibration, plot_before_after, read_logits, store_temperature
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
-from fer_paddle.expression.measure import measure_expressions, picture_qualities
+from fer_paddle.expression.measure import evaluate_classifier, image_qualities, measure_expressions
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, parse_expression
 from fer_paddle.weights import load_card
 
@@ -77,7 +77,7 @@ def test_classes_of_enough_faces(faces, logits):
 
 def test_thirds_by_brightness(faces, logits):
     wrong = logits.copy()
-    bright = np.argsort(picture_qualities(faces.images)["brightness"])[-93:]
+    bright = np.argsort(image_qualities(faces.images)["brightness"])[-93:]
     wrong[bright] = np.eye(7)[(faces.labels[bright] + 1) % 7]
     measured = measure_expressions(wrong, faces, resamples=20)["by_quality"]["brightness"]
     assert [part["faces"] for part in measured.values()] == [94, 93, 93]
@@ -130,3 +130,32 @@ def test_temperature_is_written_beside_and_into_the_weights(faces, logits, tmp_p
     assert len(plot_before_after(logits, faces.labels).axes) == 2
     with pytest.raises(FileNotFoundError):
         store_temperature(tmp_path / "other.onnx", found)
+
+
+# --- plain figures: a classifier that is right, wrong or one-sided ---
+
+
+def classify_by_first_pixel(crops):
+    """Says the class whose index the first pixel holds."""
+    return np.eye(7, dtype=np.float32)[[crop[0, 0] for crop in crops]]
+
+
+def test_plain_figures_of_a_known_classifier():
+    said = np.arange(140) % 7
+    labels = said.copy()
+    labels[said == 6] = 5  # the classifier says neutral where it is surprise
+    images = np.zeros((140, 8, 8), np.uint8)
+    images[:, 0, 0] = said
+    figures = evaluate_classifier(classify_by_first_pixel, images, labels)
+    assert figures["accuracy"] == pytest.approx(120 / 140)
+    assert figures["recall"]["surprise"] == pytest.approx(0.5)
+    assert figures["recall"]["neutral"] is None  # no such face: not a zero
+    assert figures["precision"]["neutral"] == 0
+    assert figures["mean_recall"] == pytest.approx((5 + 0.5) / 6)
+    assert figures["faces"] == 140 and list(figures["recall"]) == list(EXPRESSIONS)
+    assert json.loads(json.dumps(figures)) == figures
+
+
+def test_no_face_is_an_error():
+    with pytest.raises(ValueError, match="at least one image"):
+        evaluate_classifier(classify_by_first_pixel, np.zeros((0, 8, 8), np.uint8), np.zeros(0, int))
