@@ -81,7 +81,7 @@ class Roc:
 
     Attributes:
         false_positive_rate: float64 [K], rising from 0 to 1.
-        true_positive_rate: float64 [K], likewise.
+        true_positive_rate: float64 [K], rising from 0 to 1.
         auc: Area under it: the probability that a face of the class scores above one of another.
     """
 

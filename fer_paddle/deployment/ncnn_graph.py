@@ -160,8 +160,8 @@ def _flatten(node: _Node) -> _Layer:
 
 def _resize(node: _Node) -> _Layer:
     scales = [array for array in node.arrays if array.size == 4]
-    told = (node.settings.get("mode"), node.settings.get("coordinate_transformation_mode"))
-    if len(scales) != 1 or told != (b"nearest", b"asymmetric") or node.settings.get("nearest_mode") != b"floor":
+    modes = (node.settings.get("mode"), node.settings.get("coordinate_transformation_mode"))
+    if len(scales) != 1 or modes != (b"nearest", b"asymmetric") or node.settings.get("nearest_mode") != b"floor":
         raise node.refuse(f"settings {node.settings}")
     *_, scale_h, scale_w = scales[0].tolist()
     return node.layer("Interp", {0: 1, 1: scale_h, 2: scale_w})
