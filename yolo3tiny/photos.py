@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
@@ -23,7 +24,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_paddle.files import file_digest
 from fer_paddle.images import read_header, read_image
+from fer_paddle.study import digest
 from yolo3tiny.boxes import area, clip
 from yolo3tiny.rows import Marked, Row
 
@@ -162,6 +165,16 @@ def _is_scaled(one_wh: tuple[float, float], other_wh: tuple[float, float]) -> bo
     """Return whether two sizes differ in scale only, but for the rounding of a side by one pixel."""
     scale = other_wh[0] / one_wh[0]
     return abs(one_wh[1] * scale - other_wh[1]) <= max(1.0, scale)
+
+
+def digest_photos(photos: Iterable[Photo]) -> str:
+    """Return 16 hexadecimal digits of names, files and boxes; an image without a file counts by its name."""
+    rows: list[tuple[str, str, np.ndarray, np.ndarray]] = []
+    for photo in photos:
+        file = "" if callable(photo.image) else photo.image
+        content = hashlib.sha256(file).hexdigest() if isinstance(file, bytes) else file and file_digest(file)
+        rows.append((photo.name, str(content), photo.boxes_xyxy, photo.ignore))
+    return digest(rows)
 
 
 def check_readable(photos: Iterable[Photo]) -> None:

@@ -19,12 +19,13 @@ from fer_paddle.training.checkpoint import LAST, load_progress
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import adamw, make_schedule
+from fer_paddle.training.run import DIGESTS
 from yolo3tiny.anchors import ANCHORS, kmeans_anchors
 from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.evaluate import evaluate, sources_with_faces
 from yolo3tiny.losses import Yolo3Loss
 from yolo3tiny.model import Yolo3Tiny
-from yolo3tiny.photos import Photo, check_readable
+from yolo3tiny.photos import Photo, check_readable, digest_photos
 from yolo3tiny.predict import Detector
 from yolo3tiny.recipes import DetectorRecipe
 from yolo3tiny.splits import find_train_valid
@@ -76,12 +77,13 @@ def train_detector(
         about: The photos in words, kept beside the checkpoint.
     """
     sources_with_faces(valid_photos)
+    digests = {"train": digest_photos(photos), "validation": digest_photos(valid_photos)}
     photos = repeat_photos(photos, dict(recipe.repeat))
     anchors = [[float(width), float(height)] for width, height in anchors]
     model = parallel.prepare_model(network)
     data = FaceTrainingData(photos, recipe.sizes, recipe.augment, recipe.seed)
     loader = make_loader(data, recipe.batch_size, True, recipe.seed, options.workers)
-    task: dict[str, Any] = {"anchors": anchors, "photos": len(photos)}
+    task: dict[str, Any] = {"anchors": anchors, "photos": len(photos), DIGESTS: digests}
     if about:
         task["data"] = about
 
@@ -112,6 +114,7 @@ def train_from_files(
     resume: bool = False,
     workers: int = 0,
     classes: Sequence[str] | None = None,
+    data_changed: bool = False,
 ) -> list[dict[str, float]]:
     """Read photos, fit the anchors and train: what `python -m yolo3tiny train` does.
 
@@ -138,7 +141,7 @@ def train_from_files(
     seed_everything(recipe.seed)
     callbacks = [ProgressBar(), Curves(folder, "ap"), VisualDL(folder / "visualdl")]
     network, measuring = Yolo3Tiny(width=recipe.width), partial(bar, desc="measuring")
-    options = RunOptions(folder, resume, callbacks, workers, measuring)
+    options = RunOptions(folder, resume, callbacks, workers, measuring, data_changed)
     return train_detector(network, photos, valid_photos, recipe, anchors, options, about)
 
 

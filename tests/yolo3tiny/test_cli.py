@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -241,6 +242,18 @@ def test_train_resumes_only_the_same_run(run, photo_folder, small, capsys):
     assert "epochs" in capsys.readouterr().err
     assert call(*argv, "--json") == 0  # it was finished: nothing is left to train
     assert json.loads(capsys.readouterr().out) == run[1]
+
+
+@pytest.mark.slow
+def test_train_resumes_on_other_data_only_knowingly(run, photo_folder, small, tmp_path, capsys):
+    shutil.copytree(photo_folder, tmp_path / photo_folder.name)
+    table = json.loads((tmp_path / photo_folder.name / "annotations.json").read_text())
+    table["annotations"][0]["bbox"][0] += 1  # as many photos and boxes as before
+    (tmp_path / photo_folder.name / "annotations.json").write_text(json.dumps(table))
+    argv = ["train", "--data", tmp_path / photo_folder.name, "--recipe", "small", "--out", run[0], "--resume"]
+    assert call(*argv) == 2
+    assert "data_digests" in capsys.readouterr().err
+    assert call(*argv, "--data-changed") == 0
 
 
 @pytest.mark.slow

@@ -50,6 +50,7 @@ def train(
     workers: Workers = 0,
     threads: Threads = None,
     resume: Resume = False,
+    data_changed: Annotated[bool, "resume though the data are others than before"] = False,
 ) -> Output | None:
     """Train on annotated photos; measure on their split val, or on every tenth of a table without one.
 
@@ -68,7 +69,7 @@ def train(
     from yolo3tiny.export import export_run
     from yolo3tiny.train import train_from_files
 
-    history = train_from_files(data, chosen, out, resume, workers, classes or None)
+    history = train_from_files(data, chosen, out, resume, workers, classes or None, data_changed)
     if parallel.rank() != 0:  # the other processes of paddle.distributed.launch have done their part
         return None
     export_run(out, out / "detector.onnx")
