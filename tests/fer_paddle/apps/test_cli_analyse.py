@@ -166,3 +166,20 @@ def test_distill_a_tiny_study(run, face_folders, weights, tmp_path):
     assert [run["name"] for run in found["rows"]] == ["plain", "soft"] and found["settings"]["train_faces"] == 42
     code, out, _ = run("study", "distill", *args)  # nothing left to do
     assert code == 0 and "teacher: accuracy" in out
+
+
+@pytest.mark.slow
+def test_tiny_studies_and_their_former_names(run, face_folders, tmp_path, monkeypatch):
+    monkeypatch.setattr("fer_paddle.environment.prepare", lambda threads=None: None)  # Paddle is imported already
+    args = ["--data", face_folders, "--faces", 35, "--valid-faces", 14, "--epochs", 1, "--json"]
+    scale = ["--sizes", 24, "--model", "pocketnet", "--seeds", 1, "--out", tmp_path / "scale"]
+    code, out, err = run("study", "scale", *args, *scale)
+    assert code == 0, err
+    (row,) = json.loads(out)["summary"]
+    assert (row["name"], row["seeds"]) == ("24 px", 1) and row["mflops"] > 0
+    assert run("study-scale", *args, *scale)[0] == 0  # nothing left to do
+    compare = ["--models", "pocketnet", "--size", 24, "--runs", 2, "--out", tmp_path / "compare"]
+    code, out, err = run("compare", *args, *compare)
+    assert code == 0, err
+    assert [row["name"] for row in json.loads(out)["rows"]] == ["pocketnet"]
+    assert {"compare.json", "compare.png"} <= {path.name for path in (tmp_path / "compare").iterdir()}
