@@ -43,19 +43,12 @@ _PIP_NAMES = {
 
 @dataclass(frozen=True)
 class Output:
-    """What a command has found.
+    """What a command has found."""
 
-    Attributes:
-        result: JSON values, printed with --json.
-        text: Printed without it.
-        failed: Pairs (file, reason), each a line on stderr; with any, the exit code is 1.
-        code: The exit code otherwise.
-    """
-
-    result: Any
-    text: str
-    failed: Sequence[tuple[str, str]] = ()
-    code: int = OK
+    result: Any  # JSON values, printed with --json
+    text: str  # printed without it
+    failed: Sequence[tuple[str, str]] = ()  # pairs (file, reason), each a line on stderr; with any, the exit code is 1
+    code: int = OK  # the exit code otherwise
 
     def show(self, as_json: bool) -> int:
         """Print it and return the exit code."""
@@ -114,15 +107,7 @@ def group(
 
 
 def run(app: click.Command, argv: Sequence[str] | None) -> int:
-    """Run one command of `app` and return the exit code; its exceptions become one line on stderr.
-
-    Wrong input (ValueError, FileNotFoundError, a file where a folder is expected) is wrong use; RuntimeError, OSError,
-    ArithmeticError, MemoryError and a package that is not installed are failed work. What stdout's encoding cannot
-    write is escaped.
-
-    Raises:
-        ImportError: The fault is not that a package is missing.
-    """
+    """Run one command of `app` and return the exit code; its exceptions become one line on stderr."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -35,14 +35,7 @@ def image_digest(image: np.ndarray) -> bytes:
 
 
 def exact_groups(images: Sequence[np.ndarray]) -> Groups:
-    """Group images that are equal pixel for pixel.
-
-    Args:
-        images: uint8 [H, W], of any sizes.
-
-    Returns:
-        int64 index arrays of two images or more each, in rising order.
-    """
+    """Group images that are equal pixel for pixel: images uint8 [H, W]."""
     found: dict[bytes, list[int]] = {}
     for index, image in enumerate(images):
         found.setdefault(image_digest(image), []).append(index)
@@ -50,18 +43,7 @@ def exact_groups(images: Sequence[np.ndarray]) -> Groups:
 
 
 def near_groups(images: Sequence[np.ndarray], exact: Groups) -> Groups:
-    """Group images of the same photo: near and exact copies, and near copies of near copies.
-
-    Two are near copies where their perceptual hashes differ in at most MAX_DISTANCE of 64 bits and their pixels, at
-    32x32, correlate by MIN_CORRELATION or more. Images of hardly any contrast are compared pixel for pixel alone.
-
-    Args:
-        images: uint8 [H, W], of any sizes.
-        exact: The result of `exact_groups` for them.
-
-    Returns:
-        Groups as `exact_groups` gives them, among them those of exact copies alone.
-    """
+    """Group images of the same photo: near and exact copies, and near copies of near copies: images uint8 [H, W]."""
     first = np.arange(len(images))
     for group in exact:
         first[group] = group[0]
@@ -135,11 +117,7 @@ def across_splits(groups: Groups, splits: np.ndarray) -> Groups:
 
 
 def disagreeing(groups: Groups, labels: np.ndarray, images: Sequence[np.ndarray] | None = None) -> Groups:
-    """Return the groups with more than one label, the largest first; images without one (-1) do not count.
-
-    With `images`, uint8 [H, W], two images of different labels must also agree in every part: of one person before a
-    fixed camera the expressions are alike, but no copies.
-    """
+    """Return the groups with more than one label, the largest first; images without one (-1) do not count."""
     found = [group for group in groups if len(set(labels[group]) - {-1}) > 1]
     if images is not None:
         found = [group for group in found if _disagrees(labels[group], [images[index] for index in group])]

@@ -150,11 +150,7 @@ def machine() -> str:
 
 
 def data_folders(folder: str | os.PathLike[str] | None = None) -> list[Path]:
-    """Return the places where data may lie, in the order they are searched.
-
-    An explicit folder, else FER_DATA, is the only place. Without both: `../shared/data` beside the project, then every
-    folder under /home/aistudio/data (AI Studio mounts each data set there) and that folder itself.
-    """
+    """Return the places where data may lie, in the order they are searched."""
     if folder is not None:
         return [Path(folder)]
     if os.environ.get("FER_DATA"):

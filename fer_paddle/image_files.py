@@ -19,14 +19,7 @@ Failed = tuple[str, str]  # a file and the reason
 
 
 def find_images(patterns: Sequence[str], out: Path | None = None, ours: Collection[str] = ()) -> list[Path]:
-    """Return the images that files, folders and globs mean, each once, in the order given.
-
-    What lies in the output folder is meant only where a pattern is in it; `ours`, names in it, never. A folder that
-    cannot be read is among the images, so that it fails as one of them.
-
-    Raises:
-        ValueError: A pattern means no image, or all images are left out.
-    """
+    """Return the images that files, folders and globs mean, each once, in the order given."""
     found: dict[Path, None] = {}
     for pattern in patterns:
         unreadable: list[Path] = []
@@ -54,11 +47,7 @@ def _real(path: Path) -> Path:
 
 
 def read_ours(results: Path) -> set[str]:
-    """Return which images beside a results file of `annotate_files` earlier runs wrote, of those still there.
-
-    Raises:
-        ValueError: It is another file, not to be replaced.
-    """
+    """Return which images beside a results file of `annotate_files` earlier runs wrote, of those still there."""
     if not results.exists():
         return set()
     try:
@@ -74,10 +63,7 @@ def read_ours(results: Path) -> set[str]:
 def name_copies(
     paths: Sequence[Path], out: Path, ours: Collection[str] = (), suffix: str | None = None
 ) -> dict[Path, Path]:
-    """Return a file in `out` for each image: its name, with a number where another image or file has it.
-
-    Without `suffix`, what is neither PNG nor BMP nor WebP becomes JPEG. Only `ours` are replaced, no image of `paths`.
-    """
+    """Return a file in `out` for each image: its name, with a number where another image or file has it."""
     replaced = set(ours) - {path.name for path in paths if _real(path.parent) == _real(out)}
     taken = {path.name.lower() for path in out.iterdir() if path.name not in replaced} if out.is_dir() else set()
     copies = {}
@@ -100,24 +86,7 @@ def annotate_files(
     write: Callable[[Path, Any], Any] = images.write_image,
     suffix: str | None = None,
 ) -> tuple[list[dict[str, Any]], list[Failed]]:
-    """Read images, write annotated copies and a results file beside them; go on past a bad image.
-
-    Args:
-        paths: Image files.
-        results: The JSON file, also left by an interrupted run; its folder is made. None writes nothing.
-        annotate: (uint8 BGR image) -> its record and its annotated copy, None where there is nothing to write.
-        progress: Wraps the paths for a progress bar.
-        drawn_as: What the record calls the copy.
-        write: Writes a copy.
-        suffix: See name_copies.
-
-    Returns:
-        The records, with `file` and `drawn`, and (file, reason) of each image that failed.
-
-    Raises:
-        ValueError: There is another file in place of the results.
-        OSError: The folder cannot be written.
-    """
+    """Read images, write annotated copies and a results file beside them; go on past a bad image."""
     records: list[dict[str, Any]] = []
     failed: list[Failed] = []
     ours: set[str] = set()

@@ -235,15 +235,7 @@ def predict(
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
     batch: int = BATCH,
 ) -> np.ndarray:
-    """Return what `run` gives for images, computed batch by batch, as one array.
-
-    Args:
-        run: A batch -> an array with a row for each of its images.
-        images: Face crops of any sizes where `size` is given, else what `run` takes; one or more.
-        size: Side in pixels of the batches that faces_to_batch makes of the crops; None hands them on as they are.
-        progress: Wraps the batches for a progress bar.
-        batch: Images of one batch.
-    """
+    """Return what `run` gives for images, computed batch by batch, as one array."""
     if not len(images):
         raise ValueError("expected at least one image, got none")
     parts = (images[start : start + batch] for start in progress(range(0, len(images), batch)))

@@ -78,27 +78,7 @@ def parse_class(name: str) -> str:
 
 
 def choose_classes(names: Iterable[str], wanted: Sequence[str] | None = None) -> tuple[tuple[str, ...], dict[str, int]]:
-    """Decide which classes the names of class folders mean.
-
-    | names | classes |
-    |---|---|
-    | all among the seven expressions, in either language | the seven, EXPRESSIONS |
-    | all among these and contempt | the eight, FERPLUS_EXPRESSIONS |
-    | anything else, such as `smile`, `1`, or `happy` beside `bored` | one for each different name, sorted |
-    | `wanted` is given | these, in this order (the seven and the eight keep their own) |
-
-    Names of one meaning, such as `happy` and `高兴`, are one class. Numbers are sorted by value.
-
-    Args:
-        names: The names found.
-        wanted: The classes that the user asked for; every name must be one of them.
-
-    Returns:
-        The classes, and the class index of each name.
-
-    Raises:
-        ValueError: A wanted class is named twice, or a name is none of the wanted classes.
-    """
+    """Decide which classes the names of class folders mean."""
     word_of = {name: parse_class(name) for name in names}
     words = set(word_of.values()) if wanted is None else set(map(parse_class, wanted))
     if wanted is not None and len(words) < len(wanted):

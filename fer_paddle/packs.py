@@ -16,19 +16,7 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImp
 
 
 def load_pack(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read a pack.
-
-    Args:
-        path: A `.npz` with `shape` (N, H, W[, 3]), `per_row` (images in a row of a sheet), `sheet...` (PNG
-            bytes) and further arrays.
-
-    Returns:
-        Every further array under its name, and `images`, uint8 [N, H, W] or [N, H, W, 3] in RGB.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is damaged or no pack.
-    """
+    """Read a pack -> uint8 [N, H, W]."""
     path = Path(path)
     arrays = _read_archive(path)
     shape, per_row = _layout(arrays, path)

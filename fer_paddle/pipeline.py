@@ -73,18 +73,7 @@ class Pipeline:
         self.margin, self.classes = margin, tuple(getattr(self.classifier, "classes", EXPRESSIONS))
 
     def __call__(self, image: np.ndarray, min_score: float = MIN_SCORE) -> list[Face]:
-        """Recognize the faces of one image.
-
-        Args:
-            image: uint8 [H, W, 3] in BGR, any size.
-            min_score: Lowest detector score of a face, 0 to 1.
-
-        Returns:
-            The faces, best detector score first; no face gives an empty list.
-
-        Raises:
-            ValueError: The image is not uint8 [H, W, 3] with pixels.
-        """
+        """Recognize the faces of one image: image uint8 [H, W, 3]."""
         found = self.detector(image, min_score=min_score)
         crops = [crop_face(image, box, self.margin) for box in found.boxes_xyxy]
         probs = self.classifier(crops)

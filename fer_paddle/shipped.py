@@ -15,17 +15,7 @@ def shipped_names(folder: Path) -> list[str]:
 
 
 def find_weights(weights: str | os.PathLike[str], folder: Path, suffix: str = ".onnx") -> Path:
-    """Return the file of a network.
-
-    Args:
-        weights: A file, known by its suffix or its folder, or the name of a network that ships in `folder`.
-        folder: Where the networks lie.
-        suffix: Which file of a named network.
-
-    Raises:
-        ValueError: It is neither; names like it are listed.
-        FileNotFoundError: The named network has no file of this suffix.
-    """
+    """Return the file of a network."""
     path = Path(weights)
     if path.suffix.lower() in SUFFIXES or len(path.parts) != 1 or path.exists():
         return path

@@ -82,19 +82,7 @@ class Study:
         make_row: Callable[[Row], Row | Sequence[Row]],
         progress: Callable[[Iterable[Row]], Iterable[Row]] = iter,
     ) -> list[dict[str, Any]]:
-        """Make the rows that are missing, and write the file after each.
-
-        Args:
-            rows: What identifies each row: its first fields, such as `{"model": "vgg8", "seed": 0}`.
-            make_row: Called with one of them, gives its further fields (or those of several rows at once).
-            progress: Wraps the rows for a progress bar.
-
-        Returns:
-            All the rows that were asked for, in order.
-
-        Raises:
-            ValueError: Another run works in the folder of the file.
-        """
+        """Make the rows that are missing, and write the file after each."""
         rows = list(rows)
         missing = [row for row in rows if not self.find(row)]
         with nullcontext() if self.path is None or not missing else files.hold(self.path.parent):

@@ -21,27 +21,16 @@ FOLDERS = (expressions.FOLDER, faces.FOLDER)
 
 @dataclass(frozen=True)
 class ShippedModel:
-    """A network that ships.
+    """A network that ships."""
 
-    Attributes:
-        name: `Classifier(name)` or `Detector(name)` loads it.
-        task: "expression", "mouth" or "face detection".
-        classes: Names of its classes.
-        input_size: Side in pixels of a face, or longer side of a photo.
-        parameters: Trained numbers.
-        file_kb: Size of its ONNX file.
-        accuracy: On the first data set of its model card; average precision at IoU 0.5 of a detector.
-        latency_ms: Where its card has it.
-    """
-
-    name: str
-    task: str
-    classes: tuple[str, ...]
-    input_size: int
-    parameters: int
-    file_kb: float
-    accuracy: float | None
-    latency_ms: float | None
+    name: str  # `Classifier(name)` or `Detector(name)` loads it
+    task: str  # "expression", "mouth" or "face detection"
+    classes: tuple[str, ...]  # names of its classes
+    input_size: int  # side in pixels of a face, or longer side of a photo
+    parameters: int  # trained numbers
+    file_kb: float  # size of its ONNX file
+    accuracy: float | None  # on the first data set of its model card; average precision at IoU 0.5 of a detector
+    latency_ms: float | None  # where its card has it
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""

@@ -40,22 +40,7 @@ FORMATS = (
 def read_photos(
     path: str | os.PathLike[str], split: str | None = None, classes: Sequence[str] | None = None
 ) -> list[Photo]:
-    """Read images with boxes in whichever of FORMATS is there.
-
-    Args:
-        path: A folder; of COCO JSON also the .json or a .tar (.tar.gz ...), which is not unpacked; of WIDER FACE also
-            a list .txt, with the images relative to its folder.
-        split: Only photos of this split, in any of its usual names; None gives all.
-        classes: Categories that are faces, or ("all",); None takes those that are called face or head.
-
-    Returns:
-        The photos in the order of their table, or of their names where each has a table of its own.
-
-    Raises:
-        FileNotFoundError: There is nothing at the path.
-        ValueError: There is none of the formats, a table is malformed or names an image that is not there (every one
-            is named), no category is a face, or no photo is of the split.
-    """
+    """Read images with boxes in whichever of FORMATS is there."""
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: expected a folder or file of annotated photos, found nothing")

@@ -87,11 +87,7 @@ class AugmentConfig:
 def cut_boxes(
     boxes_xyxy: np.ndarray, ignore: np.ndarray, windows_xyxy: np.ndarray, config: AugmentConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cut boxes float32 [N, 4] off at the windows [N, 4] or [4] of what is seen; return those that remain, and ignore.
-
-    A face stays one if `min_visible` of its area and a side of `min_side_px` remain; it is ignored if
-    `min_ignore` of it and a side of 2 px remain; else it is dropped. An ignored box never becomes a face.
-    """
+    """Cut boxes float32 [N, 4] off at the windows [N, 4] or [4] of what is seen."""
     cut = boxes_xyxy.copy()
     cut[:, :2] = np.maximum(boxes_xyxy[:, :2], windows_xyxy[..., :2])
     cut[:, 2:] = np.minimum(boxes_xyxy[:, 2:], windows_xyxy[..., 2:])

@@ -65,10 +65,7 @@ def clip(boxes_xyxy: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Letterbox:
-    """How an image lies in the padded one: network pixel = image pixel * scale + (left, top).
-
-    Sides are rounded to whole pixels, so a mapped point may be off by up to half a network pixel.
-    """
+    """How an image lies in the padded one: network pixel = image pixel * scale + (left, top)."""
 
     scale: float
     left: int

@@ -65,13 +65,7 @@ class FaceTrainingData:
         return len(self.photos)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Draw a sample.
-
-        Returns:
-            image: float32 [3, size, size] in 0..1, channels in the order blue, green, red.
-            (boxes, ignore): boxes float32 [max_boxes, 4], cx cy w h in 0..1 of the image, then zeros;
-                ignore float32 [max_boxes], 1 where a box is neither face nor background.
-        """
+        """Draw a sample -> float32 [3, size, size]."""
         image, boxes_xyxy, ignore = self.draw(index)
         return to_input(image), self._pad(boxes_xyxy, ignore)
 

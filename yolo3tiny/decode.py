@@ -55,11 +55,7 @@ def decode_above(
     strides: Sequence[int] = STRIDES,
     num_classes: int = 1,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Decode only predictions that score at least min_score: the numbers of `decode`, much sooner.
-
-    Returns:
-        For each image, boxes xyxy float32 [K, 4] in pixels of the network input and scores float32 [K], not sorted.
-    """
+    """Decode only predictions that score at least min_score: the numbers of `decode`, much sooner -> float32 [K, 4]."""
     masks = anchor_masks(len(anchors), strides) if masks is None else masks
     check_heads(heads, masks, strides, num_classes)
     if not 0 <= min_score <= 1:

@@ -45,16 +45,7 @@ class Detector:
     def __call__(
         self, imgList: Sequence[np.ndarray], confidence_threshold: float = 0.5, nms_threshold: float = 0.3
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Find the faces of several images.
-
-        Args:
-            imgList: Images uint8 [H, W, 3] in BGR, or their paths.
-            confidence_threshold: Lowest score, in 0..1.
-            nms_threshold: Largest IoU of two boxes, in 0..1.
-
-        Returns:
-            The scaled images float32 [3, 416, 416], and the boxes float32 [K, 5] of each, best first.
-        """
+        """Find the faces of several images: imgList uint8 [H, W, 3] -> float32 [3, 416, 416]."""
         arrays = [scale_img(image) for image in imgList]
         return arrays, [self.detect(array, confidence_threshold, nms_threshold)[0] for array in arrays]
 

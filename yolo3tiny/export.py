@@ -35,20 +35,7 @@ def export_run(
     trained_on: str | None = None,
     longest: int | None = None,
 ) -> dict[str, Any]:
-    """Write the best weights of a run as ONNX; of the same name, their card as JSON and Paddle's own as safetensors.
-
-    Args:
-        run: Folder of a run of train.train_detector.
-        path: The `.onnx` file to write.
-        trained_on: The training data in words; None takes the run's own words.
-        longest: Longer side of the input in pixels that the detector is to use; None takes the recipe's.
-
-    Raises:
-        FileNotFoundError: The folder holds no best weights.
-        ValueError: The weights are damaged or of another network, nothing says what it was trained on, or the path is
-            not `.onnx` or would replace a file of the run.
-        RuntimeError: ONNX Runtime and Paddle differ too much.
-    """
+    """Write the best weights of a run as ONNX; of the same name, their card as JSON and Paddle's own as safetensors."""
     if Path(path).with_suffix("").resolve() in [Path(run, name).with_suffix("").resolve() for name in FILES_OF_A_RUN]:
         raise ValueError(f"expected a file name that leaves {', '.join(FILES_OF_A_RUN)} of the run alone, got {path}")
     arrays, told = load_best(Path(run))
@@ -75,11 +62,7 @@ def export_network(
     metadata: Mapping[str, str],
     card: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write a network, which may be pruned, as `.onnx`, its card as JSON and Paddle's own weights as safetensors.
-
-    `metadata` is more text for the ONNX file, such as the training data in words, `card` more for the card, which is
-    returned as written. RuntimeError: ONNX Runtime and Paddle differ too much.
-    """
+    """Write a network, which may be pruned, as `.onnx`, its card as JSON and Paddle's own weights as safetensors."""
     path = Path(path)
     if path.suffix.lower() != ".onnx":
         raise ValueError(f"expected a file name that ends in .onnx, got {path.name!r}")
@@ -110,11 +93,7 @@ def export_detector(
     description: str = "photos of the caller",
     precision: str = "fp32",
 ) -> Parity:
-    """Write `.safetensors` as `.onnx` or `.pdmodel`, or `.onnx` as `.param` or `.mnn`, after comparing them on photos.
-
-    Photos are uint8 [H, W, 3] in BGR of any sizes, None draws scenes; `description` says in the report what they show.
-    Errors are those of fer_paddle.deployment.export.
-    """
+    """Write `.safetensors` as `.onnx` or `.pdmodel`, or `.onnx` as `.param` or `.mnn`, once both agree on photos."""
     if photos is None:
         photos, description = _draw_photos(), "pieces of drawn scenes"
     images = np.stack([to_input(letterbox(photo, (PARITY_PX, PARITY_PX))[0]) for photo in photos])

@@ -78,22 +78,7 @@ class Yolo3Loss(paddle.nn.Layer):
         self.ignore_iou, self.extra_anchor_iou = ignore_iou, extra_anchor_iou
 
     def forward(self, heads: Sequence[paddle.Tensor], targets: Sequence) -> dict[str, paddle.Tensor]:
-        """Compute the terms.
-
-        Args:
-            heads: One tensor [N, A * (5 + C), H, W] for each head, as Yolo3Tiny gives them.
-            targets: Arrays or tensors, padded with rows of zeros to M boxes for each image:
-                boxes float32 [N, M, 4], cxcywh in 0..1 of the network's input;
-                ignore [N, M], 1 for a box that is neither face nor background, else 0;
-                optionally labels int [N, M], default 0;
-                optionally scores float32 [N, M] in 0..1, the weight of each truth, default 1.
-
-        Returns:
-            The scalars xy, wh, objectness and class. The loss is their sum.
-
-        Raises:
-            ValueError: A shape does not fit.
-        """
+        """Compute the terms: targets float32 [N, M, 4]."""
         check_heads(heads, self.masks, self.strides, self.num_classes)
         by_cell = [_by_cell(head, len(mask)) for head, mask in zip(heads, self.masks)]
         raw = paddle.concat(by_cell, axis=1)  # [N, P, 5 + C]

@@ -27,23 +27,7 @@ def measure_detector(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measure one detector on annotated photos.
-
-    Args:
-        detect: (image, min_score) -> Detections.
-        photos: Photos with their boxes, one face that counts or more.
-        progress: Wraps the photos for a progress bar.
-        resamples: Draws of photos for the intervals.
-        seed: Of the draws.
-
-    Returns:
-        JSON values; figures are {value, low, high}. `ap` at IoU 0.5, by source `ap_by_source`, `found_by_side` (ratio
-        of the faces found at score SCORE, by the square root of their area), `false_alarms` (wrong boxes a photo at
-        that score), and the numbers of photos and faces.
-
-    Raises:
-        ValueError: There is no face, or a photo cannot be read.
-    """
+    """Measure one detector on annotated photos."""
     if not any((photo.ignore == 0).any() for photo in photos):
         raise ValueError(f"expected faces to measure on, got {len(photos)} photos without one")
     found = [detect(photo.read(), min_score=MIN_SCORE) for photo in progress(photos)]

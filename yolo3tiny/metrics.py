@@ -19,10 +19,7 @@ IGNORED_RATIO = 0.5  # a detection with this ratio of its area in an ignored box
 
 @dataclass(frozen=True)
 class AveragePrecision:
-    """AP and the curve under which it is the area.
-
-    Row i of the arrays holds when all detections that score at least scores[i] are accepted.
-    """
+    """AP and the curve under which it is the area."""
 
     ap: float  # 0..1; nan without truths
     precision: np.ndarray  # float64 [K]

@@ -56,18 +56,7 @@ class Yolo3Tiny(paddle.nn.Layer):
         self.head16 = nn.Sequential(_conv(c128 + c256, c256), _head(c256, num_classes))
 
     def forward(self, images: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
-        """Compute the raw outputs, which decode.py turns into boxes.
-
-        Args:
-            images: float32 [N, 3, H, W] in 0..1, H and W multiples of 32.
-
-        Returns:
-            Two tensors [N, 3 * (5 + C), H / 32, W / 32] and [N, 3 * (5 + C), H / 16, W / 16]. The channels of
-            each anchor are tx, ty, tw, th, objectness and C classes, before any sigmoid.
-
-        Raises:
-            ValueError: H or W is not a multiple of 32.
-        """
+        """Compute the raw outputs, which decode.py turns into boxes: images float32 [N, 3, H, W]."""
         # Height and width are unknown while exporting.
         if paddle.in_dynamic_mode() and (images.shape[2] % 32 or images.shape[3] % 32):
             raise ValueError(f"expected images [N, 3, H, W], H and W multiples of 32, got {images.shape}")
@@ -89,11 +78,7 @@ def _conv(channels_in: int, channels_out: int, kernel: int = 3) -> paddle.nn.Seq
 
 
 def _head(channels_in: int, num_classes: int) -> paddle.nn.Conv2D:
-    """Make the last 1x1 convolution, whose cells start with an objectness of about OBJECTNESS_PRIOR.
-
-    Else the thousands of empty cells would drown the first steps.
-    Source: Lin et al., RetinaNet, 2017, arXiv:1708.02002, section 4.1 (prior 0.01, deviation 0.01).
-    """
+    """Make the last 1x1 convolution, whose cells start with an objectness of about OBJECTNESS_PRIOR."""
     bias = [0.0, 0.0, 0.0, 0.0, -math.log(1 / OBJECTNESS_PRIOR - 1)] + [0.0] * num_classes
     return nn.Conv2D(
         channels_in,

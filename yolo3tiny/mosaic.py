@@ -142,11 +142,7 @@ def scale_and_crop(
 def mosaic(
     pick: Callable[[], Pyramid], grid: int, size: int, rng: np.random.Generator, config: AugmentConfig
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fill a square with many photos whose faces come out at a side drawn from `face_px`; results as scale_and_crop.
-
-    The square is cut into about grid x grid uneven cells. A photo whose faces would be small while it leaves
-    most of its cell empty shares the cell with up to eight others.
-    """
+    """Fill a square with many photos whose faces come out at a side drawn from `face_px`; results as scale_and_crop."""
     canvas = _Canvas(size, rng)
     ys = _uneven_cuts(grid, size, rng)
     for top, bottom in zip(ys, ys[1:]):
@@ -166,11 +162,7 @@ def mosaic(
 def augment(
     photo: Pyramid, pick: Callable[[], Pyramid], size: int, rng: np.random.Generator, config: AugmentConfig
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Apply the whole policy: the photo alone, or a mosaic that begins with it; then color and damage.
-
-    Returns:
-        Image uint8 [size, size, 3], boxes float32 [K, 4], ignore bool [K].
-    """
+    """Apply the whole policy: the photo alone, or a mosaic that begins with it; then color and damage."""
     if rng.random() < config.mosaic:
         queue = [photo]
         grid = int(rng.choice(config.grids))
@@ -183,11 +175,7 @@ def augment(
 def _fit(
     level: int, scaled: float, cell: int, focus: float, rng: np.random.Generator
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return, along one axis, which pixels (from, to) of a copy `level` long come to which pixels of the cell.
-
-    The copy is to be `scaled` pixels long. If that is longer than the cell, a part with the point `focus`
-    (0..1) is cut.
-    """
+    """Return, along one axis, which pixels (from, to) of a copy `level` long come to which pixels of the cell."""
     scaled = max(1, round(scaled))
     if scaled <= cell:
         start = int(rng.random() * (cell - scaled + 1))
@@ -199,10 +187,7 @@ def _fit(
 
 
 def _tile_scale(photo: Pyramid, face_px: float, cell_xyxy: Cell, min_fill: float, config: AugmentConfig) -> float:
-    """Return the scale that gives a typical face of the photo the side face_px, if it then fits the cell.
-
-    The face may not fill more than 0.9 of the cell, nor the photo less than min_fill of its width and height.
-    """
+    """Return the scale that gives a typical face of the photo the side face_px, if it then fits the cell."""
     cell_wh = cell_xyxy[2] - cell_xyxy[0], cell_xyxy[3] - cell_xyxy[1]
     cover = max(cell / side for cell, side in zip(cell_wh, photo.size_wh))
     if photo.face_side is None:

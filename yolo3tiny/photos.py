@@ -73,11 +73,7 @@ class Photo:
 
 
 def collect(table: str, rows: Iterable[Row | str], classes: Sequence[str] | None = None) -> list[Photo]:
-    """Turn the rows of a table into photos, by the policy at the head of this module.
-
-    A string is the reason why a row could not be read. ValueError: A row or the header of an image is damaged
-    (all are named), no category is a face, or there is no photo.
-    """
+    """Turn the rows of a table into photos, by the policy at the head of this module."""
     parsed = list(rows)
     bad = [row for row in parsed if isinstance(row, str)]
     kept = [row for row in parsed if isinstance(row, Row)]

@@ -96,11 +96,7 @@ class NetworkSettings:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> NetworkSettings:
-        """Read the metadata of an ONNX file; what is not there keeps its default.
-
-        Raises:
-            ValueError: Something in it is malformed, or the network is of other classes or wants another input.
-        """
+        """Read the metadata of an ONNX file; what is not there keeps its default."""
         own = cls().to_metadata()
         for name in ("classes", "channels", "scale"):
             if (found := metadata.get(name, own[name])) != own[name]:
@@ -118,10 +114,7 @@ class NetworkSettings:
 def load_network(
     weights: str | os.PathLike[str] | None = None, runtime: str = "onnx", threads: int = 0, precision: str = "fp32"
 ) -> Runner:
-    """Load the detector's network for `Detector(forward=...)`, and run it once; arguments and errors as load_runner.
-
-    None takes what ships; a `.safetensors` serves Paddle's two runtimes. Another network is a ValueError.
-    """
+    """Load the detector's network for `Detector(forward=...)`, and run it once; arguments and errors as load_runner."""
     path = find_weights(weights or DEFAULT, FOLDER, ".safetensors" if runtime in PADDLES else ".onnx")
     runner = load_runner(path, runtime, threads, precision, load_model)
     settings = NetworkSettings.from_metadata(runner.metadata)
@@ -181,19 +174,7 @@ class Detector:
         self.settings = dataclasses.replace(told, **given)
 
     def __call__(self, image: np.ndarray, min_score: float = 0.5, nms_iou: float = NMS_IOU) -> Detections:
-        """Find the faces of one image.
-
-        Args:
-            image: uint8 [H, W, 3] in BGR, any size.
-            min_score: Lowest score of a face, in 0..1.
-            nms_iou: Of two boxes that overlap more than this, the better stays; in 0..1.
-
-        Returns:
-            The faces; none gives empty Detections.
-
-        Raises:
-            ValueError: The image is not uint8 [H, W, 3] with pixels, or a threshold is out of range.
-        """
+        """Find the faces of one image: image uint8 [H, W, 3]."""
         strides = self.settings.strides
         padded, placed = letterbox(image, longest=self.settings.longest, stride=strides[0])
         heads = self.forward(to_input(padded)[None])

@@ -35,11 +35,7 @@ Progress = Callable[[Iterable], Iterable]
 
 
 class DetectorQuantizeTask(QuantizeTask):
-    """A face detector to quantize, see compression.quantize.QuantizeTask.
-
-    `weights` is the ONNX file; PaddleSlim's methods read the weights of the same name in `.safetensors`. `calibration`
-    are photos uint8 [H, W, 3] in BGR; None for `train` allows no QAT.
-    """
+    """A face detector to quantize, see compression.quantize.QuantizeTask."""
 
     input_shape = (None, 3, None, None)
     last_layers = ("head32.1", "head16.1")

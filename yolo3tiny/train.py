@@ -43,11 +43,7 @@ def fit_anchors(
     progress: Progress = iter,
     num_anchors: int = len(ANCHORS),
 ) -> np.ndarray:
-    """Find anchors, float64 [num_anchors, 2] by area, by k-means over the boxes of augmented samples.
-
-    A sample gives at most `per_sample` boxes, else the mosaics, with dozens of small faces each, leave no
-    anchor for large ones.
-    """
+    """Find anchors, float64 [num_anchors, 2] by area, by k-means over the boxes of augmented samples."""
     rng = np.random.default_rng(data.seed)
     sizes = [np.zeros((0, 2), np.float32)]
     for index in progress(rng.choice(len(data), min(samples, len(data)), replace=False)):
@@ -65,17 +61,7 @@ def train_detector(
     options: RunOptions = RunOptions(),
     about: str = "",
 ) -> list[dict[str, float]]:
-    """Train `network` in place and return the history of loop.fit, with `valid_ap` where it was measured.
-
-    Args:
-        network: A Yolo3Tiny of one class, made after `seed_everything(recipe.seed)` for a repeatable run.
-        photos: Photos to train on; those of a source in `recipe.repeat` are seen several times an epoch.
-        valid_photos: Photos to measure the average precision on.
-        recipe: How to train.
-        anchors: Width and height in input pixels of all anchors, by area.
-        options: Where checkpoints go, whether to resume; its `progress` wraps the photos of a measurement.
-        about: The photos in words, kept beside the checkpoint.
-    """
+    """Train `network` in place and return the history of loop.fit, with `valid_ap` where it was measured."""
     sources_with_faces(valid_photos)
     digests = {"train": digest_photos(photos), "validation": digest_photos(valid_photos)}
     photos = repeat_photos(photos, dict(recipe.repeat))
@@ -116,11 +102,7 @@ def train_from_files(
     classes: Sequence[str] | None = None,
     data_changed: bool = False,
 ) -> list[dict[str, float]]:
-    """Read photos, fit the anchors and train: what `python -m yolo3tiny train` does.
-
-    `data` and `classes` are those of splits.find_train_valid; damaged images are all named before the training begins.
-    The folder gets checkpoints, the best weights, curves and a VisualDL log.
-    """
+    """Read photos, fit the anchors and train: what `python -m yolo3tiny train` does."""
     is_begun = (folder / LAST).is_file()
     if is_begun and not resume:
         raise ValueError(f"expected a new folder, or --resume to go on with the run in {folder}")

@@ -25,11 +25,7 @@ def voc_tables(folder: Path) -> list[Path]:
 
 
 def read_voc(folder: Path) -> Iterator[Row | str]:
-    """Read an XML for each image. Coordinates are numbers of pixels that begin at 1, the last pixel included.
-
-    ImageSets/Main/train.txt, val.txt and so on give the split, or else the folder of the XML.
-    Source: Everingham & Winn, The PASCAL VOC2012 development kit, section 6.
-    """
+    """Read an XML for each image. Coordinates are numbers of pixels that begin at 1, the last pixel included."""
     tables = voc_tables(folder)
     splits = _voc_splits(folder, {table.stem for table in tables})
     for table in tables:
@@ -104,10 +100,7 @@ def yolo_table(image: Path) -> Path:
 
 
 def read_yolo(folder: Path) -> Iterator[Row | str]:
-    """Read a .txt of lines `class cx cy w h`, in 0..1 of the image's size, for each image; an empty one says no face.
-
-    Images without a .txt are left out. A folder named as a split, or data.yaml, gives the split.
-    """
+    """Read a .txt of lines `class cx cy w h`, in 0..1 of the image's size, for each image."""
     left_out, names, places = 0, *_yolo_settings(folder)
     for image in list_images(folder):
         table = yolo_table(image)

@@ -17,17 +17,11 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and where it may lie.
+    """A figure and where it may lie."""
 
-    Attributes:
-        value: The figure on the samples themselves.
-        low: Lower end of the interval.
-        high: Upper end.
-    """
-
-    value: float
-    low: float
-    high: float
+    value: float  # the figure on the samples themselves
+    low: float  # lower end of the interval
+    high: float  # upper end
 
     def to_json(self) -> dict[str, float | None]:
         """Return JSON values, None for a figure that does not exist."""

@@ -20,19 +20,12 @@ _LEAST, _LARGEST = 1e-2, 1e2  # temperatures looked at
 
 @dataclass(frozen=True)
 class Reliability:
-    """Confidence against accuracy, bin by bin; bin b holds the faces with b/B < confidence <= (b+1)/B.
+    """Confidence against accuracy, bin by bin; bin b holds the faces with b/B < confidence <= (b+1)/B."""
 
-    Attributes:
-        confidence: Mean largest probability of each bin, float64 [B]; nan for an empty one.
-        accuracy: Share of right answers of each bin, float64 [B]; nan for an empty one.
-        counts: Faces of each bin, int64 [B].
-        ece: Expected calibration error: mean of |accuracy - confidence| over the faces.
-    """
-
-    confidence: np.ndarray
-    accuracy: np.ndarray
-    counts: np.ndarray
-    ece: float
+    confidence: np.ndarray  # mean largest probability of each bin, float64 [B]; nan for an empty one
+    accuracy: np.ndarray  # share of right answers of each bin, float64 [B]; nan for an empty one
+    counts: np.ndarray  # faces of each bin, int64 [B]
+    ece: float  # expected calibration error: mean of |accuracy - confidence| over the faces
 
 
 def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
@@ -110,20 +103,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 def cross_fitted_probs(
     logits: np.ndarray, labels: np.ndarray, folds: int = 5, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scale each face by a temperature fitted on the other faces, so that an error measured on it is fair.
-
-    Args:
-        logits: float [N, C].
-        labels: int [N].
-        folds: Parts of the faces, 2 to N.
-        seed: Of the division.
-
-    Returns:
-        (probs float64 [N, C], temperatures float64 [folds]).
-
-    Raises:
-        ValueError: `folds` is out of range, or see fit_temperature.
-    """
+    """Scale each face by a temperature fitted on the other faces, so that an error measured on it is fair."""
     if not 2 <= folds <= len(labels):
         raise ValueError(f"expected folds from 2 to the {len(labels)} faces, got {folds}")
     fold_of = np.random.default_rng(seed).permutation(len(labels)) % folds

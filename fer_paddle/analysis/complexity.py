@@ -25,29 +25,17 @@ BYTES = 4  # of a float32
 
 @dataclass
 class LayerCost:
-    """What one layer without sublayers costs in one pass of one image; sums over its calls.
+    """What one layer without sublayers costs in one pass of one image; sums over its calls."""
 
-    Attributes:
-        name: In the network, such as `stages.0.reduce.0`.
-        kind: Its class, such as Conv2D.
-        output_shape: Of the last call, without the first axis.
-        parameters: Weights and biases, frozen ones too, but not the running statistics of batch normalization.
-        flops: Operations as paddle.flops counts them.
-        uncounted: Operations of a layer that paddle.flops calls zero.
-        weight_bytes: Of its parameters and buffers, as float32.
-        output_bytes: Of all its outputs, as float32.
-        time_ms: Median of the timed passes; nan where none was timed.
-    """
-
-    name: str
-    kind: str
-    output_shape: list[int] = field(default_factory=list)
-    parameters: int = 0
-    flops: int = 0
-    uncounted: int = 0
-    weight_bytes: int = 0
-    output_bytes: int = 0
-    time_ms: float = float("nan")
+    name: str  # in the network, such as `stages.0.reduce.0`
+    kind: str  # its class, such as Conv2D
+    output_shape: list[int] = field(default_factory=list)  # of the last call, without the first axis
+    parameters: int = 0  # weights and biases, frozen ones too, but not the running statistics of batch normalization
+    flops: int = 0  # operations as paddle.flops counts them
+    uncounted: int = 0  # operations of a layer that paddle.flops calls zero
+    weight_bytes: int = 0  # of its parameters and buffers, as float32
+    output_bytes: int = 0  # of all its outputs, as float32
+    time_ms: float = float("nan")  # median of the timed passes; nan where none was timed
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values; None for a time that was not measured."""

@@ -27,18 +27,7 @@ def find_layer(network: paddle.nn.Layer, name: str) -> paddle.nn.Layer:
 
 @contextmanager
 def capture(network: paddle.nn.Layer, names: Sequence[str]) -> Iterator[dict[str, paddle.Tensor]]:
-    """Collect what layers put out while the network runs within a `with` block.
-
-    Args:
-        network: The network.
-        names: Names of layers; of one that runs several times in a pass the last output stays.
-
-    Yields:
-        A dict that each forward pass fills: name -> the layer's output, within the graph of the pass.
-
-    Raises:
-        ValueError: A name is unknown.
-    """
+    """Collect what layers put out while the network runs within a `with` block."""
     outputs: dict[str, paddle.Tensor] = {}
 
     def note(name: str, layer: paddle.nn.Layer, inputs: object, output: paddle.Tensor) -> None:

@@ -36,12 +36,7 @@ def grad_cam(network: paddle.nn.Layer, images: np.ndarray, layer: str, classes: 
 def grad_cam_plus_plus(
     network: paddle.nn.Layer, images: np.ndarray, layer: str, classes: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return Grad-CAM with the pixels of each map weighted, so that several places of a class count.
-
-    With Y = exp(logit) the second and third slopes of the paper are powers of the first, g: a pixel weighs
-    g^2 / (2 g^2 + sum(A) g^3), and the map sum(weight * relu(g)). The factor exp(logit) of each face is left out: it
-    only scales its whole map. Arguments and result are those of `grad_cam`.
-    """
+    """Return Grad-CAM with the pixels of each map weighted, so that several places of a class count."""
     maps, slopes = maps_and_slopes(network, images, layer, classes)
     below = 2 * slopes**2 + maps.sum(axis=(2, 3), keepdims=True) * slopes**3
     ratios = np.divide(slopes**2, below, out=np.zeros_like(slopes), where=np.abs(below) > 1e-20)

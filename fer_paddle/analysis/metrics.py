@@ -77,17 +77,11 @@ def mean_recall(confusion: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Roc:
-    """The ROC curve of one class against the others.
+    """The ROC curve of one class against the others."""
 
-    Attributes:
-        false_positive_rate: float64 [K], rising from 0 to 1.
-        true_positive_rate: float64 [K], rising from 0 to 1.
-        auc: Area under it: the probability that a face of the class scores above one of another.
-    """
-
-    false_positive_rate: np.ndarray
-    true_positive_rate: np.ndarray
-    auc: float
+    false_positive_rate: np.ndarray  # float64 [K], rising from 0 to 1
+    true_positive_rate: np.ndarray  # float64 [K], rising from 0 to 1
+    auc: float  # area under it: the probability that a face of the class scores above one of another
 
 
 def roc(is_class: np.ndarray, scores: np.ndarray) -> Roc:

@@ -19,21 +19,13 @@ _SIDE = 64
 
 @dataclass(frozen=True)
 class Mistake:
-    """One wrong answer.
+    """One wrong answer."""
 
-    Attributes:
-        index: Which face of the data set.
-        label: Its class.
-        predicted: The class it was given.
-        prob: The probability of that.
-        prob_label: The probability of its label.
-    """
-
-    index: int
-    label: int
-    predicted: int
-    prob: float
-    prob_label: float
+    index: int  # which face of the data set
+    label: int  # its class
+    predicted: int  # the class it was given
+    prob: float  # the probability of that
+    prob_label: float  # the probability of its label
 
     def to_json(self, names: Sequence[str] = EXPRESSIONS) -> dict[str, Any]:
         """Return JSON values with the classes by name."""

@@ -36,16 +36,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float | str =
 
 
 def tile_images(images: Sequence[np.ndarray], columns: int, gap: float = 1.0) -> np.ndarray:
-    """Tile gray images of one size in rows, one pixel apart.
-
-    Args:
-        images: Each float [H, W], one or more.
-        columns: Images in a row, 1 or more.
-        gap: Value of the pixels between them, and of places without an image.
-
-    Returns:
-        float32 [rows * (H + 1) - 1, columns * (W + 1) - 1].
-    """
+    """Tile gray images of one size in rows, one pixel apart: images [H, W]."""
     if not len(images) or columns < 1:
         raise ValueError(f"expected one image and one column or more, got {len(images)} and {columns}")
     height, width = images[0].shape

@@ -14,19 +14,7 @@ from fer_paddle.models.network import evaluating
 
 
 def class_saliency(network: paddle.nn.Layer, images: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
-    """Return |d logit / d pixel|: where a small change of a pixel changes the class most.
-
-    Args:
-        network: An expression network.
-        images: float32 [N, 1, H, W], normalized.
-        classes: int [N], the class asked about; None asks about the predicted one.
-
-    Returns:
-        float32 [N, H, W], 0 or more.
-
-    Raises:
-        ValueError: The classes do not fit.
-    """
+    """Return |d logit / d pixel|: where a small change of a pixel changes the class most."""
     inputs = paddle.to_tensor(images)
     inputs.stop_gradient = False
     with evaluating(network):
@@ -37,23 +25,7 @@ def class_saliency(network: paddle.nn.Layer, images: np.ndarray, classes: np.nda
 def occlusion(
     network: paddle.nn.Layer, image: np.ndarray, label: int | None = None, patch: int = 12, stride: int = 4
 ) -> np.ndarray:
-    """Return how much probability of a class is lost when a gray patch covers a pixel, the mean over such patches.
-
-    It needs no gradient, so it works for any runtime, and costs one pass a place.
-
-    Args:
-        network: An expression network.
-        image: float32 [1, H, W], normalized: 0 is the mean gray of the training faces.
-        label: The class asked about; None asks about the predicted one.
-        patch: Side of the patch in pixels, 1 to the face's side.
-        stride: Pixels between two places, 1 to `patch`, so that every pixel is covered.
-
-    Returns:
-        float32 [H, W], the lost probability; negative where covering helps.
-
-    Raises:
-        ValueError: An argument is out of its range.
-    """
+    """Return how much probability of a class is lost when a gray patch covers a pixel, the mean over such patches."""
     side = min(image.shape[1:])
     if not 1 <= patch <= side or not 1 <= stride <= patch:
         raise ValueError(f"expected a patch of 1 to {side} px and a stride of 1 to that, got {patch} and {stride}")

@@ -31,33 +31,19 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the benchmark before it is measured.
+    """One row of the benchmark before it is measured."""
 
-    Attributes:
-        network: Its name in the table.
-        sha256: Of the network that was asked for, which may be another file, see network_digest.
-        runtime: One of runtimes.RUNTIMES.
-        precision: What the network is computed in, as the table says it.
-        threads: Threads of one run, 1 or more; 0 before they are chosen.
-        batch: Images of one run; 0 before it is chosen.
-        runs: Timed runs.
-        file: What the runtime reads.
-        shape: Channels, height and width of an image.
-        load_as: The precision to load it with: of a quantized file still "fp32".
-        loader: Reads a `.safetensors` network of a task, as "module:function".
-    """
-
-    network: str
-    sha256: str
-    runtime: str
-    precision: str
-    threads: int = 0
-    batch: int = 0
-    runs: int = RUNS
-    file: str = ""
-    shape: tuple[int, ...] = ()
-    load_as: str = "fp32"
-    loader: str = ""
+    network: str  # its name in the table
+    sha256: str  # of the network that was asked for, which may be another file, see network_digest
+    runtime: str  # one of runtimes.RUNTIMES
+    precision: str  # what the network is computed in, as the table says it
+    threads: int = 0  # threads of one run, 1 or more; 0 before they are chosen
+    batch: int = 0  # images of one run; 0 before it is chosen
+    runs: int = RUNS  # timed runs
+    file: str = ""  # what the runtime reads
+    shape: tuple[int, ...] = ()  # channels, height and width of an image
+    load_as: str = "fp32"  # the precision to load it with: of a quantized file still "fp32"
+    loader: str = ""  # reads a `.safetensors` network of a task, as "module:function"
 
     def key(self) -> dict[str, Any]:
         """Return what makes two rows measurements of the same."""
@@ -157,14 +143,7 @@ def compare_runtimes(
 
 
 def measure(case: Case) -> dict[str, Any]:
-    """Measure a case in a process of its own, where no other runtime has taken memory or started threads.
-
-    Returns:
-        The case's fields with `median_ms`, `p95_ms` of a whole batch, `images_per_s`, `load_ms` (reading the file
-        again once the runtime is there), `start_ms` (from nothing: importing the runtime and reading the file),
-        `peak_mb` (of the whole process with Python; None where the system does not tell) and `file_bytes`; or with
-        `error` where the runtime failed.
-    """
+    """Measure a case in a process of its own, where no other runtime has taken memory or started threads."""
     row = case.key() | {"shape": list(case.shape), "file": Path(case.file).name}
     paths = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
     env = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(case.threads)) | {"PYTHONPATH": paths}

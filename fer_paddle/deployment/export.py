@@ -40,26 +40,7 @@ def export_network(
     description: str = BY_CALLER,
     output_names: Sequence[str] | None = None,
 ) -> Parity:
-    """Write a network for a runtime, and a report beside it (`NAME.SUFFIX.parity.json`).
-
-    Args:
-        network: The network of one input; it is put into eval mode.
-        path: The file to write: `.onnx`, `.pdmodel` (Paddle Inference), `.param` (ncnn) or `.mnn`. All but ONNX
-            get more files of the same name, and a manifest.
-        input_spec: Shape of the float32 input by its name, None for a free axis.
-        metadata: Text kept with the network, such as classes and normalization.
-        images: float32 [N, ...], on which the file in its runtime is compared with Paddle.
-        description: What they show, for the report.
-        output_names: Of the ONNX file; None keeps Paddle's.
-
-    Returns:
-        The report.
-
-    Raises:
-        ValueError: The path ends otherwise, or an operator has no translation for ncnn.
-        RuntimeError: An output differs by more than LARGEST_DIFFERENCE, or MNN did not convert the network. Nothing
-            is written then.
-    """
+    """Write a network for a runtime, and a report beside it (`NAME.SUFFIX.parity.json`)."""
     network.eval()
 
     def build(built: Path) -> None:
@@ -82,10 +63,7 @@ def convert_checked(
     description: str = BY_CALLER,
     precision: str = "fp32",
 ) -> Parity:
-    """Write an `.onnx` file as `.param` or `.mnn`, compared with ONNX Runtime, and a report beside it.
-
-    Images, report and errors are those of `export_network`; only fp32 must agree within LARGEST_DIFFERENCE.
-    """
+    """Write an `.onnx` file as `.param` or `.mnn`, compared with ONNX Runtime, and a report beside it."""
     reference = load_runner(source, "onnx")
     build = partial(convert_onnx, source, precision=precision)
     return write_checked(path, build, reference, "ONNX Runtime", images, description, must_agree=precision == "fp32")

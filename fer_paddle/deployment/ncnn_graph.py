@@ -36,18 +36,7 @@ class _Layer:
 
 
 def to_ncnn(model: onnx.ModelProto, half: bool = False) -> tuple[str, bytes]:
-    """Translate a network.
-
-    Args:
-        model: As `onnx_graph.simplify` leaves it.
-        half: Store the weights of convolutions and linear layers as float16: half the file.
-
-    Returns:
-        The `.param` as text and the `.bin` as bytes.
-
-    Raises:
-        ValueError: The network has an operator, or a setting of one, that has no translation here.
-    """
+    """Translate a network."""
     constants = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
     layers = [_input(one) for one in model.graph.input if one.name not in constants]
     for node in model.graph.node:

@@ -23,12 +23,7 @@ QUANTIZED = {
 
 
 def read_onnx(path: str | os.PathLike[str]) -> onnx.ModelProto:
-    """Read a whole ONNX file; other files that it names are never opened.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is a pickle, truncated, or no ONNX file.
-    """
+    """Read a whole ONNX file; other files that it names are never opened."""
     path, model = check_file(path, (".onnx",), "onnx"), onnx.ModelProto()
     try:
         model.ParseFromString(path.read_bytes())
@@ -103,12 +98,7 @@ def compact(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def drop_idle_rounding(model: onnx.ModelProto, operators: Collection[str] = ("Conv", "Gemm", "MatMul")) -> None:
-    """Remove QuantizeLinear with DequantizeLinear behind it, in place, where no integer operator reads the result.
-
-    paddle2onnx also rounds the outputs of convolutions, before batch normalization or ELU. Training with fake
-    quantization never saw that, and neither oneDNN nor OpenVINO needs it; ONNX Runtime does for its int8 convolution,
-    and computes one without it in float.
-    """
+    """Remove QuantizeLinear with DequantizeLinear behind it, in place, where no integer operator reads the result."""
     graph, outputs = model.graph, {output.name for output in model.graph.output}
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in graph.node:

@@ -16,25 +16,15 @@ Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 @dataclass(frozen=True)
 class Parity:
-    """How far the outputs of a network lie from those of its reference.
+    """How far the outputs of a network lie from those of its reference."""
 
-    Attributes:
-        candidate: What was measured, such as "model.onnx in onnx".
-        reference: What it is compared with, such as "Paddle".
-        inputs: Number of images compared.
-        description: What they show, such as "drawn faces".
-        max_difference: Largest absolute difference of any output.
-        mean_difference: Mean absolute difference over all outputs.
-        top1_agreement: Ratio of images with the same most likely class; None where outputs are no class scores.
-    """
-
-    candidate: str
-    reference: str
-    inputs: int
-    description: str
-    max_difference: float
-    mean_difference: float
-    top1_agreement: float | None
+    candidate: str  # what was measured, such as "model.onnx in onnx"
+    reference: str  # what it is compared with, such as "Paddle"
+    inputs: int  # number of images compared
+    description: str  # what they show, such as "drawn faces"
+    max_difference: float  # largest absolute difference of any output
+    mean_difference: float  # mean absolute difference over all outputs
+    top1_agreement: float | None  # ratio of images with the same most likely class
 
     @property
     def holds(self) -> bool:

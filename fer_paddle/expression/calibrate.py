@@ -84,15 +84,7 @@ def plot_before_after(logits: np.ndarray, labels: np.ndarray) -> Figure:
 
 
 def store_temperature(weights: str | os.PathLike[str], calibration: Mapping[str, Any]) -> list[Path]:
-    """Write the temperature into the JSON card beside the weights and into the ONNX file of that name.
-
-    Args:
-        weights: `NAME.onnx` or `NAME.safetensors`.
-        calibration: As `measure_calibration` returns it, and what else the card is to say of it.
-
-    Returns:
-        The files written.
-    """
+    """Write the temperature into the JSON card beside the weights and into the ONNX file of that name."""
     weights = Path(weights)
     card = load_card(weights)
     written = [weights.with_suffix(".json")]

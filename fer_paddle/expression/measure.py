@@ -67,23 +67,7 @@ def measure_expressions(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measure one network on one data set.
-
-    Args:
-        logits: float [N, C], without any temperature.
-        faces: The N faces, with FER+ votes or without.
-        temperature: That the network ships with.
-        resamples: Draws of the bootstrap.
-        seed: Of the bootstrap.
-
-    Returns:
-        JSON values; figures are {value, low, high}. `accuracy`, `mean_recall`, by class `recall`, `precision`, `f1`,
-        the same two over the classes of ENOUGH_FACES faces, `ece_before` and `ece_after` the temperature,
-        `by_quality`, `by_crowd` (with FER+), `confusion`, `confusions` and the most confident `mistakes`.
-
-    Raises:
-        ValueError: There is no face, or not one row of logits for each.
-    """
+    """Measure one network on one data set: logits [N, C]."""
     labels, names = faces.labels, faces.classes
     if logits.shape != (len(labels), len(names)) or not len(labels):
         raise ValueError(f"expected logits [{len(labels)}, {len(names)}] of one face or more, got {logits.shape}")

@@ -68,17 +68,7 @@ class Classifier:
         self.input_size = self.settings.input_size
 
     def __call__(self, crops: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-        """Return the probabilities.
-
-        Args:
-            crops: Face crops uint8, gray [H, W] or BGR [H, W, 3], of any sizes.
-
-        Returns:
-            float32 [N, len(classes)]; every row sums to 1. No crops give [0, len(classes)].
-
-        Raises:
-            ValueError: A crop is not uint8 or has no pixels, or the network gives no finite numbers.
-        """
+        """Return the probabilities: crops [H, W]."""
         if not len(crops):
             return np.zeros((0, len(self.classes)), np.float32)
         logits = predict(lambda batch: self.runner(batch)[0], crops, self.input_size)

@@ -23,19 +23,12 @@ Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Images with one fault.
+    """Images with one fault."""
 
-    Attributes:
-        title: What is wrong with them.
-        advice: How it was found, and what to do.
-        groups: Indices of the images; those of one group belong together. The worst come first.
-        notes: One line for each group.
-    """
-
-    title: str
-    advice: str
-    groups: list[list[int]]
-    notes: list[str]
+    title: str  # what is wrong with them
+    advice: str  # how it was found, and what to do
+    groups: list[list[int]]  # indices of the images; those of one group belong together. The worst come first
+    notes: list[str]  # one line for each group
 
     @property
     def num_images(self) -> int:

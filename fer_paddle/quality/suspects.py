@@ -16,21 +16,13 @@ LEAST_PROB = 1e-6
 
 @dataclasses.dataclass(frozen=True)
 class Suspects:
-    """Images whose label is likely wrong, the likeliest first.
+    """Images whose label is likely wrong, the likeliest first."""
 
-    Attributes:
-        indices: int64 [S], places among the images that were given.
-        suggested: int64 [S], the class that the model gives instead.
-        self_confidence: float64 [S], out-of-sample probability of the label that stands there, 0 to 1.
-        accuracy: How often the out-of-sample model gives the label that stands there; the list is no better than it.
-        judged: Images that were judged: those of classes with at least FOLDS images.
-    """
-
-    indices: np.ndarray
-    suggested: np.ndarray
-    self_confidence: np.ndarray
-    accuracy: float
-    judged: int
+    indices: np.ndarray  # int64 [S], places among the images that were given
+    suggested: np.ndarray  # int64 [S], the class that the model gives instead
+    self_confidence: np.ndarray  # float64 [S], out-of-sample probability of the label that stands there, 0 to 1
+    accuracy: float  # how often the out-of-sample model gives the label that stands there
+    judged: int  # images that were judged: those of classes with at least FOLDS images
 
 
 def find_suspects(features: np.ndarray, labels: np.ndarray, copies: np.ndarray, seed: int = 0) -> Suspects | None:

@@ -29,12 +29,7 @@ def has_no_face(votes: np.ndarray) -> np.ndarray:
 
 
 def compare_votes(labels: np.ndarray, votes: np.ndarray) -> dict[str, Any]:
-    """Compare labels int [N] of EXPRESSIONS with votes int [N, 10]; return JSON values.
-
-    `agreement` is the ratio of images whose label most voters chose, also by class (None for a class without images);
-    `most_votes` counts them by label (row) and by the class with most votes (column); `sure` is the ratio of images
-    where eight of ten voters or more agree.
-    """
+    """Compare labels int [N] of EXPRESSIONS with votes int [N, 10]; return JSON values."""
     agree = majority_labels(votes) == labels
     table = np.zeros((len(EXPRESSIONS), len(FERPLUS_CLASSES)), np.int64)
     np.add.at(table, (labels, votes.argmax(axis=1)), 1)

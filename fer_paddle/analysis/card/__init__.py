@@ -83,17 +83,7 @@ def write_files(weights: str | os.PathLike[str], measured: Mapping[str, Any]) ->
 
 
 def render(name: str, card: Mapping[str, Any], measured: Mapping[str, Any]) -> str:
-    """Return the Markdown text of a model card.
-
-    Args:
-        name: Of the weights, without suffix.
-        card: The JSON beside the weights.
-        measured: What `write_files` writes: `kind` of KINDS, `weights`, `bytes`, `sha256`, `command`, `date`,
-            `versions`, and `sets`, one for each data set: `data` and what a measuring function returned.
-
-    Raises:
-        ValueError: The kind is unknown.
-    """
+    """Return the Markdown text of a model card."""
     import jinja2
 
     if measured.get("kind") not in KINDS:

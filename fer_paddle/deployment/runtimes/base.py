@@ -18,26 +18,12 @@ DETECTOR_STEP = 32  # the sides of a face detector's input are multiples of this
 
 
 class Runner:
-    """A network file as a function of arrays. Several threads may call one runner, each gets its own answer.
-
-    Args:
-        path: The file; its suffix is one of `suffixes`, or `.onnx` where the runtime converts that.
-        threads: Threads of one run; 0 lets the runtime choose.
-        precision: What it computes in, one of PRECISIONS of the runtime.
-
-    Attributes:
-        metadata: What the file says of itself: classes, input size, normalization.
-
-    Raises:
-        FileNotFoundError: There is no such file, or one that belongs to it is missing.
-        ValueError: The file is damaged, a pickle, or not one that the runtime reads.
-        RuntimeError: The runtime's package is not installed.
-    """
+    """A network file as a function of arrays. Several threads may call one runner, each gets its own answer."""
 
     name: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
     converts_onnx: ClassVar[bool] = False  # to the first of `suffixes`
-    metadata: Mapping[str, str]
+    metadata: Mapping[str, str]  # what the file says of itself: classes, input size, normalization
 
     def __init__(self, path: str | os.PathLike[str], threads: int = 0, precision: str = "fp32"):
         path = check_file(path, (*self.suffixes, ".onnx") if self.converts_onnx else self.suffixes, self.name)
@@ -53,17 +39,7 @@ class Runner:
             self._load(path, threads, precision)
 
     def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
-        """Run the network.
-
-        Args:
-            images: float32 [N, C, H, W], N of 1 or more, as `check_images` takes them.
-
-        Returns:
-            The outputs in the order of the ONNX file, float32 [N, ...] each.
-
-        Raises:
-            ValueError: The images are others, or an output is not finite.
-        """
+        """Run the network: images float32 [N, C, H, W]."""
         check_images(images, self.metadata)
         outputs = self._run(np.ascontiguousarray(images, np.float32))
         if not all(np.isfinite(output).all() for output in outputs):
@@ -85,11 +61,7 @@ class Runner:
 
 
 def check_images(images: np.ndarray, metadata: Mapping[str, str]) -> None:
-    """Raise ValueError for images that a network was not made for.
-
-    An expression network (`input_size` in the metadata) takes gray squares of that size, a face detector (`anchors`)
-    three channels and sides in multiples of DETECTOR_STEP, any other network any C, H and W.
-    """
+    """Raise ValueError for images that a network was not made for."""
     shape = np.shape(images)
     expected, fits = "[N, C, H, W]", len(shape) == 4 and min(shape) > 0
     if "input_size" in metadata:

@@ -27,12 +27,7 @@ _PICKLE = re.compile(rb"\x80[\x01-\x05]|PK\x03\x04")  # PyTorch's are zip archiv
 
 
 def check_file(path: str | os.PathLike[str], suffixes: Sequence[str], runtime: str) -> Path:
-    """Return the path of a network's file after a look at its name and its first bytes.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The runtime does not read files of this suffix, or the file is empty or a pickle.
-    """
+    """Return the path of a network's file after a look at its name and its first bytes."""
     path = Path(path)
     if path.suffix.lower() not in suffixes:
         raise ValueError(f"expected a file {' or '.join(suffixes)} for the runtime {runtime}, got {path}")

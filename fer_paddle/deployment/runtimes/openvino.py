@@ -62,11 +62,7 @@ class SignalStack(ctypes.Structure):
 
 @contextmanager
 def signal_stack_kept() -> Iterator[None]:
-    """Give this thread its signal stack back at the end of a `with` block; does nothing outside of Linux.
-
-    OpenVINO gives the thread that compiles its first network a signal stack, and frees that memory with the network:
-    the next Ctrl-C would run Python's handler on memory that is gone, and end the process with SIGSEGV.
-    """
+    """Give this thread its signal stack back at the end of a `with` block; does nothing outside of Linux."""
     if sys.platform != "linux":
         yield
         return

@@ -73,18 +73,7 @@ def load_measured(
     split: str | None = None,
     progress: Progress = iter,
 ) -> LabelledFaces:
-    """Read the faces to measure a network on.
-
-    Args:
-        data: What `load_faces` reads, or its name in one of the data folders.
-        classes: Classes of the network; for FER+'s eight the faces with a majority are taken, where there are votes,
-            and else, as faces of the seven do, the labels. None takes the faces as they are.
-        split: A split, see `take_split`; None takes validation, else test, else all.
-
-    Raises:
-        FileNotFoundError: The data are not there.
-        ValueError: They cannot be read, have no such split, or faces of other classes than the network.
-    """
+    """Read the faces to measure a network on."""
     faces = load_faces(find_data(os.fspath(data)), progress)
     faces = take_measured(faces) if split is None else take_split(faces, split, data)
     if classes is None:

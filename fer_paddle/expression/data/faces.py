@@ -75,11 +75,7 @@ class LabelledFaces:
         return (*(name for name in SPLITS if name in found), *sorted(found - set(SPLITS)))
 
     def with_classes(self, classes: Sequence[str]) -> LabelledFaces:
-        """Return the same faces with their labels as indices into other classes.
-
-        Raises:
-            ValueError: A face is of none of these classes.
-        """
+        """Return the same faces with their labels as indices into other classes."""
         if tuple(classes) == self.classes:
             return self
         foreign = [name for name, count in self.counts().items() if count and name not in classes]
@@ -105,16 +101,7 @@ def check_classes(faces: LabelledFaces, classes: Sequence[str]) -> None:
 
 
 def take_split(faces: LabelledFaces, split: str, source: str | os.PathLike[str] = "the data") -> LabelledFaces:
-    """Return the faces of one split; `train` comes without the images that also stand in another split.
-
-    Args:
-        faces: The whole data set.
-        split: A name that `labels.parse_split` knows, such as `train`, `val` or FER2013's `PublicTest`.
-        source: Where the faces come from, for messages.
-
-    Raises:
-        ValueError: The split is unknown, or no face has it.
-    """
+    """Return the faces of one split; `train` comes without the images that also stand in another split."""
     name = parse_split(split)
     if name is None:
         raise ValueError(f"expected a split of {', '.join(SPLITS)}, got {split!r}")
@@ -172,11 +159,7 @@ def take_subset(faces: LabelledFaces, count: int | None, seed: int = 0) -> Label
 
 
 def join_faces(parts: Sequence[LabelledFaces]) -> LabelledFaces:
-    """Join data sets one after the other; classes are united by name, other columns stay where every part has them.
-
-    Raises:
-        ValueError: There is no part.
-    """
+    """Join data sets one after the other; classes are united by name, other columns stay where every part has them."""
     if not parts:
         raise ValueError("expected at least one data set to join, got none")
     if len(parts) == 1:

@@ -46,10 +46,7 @@ def holds_fer2013(folder: Path) -> bool:
 
 
 def read_fer2013(path: str | os.PathLike[str], keep_faults: bool = False) -> LabelledFaces:
-    """Read FER2013 from a csv, a pack, or a folder: the packs in it or, where there is none, the official csv.
-
-    The training rows that are no faces are left out, unless `keep_faults`.
-    """
+    """Read FER2013 from a csv, a pack, or a folder: the packs in it or, where there is none, the official csv."""
     path = Path(path)
     if not path.is_dir():
         return (read_csv if path.suffix.lower() == ".csv" else read_pack)(path, keep_faults)
@@ -63,10 +60,7 @@ def read_fer2013(path: str | os.PathLike[str], keep_faults: bool = False) -> Lab
 
 
 def read_csv(path: str | os.PathLike[str], keep_faults: bool = False) -> LabelledFaces:
-    """Read the official csv: emotion, pixels (2304 numbers) and, where it is divided, Usage.
-
-    The votes of `fer2013new.csv` beside it are read, too.
-    """
+    """Read the official csv: emotion, pixels (2304 numbers) and, where it is divided, Usage."""
     path = Path(path)
     images, labels, split = _read_faces(path)
     votes_path = path.with_name(FERPLUS_CSV)
@@ -80,10 +74,7 @@ def read_csv(path: str | os.PathLike[str], keep_faults: bool = False) -> Labelle
 
 
 def read_pack(path: str | os.PathLike[str], keep_faults: bool = False) -> LabelledFaces:
-    """Read a FER2013 pack, or another pack of faces or mouths, in gray or color, with `labels` and `classes`.
-
-    Without `classes` the labels are those of EXPRESSIONS, without `labels` unknown.
-    """
+    """Read a FER2013 pack, or another pack of faces or mouths, in gray or color, with `labels` and `classes`."""
     path, pack = Path(path), load_pack(path)
     images: Sequence[np.ndarray] | np.ndarray = pack["images"]
     count = len(images)

@@ -88,11 +88,7 @@ def keep_majority(counts: np.ndarray) -> np.ndarray:
 
 
 def keep_leading(counts: np.ndarray) -> np.ndarray:
-    """Keep the columns that lead, until they hold three quarters of the votes, [N, 10]; else zeros.
-
-    Columns with equal votes come together. A row is zero where these are more than three, where they hold no more than
-    half of the votes, or where "unknown" or "no face" leads alone.
-    """
+    """Keep the columns that lead, until they hold three quarters of the votes, [N, 10]; else zeros."""
     kept = np.zeros_like(counts)
     for row, (votes, target) in enumerate(zip(counts, kept)):
         total, taken = votes.sum(), 0
@@ -109,16 +105,7 @@ def keep_leading(counts: np.ndarray) -> np.ndarray:
 
 
 def mix_votes(labels: np.ndarray, votes: np.ndarray, weight: float) -> np.ndarray:
-    """Mix label and crowd into soft labels for the seven expressions.
-
-    Args:
-        labels: int [N], indices into EXPRESSIONS.
-        votes: float32 [N, 10], probs of the votes.
-        weight: Weight of the votes in the target, 0 to 1.
-
-    Returns:
-        float32 [N, 7], rows sum to 1; the label alone where nobody voted for one of the seven.
-    """
+    """Mix label and crowd into soft labels for the seven expressions."""
     hard = np.eye(len(EXPRESSIONS), dtype=np.float32)[labels]
     seven = votes[:, list(COLUMNS[: len(EXPRESSIONS)])]
     totals = seven.sum(axis=1, keepdims=True)

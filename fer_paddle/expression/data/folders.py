@@ -45,29 +45,7 @@ def read_class_folders(
     classes: Sequence[str] | None = None,
     strict: bool = True,
 ) -> LabelledFaces:
-    """Read the images of class folders, or of class folders within the folders of splits.
-
-    What the folders' names mean is decided by `labels.choose_classes`: the seven expressions, the eight with contempt,
-    or 2 to 50 classes of the user's own. Folders named by numbers, such as 1 to 7 or 0 to 6, take their names from
-    `classes` or from a file classes.txt or names.txt beside them: one name a line, in the order of the numbers or with
-    the number before it. In a split's folder an image named `PublicTest_...` or `PrivateTest_...`, as in Kaggle's
-    FER2013, has the split of its name. Unreadable images are skipped, named in `skipped` and logged.
-
-    Args:
-        path: The folder. Hidden folders and `__MACOSX` in it are passed over.
-        progress: Wraps the list of images for a progress bar.
-        classes: Names of the classes, in order; None takes what the folders say.
-        strict: Refuse what is not fit for training; False also takes loose images, unlabelled, and any number of
-            classes, for a report.
-
-    Returns:
-        Gray faces uint8 [H, W], longest side at most MAX_SIDE, ordered by split, class and path.
-
-    Raises:
-        FileNotFoundError: There is no such folder.
-        ValueError: A folder is no class, there are less than 2 or more than 50 classes of one's own or one has no
-            image (in train and validation: their classes differ), or no image can be read.
-    """
+    """Read the images of class folders, or of class folders within the folders of splits -> uint8 [H, W]."""
     path = Path(path)
     folders, listed = _list_images(path, strict)
     chosen, index_of = _choose_classes(path, folders, classes)

@@ -47,10 +47,7 @@ class MixBatch:
             )
 
     def __call__(self, samples: Sequence[tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]]) -> tuple[Any, Any]:
-        """Return images float32 [N, 1, S, S] and (labels [N], votes [N, V], the partners' labels and votes, ratio).
-
-        `ratio`, float32 [], belongs to the first labels.
-        """
+        """Return images float32 [N, 1, S, S] and (labels [N], votes [N, V], the partners' labels and votes, ratio)."""
         images = np.stack([image for image, _ in samples])
         labels = np.stack([np.asarray(label) for _, (label, _) in samples])
         votes = np.stack([vote for _, (_, vote) in samples])
