@@ -56,44 +56,34 @@ class SyntheticFace:
 
 
 @dataclass(frozen=True)
-class FaceSet:
-    """Drawn portraits of one size.
+class SyntheticFaces:
+    """What is known of N drawn faces: labels int64 [N]; in pixels boxes float32 [N,4] and points float32 [N,68,2]."""
 
-    Attributes:
-        images: uint8 [N,S,S,3] BGR.
-        labels: int64 [N], indices into EXPRESSIONS.
-        boxes_xyxy: float32 [N,4], pixels.
-        points: float32 [N,68,2], pixels, iBUG order.
-        mouth_boxes_xyxy: float32 [N,4], pixels.
-    """
-
-    images: np.ndarray
     labels: np.ndarray
     boxes_xyxy: np.ndarray
     points: np.ndarray
-    mouth_boxes_xyxy: np.ndarray
+
+    @property
+    def mouth_boxes_xyxy(self) -> np.ndarray:
+        """Boxes of the points 48 to 67, float32 [N,4]."""
+        return _mouth_boxes(self.points)
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
 @dataclass(frozen=True)
-class SyntheticScene:
-    """One drawn picture of people in a place.
+class FaceSet(SyntheticFaces):
+    """Drawn portraits of one size: `images` is uint8 [N,S,S,3] BGR."""
 
-    Attributes:
-        image: uint8 [H,W,3] BGR.
-        boxes_xyxy: Faces, the largest first, wholly inside the image, float32 [N,4], pixels.
-        labels: int64 [N], indices into EXPRESSIONS.
-        points: float32 [N,68,2], pixels, iBUG order.
-        mouth_boxes_xyxy: float32 [N,4], pixels.
-    """
+    images: np.ndarray
+
+
+@dataclass(frozen=True)
+class SyntheticScene(SyntheticFaces):
+    """One drawn picture of people in a place: `image` is uint8 [H,W,3] BGR; the largest face first, all inside."""
 
     image: np.ndarray
-    boxes_xyxy: np.ndarray
-    labels: np.ndarray
-    points: np.ndarray
-    mouth_boxes_xyxy: np.ndarray
 
 
 def draw_face(
@@ -104,7 +94,7 @@ def draw_face(
     pose_deg: tuple[float, float, float] | None = None,
     clean: bool = False,
 ) -> SyntheticFace:
-    """Draws one portrait.
+    """Draw one portrait.
 
     The seed decides the person, the pose, the light, the place and the camera, the expression only the
     muscles: one seed with seven expressions is one person seven times.
@@ -160,7 +150,7 @@ def draw_face(
 
 
 def make_faces(count: int, size: int = 64, seed: int = 0, expressions: Sequence[int | str] = EXPRESSIONS) -> FaceSet:
-    """Draws a set of portraits, each of another person, with the expressions in equal numbers.
+    """Draw a set of portraits, each of another person, with the expressions in equal numbers.
 
     Face i is `draw_face(label, size, (seed, i))`; the first k faces of a set are the set of k faces.
 
@@ -182,20 +172,18 @@ def make_faces(count: int, size: int = 64, seed: int = 0, expressions: Sequence[
     if isinstance(expressions, str) or len(expressions) == 0:
         raise ValueError(f"expected a list of one or more expressions, got {expressions!r}")
     choices = [_check_expression(expression) for expression in expressions]
-    images = np.empty((count, size, size, 3), np.uint8)
-    faces = []
-    for index, label in enumerate(_shuffle_rounds(choices, count, seed)):
-        face = draw_face(label, size, (seed, index))
-        images[index] = face.image
-        faces.append(face)
-    points = np.array([face.points for face in faces], np.float32).reshape(count, 68, 2)
-    boxes = np.array([face.box_xyxy for face in faces], np.float32).reshape(count, 4)
-    labels = np.array([face.label for face in faces], np.int64)
-    return FaceSet(images, labels, boxes, points, _mouth_boxes(points))
+    labels = _shuffle_rounds(choices, count, seed)
+    faces = [draw_face(label, size, (seed, index)) for index, label in enumerate(labels)]
+    return FaceSet(
+        np.array(labels, np.int64),
+        np.array([face.box_xyxy for face in faces], np.float32).reshape(count, 4),
+        np.array([face.points for face in faces], np.float32).reshape(count, 68, 2),
+        np.array([face.image for face in faces], np.uint8).reshape(count, size, size, 3),
+    )
 
 
 def _shuffle_rounds(choices: list[int], count: int, seed: int) -> list[int]:
-    """Deals `count` labels in rounds of all choices, each round in another order."""
+    """Deal `count` labels in rounds of all choices, each round in another order."""
     rounds = -(-count // len(choices))
     orders = [np.random.default_rng((seed, turn, 1)).permutation(len(choices)) for turn in range(rounds)]
     return [choices[place] for order in orders for place in order.tolist()][:count]
@@ -209,7 +197,7 @@ def draw_scene(
     min_px: float = 12,
     max_px: float = 200,
 ) -> SyntheticScene:
-    """Draws a picture of people in a street, a room, a garden or among coloured things.
+    """Draw a picture of people in a street, a room or among colored things.
 
     Args:
         seed: An integer from 0 on, or several.
@@ -245,7 +233,7 @@ def draw_scene(
     points = np.array([one.pose.project(one.person.points) for one in placed], np.float32).reshape(-1, 68, 2)
     boxes = np.array([one.box_xyxy for one in placed], np.float32).reshape(-1, 4)
     labels = np.array([one.label for one in placed], np.int64)
-    return SyntheticScene(expose(image, rng, 1.0), boxes, labels, points, _mouth_boxes(points))
+    return SyntheticScene(labels, boxes, points, expose(image, rng, 1.0))
 
 
 def _oversampling(size: int) -> float:
@@ -254,7 +242,7 @@ def _oversampling(size: int) -> float:
 
 
 def _mouth_boxes(points: np.ndarray) -> np.ndarray:
-    """Gives the boxes around the mouths of points [...,68,2]: [...,4]."""
+    """Return the boxes around the mouths of points [...,68,2]: [...,4]."""
     mouths = points[..., 48:68, :]
     return np.concatenate([mouths.min(-2), mouths.max(-2)], axis=-1)
 

@@ -46,7 +46,7 @@ MIRROR = _mirror_index()
 
 
 def both_sides(left_half: dict[int, tuple[float, float]]) -> np.ndarray:
-    """Spreads values of the left half over all 68 points, x negated on the right: float64 [68,2]."""
+    """Spread values of the left half over all 68 points, x negated on the right: float64 [68,2]."""
     values = np.zeros((68, 2))
     for index, (x, y) in left_half.items():
         values[MIRROR[index]] = -x, y
@@ -61,17 +61,17 @@ _SIDES = np.array([(1.0, 1.0), (-1.0, 1.0)])
 
 
 def mirror(shape: np.ndarray) -> np.ndarray:
-    """Turns a shape [...,2] of the viewer's left into that of the right, and back."""
+    """Turn a shape [...,2] of the viewer's left into that of the right, and back."""
     return np.asarray(shape) * _FLIP
 
 
 def view_sides(points: np.ndarray) -> np.ndarray:
-    """Shows both sides of a face as if each were the viewer's left: [68,2] -> [2,68,2]."""
+    """Show both sides of a face as if each were the viewer's left: [68,2] -> [2,68,2]."""
     return np.stack([points, points[MIRROR] * _FLIP])
 
 
 def unfold(shapes: np.ndarray) -> np.ndarray:
-    """Brings shapes drawn from `view_sides` to their true sides: [2,...,2], same shape."""
+    """Bring shapes drawn from `view_sides` to their true sides: [2,...,2], same shape."""
     return shapes * _SIDES.reshape(2, *(1,) * (shapes.ndim - 2), 2)
 
 
@@ -86,31 +86,14 @@ _IRIS_BGR = np.array([(22, 36, 62), (28, 52, 92), (60, 96, 110), (90, 120, 90), 
                       (140, 140, 130)], np.float64)  # fmt: skip
 _BLACK_TO_BROWN, _GRAY = 2.2, 6.5  # places in _HAIR_BGR
 _DARK_TONE = 3.5  # place in _SKIN_BGR from which on hair and eyes are dark
-HAIR_STYLES = ("bald", "buzz", "short", "side", "fringe", "long", "bob", "curly", "bun")
-BEARDS = ("none", "stubble", "moustache", "goatee", "full")
+HAIR_STYLES = ("bald", "buzz", "short", "side", "long", "bob", "bun")
+BEARDS = ("none", "stubble", "moustache", "full")
 GLASSES = ("none", "round", "rectangle")
-HATS = ("none", "beanie", "cap", "scarf")
 
 
 @dataclass(frozen=True)
 class Identity:
-    """One drawn person: everything that stays when the expression changes.
-
-    Attributes:
-        skin_bgr: Colour of the lit skin, float64 [3], 0 to 255.
-        hair_bgr: Colour of hair, brows and beard, float64 [3].
-        iris_bgr: Colour of the iris, float64 [3].
-        cloth_bgr: Colour of clothes and hats, float64 [3].
-        female: 0 to 1; softer brows and jaw, fuller lips, no beard from 0.5 on.
-        age: 0 to 1; deepens the lines.
-        hair: One of HAIR_STYLES.
-        beard: One of BEARDS.
-        glasses: One of GLASSES.
-        hat: One of HATS.
-        part: Where the hair parts, -1 to 1.
-        shape: Factors and shifts of the face's shape by name, about -1 to 1 (see `resting_points`).
-        sides: Strength of the action units on the viewer's left and right, near 1.
-    """
+    """One drawn person: everything that stays when the expression changes."""
 
     skin_bgr: np.ndarray
     hair_bgr: np.ndarray
@@ -121,7 +104,6 @@ class Identity:
     hair: str
     beard: str
     glasses: str
-    hat: str
     part: float
     shape: dict[str, float]
     sides: tuple[float, float]
@@ -133,7 +115,7 @@ _SHAPES = ("width", "jaw", "chin", "eye_gap", "eye_size", "eye_tilt", "brow_heig
 
 
 def _blend(palette: np.ndarray, at: float) -> np.ndarray:
-    """Reads a palette [K,3] at a place between 0 and K-1."""
+    """Read a palette [K,3] at a place between 0 and K-1."""
     low = min(int(at), len(palette) - 2)
     return palette[low] + (palette[low + 1] - palette[low]) * (at - low)
 
@@ -144,7 +126,7 @@ def _pick(rng: np.random.Generator, names: tuple[str, ...], weights: tuple[float
 
 
 def sample_identity(rng: np.random.Generator) -> Identity:
-    """Draws a person."""
+    """Draw a person."""
     female = float(rng.random())
     age = float(rng.beta(1.6, 2.2))
     woman = female > 0.5
@@ -153,11 +135,8 @@ def sample_identity(rng: np.random.Generator) -> Identity:
     hair_at = rng.uniform(0, _BLACK_TO_BROWN if tone > _DARK_TONE else 6)
     if rng.random() < age - 0.45:
         hair_at = rng.uniform(_GRAY, len(_HAIR_BGR) - 1)
-    hair = _pick(rng, HAIR_STYLES, (0, 1, 4, 6, 8, 14, 8, 5, 6) if woman else (6, 10, 22, 16, 6, 3, 1, 6, 1))
-    hat = _pick(rng, HATS, (86, 4, 3, 7 if woman else 0))
-    if hat != "none" and hair in ("curly", "bun", "fringe"):
-        hair = "short"
-    beard = "none" if woman or age < 0.15 else _pick(rng, BEARDS, (50, 18, 9, 10, 13))
+    hair = _pick(rng, HAIR_STYLES, (0, 1, 5, 9, 16, 9, 7) if woman else (6, 10, 25, 18, 3, 1, 1))
+    beard = "none" if woman or age < 0.15 else _pick(rng, BEARDS, (54, 20, 11, 15))
     clipped = np.clip(rng.standard_normal(len(_SHAPES)), -2, 2) / 2
     return Identity(
         skin_bgr=np.clip(skin, 20, 250),
@@ -166,10 +145,9 @@ def sample_identity(rng: np.random.Generator) -> Identity:
         cloth_bgr=rng.uniform(25, 225, 3) * rng.uniform(0.5, 1),
         female=female,
         age=age,
-        hair="bald" if hat == "scarf" else hair,
+        hair=hair,
         beard=beard,
         glasses=_pick(rng, GLASSES, (80, 9, 11)),
-        hat=hat,
         part=float(rng.uniform(-1, 1)),
         shape=dict(zip(_SHAPES, clipped.tolist())),
         sides=tuple(rng.uniform(0.9, 1.08, 2).tolist()),
@@ -177,7 +155,7 @@ def sample_identity(rng: np.random.Generator) -> Identity:
 
 
 def resting_points(identity: Identity) -> np.ndarray:
-    """Shapes the template to a person: float64 [68,2] in face units, without expression."""
+    """Shape the template to a person: float64 [68,2] in face units, without expression."""
     points = TEMPLATE.copy()
     shape = identity.shape
     side = np.sign(points[:, 0])

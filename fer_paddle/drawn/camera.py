@@ -20,10 +20,7 @@ _MAP_CELLS = 24  # the map is smooth: it is solved in so many steps along a pict
 
 
 def depth(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Gives the relief of a head, in face units towards the viewer, for x and y of one shape.
-
-    The slope stays under 1.2 outside the nose, so that the fixed point of `Pose.sheet_map` converges.
-    """
+    """Return the relief of a head, in face units towards the viewer, for x and y of one shape."""
     across, down, nose = x * x, y - 0.05, y - 0.20
     skull = 1.15 - np.sqrt(0.64 + 1.306 * across) - np.sqrt(0.1225 + 0.25 * down * down)
     return skull + 0.24 * np.exp(-17.3 * across - 10.3 * nose * nose)
@@ -42,15 +39,7 @@ def _rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Pose:
-    """How a head stands in a picture.
-
-    Attributes:
-        yaw_deg: Above 0 the face looks to the viewer's right.
-        pitch_deg: Above 0 the face looks up.
-        roll_deg: Above 0 the head leans clockwise.
-        scale: Pixels of a face unit.
-        centre: Place of the face's origin (between the eyes, a little below) in pixels, x and y.
-    """
+    """How a head stands in a picture."""
 
     yaw_deg: float
     pitch_deg: float
@@ -64,15 +53,7 @@ class Pose:
         return _rotation(self.yaw_deg, self.pitch_deg, self.roll_deg)
 
     def project(self, points: np.ndarray, behind: float | None = None) -> np.ndarray:
-        """Projects points of the sheet.
-
-        Args:
-            points: Face units, float [...,2].
-            behind: Depth of all points instead of the relief's, for what hangs behind the head.
-
-        Returns:
-            Pixels, float64 [...,2].
-        """
+        """Project points of the sheet."""
         z = depth(points[..., 0], points[..., 1])[..., None] if behind is None else behind
         across, along = self._scaled
         return points @ across + z * along + self.centre
@@ -82,17 +63,7 @@ class Pose:
         return self.rotation[:2, :2].T * self.scale, self.rotation[:2, 2] * self.scale
 
     def sheet_map(self, height: int, width: int, scale: float, origin: tuple[float, float]) -> np.ndarray:
-        """Gives for every pixel of a picture the place on the sheet that is seen there, as for cv2.remap.
-
-        Args:
-            height: Pixels of the picture.
-            width: Pixels of the picture.
-            scale: Pixels of a face unit on the sheet.
-            origin: Face units of the sheet's left top corner.
-
-        Returns:
-            Pixels of the sheet, x and y, float32 [height,width,2].
-        """
+        """Return for every pixel of a picture the place on the sheet that is seen there, as for cv2.remap."""
         step = -(-max(height, width) // _MAP_CELLS)
         cols, rows = -(-width // step) + 2, -(-height // step) + 2  # one more at each edge than is seen
         u, v = (
@@ -115,7 +86,7 @@ class Pose:
 
 
 def sample_pose(rng: np.random.Generator) -> Pose:
-    """Draws a pose as people stand before a camera: mostly frontal, seldom past 25 degrees."""
+    """Draw a pose as people stand before a camera: mostly frontal, seldom past 25 degrees."""
     yaw, pitch, roll = rng.standard_normal(3) * (12.0, 6.0, 6.0)
     limits = ((yaw, MAX_YAW_DEG), (pitch, 16.0), (roll, 22.0))
     return Pose(*(max(-most, min(float(angle), most)) for angle, most in limits))
@@ -123,13 +94,7 @@ def sample_pose(rng: np.random.Generator) -> Pose:
 
 @dataclass(frozen=True)
 class Light:
-    """One lamp and the light of the room.
-
-    Attributes:
-        direction: From the face to the lamp, camera axes (x right, y down, z to the viewer), unit length.
-        ambient: Share of light that comes from everywhere, 0 to 1.
-        tint_bgr: Colour of the light, float64 [3], near 1.
-    """
+    """One lamp and the light of the room."""
 
     direction: np.ndarray
     ambient: float
@@ -137,7 +102,7 @@ class Light:
 
 
 def sample_light(rng: np.random.Generator) -> Light:
-    """Draws a light that mostly comes from above and before the face."""
+    """Draw a light that mostly comes from above and before the face."""
     side, height, warmth = (rng.standard_normal(3) * (0.55, 0.3, 0.035)).tolist()
     direction = np.array([side, height - 0.55, 1.0])
     return Light(
@@ -151,16 +116,7 @@ _LEVELS = np.arange(256) / 255
 
 
 def expose(image: np.ndarray, rng: np.random.Generator, most_blur_px: float) -> np.ndarray:
-    """Takes the drawn picture with an imperfect camera: exposure, blur, noise, JPEG.
-
-    Args:
-        image: uint8 [H,W,3] BGR.
-        rng: Source of chance.
-        most_blur_px: Largest deviation of the blur.
-
-    Returns:
-        uint8 [H,W,3] BGR.
-    """
+    """Take the drawn picture with an imperfect camera: exposure, blur, noise, JPEG."""
     gamma, gain, lift = np.exp(rng.normal(0, 0.1)), rng.uniform(0.9, 1.1), rng.uniform(-6, 14)
     levels = np.minimum(np.maximum(255 * gain * _LEVELS**gamma + lift, 0), 255).astype(np.uint8)
     image = cv2.LUT(image, levels)

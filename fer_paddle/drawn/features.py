@@ -44,15 +44,7 @@ _HAIR_SCALE = 60.0  # pixels of a face unit from which on single hairs of a brow
 def draw_features(
     sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[int, float], gaze: tuple[float, float]
 ) -> None:
-    """Draws brows, eyes, nose and mouth.
-
-    Args:
-        sheet: Drawn on in place; its skin is already coloured.
-        points: The 68 points in face units, float64 [68,2].
-        identity: Whose face.
-        units: Action unit -> strength.
-        gaze: Shift of the irises in face units, x and y.
-    """
+    """Draw brows, eyes, nose and mouth."""
     views = view_sides(points)
     _draw_eyes(sheet, views, identity, gaze)
     _draw_brows(sheet, views, identity)
@@ -78,7 +70,7 @@ def _draw_eyes(sheet: Sheet, views: np.ndarray, identity: Identity, gaze: tuple[
 
 
 def _eyeballs(shape: tuple[int, int], centres: list[list[int]], scale: float, identity: Identity) -> np.ndarray:
-    """Draws white, irises, pupils and glints in a window: uint8 [h,w,3]; centres in cv2's fixed point."""
+    """Draw white, irises, pupils and glints in a window: uint8 [h,w,3]; centres in cv2's fixed point."""
     balls = plain(*shape, _WHITE_BGR * (0.95 - 0.1 * identity.age))
     radius = 16 * _IRIS_RADIUS * (1 + 0.05 * identity.shape["eye_size"]) * scale
     iris = identity.iris_bgr
@@ -121,7 +113,7 @@ def _draw_nostrils(sheet: Sheet, views: np.ndarray, identity: Identity) -> None:
 
 
 def lip_color(identity: Identity) -> np.ndarray:
-    """Gives the colour of the lips: redder and a little darker than the skin, float64 [3] BGR."""
+    """Return the colour of the lips: redder and a little darker than the skin, float64 [3] BGR."""
     paint = 0.22 + 0.3 * identity.female * (identity.shape["lips"] > -0.3)
     return identity.skin_bgr * (1 - paint) * _LIP_SHADE + _LIP_PAINT * paint
 
@@ -151,7 +143,7 @@ def _draw_inside(
     gap: float,
     units: dict[int, float],
 ) -> None:
-    """Draws teeth and tongue within the lips of an open mouth."""
+    """Draw teeth and tongue within the lips of an open mouth."""
     window, mask, corner = sheet.open_window(join(inner_top, inner_low))
     inside = plain(*mask.shape, _MOUTH_BGR)
 

@@ -1,12 +1,11 @@
-"""Outline and ears of a drawn head, its hair, beard, glasses and hat."""
+"""Outline and ears of a drawn head, its hair, beard and glasses."""
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from fer_paddle.drawn.anatomy import Identity, mirror, unfold, view_sides
-from fer_paddle.drawn.sheet import Sheet, curve, fixed, join
+from fer_paddle.drawn.sheet import Sheet, curve, join
 
 _ARC = np.column_stack([np.cos(np.linspace(np.pi, 0, 9)), -np.sin(np.linspace(np.pi, 0, 9))])
 _CROWN = np.array([0.0, -0.15])
@@ -19,20 +18,14 @@ _RING = np.column_stack([np.cos(_CIRCLE), np.sin(_CIRCLE)])
 
 
 def skull_arc(width: float, extra: float = 0.0, low: float = -0.15) -> np.ndarray:
-    """Gives the head's upper outline from the viewer's left to the right: float64 [9,2] in face units.
-
-    Args:
-        width: Half the width of the head at the ears.
-        extra: How far outside of the skull.
-        low: Height (y) at which the outline starts and ends.
-    """
+    """Return the head's upper outline from the viewer's left to the right: float64 [9,2] in face units."""
     arc = _ARC * (width * 1.03 + extra, 1.04 + extra) + _CROWN
     arc[0, 1] = arc[-1, 1] = low
     return arc
 
 
 def draw_head_shape(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
-    """Marks the head and its ears on the sheet."""
+    """Mark the head and its ears on the sheet."""
     skin, width = identity.skin_bgr, points[16, 0]
     sheet.fill(unfold(np.stack([_EAR, _EAR]) - (width, 0.0)), skin * _EAR_SHADE, head=True)
     sheet.stroke(unfold(np.stack([_EAR_HOLLOW, _EAR_HOLLOW]) - (width, 0.0)), skin * _LINE_SHADE, 0.028)
@@ -40,24 +33,22 @@ def draw_head_shape(sheet: Sheet, points: np.ndarray, identity: Identity) -> Non
 
 
 def draw_hair(sheet: Sheet, points: np.ndarray, identity: Identity, rng: np.random.Generator) -> None:
-    """Draws the hair that lies before and on the head."""
+    """Draw the hair that lies before and on the head."""
     style, width = identity.hair, points[16, 0]
     if style in ("side", "long", "bob"):
         _draw_parted(sheet, width, identity, rng)
     elif style != "bald":
         _draw_cap(sheet, width, identity, rng)
-    if style == "fringe":
-        _draw_fringe(sheet, width, identity, rng)
 
 
 def _draw_cap(sheet: Sheet, width: float, identity: Identity, rng: np.random.Generator) -> None:
-    """Draws hair that grows from the hairline back over the head."""
+    """Draw hair that grows from the hairline back over the head."""
     color, style = identity.hair_bgr, identity.hair
     bare = 0.16 * identity.age * (1 - identity.female)
     right = [(width + 0.005, -0.02), (width - 0.06, -0.34), (0.60, -0.62 - bare), (0.36, -0.80 - bare)]
     top = (0.3 * identity.part, -0.83 - 0.5 * bare)
     inner = curve(np.concatenate([mirror(right), [top], right[::-1]]))
-    thickness = {"buzz": 0.02, "short": 0.08, "curly": 0.19, "bun": 0.05, "fringe": 0.10}[style]
+    thickness = {"buzz": 0.02, "short": 0.08, "bun": 0.05}[style]
     outer = curve(skull_arc(width, thickness, inner[0, 1]))
     if style == "buzz":
         sheet.soft(join(inner, outer), color, 0.72, 0.03)
@@ -67,9 +58,6 @@ def _draw_cap(sheet: Sheet, width: float, identity: Identity, rng: np.random.Gen
     sheet.smooth_skin(join(inner, outer))
     sheet.fill(join(inner, outer), color * 0.9, head=True)
     sheet.soft(join(inner - (0, 0.03), inner + (0, 0.02)), color * 0.75, 0.7, 0.014)
-    if style == "curly":
-        _draw_curls(sheet, inner, outer, color, rng)
-        return
     count = _hairs(sheet, 0.7)
     at = rng.integers(0, len(inner), count)
     share = rng.uniform(-0.05, 0.68, (count, 1)) + np.array([0.0, 0.19, 0.37])
@@ -79,26 +67,12 @@ def _draw_cap(sheet: Sheet, width: float, identity: Identity, rng: np.random.Gen
 
 
 def _hairs(sheet: Sheet, density: float) -> int:
-    """Gives how many single hairs a sheet can show."""
+    """Return how many single hairs a sheet can show."""
     return int(min(max(sheet.scale * density, 16), 140))
 
 
-def _draw_curls(
-    sheet: Sheet, inner: np.ndarray, outer: np.ndarray, color: np.ndarray, rng: np.random.Generator
-) -> None:
-    """Covers the ring between two edges [M,2] with curls, some over its outer edge."""
-    count = int(min(max(1.2 * sheet.scale, 36), 90))
-    at = np.linspace(0, len(inner) - 1, count).astype(int)
-    middles = inner[at] + (outer - inner)[at] * rng.uniform(0.08, 1.05, (count, 1))
-    radii = (rng.uniform(0.055, 0.10, count) * sheet.scale * 16).astype(int).tolist()
-    tones = (color * rng.uniform(0.6, 1.4, (count, 1))).tolist()
-    for middle, radius, tone in zip(fixed(sheet.pixels(middles)).tolist(), radii, tones):
-        cv2.circle(sheet.image, middle, radius, tone, -1, cv2.LINE_AA, 4)
-        cv2.circle(sheet.alpha, middle, radius, 255, -1, cv2.LINE_AA, 4)
-
-
 def _draw_parted(sheet: Sheet, width: float, identity: Identity, rng: np.random.Generator) -> None:
-    """Draws hair that falls to both sides from a parting; for the long styles past the face."""
+    """Draw hair that falls to both sides from a parting; for the long styles past the face."""
     low, puff = {"side": (-0.04, 0.10), "bob": (0.72, 0.16), "long": (1.40, 0.15)}[identity.hair]
     bare = 0.12 * identity.age * (1 - identity.female)
     near, far = [], []
@@ -118,7 +92,7 @@ def _draw_parted(sheet: Sheet, width: float, identity: Identity, rng: np.random.
 
 
 def _draw_locks(sheet: Sheet, near: np.ndarray, far: np.ndarray, identity: Identity, rng: np.random.Generator) -> None:
-    """Draws hair combed along two edges [2,M,2], `near` the face and `far` from it, both as on the left."""
+    """Draw hair combed along two edges [2,M,2], `near` the face and `far` from it, both as on the left."""
     color, steps = identity.hair_bgr, near.shape[1]
     sheet.soft(unfold(join(near, near + (0.02, 0.05))), identity.skin_bgr * 0.4, 0.45, 0.02)
     locks = unfold(join(near, far))
@@ -134,29 +108,11 @@ def _draw_locks(sheet: Sheet, near: np.ndarray, far: np.ndarray, identity: Ident
     sheet.strands(lines, color, rng.uniform(0.55, 1.35, 2 * count))
 
 
-def _draw_fringe(sheet: Sheet, width: float, identity: Identity, rng: np.random.Generator) -> None:
-    """Draws hair that falls over the forehead."""
-    color, x = identity.hair_bgr, np.linspace(-width + 0.03, width - 0.03, 15)
-    low = -0.50 + 0.12 * (x / width) ** 2 + 0.05 * identity.part * x + rng.uniform(-0.03, 0.02, 15)
-    edge = np.column_stack([x, low])
-    crown = -1.0 - 0.12 * np.sqrt(1 - (x / width) ** 2)
-    top = np.column_stack([0.75 * x + 0.15 * identity.part, crown])
-    sheet.soft(join(edge, edge + (0, 0.07)), identity.skin_bgr * 0.4, 0.45, 0.02)
-    sheet.smooth_skin(join(top, edge))
-    sheet.fill(join(top, edge), color * 0.92)
-    count = _hairs(sheet, 0.6)
-    at, share = rng.integers(0, 14, count), rng.uniform(0, 1, (count, 1))
-    tip, root = (rows[at] * (1 - share) + rows[at + 1] * share for rows in (edge, top))
-    along = rng.uniform(0, 0.6, (count, 1)) + np.array([0.0, 0.2, 0.4])
-    lines = root[:, None] + (tip - root)[:, None] * along[..., None]
-    sheet.strands(lines, color, rng.uniform(0.6, 1.35, count))
-
-
 def draw_beard(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
-    """Draws a beard; to be called before the mouth is drawn."""
+    """Draw a beard; to be called before the mouth is drawn."""
     if identity.beard == "none":
         return
-    nose_y, top_y, low_y, chin_y = points[[33, 51, 57, 8], 1]
+    nose_y, top_y, low_y = points[[33, 51, 57], 1]
     out, corner_y = points[54]
     moustache = curve([(-out - 0.05, corner_y + 0.03), (-0.13, nose_y + 0.07), (0, nose_y + 0.06),
                        (0.13, nose_y + 0.07), (out + 0.05, corner_y + 0.03), (0.0, top_y + 0.02)],
@@ -174,14 +130,10 @@ def draw_beard(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
         sheet.soft(moustache, tone, 0.85 if full else 0.38, 0.025)
     else:
         sheet.soft(moustache, color, 0.9, 0.02)
-    if identity.beard == "goatee":
-        goatee = [(-0.16, low_y + 0.03), (0.16, low_y + 0.03), (0.19, chin_y - 0.08), (0, chin_y + 0.05),
-                  (-0.19, chin_y - 0.08)]  # fmt: skip
-        sheet.soft(curve(goatee, closed=True), color, 0.9, 0.025)
 
 
 def draw_glasses(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
-    """Draws glasses over finished eyes."""
+    """Draw glasses over finished eyes."""
     if identity.glasses == "none":
         return
     frame = np.minimum(identity.cloth_bgr * 0.35, 70)
@@ -196,43 +148,3 @@ def draw_glasses(sheet: Sheet, points: np.ndarray, identity: Identity) -> None:
     arms = np.concatenate([centre - (half[0], 0.03), views[:, :1] * (1.0, 0.0) - (0.0, 0.17)], axis=1)
     bridge = np.concatenate([centre + (half[0], -0.02), centre * (0.0, 1.0) - (0.0, 0.05)], axis=1)
     sheet.stroke(unfold(np.stack([arms, bridge], axis=1)), frame, 0.03)
-
-
-def draw_hat(sheet: Sheet, points: np.ndarray, identity: Identity, rng: np.random.Generator) -> None:
-    """Draws what is worn on the head."""
-    width, color = points[16, 0], identity.cloth_bgr
-    if identity.hat == "scarf":
-        _draw_scarf(sheet, points, color, rng)
-    elif identity.hat != "none":
-        brow = curve([(-width - 0.06, -0.40), (-0.5, -0.62), (0, -0.68), (0.5, -0.62), (width + 0.06, -0.40)])
-        sheet.soft(join(brow, brow + (0, 0.09)), identity.skin_bgr * 0.45, 0.6, 0.03)
-        dome = join(brow, curve(skull_arc(width, 0.13, -0.40)))
-        sheet.smooth_skin(dome)
-        sheet.fill(dome, color, head=True)
-        if identity.hat == "beanie":
-            sheet.fill(join(brow * (1.02, 1), brow * (1.03, 1) - (0, 0.17)), color * 0.8, head=True)
-            for x in np.linspace(-0.7, 0.7, 9):
-                sheet.stroke(np.array([(x, -0.72), (x * 0.9, -0.98), (x * 0.55, -1.2)]), color * 0.72, 0.02)
-        else:
-            peak = curve([(-0.62, -0.60), (-0.4, -0.50), (0, -0.46), (0.4, -0.50), (0.62, -0.60)])
-            sheet.smooth_skin(join(brow, peak))
-            sheet.fill(join(brow * (0.86, 1) - (0, 0.08), peak), color * 0.6, head=True)
-            sheet.stroke(np.array([(0, -0.74), (0, -1.3)]), color * 0.75, 0.02)
-
-
-def _draw_scarf(sheet: Sheet, points: np.ndarray, color: np.ndarray, rng: np.random.Generator) -> None:
-    """Draws a headscarf that leaves the face free."""
-    width, chin = points[16, 0], points[8, 1]
-    half = [(0.0, chin - 0.015), (-0.46, 0.80), (-width + 0.09, 0.42), (-width + 0.06, -0.05), (-0.62, -0.50),
-            (0.0, -0.74)]  # fmt: skip
-    wide = [(0.0, 1.40), (-0.72, 1.15), (-width - 0.16, 0.5), (-width - 0.17, -0.2), (-0.75, -0.95),
-            (0.0, -1.34)]  # fmt: skip
-    inner, outer = (curve([*shape, *mirror(shape[-2:0:-1])], closed=True) for shape in (half, wide))
-    sheet.soft(join(inner, inner * 0.96), color * 0.3, 0.4, 0.02)
-    ring = np.concatenate([inner, inner[:1], outer[:1], outer[::-1]])
-    sheet.smooth_skin(ring)
-    sheet.fill(ring, color, head=True)
-    count, steps = 14, len(inner)
-    first = rng.integers(0, steps, (count, 1)) + np.arange(0, 18, 3)
-    folds = inner[first % steps] + (outer - inner)[first % steps] * rng.uniform(0.1, 0.95, (count, 1, 1))
-    sheet.strands(folds, color, rng.uniform(0.65, 1.2, count), 0.02)

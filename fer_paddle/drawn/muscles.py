@@ -90,16 +90,7 @@ _ON_LEFT = np.array([point in LEFT_HALF for point in range(68)])
 
 
 def sample_units(rng: np.random.Generator, expression: int, intensity: float) -> dict[int, float]:
-    """Draws the strengths of the action units that show an expression.
-
-    Args:
-        rng: Source of chance.
-        expression: Index into EXPRESSIONS.
-        intensity: 0 (a resting face) to 1 (as strong as people show it).
-
-    Returns:
-        Action unit -> strength, 0 and above.
-    """
+    """Draw the strengths of the action units that show an expression."""
     # As many numbers for every expression: what is drawn after them does not depend on it.
     choice, *chance = rng.random(20).tolist()
     recipes = _RECIPES[EXPRESSIONS[expression]]
@@ -112,7 +103,7 @@ def sample_units(rng: np.random.Generator, expression: int, intensity: float) ->
 
 
 def pose_muscles(at_rest: np.ndarray, identity: Identity, units: dict[int, float]) -> np.ndarray:
-    """Moves a person's resting points [68,2] by action units: float64 [68,2] in face units."""
+    """Move a person's resting points [68,2] by action units: float64 [68,2] in face units."""
     strengths = np.array([units.get(unit, 0.0) for unit in UNITS])
     moves = np.einsum("u,upd->pd", strengths, _MOVES)
     # Frontalis beats corrugator: with the inner brow raised, AU4 draws the brows together, hardly down.
@@ -121,7 +112,7 @@ def pose_muscles(at_rest: np.ndarray, identity: Identity, units: dict[int, float
 
 
 def _keep_order(points: np.ndarray) -> np.ndarray:
-    """Keeps lids and lips from crossing; changes and returns `points`."""
+    """Keep lids and lips from crossing; changes and returns `points`."""
     for upper, lower, least in ((37, 41, 0.018), (38, 40, 0.018), (43, 47, 0.018), (44, 46, 0.018),
                                 (61, 67, 0.0), (62, 66, 0.0), (63, 65, 0.0)):  # fmt: skip
         lack = points[upper, 1] + least - points[lower, 1]

@@ -14,7 +14,6 @@ from fer_paddle.drawn.hair import (
     draw_beard,
     draw_glasses,
     draw_hair,
-    draw_hat,
     draw_head_shape,
     skull_arc,
 )
@@ -27,7 +26,7 @@ _FINENESS = 0.92  # pixels of the sheet for a pixel of the picture
 _MIN_SHEET, _MAX_SHEET = 64, 1200
 _FOREHEAD_SHARE = np.array([(1.0, 0.0), (0.77, 0.0), (0.2, 0.0), (0.2, 0.0), (0.77, 0.0), (1.0, 0.0)])
 _FOREHEAD_LIFT = np.array([(0, -0.45), (0, -0.65), (0, -0.80), (0, -0.80), (0, -0.65), (0, -0.45)])
-_ELBOW_Y, _HIP_Y, _FOOT_Y = 3.5, 8.0, 15.5  # a person is about seven heads tall
+_HIP_Y = 15.5
 _CHEST = -0.3  # depth of neck and chest against the face
 _CIRCLE = np.linspace(0, 2 * np.pi, 40)
 _NECK_SHADE, _NECK_DARK = np.array([0.78, 0.80, 0.86]), np.array([0.50, 0.53, 0.62])
@@ -35,12 +34,6 @@ _NECK_SHADE, _NECK_DARK = np.array([0.78, 0.80, 0.86]), np.array([0.50, 0.53, 0.
 _SIDE = curve([(-0.05, 1.22), (-0.30, 1.40), (0.3, 1.68), (0.0, 2.3), (0.2, 4.0), (0.45, 6.0), (0.35, _HIP_Y)])
 _SIDE_BY_NECK = curve([(-1.0, 0.0), (-1.0, 0.0), *[(0.0, 0.0)] * 5])
 _SIDE_BY_SHOULDERS = curve([(0.0, 0.0), (0.0, 0.0), *[(-1.0, 0.0)] * 5])
-_LEG = np.array([(0.4, 7.8), (2.0, 7.8), (1.75, _FOOT_Y), (0.85, _FOOT_Y)])
-_ARM = curve(
-    [(0.32, 1.80), (-0.02, 2.3), (-0.14, 4.4), (-0.10, 7.2), (0.22, 7.2), (0.30, 4.6), (0.36, 2.9)],
-    closed=True,
-)
-_HAND = curve([(-0.08, 7.1), (-0.10, 7.8), (0.08, 8.1), (0.22, 7.7), (0.20, 7.1)], closed=True)
 _NAPE = np.array([(0.0, 0.5)])
 _NECK = np.array([(-1.0, 0.55), (-1.0, 1.05), (-1.4, 1.45), (0, 1.75), (1.4, 1.45), (1.0, 1.05), (1.0, 0.55)])
 _NECK_SHADOW = curve([(-1.0, 0.55), (-1.0, 1.05), (0, 1.22), (1.0, 1.05), (1.0, 0.55)])
@@ -49,15 +42,7 @@ _SKULL = np.column_stack([0.75 * np.cos(_CIRCLE), -0.30 + 0.84 * np.sin(_CIRCLE)
 
 @dataclass(frozen=True)
 class Person:
-    """A person with an expression, not yet placed in a picture.
-
-    Attributes:
-        identity: Who.
-        units: Action unit -> strength.
-        points: The 68 points in face units, float64 [68,2].
-        at_rest: The same without expression.
-        gaze: Shift of the irises in face units.
-    """
+    """A person with an expression, not yet placed in a picture."""
 
     identity: Identity
     units: dict[int, float]
@@ -67,7 +52,7 @@ class Person:
 
 
 def sample_person(identity: Identity, rng: np.random.Generator, expression: int, intensity: float) -> Person:
-    """Draws how a person shows an expression (an index into EXPRESSIONS) at an intensity from 0 to 1."""
+    """Draw how a person shows an expression (an index into EXPRESSIONS) at an intensity from 0 to 1."""
     units = sample_units(rng, expression, intensity)
     gaze = np.clip(rng.standard_normal(2) * (0.016, 0.006), -0.03, 0.03)
     at_rest = resting_points(identity)
@@ -75,15 +60,7 @@ def sample_person(identity: Identity, rng: np.random.Generator, expression: int,
 
 
 def face_box(points: np.ndarray, pose: Pose) -> np.ndarray:
-    """Gives boxes of faces, forehead to chin and ear to ear.
-
-    Args:
-        points: The 68 points in face units, float [...,68,2].
-        pose: Where and how the head is.
-
-    Returns:
-        Pixels, x1 y1 x2 y2, float64 [...,4].
-    """
+    """Return boxes of faces, forehead to chin and ear to ear."""
     # The forehead has no landmarks: its outline follows from the width of the head.
     forehead = points[..., [0, 0, 0, 16, 16, 16], :] * _FOREHEAD_SHARE + _FOREHEAD_LIFT
     seen = pose.project(np.concatenate([points, forehead], axis=-2))
@@ -91,15 +68,7 @@ def face_box(points: np.ndarray, pose: Pose) -> np.ndarray:
 
 
 def paint_body(canvas: np.ndarray, person: Person, pose: Pose, light: Light, rng: np.random.Generator) -> None:
-    """Paints what is seen behind and under a head: hair, skull, neck, shoulders and chest.
-
-    Args:
-        canvas: uint8 [H,W,3] BGR, changed in place.
-        person: Who and how.
-        pose: Where, how large and how turned the head is.
-        light: The light of the picture.
-        rng: Source of chance for the cloth.
-    """
+    """Paint what is seen behind and under a head: hair, skull, neck, shoulders and chest."""
     identity = person.identity
     # The neck stands under the middle of the skull, which lies behind the face.
     trunk = Pose(0.3 * pose.yaw_deg, 0.0, 0.25 * pose.roll_deg, pose.scale)
@@ -110,14 +79,13 @@ def paint_body(canvas: np.ndarray, person: Person, pose: Pose, light: Light, rng
     skin = identity.skin_bgr * glow
     neck = np.array([0.36 + 0.10 * (1 - identity.female), 1.0])
     shapes = [(_NECK * neck, skin * _NECK_SHADE), (_NECK_SHADOW * neck, skin * _NECK_DARK)]
-    low = (canvas.shape[0] - trunk.centre[1]) / trunk.scale
-    _paint_shapes(canvas, trunk, [*shapes, *_clothes(identity, neck[0], glow, low, rng)])
+    _paint_shapes(canvas, trunk, [*shapes, *_clothes(identity, neck[0], glow, rng)])
 
 
 def _paint_shapes(
     canvas: np.ndarray, pose: Pose, shapes: list[tuple[np.ndarray, np.ndarray]], behind: float = 0.0
 ) -> None:
-    """Fills polygons ([N,2] in face units, colour) in their order; all are projected at once."""
+    """Fill polygons ([N,2] in face units, colour) in their order; all are projected at once."""
     pixels = fixed(pose.project(np.concatenate([shape for shape, _ in shapes]), behind))
     start = 0
     for shape, color in shapes:
@@ -126,13 +94,11 @@ def _paint_shapes(
 
 
 def _paint_back(canvas: np.ndarray, person: Person, pose: Pose, glow: np.ndarray) -> None:
-    """Paints the back of the head, seen beside a turned face, and the hair that hangs there."""
+    """Paint the back of the head, seen beside a turned face, and the hair that hangs there."""
     identity, width = person.identity, person.points[16, 0]
     bare = {"bald": 1.0, "buzz": 0.5}.get(identity.hair, 0.0)
     color = identity.skin_bgr * bare + identity.hair_bgr * (1 - bare)
-    if identity.hat != "none":
-        color = identity.cloth_bgr
-    if identity.hair in ("long", "bob") or identity.hat == "scarf":
+    if identity.hair in ("long", "bob"):
         low = 0.85 if identity.hair == "bob" else 1.75
         fall = [(-0.95 * width, low), (-width - 0.2, 0.5 * low), (-width - 0.2, -0.2)]
         shape = np.concatenate([curve(fall), curve(skull_arc(width, 0.13)), curve(mirror(fall[::-1]))])
@@ -140,44 +106,27 @@ def _paint_back(canvas: np.ndarray, person: Person, pose: Pose, glow: np.ndarray
     _paint_shapes(canvas, pose, [(_SKULL, color * (0.7 + 0.15 * bare) * glow)], -0.85)
 
 
-def _limbs(identity: Identity, broad: float, glow: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Gives legs, hands and arms: polygons in face units and their colours."""
-    shapes = []
-    for back, shade in ((np.asarray, 1.0), (mirror, 0.86)):
-        trousers = (0.25 * identity.cloth_bgr[::-1] + 25) * glow * shade
-        shapes.append((back(_LEG - (broad, 0.0)), trousers))
-        shapes.append((back(_HAND - (broad, 0.0)), identity.skin_bgr * glow * 0.8))
-        shapes.append((back(_ARM - (broad, 0.0)), identity.cloth_bgr * glow * 0.9 * shade))
-    return shapes
-
-
 def _clothes(
-    identity: Identity, neck: float, glow: np.ndarray, low: float, rng: np.random.Generator
+    identity: Identity, neck: float, glow: np.ndarray, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Gives what is seen of a body down to `low`: polygons in face units and their colours."""
+    """Return what is seen of a body: polygons in face units and their colors."""
     broad, collar = 1.75 + 0.35 * (1 - identity.female), rng.uniform(1.28, 1.62)
-    kind, lapel = rng.integers(3), np.minimum(rng.uniform(120, 245) * glow, 255)
+    is_shirt, lapel = rng.random() < 0.4, np.minimum(rng.uniform(120, 245) * glow, 255)
     color = identity.cloth_bgr * glow
     left = _SIDE + neck * _SIDE_BY_NECK + broad * _SIDE_BY_SHOULDERS
     half = [(-neck - 0.05, 1.22), (-0.5 * neck, 0.35 + 0.65 * collar)]
     edge = curve([*half, (0, collar), *mirror(half[::-1])])
     flank = np.array([(0.2, 1.7), (broad - 0.3, 1.75), (broad - 0.5, _HIP_Y), (0.5, _HIP_Y)])
     shapes = [(np.concatenate([edge, mirror(left), left[::-1]]), color), (flank, color * 0.9)]
-    if kind == 1:
-        for y in np.arange(collar + 0.2, 4.0, 0.26).tolist():
-            ends = np.array([(-broad + 0.2, y), (0, y + 0.04), (broad - 0.2, y)])
-            shapes.append((join(ends, ends + (0, 0.08)), color * 0.7))
-    if low > _ELBOW_Y:
-        shapes = [*_limbs(identity, broad, glow), *shapes]
     shapes.append((join(edge, edge * (1.03, 1) + (0, 0.045)), color * 0.62))
-    if kind == 0:
+    if is_shirt:
         flap = np.array([(-neck - 0.04, 1.22), (-0.04, collar + 0.02), (-0.30, collar + 0.14), (-neck - 0.14, 1.36)])
         shapes += [(flap, lapel), (mirror(flap), lapel)]
     return shapes
 
 
 def draw_head(person: Person, pose: Pose, light: Light, rng: np.random.Generator, size: int) -> np.ndarray:
-    """Draws the sheet of a head, lit: uint8 [size,size,4], BGR and how much of it is head."""
+    """Draw the sheet of a head, lit: uint8 [size,size,4], BGR and how much of it is head."""
     identity, points = person.identity, person.points
     sheet = Sheet(size, identity.skin_bgr)
     draw_head_shape(sheet, points, identity)
@@ -186,21 +135,12 @@ def draw_head(person: Person, pose: Pose, light: Light, rng: np.random.Generator
     draw_features(sheet, points, identity, person.units, person.gaze)
     draw_hair(sheet, points, identity, rng)
     draw_glasses(sheet, points, identity)
-    draw_hat(sheet, points, identity, rng)
     lit = relight(sheet, points, identity, person.units, light, pose)
     return cv2.merge([*cv2.split(lit), sheet.alpha])
 
 
 def paint_head(canvas: np.ndarray, person: Person, pose: Pose, light: Light, rng: np.random.Generator) -> None:
-    """Paints a head, bent and turned, into a picture.
-
-    Args:
-        canvas: uint8 [H,W,3] BGR, changed in place.
-        person: Who and how.
-        pose: Where, how large and how turned.
-        light: The light of the picture.
-        rng: Source of chance for single hairs.
-    """
+    """Paint a head, bent and turned, into a picture."""
     height, width = canvas.shape[:2]
     reach = HEAD_REACH * pose.scale
     left, top = (int(max(middle - reach, 0)) for middle in pose.centre)

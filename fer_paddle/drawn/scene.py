@@ -36,17 +36,7 @@ class Placed:
 
 
 def frame(points: np.ndarray, pose: Pose, middle: np.ndarray | tuple[float, float], longer_side: float) -> Pose:
-    """Scales and moves a pose so that the box of a face gets a given middle and longer side.
-
-    Args:
-        points: The 68 points in face units, float [68,2].
-        pose: How the head is turned.
-        middle: Middle of the box in pixels, x and y.
-        longer_side: In pixels.
-
-    Returns:
-        The pose with scale and centre.
-    """
+    """Scale and moves a pose so that the box of a face gets a given middle and longer side."""
     box = face_box(points, replace(pose, scale=1.0, centre=(0.0, 0.0)))
     scale = float(longer_side / max(box[2] - box[0], box[3] - box[1]))
     x, y = (middle - scale * (box[:2] + box[2:]) / 2).tolist()
@@ -56,10 +46,7 @@ def frame(points: np.ndarray, pose: Pose, middle: np.ndarray | tuple[float, floa
 def sample_sizes(
     rng: np.random.Generator, width: int, height: int, count: int, least: float, most: float
 ) -> np.ndarray:
-    """Draws the sizes of the faces of one picture, the largest first: float64 [count], pixels.
-
-    Half of the pictures show people at every distance, half show people at about one.
-    """
+    """Draw the sizes of the faces of one picture, the largest first: float64 [count], pixels."""
     room = 0.75 * np.sqrt(width * height / max(count, 1))
     top = float(np.clip(min(room, LARGEST_SHARE * min(width, height)), least, most))
     if rng.random() < 0.5:
@@ -69,18 +56,7 @@ def sample_sizes(
 
 
 def place_people(rng: np.random.Generator, width: int, height: int, sizes: np.ndarray, least: float) -> list[Placed]:
-    """Finds places where no face is covered, the largest faces first.
-
-    Args:
-        rng: Source of chance.
-        width: Of the picture in pixels.
-        height: Of the picture in pixels.
-        sizes: Longer sides of the faces' boxes in pixels, the largest first, float [N].
-        least: The size down to which a face may be reduced when there is no room for it.
-
-    Returns:
-        The people that found a place, the largest face first; the others are left out.
-    """
+    """Find places where no face is covered, the largest faces first."""
     placed: list[Placed] = []
     taken, largest = np.zeros((0, 4)), np.inf
     labels = [
@@ -112,7 +88,7 @@ def _find_place(
     height: int,
     taken: np.ndarray,
 ) -> Pose | None:
-    """Tries places for a face; None when nearer people cover it everywhere."""
+    """Try places for a face; None when nearer people cover it everywhere."""
     pose = frame(person.points, turn, (0.0, 0.0), size)
     half = face_box(person.points, pose)[2:] + 0.5
     low, high = half, np.array([width, height]) - half
@@ -130,7 +106,7 @@ def _find_place(
 
 
 def _reach(box: np.ndarray, scale: float) -> np.ndarray:
-    """Gives what a person hides: boxes of head with hair and of the body below it, float64 [2,4]."""
+    """Return what a person hides: boxes of head with hair and of the body below it, float64 [2,4]."""
     x, top, low = (box[0] + box[2]) / 2, box[1], box[3]
     head = (x - 1.25 * scale, top - 0.85 * scale, x + 1.25 * scale, low + 0.2 * scale)
     body = (x - 2.2 * scale, low + 0.1 * scale, x + 2.2 * scale, low + 15 * scale)
@@ -138,10 +114,7 @@ def _reach(box: np.ndarray, scale: float) -> np.ndarray:
 
 
 def paint_placed(canvas: np.ndarray, one: Placed, light: Light, rng: np.random.Generator) -> None:
-    """Paints a placed person into a picture uint8 [H,W,3], in place.
-
-    A small head is painted larger and reduced, so that its thin lines stay even.
-    """
+    """Paint a placed person into a picture uint8 [H,W,3], in place."""
     paint_body(canvas, one.person, one.pose, light, rng)
     over = int(np.ceil(_FINE_SCALE / one.pose.scale))
     reach = int(HEAD_REACH * one.pose.scale) + 2

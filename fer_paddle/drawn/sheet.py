@@ -26,7 +26,7 @@ Color = tuple[float, ...] | np.ndarray
 
 @functools.cache
 def _spline(count: int, closed: bool) -> np.ndarray:
-    """Gives the matrix from control points to the points of a Catmull-Rom curve: float64 [M,count]."""
+    """Return the matrix from control points to the points of a Catmull-Rom curve: float64 [M,count]."""
     spans = count if closed else count - 1
     t = np.arange(spans * _DENSITY + (not closed)) / _DENSITY
     start = np.minimum(t.astype(int), spans - 1)
@@ -40,45 +40,45 @@ def _spline(count: int, closed: bool) -> np.ndarray:
 
 
 def curve(points: np.ndarray | list[tuple[float, float]], closed: bool = False) -> np.ndarray:
-    """Draws smooth curves through points [...,K,2]: float64 [...,M,2]."""
+    """Draw smooth curves through points [...,K,2]: float64 [...,M,2]."""
     points = np.asarray(points, np.float64)
     return _spline(points.shape[-2], closed) @ points
 
 
 def join(there: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """Makes polygons [...,M,2] of two edges [...,N,2] that start at the same end."""
+    """Make polygons [...,M,2] of two edges [...,N,2] that start at the same end."""
     return np.concatenate([there, back[..., ::-1, :]], axis=-2)
 
 
 def plain(height: int, width: int, color: Color) -> np.ndarray:
-    """Makes a picture of one colour: uint8 [height,width,3]."""
+    """Make a picture of one colour: uint8 [height,width,3]."""
     picture = np.zeros((height, width, 3), np.uint8)
     cv2.rectangle(picture, (0, 0), (width, height), _scalar(color), -1)
     return picture
 
 
 def fixed(pixels: np.ndarray) -> np.ndarray:
-    """Brings places in pixels, counted from the left and top edge, to cv2's fixed point: int32 [...,2]."""
+    """Bring places in pixels, counted from the left and top edge, to cv2's fixed point: int32 [...,2]."""
     return (pixels * (1 << _SHIFT) + (0.5 - (1 << _SHIFT) / 2)).astype(np.int32)
 
 
 def fill_pixels(image: np.ndarray, pixels: np.ndarray, color: Color | float) -> None:
-    """Fills a polygon [N,2] given in pixels, in place, with smooth edges."""
+    """Fill a polygon [N,2] given in pixels, in place, with smooth edges."""
     fill_fixed(image, fixed(pixels), color)
 
 
 def fill_fixed(image: np.ndarray, polygon: np.ndarray, color: Color | float) -> None:
-    """Fills a polygon int32 [N,2] of cv2's fixed point, in place, with smooth edges."""
+    """Fill a polygon int32 [N,2] of cv2's fixed point, in place, with smooth edges."""
     cv2.fillPoly(image, [polygon], _scalar(color), cv2.LINE_AA, _SHIFT)
 
 
 def stroke_pixels(image: np.ndarray, pixels: np.ndarray, color: Color | float, width_px: int) -> None:
-    """Draws a polyline [N,2] given in pixels, in place, with smooth edges."""
+    """Draw a polyline [N,2] given in pixels, in place, with smooth edges."""
     cv2.polylines(image, [fixed(pixels)], False, _scalar(color), width_px, cv2.LINE_AA, _SHIFT)
 
 
 def blend(window: np.ndarray, picture: np.ndarray, mask: np.ndarray) -> None:
-    """Lays a picture uint8 [h,w,3] over a window, in place, as far as a mask (0 to 255) [h,w] says."""
+    """Lay a picture uint8 [h,w,3] over a window, in place, as far as a mask (0 to 255) [h,w] says."""
     share = mask.astype(np.float32)
     window[:] = cv2.blendLinear(picture, window, share, 255 - share)
 
@@ -88,19 +88,12 @@ def _scalar(color: Color | float) -> float | Sequence[float]:
 
 
 def _split(shapes: np.ndarray) -> list[np.ndarray]:
-    """Lists the shapes of an array int32 [...,N,2], as cv2 wants them."""
+    """List the shapes of an array int32 [...,N,2], as cv2 wants them."""
     return [shapes] if shapes.ndim == 2 else list(shapes.reshape(-1, *shapes.shape[-2:]))
 
 
 class Sheet:
-    """A square drawing in face units.
-
-    Attributes:
-        image: uint8 [size,size,3] BGR, colours without light.
-        alpha: uint8 [size,size], 255 where the head is.
-        folds: uint8 [size,size], depth of the skin's folds.
-        scale: Pixels of a face unit.
-    """
+    """A square drawing in face units."""
 
     def __init__(self, size: int, color: np.ndarray) -> None:
         self.image = plain(size, size, color)
@@ -111,26 +104,26 @@ class Sheet:
         self._offset = 0.5 - (1 << _SHIFT) / 2 - np.array(ORIGIN) * self._factor
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
-        """Brings face units [...,2] to pixels of the sheet."""
+        """Bring face units [...,2] to pixels of the sheet."""
         return (np.asarray(points) - ORIGIN) * self.scale
 
     def fixed(self, points: np.ndarray) -> np.ndarray:
-        """Brings face units [...,2] to cv2's fixed point on the sheet: int32, same shape."""
+        """Bring face units [...,2] to cv2's fixed point on the sheet: int32, same shape."""
         return (points * self._factor + self._offset).astype(np.int32)
 
     def fill(self, points: np.ndarray, color: Color, head: bool = False) -> None:
-        """Fills polygons [...,N,2]; with `head` they become part of the head."""
+        """Fill polygons [...,N,2]; with `head` they become part of the head."""
         polygons = _split(self.fixed(points))
         cv2.fillPoly(self.image, polygons, _scalar(color), cv2.LINE_AA, _SHIFT)
         if head:
             cv2.fillPoly(self.alpha, polygons, 255, cv2.LINE_AA, _SHIFT)
 
     def smooth_skin(self, points: np.ndarray) -> None:
-        """Takes away the folds within polygons [...,N,2], where something covers the skin."""
+        """Take away the folds within polygons [...,N,2], where something covers the skin."""
         cv2.fillPoly(self.folds, _split(self.fixed(points)), 0, cv2.LINE_8, _SHIFT)
 
     def stroke(self, points: np.ndarray, color: Color, width: float, closed: bool = False) -> None:
-        """Draws lines [...,N,2] of a width in face units; one thinner than a pixel is drawn fainter."""
+        """Draw lines [...,N,2] of a width in face units; one thinner than a pixel is drawn fainter."""
         lines = self.fixed(points)
         width_px = width * self.scale
         thick = max(round(width_px), 1)
@@ -141,7 +134,7 @@ class Sheet:
             cv2.addWeighted(window, width_px, before, 1 - width_px, 0, dst=window)
 
     def soft(self, points: np.ndarray, color: Color, strength: float, blur: float = 0.0) -> None:
-        """Fills polygons [...,N,2] with `strength` 0 to 1 and edges of a softness `blur` in face units."""
+        """Fill polygons [...,N,2] with `strength` 0 to 1 and edges of a softness `blur` in face units."""
         fixed_points = self.fixed(points)
         polygons, sigma = _split(fixed_points), blur * self.scale
         if sigma >= 1:
@@ -170,15 +163,7 @@ class Sheet:
         width: float = 0.014,
         head: bool = False,
     ) -> None:
-        """Draws hairs; with `head` they become part of the head.
-
-        Args:
-            lines: Face units, float [N,K,2].
-            color: Their mean colour, float [3].
-            levels: How light each is, 1 being the mean colour, float [N].
-            width: In face units.
-            head: Whether they may stand out of what is already head.
-        """
+        """Draw hairs; with `head` they become part of the head."""
         width_px = width * self.scale
         thick = max(round(width_px), 1)
         paths = self.fixed(lines)
@@ -193,13 +178,7 @@ class Sheet:
             cv2.polylines(self.image, list(paths[tone]), False, _scalar(shade), thick, cv2.LINE_AA, _SHIFT)
 
     def fold(self, lines: np.ndarray, strengths: np.ndarray, widths: np.ndarray) -> None:
-        """Folds the skin along lines that taper, on both sides alike.
-
-        Args:
-            lines: Control points in face units, float [2,N,4,2].
-            strengths: 0 to 1, float [N].
-            widths: In face units, float [N].
-        """
+        """Fold the skin along lines that taper, on both sides alike."""
         paths = curve(lines)
         along = np.empty_like(paths)
         along[..., :-1, :] = paths[..., 1:, :] - paths[..., :-1, :]
@@ -213,12 +192,7 @@ class Sheet:
             cv2.fillPoly(self.folds, [left, right], level, cv2.LINE_AA, _SHIFT)
 
     def open_window(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Opens holes with the outlines [...,N,2].
-
-        Returns:
-            The image around them (a view, uint8 [h,w,3]), where the holes are in it (uint8 [h,w], 255 inside)
-            and its left top corner in pixels [2].
-        """
+        """Open holes with the outlines [...,N,2]."""
         polygons = self.fixed(points)
         left, top, right, bottom = self._bounds(polygons, 2)
         mask = np.zeros((bottom - top, right - left), np.uint8)

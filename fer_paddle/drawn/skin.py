@@ -57,7 +57,7 @@ _SHALLOW = 0.10  # folds of less depth are left out
 
 
 def fold_skin(sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[int, float]) -> None:
-    """Folds the sheet where the muscles and the years fold the skin of points [68,2]."""
+    """Fold the sheet where the muscles and the years fold the skin of points [68,2]."""
     causes = {**units, "age": identity.age**1.5, "always": 1.0}
     strengths = np.minimum(_WEIGHTS @ [causes.get(cause, 0.0) for cause in _CAUSES], 0.8)
     deep = np.flatnonzero(strengths > _SHALLOW)
@@ -67,16 +67,7 @@ def fold_skin(sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[
 
 
 def _bumps(middle: list[list[float]], identity: Identity, units: dict[int, float]) -> list[tuple[float, ...]]:
-    """Lists the hills and hollows of a face.
-
-    Args:
-        middle: The mean of both sides of a face, seen as its right: the points 0 to 67 as x, y.
-        identity: Whose face.
-        units: Action unit -> strength.
-
-    Returns:
-        Rows of x, y, width, height, amount in face units; x different from 0 stands for both sides.
-    """
+    """List the hills and hollows of a face."""
     brow_y, inner_y, nose_y, lip_top, lip_low, chin_y = (middle[point][1] for point in (24, 22, 33, 51, 57, 8))
     (eye_x, eye_y), (wing_x, wing_y), (corner_x, corner_y) = _eye(middle), middle[35], middle[54]
     smile, raised, wrinkled, frown = (units.get(unit, 0.0) for unit in (12, 6, 9, 4))
@@ -108,7 +99,7 @@ def _bumps(middle: list[list[float]], identity: Identity, units: dict[int, float
 
 
 def _hollows(middle: list[list[float]], units: dict[int, float]) -> list[tuple[float, ...]]:
-    """Lists where little light comes in: rows as of `_bumps`, the amount being the share of light lost."""
+    """List where little light comes in: rows as of `_bumps`, the amount being the share of light lost."""
     (eye_x, eye_y), nose_y, low, chin_y = _eye(middle), middle[33][1], middle[57][1], middle[8][1]
     frown = units.get(4, 0.0) * (1 - 0.6 * min(units.get(1, 0.0), 1))
     return [
@@ -133,7 +124,7 @@ _FLUSH = [(0.43, 0.19, 0.14, 0.10, 0.08), (0.0, 0.24, 0.08, 0.07, 0.065), (0.87,
 
 
 def _heap(*groups: list[tuple[float, ...]]) -> list[np.ndarray]:
-    """Sums the bell-shaped hills of each group of rows, both sides: float32 [_GRID,_GRID] for each group."""
+    """Sum the bell-shaped hills of each group of rows, both sides: float32 [_GRID,_GRID] for each group."""
     both = [[*rows, *((-row[0], *row[1:]) for row in rows if row[0])] for rows in groups]
     x, y, width, height, amount = np.array([row for rows in both for row in rows], np.float32).T[..., None]
     across = amount * np.exp(-0.5 * ((_X - x) / width) ** 2)
@@ -147,19 +138,7 @@ def _heap(*groups: list[tuple[float, ...]]) -> list[np.ndarray]:
 def relight(
     sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[int, float], light: Light, pose: Pose
 ) -> np.ndarray:
-    """Lights a drawn sheet.
-
-    Args:
-        sheet: The finished drawing.
-        points: The 68 points in face units, float64 [68,2].
-        identity: Whose face.
-        units: Action unit -> strength.
-        light: The lamp.
-        pose: How the head is turned against the lamp.
-
-    Returns:
-        uint8 [size,size,3] BGR.
-    """
+    """Light a drawn sheet."""
     middle = ((points + points[MIRROR] * (-1, 1)) / 2)[MIRROR].tolist()
     bumps, hollows, flush = _heap(_bumps(middle, identity, units), _hollows(middle, units), _FLUSH)
     relief = _SKULL + bumps
