@@ -125,7 +125,7 @@ def draw_face(
     strength = drawn if intensity is None else float(intensity)
     person = sample_person(sample_identity(rng), rng, label, strength)
     light, turn = sample_light(rng), sample_pose(rng)
-    turn = turn if pose_deg is None else Pose(*map(float, pose_deg))
+    turn = turn if pose_deg is None else Pose(float(pose_deg[0]), float(pose_deg[1]), float(pose_deg[2]))
     fraction, shift = rng.uniform(0.60, 0.80), rng.uniform(-0.04, 0.04, 2)
     over = _oversampling(size)
     side = round(size * over)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 # The viewer's left half of a resting face: point index -> x, y.
 LEFT_HALF = {
@@ -60,7 +61,7 @@ _FLIP = np.array([-1.0, 1.0])
 _SIDES = np.array([(1.0, 1.0), (-1.0, 1.0)])
 
 
-def mirror(shape: np.ndarray) -> np.ndarray:
+def mirror(shape: ArrayLike) -> np.ndarray:
     """Turn a shape [...,2] of the viewer's left into that of the right, and back."""
     return np.asarray(shape) * _FLIP
 

@@ -89,7 +89,8 @@ def sample_pose(rng: np.random.Generator) -> Pose:
     """Draw a pose as people stand before a camera: mostly frontal, seldom past 25 degrees."""
     yaw, pitch, roll = rng.standard_normal(3) * (12.0, 6.0, 6.0)
     limits = ((yaw, MAX_YAW_DEG), (pitch, 16.0), (roll, 22.0))
-    return Pose(*(max(-most, min(float(angle), most)) for angle, most in limits))
+    yaw_deg, pitch_deg, roll_deg = (max(-most, min(float(angle), most)) for angle, most in limits)
+    return Pose(yaw_deg, pitch_deg, roll_deg)
 
 
 @dataclass(frozen=True)

@@ -69,9 +69,9 @@ def _draw_eyes(sheet: Sheet, views: np.ndarray, identity: Identity, gaze: tuple[
     sheet.stroke(np.concatenate([lash, upper], axis=1), dark, 0.022 + 0.014 * identity.female)
 
 
-def _eyeballs(shape: tuple[int, int], centres: list[list[int]], scale: float, identity: Identity) -> np.ndarray:
+def _eyeballs(shape: tuple[int, ...], centres: list[list[int]], scale: float, identity: Identity) -> np.ndarray:
     """Draw white, irises, pupils and glints in a window: uint8 [h,w,3]; centres in cv2's fixed point."""
-    balls = plain(*shape, _WHITE_BGR * (0.95 - 0.1 * identity.age))
+    balls = plain(shape[0], shape[1], _WHITE_BGR * (0.95 - 0.1 * identity.age))
     radius = 16 * _IRIS_RADIUS * (1 + 0.05 * identity.shape["eye_size"]) * scale
     iris = identity.iris_bgr
     discs = (
@@ -145,7 +145,7 @@ def _draw_inside(
 ) -> None:
     """Draw teeth and tongue within the lips of an open mouth."""
     window, mask, corner = sheet.open_window(join(inner_top, inner_low))
-    inside = plain(*mask.shape, _MOUTH_BGR)
+    inside = plain(mask.shape[0], mask.shape[1], _MOUTH_BGR)
 
     def place(shape: np.ndarray) -> np.ndarray:
         return sheet.pixels(shape) - corner

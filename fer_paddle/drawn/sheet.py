@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 SPAN = 3.1  # face units along one side of the sheet
 ORIGIN = (-1.55, -1.68)  # face units of the sheet's left top corner
@@ -39,10 +40,10 @@ def _spline(count: int, closed: bool) -> np.ndarray:
     return matrix
 
 
-def curve(points: np.ndarray | list[tuple[float, float]], closed: bool = False) -> np.ndarray:
+def curve(points: ArrayLike, closed: bool = False) -> np.ndarray:
     """Draw smooth curves through points [...,K,2]: float64 [...,M,2]."""
-    points = np.asarray(points, np.float64)
-    return _spline(points.shape[-2], closed) @ points
+    controls = np.asarray(points, np.float64)
+    return _spline(controls.shape[-2], closed) @ controls
 
 
 def join(there: np.ndarray, back: np.ndarray) -> np.ndarray:
@@ -153,7 +154,7 @@ class Sheet:
         inside = _split(polygons - (left << _SHIFT, top << _SHIFT))
         cv2.fillPoly(mask, inside, 255 * strength, cv2.LINE_AA, _SHIFT)
         mask = cv2.GaussianBlur(mask, (0, 0), sigma)
-        blend(self.image[top:bottom, left:right], plain(*mask.shape, color), mask)
+        blend(self.image[top:bottom, left:right], plain(mask.shape[0], mask.shape[1], color), mask)
 
     def strands(
         self,

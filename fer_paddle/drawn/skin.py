@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -17,7 +20,7 @@ _SKULL = 0.95 * np.sqrt(np.clip(1 - (_X / 1.02) ** 2 - ((_Y[:, None] + 0.12) / 1
 
 # Folds of the viewer's left half. Each row: the landmark its four control points hang on (or one for each),
 # their shifts in face units, its width, and how its depth grows with action units, age and always.
-_FOLDS = (
+_FOLDS: tuple[tuple[Any, tuple[tuple[float, float], ...], float, dict[Any, float]], ...] = (
     # forehead
     ((21, 21, 20, 19), ((0.16, -0.10), (0.02, -0.11), (0.0, -0.11), (0.0, -0.10)), 0.024,
      {1: 0.3, 2: 0.25, "age": 0.2}),
@@ -58,7 +61,7 @@ _SHALLOW = 0.10  # folds of less depth are left out
 
 def fold_skin(sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[int, float]) -> None:
     """Fold the sheet where the muscles and the years fold the skin of points [68,2]."""
-    causes = {**units, "age": identity.age**1.5, "always": 1.0}
+    causes: dict[Any, float] = {**units, "age": identity.age**1.5, "always": 1.0}
     strengths = np.minimum(_WEIGHTS @ [causes.get(cause, 0.0) for cause in _CAUSES], 0.8)
     deep = np.flatnonzero(strengths > _SHALLOW)
     anchors, shifts = _ANCHORS[deep], _SHIFTS[deep]
@@ -123,7 +126,7 @@ def _eye(middle: list[list[float]]) -> tuple[float, float]:
 _FLUSH = [(0.43, 0.19, 0.14, 0.10, 0.08), (0.0, 0.24, 0.08, 0.07, 0.065), (0.87, 0.0, 0.06, 0.15, 0.08)]
 
 
-def _heap(*groups: list[tuple[float, ...]]) -> list[np.ndarray]:
+def _heap(*groups: Sequence[tuple[float, ...]]) -> list[np.ndarray]:
     """Sum the bell-shaped hills of each group of rows, both sides: float32 [_GRID,_GRID] for each group."""
     both = [[*rows, *((-row[0], *row[1:]) for row in rows if row[0])] for rows in groups]
     x, y, width, height, amount = np.array([row for rows in both for row in rows], np.float32).T[..., None]
