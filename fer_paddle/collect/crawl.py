@@ -205,7 +205,7 @@ class Crawler:
             license=answer.license or link.license,
         )
 
-    def _note(self, link: PictureLink, status: str, **more: object) -> None:
+    def _note(self, link: PictureLink, status: str, **more: Any) -> None:
         record = Record(link.url, status, link.page or None, **more)
         self.report.records.append(record)
         append_json_line(self.folder / MANIFEST, asdict(record))
