@@ -47,9 +47,6 @@ def kmeans_anchors(sizes_wh: np.ndarray, k: int = 6, seed: int = 0, max_steps: i
 
     Returns:
         Anchors float64 [k, 2] by rising area.
-
-    Raises:
-        ValueError: There are fewer than k different sizes, or a size is not positive.
     """
     sizes = _check_sizes(sizes_wh)
     distinct = np.unique(sizes, axis=0)

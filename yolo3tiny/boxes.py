@@ -1,7 +1,7 @@
-"""Boxes as NumPy arrays: three ways to write them, their overlap, and how an image fits the network's input.
+"""Boxes as NumPy arrays: two ways to write them, their overlap, and how an image fits the network's input.
 
-xyxy is left, top, right, bottom; xywh is left, top, width, height (COCO); cxcywh is center, width, height
-(YOLO). Coordinates are continuous: a box that covers exactly the first pixel is 0, 0, 1, 1 in xyxy.
+xyxy is left, top, right, bottom; cxcywh is center, width, height (YOLO). Coordinates are continuous: a box that
+covers exactly the first pixel is 0, 0, 1, 1 in xyxy.
 """
 
 from __future__ import annotations
@@ -12,12 +12,6 @@ import cv2
 import numpy as np
 
 PAD_GRAY = 114  # near the mean of images, so that the border is no strong edge
-
-
-def xywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
-    """Turn left, top, width, height [..., 4] into left, top, right, bottom [..., 4]."""
-    boxes = _check(boxes)
-    return np.concatenate([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], axis=-1)
 
 
 def cxcywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
@@ -85,11 +79,7 @@ class Letterbox:
 
 
 def letterbox(
-    image: np.ndarray,
-    size_hw: tuple[int, int] | None = None,
-    *,
-    longest: int = 416,
-    stride: int = 32,
+    image: np.ndarray, size_hw: tuple[int, int] | None = None, *, longest: int = 416, stride: int = 32
 ) -> tuple[np.ndarray, Letterbox]:
     """Scale an image without changing its shape and center it on gray.
 
@@ -102,9 +92,6 @@ def letterbox(
 
     Returns:
         The padded image uint8 [h, w, 3], and the Letterbox that maps boxes both ways.
-
-    Raises:
-        ValueError: The image is not uint8 [H, W, 3] with pixels, or a side is no multiple of stride.
     """
     _check_image(image)
     height, width = image.shape[:2]

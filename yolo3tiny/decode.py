@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -17,18 +18,13 @@ MAX_LOG_SIZE = 10.0  # exp(10) anchors is wider than any photo; more would overf
 
 
 def decode(
-    heads: Sequence[np.ndarray],
-    anchors: Sequence = ANCHORS,
-    masks: Sequence | None = None,
-    strides: Sequence[int] = STRIDES,
-    num_classes: int = 1,
+    heads: Sequence[np.ndarray], anchors: Sequence = ANCHORS, strides: Sequence[int] = STRIDES, num_classes: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Decode every prediction of a batch.
 
     Args:
         heads: One float32 array [N, A * (5 + C), H, W] for each head.
-        anchors: Width and height in input pixels of all anchors.
-        masks: For each head, the positions of its A anchors in `anchors`; None shares them equally.
+        anchors: Width and height in input pixels of all anchors, by area; each head has A of them.
         strides: For each head, input pixels per cell.
         num_classes: C.
 
@@ -36,14 +32,8 @@ def decode(
         Boxes xyxy float32 [N, P, 4] in pixels of the network input, not clipped, and scores float32 [N, P]
         in 0..1, objectness times the probability of the likeliest class. P runs over heads, then anchors,
         rows and columns.
-
-    Raises:
-        ValueError: The heads do not have the shape that the anchors and classes ask for.
     """
-    masks = anchor_masks(len(anchors), strides) if masks is None else masks
-    check_heads(heads, masks, strides, num_classes)
-    raw = np.concatenate([_by_cell(head, len(mask)) for head, mask in zip(heads, masks)], axis=1)
-    priors = prior_boxes([head.shape[2:] for head in heads], anchors, masks, strides)
+    raw, priors = _read_heads(heads, anchors, strides, num_classes)
     return _boxes(raw, priors), _scores(raw)
 
 
@@ -51,17 +41,13 @@ def decode_above(
     heads: Sequence[np.ndarray],
     min_score: float,
     anchors: Sequence = ANCHORS,
-    masks: Sequence | None = None,
     strides: Sequence[int] = STRIDES,
     num_classes: int = 1,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Decode only predictions that score at least min_score: the numbers of `decode`, much sooner -> float32 [K, 4]."""
-    masks = anchor_masks(len(anchors), strides) if masks is None else masks
-    check_heads(heads, masks, strides, num_classes)
+    raw, priors = _read_heads(heads, anchors, strides, num_classes)
     if not 0 <= min_score <= 1:
         raise ValueError(f"expected min_score in 0..1, got {min_score}")
-    raw = np.concatenate([_by_cell(head, len(mask)) for head, mask in zip(heads, masks)], axis=1)
-    priors = prior_boxes([head.shape[2:] for head in heads], anchors, masks, strides)
     # A score never exceeds its objectness, so most cells end here.
     image_at, prior_at = np.nonzero(_sigmoid(raw[..., 4]) >= min_score)
     likely = raw[image_at, prior_at]
@@ -72,13 +58,7 @@ def decode_above(
     return [(boxes[a:b], scores[a:b]) for a, b in zip(bounds, bounds[1:])]
 
 
-def nms(
-    boxes_xyxy: np.ndarray,
-    scores: np.ndarray,
-    iou_threshold: float = 0.45,
-    max_boxes: int | None = None,
-    top_k: int = 1000,
-) -> np.ndarray:
+def nms(boxes_xyxy: np.ndarray, scores: np.ndarray, iou_threshold: float = 0.45, top_k: int = 1000) -> np.ndarray:
     """Suppress boxes that a better kept box overlaps by more than the threshold: greedy, without a loop over boxes.
 
     The rule is applied to all boxes at once, from "all stay", until nothing changes. After step s the s best boxes
@@ -88,7 +68,6 @@ def nms(
         boxes_xyxy: Float [K, 4].
         scores: Float [K]. Of equal scores the first box wins.
         iou_threshold: Largest IoU that two kept boxes may have, in 0..1.
-        max_boxes: Keep no more than this.
         top_k: Only this many of the highest scores are looked at, which bounds the IoU matrix.
 
     Returns:
@@ -107,8 +86,18 @@ def nms(
     while True:
         settled = ~(beaten_by & keep).any(axis=1)
         if (settled == keep).all():
-            return order[keep][:max_boxes]
+            return order[keep]
         keep = settled
+
+
+def _read_heads(
+    heads: Sequence[np.ndarray], anchors: Sequence, strides: Sequence[int], num_classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the raw outputs [N, P, 5 + C] of all heads, checked, and the priors [P, 5] they apply to."""
+    masks = anchor_masks(len(anchors), strides)
+    check_heads(heads, masks, strides, num_classes)
+    raw = np.concatenate([by_cell(head, len(mask)) for head, mask in zip(heads, masks)], axis=1)
+    return raw, prior_boxes([head.shape[2:] for head in heads], anchors, masks, strides)
 
 
 def prior_boxes(heads_hw: Sequence, anchors: Sequence, masks: Sequence, strides: Sequence[int]) -> np.ndarray:
@@ -154,11 +143,12 @@ def check_heads(heads: Sequence, masks: Sequence, strides: Sequence[int], num_cl
         raise ValueError(f"expected heads of one input size at strides {tuple(strides)}, got shapes {shapes}")
 
 
-def _by_cell(head: np.ndarray, num_anchors: int) -> np.ndarray:
+def by_cell(head: Any, num_anchors: int) -> Any:
+    """Reorder a head [N, A * (5 + C), H, W], of NumPy or Paddle, as [N, A * H * W, 5 + C]."""
     n, channels, height, width = head.shape
     outputs = channels // num_anchors  # 5 + C
-    split = head.reshape(n, num_anchors, outputs, height * width)
-    return split.transpose(0, 1, 3, 2).reshape(n, num_anchors * height * width, outputs)
+    split = head.reshape([n, num_anchors, outputs, height * width])
+    return split.transpose([0, 1, 3, 2]).reshape([n, num_anchors * height * width, outputs])
 
 
 def _boxes(raw: np.ndarray, priors: np.ndarray) -> np.ndarray:

@@ -98,10 +98,6 @@ def recover_img(img: str | os.PathLike[str] | np.ndarray) -> np.ndarray:
 
     Returns:
         uint8 [H, W, 3] in BGR.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no image.
     """
     image = img if isinstance(img, np.ndarray) else read_image(img)
     if image.ndim == 3 and image.shape[0] == 3 and image.shape[2] != 3:

@@ -24,9 +24,7 @@ def sources_with_faces(photos: Sequence[Photo]) -> list[str]:
 
 
 def evaluate(
-    detect: Callable[..., Detections],
-    photos: Sequence[Photo],
-    progress: Callable[[Iterable], Iterable] = iter,
+    detect: Callable[..., Detections], photos: Sequence[Photo], progress: Callable[[Iterable], Iterable] = iter
 ) -> dict[str, float]:
     """Return the average precision at IoU 0.5, over all photos and for each source.
 
@@ -40,9 +38,7 @@ def evaluate(
         faces where there are several; the numbers of `photos` and of `faces`.
     """
     sources = sources_with_faces(photos)
-    found = [detect(photo.read(), min_score=MIN_SCORE) for photo in progress(photos)]
-    rows = [(faces.boxes_xyxy, faces.scores) for faces in found]
-    truths = [(photo.boxes_xyxy, photo.ignore) for photo in photos]
+    rows, truths = detect_all(detect, photos, progress)
     whole = average_precision(rows, truths)
     confident = whole.recall[whole.scores >= 0.5]
     figures = {"ap": whole.ap, "recall_at_0.5": float(confident.max(initial=0.0))}
@@ -50,6 +46,14 @@ def evaluate(
         chosen = np.flatnonzero([photo.source == source for photo in photos])
         figures[f"ap_{source}"] = average_precision([rows[i] for i in chosen], [truths[i] for i in chosen]).ap
     return figures | {"photos": len(photos), "faces": whole.num_truths}
+
+
+def detect_all(
+    detect: Callable[..., Detections], photos: Sequence[Photo], progress: Callable[[Iterable], Iterable] = iter
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[tuple[np.ndarray, np.ndarray]]]:
+    """Return what was found in each photo and what is there, as average_precision takes them."""
+    found = [detect(photo.read(), min_score=MIN_SCORE) for photo in progress(photos)]
+    return [(faces.boxes_xyxy, faces.scores) for faces in found], [(photo.boxes_xyxy, photo.ignore) for photo in photos]
 
 
 class Stopwatch:

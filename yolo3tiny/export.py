@@ -30,10 +30,7 @@ PARITY_PX = 192  # side of the images that runtimes are compared on: 256 of them
 
 
 def export_run(
-    run: str | os.PathLike[str],
-    path: str | os.PathLike[str],
-    trained_on: str | None = None,
-    longest: int | None = None,
+    run: str | os.PathLike[str], path: str | os.PathLike[str], trained_on: str | None = None, longest: int | None = None
 ) -> dict[str, Any]:
     """Write the best weights of a run as ONNX; of the same name, their card as JSON and Paddle's own as safetensors."""
     if Path(path).with_suffix("").resolve() in [Path(run, name).with_suffix("").resolve() for name in FILES_OF_A_RUN]:

@@ -17,7 +17,7 @@ import numpy as np
 from fer_paddle.environment import paddle
 from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks, size_iou
 from yolo3tiny.boxes import cxcywh_to_xyxy, intersection
-from yolo3tiny.decode import boxes_cxcywh, check_heads, prior_boxes
+from yolo3tiny.decode import boxes_cxcywh, by_cell, check_heads, prior_boxes
 
 nn = paddle.nn
 TERMS = ("xy", "wh", "objectness", "class")
@@ -80,8 +80,9 @@ class Yolo3Loss(paddle.nn.Layer):
     def forward(self, heads: Sequence[paddle.Tensor], targets: Sequence) -> dict[str, paddle.Tensor]:
         """Compute the terms: targets float32 [N, M, 4]."""
         check_heads(heads, self.masks, self.strides, self.num_classes)
-        by_cell = [_by_cell(head, len(mask)) for head, mask in zip(heads, self.masks)]
-        raw = paddle.concat(by_cell, axis=1)  # [N, P, 5 + C]
+        raw = paddle.concat(
+            [by_cell(head, len(mask)) for head, mask in zip(heads, self.masks)], axis=1
+        )  # [N, P, 5 + C]
         built = self.build_targets(raw.numpy(), [head.shape[2:] for head in heads], targets)
         terms = dict.fromkeys(TERMS, paddle.zeros([]))
         terms["objectness"] = _cross_entropy(raw[:, :, 4], built.objectness, built.objectness_weight)
@@ -152,13 +153,6 @@ class Yolo3Loss(paddle.nn.Layer):
             chosen |= possible & (fits > self.extra_anchor_iou) & ~np.isin(slots, slots[chosen])
         image_at, box_at, _ = np.nonzero(chosen)
         return image_at, box_at, slots[chosen]
-
-
-def _by_cell(head: paddle.Tensor, num_anchors: int) -> paddle.Tensor:
-    n, channels, height, width = head.shape
-    outputs = channels // num_anchors  # 5 + C
-    split = head.reshape([n, num_anchors, outputs, height * width])
-    return split.transpose([0, 1, 3, 2]).reshape([n, num_anchors * height * width, outputs])
 
 
 def _cross_entropy(logits: paddle.Tensor, wanted: np.ndarray, weights: np.ndarray) -> paddle.Tensor:

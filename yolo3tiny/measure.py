@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from fer_paddle.analysis.bootstrap import bootstrap
 from yolo3tiny.boxes import iou
-from yolo3tiny.evaluate import MIN_SCORE
+from yolo3tiny.evaluate import detect_all, sources_with_faces
 from yolo3tiny.metrics import average_precision
 from yolo3tiny.photos import Photo
 from yolo3tiny.predict import Detections
@@ -28,11 +27,8 @@ def measure_detector(
     seed: int = 0,
 ) -> dict[str, Any]:
     """Measure one detector on annotated photos."""
-    if not any((photo.ignore == 0).any() for photo in photos):
-        raise ValueError(f"expected faces to measure on, got {len(photos)} photos without one")
-    found = [detect(photo.read(), min_score=MIN_SCORE) for photo in progress(photos)]
-    rows = [(faces.boxes_xyxy, faces.scores) for faces in found]
-    truths = [(photo.boxes_xyxy, photo.ignore) for photo in photos]
+    with_faces = sources_with_faces(photos)
+    rows, truths = detect_all(detect, photos, progress)
 
     def interval_of_ap(of: np.ndarray) -> dict[str, float | None]:
         def ap(chosen: np.ndarray) -> float:
@@ -41,16 +37,14 @@ def measure_detector(
         return bootstrap(ap, len(of), resamples, seed=seed)[0].to_json()
 
     sources = np.array([photo.source for photo in photos])
-    with_faces = sorted({photo.source for photo in photos if (photo.ignore == 0).any()})
     alarms = np.array([_false_alarms(*row, *truth) for row, truth in zip(rows, truths)], float)
-    (false_alarms,) = bootstrap(lambda chosen: alarms[chosen].mean(), len(photos), resamples, seed=seed)
     return {
         "photos": len(photos),
         "faces": int(sum((ignore == 0).sum() for _, ignore in truths)),
         "ap": interval_of_ap(np.arange(len(photos))),
         "ap_by_source": {source: interval_of_ap(np.flatnonzero(sources == source)) for source in with_faces},
         "found_by_side": _found_by_side(rows, truths, resamples, seed),
-        "false_alarms": false_alarms.to_json(),
+        "false_alarms": _mean_interval(alarms, resamples, seed),
     }
 
 
@@ -73,10 +67,9 @@ def _found_by_side(rows: Sequence, truths: Sequence, resamples: int, seed: int) 
         inside = hit[(side >= low) & (side < high)]
         if len(inside):
             name = f"{low:.0f} px and more" if np.isinf(high) else f"{low:.0f} to {high:.0f} px"
-            (interval,) = bootstrap(partial(_mean, inside), len(inside), resamples, seed=seed)
-            found[name] = {"faces": len(inside), "found": interval.to_json()}
+            found[name] = {"faces": len(inside), "found": _mean_interval(inside, resamples, seed)}
     return found
 
 
-def _mean(values: np.ndarray, chosen: np.ndarray) -> float:
-    return float(values[chosen].mean())
+def _mean_interval(values: np.ndarray, resamples: int, seed: int) -> dict[str, float | None]:
+    return bootstrap(lambda chosen: values[chosen].mean(), len(values), resamples, seed=seed)[0].to_json()

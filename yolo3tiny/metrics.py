@@ -48,9 +48,6 @@ def average_precision(
 
     Returns:
         The area under the monotone envelope of precision over recall, all points, and the curve itself.
-
-    Raises:
-        ValueError: The lists differ in length, shapes do not fit, a score is nan, or the threshold is out of range.
     """
     if len(detections) != len(truths):
         got = f"{len(detections)} of detections and {len(truths)} of truths"

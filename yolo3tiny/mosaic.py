@@ -82,12 +82,7 @@ class _Canvas:
         self._windows: list[Cell] = []
 
     def paste(
-        self,
-        photo: Pyramid,
-        cell_xyxy: Cell,
-        scale: float,
-        rng: np.random.Generator,
-        config: AugmentConfig,
+        self, photo: Pyramid, cell_xyxy: Cell, scale: float, rng: np.random.Generator, config: AugmentConfig
     ) -> None:
         """Put a photo, scaled, stretched and perhaps flipped, into a cell; what is larger is cut."""
         left, top, right, bottom = cell_xyxy

@@ -85,7 +85,7 @@ def collect(table: str, rows: Iterable[Row | str], classes: Sequence[str] | None
         except _MisfitError as error:
             left_out.append(f"{row.name} ({error})")
         except (ValueError, OSError) as error:
-            bad.append(str(error) if row.name in str(error) else f"{row.name}: {error}")
+            bad.append(_with_name(row.name, error))
     if bad:
         raise ValueError(f"{table}: expected annotated photos, got {_name_some(bad, 'that cannot be read')}")
     if left_out:
@@ -97,6 +97,10 @@ def collect(table: str, rows: Iterable[Row | str], classes: Sequence[str] | None
 
 class _MisfitError(ValueError):
     """Why the boxes of an image cannot be right."""
+
+
+def _with_name(name: str, error: Exception) -> str:
+    return str(error) if name in str(error) else f"{name}: {error}"
 
 
 def _name_some(reasons: Sequence[str], what: str) -> str:
@@ -180,6 +184,6 @@ def check_readable(photos: Iterable[Photo]) -> None:
         try:
             photo.read()
         except (ValueError, OSError) as error:
-            bad.append(str(error) if photo.name in str(error) else f"{photo.name}: {error}")
+            bad.append(_with_name(photo.name, error))
     if bad:
         raise ValueError(f"expected readable photos, got {_name_some(bad, 'damaged')}")

@@ -146,12 +146,6 @@ class Detector:
         strides: Input pixels per cell of each head, the coarsest first; None reads them from the metadata.
         threads: Threads of the runtime; 0 lets it choose.
         runtime: What runs the file, one of fer_paddle.deployment.runtimes.RUNTIMES.
-
-    Raises:
-        FileNotFoundError: There is no weights file.
-        ValueError: The file is not one of this network that the runtime reads, its metadata are malformed, an argument
-            is out of range, or both a file and `forward` are given.
-        RuntimeError: The runtime's package is not installed.
     """
 
     def __init__(

@@ -16,19 +16,12 @@ from yolo3tiny.annotations import read_photos
 from yolo3tiny.photos import ALL, Photo
 
 TRAIN, VALIDATION, TEST = SPLITS
-HELD_OUT = "held_out"
+HELD_OUT, HELD_OUT_EVERY = "held_out", 10
 
 
 def find_photos(data: str | os.PathLike[str], classes: Sequence[str] | None = None) -> list[Photo]:
     """Find and read annotated photos: a name or path as environment.find_data takes it, of what read_photos reads."""
     return read_photos(find_data(os.fspath(data)), classes=classes)
-
-
-def hold_out(photos: Sequence[Photo], every: int = 10) -> tuple[list[Photo], list[Photo]]:
-    """Split photos by their position in the table: (training, held out), the first of every ten is held out."""
-    if every < 2:
-        raise ValueError(f"expected every >= 2, got {every}")
-    return [photo for index, photo in enumerate(photos) if index % every], list(photos[::every])
 
 
 def choose_split(photos: Sequence[Photo], split: str) -> list[Photo]:
@@ -42,8 +35,9 @@ def choose_split(photos: Sequence[Photo], split: str) -> list[Photo]:
     if wanted == ALL:
         return list(photos)
     if VALIDATION not in own and wanted in (TRAIN, VALIDATION, HELD_OUT):
-        rest, held_out = hold_out([photo for photo, own_split in zip(photos, splits) if own_split != TEST])
-        chosen = rest if wanted == TRAIN else held_out
+        usable = [photo for photo, own_split in zip(photos, splits) if own_split != TEST]
+        held_out = usable[::HELD_OUT_EVERY]
+        chosen = [photo for at, photo in enumerate(usable) if at % HELD_OUT_EVERY] if wanted == TRAIN else held_out
     else:
         chosen = [photo for photo, own_split in zip(photos, splits) if own_split == wanted]
     if not chosen:

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -31,8 +30,6 @@ from yolo3tiny.recipes import DetectorRecipe
 from yolo3tiny.splits import find_train_valid
 
 logger = logging.getLogger(__name__)
-
-
 Progress = Callable[[Iterable], Iterable]
 
 
@@ -69,28 +66,16 @@ def train_detector(
     model = parallel.prepare_model(network)
     data = FaceTrainingData(photos, recipe.sizes, recipe.augment, recipe.seed)
     loader = make_loader(data, recipe.batch_size, True, recipe.seed, options.workers)
-    task: dict[str, Any] = {"anchors": anchors, "photos": len(photos), DIGESTS: digests}
-    if about:
-        task["data"] = about
+    task = {"anchors": anchors, "photos": len(photos), DIGESTS: digests} | ({"data": about} if about else {})
 
     def validate(trained: paddle.nn.Layer) -> dict[str, float]:
-        detect = Detector(
-            forward=paddle_forward(trained), anchors=anchors, strides=network.strides, longest=recipe.longest
-        )
+        forward, longest = paddle_forward(trained), recipe.longest
+        detect = Detector(forward=forward, anchors=anchors, strides=network.strides, longest=longest)
         return evaluate(detect, valid_photos, options.progress)
 
-    return fit(
-        model,
-        Yolo3Loss(
-            anchors, None, network.strides, ignore_iou=recipe.ignore_iou, extra_anchor_iou=recipe.extra_anchor_iou
-        ),
-        {"train": loader},
-        make_optimizer(model, recipe, len(loader)),
-        config=recipe,
-        options=options,
-        validate=validate,
-        task=task,
-    )
+    loss = Yolo3Loss(anchors, None, network.strides, 1, recipe.ignore_iou, recipe.extra_anchor_iou)
+    optimizer = make_optimizer(model, recipe, len(loader))
+    return fit(model, loss, {"train": loader}, optimizer, config=recipe, options=options, validate=validate, task=task)
 
 
 def train_from_files(

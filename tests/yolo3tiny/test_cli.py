@@ -89,12 +89,7 @@ def test_wrong_use_is_one_line_and_2(argv, pictures, photo_folder, capsys, reque
     if "--weights" not in argv:
         request.getfixturevalue("finder")
     (pictures / "empty").mkdir()
-    places = {
-        "one": pictures / "one.png",
-        "empty": pictures / "empty",
-        "photos": photo_folder,
-        "out": pictures / "out",
-    }
+    places = {"one": pictures / "one.png", "empty": pictures / "empty", "photos": photo_folder, "out": pictures / "out"}
     assert call(*(word.format(**places) for word in argv)) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("error: ") and err.count("\n") == 1

@@ -55,11 +55,7 @@ def test_the_cells_run(finder, tmp_path):
 def test_a_call_takes_pictures_of_any_size(finder):
     with pytest.warns(UserWarning, match="no longer reads"):
         det = Detector()
-    pictures = [
-        make_picture(100, 200, (20, 20, 60, 60)),
-        make_picture(90, 50),
-        make_picture(416, 416, (0, 0, 50, 80)),
-    ]
+    pictures = [make_picture(100, 200, (20, 20, 60, 60)), make_picture(90, 50), make_picture(416, 416, (0, 0, 50, 80))]
     arrays, boxes = det(pictures, confidence_threshold=0.5, nms_threshold=0.3)
     assert [array.shape for array in arrays] == [(3, 416, 416)] * 3
     assert [rows.shape for rows in boxes] == [(1, 5), (0, 5), (1, 5)]
@@ -143,13 +139,7 @@ def test_recover_img_gives_every_level_back(shape):
 def test_recover_img_takes_what_the_tutorial_gives_it():
     image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
     scaled = np.float32(image / 255)
-    for given in (
-        image,
-        scaled,
-        scaled.astype(np.float64),
-        scaled.transpose(2, 0, 1),
-        image.astype(np.float32),
-    ):
+    for given in (image, scaled, scaled.astype(np.float64), scaled.transpose(2, 0, 1), image.astype(np.float32)):
         before = given.copy()
         np.testing.assert_array_equal(recover_img(given), image)
         np.testing.assert_array_equal(given, before)  # the tutorial's own changed its argument

@@ -61,12 +61,7 @@ def test_each_source_has_its_own_figure(make_photo):
 def test_ignored_boxes_count_neither_way(make_photo):
     photo = dataclasses.replace(make_photo("a", [ONE, TWO]), ignore=np.array([False, True]))
     for answer in (([ONE], [0.9]), ([TWO, ONE], [0.95, 0.9])):
-        assert evaluate(Answers(answer), [photo]) == {
-            "ap": 1.0,
-            "recall_at_0.5": 1.0,
-            "photos": 1,
-            "faces": 1,
-        }
+        assert evaluate(Answers(answer), [photo]) == {"ap": 1.0, "recall_at_0.5": 1.0, "photos": 1, "faces": 1}
 
 
 def test_no_faces(make_photo):

@@ -57,8 +57,7 @@ def test_layers_are_those_of_yolov3_tiny_cfg() -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "first", "widest"),
-    [(1.0, 16, 1024), (0.5, 8, 512), (0.1, 8, 104), (0.01, 8, 8), (1.5, 24, 1536)],
+    ("width", "first", "widest"), [(1.0, 16, 1024), (0.5, 8, 512), (0.1, 8, 104), (0.01, 8, 8), (1.5, 24, 1536)]
 )
 def test_width_rounds_to_multiples_of_8(width: float, first: int, widest: int) -> None:
     convolutions = layers_of(Yolo3Tiny(width=width), paddle.nn.Conv2D)

@@ -216,12 +216,7 @@ def test_settings_survive_as_metadata():
 
 def test_broken_weights(tmp_path, make_onnx):
     whole = make_onnx().read_bytes()
-    broken = {
-        "empty": b"",
-        "text": b"<html>404</html>",
-        "cut": whole[: len(whole) // 2],
-        "zeros": bytes(1000),
-    }
+    broken = {"empty": b"", "text": b"<html>404</html>", "cut": whole[: len(whole) // 2], "zeros": bytes(1000)}
     for name, content in broken.items():
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(content)

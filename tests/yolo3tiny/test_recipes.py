@@ -25,14 +25,7 @@ def test_json_there_and_back():
 
 
 def test_fields_left_out_keep_their_defaults():
-    content = {
-        "name": "a",
-        "epochs": 9,
-        "batch_size": 2,
-        "sizes": [[0, 96]],
-        "width": 1,
-        "learning_rate": 1e-3,
-    }
+    content = {"name": "a", "epochs": 9, "batch_size": 2, "sizes": [[0, 96]], "width": 1, "learning_rate": 1e-3}
     assert DetectorRecipe.from_json(content) == DetectorRecipe(
         name="a", epochs=9, batch_size=2, sizes=((0, 96),), width=1, learning_rate=1e-3
     )
@@ -40,14 +33,7 @@ def test_fields_left_out_keep_their_defaults():
 
 @pytest.mark.parametrize(
     "change",
-    [
-        {"epoch": 3},
-        {"epochs": "3"},
-        {"sizes": 416},
-        {"sizes": None},
-        {"augment": {"mosaik": 1}},
-        {"augment": None},
-    ],
+    [{"epoch": 3}, {"epochs": "3"}, {"sizes": 416}, {"sizes": None}, {"augment": {"mosaik": 1}}, {"augment": None}],
 )
 def test_json_of_another_shape(change):
     with pytest.raises(ValueError, match="expected"):
@@ -62,13 +48,7 @@ def test_json_of_no_recipe(content):
 
 @pytest.mark.parametrize(
     "change",
-    [
-        {"epochs": 0},
-        {"batch_size": 0},
-        {"validate_every": 0},
-        {"warmup_epochs": -1},
-        {"warmup_epochs": CROWD.epochs},
-    ],
+    [{"epochs": 0}, {"batch_size": 0}, {"validate_every": 0}, {"warmup_epochs": -1}, {"warmup_epochs": CROWD.epochs}],
 )
 def test_numbers_out_of_range(change):
     with pytest.raises(ValueError, match=r"^expected .*got"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.yolo3tiny.coco import write_coco
-from yolo3tiny.splits import choose_split, find_photos, find_train_valid, hold_out
+from yolo3tiny.splits import choose_split, find_photos, find_train_valid
 
 
 @pytest.fixture
@@ -48,13 +48,7 @@ def test_choose_split(splits, asked, positions, table):
 
 @pytest.mark.parametrize(
     ("splits", "asked"),
-    [
-        (["train", "val"], "held_out"),
-        (["train", "val"], "test"),
-        (["val"], "train"),
-        ([""], "train"),
-        ([""], "vall"),
-    ],
+    [(["train", "val"], "held_out"), (["train", "val"], "test"), (["val"], "train"), ([""], "train"), ([""], "vall")],
 )
 def test_no_such_split(splits, asked, table):
     with pytest.raises(ValueError, match=f"expected photos of a split among all, .*got none of '{asked}'"):
@@ -72,12 +66,6 @@ def test_tables_are_joined(photo_folder, tmp_path):
     assert (len(train), len(valid)) == (21 + 20, 3 + 4)
     assert f"{photo_folder.name}: 21 photos, validated on 3 others (every tenth)" in words
     assert "mine.json: 20 photos, validated on 4 others (its own split)" in words
-
-
-def test_hold_out_takes_the_first_of_every_ten():
-    assert hold_out(list(range(25))) == ([n for n in range(25) if n not in (0, 10, 20)], [0, 10, 20])
-    with pytest.raises(ValueError, match="every >= 2"):
-        hold_out([], every=1)
 
 
 def test_a_table_twice(photo_folder):
