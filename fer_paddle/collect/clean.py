@@ -33,23 +33,14 @@ COPY, CONVERT, LEAVE_OUT, DONE = "copy", "convert", "leave out", "done"
 
 @dataclass(frozen=True)
 class CleanRule:
-    """What a tidy folder looks like.
+    """What a tidy folder looks like."""
 
-    Attributes:
-        pattern: Names, from `{folder}`, `{stem}` and `{number}` (with a width: `{number:05}`). Numbers count in each
-            folder by itself; a long folder or stem is cut, a number never.
-        suffix: The one format, such as `.jpg` or `.png`.
-        color: `color`, `gray`, or `keep` for either.
-        near_bits: See copies.group_copies; -1 takes exact copies out alone, None leaves all copies.
-
-    Raises:
-        ValueError: One of them is unknown or out of its range.
-    """
-
+    # Names, from `{folder}`, `{stem}` and `{number}` (with a width: `{number:05}`). Numbers count in each folder by
+    # itself; a long folder or stem is cut, a number never.
     pattern: str = "{folder}_{number:05}"
-    suffix: str = ".jpg"
-    color: str = "keep"
-    near_bits: int | None = 4
+    suffix: str = ".jpg"  # the one format, such as `.jpg` or `.png`
+    color: str = "keep"  # `color`, `gray`, or `keep` for either
+    near_bits: int | None = 4  # see copies.group_copies; -1 takes exact copies out alone, None leaves all copies
 
     def __post_init__(self) -> None:
         if re.search(r"[{}]", _FIELDS.sub("", self.pattern)) or "{number" not in self.pattern:
@@ -108,14 +99,7 @@ def plan_clean(
     """Look at all images of a folder and of those below it, and plan; changes nothing.
 
     Args:
-        folder: The folder.
-        rule: What the new folder will look like.
         out: The new folder. What an earlier clean put there is done, also where it was deleted by hand since.
-        progress: Wraps the paths for a progress bar.
-
-    Raises:
-        FileNotFoundError: There is no such folder.
-        ValueError: It is a file, one folder lies in the other, or two images would get one name.
     """
     root, records = folder.resolve(), read_cleaned(out) if out else []
     if out is not None and (out.resolve().is_relative_to(root) or root.is_relative_to(out.resolve())):
@@ -189,18 +173,7 @@ def apply_clean(
     """Write the images of a plan into a new folder, each whole; run it again to go on after a stop.
 
     `cleaned.jsonl` in the new folder names the source of each file, so that `sources.find_sources` can follow it.
-
-    Args:
-        plan: Of `plan_clean` with the same folder and rule.
-        out: The new folder; made where it is missing.
-        rule: The same rule.
-        progress: Wraps the images for a progress bar.
-
-    Returns:
-        Why an image could not be written, by its path; the others are there.
-
-    Raises:
-        OSError: The folder cannot be written.
+    Return why an image could not be written, by its path; the others are there.
     """
     failed: dict[str, str] = {}
     todo = [action for action in plan.actions if action.kind in (COPY, CONVERT)]

@@ -17,7 +17,6 @@ HASH_BITS = 64
 FLAT = 3.0  # an image whose small version deviates less than this has no features to hash
 GRAY = 12  # largest difference of the channels, in 0..255, that JPEG leaves in a gray image
 THUMBNAIL, ROWS_OF_SHEET, COPIES_OF_ROW = 128, 8, 6
-_BITS = np.array([bin(value).count("1") for value in range(256)], np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +24,7 @@ class Fingerprint:
     """What copies of an image have in common."""
 
     pixels: bytes  # the sha256 of size and pixels
-    hashes: np.ndarray | None  # pHash and dHash, uint8 [2, 8]; None for a flat image, whose hashes mean nothing
+    hashes: np.ndarray | None  # pHash and dHash, bool [2, 64]; None for a flat image, whose hashes mean nothing
     thumb: np.ndarray  # see duplicates.make_thumb
     size: int  # number of pixels
     has_color: bool  # whether there is color
@@ -49,8 +48,7 @@ def fingerprint(image: np.ndarray, is_done: bool = False) -> Fingerprint:
     hashes = None
     if cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA).std() >= FLAT:
         picture = Image.fromarray(image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-        bits = [imagehash.phash(picture).hash, imagehash.dhash(picture).hash]  # bool [8, 8] each
-        hashes = np.packbits(np.stack(bits), axis=2)[..., 0]
+        hashes = np.stack([imagehash.phash(picture).hash.ravel(), imagehash.dhash(picture).hash.ravel()])
     size = image.shape[0] * image.shape[1]
     return Fingerprint(image_digest(image), hashes, make_thumb(image), size, has_color, is_done)
 
@@ -63,12 +61,12 @@ def group_copies(prints: Sequence[Fingerprint], near_bits: int) -> list[list[int
     groups: dict[int, list[int]] = {}
     by_pixels: dict[bytes, int] = {}
     kept: list[int] = []
-    hashes = np.zeros((len(prints), 2, 8), np.uint8)  # of those in `kept`
+    hashes = np.zeros((len(prints), 2, HASH_BITS), bool)  # of those in `kept`
     for index in order:
         one = prints[index]
         keeper = by_pixels.get(one.pixels)
         if keeper is None and one.hashes is not None and kept and near_bits >= 0:
-            distances = _BITS[hashes[: len(kept)] ^ one.hashes].sum(axis=2).max(axis=1)  # [kept]
+            distances = (hashes[: len(kept)] ^ one.hashes).sum(axis=2).max(axis=1)  # [kept]
             near = np.flatnonzero(distances <= near_bits)
             near = near[np.argsort(distances[near], kind="stable")]
             copies = (kept[i] for i in near if not differ_somewhere(one.thumb, prints[kept[i]].thumb))
@@ -86,13 +84,7 @@ def group_copies(prints: Sequence[Fingerprint], near_bits: int) -> list[list[int
 
 def write_contact_sheets(path: Path, groups: Sequence[Sequence[Path]]) -> list[Path]:
     """Draw groups of copies to look at: a row a group, the image that stays first, in a green frame.
-
-    Args:
-        path: Name of the sheets; a number goes behind it where a file lies there.
-        groups: Paths of readable images.
-
-    Returns:
-        The sheets; none where there is no group.
+    A number goes behind the name of a sheet where a file lies already; no group gives no sheet.
     """
     sheets = []
     for start in range(0, len(groups), ROWS_OF_SHEET):

@@ -36,35 +36,20 @@ SAVED, COPY, REFUSED, FAILED = "saved", "copy", "refused", "failed"
 
 @dataclass(frozen=True)
 class Record:
-    """One line of the manifest: what became of one address.
+    """One line of the manifest: what became of one address."""
 
-    Attributes:
-        url: The address.
-        status: `saved`; `copy` of a file that is there already; `refused` for good; `failed` for now.
-        page: The page that named it; None for one that was given.
-        time: UTC, ISO 8601.
-        file: Name in the folder, of a saved image or of the one it copies.
-        sha256: Of the file's bytes.
-        bytes: Their number.
-        width: Of the image in pixels.
-        height: Of the image in pixels.
-        source: Where the bytes came from, after redirects.
-        license: What the page or the server said of the license.
-        reason: Why it was refused or failed.
-    """
-
-    url: str
-    status: str
-    page: str | None
-    time: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))
-    file: str | None = None
-    sha256: str | None = None
-    bytes: int | None = None
-    width: int | None = None
-    height: int | None = None
-    source: str | None = None
-    license: str | None = None
-    reason: str | None = None
+    url: str  # the address
+    status: str  # `saved`; `copy` of a file that is there already; `refused` for good; `failed` for now
+    page: str | None  # the page that named it; None for one that was given
+    time: str = field(default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds"))  # UTC, ISO 8601
+    file: str | None = None  # name in the folder, of a saved image or of the one it copies
+    sha256: str | None = None  # of the file's bytes
+    bytes: int | None = None  # their number
+    width: int | None = None  # of the image in pixels
+    height: int | None = None  # of the image in pixels
+    source: str | None = None  # where the bytes came from, after redirects
+    license: str | None = None  # what the page or the server said of the license
+    reason: str | None = None  # why it was refused or failed
 
 
 @dataclass
@@ -84,15 +69,10 @@ class Crawler:
     """Fetches images into one folder; what an earlier crawl brought or refused is not fetched again.
 
     Args:
-        folder: Where the images go; made where it is missing.
-        fetcher: Fetches.
         again: Also try what an earlier crawl refused, as after a change of the settings.
         min_side: Least width and height of an image in pixels: smaller ones are icons.
         max_pictures: Ends the crawl after so many saved images; None goes on to the end.
         on_record: Called with each record, for a progress bar.
-
-    Raises:
-        ValueError: The folder's manifest is damaged.
     """
 
     def __init__(
@@ -223,11 +203,7 @@ def _stem_of(url: str) -> str:
 
 
 def read_manifest(folder: Path) -> list[dict[str, Any]]:
-    """Read the manifest of a folder, oldest record first; empty where there is none.
-
-    Raises:
-        ValueError: It is damaged.
-    """
+    """Read the manifest of a folder, oldest record first; empty where there is none."""
     path = folder / MANIFEST
     if not path.is_file():
         return []

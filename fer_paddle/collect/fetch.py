@@ -33,33 +33,18 @@ class Unreachable(OSError):
 
 @dataclass(frozen=True)
 class FetchPolicy:
-    """How to fetch.
+    """How to fetch."""
 
-    Attributes:
-        pause_seconds: Least time between two requests to one host; its robots.txt may ask for more.
-        attempts: Tries of one request.
-        backoff_seconds: Wait before the second try; it doubles with each. A server's Retry-After counts more.
-        max_wait_seconds: Longest wait for a server; one that asks for more is unreachable for now.
-        read_seconds: Longest wait for the next bytes.
-        total_seconds: Longest time for one response, with all its bytes.
-        max_redirects: Hops from one address to the next.
-        allow_private: Also fetch from this machine and its network.
-        respect_robots: Obey robots.txt.
-        agent: The User-Agent header; its first word counts in robots.txt.
-
-    Raises:
-        ValueError: A number is out of its range or not finite.
-    """
-
-    pause_seconds: float = 1.0
-    attempts: int = 3
-    backoff_seconds: float = 1.0
-    max_wait_seconds: float = 60.0
-    read_seconds: float = 15.0
-    total_seconds: float = 90.0
-    max_redirects: int = 5
-    allow_private: bool = False
-    respect_robots: bool = True
+    pause_seconds: float = 1.0  # least time between two requests to one host; its robots.txt may ask for more
+    attempts: int = 3  # tries of one request
+    backoff_seconds: float = 1.0  # wait before the second try; it doubles with each. A server's Retry-After counts more
+    max_wait_seconds: float = 60.0  # longest wait for a server; one that asks for more is unreachable for now
+    read_seconds: float = 15.0  # longest wait for the next bytes
+    total_seconds: float = 90.0  # longest time for one response, with all its bytes
+    max_redirects: int = 5  # hops from one address to the next
+    allow_private: bool = False  # also fetch from this machine and its network
+    respect_robots: bool = True  # obey robots.txt
+    # the User-Agent header; its first word counts in robots.txt
     agent: str = f"{AGENT}/1.0 (a course on facial expressions)"
 
     def __post_init__(self) -> None:
@@ -75,23 +60,14 @@ class FetchPolicy:
 
 @dataclass(frozen=True)
 class Response:
-    """What a server sent.
+    """What a server sent."""
 
-    Attributes:
-        asked: The address that was asked for.
-        url: Where it came from, after all redirects.
-        kind: Its content type in small letters, without parameters.
-        charset: Of its content type, or None.
-        body: The bytes.
-        license: Of a `Link: <...>; rel="license"` header, or None.
-    """
-
-    asked: str
-    url: str
-    kind: str
-    charset: str | None
-    body: bytes
-    license: str | None
+    asked: str  # the address that was asked for
+    url: str  # where it came from, after all redirects
+    kind: str  # its content type in small letters, without parameters
+    charset: str | None  # of its content type, or None
+    body: bytes  # the bytes
+    license: str | None  # of a `Link: <...>; rel="license"` header, or None
 
 
 @dataclass(frozen=True)
@@ -107,15 +83,9 @@ class Fetcher:
     """Fetches one address after another; every peer is checked before a byte is sent.
 
     Args:
-        policy: How.
         proxy: URL of an HTTP proxy, which resolves names itself: only addresses written as such can be checked here.
             The environment's proxies are not used.
         cookies: A cookies.txt in Netscape's format; each cookie goes to its own host alone.
-        sleep: Waits; for tests.
-
-    Raises:
-        FileNotFoundError: There is no cookies file.
-        ValueError: It is no cookies.txt, or the proxy is no http URL.
     """
 
     def __init__(

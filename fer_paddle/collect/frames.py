@@ -42,17 +42,6 @@ def save_frames(
 
     `frames.jsonl` in the folder keeps video, time and number of each; what it names already is not written again. A
     damaged video gives what can be read.
-
-    Args:
-        path: The video.
-        folder: Where the images go; made where it is missing.
-        rule: Which frames.
-        suffix: Format of the images, one of images.FORMATS.
-        progress: Wraps the frames for a progress bar.
-
-    Raises:
-        FileNotFoundError: There is no such video.
-        ValueError: It is no video, no frame of it can be read, or the suffix is unknown.
     """
     if suffix not in FORMATS:
         raise ValueError(f"expected a suffix of {', '.join(FORMATS)}, got {suffix!r}")

@@ -14,16 +14,8 @@ from bs4 import BeautifulSoup, Tag
 from fer_paddle.images import FORMATS
 
 # Where scripts that load pictures as they scroll into view keep the address; `src` is then a grey pixel.
-LAZY_ATTRIBUTES = (
-    "data-src",
-    "data-original",
-    "data-lazy-src",
-    "data-lazy",
-    "data-url",
-    "data-actualsrc",
-    "data-hi-res-src",
-    "data-full-src",
-)
+_LAZY_NAMES = "src original lazy-src lazy url actualsrc hi-res-src full-src"
+LAZY_ATTRIBUTES = tuple(f"data-{name}" for name in _LAZY_NAMES.split())
 LAZY_SETS = ("data-srcset", "data-lazy-srcset")
 _METAS = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src")
 _LICENSE_METAS = ("license", "licence", "dc.rights", "dcterms.license", "dcterms.rights", "copyright")
@@ -34,17 +26,11 @@ _MAX_LICENSE = 300
 
 @dataclass(frozen=True)
 class PictureLink:
-    """A picture that a page names.
+    """A picture that a page names."""
 
-    Attributes:
-        url: Absolute, http or https, without a fragment.
-        page: The page that names it.
-        license: What was found on its license; None where nothing was.
-    """
-
-    url: str
-    page: str
-    license: str | None = None
+    url: str  # absolute, http or https, without a fragment
+    page: str  # the page that names it
+    license: str | None = None  # what was found on its license; None where nothing was
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,6 @@ class SeedPages:
         urls: Pages, or pictures themselves.
         depth: How many links away from a seed a page may be.
         max_pages: Most pages in all.
-
-    Raises:
-        ValueError: There is no URL, or a number is out of its range.
     """
 
     def __init__(self, urls: Sequence[str], depth: int = 0, max_pages: int = 100):
@@ -65,13 +62,7 @@ class SearchPages:
 
     Args:
         address: URL with `$query` and `$page`, such as `https://example.org/search?q=$query&page=$page`.
-        query: What to search for.
-        pages: Most pages.
         read_page: Gives the pictures of one page of results; None takes those of an HTML page.
-        first_page: Number of the first page.
-
-    Raises:
-        ValueError: The address lacks `$query` or, for several pages, `$page`, or a number is out of its range.
     """
 
     def __init__(

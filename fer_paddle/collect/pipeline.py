@@ -60,12 +60,7 @@ class Sources:
 
 
 def sort_sources(sources: Sequence[str]) -> Sources:
-    """Sort sources by kind: a URL, a text file of URLs, a video, a picture, or a folder of videos and pictures.
-
-    Raises:
-        FileNotFoundError: A file or folder is not there.
-        ValueError: A list of URLs is damaged, or a folder is empty.
-    """
+    """Sort sources by kind: a URL, a text file of URLs, a video, a picture, or a folder of videos and pictures."""
     urls: list[str] = []
     videos: list[Path] = []
     pictures: list[Path] = []
@@ -109,18 +104,10 @@ def collect_class(
 
     Args:
         name: Of the class, such as `happy` or `嘟嘴`.
-        sources: What to collect from.
         out: The data set: the class becomes a folder in it.
         work: Where downloads, frames and crops are kept, never within `out`.
-        fetcher: Fetches.
-        rules: How.
-        detector: See select.select_faces.
-        landmarks: See select.select_faces.
+        detector, landmarks: See select.select_faces.
         progress: From a unit to a wrapper of what is gone through, for a progress bar.
-
-    Raises:
-        ValueError: See check_class.
-        OSError: A folder cannot be written.
     """
     check_class(name, sources, out, work)
     report, pictures, folder = ClassReport(name), list(sources.pictures), out / name

@@ -34,24 +34,13 @@ Landmarks = Callable[[np.ndarray, np.ndarray], "np.ndarray | None"]
 
 @dataclass(frozen=True)
 class FaceRule:
-    """Which pictures are kept; smaller, blurred and doubtful faces do not count.
+    """Which pictures are kept; smaller, blurred and doubtful faces do not count."""
 
-    Attributes:
-        min_faces: Least faces of a picture.
-        max_faces: Most faces; None for any number.
-        min_score: Least score of a face, 0 to 1.
-        min_px: Least shorter side of a face in pixels.
-        min_sharpness: Least sharpness of a face, brought to 64 pixels; see video.sharpness.
-
-    Raises:
-        ValueError: One of them is out of its range.
-    """
-
-    min_faces: int = 1
-    max_faces: int | None = None
-    min_score: float = 0.5
-    min_px: float = 40.0
-    min_sharpness: float = 0.0
+    min_faces: int = 1  # least faces of a picture
+    max_faces: int | None = None  # most faces; None for any number
+    min_score: float = 0.5  # least score of a face, 0 to 1
+    min_px: float = 40.0  # least shorter side of a face in pixels
+    min_sharpness: float = 0.0  # least sharpness of a face, brought to 64 pixels; see video.sharpness
 
     def __post_init__(self) -> None:
         if self.min_faces < 1 or (self.max_faces is not None and self.max_faces < self.min_faces):
@@ -98,9 +87,6 @@ def mouth_box(box_xyxy: np.ndarray, points: np.ndarray | None = None) -> np.ndar
 
     Returns:
         float32 [4].
-
-    Raises:
-        ValueError: The points are not [68, 2].
     """
     box = np.asarray(box_xyxy, np.float64)
     if points is None:
@@ -132,18 +118,10 @@ def select_faces(
     `sources.find_sources` knows it after a new name. What it names already is not done again for the same kind.
 
     Args:
-        paths: Picture files.
-        folder: Where to write; made where it is missing.
-        rule: Which pictures and faces.
         kind: `pictures`, `faces` or `mouths`.
         detector: (image, min_score) -> Detections; None takes the one that ships.
         landmarks: Finds the 68 points of a face, to cut its mouth; None cuts by the face's box.
         sort: Names the folder below for each crop, such as its class; None sorts nothing.
-        progress: Wraps the paths for a progress bar.
-
-    Raises:
-        ValueError: The kind is unknown.
-        OSError: The folder cannot be written.
     """
     if kind not in KINDS:
         raise ValueError(f"expected a kind of {', '.join(KINDS)}, got {kind!r}")

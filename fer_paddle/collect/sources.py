@@ -25,10 +25,6 @@ def find_sources(path: Path) -> list[dict[str, Any]]:
 
     Returns:
         Records as their files have them, nearest first; none where nothing is known.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: A file of records is damaged.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{str(path)!r}: expected an image, found no such file")

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from fer_paddle.expression.data.folders import shrink
 from fer_paddle.images import resize, to_square
 
 SHARPNESS_SIDE = 48  # sharpness is judged at the size of FER2013's faces: what a small network sees
@@ -41,10 +42,7 @@ def measure_images(images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _sharpness(image: np.ndarray) -> float:
-    scale = SHARPNESS_SIDE / max(image.shape)
-    if scale < 1:
-        height, width = (max(1, round(side * scale)) for side in image.shape)
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    image = shrink(image, SHARPNESS_SIDE)
     variance = float(image.var())
     return float(cv2.Laplacian(image, cv2.CV_32F).var()) / (64 * variance) if variance else 0.0
 

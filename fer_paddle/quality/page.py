@@ -12,6 +12,7 @@ import jinja2
 import numpy as np
 
 from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.data.folders import shrink
 from fer_paddle.files import replacing
 from fer_paddle.quality.measures import BLURRED, BRIGHT, DARK, FLAT
 from fer_paddle.quality.report import Finding, Report, name_of
@@ -78,10 +79,5 @@ def _show(faces: LabelledFaces, finding: Finding) -> dict[str, Any]:
 
 
 def _thumbnail(faces: LabelledFaces, index: int) -> dict[str, str]:
-    image = faces.images[index]
-    scale = THUMB / max(image.shape)
-    if scale < 1:
-        width, height = (max(1, round(side * scale)) for side in image.shape[::-1])
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    encoded = base64.b64encode(cv2.imencode(".png", image)[1]).decode()
+    encoded = base64.b64encode(cv2.imencode(".png", shrink(faces.images[index], THUMB))[1]).decode()
     return {"data": f"data:image/png;base64,{encoded}", "name": name_of(faces, index)}

@@ -75,8 +75,6 @@ def build_report(
         classify: Face crops -> probabilities [N, C] of any expression network; its answers are the features by
             which likely wrong labels are found. None leaves these out.
         find_face: See `measures.face_scores`; None looks for images of one gray level and votes of "no face" alone.
-        progress: Wraps the longer loops for a progress bar.
-        seed: Seed of the folds in `suspects`.
     """
     splits = np.array([""] * len(faces)) if faces.split is None else faces.split
     ballots = None if faces.votes is None else count_votes(faces.votes)
@@ -237,9 +235,7 @@ def _faceless(faces: LabelledFaces, ballots: np.ndarray | None, scores: np.ndarr
     for index in constant:
         found.pop(int(index), None)
     levels = [f"{_say(faces, index)}, gray level {faces.images[index].flat[0]}" for index in constant]
-    advice = (
-        "by the votes of FER+ where there are any, and by a face detector, which overlooks small and odd faces: look"
-    )
+    advice = "by the votes of FER+, where there are any, and by a detector, which overlooks small and odd faces: look"
     return (
         _singles("Images of one gray level", "leave them out", constant, levels),
         _singles("Images that may be no face", advice, found, found.values()),

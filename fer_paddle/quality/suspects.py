@@ -36,7 +36,6 @@ def find_suspects(features: np.ndarray, labels: np.ndarray, copies: np.ndarray, 
             trained on these images and labels, they are not wholly out of sample: it then finds fewer, not more.
         labels: int [N]; a class with fewer than FOLDS images, and -1, is left out.
         copies: int [N], the same number for the copies of one image.
-        seed: Seed of the folds.
 
     Returns:
         None where fewer than two classes have enough images.
@@ -65,7 +64,7 @@ def find_suspects(features: np.ndarray, labels: np.ndarray, copies: np.ndarray, 
 def out_of_sample_probs(features: np.ndarray, labels: np.ndarray, copies: np.ndarray, seed: int = 0) -> np.ndarray:
     """Return probs float64 [N, C] of a logistic regression that was fitted without the image or its copies.
 
-    The arguments are those of `find_suspects`, with labels 0 to C - 1, each class FOLDS times or more.
+    Labels are 0 to C - 1, each class FOLDS times or more.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold

@@ -30,9 +30,6 @@ class AugmentConfig:
         noise: Largest standard deviation of Gaussian noise on each pixel, as a ratio of 255.
         randaugment: Operations of RandAugment a face, an integer; see randaugment.apply_randaugment.
         randaugment_strength: Their largest strength, 0 to 3, a tenth of the paper's 0 to 30.
-
-    Raises:
-        ValueError: A strength is outside its range.
     """
 
     flip: float = 0.0

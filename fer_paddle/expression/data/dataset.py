@@ -22,9 +22,6 @@ class ExpressionData:
         seed: Seed of the random changes, 0 or more.
         targets: float32 [N, C], probabilities to give in place of the labels; None gives the labels.
         draw: Give one class for certain, drawn by the targets, each epoch anew.
-
-    Raises:
-        ValueError: The sizes are not as said.
     """
 
     def __init__(

@@ -44,14 +44,8 @@ def load_faces(
     train/, validation/ and test/ (see `folders.read_class_folders`).
 
     Args:
-        path: What to read.
-        progress: Wraps the list of images of class folders for a progress bar.
         classes: Names of the classes, in order; None takes what the data say.
         strict: Refuse images without a label, and leave out FER2013's known faults; False takes all, for a report.
-
-    Raises:
-        FileNotFoundError: Nothing is there.
-        ValueError: It is none of these, or holds no readable face.
     """
     path = Path(path)
     expected = "expected a pack (.npz), the official csv, a folder with one of them or with class folders"
@@ -104,17 +98,9 @@ def load_train_valid(
         data: What `load_faces` reads, or its name in one of the data folders; or several, whose classes are united.
             For the training pack of FER2013 the other packs beside it count as its test splits.
         valid: The same for the faces to measure on; an undivided set is taken whole.
-        ratio: Ratio of each class that is split off.
-        seed: Seed of that split.
-        progress: As in `load_faces`.
-        classes: As in `load_faces`.
 
     Returns:
         (train, valid), of the same classes.
-
-    Raises:
-        FileNotFoundError: One of them is not there; all places looked in are named.
-        ValueError: One of them cannot be read, their classes differ, or no face is left to train or to measure on.
     """
     sources = [data] if isinstance(data, (str, os.PathLike)) else data
     pairs = [_load_pair(source, valid is None, ratio, seed, progress, classes) for source in sources]
@@ -175,25 +161,19 @@ def _check_own_classes(train: LabelledFaces, valid: LabelledFaces, where: str) -
 
 
 def load_sources(sources: Sequence[str | os.PathLike[str]], progress: Progress = iter) -> LabelledFaces:
-    """Read every image of one source or several, for a report; of several undivided ones each is a split of its own.
-
-    Raises:
-        FileNotFoundError: A source is not there.
-        ValueError: There is no source, one is of no known kind, damaged or empty, or two have other classes.
-    """
+    """Read every image of one source or several, for a report; of several undivided ones each is a split of its own."""
     if not sources:
         raise ValueError("expected at least one source of images, got none")
     parts = [load_faces(source, progress, strict=False) for source in sources]
     if len(parts) > 1:
         names = [Path(source).stem for source in sources]
         names = names if len(set(names)) == len(names) else [os.fspath(source) for source in sources]
-        parts = [
-            dataclasses.replace(part, split=np.array([folders.printable(name)] * len(part)))
-            if part.split is None
-            else part
-            for part, name in zip(parts, names)
-        ]
+        parts = [part if part.split is not None else _name_split(part, name) for part, name in zip(parts, names)]
     if len(found := {part.classes for part in parts}) > 1:
         got = " and ".join(", ".join(classes) or "none" for classes in sorted(found))
         raise ValueError(f"expected sources of the same classes, got {got}")
     return join_faces(parts)
+
+
+def _name_split(faces: LabelledFaces, name: str) -> LabelledFaces:
+    return dataclasses.replace(faces, split=np.array([folders.printable(name)] * len(faces)))

@@ -32,9 +32,6 @@ class LabelledFaces:
         names: What a person finds each face by, such as its path within the folder; None without.
         shapes: int64 [N, 2], height and width of each image as it was found; None where that of `images`.
         skipped: (name, reason) of each image of the source that could not be read.
-
-    Raises:
-        ValueError: The lengths differ, or a label is no class.
     """
 
     images: Sequence[np.ndarray] | np.ndarray
@@ -137,9 +134,6 @@ def split_faces(faces: LabelledFaces, ratio: float, seed: int) -> tuple[Labelled
     """Split class by class into (first, second), the second with about `ratio` of every class.
 
     A class of two faces or more has at least one in each part.
-
-    Raises:
-        ValueError: `ratio` is not between 0 and 1.
     """
     if not 0 < ratio < 1:
         raise ValueError(f"expected a ratio between 0 and 1, got {ratio}")

@@ -20,18 +20,8 @@ from fer_paddle.images import to_gray
 from fer_paddle.labels import EXPRESSIONS, SPLITS, choose_classes, parse_split
 from fer_paddle.packs import load_pack
 
-FERPLUS_CLASSES = (
-    "neutral",
-    "happiness",
-    "surprise",
-    "sadness",
-    "anger",
-    "disgust",
-    "fear",
-    "contempt",
-    "unknown",
-    "NF",
-)
+_VOTED = "neutral happiness surprise sadness anger disgust fear contempt unknown NF"
+FERPLUS_CLASSES = tuple(_VOTED.split())
 FLAG_NOT_A_FACE = 2  # re-encoded images, nearly all of them no face
 SIDE = 48
 PACKS = dict(zip(SPLITS, ("fer2013_train.npz", "fer2013_publictest.npz", "fer2013_privatetest.npz")))

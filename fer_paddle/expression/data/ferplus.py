@@ -40,9 +40,6 @@ def take_ferplus(faces: LabelledFaces, mode: str) -> LabelledFaces:
 
     Returns:
         The faces with `targets` float32 [N, 8], rows sum to 1, and the class of the largest target as label.
-
-    Raises:
-        ValueError: The mode is unknown, there are no votes, or no face is left.
     """
     if mode not in MODES:
         raise ValueError(f"expected a mode of {', '.join(MODES)}, got {mode!r}")

@@ -169,9 +169,9 @@ def _split_of(file: Path, split: str) -> str:
     return named if named in ("validation", "test") else split
 
 
-def shrink(gray: np.ndarray) -> np.ndarray:
-    """Bring the longest side of a uint8 [H, W] image to at most MAX_SIDE, averaging over areas."""
-    scale = MAX_SIDE / max(gray.shape)
+def shrink(gray: np.ndarray, max_side: int = MAX_SIDE) -> np.ndarray:
+    """Bring the longest side of a uint8 [H, W] image to at most `max_side` pixels, averaging over areas."""
+    scale = max_side / max(gray.shape)
     if scale >= 1:
         return gray
     height, width = (max(1, round(side * scale)) for side in gray.shape)

@@ -29,9 +29,6 @@ class MixBatch:
         mixup_alpha: Alpha of mixup; 0 turns it off. The paper takes 0.2 for ImageNet, 1 for CIFAR.
         cutmix_alpha: Alpha of CutMix; 0 turns it off. The paper takes 1.
         chance: Ratio of the batches that are mixed, 0 to 1.
-
-    Raises:
-        ValueError: An alpha is negative, both are 0, or `chance` is out of range.
     """
 
     mixup_alpha: float = 0.0
@@ -69,13 +66,7 @@ class MixBatch:
 
 
 def mixup(images: np.ndarray, partners: np.ndarray, ratio: float) -> np.ndarray:
-    """Return ratio * image + (1 - ratio) * partner.
-
-    Args:
-        images: float32 [N, 1, S, S].
-        partners: int [N], the index of each image's partner.
-        ratio: Weight of the first image, 0 to 1.
-    """
+    """Return ratio * image + (1 - ratio) * partner, float32 [N, 1, S, S]; `partners` are indices int [N]."""
     return (np.float32(ratio) * images + np.float32(1 - ratio) * images[partners]).astype(np.float32)
 
 
@@ -84,15 +75,8 @@ def cutmix(
 ) -> tuple[np.ndarray, float]:
     """Replace one rectangle of each image, the same in all, by the partner's.
 
-    Args:
-        images: float32 [N, 1, H, W].
-        partners: int [N], the index of each image's partner.
-        ratio: Area of the first image that is asked for, 0 to 1: the rectangle has sqrt(1 - ratio) of each side and is
-            cut where it reaches beyond the image.
-        rng: Draws its center.
-
-    Returns:
-        float32 [N, 1, H, W], and the ratio of the first image that really is left.
+    The rectangle has sqrt(1 - ratio) of each side and is cut where it reaches beyond the image. Return the images
+    float32 [N, 1, H, W], and the ratio of the first image that really is left.
     """
     height, width = images.shape[2:]
     half_height, half_width = (side * np.sqrt(1 - ratio) / 2 for side in (height, width))

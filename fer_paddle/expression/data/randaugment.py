@@ -13,17 +13,7 @@ import numpy as np
 
 
 def apply_randaugment(face: np.ndarray, count: int, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """Apply `count` operations of OPERATIONS, each drawn anew, with strengths drawn from 0 to `strength`.
-
-    Args:
-        face: uint8 [S, S].
-        count: Operations, 0 or more.
-        strength: Largest strength, 0 to 3; changes with a direction go either way.
-        rng: The only source of randomness.
-
-    Returns:
-        uint8 [S, S].
-    """
+    """Apply `count` of OPERATIONS to a face uint8 [S, S], each drawn anew, at strengths from -`strength` to it."""
     operations = list(OPERATIONS.values())
     for _ in range(count):
         operation = operations[rng.integers(len(operations))]

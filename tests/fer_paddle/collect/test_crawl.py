@@ -10,7 +10,7 @@ import pytest
 from fer_paddle.collect.crawl import MANIFEST, Crawler, read_manifest, read_url_list
 from fer_paddle.collect.fetch import Expect
 from fer_paddle.collect.pages import SearchPages, SeedPages, read_openverse
-from fer_paddle.images import list_images, read_image
+from fer_paddle.images import list_images
 
 
 def names(folder):
@@ -142,19 +142,14 @@ def test_openverse_answers(site, make_fetcher, tmp_path):
             read_openverse(answer)
 
 
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [(b"", "found none"), (b"# only\n\n", "found none"), (b"\xff\xfeh\x00", "UTF-8")],
-)
-def test_url_lists_that_are_none(tmp_path, content, says):
-    (tmp_path / "urls.txt").write_bytes(content)
-    with pytest.raises(ValueError, match=says):
-        read_url_list(tmp_path / "urls.txt")
-
-
-def test_url_list(tmp_path):
-    (tmp_path / "u.txt").write_bytes("\ufeffhttp://a/\r\n# no\r\n\r\n https://例/ \n".encode())
-    assert read_url_list(tmp_path / "u.txt") == ["http://a/", "https://例/"]
+def test_url_lists(tmp_path):
+    file = tmp_path / "u.txt"
+    file.write_bytes("\ufeffhttp://a/\r\n# no\r\n\r\n https://例/ \n".encode())
+    assert read_url_list(file) == ["http://a/", "https://例/"]
+    for content, says in ((b"", "found none"), (b"# only\n\n", "found none"), (b"\xff\xfeh\x00", "UTF-8")):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=says):
+            read_url_list(file)
 
 
 @pytest.mark.parametrize("line", ["[]\n", "{\n", '{"status": "saved"}\n'])
@@ -177,9 +172,3 @@ def test_a_damaged_manifest_is_named(make_fetcher, tmp_path, line):
 def test_page_sources_out_of_range(make):
     with pytest.raises(ValueError, match="expected"):
         make()
-
-
-def test_a_picture_is_readable(site, make_fetcher, tmp_path):
-    site.put_picture("/a.jpg", 1)
-    Crawler(tmp_path, make_fetcher()).crawl(SeedPages([f"{site.url}/a.jpg"]))
-    assert read_image(tmp_path / "a.jpg").shape == (80, 80, 3)
