@@ -12,7 +12,7 @@ PRIVATE = """
 ::ffff:127.0.0.1 ::ffff:7f00:1 ::ffff:10.0.0.1 ::127.0.0.1 64:ff9b::7f00:1 2002:7f00:1:: 2001:0:0:0:0:0:80ff:fffe
 """
 PUBLIC = "8.8.8.8 ::ffff:8.8.8.8 64:ff9b::808:808 2606:4700::1 223.5.5.5"
-# glibc reads the second line as 127.0.0.1; where a system does not, it does not resolve. Only a proxy resolves the last.
+# glibc reads the second line as 127.0.0.1; elsewhere it does not resolve. Only a proxy resolves the last.
 OWN = """
 localhost 127.0.0.1 ::1 ::ffff:127.0.0.1
 127.1 0x7f.1 0177.0.0.1 2130706433 0x7f000001 127.0.0.1.

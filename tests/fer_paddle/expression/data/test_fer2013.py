@@ -9,30 +9,29 @@ import pytest
 
 from fer_paddle.expression.data import fer2013
 from fer_paddle.expression.data.faces import LabelledFaces, take_split, without_copies
-from fer_paddle.expression.data.fer2013 import (
-    FERPLUS_CLASSES,
-    read_csv,
-    read_fer2013,
-    read_pack,
-)
+from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES, read_csv, read_fer2013, read_pack
 from fer_paddle.expression.data.fer2013_faults import is_no_face
 from fer_paddle.images import FER_MEAN, FER_STD
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.packs import load_pack
 
 USAGES = ["Training"] * 5 + ["PublicTest"] * 3 + ["PrivateTest"] * 2
+SPLITS = ["train"] * 5 + ["validation"] * 3 + ["test"] * 2
+PIXELS = "7 " * 2303 + "7"
 VOTES_HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 
 
 @pytest.fixture
-def csv_file(tmp_path, noise, write_csv):
-    """A csv of ten pictures; row 1 also stands in PublicTest (row 6), row 3 in PrivateTest (row 9)."""
+def images(noise):
+    """Ten pictures; row 1 also stands in PublicTest (row 6), row 3 in PrivateTest (row 9)."""
     images = noise(10)
     images[6], images[9] = images[1], images[3]
+    return images
+
+
+@pytest.fixture
+def csv_file(tmp_path, images, write_csv):
     return write_csv(tmp_path / "表情 数据" / "fer2013.csv", images, np.arange(10) % 7, USAGES)
-
-
-SPLITS = ["train"] * 5 + ["validation"] * 3 + ["test"] * 2
 
 
 def write_votes(path, usages=USAGES, change=None):
@@ -46,22 +45,13 @@ def write_votes(path, usages=USAGES, change=None):
 # ---- csv
 
 
-def test_csv_gives_all_rows(csv_file, noise):
-    images = noise(10)
-    images[6], images[9] = images[1], images[3]
+def test_csv_gives_all_rows(csv_file, images):
     faces = read_csv(str(csv_file))
     assert faces.images.dtype == np.uint8 and faces.labels.dtype == np.int64
     np.testing.assert_array_equal(faces.images, images)
     assert faces.labels.tolist() == [row % 7 for row in range(10)] and faces.split.tolist() == SPLITS
     assert faces.votes is None and faces.names[3] == "fer2013 row 3"
     assert take_split(faces, "Training").labels.tolist() == [0, 2, 4]  # without the copies of test images
-
-
-def test_csv_without_usage_is_undivided(tmp_path):
-    """Kaggle's train.csv."""
-    (tmp_path / "train.csv").write_text(f"emotion,pixels\n3,{PIXELS}\n0,{PIXELS}\n")
-    faces = read_csv(tmp_path / "train.csv")
-    assert faces.split is None and faces.labels.tolist() == [3, 0]
 
 
 @pytest.mark.parametrize(
@@ -85,15 +75,18 @@ def test_csv_in_the_ways_it_is_written(csv_file, edit):
     assert found.split.tolist() == expected.split.tolist()
 
 
-def test_csv_columns_in_another_order(tmp_path, noise):
-    pixels = " ".join(map(str, noise(1)[0].ravel()))
-    (tmp_path / "a.csv").write_text(f"Usage,note,pixels,emotion\nPublicTest,x,{pixels},4\n")
+@pytest.mark.parametrize(
+    ("content", "labels", "split"),
+    [
+        (f"emotion,pixels\n3,{PIXELS}\n0,{PIXELS}\n", [3, 0], None),  # Kaggle's train.csv: undivided
+        (f"Usage,note,pixels,emotion\nPublicTest,x,{PIXELS},4\n", [4], ["validation"]),  # in another order
+    ],
+)
+def test_csv_with_other_columns(tmp_path, content, labels, split):
+    (tmp_path / "a.csv").write_text(content)
     faces = read_csv(tmp_path / "a.csv")
-    assert faces.labels.tolist() == [4] and faces.split.tolist() == ["validation"]
-    np.testing.assert_array_equal(faces.images, noise(1))
-
-
-PIXELS = "7 " * 2303 + "7"
+    assert faces.labels.tolist() == labels and (faces.images == 7).all()
+    assert (faces.split if split is None else faces.split.tolist()) == split
 
 
 @pytest.mark.parametrize(
@@ -145,9 +138,6 @@ def test_csv_that_is_another_file(tmp_path, content, expected):
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(ValueError, match=expected):
         read_csv(tmp_path / "a.csv")
-
-
-def test_csv_that_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.csv"):
         read_csv(tmp_path / "none.csv")
 
@@ -182,11 +172,11 @@ def test_votes_that_are_malformed(csv_file, change, expected):
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("count", [9, 11, 0])
-def test_votes_for_another_number_of_pictures(csv_file, count):
-    write_votes(csv_file.with_name("fer2013new.csv"), ["Training"] * count)
-    with pytest.raises(ValueError, match=f"votes of 10 images in .*got {count} rows"):
-        read_csv(csv_file)
+def test_votes_for_another_number_of_pictures(csv_file):
+    for count in (9, 11, 0):
+        write_votes(csv_file.with_name("fer2013new.csv"), ["Training"] * count)
+        with pytest.raises(ValueError, match=f"votes of 10 images in .*got {count} rows"):
+            read_csv(csv_file)
 
 
 # ---- packs
@@ -221,19 +211,19 @@ def test_pack_of_another_data_set_is_undivided(tmp_path, noise, write_pack):
 
 
 @pytest.mark.parametrize(
-    ("shape", "change", "expected"),
+    ("change", "expected"),
     [
-        ((48, 48), {"labels": np.zeros(2, np.uint8)}, r"integers \[3\] as 'labels'"),
-        ((48, 48), {"labels": np.zeros(3)}, "'labels'.*float64"),
-        ((48, 48), {"labels": np.array([0, 1, 7])}, "labels 0 to 6, .*got 0 to 7"),
-        ((48, 48), {"usage": np.array([0, 1, 3])}, "usage 0 to 2"),
-        ((48, 48), {"usage": np.array([0, 1])}, "'usage'"),
-        ((48, 48), {"flag": np.zeros((3, 1), int)}, "'flag'"),
-        ((48, 48), {"ferplus": np.zeros((3, 8), np.uint8)}, r"\[3, 10\] as 'ferplus'"),
+        ({"labels": np.zeros(2, np.uint8)}, r"integers \[3\] as 'labels'"),
+        ({"labels": np.zeros(3)}, "'labels'.*float64"),
+        ({"labels": np.array([0, 1, 7])}, "labels 0 to 6, .*got 0 to 7"),
+        ({"usage": np.array([0, 1, 3])}, "usage 0 to 2"),
+        ({"usage": np.array([0, 1])}, "'usage'"),
+        ({"flag": np.zeros((3, 1), int)}, "'flag'"),
+        ({"ferplus": np.zeros((3, 8), np.uint8)}, r"\[3, 10\] as 'ferplus'"),
     ],
 )
-def test_pack_with_other_columns_is_refused(tmp_path, noise, write_pack, shape, change, expected):
-    path = write_pack(tmp_path / "a.npz", noise(3, shape=shape), **(columns(3) | change))
+def test_pack_with_other_columns_is_refused(tmp_path, noise, write_pack, change, expected):
+    path = write_pack(tmp_path / "a.npz", noise(3), **(columns(3) | change))
     with pytest.raises(ValueError, match=expected):
         read_pack(path)
 
@@ -256,11 +246,8 @@ def test_a_pack_in_color_with_classes_of_its_own(tmp_path, noise, write_pack):
     assert faces.split.tolist() == ["train", "validation", "train"] and faces.names == ["m a", "m b", "m c"]
     unlabelled = read_pack(write_pack(tmp_path / "u.npz", noise(2)))
     assert unlabelled.labels.tolist() == [-1, -1]
-
-
-def test_a_pack_of_the_seven_in_another_order(tmp_path, noise, write_pack):
-    classes = ("neutral", "angry", "disgust", "fear", "happy", "sad", "surprise")
-    faces = read_pack(write_pack(tmp_path / "m.npz", noise(2), labels=np.array([0, 4]), classes=np.array(classes)))
+    turned = np.roll(EXPRESSIONS, 1)  # the seven in another order, neutral first
+    faces = read_pack(write_pack(tmp_path / "o.npz", noise(2), labels=np.array([0, 4]), classes=turned))
     assert faces.classes == EXPRESSIONS and faces.labels.tolist() == [6, 3]
 
 
@@ -268,10 +255,9 @@ def test_a_pack_of_the_seven_in_another_order(tmp_path, noise, write_pack):
 
 
 @pytest.fixture
-def pack_folder(tmp_path, noise, write_pack):
+def pack_folder(tmp_path, images, write_pack):
     """The three packs; Training 1 also stands in PublicTest and 3 in PrivateTest, and 4 is no face."""
-    folder, images = tmp_path / "packs", noise(10)
-    images[6], images[9] = images[1], images[3]
+    folder = tmp_path / "packs"
     write_pack(folder / "fer2013_train.npz", images[:5], **columns(5, 0, [0, 0, 0, 0, 2]))
     write_pack(folder / "fer2013_publictest.npz", images[5:8], **columns(3, 1))
     write_pack(folder / "fer2013_privatetest.npz", images[8:], **columns(2, 2))
@@ -288,11 +274,9 @@ def test_packs_come_before_the_csv(pack_folder, csv_file, noise):
     for pack in pack_folder.glob("*.npz"):
         pack.unlink()
     assert read_fer2013(pack_folder).split.tolist() == SPLITS
-
-
-def test_read_fer2013_of_an_empty_folder(tmp_path):
+    (pack_folder / "icml_face_data.csv").unlink()
     with pytest.raises(FileNotFoundError, match=r"fer2013_train\.npz"):
-        read_fer2013(tmp_path)
+        read_fer2013(pack_folder)
 
 
 def test_csv_of_fer2013_leaves_out_what_is_no_face(tmp_path, noise, write_csv, monkeypatch):
@@ -331,20 +315,16 @@ def same_pictures(images, others):
     return np.array([image.tobytes() in known for image in images])
 
 
-def test_real_counts(real_packs):
+def test_real_counts_and_copies(real_packs):
     train, public = real_packs
     assert np.bincount(train["labels"]).tolist() == [3995, 436, 4097, 7215, 4830, 3171, 4965]
     assert np.bincount(public["labels"]).tolist() == [467, 56, 496, 895, 653, 415, 607]
     assert train["ferplus_classes"].tolist() == list(FERPLUS_CLASSES)
-
-
-def test_real_copies(real_packs):
-    train, public = real_packs
     assert same_pictures(public["images"], train["images"]).sum() == 280
     assert same_pictures(train["images"], public["images"]).sum() == 351
 
 
-def test_real_training_has_no_test_picture_and_none_that_is_no_face(real_packs, real_faces):
+def test_real_training_has_no_test_picture_none_that_is_no_face_and_votes_as_probs(real_packs, real_faces):
     train, public = real_packs
     faces, measured = real_faces
     kept = ~same_pictures(train["images"], public["images"]) & (train["flag"] & 2 == 0)
@@ -353,13 +333,8 @@ def test_real_training_has_no_test_picture_and_none_that_is_no_face(real_packs, 
     assert len(faces) == 28218
     assert not same_pictures(faces.images, measured.images).any()
     assert len(measured) == len(without_copies(measured, faces)) == 3589
-
-
-def test_real_votes_are_probs(real_packs, real_faces):
-    faces, measured = real_faces
     for part in (faces, measured):
         np.testing.assert_allclose(part.votes.sum(1), 1, atol=1e-6)
-    _, public = real_packs
     np.testing.assert_array_equal(measured.votes.argmax(1), public["ferplus"].argmax(1))
 
 
@@ -369,7 +344,7 @@ def test_real_known_faults_are_the_flagged_rows(real_packs):
     np.testing.assert_array_equal([is_no_face(image) for image in train["images"]], train["flag"] & 2 > 0)
 
 
-def test_real_mean_and_deviation_of_the_normalisation(real_packs):
+def test_real_mean_and_deviation_of_the_normalization(real_packs):
     train, _ = real_packs
     counts = sum(np.bincount(image.ravel(), minlength=256) for image in train["images"])
     levels, shares = np.arange(256) / 255, counts / counts.sum()
