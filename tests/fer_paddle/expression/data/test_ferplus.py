@@ -34,6 +34,9 @@ def faces_of(*rows):
     return LabelledFaces(np.zeros((len(rows), 8, 8), np.uint8), labels, shares)
 
 
+WITHOUT = LabelledFaces(np.zeros((1, 8, 8), np.uint8), np.zeros(1, np.int64))
+
+
 def test_columns_follow_the_names():
     for index, column in enumerate(COLUMNS[:7]):
         assert parse_expression(FERPLUS_CLASSES[column]) == index
@@ -95,28 +98,23 @@ def test_counts_and_labels():
 
 
 @pytest.mark.parametrize(
-    ("mode", "rows", "says"),
+    ("mode", "faces", "says"),
     [
-        ("mean", [votes(happiness=10)], "expected a mode of majority, probability, crossentropy, got 'mean'"),
-        ("majority", [votes(NF=10)], "expected faces with FER\\+ votes for an expression, got none of 1"),
+        ("mean", faces_of(votes(happiness=10)), "a mode of majority, probability, crossentropy, got 'mean'"),
+        ("majority", faces_of(votes(NF=10)), "expected faces with FER\\+ votes for an expression, got none of 1"),
+        ("majority", WITHOUT, "expected faces with FER\\+ votes, got faces without"),
     ],
 )
-def test_what_cannot_be_taken(mode, rows, says):
+def test_what_cannot_be_taken(mode, faces, says):
     with pytest.raises(ValueError, match=says):
-        take_ferplus(faces_of(*rows), mode)
-
-
-def test_no_votes_at_all():
-    with pytest.raises(ValueError, match="expected faces with FER\\+ votes, got faces without"):
-        take_ferplus(LabelledFaces(np.zeros((1, 8, 8), np.uint8), np.zeros(1, np.int64)), "majority")
+        take_ferplus(faces, mode)
 
 
 def test_a_network_is_measured_on_the_faces_of_its_classes():
     faces = faces_of(votes(happiness=10), votes(contempt=6, neutral=4), votes(NF=10))
     assert take_for_classes(faces, EXPRESSIONS) is faces
     assert take_for_classes(faces, list(FERPLUS_EXPRESSIONS)).labels.tolist() == [3, 7]
-    without = LabelledFaces(np.zeros((1, 8, 8), np.uint8), np.zeros(1, np.int64))
-    assert take_for_classes(without, FERPLUS_EXPRESSIONS) is without  # labels of the seven, which come first
+    assert take_for_classes(WITHOUT, FERPLUS_EXPRESSIONS) is WITHOUT  # labels of the seven, which come first
 
 
 # --- soft labels for the seven ---

