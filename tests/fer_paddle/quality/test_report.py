@@ -40,7 +40,7 @@ def report(samples):
     return build_report(samples, find_face=lambda image: 0.9)
 
 
-def test_figures(report):
+def test_figures_and_findings_that_name_their_pictures(report, samples):
     figures = report.figures
     assert figures["pictures"] == 16 and figures["unreadable_files"] == 1
     assert figures["classes"]["by_split"]["train"]["happy"] == 2
@@ -49,9 +49,6 @@ def test_figures(report):
     assert (exact["groups"], exact["groups_of_two_labels"]) == (1, 1)
     assert exact["across_splits"] == {"test also in train": 1}
     assert figures["no_face"] == {"constant": 1, "by_the_crowd": None, "by_the_detector": 0}
-
-
-def test_findings_name_their_pictures(report, samples):
     content = json.loads(json.dumps(report.to_json(samples)))
     (group,) = content["findings"]["exact_across"]["groups"]
     assert group["names"] == [EVIL, "脸 14.png"] and "(train)" in group["note"] and "(test)" in group["note"]
