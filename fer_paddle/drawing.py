@@ -63,9 +63,6 @@ def draw_boxes(
 
     Returns:
         A new uint8 [H, W, 3].
-
-    Raises:
-        ValueError: The image is not uint8 [H, W, 3], or there are not as many finite boxes as scores.
     """
     boxes = np.asarray(boxes_xyxy, np.float64)
     boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
@@ -88,9 +85,6 @@ def draw_faces(image: np.ndarray, faces: Sequence[NamedFace], language: str = "e
 
     Returns:
         A new uint8 [H, W, 3] in BGR. A name stands inside the image, or is left out where there is no room.
-
-    Raises:
-        ValueError: The image is not uint8 [H, W, 3], or the language is unknown.
     """
     if language not in LANGUAGES:
         raise ValueError(f"expected a language of {', '.join(LANGUAGES)}, got {language!r}")

@@ -30,14 +30,9 @@ AISTUDIO_DATA = Path("/home/aistudio/data")
 # product of 1024 takes 0.4 of its time with AVX2 and 0.22 with AVX-512: left alone, MKL takes its slowest path on AMD.
 _MKL_PATHS = {"7": {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}, "5": {"avx2", "fma"}}
 _PACKAGES = (
-    "paddlepaddle",
-    "paddlepaddle-gpu",
-    "paddleslim",
-    "paddle2onnx",
-    "onnxruntime",
-    "opencv-python",
-    "numpy",
-)
+    "paddlepaddle", "paddlepaddle-gpu", "paddleslim", "paddle2onnx", "onnxruntime", "opencv-python", "numpy",
+)  # fmt: skip
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 
@@ -53,8 +48,7 @@ def prepare(threads: int | None = None) -> None:
             raise ValueError(f"expected threads >= 1, got {threads}")
         if "paddle" in sys.modules:
             raise ValueError(f"expected threads before Paddle is imported, got {threads} after it")
-        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            os.environ[name] = str(threads)
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     _prepare_once()
 
 

@@ -12,13 +12,13 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 logger = logging.getLogger(__name__)
 _TEMPORARY = re.compile(r"\..*\.(\d+)(-\d+)?\.tmp", re.DOTALL)
-_LONGEST_NAME = 50  # characters of up to 4 bytes; most file systems allow 255 bytes
+_LONGEST_NAME = 50  # bytes; most file systems allow 255
 _counter = itertools.count()
 _LOCK = ".lock"
 
@@ -26,11 +26,7 @@ _LOCK = ".lock"
 def temporary_name(path: str | os.PathLike[str]) -> Path:
     """Return an unused hidden name beside `path` that `clear_leftovers` recognizes."""
     path = Path(path)
-    name = (
-        os.fsdecode(os.fsencode(path.name)[:_LONGEST_NAME])
-        if len(os.fsencode(path.name)) > _LONGEST_NAME
-        else path.name
-    )
+    name = os.fsdecode(os.fsencode(path.name)[:_LONGEST_NAME])
     return path.with_name(f".{name}.{os.getpid()}-{next(_counter)}.tmp")
 
 
@@ -58,15 +54,9 @@ def temporary_folder(beside: str | os.PathLike[str]) -> Iterator[Path]:
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
     """Write several files to temporary names, then rename all of them."""
-    temporaries = {path: temporary_name(path) for path in contents}
-    try:
+    with ExitStack() as stack:
         for path, content in contents.items():
-            temporaries[path].write_bytes(content)
-        for path, temporary in temporaries.items():
-            os.replace(temporary, path)
-    finally:
-        for temporary in temporaries.values():
-            temporary.unlink(missing_ok=True)
+            stack.enter_context(replacing(path)).write_bytes(content)
 
 
 def clear_leftovers(folder: str | os.PathLike[str]) -> None:

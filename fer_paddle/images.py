@@ -19,29 +19,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from fer_paddle.decoding import FORMATS, HEIF_SUFFIXES, read_header, read_image, read_orientation, read_size
+from fer_paddle.decoding import FORMATS, HEIF_SUFFIXES
+from fer_paddle.decoding import read_header as read_header
+from fer_paddle.decoding import read_image as read_image
+from fer_paddle.decoding import read_orientation as read_orientation
+from fer_paddle.decoding import read_size as read_size
 from fer_paddle.files import replacing
-
-__all__ = [
-    "FER_MEAN",
-    "FER_STD",
-    "FORMATS",
-    "MAX_CROP_SIDE",
-    "crop_square",
-    "faces_to_batch",
-    "list_images",
-    "normalize",
-    "pixel_digest",
-    "predict",
-    "read_header",
-    "read_image",
-    "read_orientation",
-    "read_size",
-    "resize",
-    "to_gray",
-    "to_square",
-    "write_image",
-]
 
 MAX_CROP_SIDE = 10_000
 BATCH = 64
@@ -66,10 +49,6 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
     Args:
         path: A name that ends in one of FORMATS; an existing file is replaced.
         image: uint8 [H,W,3] BGR or [H,W] gray.
-
-    Raises:
-        ValueError: Another extension, or an image too large for its format.
-        FileNotFoundError: The folder does not exist.
     """
     _check_image(image)
     path = Path(path)
@@ -99,11 +78,6 @@ def list_images(folder: str | os.PathLike[str], unreadable: list[Path] | None = 
 
     Names that start with a dot are skipped. Linked folders are followed, each real folder once. HEIC is listed too.
     Folders that cannot be read are added to `unreadable`, where it is given.
-
-    Raises:
-        FileNotFoundError: The folder does not exist.
-        ValueError: It is not a folder.
-        OSError: A folder in it cannot be read.
     """
     folder = Path(folder)
     if not folder.exists():

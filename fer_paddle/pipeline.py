@@ -55,10 +55,6 @@ class Pipeline:
         classifier: crops -> probabilities; None takes the one that ships.
         margin: Added to each side of the square around a face, as a ratio of its side.
         runtime: What runs the networks that ship, one of deployment.runtimes.RUNTIMES.
-
-    Raises:
-        ValueError: The runtime is unknown.
-        RuntimeError: The runtime's package is not installed.
     """
 
     def __init__(

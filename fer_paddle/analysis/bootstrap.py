@@ -50,9 +50,6 @@ def bootstrap(
 
     Returns:
         K intervals, in the order of the figures.
-
-    Raises:
-        ValueError: An argument is out of its range.
     """
     if count < 1 or resamples < 1 or not 0 < level < 1:
         raise ValueError(

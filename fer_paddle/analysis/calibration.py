@@ -45,9 +45,6 @@ def reliability(probs: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS)
         probs: float [N, C], rows sum to 1.
         labels: int [N].
         num_bins: 1 or more.
-
-    Raises:
-        ValueError: There is no face, or the shapes do not fit.
     """
     probs, labels = np.asarray(probs, np.float64), np.asarray(labels)
     if probs.ndim != 2 or labels.shape != probs.shape[:1] or not len(labels) or num_bins < 1:
@@ -74,10 +71,6 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     Returns:
         T from 0.01 to 100.
-
-    Raises:
-        ValueError: The shapes do not fit, or the best T is out of range: below where every face is right, above where
-            the labels do not follow the logits.
     """
     logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):

@@ -106,9 +106,6 @@ def layer_costs(network: paddle.nn.Layer, input_shape: Sequence[int], runs: int 
 
     Returns:
         The costs in the order in which the layers first ran.
-
-    Raises:
-        ValueError: `runs` is below 0.
     """
     if runs < 0:
         raise ValueError(f"expected runs of 0 or more, got {runs}")
@@ -170,12 +167,7 @@ def total_costs(costs: Sequence[LayerCost]) -> dict[str, float]:
 
 
 def layer_flops(network: paddle.nn.Layer, input_shape: Sequence[int]) -> dict[str, int]:
-    """Return the multiply-adds of each convolution and linear layer by name, as PaddleSlim's `flops` counts them.
-
-    Args:
-        network: Any network with one input; it runs once, in eval mode.
-        input_shape: Of a batch of one, such as (1, 1, 48, 48).
-    """
+    """Return the multiply-adds of each convolution and linear layer, as PaddleSlim counts them: input [1, ...]."""
 
     def inputs_of_one(layer: paddle.nn.Layer) -> int:
         # Each output of a convolution sees in/groups * k * k pixels; each of a linear layer all inputs.

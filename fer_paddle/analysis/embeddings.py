@@ -34,9 +34,6 @@ def lay_out(features: np.ndarray, perplexity: float = 30.0, seed: int = 0) -> np
 
     Returns:
         float32 [N, 2].
-
-    Raises:
-        ValueError: The perplexity is out of its range.
     """
     from sklearn.manifold import TSNE
 

@@ -24,9 +24,6 @@ def grad_cam(network: paddle.nn.Layer, images: np.ndarray, layer: str, classes: 
 
     Returns:
         float32 [N, h, w], 0 or more.
-
-    Raises:
-        ValueError: The layer is unknown, has no maps, or the classes do not fit.
     """
     maps, slopes = maps_and_slopes(network, images, layer, classes)
     weights = slopes.mean(axis=(2, 3), keepdims=True)  # [N, K, 1, 1]

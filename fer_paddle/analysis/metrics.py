@@ -30,9 +30,6 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, num_classes: int
 
     Returns:
         int64 [num_classes, num_classes].
-
-    Raises:
-        ValueError: The lengths differ or an index is out of range.
     """
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     if labels.shape != predicted.shape or labels.ndim != 1:
@@ -90,9 +87,6 @@ def roc(is_class: np.ndarray, scores: np.ndarray) -> Roc:
     Args:
         is_class: bool [N], which faces are of the class.
         scores: float [N], such as its probability.
-
-    Raises:
-        ValueError: The lengths differ, or one of the two sides has no face.
     """
     is_class, scores = np.asarray(is_class, bool), np.asarray(scores)
     if is_class.shape != scores.shape or is_class.ndim != 1:

@@ -102,11 +102,7 @@ def plot_class_figures(
 
 
 def plot_roc(
-    probs: np.ndarray,
-    labels: np.ndarray,
-    axis: Axes | None = None,
-    names: Sequence[str] = EXPRESSIONS,
-    title: str = "",
+    probs: np.ndarray, labels: np.ndarray, axis: Axes | None = None, names: Sequence[str] = EXPRESSIONS, title: str = ""
 ) -> Figure:
     """Draw the ROC curve of every class that has faces, each against the others, of probs [N, C] and labels [N]."""
     axis = take_axis(axis, (4.4, 4.0))

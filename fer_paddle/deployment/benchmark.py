@@ -19,14 +19,13 @@ import numpy as np
 
 from fer_paddle.deployment.runtimes import PADDLES, PRECISIONS, RUNTIME_OF, Runner, load_runner
 from fer_paddle.deployment.runtimes.model_files import check_file, parts_of, read_manifest, size_on_disk
-from fer_paddle.environment import REPOSITORY
+from fer_paddle.environment import REPOSITORY, THREAD_VARIABLES
 from fer_paddle.files import file_digest, read_json
 from fer_paddle.study import Study
 
 COMPARED = ("onnx", "openvino", "ncnn", "mnn", "paddle")
 THREADS, BATCHES, RUNS, WARM_UP = (1, 2), (1, 8, 32), 100, 3
 _CHILD = "import sys; from fer_paddle.deployment.benchmark import measure_here; measure_here(*sys.argv[1:])"
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,7 @@ def time_in_turns(
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
     warm_up: int = 5,
 ) -> dict[Any, dict[str, float | int]]:
-    """Time functions in turns, one run of each again and again, so that a busy machine disturbs all alike.
-
-    Returns:
-        `median_ms`, `p95_ms`, `least_ms` (of the run that nothing disturbed) and `runs` by name.
-    """
+    """Time functions in turns, one run of each again and again, so that a busy machine disturbs all alike."""
     times_ms: dict[Any, list[float]] = {name: [] for name in functions}
     for turn in progress(range(warm_up + runs)):
         for name, function in functions.items():
@@ -114,10 +109,6 @@ def compare_runtimes(
 
     Returns:
         The rows of `measure` that were asked for; a network that a runtime cannot take has one with `error`.
-
-    Raises:
-        FileNotFoundError: A file is missing.
-        ValueError: A file is of no known kind, or no runtime and precision is left for any.
     """
     study = study or Study(None, {})
     study.rows[:] = [row for row in study.rows if "error" not in row]
@@ -146,7 +137,7 @@ def measure(case: Case) -> dict[str, Any]:
     """Measure a case in a process of its own, where no other runtime has taken memory or started threads."""
     row = case.key() | {"shape": list(case.shape), "file": Path(case.file).name}
     paths = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
-    env = os.environ | dict.fromkeys(_THREAD_VARIABLES, str(case.threads)) | {"PYTHONPATH": paths}
+    env = os.environ | dict.fromkeys(THREAD_VARIABLES, str(case.threads)) | {"PYTHONPATH": paths}
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "row.json")
         command = [sys.executable, "-c", _CHILD, json.dumps(asdict(case)), str(answer)]

@@ -50,9 +50,6 @@ def draw_rows(rows: Sequence[Mapping[str, Any]]) -> Figure:
     Returns:
         A matplotlib figure. A color is a runtime, a pale bar has more than one thread, and the line at its end reaches
         to the 95th percentile.
-
-    Raises:
-        ValueError: No row was measured.
     """
     rows = disambiguate([row for row in rows if "median_ms" in row])
     if not rows:

@@ -70,12 +70,6 @@ def bench(
 
     Returns:
         `min_ms`, `max_ms`, `avg_ms`, and what was asked for.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is damaged or cannot be translated, a number is out of range, or the network does not
-            take images of this size.
-        RuntimeError: ncnn is not installed, or has no such GPU.
     """
     if min(width, height, loops, threads) < 1 or powersave not in POWERSAVES or gpu < -1:
         got = f"{width} {height} {loops} {threads} {powersave} {gpu}"

@@ -25,11 +25,6 @@ def convert_onnx(source: str | os.PathLike[str], path: str | os.PathLike[str], p
         source: The `.onnx` file, of float32.
         path: `.param` for ncnn (its `.bin` is written beside it) or `.mnn`.
         precision: How weights are stored: "fp32"; for ncnn also "fp16", for MNN also "int8".
-
-    Raises:
-        ValueError: The source is no ONNX file or a quantized one, has an operator without a translation, or the
-            path or the precision is of another kind.
-        RuntimeError: MNN did not convert it.
     """
     path = Path(path)
     if precision not in ALLOWED.get(path.suffix, ()):

@@ -30,9 +30,7 @@ class _Layer:
     inputs: list[str]
     outputs: list[str]
     params: dict[int, Any] = field(default_factory=dict)
-    weights: list[tuple[np.ndarray, bool]] = field(
-        default_factory=list
-    )  # array, whether a storage flag stands before it
+    weights: list[tuple[np.ndarray, bool]] = field(default_factory=list)  # and whether a storage flag stands before
 
 
 def to_ncnn(model: onnx.ModelProto, half: bool = False) -> tuple[str, bytes]:
@@ -113,12 +111,8 @@ def _batch_norm(node: _Node) -> _Layer:
 def _linear(node: _Node) -> _Layer:
     weight, *bias = node.arrays
     settings = node.settings
-    if (
-        len(node.inputs) != 1
-        or settings.get("transA", 0)
-        or settings.get("alpha", 1) != 1
-        or settings.get("beta", 1) != 1
-    ):
+    is_scaled = settings.get("alpha", 1) != 1 or settings.get("beta", 1) != 1
+    if len(node.inputs) != 1 or settings.get("transA", 0) or is_scaled:
         raise node.refuse(f"settings {settings}")
     weight = weight if settings.get("transB", 0) else weight.T  # ncnn wants [out, in]
     params = {0: weight.shape[0], 1: len(bias), 2: weight.size}

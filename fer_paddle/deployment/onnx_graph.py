@@ -60,9 +60,6 @@ def simplify(model: onnx.ModelProto, output_names: Sequence[str] | None = None) 
 
     Returns:
         The shorter network with the same inputs, outputs and metadata.
-
-    Raises:
-        ValueError: ONNX Runtime cannot read the network, or it has other than `output_names` outputs.
     """
     short = onnx.ModelProto()
     short.CopyFrom(model)
@@ -80,10 +77,7 @@ def simplify(model: onnx.ModelProto, output_names: Sequence[str] | None = None) 
 
 
 def compact(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a smaller network with the same values: int8 weights folded, names cut short, equal constants shared.
-
-    In a quantized file of a small network, names and copies of equal zero points outweigh a fifth of the weights.
-    """
+    """Return a smaller network with the same values: int8 weights folded, names cut short, equal constants shared."""
     small = onnx.ModelProto()
     small.CopyFrom(model)
     _constants_to_initializers(small.graph)

@@ -42,25 +42,19 @@ def compare(
     """Run a network twice on the same images [N, ...]; ValueError for none, or outputs of other number or shape."""
     if not len(images):
         raise ValueError("expected images to compare on, got none")
-    largest, total, count, agreeing, is_classes = 0.0, 0.0, 0, 0, True
-    for start in range(0, len(images), BATCH):
-        batch = images[start : start + BATCH]
-        ours, theirs = reference(batch), candidate(batch)
-        shapes = [[array.shape for array in arrays] for arrays in (ours, theirs)]
-        if shapes[0] != shapes[1]:
-            raise ValueError(f"expected outputs of shapes {shapes[0]} as from {names[0]}, got {shapes[1]}")
-        for a, b in zip(ours, theirs):
-            differences = np.abs(a.astype(np.float64) - b)
-            largest = float(np.maximum(largest, differences.max()))  # NaN stays
-            total, count = total + float(differences.sum()), count + differences.size
-        is_classes = len(ours) == 1 and ours[0].ndim == 2
-        agreeing += int((ours[0].argmax(1) == theirs[0].argmax(1)).sum()) if is_classes else 0
+    batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+    ours, theirs = ([np.concatenate(parts) for parts in zip(*map(run, batches))] for run in (reference, candidate))
+    shapes = [[array.shape for array in arrays] for arrays in (ours, theirs)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"expected outputs of shapes {shapes[0]} as from {names[0]}, got {shapes[1]}")
+    differences = np.concatenate([np.abs(a.astype(np.float64) - b).ravel() for a, b in zip(ours, theirs)])
+    is_classes = len(ours) == 1 and ours[0].ndim == 2
     return Parity(
         candidate=names[1],
         reference=names[0],
         inputs=len(images),
         description=description,
-        max_difference=largest,
-        mean_difference=total / count,
-        top1_agreement=agreeing / len(images) if is_classes else None,
+        max_difference=float(differences.max()),  # NaN stays
+        mean_difference=float(differences.mean()),
+        top1_agreement=float((ours[0].argmax(1) == theirs[0].argmax(1)).mean()) if is_classes else None,
     )

@@ -40,12 +40,6 @@ def places(tmp_path, monkeypatch):
     return folders
 
 
-@pytest.mark.parametrize("place", ["shared", "mounted a", "mounted b", "aistudio"])
-def test_find_data_looks_in_every_place(places, place):
-    (places[place] / NAME).touch()
-    assert find_data(NAME) == places[place] / NAME
-
-
 def test_find_data_takes_the_first_place(places):
     for place in ("aistudio", "mounted b", "mounted a", "shared"):
         (places[place] / NAME).touch()

@@ -53,12 +53,7 @@ def kind_of(weights: str | os.PathLike[str]) -> str:
 
 
 def read_measured(weights: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read what was measured of these very weights.
-
-    Raises:
-        FileNotFoundError: Nothing was measured.
-        ValueError: It was measured on other weights.
-    """
+    """Read what was measured of these very weights; ValueError where it was of other ones."""
     weights = Path(weights)
     path = weights.with_suffix(MEASURED)
     if not path.is_file():

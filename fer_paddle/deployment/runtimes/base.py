@@ -21,6 +21,7 @@ class Runner:
     """A network file as a function of arrays. Several threads may call one runner, each gets its own answer."""
 
     name: ClassVar[str]
+    package: ClassVar[str] = ""  # as pip and Python call it, where that is not the name
     suffixes: ClassVar[tuple[str, ...]]
     converts_onnx: ClassVar[bool] = False  # to the first of `suffixes`
     metadata: Mapping[str, str]  # what the file says of itself: classes, input size, normalization
@@ -48,8 +49,13 @@ class Runner:
 
     @classmethod
     def import_package(cls) -> ModuleType:
-        """Import the runtime's package, which is called as `name` says."""
-        return import_package(cls.name)
+        """Import the runtime's package; RuntimeError says how to install it."""
+        package = cls.package or cls.name
+        try:
+            return importlib.import_module(package)
+        except ImportError as error:
+            why = f"expected the package {package} for this runtime, got: {error} (pip install {package})"
+            raise RuntimeError(why) from error
 
     def _load(self, path: Path, threads: int, precision: str) -> None:
         """Load the file, and set `metadata`."""
@@ -72,13 +78,3 @@ def check_images(images: np.ndarray, metadata: Mapping[str, str]) -> None:
         fits = fits and shape[1] == 3 and not any(side % DETECTOR_STEP for side in shape[2:])
     if not fits:
         raise ValueError(f"expected images {expected}, N of 1 or more, got {list(shape)}")
-
-
-def import_package(name: str) -> ModuleType:
-    """Import a package that pip calls as Python does; RuntimeError says how to install it."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise RuntimeError(
-            f"expected the package {name} for this runtime, got: {error} (pip install {name})"
-        ) from error

@@ -6,11 +6,10 @@ import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes.base import Runner, import_package
+from fer_paddle.deployment.runtimes.base import Runner
 from fer_paddle.deployment.runtimes.model_files import read_manifest
 
 # Large Winograd tiles round too much for parity: up to 9e-4 in tiny YOLO's heads, 1e-5 with small ones, as fast.
@@ -20,12 +19,7 @@ WINOGRAD_MEMORY_LEVEL, SMALL_TILES = 3, 1
 class MnnRunner(Runner):
     """Run a network on the CPU; "int8" stores the weights of a converted `.onnx` in eight bits."""
 
-    name, suffixes, converts_onnx = "mnn", (".mnn",), True
-
-    @classmethod
-    def import_package(cls) -> ModuleType:
-        """Import MNN."""
-        return import_package("MNN")
+    name, package, suffixes, converts_onnx = "mnn", "MNN", (".mnn",), True
 
     def _load(self, path: Path, threads: int, precision: str) -> None:
         self.import_package()

@@ -65,12 +65,7 @@ def write_manifest(
 
 
 def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return `inputs`, `outputs` and `metadata` of a network's files after comparing them with their manifest.
-
-    Raises:
-        FileNotFoundError: The manifest or a file is missing.
-        ValueError: The manifest is malformed, or a file is not the one it names.
-    """
+    """Return `inputs`, `outputs` and `metadata` of a network's files after comparing them with their manifest."""
     path, manifest = Path(path), manifest_path(path)
     if not manifest.is_file():
         raise FileNotFoundError(f"expected the manifest {manifest.name} beside {path}, found none")

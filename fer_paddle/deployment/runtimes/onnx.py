@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes.base import Runner, import_package
+from fer_paddle.deployment.runtimes.base import Runner
 
 
 class OnnxRunner(Runner):
     """Run an ONNX file with one input, in what the file says, which may be int8."""
 
-    name, suffixes = "onnx", (".onnx",)
+    name, package, suffixes = "onnx", "onnxruntime", (".onnx",)
 
     def _providers(self, precision: str) -> list[str | tuple[str, dict[str, Any]]]:
         """List ONNX Runtime's execution providers, the most wanted first; each must be there."""
         return ["CPUExecutionProvider"]
 
     def _load(self, path: Path, threads: int, precision: str) -> None:
-        onnxruntime, providers = import_package("onnxruntime"), self._providers(precision)
+        onnxruntime, providers = self.import_package(), self._providers(precision)
         names = [provider if isinstance(provider, str) else provider[0] for provider in providers]
         if missing := [name for name in names if name not in onnxruntime.get_available_providers()]:
             there = ", ".join(onnxruntime.get_available_providers())

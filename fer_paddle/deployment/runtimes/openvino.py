@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fer_paddle.deployment.onnx_graph import get_metadata, read_onnx
 from fer_paddle.deployment.runtimes.base import Runner
 
 
@@ -38,20 +38,13 @@ class OpenVinoRunner(Runner):
                 self._network = openvino.compile_model(model, "CPU", settings)
         except RuntimeError as error:
             raise ValueError(f"expected an ONNX file at {path}, got: {str(error).splitlines()[-1]}") from error
-        self.metadata = read_metadata(path)
+        self.metadata = get_metadata(read_onnx(path))
         self._own = threading.local()
 
     def _run(self, images: np.ndarray) -> Sequence[np.ndarray]:
         if not hasattr(self._own, "request"):
             self._own.request = self._network.create_infer_request()
         return list(self._own.request.infer([images]).values())  # copies
-
-
-def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Return the metadata inside an ONNX file that is known to be one."""
-    import onnx
-
-    return {one.key: one.value for one in onnx.load(path, load_external_data=False).metadata_props}
 
 
 class SignalStack(ctypes.Structure):

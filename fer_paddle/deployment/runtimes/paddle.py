@@ -101,13 +101,6 @@ def write_inference_model(
 
 
 def load_program(path: str | os.PathLike[str], metadata: Mapping[str, str], threads: int = 1) -> PaddleInferenceRunner:
-    """Write the manifest of a program with one input, `images`, and load it.
-
-    Args:
-        path: The `.pdmodel` file with its `.pdiparams`, such as compression.quantize makes. Whether it is whole is
-            not looked at, and Paddle ends the process where it is not: see paddle_program.check_program.
-        metadata: Text for the manifest; with a line `quantized` it is computed in int8.
-        threads: Of oneDNN.
-    """
+    """Write the manifest of a whole program with the input `images`, and load it; metadata `quantized`: in int8."""
     write_manifest(path, ["images"], [], metadata)
     return PaddleInferenceRunner(path, threads)

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import itertools
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -100,11 +101,9 @@ def test_a_runtime_that_fails_is_a_row_too(tiny):
     assert "median_ms" not in row and row["error"].startswith("ended with 1: ") and "\n" not in row["error"]
 
 
-def test_rows_are_all_that_was_asked_for(tiny, monkeypatch):
-    cases = []
-    monkeypatch.setattr(benchmark, "measure", lambda case: cases.append(case) or {})
+def test_rows_are_all_that_was_asked_for(tiny, pretend):
     rows = compare([tiny], ["onnx", "openvino", "paddle"], threads=[1, 2], batches=[4], runs=7)
-    shown = [(case.runtime, case.precision, case.threads, case.batch, case.shape, case.runs) for case in cases]
+    shown = [(case.runtime, case.precision, case.threads, case.batch, case.shape, case.runs) for case in pretend]
     assert shown == [
         (*what, threads, 4, (1, 8, 8), 7)
         for what in (("onnx", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))
@@ -133,33 +132,28 @@ def test_nothing_to_measure_is_an_error(suffix, runtimes, precisions, says, tiny
 
 
 def test_a_name_with_a_dot_keeps_its_precisions_apart(tiny, tmp_path, monkeypatch):
-    path = tmp_path / "my.v2.onnx"
-    shutil.copy(tiny, path)
-    stored = []
-
-    def measure(case):
-        stored.append((case.precision, read_manifest(case.file)["metadata"]["precision"]))
-        return {}
-
-    monkeypatch.setattr(benchmark, "measure", measure)
-    compare([path], ["ncnn"], threads=[1], batches=[1])
-    assert stored == [("fp32", "fp32"), ("fp16", "fp16")]
+    path = shutil.copy(tiny, tmp_path / "my.v2.onnx")
+    monkeypatch.setattr(
+        benchmark, "measure", lambda case: {"stored": read_manifest(case.file)["metadata"]["precision"]}
+    )
+    rows = compare([path], ["ncnn"], threads=[1], batches=[1])
+    assert [(row["precision"], row["stored"]) for row in rows] == [("fp32", "fp32"), ("fp16", "fp16")]
 
 
 @pytest.mark.parametrize(
-    ("weights", "runtime", "file"),
+    ("weights", "runtime", "suffix"),
     [
-        (WEIGHTS.with_suffix(".safetensors"), "dynamic", WEIGHTS.with_suffix(".safetensors").name),
-        (WEIGHTS, "dynamic", WEIGHTS.with_suffix(".safetensors").name),
-        (WEIGHTS.with_suffix(".safetensors"), "paddle", "0-distresnet.fer2013-fp32.pdmodel"),
-        (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "paddle", "0-yolo3tiny.face-fp32.pdmodel"),
-        (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "dynamic", DETECTOR_WEIGHTS.with_suffix(".safetensors").name),
+        (WEIGHTS.with_suffix(".safetensors"), "dynamic", ".safetensors"),
+        (WEIGHTS, "dynamic", ".safetensors"),
+        (WEIGHTS.with_suffix(".safetensors"), "paddle", ".pdmodel"),
+        (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "paddle", ".pdmodel"),
+        (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "dynamic", ".safetensors"),
     ],
 )
-def test_paddles_runtimes_read_safetensors(weights, runtime, file, monkeypatch):
-    monkeypatch.setattr(benchmark, "measure", lambda case: {"file": case.file.split("/")[-1], "shape": case.shape})
-    (row,) = compare([weights], [runtime], ["fp32"], threads=[1], batches=[1])
-    assert (row["file"], row["shape"]) == (file, list(speed.input_shape(weights.with_suffix(".onnx"))))
+def test_paddles_runtimes_read_safetensors(weights, runtime, suffix, pretend):
+    compare([weights], [runtime], ["fp32"], threads=[1], batches=[1])
+    expected = weights.with_suffix(suffix).name if runtime == "dynamic" else f"0-{weights.stem}-fp32{suffix}"
+    assert (Path(pretend[0].file).name, pretend[0].shape) == (expected, speed.input_shape(weights.with_suffix(".onnx")))
 
 
 def test_what_was_measured_before_is_not_measured_again(tiny, pretend, tmp_path):

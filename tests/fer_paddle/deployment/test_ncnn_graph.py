@@ -49,21 +49,19 @@ def node(kind, inputs="x", output="y", **settings):
 
 
 CONV = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+KERNELS = {"w": draw(5, 4, 3, 3), "b": draw(5)}
 CASES = {
     # operator: nodes, constants
-    "Conv": ([node("Conv", "x w b", **CONV)], {"w": draw(5, 4, 3, 3), "b": draw(5)}),
+    "Conv": ([node("Conv", "x w b", **CONV)], KERNELS),
     "Conv without bias": ([node("Conv", "x w", **CONV)], {"w": draw(5, 4, 3, 3)}),
     "Conv stride": ([node("Conv", "x w b", strides=[2, 1], pads=[1, 0, 0, 2])], {"w": draw(5, 4, 3, 5), "b": draw(5)}),
-    "Conv dilated": ([node("Conv", "x w b", dilations=[2, 1])], {"w": draw(5, 4, 3, 3), "b": draw(5)}),
+    "Conv dilated": ([node("Conv", "x w b", dilations=[2, 1])], KERNELS),
     "Conv depthwise": ([node("Conv", "x w b", group=4, **CONV)], {"w": draw(4, 1, 3, 3), "b": draw(4)}),
     "Conv groups": ([node("Conv", "x w b", group=2, **CONV)], {"w": draw(6, 2, 3, 3), "b": draw(6)}),
-    "Conv and ReLU": (
-        [node("Conv", "x w b", "a", **CONV), node("Relu", "a")],
-        {"w": draw(5, 4, 3, 3), "b": draw(5)},
-    ),
-    "Conv and leaky ReLU": (
-        [node("Conv", "x w b", "a", **CONV), node("LeakyRelu", "a", alpha=0.1)],
-        {"w": draw(5, 4, 3, 3), "b": draw(5)},
+    "Conv and ReLU": ([node("Conv", "x w b", "a", **CONV), node("Relu", "a")], KERNELS),
+    "Conv and leaky ReLU": ([node("Conv", "x w b", "a", **CONV), node("LeakyRelu", "a", alpha=0.1)], KERNELS),
+    "Conv that others read before ReLU": (
+        [node("Conv", "x w b", "a", **CONV), node("Relu", "a", "r"), node("Add", "a r")], KERNELS,
     ),
     "BatchNormalization": (
         [node("BatchNormalization", "x s b m v")],
@@ -124,14 +122,8 @@ def test_a_blob_that_many_read_and_that_is_an_output_too(tmp_path):
         np.testing.assert_allclose(found, expected[0], rtol=1e-5)
 
 
-def test_a_relu_is_kept_apart_where_others_read_the_convolution(tmp_path):
-    nodes = [node("Conv", "x w b", "a", **CONV), node("Relu", "a", "r"), node("Add", "a r")]
-    model, image = make(nodes, {"w": draw(5, 4, 3, 3), "b": draw(5)}), draw(*SHAPE)
-    np.testing.assert_allclose(run_ncnn(model, image, tmp_path)[0], run_onnx(model, image)[0][0], rtol=1e-4, atol=2e-5)
-
-
 def test_half_the_bytes_for_float16(tmp_path):
-    model, image = make([node("Conv", "x w b", **CONV)], {"w": draw(5, 4, 3, 3), "b": draw(5)}), draw(*SHAPE)
+    model, image = make([node("Conv", "x w b", **CONV)], KERNELS), draw(*SHAPE)
     whole, half = (to_ncnn(model, flag)[1] for flag in (False, True))
     assert (len(whole), len(half)) == (4 + 180 * 4 + 20, 4 + 180 * 2 + 20)
     found = run_ncnn(model, image, tmp_path, half=True)[0]

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +16,7 @@ from fer_paddle.deployment.runtimes import PRECISIONS, RUNTIMES, load_runner
 from fer_paddle.deployment.runtimes.base import check_images
 from fer_paddle.deployment.runtimes.model_files import read_manifest, size_on_disk, write_manifest
 from fer_paddle.deployment.runtimes.paddle import write_inference_model
+from fer_paddle.environment import REPOSITORY
 from fer_paddle.expression.predict import WEIGHTS, Classifier, classifier_file, load_expression_model
 from yolo3tiny.predict import load_network
 
@@ -138,67 +138,54 @@ def test_outputs_that_are_not_finite_are_an_error(folder):
 
 
 @pytest.mark.parametrize(
-    ("settings", "why"),
+    ("name", "runtime", "settings", "error", "why"),
     [
-        ({"runtime": "caffe"}, "expected a runtime of onnx, openvino"),
-        ({"precision": "fp64"}, "expected a precision of fp32 for onnx"),
-        ({"threads": -1}, "expected threads of 0 or more"),
+        ("a.onnx", "caffe", {}, ValueError, "a runtime of onnx, openvino"),
+        ("a.onnx", "onnx", {"precision": "fp64"}, ValueError, "a precision of fp32 for onnx"),
+        ("a.onnx", "onnx", {"threads": -1}, ValueError, "threads of 0 or more"),
+        ("a.onnx", "tensorrt", {}, RuntimeError, "ONNX Runtime with TensorrtExecutionProvider"),  # it is not here
+        ("a.mnn", "onnx", {}, ValueError, "a file .* for the runtime onnx, got"),
+        ("a.param", "openvino", {}, ValueError, "a file .* for the runtime openvino, got"),
+        ("a.safetensors", "mnn", {}, ValueError, "a file .* for the runtime mnn, got"),
     ],
 )
-def test_unknown_settings_are_refused(settings, why):
-    with pytest.raises(ValueError, match=why):
-        load_runner(WEIGHTS, **settings)
+def test_what_cannot_be_loaded_is_refused(name, runtime, settings, error, why, tmp_path):
+    (tmp_path / name).write_bytes(b"1234")
+    with pytest.raises(error, match=f"^expected {why}"):
+        load_runner(tmp_path / name, runtime, **settings)
     assert PRECISIONS.keys() == RUNTIMES.keys()
 
 
-@pytest.mark.parametrize(
-    ("runtime", "module", "package"),
-    [
-        ("onnx", "onnxruntime", "onnxruntime"),
-        ("openvino", "openvino", "openvino"),
-        ("ncnn", "ncnn", "ncnn"),
-        ("mnn", "MNN", "MNN"),
-    ],
-)
-def test_a_missing_package_is_named(runtime, module, package, monkeypatch):
-    monkeypatch.setitem(sys.modules, module, None)  # what Python takes for not installed
+@pytest.mark.parametrize(("runtime", "package"), [("onnx", "onnxruntime"), *PACKAGES.items()])
+def test_a_missing_package_is_named(runtime, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)  # what Python takes for not installed
     with pytest.raises(RuntimeError, match=rf"^expected the package {package} .*pip install {package}") as error:
         load_runner(WEIGHTS, runtime)
     assert "\n" not in str(error.value)
 
 
+def run_python(code, *arguments):
+    """What a program prints in a process of its own, which must end well."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_a_board_needs_no_more_than_ncnn(folder):
     """What the README tells to install there: ncnn, NumPy, OpenCV, Pillow."""
-    absent = [
-        "paddle",
-        "onnx",
-        "onnxruntime",
-        "openvino",
-        "MNN",
-        "safetensors",
-        "scipy",
-        "skimage",
-        "matplotlib",
-        "tqdm",
-    ]
-    code = (
-        f"import sys; sys.modules.update(dict.fromkeys({absent}))\n"
-        "from fer_paddle import Classifier, Pipeline\n"
-        "from fer_paddle.apps.cli import main\n"
-        "import numpy as np\n"
-        "classifier = Classifier(sys.argv[1], runtime='ncnn', threads=1)\n"
-        "assert classifier([np.zeros((9, 9), np.uint8)]).shape == (1, 7)\n"
-        "sys.exit(main(['bench', '1', '1', '0', '-1', '0', sys.argv[1], '32', '32']))\n"
-    )
     need("ncnn")
-    command = [sys.executable, "-c", code, str(folder / "net.param")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 and "avg =" in done.stdout, done.stderr
-
-
-def test_tensorrt_is_named_where_it_is_not():
-    with pytest.raises(RuntimeError, match="expected ONNX Runtime with TensorrtExecutionProvider"):
-        load_runner(WEIGHTS, "tensorrt")
+    absent = "paddle onnx onnxruntime openvino MNN safetensors scipy skimage matplotlib tqdm"
+    code = """
+import sys; sys.modules.update(dict.fromkeys(sys.argv[2].split()))
+from fer_paddle import Classifier, Pipeline
+from fer_paddle.apps.cli import main
+import numpy as np
+classifier = Classifier(sys.argv[1], runtime='ncnn', threads=1)
+assert classifier([np.zeros((9, 9), np.uint8)]).shape == (1, 7)
+sys.exit(main(['bench', '1', '1', '0', '-1', '0', sys.argv[1], '32', '32']))
+"""
+    assert "avg =" in run_python(code, folder / "net.param", absent)
 
 
 @pytest.mark.parametrize("there", [["CUDAExecutionProvider", "CPUExecutionProvider"], ["CPUExecutionProvider"]])
@@ -270,13 +257,6 @@ def test_a_bad_card_is_one_line(content, copied):
         read_manifest(copied / "net.mnn")
 
 
-@pytest.mark.parametrize(("runtime", "name"), [("onnx", "a.mnn"), ("openvino", "a.param"), ("mnn", "a.safetensors")])
-def test_a_file_of_another_runtime_is_refused(runtime, name, tmp_path):
-    (tmp_path / name).write_bytes(b"1234")
-    with pytest.raises(ValueError, match=f"expected a file .* for the runtime {runtime}, got"):
-        load_runner(tmp_path / name, runtime)
-
-
 def test_a_card_moves_with_its_files(copied, tmp_path):
     for path in list(copied.glob("net.*")):
         path.rename(tmp_path / path.name.replace("net", "脸"))
@@ -304,19 +284,17 @@ def test_the_case_of_a_suffix_does_not_matter(runtime, name, copied, faces, expe
 
 def test_no_runtime_talks_to_the_network():
     """OpenVINO reports its import where it may, and MNN's command lines install a package that reports their use."""
-    code = (
-        "import socket, sys\n"
-        "def refuse(*args): raise SystemExit('tried to connect')\n"
-        "socket.socket.connect = socket.getaddrinfo = refuse\n"
-        "import fer_paddle.deployment.runtimes as r\n"
-        "from fer_paddle.expression.predict import WEIGHTS\n"
-        "for name in sys.argv[1:]: r.load_runner(WEIGHTS, name, 1)\n"
-        "found = [m for m in sys.modules if 'telemetry' in m and sys.modules[m] and 'openvino_telemetry' in m]\n"
-        "assert not found and 'MNN.tools' not in sys.modules and 'torch' not in sys.modules, found\n"
-    )
-    names = [name for name in ("openvino", "ncnn", "mnn") if not need(name)]
-    done = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    code = """
+import socket, sys
+def refuse(*args): raise SystemExit("tried to connect")
+socket.socket.connect = socket.getaddrinfo = refuse
+import fer_paddle.deployment.runtimes as r
+from fer_paddle.expression.predict import WEIGHTS
+for name in sys.argv[1:]: r.load_runner(WEIGHTS, name, 1)
+found = [m for m in sys.modules if 'telemetry' in m and sys.modules[m] and 'openvino_telemetry' in m]
+assert not found and 'MNN.tools' not in sys.modules and 'torch' not in sys.modules, found
+"""
+    run_python(code, *(name for name in PACKAGES if not need(name)))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the signal stack is looked at as Linux has it")
@@ -336,6 +314,4 @@ before = address()
 Classifier(runtime={runtime!r})
 print(address() == before)
 """
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["True"]), done.stderr
+    assert run_python(program).splitlines()[-1:] == ["True"]
