@@ -101,15 +101,7 @@ def test_names_times_and_records(clip, tmp_path):
     assert read_image(tmp_path / report.files[2]).shape == (48, 64, 3)
 
 
-def test_a_second_run_writes_nothing_again(clip, tmp_path):
-    save_frames(clip, tmp_path, FrameRule("rate", 2))
-    assert save_frames(clip, tmp_path, FrameRule("rate", 2)).done_before
-    assert len(list_images(tmp_path)) == 4
-    other = save_frames(clip, tmp_path, FrameRule("rate", 1), suffix=".png")
-    assert len(other.files) == 2 and not other.done_before
-
-
-def test_a_run_that_was_cut_short_goes_on(clip, tmp_path):
+def test_a_run_that_was_cut_short_goes_on_and_a_second_one_writes_nothing_again(clip, tmp_path):
     def stop_after_12(frames):
         for frame in frames:
             if frame.index == 12:
@@ -120,7 +112,10 @@ def test_a_run_that_was_cut_short_goes_on(clip, tmp_path):
         save_frames(clip, tmp_path, FrameRule("rate", 2), progress=stop_after_12)
     assert len(list_images(tmp_path)) == 3
     assert len(save_frames(clip, tmp_path, FrameRule("rate", 2)).files) == 1
+    assert save_frames(clip, tmp_path, FrameRule("rate", 2)).done_before
     assert len(list_images(tmp_path)) == 4
+    other = save_frames(clip, tmp_path, FrameRule("rate", 1), suffix=".png")
+    assert len(other.files) == 2 and not other.done_before
 
 
 def test_a_damaged_video_gives_what_can_be_read(tmp_path, caplog):
@@ -149,9 +144,6 @@ def test_files_that_are_no_video(tmp_path, name, content, says):
     with pytest.raises(ValueError, match=says) as caught:
         save_frames(tmp_path / name, tmp_path / "out", FrameRule())
     assert "\n" not in str(caught.value) and len(list(tmp_path.iterdir())) <= 2
-
-
-def test_no_such_video(tmp_path):
     with pytest.raises(FileNotFoundError):
         Video(tmp_path / "none.mp4")
 

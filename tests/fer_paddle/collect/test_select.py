@@ -55,11 +55,6 @@ def test_faces_are_cut_as_the_pipeline_cuts_them(photo, tmp_path):
     assert record["source"] == str(photo) and record["sharpness"] > 0
 
 
-def test_whole_pictures_are_copied_byte_for_byte(photo, tmp_path):
-    select_faces([photo], tmp_path / "out", kind="pictures", detector=detector_of(BOX, BOX))
-    assert (tmp_path / "out" / "照片_1.png").read_bytes() == photo.read_bytes()
-
-
 @pytest.mark.parametrize(
     ("rule", "says"),
     [
@@ -74,9 +69,6 @@ def test_whole_pictures_are_copied_byte_for_byte(photo, tmp_path):
 def test_which_pictures_are_kept(photo, rule, says):
     _, reason = find_faces(read_image(photo), rule, detector_of(BOX))
     assert reason is None if says is None else says in reason
-
-
-def test_too_many_faces(photo):
     _, reason = find_faces(read_image(photo), FaceRule(max_faces=1), detector_of(BOX, BOX))
     assert reason == "2 faces, expected at most 1"
 
@@ -87,13 +79,6 @@ def test_bad_files_are_named_and_the_rest_goes_on(photo, tmp_path):
     paths = [bad, tmp_path / "none.jpg", photo]
     report = select_faces(paths, tmp_path / "out", detector=detector_of(BOX))
     assert set(report.failed) == {str(bad), str(tmp_path / "none.jpg")} and len(report.files) == 1
-
-
-def test_a_second_run_goes_on(photo, tmp_path):
-    out = tmp_path / "out"
-    select_faces([photo], out, detector=detector_of(BOX))
-    again = select_faces([photo], out, detector=detector_of(BOX))
-    assert again.done_before == 1 and not again.files and len(list_images(out)) == 1
 
 
 @pytest.mark.parametrize("stop", range(3))
@@ -114,27 +99,25 @@ def test_stopped_between_the_crops_of_a_picture(photo, tmp_path, monkeypatch, st
     assert [record["box_xyxy"] for record in read_selected(tmp_path / "out")] == [list(box) for box in boxes]
 
 
-def test_killed_between_a_crop_and_its_record(photo, tmp_path):
+def test_killed_between_a_crop_and_its_record_and_records_of_an_older_version(photo, tmp_path):
     out = tmp_path / "out"
     select_faces([photo], out, detector=detector_of(BOX))
     (out / SELECTED).unlink()
     assert select_faces([photo], out, detector=detector_of(BOX)).files == ["照片_1.png"]
     assert len(list_images(out)) == len(read_selected(out)) == 1
-
-
-def test_records_of_an_older_version_count_as_done(photo, tmp_path):
-    (tmp_path / "out").mkdir()
+    (out / SELECTED).unlink()  # the older version counts as done
     old = {"file": "a.png", "source": str(photo), "kind": "faces", "source_sha256": file_digest(photo)}
-    append_json_line(tmp_path / "out" / SELECTED, old)
-    assert select_faces([photo], tmp_path / "out", detector=detector_of(BOX, BOX)).done_before == 1
+    append_json_line(out / SELECTED, old)
+    assert select_faces([photo], out, detector=detector_of(BOX, BOX)).done_before == 1
 
 
-def test_each_kind_is_done_by_itself(photo, tmp_path):
+def test_each_kind_is_done_by_itself_and_once(photo, tmp_path):
     for number, kind in enumerate(("faces", "mouths", "pictures"), 1):
         first, again = (select_faces([photo], tmp_path / "out", kind=kind, detector=detector_of(BOX)) for _ in range(2))
         assert (first.done_before, len(first.files)) == (0, 1), kind
         assert (again.done_before, len(again.files)) == (1, 0), kind
         assert len(list_images(tmp_path / "out")) == number
+    assert (tmp_path / "out" / first.files[0]).read_bytes() == photo.read_bytes()  # a whole picture, as it was
 
 
 def test_the_mouth_by_points():
@@ -169,9 +152,6 @@ def test_the_shipped_detector_finds_a_drawn_face(tmp_path):
     write_image(tmp_path / "wall.png", np.full((200, 200, 3), 128, np.uint8))
     report = select_faces(list_images(tmp_path), tmp_path / "out")
     assert list(report.kept) == [str(tmp_path / "face.png")] and list(report.refused) == [str(tmp_path / "wall.png")]
-
-
-def test_an_unknown_kind(tmp_path):
     with pytest.raises(ValueError, match="mouths"):
         select_faces([], tmp_path / "out", kind="eyes", detector=detector_of())
 

@@ -40,18 +40,10 @@ def test_sharpness_falls_with_blur_and_not_with_contrast_or_size(faces):
 
 
 def test_extremes_come_worst_first():
-    columns = {
-        "brightness": [0.1, 0.5, 0.05, 0.9],
-        "contrast": [0.2, 0.01, 0.2, 0.2],
-        "sharpness": [0.1, 0, 0.1, 0.001],
-    }
+    columns = {"brightness": [0.1, 0.5, 0.05, 0.9], "contrast": [0.2, 0.01, 0.2, 0.2], "sharpness": [0.1, 0, 0.1, 1e-3]}
     found = measures.find_extremes({name: np.array(values) for name, values in columns.items()})
-    assert {name: indices.tolist() for name, indices in found.items()} == {
-        "dark": [2, 0],
-        "bright": [3],
-        "flat": [1],
-        "blurred": [3],  # a flat picture is not called blurred, too
-    }
+    expected = {"dark": [2, 0], "bright": [3], "flat": [1], "blurred": [3]}  # a flat picture is not called blurred, too
+    assert {name: indices.tolist() for name, indices in found.items()} == expected
 
 
 # ---- votes
@@ -64,13 +56,10 @@ def ballot(**counts):
     return row
 
 
-def test_majority_in_the_order_of_the_labels():
+def test_majority_in_the_order_of_the_labels_and_votes_against_them():
     ballots = [ballot(happiness=9, NF=1), ballot(NF=10), ballot(contempt=6, anger=4), ballot(), ballot(fear=6)]
     names = [*EXPRESSIONS, None]
     assert [names[label] for label in votes.majority_labels(np.stack(ballots))] == ["happy", None, None, None, "fear"]
-
-
-def test_votes_against_labels():
     ballots = np.stack([ballot(happiness=10), ballot(neutral=6, sadness=4), ballot(anger=5, fear=5), ballot(sadness=9)])
     labels = np.array([EXPRESSIONS.index(name) for name in ("happy", "sad", "angry", "fear")])
     found = votes.compare_votes(labels, ballots)
@@ -124,10 +113,8 @@ def test_small_classes_and_pictures_without_a_label_are_not_judged():
 
 
 def test_pictures_of_one_gray_level(faces):
-    assert measures.find_constant([faces[0], np.zeros((4, 4), np.uint8), np.full((4, 9), 7, np.uint8)]).tolist() == [
-        1,
-        2,
-    ]
+    images = [faces[0], np.zeros((4, 4), np.uint8), np.full((4, 9), 7, np.uint8)]
+    assert measures.find_constant(images).tolist() == [1, 2]
 
 
 def test_the_detector_sees_the_crop_with_a_border(faces):
