@@ -50,19 +50,16 @@ def draw_boxes(
     scores: Sequence[float] | np.ndarray | None = None,
     color_bgr: Sequence[int] = GREEN,
 ) -> np.ndarray:
-    """Draw boxes, and scores where they are given.
+    """Draw boxes, and scores where they are given, in a copy of the image.
 
     Lines grow with the image, and stay thin on small boxes. A score is written above its box, or inside where the image
     has no room above; it is left out where it fits nowhere, or is far wider than its box.
 
     Args:
-        image: uint8 [H, W, 3] in BGR; it is not changed.
+        image: uint8 [H, W, 3] in BGR.
         boxes_xyxy: Float or integer [N, 4] in pixels; they may reach out of the image.
         scores: [N] in 0..1; None writes none.
         color_bgr: Color of the lines, 0..255.
-
-    Returns:
-        A new uint8 [H, W, 3].
     """
     boxes = np.asarray(boxes_xyxy, np.float64)
     boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
@@ -76,15 +73,12 @@ def draw_boxes(
 
 
 def draw_faces(image: np.ndarray, faces: Sequence[NamedFace], language: str = "en") -> np.ndarray:
-    """Draw boxes in the colors of the classes, with their names.
+    """Draw boxes in the colors of the classes, with their names where there is room, in a copy of the image.
 
     Args:
-        image: uint8 [H, W, 3] in BGR; it is not changed.
+        image: uint8 [H, W, 3] in BGR.
         faces: What Pipeline found in it.
         language: `en`, or `zh` for Chinese names where `find_chinese_font` finds a font, else English ones.
-
-    Returns:
-        A new uint8 [H, W, 3] in BGR. A name stands inside the image, or is left out where there is no room.
     """
     if language not in LANGUAGES:
         raise ValueError(f"expected a language of {', '.join(LANGUAGES)}, got {language!r}")

@@ -45,10 +45,7 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
     """Write an image in the format that the extension names; the file appears whole or not at all.
 
     PNG, BMP and TIFF keep every pixel; JPEG and WebP have quality 95, AVIF 90, and a GIF in color has 256 colors.
-
-    Args:
-        path: A name that ends in one of FORMATS; an existing file is replaced.
-        image: uint8 [H,W,3] BGR or [H,W] gray.
+    The name ends in one of FORMATS; the image is uint8 [H,W,3] BGR or [H,W] gray.
     """
     _check_image(image)
     path = Path(path)

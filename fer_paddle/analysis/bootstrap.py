@@ -36,20 +36,14 @@ def bootstrap(
     level: float = LEVEL,
     seed: int = 0,
 ) -> list[Interval]:
-    """Measure the spread of figures over samples drawn with replacement.
+    """Measure the spread of figures over samples drawn with replacement: one interval for each figure.
 
     The interval covers chance in which faces were measured, not other cameras, other people or another training.
 
     Args:
         statistic: indices int [count] -> one figure or an array [K] of figures of these samples, nan where one does not
             exist for a draw.
-        count: Samples, 1 or more.
-        resamples: Draws, 1 or more.
         level: Ratio of draws inside the interval, above 0 and below 1.
-        seed: Of the draws.
-
-    Returns:
-        K intervals, in the order of the figures.
     """
     if count < 1 or resamples < 1 or not 0 < level < 1:
         raise ValueError(

@@ -37,14 +37,9 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature:
 
 
 def reliability(probs: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS) -> Reliability:
-    """Sort faces into bins of equal width by their largest probability.
+    """Sort faces into bins of equal width by their largest probability, of probs float [N, C] and labels int [N].
 
     With few faces in a bin even a perfect network shows some error: the figure of 100 faces means little.
-
-    Args:
-        probs: float [N, C], rows sum to 1.
-        labels: int [N].
-        num_bins: 1 or more.
     """
     probs, labels = np.asarray(probs, np.float64), np.asarray(labels)
     if probs.ndim != 2 or labels.shape != probs.shape[:1] or not len(labels) or num_bins < 1:
@@ -61,16 +56,10 @@ def reliability(probs: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS)
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Find the temperature of the least negative log-likelihood.
+    """Find the temperature, 0.01 to 100, of the least negative log-likelihood of logits [N, C] and labels int [N].
 
     In b = 1/T the function is convex with the slope mean(sum_k p_k z_k - z_label): its zero is found by halving.
-
-    Args:
-        logits: float [N, C], of faces that were not trained on.
-        labels: int [N].
-
-    Returns:
-        T from 0.01 to 100.
+    ValueError: every face is right, or the labels do not follow the logits, so that the best T is out of range.
     """
     logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):

@@ -96,16 +96,13 @@ UNCOUNTED: dict[type, Callable[[Any, paddle.Tensor, paddle.Tensor], int]] = {
 
 
 def layer_costs(network: paddle.nn.Layer, input_shape: Sequence[int], runs: int = 0) -> list[LayerCost]:
-    """Measure every layer without sublayers that runs.
+    """Measure every layer without sublayers, in the order in which they first run.
 
     Args:
         network: Any network with one input.
         input_shape: Of one image, such as (1, 64, 64).
         runs: Timed passes, after one that is not counted; 0 measures no time. Times include a few microseconds of
             Python a layer, as every pass in Paddle's dynamic mode does.
-
-    Returns:
-        The costs in the order in which the layers first ran.
     """
     if runs < 0:
         raise ValueError(f"expected runs of 0 or more, got {runs}")

@@ -25,15 +25,9 @@ def embed(network: paddle.nn.Layer, images: np.ndarray) -> np.ndarray:
 
 
 def lay_out(features: np.ndarray, perplexity: float = 30.0, seed: int = 0) -> np.ndarray:
-    """Lay out features on a plane by t-SNE: near ones stay near; distances between groups mean nothing.
+    """Lay out features [N, F] on a plane by t-SNE, float32 [N, 2]; distances between groups mean nothing.
 
-    Args:
-        features: float [N, F].
-        perplexity: About how many neighbors each face has, above 0 and below N.
-        seed: Of the layout.
-
-    Returns:
-        float32 [N, 2].
+    The perplexity is about how many neighbors each face has: above 0 and below N.
     """
     from sklearn.manifold import TSNE
 

@@ -21,16 +21,7 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
-    """Count true class (row) against predicted class (column).
-
-    Args:
-        labels: int [N], 0 to num_classes - 1.
-        predicted: int [N], 0 to num_classes - 1.
-        num_classes: 1 or more.
-
-    Returns:
-        int64 [num_classes, num_classes].
-    """
+    """Count true class (row) against predicted class (column), int64 [C, C], of labels and predictions int [N]."""
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     if labels.shape != predicted.shape or labels.ndim != 1:
         raise ValueError(
@@ -82,12 +73,7 @@ class Roc:
 
 
 def roc(is_class: np.ndarray, scores: np.ndarray) -> Roc:
-    """Compute both rates as the threshold falls; faces of equal score pass it together.
-
-    Args:
-        is_class: bool [N], which faces are of the class.
-        scores: float [N], such as its probability.
-    """
+    """Compute both rates as the threshold falls, of is_class bool [N] and scores [N]; equal ones pass together."""
     is_class, scores = np.asarray(is_class, bool), np.asarray(scores)
     if is_class.shape != scores.shape or is_class.ndim != 1:
         raise ValueError(f"expected as many scores as faces, got shapes {scores.shape} and {is_class.shape}")

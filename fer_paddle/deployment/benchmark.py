@@ -100,11 +100,7 @@ def compare_runtimes(
             one runtime.
         shape_of: Returns channels, height and width of what a network takes; ValueError for a file of another kind.
         loader: "module:function" that reads a `.safetensors` file as a Model.
-        runtimes: Of RUNTIMES.
         precisions: Only these; None takes all that a runtime has. A quantized file is int8 whatever runs it.
-        threads: Of one run.
-        batches: Images of one run.
-        runs: Timed runs of a row.
         study: Keeps the rows; those it has are not measured again.
 
     Returns:

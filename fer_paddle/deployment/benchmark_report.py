@@ -42,14 +42,9 @@ def write_csv(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -
 
 
 def draw_rows(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw milliseconds an image: a row of panels for each kind of input, a column for each batch.
+    """Draw milliseconds an image of the rows without error: a row of panels for each input, a column for each batch.
 
-    Args:
-        rows: Rows of benchmark.measure; those with an error are left out.
-
-    Returns:
-        A matplotlib figure. A color is a runtime, a pale bar has more than one thread, and the line at its end reaches
-        to the 95th percentile.
+    A color is a runtime, a pale bar has more than one thread, and the line at its end reaches the 95th percentile.
     """
     rows = disambiguate([row for row in rows if "median_ms" in row])
     if not rows:

@@ -62,14 +62,9 @@ def bench(
     Args:
         model: `.param` with its `.bin` and manifest, or an `.onnx`.
         width, height: Of the image in pixels.
-        loops: Timed runs.
-        threads: Threads of one run.
         powersave: 0 all cores, 1 the little ones, 2 the big ones.
         gpu: Number of the Vulkan device, -1 the CPU.
         cooling: Wait COOLING_S seconds before, so that a hot board does not slow down.
-
-    Returns:
-        `min_ms`, `max_ms`, `avg_ms`, and what was asked for.
     """
     if min(width, height, loops, threads) < 1 or powersave not in POWERSAVES or gpu < -1:
         got = f"{width} {height} {loops} {threads} {powersave} {gpu}"

@@ -19,12 +19,9 @@ _MNN_CONVERT = "import sys, MNN, _tools; _tools.mnnconvert(['mnnconvert', *sys.a
 
 
 def convert_onnx(source: str | os.PathLike[str], path: str | os.PathLike[str], precision: str = "fp32") -> None:
-    """Write a network for ncnn or MNN, with its manifest beside it; compare nothing: see export.convert_checked.
+    """Write a float32 `.onnx` network as `.param` or `.mnn`, with its manifest; see export.convert_checked.
 
-    Args:
-        source: The `.onnx` file, of float32.
-        path: `.param` for ncnn (its `.bin` is written beside it) or `.mnn`.
-        precision: How weights are stored: "fp32"; for ncnn also "fp16", for MNN also "int8".
+    The precision of stored weights is "fp32", for ncnn also "fp16", for MNN also "int8".
     """
     path = Path(path)
     if precision not in ALLOWED.get(path.suffix, ()):

@@ -49,17 +49,10 @@ def is_quantized(model: onnx.ModelProto) -> bool:
 
 
 def simplify(model: onnx.ModelProto, output_names: Sequence[str] | None = None) -> onnx.ModelProto:
-    """Fold constants, batch normalization behind convolutions and computed shapes.
+    """Fold constants, batch normalization behind convolutions and computed shapes, in a copy; outputs get new names.
 
     ONNX Runtime does it at every start; runtimes that optimize less, and converters that know fewer operators, get
     the short graph too.
-
-    Args:
-        model: A network of standard ONNX operators, not changed.
-        output_names: New names of the outputs, in order; None keeps them.
-
-    Returns:
-        The shorter network with the same inputs, outputs and metadata.
     """
     short = onnx.ModelProto()
     short.CopyFrom(model)

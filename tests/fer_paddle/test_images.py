@@ -104,27 +104,6 @@ def test_image_too_large_for_its_format_leaves_the_old_file(tmp_path: Path, name
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-@pytest.mark.parametrize("step", [(Path, "write_bytes"), (os, "replace")])
-def test_failed_write_leaves_nothing_but_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: tuple
-) -> None:
-    path = tmp_path / "a.png"
-    images.write_image(path, SMOOTH)
-    before = path.read_bytes()
-
-    def fail(self: Path, *_: object) -> None:
-        with Path(self).open("ab") as file:
-            file.write(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(*step, fail)
-    with pytest.raises(OSError, match="No space left"):
-        images.write_image(path, NOISE)
-    monkeypatch.undo()
-    assert [path] == list(tmp_path.iterdir())
-    assert path.read_bytes() == before
-
-
 @pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
 def test_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "usual").write_bytes(b"")

@@ -11,6 +11,7 @@ import pytest
 
 from fer_paddle.environment import paddle
 from fer_paddle.files import write_json
+from fer_paddle.images import read_image, write_image
 from fer_paddle.weights import load_arrays, load_card, load_into, save_arrays, save_weights, state_arrays
 
 ARRAYS = {
@@ -83,14 +84,28 @@ def half_written(self: Path, content, **options) -> None:
     raise OSError("no space left on device")
 
 
+# How a kind of file is written and read; an old content, a new one, and one that it cannot hold.
+WRITERS = {
+    ".safetensors": (
+        lambda path, array: save_arrays(path, {"a": array}), lambda path: load_arrays(path)["a"],
+        np.zeros(2), np.ones(2), np.array([object()]),
+    ),
+    ".json": (
+        lambda path, value: write_json(path, {"a": value}), lambda path: load_card(path)["a"],
+        [0, 0], [1, 1], object(),
+    ),
+    ".png": (
+        write_image, read_image,
+        np.zeros((4, 5, 3), np.uint8), np.ones((4, 5, 3), np.uint8), np.ones((4, 5, 3)),
+    ),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("fault", ["full disk", "no rename", "cannot be written"])
-@pytest.mark.parametrize("kind", ["arrays", "json"])
+@pytest.mark.parametrize("kind", WRITERS)
 def test_a_failing_write_leaves_the_old_file(path, monkeypatch, fault, kind):
-    save, load, old, new, bad = {
-        "arrays": (save_arrays, load_arrays, {"a": np.zeros(2)}, {"a": np.ones(2)}, {"a": np.array([object()])}),
-        "json": (write_json, load_card, {"a": [0, 0]}, {"a": [1, 1]}, {"a": object()}),
-    }[kind]
-    path = path.with_suffix(".json") if kind == "json" else path
+    save, load, old, new, bad = WRITERS[kind]
+    path = path.with_suffix(kind)
     save(path, old)
     if fault == "full disk":
         monkeypatch.setattr(Path, "write_bytes", half_written)
@@ -99,10 +114,10 @@ def test_a_failing_write_leaves_the_old_file(path, monkeypatch, fault, kind):
         monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("locked")))
     else:
         new = bad
-    with pytest.raises(Exception, match=r"device|locked|serializable|dtype|object"):
+    with pytest.raises(Exception, match=r"device|locked|serializable|dtype|object|uint8"):
         save(path, new)
     monkeypatch.undo()
-    np.testing.assert_array_equal(load(path)["a"], old["a"])
+    np.testing.assert_array_equal(load(path), old)
     assert names_in(path.parent) == [path.name]  # and no temporary file is left
 
 

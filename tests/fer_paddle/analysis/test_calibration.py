@@ -62,7 +62,7 @@ def test_temperature_is_scipys(factor):
     assert found == pytest.approx(factor, rel=0.15)  # what the labels were drawn with
 
 
-def test_temperature_mends_the_error_and_keeps_the_names():
+def test_temperature_lowers_the_error_and_keeps_the_names():
     logits, labels = overconfident()
     probs, temperatures = cross_fitted_probs(logits, labels)
     before = reliability(softmax(logits), labels).ece
@@ -101,10 +101,7 @@ def test_no_best_temperature(logits, labels, says):
 def test_a_temperature_is_above_zero(temperature):
     with pytest.raises(ValueError, match="above 0"):
         softmax(np.zeros((1, 2)), temperature)
-
-
-def test_soften_takes_large_logits():
-    np.testing.assert_allclose(softmax(np.array([[1e4, 0.0]])), [[1, 0]])
+    np.testing.assert_allclose(softmax(np.array([[1e4, 0.0]])), [[1, 0]])  # large logits
 
 
 def test_plot_draws_on_the_axis_it_is_given():

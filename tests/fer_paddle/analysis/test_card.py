@@ -72,6 +72,10 @@ def make_weights(folder, card, suffix=".onnx"):
     return weights
 
 
+def write_text(weights, *sets, kind="expression"):
+    return write_files(weights, {"kind": kind, **ORIGIN, "sets": [*sets]})[1].read_text(encoding="utf-8")
+
+
 EXPRESSION_CARD = {
     "model": "distresnet",
     "classes": list(EXPRESSIONS),
@@ -84,9 +88,7 @@ EXPRESSION_CARD = {
 
 def test_every_figure_of_the_text_comes_from_the_json(expression_set, tmp_path):
     weights = make_weights(tmp_path, EXPRESSION_CARD)
-    measured = {"kind": "expression", **ORIGIN, "sets": [{"data": "drawn.npz", **expression_set}]}
-    json_file, text_file = write_files(weights, measured)
-    text = text_file.read_text(encoding="utf-8")
+    text = write_text(weights, {"data": "drawn.npz", **expression_set})
     assert "403,767" in text and "`augment.flip` | 0.5" in text and "some faces" in text and "**hours:** 1.9" in text
     assert f"{expression_set['accuracy']['value']:.3f} (" in text and "## On drawn.npz" in text
     assert "20% of the `angry` faces are named `fear`" in text
@@ -94,14 +96,14 @@ def test_every_figure_of_the_text_comes_from_the_json(expression_set, tmp_path):
     assert "None" not in text and "nan" not in text
     changed = {**expression_set, "accuracy": {"value": 0.123456, "low": 0.1, "high": 0.2}}
     assert "0.123 (0.100 to 0.200)" in render("net", {}, {**read_measured(weights), "sets": [{"data": "x", **changed}]})
-    assert json_file.name == "net.measured.json"
+    assert (tmp_path / "net.measured.json").is_file()
 
 
 def test_calibration_on_the_faces_of_the_fit_is_the_cross_fitted_one(expression_set, tmp_path):
     fitted = {"data": "drawn.npz", "ece_after": {"value": 0.0123, "low": 0.01, "high": 0.02}}
     weights = make_weights(tmp_path, {**EXPRESSION_CARD, "temperature": 1.3, "calibration": fitted})
     sets = [{"data": data, **expression_set} for data in ("drawn.npz", "other.npz")]
-    text = write_files(weights, {"kind": "expression", **ORIGIN, "sets": sets})[1].read_text(encoding="utf-8")
+    text = write_text(weights, *sets)
     first, second = text.split("## On other.npz")
     assert "fitted on others | 0.012" in first and "temperature 1.3" not in first.split("## On drawn.npz")[1]
     assert "the same with temperature 1.3" in second
@@ -113,8 +115,7 @@ def test_a_smaller_network_says_how_it_was_made(expression_set, tmp_path):
     taught = {"temperature": 4.0, "soft_weight": 0.7, "teachers": ["a.safetensors", "b.safetensors"]}
     card = {"classes": list(EXPRESSIONS), "pruning": cut, "pruned_from": "net.safetensors", "distill": taught}
     weights = make_weights(tmp_path, {**card, "quantization": {**whole, "calibration": "faces.npz"}})
-    _, text = write_files(weights, {"kind": "expression", **ORIGIN, "sets": [{"data": "drawn", **expression_set}]})
-    text = text.read_text(encoding="utf-8")
+    text = write_text(weights, {"data": "drawn", **expression_set})
     assert "Pruned from `net.safetensors` by the criterion l1" in text and "143,753 parameters" in text
     assert "answers of `a.safetensors` and `b.safetensors` at a temperature of 4, which have 70% of the loss" in text
     assert "256 images of faces.npz: 31.0% of its bytes" in text
@@ -124,7 +125,7 @@ def test_figures_of_other_weights_are_refused(expression_set, tmp_path):
     weights = make_weights(tmp_path, EXPRESSION_CARD)
     with pytest.raises(FileNotFoundError, match="measure them first"):
         read_measured(weights)
-    write_files(weights, {"kind": "expression", **ORIGIN, "sets": [{"data": "x", **expression_set}]})
+    write_text(weights, {"data": "x", **expression_set})
     assert read_measured(weights)["sets"][0]["faces"] == 420
     weights.write_bytes(b"retrained")
     with pytest.raises(ValueError, match="other weights"):
@@ -133,12 +134,8 @@ def test_figures_of_other_weights_are_refused(expression_set, tmp_path):
 
 def test_card_of_a_detector(tmp_path):
     weights = make_weights(tmp_path, {"anchors": [[9, 12]], "trained_on": "photos"})
-    measured = {
-        "kind": "detector",
-        **ORIGIN,
-        "sets": [{"data": "v", **measure_detector(detect, make_photos(), resamples=5)}],
-    }
-    text = write_files(weights, measured)[1].read_text(encoding="utf-8")
+    figures = measure_detector(detect, make_photos(), resamples=5)
+    text = write_text(weights, {"data": "v", **figures}, kind="detector")
     assert "AP of the source far" in text and "0 to 16 px" in text and "photos" in text and "nan" not in text
 
 

@@ -33,13 +33,10 @@ def test_same_as_scikit_learn():
     np.testing.assert_allclose(precisions(confusion), expected)
 
 
-def test_absent_class_counts_neither_way():
+def test_an_absent_class_counts_neither_way_and_no_samples_give_nan():
     confusion = confusion_matrix(np.array([0, 1]), np.array([0, 0]), 3)
     assert np.isnan(recalls(confusion)[2]) and np.isnan(precisions(confusion)[1])
     assert mean_recall(confusion) == pytest.approx(0.5)
-
-
-def test_no_samples_give_nan():
     assert np.isnan(accuracy(confusion_matrix(np.zeros(0, int), np.zeros(0, int), 7)))
 
 
