@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.images import write_image
-from tests.yolo3tiny.coco import write_coco
+from tests.yolo3tiny.samples import write_coco
 from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES, size_iou
 from yolo3tiny.photos import Photo
 from yolo3tiny.predict import NetworkSettings

@@ -9,15 +9,10 @@ import numpy as np
 import paddle
 import pytest
 
+from tests.yolo3tiny.samples import random_heads
 from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES
 from yolo3tiny.boxes import iou
 from yolo3tiny.decode import decode, decode_above, nms
-
-
-def make_heads(n: int, h: int, w: int, num_classes: int = 1, seed: int = 0) -> list[np.ndarray]:
-    rng = np.random.default_rng(seed)
-    shapes = [(n, 3 * (5 + num_classes), h // stride, w // stride) for stride in STRIDES]
-    return [rng.normal(0, 1.5, shape).astype(np.float32) for shape in shapes]
 
 
 def make_boxes(count: int, seed: int, side: float = 100.0) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +36,7 @@ def greedy_nms(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> list[
 @pytest.mark.parametrize("num_classes", [1, 3])
 @pytest.mark.parametrize(("h", "w"), [(96, 96), (64, 160), (480, 640)])
 def test_decode_equals_paddles_yolo_box(h: int, w: int, num_classes: int) -> None:
-    heads = make_heads(2, h, w, num_classes)
+    heads = random_heads(2, h, w, num_classes)
     boxes, scores = decode(heads, num_classes=num_classes)
     parts = [
         paddle.vision.ops.yolo_box(
@@ -74,7 +69,7 @@ def test_decode_one_prediction_by_hand() -> None:
 @pytest.mark.parametrize("num_classes", [1, 2])
 @pytest.mark.parametrize("min_score", [0.0, 0.2, 0.6, 1.0])
 def test_decode_above_is_decode_filtered(min_score: float, num_classes: int) -> None:
-    heads = make_heads(3, 96, 160, num_classes)
+    heads = random_heads(3, 96, 160, num_classes)
     boxes, scores = decode(heads, num_classes=num_classes)
     found = decode_above(heads, min_score, num_classes=num_classes)
     assert len(found) == 3
@@ -85,7 +80,7 @@ def test_decode_above_is_decode_filtered(min_score: float, num_classes: int) -> 
 
 
 def test_pictures_without_candidates_stay_in_the_list() -> None:
-    heads = make_heads(3, 32, 32)
+    heads = random_heads(3, 32, 32)
     for head in heads:
         head[::2, 4::6] = -30  # objectness of the first and last picture
     found = decode_above(heads, 0.1)
@@ -123,7 +118,7 @@ def test_wrong_heads_are_refused(shapes: list, message: str) -> None:
 
 def test_min_score_out_of_range_is_refused() -> None:
     with pytest.raises(ValueError, match="min_score"):
-        decode_above(make_heads(1, 32, 32), 1.5)
+        decode_above(random_heads(1, 32, 32), 1.5)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -165,12 +160,9 @@ def test_nms_settles_a_chain_as_long_as_the_list() -> None:
     assert nms(boxes, -starts, 0.45).tolist() == list(range(0, 60, 2))
 
 
-def test_an_iou_equal_to_the_threshold_is_kept() -> None:
-    boxes = np.array([(0, 0, 10, 10), (0, 0, 10, 5)], dtype=np.float32)
-    assert nms(boxes, np.array([0.9, 0.8]), 0.5).tolist() == [0, 1]
-
-
 def test_nms_limits() -> None:
+    halves = np.array([(0, 0, 10, 10), (0, 0, 10, 5)], dtype=np.float32)
+    assert nms(halves, np.array([0.9, 0.8]), 0.5).tolist() == [0, 1]  # an IoU equal to the threshold is kept
     boxes, scores = make_boxes(200, seed=9, side=2000)
     everything = nms(boxes, scores)
     fiftieth = np.sort(scores)[-50]

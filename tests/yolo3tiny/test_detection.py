@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from yolo3tiny import detection
+from tests.yolo3tiny.samples import white_on_black
 from yolo3tiny import predict as detector
 from yolo3tiny.detection import Detector, draw_bbox, recover_img, scale_img
 
@@ -24,17 +24,16 @@ def finder(white_finder, monkeypatch):
     return asked
 
 
-def make_picture(height, width, *boxes):
-    image = np.zeros((height, width, 3), np.uint8)
-    for x1, y1, x2, y2 in boxes:
-        image[y1:y2, x1:x2] = 255
-    return image
+@pytest.fixture
+def det(finder):
+    with pytest.warns(UserWarning, match="no longer reads"):
+        return Detector()
 
 
 def test_the_cells_run(finder, tmp_path):
     """The tutorial's steps: load, read, scale to 832, detect at 0.99, double the boxes, draw, cut, go on."""
     path = tmp_path / "图片.png"  # a path beyond ASCII
-    path.write_bytes(cv2.imencode(".png", make_picture(300, 600, (120, 60, 240, 180)))[1].tobytes())
+    path.write_bytes(cv2.imencode(".png", white_on_black(300, 600, (120, 60, 240, 180)))[1].tobytes())
 
     with pytest.warns(UserWarning):
         det = Detector(modelPath="./infer_model", USE_CUDA=True)
@@ -52,26 +51,22 @@ def test_the_cells_run(finder, tmp_path):
     assert (crop > 128).mean() > 0.95
 
 
-def test_a_call_takes_pictures_of_any_size(finder):
-    with pytest.warns(UserWarning, match="no longer reads"):
-        det = Detector()
-    pictures = [make_picture(100, 200, (20, 20, 60, 60)), make_picture(90, 50), make_picture(416, 416, (0, 0, 50, 80))]
+def test_a_call_takes_pictures_of_any_size(det):
+    pictures = [
+        white_on_black(100, 200, (20, 20, 60, 60)),
+        white_on_black(90, 50),
+        white_on_black(416, 416, (0, 0, 50, 80)),
+    ]
     arrays, boxes = det(pictures, confidence_threshold=0.5, nms_threshold=0.3)
     assert [array.shape for array in arrays] == [(3, 416, 416)] * 3
     assert [rows.shape for rows in boxes] == [(1, 5), (0, 5), (1, 5)]
     np.testing.assert_allclose(boxes[0][0, :4], np.array([20, 70, 60, 110]) * 2.08, atol=2)
     np.testing.assert_allclose(boxes[2][0, :4], [0, 0, 50, 80], atol=2)
+    assert det([]) == ([], [])
 
 
-def test_a_call_without_pictures(finder):
-    with pytest.warns(UserWarning):
-        assert Detector()([]) == ([], [])
-
-
-def test_no_face_can_be_doubled_and_drawn(finder):
-    with pytest.warns(UserWarning):
-        det = Detector()
-    array = scale_img(make_picture(30, 40))
+def test_no_face_can_be_doubled_and_drawn(det):
+    array = scale_img(white_on_black(30, 40))
     (boxes,) = det.detect(array)
     result, rois = draw_bbox(array, boxes * 2)
     assert boxes.shape == (0, 5) and rois == []
@@ -79,10 +74,8 @@ def test_no_face_can_be_doubled_and_drawn(finder):
 
 
 @pytest.mark.parametrize("side", [100, 416, 832, 1000])
-def test_boxes_are_in_pixels_of_the_416_square_whatever_the_array(side, finder):
-    with pytest.warns(UserWarning):
-        det = Detector()
-    (boxes,) = det.detect(scale_img(make_picture(200, 200, (50, 100, 150, 180)), side))
+def test_boxes_are_in_pixels_of_the_416_square_whatever_the_array(side, det):
+    (boxes,) = det.detect(scale_img(white_on_black(200, 200, (50, 100, 150, 180)), side))
     np.testing.assert_allclose(boxes[0, :4], np.array([50, 100, 150, 180]) * 2.08, atol=416 / side + 1.5)
 
 
@@ -95,18 +88,11 @@ def test_it_says_that_it_loads_another_network(finder):
         warnings.simplefilter("error")
         Detector("ours.onnx")
     assert finder == [None, "ours.onnx", "ours.onnx"]
-
-
-def test_it_says_so_once(finder, recwarn):
-    warnings.simplefilter("default")
-    for _ in range(3):
-        Detector()
-    assert len(recwarn) == 1
-
-
-def test_an_onnx_file_that_is_not_there():
-    with pytest.raises(FileNotFoundError):
-        Detector("nosuch.onnx")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            Detector()
+    assert len(said) == 1
 
 
 # Arrays
@@ -143,11 +129,8 @@ def test_recover_img_takes_what_the_tutorial_gives_it():
         before = given.copy()
         np.testing.assert_array_equal(recover_img(given), image)
         np.testing.assert_array_equal(given, before)  # the tutorial's own changed its argument
-
-
-def test_a_dark_picture_stays_dark():
-    image = np.ones((20, 30, 3), np.uint8)  # levels 0 and 1 are no float in 0..1
-    np.testing.assert_array_equal(recover_img(image), image)
+    dark = np.ones((20, 30, 3), np.uint8)  # levels 0 and 1 are no float in 0..1
+    np.testing.assert_array_equal(recover_img(dark), dark)
 
 
 @pytest.mark.parametrize("array", [np.zeros((5, 5)), np.zeros((4, 5, 6)), np.zeros((0, 5, 3)), np.zeros((1, 3, 5, 5))])
@@ -161,8 +144,9 @@ def test_files_that_are_no_picture(tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match="expected a JPEG"):
             scale_img(tmp_path / name)
-    with pytest.raises(FileNotFoundError):
-        scale_img(str(tmp_path / "nosuch.jpg"))
+    for use, name in ((scale_img, "nosuch.jpg"), (Detector, "nosuch.onnx")):
+        with pytest.raises(FileNotFoundError):
+            use(str(tmp_path / name))
 
 
 def test_draw_bbox_cuts_before_it_draws():
@@ -175,11 +159,6 @@ def test_draw_bbox_cuts_before_it_draws():
 
 
 def test_every_box_has_a_crop_with_pixels():
-    image = make_picture(60, 80)
+    image = white_on_black(60, 80)
     boxes = [[100, 100, 120, 120], [-20, -20, -10, -10], [5, 5, 5, 5], [79.6, 10, 79.9, 20]]
     assert [roi.size > 0 for roi in draw_bbox(image, boxes)[1]] == [True] * 4
-
-
-def test_the_names_are_those_of_the_tutorial():
-    for name in ("Detector", "draw_bbox", "recover_img", "scale_img"):
-        assert callable(getattr(detection, name))

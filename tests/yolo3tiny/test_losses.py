@@ -8,20 +8,15 @@ import numpy as np
 import paddle
 import pytest
 
+from tests.yolo3tiny.samples import random_heads
 from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES, anchor_masks
 from yolo3tiny.decode import decode
-from yolo3tiny.losses import TERMS, Yolo3Loss
+from yolo3tiny.losses import TERMS, Targets, Yolo3Loss
 
 ONE = (0.30, 0.40, 0.12, 0.15)  # 11.5 x 14.4 px of a 96 px input: anchor 0, (10, 14), fits best
 GRIDS = [(3, 3), (6, 6)]  # of a 96 px input: predictions 0 to 26 are coarse, 27 to 134 fine
-
-
-def make_heads(
-    n: int = 2, size_hw: tuple = (96, 96), num_classes: int = 1, seed: int = 0, spread: float = 1.5
-) -> list[np.ndarray]:
-    rng = np.random.default_rng(seed)
-    shapes = [(n, 3 * (5 + num_classes), size_hw[0] // s, size_hw[1] // s) for s in STRIDES]
-    return [rng.normal(0, spread, shape).astype(np.float32) for shape in shapes]
+RAW = np.zeros((1, 135, 6), dtype=np.float32)
+HEADS = random_heads(1, 96, 96)
 
 
 def make_truths(n: int, m: int, num_classes: int = 1, padding: int = 3, seed: int = 0) -> tuple:
@@ -42,27 +37,29 @@ def tensors(heads: list) -> list[paddle.Tensor]:
 
 
 def paddle_loss(
-    head: paddle.Tensor, truths: tuple, k: int, num_classes: int = 1, ignore_iou: float = 0.7
-) -> paddle.Tensor:
-    boxes, labels, scores = truths
-    sides = [side for anchor in ANCHORS for side in anchor]
+    head: paddle.Tensor, truths: tuple, k: int, num_classes: int = 1, ignore_iou: float = 0.7,
+    anchors: tuple = ANCHORS, strides: tuple = STRIDES,
+) -> paddle.Tensor:  # fmt: skip
+    """Paddle's own loss of the head k."""
+    boxes, labels, scores = map(paddle.to_tensor, truths)
+    sides, mask = [side for anchor in anchors for side in anchor], list(anchor_masks(len(anchors), strides)[k])
+    settings = {"gt_score": scores, "use_label_smooth": False, "scale_x_y": 1.0}
     return paddle.vision.ops.yolo_loss(
-        head,
-        paddle.to_tensor(boxes),
-        paddle.to_tensor(labels),
-        sides,
-        list(ANCHOR_MASKS[k]),
-        num_classes,
-        ignore_iou,
-        STRIDES[k],
-        gt_score=paddle.to_tensor(scores),
-        use_label_smooth=False,
-        scale_x_y=1.0,
+        head, boxes, labels, sides, mask, num_classes, ignore_iou, strides[k], **settings
     ).mean()
 
 
 def loss_of_head(k: int, num_classes: int, ignore_iou: float = 0.7) -> Yolo3Loss:
     return Yolo3Loss(masks=(ANCHOR_MASKS[k],), strides=(STRIDES[k],), num_classes=num_classes, ignore_iou=ignore_iou)
+
+
+def terms_of(heads: list, wanted: tuple, **settings: object) -> dict[str, float]:
+    return values(Yolo3Loss(**settings)(tensors(heads), wanted))
+
+
+def build(wanted: tuple, **settings: object) -> Targets:
+    """Targets of a network whose every raw output is 0."""
+    return Yolo3Loss(**settings).build_targets(RAW, GRIDS, wanted)
 
 
 def values(terms: dict) -> dict[str, float]:
@@ -82,7 +79,7 @@ def targets(*rows: tuple, ignore: tuple = ()) -> tuple:
 @pytest.mark.parametrize("k", [0, 1])
 def test_each_head_equals_paddle(seed: int, num_classes: int, ignore_iou: float, k: int) -> None:
     boxes, labels, scores = truths = make_truths(3, 30, num_classes, seed=seed)
-    head = make_heads(3, (416, 416), num_classes, seed)[k]
+    head = random_heads(3, 416, 416, num_classes, seed)[k]
     theirs, ours = tensors([head, head])
     expected = paddle_loss(theirs, truths, k, num_classes, ignore_iou)
     loss = loss_of_head(k, num_classes, ignore_iou)
@@ -95,7 +92,7 @@ def test_gradients_equal_paddles(k: int) -> None:
     # So few truths that no two share a place: there Paddle's gradient forgets all but the last one, though
     # its loss counts each.
     boxes, labels, scores = truths = make_truths(3, 8, num_classes=2, seed=4)
-    head = make_heads(3, (416, 416), 2, seed=4)[k]
+    head = random_heads(3, 416, 416, 2, seed=4)[k]
     theirs, ours = tensors([head, head])
     paddle_loss(theirs, truths, k, 2).backward()
     loss = loss_of_head(k, 2)
@@ -106,39 +103,24 @@ def test_gradients_equal_paddles(k: int) -> None:
 NINE = ((10, 13), (16, 30), (33, 23), (30, 61), (62, 45), (59, 119), (116, 90), (156, 198), (373, 326))
 
 
-@pytest.mark.parametrize(("anchors", "strides"), [(NINE, (32, 16, 8)), (NINE[2:3], (8,))])
-def test_any_heads_are_the_sum_of_paddles(anchors: tuple, strides: tuple) -> None:
-    truths, masks = make_truths(2, 20, padding=0), anchor_masks(len(anchors), strides)
-    channels = 6 * len(masks[0])
-    rng = np.random.default_rng(0)
-    heads = [rng.normal(0, 1.5, (2, channels, 160 // s, 160 // s)).astype(np.float32) for s in strides]
-    boxes, labels, scores = truths
-    expected = [
-        paddle.vision.ops.yolo_loss(
-            paddle.to_tensor(head), paddle.to_tensor(boxes), paddle.to_tensor(labels),
-            [side for anchor in anchors for side in anchor], list(mask), 1, 0.7, stride,
-            gt_score=paddle.to_tensor(scores), use_label_smooth=False, scale_x_y=1.0,
-        ).mean()
-        for head, mask, stride in zip(heads, masks, strides)
-    ]  # fmt: skip
-    terms = Yolo3Loss(anchors, strides=strides)(tensors(heads), (boxes, np.zeros(boxes.shape[:2]), labels, scores))
-    assert sum(values(terms).values()) == pytest.approx(sum(map(float, expected)), rel=1e-4)
-
-
-@pytest.mark.parametrize("m", [1, 60])
-def test_both_heads_are_the_sum_of_paddles(m: int) -> None:
+@pytest.mark.parametrize(
+    ("anchors", "strides", "m"),
+    [(NINE, (32, 16, 8), 20), (NINE[2:3], (8,), 20), (ANCHORS, STRIDES, 1), (ANCHORS, STRIDES, 60)],
+)
+def test_any_heads_are_the_sum_of_paddles(anchors: tuple, strides: tuple, m: int) -> None:
     boxes, labels, scores = truths = make_truths(2, m, padding=0)
-    heads = tensors(make_heads(2, (160, 160)))
-    expected = sum(float(paddle_loss(heads[k], truths, k)) for k in (0, 1))
-    ours = Yolo3Loss()(heads, (boxes, np.zeros((2, m)), labels, scores))
+    channels = 6 * len(anchors) // len(strides)
+    rng = np.random.default_rng(0)
+    heads = tensors([rng.normal(0, 1.5, (2, channels, 160 // s, 160 // s)).astype(np.float32) for s in strides])
+    expected = [float(paddle_loss(head, truths, k, 1, 0.7, anchors, strides)) for k, head in enumerate(heads)]
+    ours = Yolo3Loss(anchors, strides=strides)(heads, (boxes, np.zeros((2, m)), labels, scores))
     assert tuple(ours) == TERMS
-    assert sum(values(ours).values()) == pytest.approx(expected, rel=1e-4)
+    assert sum(values(ours).values()) == pytest.approx(sum(expected), rel=1e-4)
 
 
 def test_terms_of_one_truth_by_hand() -> None:
     # Every raw output 0: probabilities 1/2, centres in the middle of cells, sizes those of the anchors.
-    heads = tensors([np.zeros_like(head) for head in make_heads(1)])
-    found = values(Yolo3Loss()(heads, targets(ONE)))
+    found = terms_of([np.zeros_like(head) for head in random_heads(1, 96, 96)], targets(ONE))
     weight = 2 - 0.12 * 0.15
     assert found["xy"] == pytest.approx(2 * math.log(2) * weight, rel=1e-5)  # log 2 whatever the target
     assert found["wh"] == pytest.approx((math.log(11.52 / 10) + math.log(14.4 / 14)) * weight, rel=1e-4)
@@ -177,25 +159,22 @@ def test_perfect_outputs_rest_and_decode_to_the_truth() -> None:
 def test_a_prediction_on_a_truth_is_not_a_negative() -> None:
     # Output 0 in column 1, row 2 of the fine head is, with anchor 0, a box of 10 x 14 at (24, 40): the truth.
     same = (24 / 96, 40 / 96, 10 / 96, 14 / 96)
-    loss = Yolo3Loss(ignore_iou=0.35)
-    raw = np.zeros((1, 135, 6), dtype=np.float32)
-    built = loss.build_targets(raw, GRIDS, targets(same))
+    built = build(targets(same), ignore_iou=0.35)
     cell = 27 + 2 * 6 + 1
     assert built.slots.tolist() == [cell]
     assert built.objectness_weight[0, cell] == 1 and built.objectness[0, cell] == 1
     # Nor is anchor 1 (23 x 27) judged in that cell, once its IoU of 140 / 621 exceeds ignore_iou.
     assert built.objectness_weight[0, cell + 36] == 1
-    built = Yolo3Loss(ignore_iou=0.2).build_targets(raw, GRIDS, targets(same))
+    built = build(targets(same), ignore_iou=0.2)
     assert built.objectness_weight[0, cell + 36] == 0
     assert built.objectness.sum() == 1
 
 
 @pytest.mark.parametrize(("right_edge", "unjudged"), [(39.9, 2), (40.1, 3), (55.9, 3), (56.1, 4)])
 def test_predictions_half_in_an_ignored_box_are_not_judged(right_edge: float, unjudged: int) -> None:
-    raw = np.zeros((1, 135, 6), dtype=np.float32)
     # Anchor 0 makes boxes 10 px wide with their centres at x = 8, 24, 40, 56, 72, 88.
     share = right_edge / 96
-    built = Yolo3Loss().build_targets(raw, GRIDS, targets(ignore=((share / 2, 0.5, share, 1.0),)))
+    built = build(targets(ignore=((share / 2, 0.5, share, 1.0),)))
     assert len(built.slots) == 0
     anchor0 = built.objectness_weight[0, 27 : 27 + 36].reshape(6, 6)
     np.testing.assert_array_equal(anchor0, np.repeat([np.arange(6) >= unjudged], 6, axis=0))
@@ -204,29 +183,25 @@ def test_predictions_half_in_an_ignored_box_are_not_judged(right_edge: float, un
 
 
 def test_a_truth_in_an_ignored_box_is_still_learnt() -> None:
-    raw = np.zeros((1, 135, 6), dtype=np.float32)
-    built = Yolo3Loss().build_targets(raw, GRIDS, targets(ONE, ignore=((0.5, 0.5, 1, 1),)))
+    built = build(targets(ONE, ignore=((0.5, 0.5, 1, 1),)))
     assert built.objectness.sum() == 1
     assert (built.objectness_weight * built.objectness).sum() == 1
 
 
 def test_an_ignored_box_changes_only_objectness() -> None:
-    heads = tensors(make_heads(1))
-    plain = values(Yolo3Loss()(heads, targets(ONE)))
-    with_ignored = values(Yolo3Loss()(heads, targets(ONE, ignore=((0.7, 0.7, 0.5, 0.5),))))
+    plain = terms_of(HEADS, targets(ONE))
+    with_ignored = terms_of(HEADS, targets(ONE, ignore=((0.7, 0.7, 0.5, 0.5),)))
     assert with_ignored["objectness"] < plain["objectness"]
     assert {**with_ignored, "objectness": 0} == pytest.approx({**plain, "objectness": 0})
 
 
 def test_extra_anchors_learn_too() -> None:
-    raw = np.zeros((1, 135, 6), dtype=np.float32)
     # IoU of sizes: 140 / 320 with anchor 0, 320 / 621 with anchor 1, 0.15 with anchor 2.
     truth = targets((0.3, 0.4, 16 / 96, 20 / 96))
     cell = 2 * 6 + 1
     for threshold in (None, 0.5):  # at 0.5 only the best anchor, which is there already
-        built = Yolo3Loss(extra_anchor_iou=threshold).build_targets(raw, GRIDS, truth)
-        assert built.slots.tolist() == [27 + 36 + cell]
-    extra = Yolo3Loss(extra_anchor_iou=0.4).build_targets(raw, GRIDS, truth)
+        assert build(truth, extra_anchor_iou=threshold).slots.tolist() == [27 + 36 + cell]
+    extra = build(truth, extra_anchor_iou=0.4)
     assert extra.slots.tolist() == [27 + cell, 27 + 36 + cell]
     np.testing.assert_allclose(np.exp(extra.log_sizes), [(16 / 10, 20 / 14), (16 / 23, 20 / 27)], rtol=1e-5)
 
@@ -239,15 +214,14 @@ def test_extra_anchors_of_another_head_or_an_ignored_box_learn_nothing() -> None
 
 
 def test_an_extra_anchor_yields_to_the_best_of_another_truth() -> None:
-    raw = np.zeros((1, 135, 6), dtype=np.float32)
     near = (0.3, 0.4, 10 / 96, 14 / 96), (0.31, 0.41, 16 / 96, 20 / 96)  # one cell; anchors 0 and 1 fit best
-    built = Yolo3Loss(extra_anchor_iou=0.2).build_targets(raw, GRIDS, targets(*near))
+    built = build(targets(*near), extra_anchor_iou=0.2)
     assert len(set(built.slots.tolist())) == len(built.slots) == 2
 
 
 @pytest.mark.parametrize("m", [0, 1, 4])
 def test_no_truth_at_all(m: int) -> None:
-    heads = tensors(make_heads(2))
+    heads = tensors(random_heads(2, 96, 96))
     terms = Yolo3Loss()(heads, (np.zeros((2, m, 4)), np.zeros((2, m))))
     sum(terms.values()).backward()
     assert values(terms) == {"xy": 0, "wh": 0, "class": 0, "objectness": float(terms["objectness"])}
@@ -257,7 +231,7 @@ def test_no_truth_at_all(m: int) -> None:
 
 @pytest.mark.parametrize("extra_anchor_iou", [None, 0.2])
 def test_padding_does_not_matter(extra_anchor_iou: float | None) -> None:
-    heads = make_heads(2)
+    heads = random_heads(2, 96, 96)
     loss = Yolo3Loss(extra_anchor_iou=extra_anchor_iou)
     boxes, _, _ = make_truths(1, 3, padding=0)
     wide = np.zeros((2, 40, 4), np.float32)
@@ -269,53 +243,45 @@ def test_padding_does_not_matter(extra_anchor_iou: float | None) -> None:
 
 
 def test_the_loss_is_a_mean_over_pictures() -> None:
-    heads = make_heads(3)
+    heads = random_heads(3, 96, 96)
     boxes, _, _ = make_truths(3, 8)
     flags = np.zeros((3, 8))
     flags[:, 0] = 1
-    together = values(Yolo3Loss()(tensors(heads), (boxes, flags)))
-    single = []
-    for i in range(3):
-        one = slice(i, i + 1)
-        single.append(values(Yolo3Loss()(tensors([head[one] for head in heads]), (boxes[one], flags[one]))))
+    together, places = terms_of(heads, (boxes, flags)), [slice(i, i + 1) for i in range(3)]
+    single = [terms_of([head[at] for head in heads], (boxes[at], flags[at])) for at in places]
     for name in TERMS:
         assert together[name] == pytest.approx(np.mean([terms[name] for terms in single]), rel=1e-5)
 
 
 @pytest.mark.parametrize("centre", [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
 def test_centres_on_the_border_stay_in_the_grid(centre: tuple) -> None:
-    built = Yolo3Loss().build_targets(np.zeros((1, 135, 6), np.float32), GRIDS, targets((*centre, 10 / 96, 14 / 96)))
+    built = build(targets((*centre, 10 / 96, 14 / 96)))
     column, row = (5 if side == 1 else 0 for side in centre)
     assert built.slots.tolist() == [27 + row * 6 + column]
     np.testing.assert_allclose(built.offsets, [centre], atol=1e-6)
 
 
 def test_score_zero_teaches_no_face() -> None:
-    heads = tensors(make_heads(1))
-    boxes, flags = targets(ONE)
-    found = values(Yolo3Loss()(heads, (boxes, flags, np.zeros((1, 1)), np.zeros((1, 1)))))
+    found = terms_of(HEADS, (*targets(ONE), np.zeros((1, 1)), np.zeros((1, 1))))
     assert found["xy"] == found["wh"] == found["class"] == 0
 
 
 def test_weights_scale_their_term_only() -> None:
-    heads = tensors(make_heads(1))
-    plain = values(Yolo3Loss()(heads, targets(ONE)))
-    weighted = values(Yolo3Loss(weights={"objectness": 3.0, "wh": 0.0})(heads, targets(ONE)))
+    plain = terms_of(HEADS, targets(ONE))
+    weighted = terms_of(HEADS, targets(ONE), weights={"objectness": 3.0, "wh": 0.0})
     assert weighted == pytest.approx({**plain, "objectness": 3 * plain["objectness"], "wh": 0})
 
 
 def test_tensors_serve_as_targets() -> None:
-    heads = tensors(make_heads(1))
     arrays = targets(ONE)
-    as_tensors = [paddle.to_tensor(array) for array in arrays]
-    assert values(Yolo3Loss()(heads, as_tensors)) == values(Yolo3Loss()(heads, arrays))
+    assert terms_of(HEADS, [paddle.to_tensor(array) for array in arrays]) == terms_of(HEADS, arrays)
 
 
 def test_extreme_outputs_stay_finite_and_nan_shows() -> None:
-    heads = make_heads(1, spread=300)
-    assert all(math.isfinite(value) for value in values(Yolo3Loss()(tensors(heads), targets(ONE))).values())
+    heads = random_heads(1, 96, 96, spread=300)
+    assert all(map(math.isfinite, terms_of(heads, targets(ONE)).values()))
     heads[1][0, 4, 0, 0] = np.nan  # the training loop stops at it, so it must not be hidden
-    assert math.isnan(values(Yolo3Loss()(tensors(heads), targets(ONE)))["objectness"])
+    assert math.isnan(terms_of(heads, targets(ONE))["objectness"])
 
 
 @pytest.mark.parametrize(
@@ -331,15 +297,18 @@ def test_extreme_outputs_stay_finite_and_nan_shows() -> None:
 )
 def test_wrong_targets_are_refused(wrong: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Yolo3Loss()(tensors(make_heads(1)), wrong)
+        terms_of(HEADS, wrong)
 
 
-def test_wrong_heads_and_weights_are_refused() -> None:
-    with pytest.raises(ValueError, match="as many heads as masks"):
-        Yolo3Loss()(tensors(make_heads(1)[:1]), targets(ONE))
-    with pytest.raises(ValueError, match=r"expected heads \[N, 21, H, W\]"):
-        Yolo3Loss(num_classes=2)(tensors(make_heads(1)), targets(ONE))
-    with pytest.raises(ValueError, match="one input size"):
-        Yolo3Loss()(tensors([make_heads(1)[0], make_heads(1, (64, 96))[1]]), targets(ONE))
-    with pytest.raises(ValueError, match="expected weights of xy, wh, objectness, class, got obj"):
-        Yolo3Loss(weights={"obj": 1.0})
+@pytest.mark.parametrize(
+    ("heads", "settings", "message"),
+    [
+        (HEADS[:1], {}, "as many heads as masks"),
+        (HEADS, {"num_classes": 2}, r"expected heads \[N, 21, H, W\]"),
+        ([HEADS[0], random_heads(1, 64, 96)[1]], {}, "one input size"),
+        (HEADS, {"weights": {"obj": 1.0}}, "expected weights of xy, wh, objectness, class, got obj"),
+    ],
+)
+def test_wrong_heads_and_weights_are_refused(heads: list, settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        terms_of(heads, targets(ONE), **settings)

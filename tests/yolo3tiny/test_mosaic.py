@@ -8,10 +8,9 @@ import itertools
 import numpy as np
 import pytest
 
-from yolo3tiny.augment import AugmentConfig
+from tests.yolo3tiny.samples import STILL
 from yolo3tiny.mosaic import Pyramid, augment, mosaic, scale_and_crop
 
-STILL = AugmentConfig(color=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0)
 COLOURS = [(255, green, red) for green in range(0, 256, 15) for red in range(0, 256, 15)]
 
 
@@ -23,6 +22,12 @@ def make_photo(color: tuple[int, int, int], rng: np.random.Generator, longest: i
     image = np.zeros((height, width, 3), np.uint8)
     image[y1 : y1 + side_h, x1 : x1 + side_w] = color
     return Pyramid(image, np.float32([[x1, y1, x1 + side_w, y1 + side_h]]), np.array([False]), longest)
+
+
+def black(height: int, width: int, *boxes: tuple, ignore: list | None = None) -> Pyramid:
+    """A black photo with these boxes."""
+    flags = np.zeros(len(boxes), bool) if ignore is None else np.array(ignore, bool)
+    return Pyramid(np.zeros((height, width, 3), np.uint8), np.float32(boxes).reshape(-1, 4), flags)
 
 
 def find_rectangle(image: np.ndarray, color: tuple[int, int, int]) -> np.ndarray | None:
@@ -99,7 +104,7 @@ def test_a_long_photo_is_shrunk_with_its_boxes() -> None:
 
 
 def test_copies_halve_and_serve_every_scale() -> None:
-    photo = Pyramid(np.zeros((101, 203, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, bool))
+    photo = black(101, 203)
     assert [level.shape[:2] for level in photo.levels] == [(101, 203), (51, 102), (26, 51), (13, 26)]
     for scale in (3.0, 1.0, 0.7, 0.5, 0.49, 0.25, 0.2, 0.126):
         assert 203 * scale <= photo.at(scale).shape[1] < max(2 * 203 * scale + 1, 204) or scale > 1
@@ -117,16 +122,13 @@ def test_copies_halve_and_serve_every_scale() -> None:
     ],
 )
 def test_typical_face(sides: list[int], ignore: list[bool], expected: float | None) -> None:
-    boxes = np.float32([[0, 0, side, side] for side in sides]).reshape(-1, 4)
-    photo = Pyramid(np.zeros((100, 100, 3), np.uint8), boxes, np.array(ignore, bool))
-    assert photo.face_side == expected
+    assert black(100, 100, *[(0, 0, side, side) for side in sides], ignore=ignore).face_side == expected
 
 
 def test_mosaics_turn_large_faces_into_a_crowd() -> None:
     rng = np.random.default_rng(0)
     # One face of 150 px in 300 x 400: what helen has, and what crowds have not.
-    boxes = np.float32([[80, 120, 230, 270]])
-    photo = Pyramid(np.zeros((400, 300, 3), np.uint8), boxes, np.array([False]))
+    photo = black(400, 300, (80, 120, 230, 270))
     sides = []
     for grid in (2, 3, 4, 5, 6) * 3:
         _, found, ignore = mosaic(lambda: photo, grid, 416, rng, STILL)
@@ -145,8 +147,7 @@ def test_photos_without_faces_fill_their_cells() -> None:
 
 
 def test_small_faces_are_not_shrunk_until_they_are_none() -> None:
-    boxes = np.float32([[100, 100, 112, 112]])
-    photo = Pyramid(np.zeros((416, 416, 3), np.uint8), boxes, np.array([False]))
+    photo = black(416, 416, (100, 100, 112, 112))
     config = dataclasses.replace(STILL, scale=(0.1, 1.0), aspect=1.0, face_px=(8.0, 80.0))
     for seed in range(20):
         _, found, ignore = scale_and_crop(photo, 416, np.random.default_rng(seed), config)
@@ -155,9 +156,7 @@ def test_small_faces_are_not_shrunk_until_they_are_none() -> None:
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (1, 300), (300, 2), (17, 16), (15, 15)])
 def test_odd_photos(size_wh: tuple[int, int]) -> None:
-    width, height = size_wh
-    box = np.float32([[0, 0, width, height]])
-    photo = Pyramid(np.zeros((height, width, 3), np.uint8), box, np.array([False]))
+    photo = black(*size_wh[::-1], (0, 0, *size_wh))
     for seed, grid in itertools.product(range(5), (1, 3, 6)):
         rng = np.random.default_rng(seed)
         samples = mosaic(lambda: photo, grid, 96, rng, STILL), scale_and_crop(photo, 96, rng, STILL)

@@ -9,16 +9,22 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from tests.yolo3tiny.samples import white_on_black
 from yolo3tiny import Detections, Detector
 from yolo3tiny.anchors import ANCHORS
 from yolo3tiny.predict import WEIGHTS, NetworkSettings, to_input
 
+SQUARE = np.zeros((320, 320, 3), np.uint8)
 
-def white_on_black(height, width, *boxes):
-    image = np.zeros((height, width, 3), np.uint8)
-    for x1, y1, x2, y2 in boxes:
-        image[y1:y2, x1:x2] = 255
-    return image
+
+@pytest.fixture
+def saying(make_heads):
+    """`saying(boxes, logits)`: a detector whose network says these boxes, whatever the image."""
+
+    def make(boxes, logits=None):
+        return Detector(forward=lambda images: make_heads(boxes, images.shape[2:], logits=logits), longest=320)
+
+    return make
 
 
 PICTURES = [
@@ -58,38 +64,33 @@ def test_no_face_gives_empty_detections(white_finder):
     assert (faces.scores.shape, faces.scores.dtype) == ((0,), np.float32)
 
 
-def test_best_first_and_not_below_min_score(make_heads):
+def test_best_first_and_not_below_min_score(saying):
     boxes, logits = [(10, 10, 40, 50), (100, 10, 160, 90), (200, 100, 300, 220)], [1.0, 4.0, -1.0]
-    detector = Detector(forward=lambda images: make_heads(boxes, images.shape[2:], logits=logits), longest=320)
-    image = np.zeros((320, 320, 3), np.uint8)
-    found = detector(image, min_score=0.1)
+    detector = saying(boxes, logits)
+    found = detector(SQUARE, min_score=0.1)
     expected = 1 / (1 + np.exp([-4.0, -1.0, 1.0]))
     np.testing.assert_allclose(found.scores, expected, rtol=1e-4)
     np.testing.assert_allclose(found.boxes_xyxy, [boxes[1], boxes[0], boxes[2]], atol=1e-3)
-    assert len(detector(image)) == 2
-    assert len(detector(image, min_score=0.9)) == 1
+    assert len(detector(SQUARE)) == 2 and len(detector(SQUARE, min_score=0.9)) == 1
 
 
-def test_of_two_boxes_on_one_face_the_better_stays(make_heads):
+def test_of_two_boxes_on_one_face_the_better_stays(saying):
     boxes = [(100, 100, 160, 160), (104, 130, 164, 190)]  # IoU 0.3
-    detector = Detector(forward=lambda images: make_heads(boxes, images.shape[2:], logits=[1.0, 2.0]), longest=320)
-    image = np.zeros((320, 320, 3), np.uint8)
-    assert len(detector(image)) == 2
-    np.testing.assert_allclose(detector(image, nms_iou=0.25).boxes_xyxy, boxes[1:], atol=1e-3)
+    detector = saying(boxes, [1.0, 2.0])
+    assert len(detector(SQUARE)) == 2
+    np.testing.assert_allclose(detector(SQUARE, nms_iou=0.25).boxes_xyxy, boxes[1:], atol=1e-3)
 
 
-def test_boxes_are_cut_at_the_border_and_dropped_in_the_padding(make_heads):
+def test_boxes_are_cut_at_the_border_and_dropped_in_the_padding(saying):
     # A picture 320 wide and 100 high lies in rows 14 to 114 of an input 320 x 128.
     boxes = [(-20, 4, 60, 60), (200, 1, 240, 13), (280, 90, 340, 127)]
-    faces = Detector(forward=lambda images: make_heads(boxes, images.shape[2:]), longest=320)(
-        np.zeros((100, 320, 3), np.uint8)
-    )
+    faces = saying(boxes)(SQUARE[:100])
     assert sorted(faces.boxes_xyxy.round(3).tolist()) == [[0, 0, 60, 46], [280, 76, 320, 100]]
 
 
 def test_a_network_gone_mad_finds_nothing():
     heads = [np.full((1, 18, 320 // stride, 320 // stride), np.nan, np.float32) for stride in (32, 16)]
-    assert len(Detector(forward=lambda images: heads, longest=320)(np.zeros((320, 320, 3), np.uint8))) == 0
+    assert len(Detector(forward=lambda images: heads, longest=320)(SQUARE)) == 0
 
 
 def test_enormous_boxes_stay_inside(make_heads):
@@ -99,7 +100,7 @@ def test_enormous_boxes_stay_inside(make_heads):
             head[:, [2, 3, 8, 9, 14, 15]] = 1e4  # the size would overflow
         return heads
 
-    faces = Detector(forward=forward, longest=320)(np.zeros((320, 320, 3), np.uint8))
+    faces = Detector(forward=forward, longest=320)(SQUARE)
     assert faces.boxes_xyxy.tolist() == [[0, 0, 320, 320]]
 
 
@@ -135,11 +136,6 @@ def test_thresholds_out_of_range(thresholds, white_finder):
         Detector(forward=white_finder)(np.zeros((48, 64, 3), np.uint8), **thresholds)
 
 
-def test_weights_and_forward_exclude_each_other(white_finder):
-    with pytest.raises(ValueError, match="got both"):
-        Detector("network.onnx", white_finder)
-
-
 def test_a_runner_of_another_network_is_refused(white_finder):
     class Expressions:
         metadata: ClassVar = {"classes": '["angry", "happy"]', "input_size": "64"}
@@ -147,13 +143,15 @@ def test_a_runner_of_another_network_is_refused(white_finder):
 
     with pytest.raises(ValueError, match="expected a face detector with classes"):
         Detector(forward=Expressions())
+    with pytest.raises(ValueError, match="got both"):
+        Detector("network.onnx", white_finder)
 
 
 # The ONNX file and its settings
 
 
 def test_an_onnx_file_and_its_metadata_decide(make_onnx):
-    anchors = [[20, 20], [21, 21], [22, 22], [40, 40], [32, 64], [41, 41]]
+    anchors = [[20.5, 20], [21, 21], [22, 22], [40, 40], [32, 64], [41, 41]]
     settings = NetworkSettings(anchors, 128)
     detector = Detector(make_onnx(settings.to_metadata()), threads=1)
     assert (detector.settings.longest, detector.settings.anchors) == (128, anchors)
@@ -162,9 +160,9 @@ def test_an_onnx_file_and_its_metadata_decide(make_onnx):
     np.testing.assert_allclose(faces.boxes_xyxy[0], [32, 48, 64, 112], atol=1e-3)
 
 
-def test_arguments_go_before_metadata(make_onnx):
-    detector = Detector(make_onnx(), anchors=[[9, 9]] * 6, longest=64)
-    assert detector.settings == NetworkSettings([[9, 9]] * 6, 64)
+def test_arguments_go_before_metadata_and_those_before_defaults(make_onnx):
+    assert Detector(make_onnx(), anchors=[[9, 9]] * 6, longest=64).settings == NetworkSettings([[9, 9]] * 6, 64)
+    assert Detector(make_onnx({})).settings == NetworkSettings(ANCHORS, 416)
 
 
 def test_strides_are_a_list(make_onnx):
@@ -178,10 +176,6 @@ def test_strides_are_a_list(make_onnx):
     for wrong in ({"strides": "[32, 16]"}, {"strides": "[8, 16, 32]"}, {"strides": "[]"}, {"strides": "32"}):
         with pytest.raises(ValueError, match=r"^expected .*got"):
             Detector(make_onnx(settings.to_metadata() | wrong, strides=(32, 16, 8)))
-
-
-def test_a_file_that_says_nothing_gets_the_defaults(make_onnx):
-    assert Detector(make_onnx({})).settings == NetworkSettings(ANCHORS, 416)
 
 
 @pytest.mark.parametrize(
@@ -207,13 +201,6 @@ def test_malformed_metadata(change, make_onnx):
     assert "\n" not in str(error.value)
 
 
-def test_settings_survive_as_metadata():
-    settings = NetworkSettings(((3.5, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14)), 512)
-    again = NetworkSettings.from_metadata(settings.to_metadata())
-    assert again.longest == 512
-    np.testing.assert_array_equal(again.anchors, settings.anchors)
-
-
 def test_broken_weights(tmp_path, make_onnx):
     whole = make_onnx().read_bytes()
     broken = {"empty": b"", "text": b"<html>404</html>", "cut": whole[: len(whole) // 2], "zeros": bytes(1000)}
@@ -225,12 +212,9 @@ def test_broken_weights(tmp_path, make_onnx):
         assert name in str(error.value) and "\n" not in str(error.value)
 
 
-def test_weights_of_another_network(make_onnx):
+def test_missing_weights_or_those_of_another_network(tmp_path, make_onnx):
     with pytest.raises(ValueError, match="expected a face detector at"):
         Detector(make_onnx(head_channels=21))
-
-
-def test_missing_weights(tmp_path):
     with pytest.raises(FileNotFoundError, match="found no file at"):
         Detector(tmp_path / "nosuch.onnx")
     with pytest.raises(ValueError, match=r"expected a file \.onnx"):
@@ -238,11 +222,6 @@ def test_missing_weights(tmp_path):
 
 
 # Detections
-
-
-def test_detections_count_their_faces():
-    assert len(Detections(np.array([[0, 0, 1, 1]], np.float32), np.array([0.5], np.float32))) == 1
-
 
 BOX = np.array([[1, 2, 3, 4], [1, 2, 3, 4]], np.float32)
 SCORE = np.array([0.9, 0.1], np.float32)

@@ -11,21 +11,18 @@ from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import load_arrays, load_card, save_weights
+from tests.yolo3tiny.samples import ANCHORS, SMALL
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.export import export_network
 from yolo3tiny.files import DetectorModel
 from yolo3tiny.model import Yolo3Tiny
 from yolo3tiny.predict import WEIGHTS, Detector, NetworkSettings
 from yolo3tiny.prune import DetectorPruneTask, finetune_recipe, fit_to_photos, make_batches
-from yolo3tiny.recipes import CROWD, DetectorRecipe
+from yolo3tiny.recipes import CROWD
 
 SHAPE = (1, 3, 96, 96)
-ANCHORS = [[10, 14], [20, 26], [30, 40], [36, 46], [60, 60], [90, 90]]
 SETTINGS = NetworkSettings(ANCHORS, 96)
-RECIPE = DetectorRecipe(
-    name="tiny", epochs=3, batch_size=2, sizes=((0, 96),), width=0.25, learning_rate=1e-3, longest=96,
-    augment=AugmentConfig(mosaic=0),
-)  # fmt: skip
+RECIPE = dataclasses.replace(SMALL, augment=AugmentConfig(mosaic=0))
 
 
 def make_network():

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.yolo3tiny.coco import write_coco
+from tests.yolo3tiny.samples import write_coco
 from yolo3tiny.splits import choose_split, find_photos, find_train_valid
 
 
@@ -68,11 +68,6 @@ def test_tables_are_joined(photo_folder, tmp_path):
     assert "mine.json: 20 photos, validated on 4 others (its own split)" in words
 
 
-def test_a_table_twice(photo_folder):
-    with pytest.raises(ValueError, match="each data set once"):
-        find_train_valid([photo_folder, str(photo_folder)])
-
-
 def test_a_wider_list(photo_folder, tmp_path):
     listed = tmp_path / "mine_train_bbx_gt.txt"
     listed.write_text("a.png\n1\n10 20 30 40 0 0 0 0 0 0\n")
@@ -81,7 +76,9 @@ def test_a_wider_list(photo_folder, tmp_path):
     np.testing.assert_array_equal(photo.boxes_xyxy, [[10, 20, 40, 60]])
 
 
-def test_data_that_are_not_there():
+def test_data_that_are_not_there_or_there_twice(photo_folder):
+    with pytest.raises(ValueError, match="each data set once"):
+        find_train_valid([photo_folder, str(photo_folder)])
     with pytest.raises(FileNotFoundError, match=r"nosuch\.tar"):
         find_photos("nosuch.tar")
 

@@ -10,6 +10,7 @@ import pytest
 
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.loop import RunOptions
+from tests.yolo3tiny.samples import ANCHORS, SMALL, WHOLE
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.boxes import iou
 from yolo3tiny.data import FaceTrainingData
@@ -20,22 +21,7 @@ from yolo3tiny.recipes import DetectorRecipe
 from yolo3tiny.splits import find_photos
 from yolo3tiny.train import fit_anchors, make_optimizer, paddle_forward, train_detector
 
-AS_THEY_ARE = AugmentConfig(
-    mosaic=0, scale=(1, 1), aspect=1, flip=0, color=0, gray=0, blur=0, noise=0, shrink=0, jpeg=0
-)
-ANCHORS = [(10, 14), (20, 26), (30, 40), (36, 46), (60, 60), (90, 90)]
-OVERFIT = DetectorRecipe(
-    name="overfit",
-    epochs=3,
-    batch_size=2,
-    sizes=((0, 96),),
-    width=0.25,
-    learning_rate=3e-3,
-    ema_decay=None,
-    longest=96,
-    repeat=(("drawn", 25),),
-    augment=AS_THEY_ARE,
-)
+OVERFIT = dataclasses.replace(SMALL, name="overfit", ema_decay=None, repeat=(("drawn", 25),), augment=WHOLE)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +59,7 @@ def test_the_run_says_how_it_was_made(run):
     card = json.loads((run[2] / "best.json").read_text())
     task = card["task"]
     assert DetectorRecipe.from_json(card["config"]) == OVERFIT
-    assert (task["anchors"], task["photos"], task["data"]) == ([list(a) for a in ANCHORS], 50, "two drawings")
+    assert (task["anchors"], task["photos"], task["data"]) == (ANCHORS, 50, "two drawings")
 
 
 def test_an_export_is_the_same_detector_and_says_what_it_is(run, photos, tmp_path):
@@ -97,22 +83,6 @@ def test_an_export_is_the_same_detector_and_says_what_it_is(run, photos, tmp_pat
         np.testing.assert_allclose(theirs.scores, ours.scores, atol=1e-4)
 
 
-def test_an_export_may_be_told_the_data(run, tmp_path):
-    assert export_run(run[2], tmp_path / "detector.onnx", "other words")["trained_on"] == "other words"
-
-
-def change_card(change):
-    """A copy of a run whose card was changed by a function."""
-
-    def copy(folder, to):
-        shutil.copytree(folder, to, dirs_exist_ok=True)
-        card = json.loads((to / "best.json").read_text())
-        change(card)
-        (to / "best.json").write_text(json.dumps(card))
-
-    return copy
-
-
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -125,7 +95,10 @@ def change_card(change):
     ],
 )
 def test_what_is_no_detector_run_is_not_exported(change, why, run, tmp_path):
-    change_card(change)(run[2], tmp_path / "run")
+    shutil.copytree(run[2], tmp_path / "run")
+    card = json.loads((run[2] / "best.json").read_text())
+    change(card)
+    (tmp_path / "run" / "best.json").write_text(json.dumps(card))
     with pytest.raises(ValueError, match=why):
         export_run(tmp_path / "run", tmp_path / "detector.onnx")
     assert not (tmp_path / "detector.onnx").exists()
@@ -147,7 +120,8 @@ def test_an_export_leaves_the_run_as_it_is(name, run, tmp_path):
     with pytest.raises(ValueError, match="leaves best.safetensors, last.json, curves.json of the run alone"):
         export_run(folder, folder / name.format(run=folder.name))
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
-    export_run(folder, tmp_path / "best.onnx")  # another folder than the run's
+    # Into another folder than the run's, with other words for the data.
+    assert export_run(folder, tmp_path / "best.onnx", "other words")["trained_on"] == "other words"
 
 
 def test_photos_without_a_face_to_measure_on(photos, make_photo, tmp_path):
@@ -156,16 +130,12 @@ def test_photos_without_a_face_to_measure_on(photos, make_photo, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_batch_that_cannot_be_filled(photos):
-    recipe = dataclasses.replace(OVERFIT, repeat=(), batch_size=4)
-    with pytest.raises(ValueError, match="smaller batch"):
-        train_detector(Yolo3Tiny(width=0.25), photos, photos, recipe, ANCHORS)
-
-
-def test_a_source_that_is_not_there(photos):
-    recipe = dataclasses.replace(OVERFIT, repeat=(("karan", 2),))
-    with pytest.raises(ValueError, match="karan"):
-        train_detector(Yolo3Tiny(width=0.25), photos, photos, recipe, ANCHORS)
+@pytest.mark.parametrize(
+    ("changes", "why"), [({"repeat": (), "batch_size": 4}, "smaller batch"), ({"repeat": (("karan", 2),)}, "karan")]
+)
+def test_a_batch_that_cannot_be_filled_or_a_source_that_is_not_there(changes, why, photos):
+    with pytest.raises(ValueError, match=why):
+        train_detector(Yolo3Tiny(width=0.25), photos, photos, dataclasses.replace(OVERFIT, **changes), ANCHORS)
 
 
 # Anchors and optimizer
@@ -174,20 +144,17 @@ def test_a_source_that_is_not_there(photos):
 def test_anchors_fit_the_boxes_as_they_are_seen(make_photo):
     sizes = [(12, 16), (20, 20), (28, 36), (40, 40), (52, 64), (72, 80)]
     photos = [make_photo(str(i), [(4, 4, 4 + w, 4 + h)]) for i, (w, h) in enumerate(sizes * 4)]
-    as_marked = FaceTrainingData(photos, 96, AS_THEY_ARE)
+    as_marked = FaceTrainingData(photos, 96, WHOLE)
     np.testing.assert_allclose(fit_anchors(as_marked), sizes, atol=1e-3)
     # A canvas twice as large shows faces twice as large.
-    np.testing.assert_allclose(fit_anchors(FaceTrainingData(photos, 192, AS_THEY_ARE)), np.array(sizes) * 2, atol=2)
+    np.testing.assert_allclose(fit_anchors(FaceTrainingData(photos, 192, WHOLE)), np.array(sizes) * 2, atol=2)
 
 
-def test_anchors_are_the_same_each_time(photo_folder):
+def test_anchors_are_the_same_each_time_and_need_boxes(photo_folder, photos):
     data = FaceTrainingData(find_photos(photo_folder), 96, AugmentConfig(), seed=3)
     np.testing.assert_array_equal(fit_anchors(data, samples=10), fit_anchors(data, samples=10))
-
-
-def test_too_few_boxes_for_anchors(photos):
     with pytest.raises(ValueError, match="at least k=6"):
-        fit_anchors(FaceTrainingData(photos, 96, AS_THEY_ARE))
+        fit_anchors(FaceTrainingData(photos, 96, WHOLE))
 
 
 def test_the_rate_rises_and_falls():
@@ -200,11 +167,8 @@ def test_the_rate_rises_and_falls():
         optimizer._learning_rate.step()
     np.testing.assert_allclose(rates[:5], [0, 0.25, 0.5, 0.75, 1.0])
     np.testing.assert_allclose(rates[4:], (1 + np.cos(np.pi * np.arange(8) / 8)) / 2, atol=1e-6)
-
-
-def test_without_warmup_the_rate_only_falls():
-    optimizer = make_optimizer(paddle.nn.Linear(2, 2), dataclasses.replace(OVERFIT, warmup_epochs=0.0), 4)
-    assert optimizer.get_lr() == OVERFIT.learning_rate
+    optimizer = make_optimizer(network, dataclasses.replace(recipe, warmup_epochs=0.0), 4)
+    assert optimizer.get_lr() == 1.0  # without a warm-up it only falls
 
 
 def test_only_matrices_decay():
