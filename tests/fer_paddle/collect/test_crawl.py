@@ -60,9 +60,7 @@ def test_what_lies_is_found_out(site, make_fetcher, tmp_path):
     [
         ("/..%2F..%2Fevil.jpg", "evil.jpg"),
         ("/%2e%2e%5Cevil.jpg", "evil.jpg"),
-        ("/CON.jpg", "CON_.jpg"),
         ("/a%00b.jpg", "ab.jpg"),
-        ("/.htaccess.jpg", "htaccess.jpg"),
         ("/" + "x" * 300 + ".jpg", "x" * 100 + ".jpg"),
         ("/", "image.jpg"),
         ("/get?file=../../x.jpg", "get.jpg"),

@@ -34,7 +34,9 @@ def csv_file(tmp_path, images, write_csv):
     return write_csv(tmp_path / "表情 数据" / "fer2013.csv", images, np.arange(10) % 7, USAGES)
 
 
-def write_votes(path, usages=USAGES, change=None):
+def write_votes(csv_file, usages=USAGES, change=None):
+    """Write the votes beside a csv: image i has one vote, for class i; `change` replaces cells (row, column)."""
+    path = csv_file.with_name("fer2013new.csv")
     rows = [[usage, f"fer{i:07}.png", *("1" if i == j else "0" for j in range(10))] for i, usage in enumerate(usages)]
     for (row, column), value in (change or {}).items():
         rows[row][column] = value
@@ -146,7 +148,7 @@ def test_csv_that_is_another_file(tmp_path, content, expected):
 
 
 def test_votes_beside_the_csv_are_picked_up_as_probs(csv_file):
-    write_votes(csv_file.with_name("fer2013new.csv"), change={(2, 2): "3", (0, 2): "0"})
+    write_votes(csv_file, change={(2, 2): "3", (0, 2): "0"})
     votes = take_split(read_csv(csv_file), "train").votes  # rows 0, 2 and 4
     expected = np.zeros((3, 10))
     expected[1, [0, 2]] = 0.75, 0.25
@@ -166,7 +168,7 @@ def test_votes_beside_the_csv_are_picked_up_as_probs(csv_file):
     ],
 )
 def test_votes_that_are_malformed(csv_file, change, expected):
-    path = write_votes(csv_file.with_name("fer2013new.csv"), change=change)
+    path = write_votes(csv_file, change=change)
     with pytest.raises(ValueError, match=expected) as caught:
         read_csv(csv_file)
     assert str(path) in str(caught.value)
@@ -174,7 +176,7 @@ def test_votes_that_are_malformed(csv_file, change, expected):
 
 def test_votes_for_another_number_of_pictures(csv_file):
     for count in (9, 11, 0):
-        write_votes(csv_file.with_name("fer2013new.csv"), ["Training"] * count)
+        write_votes(csv_file, ["Training"] * count)
         with pytest.raises(ValueError, match=f"votes of 10 images in .*got {count} rows"):
             read_csv(csv_file)
 
@@ -204,12 +206,6 @@ def test_pack_leaves_out_training_rows_that_are_no_face(tmp_path, noise, write_p
     assert read_pack(path, keep_faults=True).labels.tolist() == [0, 1, 2, 3, 4, 5]
 
 
-def test_pack_of_another_data_set_is_undivided(tmp_path, noise, write_pack):
-    path = write_pack(tmp_path / "lfw.npz", noise(3, shape=(96, 96)), labels=np.array([0, 6, 3], np.uint8))
-    faces = read_pack(path)
-    assert faces.images.shape == (3, 96, 96) and faces.split is None and faces.votes is None
-
-
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -230,7 +226,7 @@ def test_pack_with_other_columns_is_refused(tmp_path, noise, write_pack, change,
 
 def test_votes_are_found_by_the_header(csv_file):
     """FER+'s own columns in another order, as some copies have them; a table without them is refused."""
-    path = write_votes(csv_file.with_name("fer2013new.csv"))
+    path = write_votes(csv_file)
     rows = [line.split(",") for line in path.read_text().splitlines()]
     path.write_text("\n".join(",".join([*row[:1], *row[:1:-1], row[1]]) for row in rows))
     np.testing.assert_array_equal(read_csv(csv_file).votes, np.eye(10))
@@ -244,8 +240,9 @@ def test_a_pack_in_color_with_classes_of_its_own(tmp_path, noise, write_pack):
     faces = read_pack(write_pack(tmp_path / "m.npz", noise(3, shape=(8, 8, 3)), name=np.array(list("abc")), **columns))
     assert faces.classes == ("neutral", "smile") and faces.images[0].shape == (8, 8)
     assert faces.split.tolist() == ["train", "validation", "train"] and faces.names == ["m a", "m b", "m c"]
-    unlabelled = read_pack(write_pack(tmp_path / "u.npz", noise(2)))
-    assert unlabelled.labels.tolist() == [-1, -1]
+    other = read_pack(write_pack(tmp_path / "u.npz", noise(2, shape=(96, 96))))  # undivided and without labels
+    assert other.images.shape == (2, 96, 96) and other.labels.tolist() == [-1, -1]
+    assert other.split is None and other.votes is None
     turned = np.roll(EXPRESSIONS, 1)  # the seven in another order, neutral first
     faces = read_pack(write_pack(tmp_path / "o.npz", noise(2), labels=np.array([0, 4]), classes=turned))
     assert faces.classes == EXPRESSIONS and faces.labels.tolist() == [6, 3]
