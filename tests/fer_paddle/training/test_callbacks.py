@@ -22,7 +22,8 @@ class Terminal(io.StringIO):
 # --- progress bar ---
 
 
-def test_in_a_log_file_a_line_now_and_then_and_for_each_epoch(tiny_run, tmp_path):
+def test_in_a_log_file_a_line_now_and_then_and_for_each_epoch(tiny_run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
     streams = [io.StringIO(), io.StringIO()]
     bars = [ProgressBar(stream, line_seconds) for stream, line_seconds in zip(streams, (60.0, 0.0))]
     _, _, history = tiny_run.train(None, extra=bars)
@@ -38,7 +39,8 @@ def test_in_a_log_file_a_line_now_and_then_and_for_each_epoch(tiny_run, tmp_path
         assert all(name in line for name in ("loss=", "accuracy=", "images/s=", "<"))  # "<": time left
 
 
-def test_on_a_terminal_one_bar_which_a_resumed_run_continues(tiny_run, tmp_path):
+def test_on_a_terminal_one_bar_which_a_resumed_run_continues(tiny_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
     with pytest.raises(Interrupted):
         tiny_run.train(tmp_path, extra=[tiny_run.SignalAt(signal.SIGINT, 1, 2)])
     stream = Terminal()
