@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,20 +23,13 @@ def encode(seed: int, side: int = 80, suffix: str = ".jpg") -> bytes:
 
 
 class Site:
-    """A real HTTP server on a free port of 127.0.0.1.
-
-    Attributes:
-        pages: Path -> (status, headers, body), or a function of the handler that answers by itself.
-        asked: How often each path was asked for.
-        times: When each request came, in seconds.
-        headers: Those of the last request to each path.
-    """
+    """A real HTTP server on a free port of 127.0.0.1."""
 
     def __init__(self) -> None:
+        # By path: the answer, or a function of the handler that answers by itself.
         self.pages: dict[str, Page | Callable[[BaseHTTPRequestHandler], None]] = {}
         self.asked: Counter[str] = Counter()
-        self.times: list[float] = []
-        self.headers: dict[str, dict[str, str]] = {}
+        self.headers: dict[str, dict[str, str]] = {}  # of the last request
         site = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -54,7 +46,6 @@ class Site:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         self.asked[handler.path] += 1
-        self.times.append(time.monotonic())
         self.headers[handler.path] = dict(handler.headers)
         page = self.pages.get(handler.path, (404, {}, b""))
         try:
@@ -77,8 +68,9 @@ class Site:
         return self.url + path
 
     def put_picture(self, path: str, seed: int, side: int = 80) -> bytes:
-        body = encode(seed, side, ".png" if path.endswith(".png") else ".jpg")
-        self.put(path, body, "image/png" if path.endswith(".png") else "image/jpeg")
+        suffix, kind = (".png", "image/png") if path.endswith(".png") else (".jpg", "image/jpeg")
+        body = encode(seed, side, suffix)
+        self.put(path, body, kind)
         return body
 
 

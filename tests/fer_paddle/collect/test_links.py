@@ -5,6 +5,7 @@ import pytest
 from fer_paddle.collect.links import absolute_url, find_links, largest_candidate
 
 BASE = "http://site.example/people/page.html"
+JSON_LD = '<script type="application/ld+json">'
 
 
 def urls(html, **more):
@@ -87,11 +88,8 @@ def test_srcset(srcset, largest):
         ("<a rel=license href=/by>CC BY 4.0</a>", "CC BY 4.0 http://site.example/by"),
         ("<link rel='nofollow license' href=https://l.example/0>", "https://l.example/0"),
         ("<meta name=dcterms.rights content='© A  B'>", "© A B"),
-        (
-            '<script type="application/ld+json">{"@graph": [{"license": "https://l.example/1"}]}</script>',
-            "https://l.example/1",
-        ),
-        ('<script type="application/ld+json">{broken</script>', None),
+        (JSON_LD + '{"@graph": [{"license": "https://l.example/1"}]}</script>', "https://l.example/1"),
+        (JSON_LD + "{broken</script>", None),
         ("<a href=/by>CC BY 4.0</a>", None),
     ],
 )

@@ -25,18 +25,18 @@ def run(capsys, *args):
     return code, captured.out, captured.err
 
 
-def portrait(expression, seed, side=200):
-    return draw_face(expression, side, seed=seed, pose_deg=(0, 0, 0), clean=True).image
-
-
 @pytest.fixture(scope="module")
 def portraits():
-    return {seed: portrait("happy", seed) for seed in (4, 5, 6)}
+    return {seed: draw_face("happy", 200, seed=seed, pose_deg=(0, 0, 0), clean=True).image for seed in (4, 5, 6)}
+
+
+def put_portraits(site, portraits):
+    for seed in (4, 5):
+        site.put(f"/{seed}.png", cv2.imencode(".png", portraits[seed])[1].tobytes(), "image/png")
 
 
 def test_from_a_site_a_video_and_a_folder_to_class_folders(capsys, site, tmp_path, portraits):
-    for seed in (4, 5):
-        site.put(f"/{seed}.png", cv2.imencode(".png", portraits[seed])[1].tobytes(), "image/png")
+    put_portraits(site, portraits)
     page = site.put("/page", "<img src=4.png><img data-src=5.png><img src=gone.png>")
     (tmp_path / "urls.txt").write_text(f"# pages\n{page}\n")
     folder = tmp_path / "我的照片"
@@ -111,8 +111,7 @@ def test_every_part_has_help(capsys, part):
 
 def test_parts_by_hand(capsys, site, tmp_path, portraits):
     """crawl, clean, select one after the other."""
-    for seed in (4, 5):
-        site.put(f"/{seed}.png", cv2.imencode(".png", portraits[seed])[1].tobytes(), "image/png")
+    put_portraits(site, portraits)
     web = tmp_path / "web"
     urls = [f"{site.url}/{name}.png" for name in (4, 5, 404)]
     code, out, err = run(capsys, "crawl", *urls, "--out", web, "--allow-private", "--pause", 0, "--json")

@@ -130,21 +130,17 @@ def test_valid_pictures_are_never_learned(sources, caplog):
     """Pictures to measure on that also lie among those to learn from, there under other labels."""
     caplog.set_level(logging.INFO)
     (sources / "mine" / "sad").mkdir(parents=True)
-    measured = load_faces(sources / "classes")
-    for index in range(3):
-        write_image(sources / "mine" / "sad" / f"{index}.png", measured.images[index])
+    for index, image in enumerate(load_faces(sources / "classes").images[:3]):
+        write_image(sources / "mine" / "sad" / f"{index}.png", image)
     train, valid = load_train_valid(sources / "classes", sources / "mine")
     assert len(train) == 67 and len(valid) == 3
     assert "left 3 faces out" in caplog.text
 
 
-def test_copies_across_the_split_are_dropped_from_training(tmp_path, noise):
+def test_copies_across_the_split_are_dropped_from_training(tmp_path, write_classes):
     """Each picture lies there twice; whichever copy is split off, the other is not learned."""
-    for label, name in enumerate(EXPRESSIONS):
-        (tmp_path / name).mkdir()
-        for index, image in enumerate(noise(4, seed=label)):
-            write_image(tmp_path / name / f"{index}.png", image)
-            write_image(tmp_path / name / f"{index} (1).png", image)
+    for file in write_classes(tmp_path, dict.fromkeys(EXPRESSIONS, 4)).glob("*/*.png"):
+        file.with_stem(f"{file.stem} (1)").write_bytes(file.read_bytes())
     train, valid = load_train_valid(tmp_path)
     assert len(valid) == 7 and len(train) == 56 - 14
     assert not bytes_of(train) & bytes_of(valid)
@@ -172,10 +168,9 @@ def test_votes_are_kept(sources):
 def test_data_are_found_by_name(sources, monkeypatch):
     monkeypatch.setenv("FER_DATA", str(sources))
     assert [len(part) for part in load_train_valid("plain.npz", "classes")] == [40, 70]
-    with pytest.raises(FileNotFoundError, match="nothing"):
-        load_train_valid("nothing")
-    with pytest.raises(FileNotFoundError, match="nothing"):
-        load_train_valid("plain.npz", "nothing")
+    for names in (("nothing",), ("plain.npz", "nothing")):
+        with pytest.raises(FileNotFoundError, match="nothing"):
+            load_train_valid(*names)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +197,6 @@ def test_progress_sees_the_pictures_of_both(sources):
 
 def test_real_training_pack_by_its_name(data_pack):
     train, valid = load_train_valid(data_pack(TRAIN))
-    assert (len(train), len(valid)) == (28218, 3589)
     assert not bytes_of(train) & bytes_of(valid)
     assert train.votes.shape == (28218, 10) and valid.votes.shape == (3589, 10)
 
