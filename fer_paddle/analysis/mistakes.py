@@ -29,13 +29,8 @@ class Mistake:
 
     def to_json(self, names: Sequence[str] = EXPRESSIONS) -> dict[str, Any]:
         """Return JSON values with the classes by name."""
-        return {
-            "index": self.index,
-            "label": names[self.label],
-            "predicted": names[self.predicted],
-            "prob": round(self.prob, 4),
-            "prob_label": round(self.prob_label, 4),
-        }
+        named = {"index": self.index, "label": names[self.label], "predicted": names[self.predicted]}
+        return named | {"prob": round(self.prob, 4), "prob_label": round(self.prob_label, 4)}
 
 
 def most_confident_mistakes(probs: np.ndarray, labels: np.ndarray, count: int) -> list[Mistake]:

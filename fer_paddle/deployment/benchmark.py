@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
+import pkgutil
+import re
 import subprocess
 import sys
 import tempfile
@@ -148,7 +149,7 @@ def measure_here(case_json: str, answer: str) -> None:
     """Measure a case in this process and write the figures as JSON: what `measure` starts."""
     case = Case(**json.loads(case_json))
     images = np.random.default_rng(0).random((case.batch, *case.shape), np.float32)
-    load_model = find_loader(case.loader) if case.loader else None
+    load_model = pkgutil.resolve_name(case.loader) if case.loader else None
 
     def load() -> tuple[Runner, float]:
         start = time.perf_counter()
@@ -166,12 +167,6 @@ def measure_here(case_json: str, answer: str) -> None:
         "file_bytes": size_on_disk(case.file),
     }
     Path(answer).write_text(json.dumps(figures), encoding="utf-8")
-
-
-def find_loader(name: str) -> Callable[[Path], Any]:
-    """Import the function of "module:function"."""
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)
 
 
 def network_digest(path: Path) -> str:
@@ -195,11 +190,8 @@ def read_metadata(path: Path) -> Mapping[str, str]:
 def peak_memory_mb() -> float | None:
     """Return the most memory that this process has held, in MB; None where the system does not tell."""
     status = Path("/proc/self/status")
-    if status.is_file():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
-    return None
+    found = re.search(r"VmHWM:\s*(\d+)", status.read_text()) if status.is_file() else None
+    return int(found[1]) * 1024 / 1e6 if found else None
 
 
 def _choices(
@@ -252,7 +244,7 @@ def _file_for(path: Path, choice: Case, place: Path, loader: str) -> Path:
         return own
     from fer_paddle.deployment.runtimes.paddle import write_inference_model
 
-    model = find_loader(loader)(own)
+    model = pkgutil.resolve_name(loader)(own)
     write_inference_model(model.network, written, model.input_spec, model.metadata)
     return written
 

@@ -124,25 +124,24 @@ def test_prepare_sets_what_paddle_reads_and_does_not_import_it():
 AVX512 = "avx512f avx512dq avx512cd avx512bw avx512vl"
 
 
+def cpuinfo(vendor, flags):
+    return f"processor\t: 0\nvendor_id\t: {vendor}\nmodel name\t: EPYC: 64 cores\nflags\t\t: {flags}\n\n" * 2
+
+
 @pytest.mark.parametrize(
-    ("vendor", "flags", "path"),
+    ("cpuinfo", "path"),
     [
-        ("AuthenticAMD", f"fpu sse2 fma avx2 {AVX512} avx512_bf16", "7"),  # Zen 4 and later
-        ("AuthenticAMD", "fpu sse2 fma avx2", "5"),
-        ("AuthenticAMD", "fpu sse2 fma avx2 avx512f avx512cd", "5"),  # a virtual machine may hide a part
-        ("AuthenticAMD", "fpu sse2 avx", None),
-        ("AuthenticAMD", "", None),
-        ("GenuineIntel", f"fpu sse2 fma avx2 {AVX512}", None),  # MKL finds the best path itself
+        (cpuinfo("AuthenticAMD", f"fpu sse2 fma avx2 {AVX512} avx512_bf16"), "7"),  # Zen 4 and later
+        (cpuinfo("AuthenticAMD", "fpu sse2 fma avx2"), "5"),
+        (cpuinfo("AuthenticAMD", "fpu sse2 fma avx2 avx512f avx512cd"), "5"),  # a virtual machine may hide a part
+        (cpuinfo("AuthenticAMD", "fpu sse2 avx"), None),
+        (cpuinfo("AuthenticAMD", ""), None),
+        (cpuinfo("GenuineIntel", f"fpu sse2 fma avx2 {AVX512}"), None),  # MKL finds the best path itself
+        *((text, None) for text in ("", "Features : fp asimd", "CPU implementer\t: 0x41\n")),  # ARM, and not Linux
     ],
 )
-def test_mkl_takes_the_best_path_of_an_amd_processor(vendor, flags, path):
-    core = f"processor\t: 0\nvendor_id\t: {vendor}\nmodel name\t: EPYC: 64 cores\nflags\t\t: {flags}\n\n"
-    assert environment.choose_mkl_path(core * 2) == path
-
-
-@pytest.mark.parametrize("cpuinfo", ["", "Features : fp asimd", "CPU implementer\t: 0x41\n"])
-def test_mkl_is_left_alone_on_other_processors(cpuinfo):
-    assert environment.choose_mkl_path(cpuinfo) is None
+def test_mkl_takes_the_best_path_of_an_amd_processor(cpuinfo, path):
+    assert environment.choose_mkl_path(cpuinfo) == path
 
 
 def test_prepare_leaves_the_choices_of_the_environment():
@@ -151,16 +150,18 @@ def test_prepare_leaves_the_choices_of_the_environment():
     assert (found["MKL_DEBUG_CPU_TYPE"], found["OPS_UNCHANGE_SHAPE"]) == ("4", "gelu")
 
 
-@pytest.mark.parametrize("threads", [0, -1])
-def test_prepare_refuses_no_threads(threads):
-    with pytest.raises(ValueError, match=f"threads >= 1, got {threads}"):
-        environment.prepare(threads)
-
-
-def test_threads_come_too_late_after_paddle():
+@pytest.mark.parametrize(
+    ("threads", "says"),
+    [
+        (0, "threads >= 1, got 0"),
+        (-1, "threads >= 1, got -1"),
+        (2, "threads before Paddle is imported, got 2 after it"),
+    ],
+)
+def test_threads_are_refused_below_one_and_after_paddle(threads, says):
     assert environment.paddle
-    with pytest.raises(ValueError, match="expected threads before Paddle is imported, got 2 after it"):
-        environment.prepare(2)
+    with pytest.raises(ValueError, match=f"expected {says}"):
+        environment.prepare(threads)
 
 
 def test_paddle_is_imported_prepared_and_after_zlib():

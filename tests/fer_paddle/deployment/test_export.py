@@ -35,6 +35,11 @@ FILES = {
 PACKAGES = {"net.param": "ncnn", "net.mnn": "MNN"}
 
 
+def need(name):
+    """Skip where the package that writes or reads a file is not installed."""
+    pytest.importorskip(PACKAGES.get(name, "paddle"))
+
+
 @pytest.fixture(scope="module")
 def small():
     """A network of the operators that both networks of the course share."""
@@ -68,8 +73,7 @@ def exported(weights):
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_format_agrees_with_paddle_and_says_so(name, small, tmp_path):
-    if name in PACKAGES:
-        pytest.importorskip(PACKAGES[name])
+    need(name)
     folder = tmp_path / "新"
     parity = export_network(small, folder / name, SPEC, METADATA, IMAGES, "noise")
     assert {path.name for path in folder.iterdir()} == FILES[name] | {f"{name}.parity.json"}
@@ -88,8 +92,7 @@ def test_every_format_agrees_with_paddle_and_says_so(name, small, tmp_path):
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("fault", ["interrupted", "too different"])
 def test_nothing_is_left_and_the_old_file_stays(name, fault, small, tmp_path, monkeypatch):
-    if name in PACKAGES:
-        pytest.importorskip(PACKAGES[name])
+    need(name)
     (tmp_path / name).write_bytes(b"the old one")
 
     def compare(*args):
@@ -120,7 +123,7 @@ def test_a_full_disk_leaves_nothing(small, tmp_path, monkeypatch):
 
 
 def test_an_onnx_file_becomes_ncnn(exported, tmp_path):
-    pytest.importorskip("ncnn")
+    need("net.param")
     faces = list(np.random.default_rng(2).integers(0, 256, (3, 40, 40), np.uint8))
     parity = export_expression_network(exported, tmp_path / "face.param", faces)
     assert parity.reference == "ONNX Runtime" and parity.holds
@@ -200,8 +203,8 @@ def draw_weights(design):
 @pytest.mark.slow
 @pytest.mark.parametrize("design", DESIGNS)
 def test_every_design_reaches_every_format_or_says_that_it_cannot(design, tmp_path):
-    for package in PACKAGES.values():
-        pytest.importorskip(package)
+    for name in FILES:
+        need(name)
     network, images = draw_weights(design), np.random.default_rng(0).normal(size=(2, 1, 32, 32)).astype(np.float32)
     network.eval()
     assert network(paddle.to_tensor(images)).numpy().std() > 1e-3  # outputs of zero would always agree
