@@ -13,6 +13,7 @@ import numpy as np
 # Width and height in pixels of a 416 px input.
 ANCHORS = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))
 ANCHOR_MASKS = ((3, 4, 5), (0, 1, 2))  # which anchors each head uses: large boxes on the coarse head
+MAX_STEPS = 300  # of k-means, if clusters still change
 STRIDES = (32, 16)  # input pixels per cell of each head, the coarsest first
 
 
@@ -36,14 +37,13 @@ def mean_best_iou(sizes_wh: np.ndarray, anchors: np.ndarray | Sequence[Sequence[
     return float(size_iou(_check_sizes(sizes_wh), np.asarray(anchors)).max(axis=1).mean())
 
 
-def kmeans_anchors(sizes_wh: np.ndarray, k: int = 6, seed: int = 0, max_steps: int = 300) -> np.ndarray:
+def kmeans_anchors(sizes_wh: np.ndarray, k: int = 6, seed: int = 0) -> np.ndarray:
     """Cluster box sizes with the distance 1 - IoU; the center of a cluster is its mean size.
 
     Args:
         sizes_wh: Widths and heights of boxes [N, 2], in pixels of the network input.
         k: Number of anchors.
         seed: Chooses the first centers; one seed gives one answer.
-        max_steps: Stop after this many steps if clusters still change.
 
     Returns:
         Anchors float64 [k, 2] by rising area.
@@ -54,7 +54,7 @@ def kmeans_anchors(sizes_wh: np.ndarray, k: int = 6, seed: int = 0, max_steps: i
         raise ValueError(f"expected at least k={k} different box sizes (k >= 1), got {len(distinct)}")
     centers = distinct[np.random.default_rng(seed).choice(len(distinct), k, replace=False)]
     assigned = None
-    for _ in range(max_steps):
+    for _ in range(MAX_STEPS):
         nearest = size_iou(sizes, centers).argmax(axis=1)  # [N]
         if assigned is not None and (nearest == assigned).all():
             break

@@ -9,7 +9,7 @@ paddle.vision.ops.yolo_loss.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,6 @@ class Yolo3Loss(paddle.nn.Layer):
         extra_anchor_iou: Every anchor whose size has a larger IoU than this with a truth learns it too,
             unless another truth has that place with its best anchor; this gives more positives. None: only
             the best anchor. Source: Bochkovskiy et al., YOLOv4, 2020, arXiv:2004.10934, section 3.4.
-        weights: Factors of terms, by name; 1 where not given.
     """
 
     def __init__(
@@ -67,12 +66,8 @@ class Yolo3Loss(paddle.nn.Layer):
         num_classes: int = 1,
         ignore_iou: float = 0.7,
         extra_anchor_iou: float | None = None,
-        weights: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
-        self.weights = {**dict.fromkeys(TERMS, 1.0), **(weights or {})}
-        if len(self.weights) > len(TERMS):
-            raise ValueError(f"expected weights of {', '.join(TERMS)}, got {', '.join(weights or ())}")
         self.anchors, self.strides, self.num_classes = anchors, strides, num_classes
         self.masks = anchor_masks(len(anchors), strides) if masks is None else masks
         self.ignore_iou, self.extra_anchor_iou = ignore_iou, extra_anchor_iou
@@ -92,7 +87,7 @@ class Yolo3Loss(paddle.nn.Layer):
             terms["xy"] = _cross_entropy(hits[:, :2], built.offsets, built.box_weights)
             terms["wh"] = ((hits[:, 2:4] - log_sizes).abs() * box_weights).sum()
             terms["class"] = _cross_entropy(hits[:, 5:], built.classes, built.scores)
-        return {name: term * (self.weights[name] / raw.shape[0]) for name, term in terms.items()}
+        return {name: term * (1 / raw.shape[0]) for name, term in terms.items()}
 
     def build_targets(self, raw: np.ndarray, heads_hw: Sequence, targets: Sequence) -> Targets:
         """Match truths with the raw predictions float32 [N, P, 5 + C] that learn them, in the order of decode."""

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.images import read_image, write_image
-from tests.yolo3tiny.samples import SMALL, white_on_black, write_coco
+from tests.yolo3tiny.samples import SMALL, make_heads, make_photo, white_finder, white_on_black, write_coco
 from yolo3tiny import predict as detector
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.cli import main
@@ -29,7 +29,7 @@ def call(*argv):
 
 
 @pytest.fixture
-def finder(white_finder, monkeypatch):
+def finder(monkeypatch):
     """Detectors find white rectangles, whatever their file."""
     monkeypatch.setattr(detector, "load_network", lambda *args: white_finder)
 
@@ -141,7 +141,7 @@ def test_detect_again_gives_the_same(pattern, out, names, pictures, finder, caps
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_detect_heeds_the_score(pictures, make_heads, monkeypatch, capsys):
+def test_detect_heeds_the_score(pictures, monkeypatch, capsys):
     def unsure(images):
         return make_heads([(10, 10, 40, 40)], images.shape[2:], logits=[0.5])  # a score of 0.62
 
@@ -281,7 +281,7 @@ def test_a_folder_that_is_a_file_is_2(pictures, finder, capsys):
     ("options", "code"),
     [(["--calibrate", "{pictures}"], 0), ([], 2), (["--calibrate", "{pictures}", "--methods", "slim-qat"], 2)],
 )
-def test_quantize_needs_photos_to_train_on_where_it_uses_them(options, code, pictures, make_photo, monkeypatch, capsys):
+def test_quantize_needs_photos_to_train_on_where_it_uses_them(options, code, pictures, monkeypatch, capsys):
     photo = make_photo("one.png", [(20, 10, 60, 50)], split="val")
     write_coco(pictures / "annotations.json", [dataclasses.replace(photo, size_hw=(100, 200))])
     monkeypatch.setattr("fer_paddle.environment.prepare", lambda threads=None: None)

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.yolo3tiny.samples import white_on_black
+from tests.yolo3tiny.samples import white_finder, white_on_black
 from yolo3tiny import predict as detector
 from yolo3tiny.detection import Detector, draw_bbox, recover_img, scale_img
 
 
 @pytest.fixture
-def finder(white_finder, monkeypatch):
+def finder(monkeypatch):
     """Detectors find white rectangles; the fixture lists the files they were asked for."""
     asked = []
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.yolo3tiny.samples import white_on_black
+from tests.yolo3tiny.samples import make_photo, white_finder, white_on_black
 from yolo3tiny.evaluate import MIN_SCORE, Stopwatch, evaluate
 from yolo3tiny.predict import WEIGHTS, Detections, Detector
 from yolo3tiny.splits import choose_split, find_photos
@@ -30,7 +30,7 @@ class Answers:
 ONE, TWO = (10, 10, 40, 50), (50, 60, 90, 92)
 
 
-def test_all_found(make_photo):
+def test_all_found():
     photos, seen = [make_photo("a", [ONE]), make_photo("b", [ONE, TWO]), make_photo("c", [])], []
     detect = Answers(([ONE], [0.9]), ([TWO, ONE], [0.8, 0.6]), ([], []))
     figures = evaluate(detect, photos, lambda items: (seen.append(item.name) or item for item in items))
@@ -39,13 +39,13 @@ def test_all_found(make_photo):
     assert detect.min_scores == [MIN_SCORE] * 3
 
 
-def test_recall_counts_the_confident_alone(make_photo):
+def test_recall_counts_the_confident_alone():
     for answer, expected in ((([ONE, TWO], [0.5, 0.4]), (1.0, 0.5)), (([], []), (0.0, 0.0))):
         figures = evaluate(Answers(answer), [make_photo("a", [ONE, TWO])])
         assert (figures["ap"], figures["recall_at_0.5"]) == expected
 
 
-def test_each_source_has_its_own_figure(make_photo):
+def test_each_source_has_its_own_figure():
     photos = [
         make_photo("a", [ONE], source="x"),
         make_photo("b", [ONE, TWO], source="y"),
@@ -57,20 +57,20 @@ def test_each_source_has_its_own_figure(make_photo):
     assert figures["ap"] == pytest.approx(2 / 3)
 
 
-def test_ignored_boxes_count_neither_way(make_photo):
+def test_ignored_boxes_count_neither_way():
     photo = dataclasses.replace(make_photo("a", [ONE, TWO]), ignore=np.array([False, True]))
     for answer in (([ONE], [0.9]), ([TWO, ONE], [0.95, 0.9])):
         assert evaluate(Answers(answer), [photo]) == {"ap": 1.0, "recall_at_0.5": 1.0, "photos": 1, "faces": 1}
 
 
-def test_no_faces(make_photo):
+def test_no_faces():
     ignored = dataclasses.replace(make_photo("a", [ONE]), ignore=np.array([True]))
     for photos in ([], [make_photo("a", [])], [ignored]):
         with pytest.raises(ValueError, match=f"got {len(photos)} photos without one"):
             evaluate(Answers(), photos)
 
 
-def test_a_detector_end_to_end(white_finder, make_photo):
+def test_a_detector_end_to_end():
     def white(height, width, box):
         image = white_on_black(height, width, box)
         return dataclasses.replace(make_photo("a", [box]), image=lambda: image, size_hw=(height, width))

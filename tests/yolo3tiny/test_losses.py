@@ -266,12 +266,6 @@ def test_score_zero_teaches_no_face() -> None:
     assert found["xy"] == found["wh"] == found["class"] == 0
 
 
-def test_weights_scale_their_term_only() -> None:
-    plain = terms_of(HEADS, targets(ONE))
-    weighted = terms_of(HEADS, targets(ONE), weights={"objectness": 3.0, "wh": 0.0})
-    assert weighted == pytest.approx({**plain, "objectness": 3 * plain["objectness"], "wh": 0})
-
-
 def test_tensors_serve_as_targets() -> None:
     arrays = targets(ONE)
     assert terms_of(HEADS, [paddle.to_tensor(array) for array in arrays]) == terms_of(HEADS, arrays)
@@ -306,9 +300,8 @@ def test_wrong_targets_are_refused(wrong: tuple, message: str) -> None:
         (HEADS[:1], {}, "as many heads as masks"),
         (HEADS, {"num_classes": 2}, r"expected heads \[N, 21, H, W\]"),
         ([HEADS[0], random_heads(1, 64, 96)[1]], {}, "one input size"),
-        (HEADS, {"weights": {"obj": 1.0}}, "expected weights of xy, wh, objectness, class, got obj"),
     ],
 )
-def test_wrong_heads_and_weights_are_refused(heads: list, settings: dict, message: str) -> None:
+def test_wrong_heads_are_refused(heads: list, settings: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         terms_of(heads, targets(ONE), **settings)

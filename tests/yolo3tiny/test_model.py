@@ -25,6 +25,7 @@ def test_parameters_at_width_1() -> None:
     # Convolutions 8,649,648, batch norm scale and shift 2 x 3,184, heads 512 x 18 + 18 and 256 x 18 + 18.
     assert count(model, trainable=True) == 8_669_876
     assert count(model, trainable=False) == 2 * 3_184  # running mean and variance
+    assert [head.shape for head in model(paddle.rand([1, 3, 96, 64]))] == [[1, 18, 3, 2], [1, 18, 6, 4]]
 
 
 @pytest.mark.parametrize(("width", "expected"), [(0.5, 2_172_652), (0.375, 1_225_500), (0.25, 546_172)])
@@ -65,14 +66,6 @@ def test_output_shapes_without_nan(width: float, n: int, h: int, w: int, num_cla
     expected = [[n, channels, h // stride, w // stride] for stride in (32, 16)]
     assert [head.shape for head in heads] == expected
     assert all(np.isfinite(head.numpy()).all() for head in heads)
-
-
-def test_full_width_at_416() -> None:
-    model = Yolo3Tiny()
-    model.eval()
-    with paddle.no_grad():
-        heads = model(paddle.rand([1, 3, 416, 416]))
-    assert [head.shape for head in heads] == [[1, 18, 13, 13], [1, 18, 26, 26]]
 
 
 def test_every_parameter_gets_a_gradient() -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from tests.yolo3tiny.samples import white_on_black
+from tests.yolo3tiny.samples import make_heads, white_finder, white_on_black
 from yolo3tiny import Detections, Detector
 from yolo3tiny.anchors import ANCHORS
 from yolo3tiny.predict import WEIGHTS, NetworkSettings, to_input
@@ -18,7 +18,7 @@ SQUARE = np.zeros((320, 320, 3), np.uint8)
 
 
 @pytest.fixture
-def saying(make_heads):
+def saying():
     """`saying(boxes, logits)`: a detector whose network says these boxes, whatever the image."""
 
     def make(boxes, logits=None):
@@ -43,7 +43,7 @@ PICTURES = [
 
 @pytest.mark.parametrize("longest", [640, 416, 100])  # 100: not a multiple of 32, so that there is padding everywhere
 @pytest.mark.parametrize(("height", "width", "box"), PICTURES)
-def test_boxes_are_in_pixels_of_the_picture(height, width, box, longest, white_finder):
+def test_boxes_are_in_pixels_of_the_picture(height, width, box, longest):
     faces = Detector(forward=white_finder, longest=longest)(white_on_black(height, width, box))
     scale = longest / max(height, width)
     # Rounding to whole network pixels: one for the picture's side, half for the edge that is found.
@@ -51,13 +51,13 @@ def test_boxes_are_in_pixels_of_the_picture(height, width, box, longest, white_f
     np.testing.assert_allclose(faces.boxes_xyxy[0], box, atol=1.5 / scale + 1e-3)
 
 
-def test_without_scaling_boxes_are_exact(white_finder):
+def test_without_scaling_boxes_are_exact():
     boxes = [(10, 20, 41, 61), (300, 200, 420, 360), (600, 440, 640, 480)]
     faces = Detector(forward=white_finder, longest=640)(white_on_black(480, 640, *boxes))
     np.testing.assert_allclose(sorted(faces.boxes_xyxy.tolist()), boxes, atol=2e-3)
 
 
-def test_no_face_gives_empty_detections(white_finder):
+def test_no_face_gives_empty_detections():
     faces = Detector(forward=white_finder)(np.zeros((48, 64, 3), np.uint8))
     assert len(faces) == 0
     assert (faces.boxes_xyxy.shape, faces.boxes_xyxy.dtype) == ((0, 4), np.float32)
@@ -93,7 +93,7 @@ def test_a_network_gone_mad_finds_nothing():
     assert len(Detector(forward=lambda images: heads, longest=320)(SQUARE)) == 0
 
 
-def test_enormous_boxes_stay_inside(make_heads):
+def test_enormous_boxes_stay_inside():
     def forward(images):
         heads = make_heads([(100, 100, 200, 200)], images.shape[2:])
         for head in heads:
@@ -104,7 +104,7 @@ def test_enormous_boxes_stay_inside(make_heads):
     assert faces.boxes_xyxy.tolist() == [[0, 0, 320, 320]]
 
 
-def test_views_are_welcome_and_left_alone(white_finder):
+def test_views_are_welcome_and_left_alone():
     image = white_on_black(200, 300, (40, 50, 90, 120))
     view = image[:, ::-1]
     faces = Detector(forward=white_finder, longest=320)(view)
@@ -125,18 +125,18 @@ NO_IMAGES = [
 
 
 @pytest.mark.parametrize("image", NO_IMAGES)
-def test_what_is_no_image_is_refused(image, white_finder):
+def test_what_is_no_image_is_refused(image):
     with pytest.raises(ValueError, match="expected an image"):
         Detector(forward=white_finder)(image)
 
 
 @pytest.mark.parametrize("thresholds", [{"min_score": -0.1}, {"min_score": 50}, {"nms_iou": 1.5}])
-def test_thresholds_out_of_range(thresholds, white_finder):
+def test_thresholds_out_of_range(thresholds):
     with pytest.raises(ValueError, match=r"expected .* in 0\.\.1"):
         Detector(forward=white_finder)(np.zeros((48, 64, 3), np.uint8), **thresholds)
 
 
-def test_a_runner_of_another_network_is_refused(white_finder):
+def test_a_runner_of_another_network_is_refused():
     class Expressions:
         metadata: ClassVar = {"classes": '["angry", "happy"]', "input_size": "64"}
         __call__ = staticmethod(white_finder)

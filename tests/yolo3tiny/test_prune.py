@@ -11,7 +11,7 @@ from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import load_arrays, load_card, save_weights
-from tests.yolo3tiny.samples import ANCHORS, SMALL
+from tests.yolo3tiny.samples import ANCHORS, SMALL, make_photo
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.export import export_network
 from yolo3tiny.files import DetectorModel
@@ -105,7 +105,7 @@ def test_pickled_weights_are_never_loaded(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def task(saved, make_photo):
+def task(saved):
     photos = [make_photo("a", [(10, 10, 40, 50)]), make_photo("b", [(50, 20, 86, 66)])]
     weights = saved[0].with_suffix(".safetensors")
     return DetectorPruneTask(weights, photos * 4, photos, "drawings", epochs=1, learning_rate=1e-3, samples=9)
@@ -134,7 +134,7 @@ def test_the_task_trains_and_keeps_a_pruned_network(task, tmp_path):
     assert {"hours", "machine"} <= load_card(tmp_path / "model.safetensors").keys()
 
 
-def test_samples_depend_on_the_seed_alone(make_photo):
+def test_samples_depend_on_the_seed_alone():
     photos = [make_photo("a", [(10, 10, 40, 50)])]
     (first, _), (again, _) = make_batches(photos, RECIPE, 2)[0], make_batches(photos, RECIPE, 2)[0]
     np.testing.assert_array_equal(first, again)
@@ -155,7 +155,7 @@ def test_the_fine_tuning_recipe():
         ((("web", 2), ("drawn", 1)), 2, (("drawn", 1),), 2),
     ],
 )
-def test_the_recipe_fits_the_photos(repeat, num_photos, kept, batch_size, make_photo):
+def test_the_recipe_fits_the_photos(repeat, num_photos, kept, batch_size):
     recipe = dataclasses.replace(RECIPE, repeat=repeat, batch_size=4)
     fitted = fit_to_photos(recipe, [make_photo("a", [])] * num_photos)
     assert fitted == dataclasses.replace(recipe, repeat=kept, batch_size=batch_size)
@@ -163,7 +163,7 @@ def test_the_recipe_fits_the_photos(repeat, num_photos, kept, batch_size, make_p
         fit_to_photos(recipe, [])
 
 
-def test_a_study_knows_its_data(task, make_photo):
+def test_a_study_knows_its_data(task):
     assert task.settings["trained_on"] == "drawings" and task.settings["recipe"]["batch_size"] == 2
     one = [make_photo("a", [(10, 10, 40, 50)])]
     assert DetectorPruneTask(task.weights, one, one, "one", epochs=1, samples=1).recipe.batch_size == 1

@@ -6,12 +6,12 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.yolo3tiny.samples import write_coco
+from tests.yolo3tiny.samples import make_photo, write_coco
 from yolo3tiny.splits import choose_split, find_photos, find_train_valid
 
 
 @pytest.fixture
-def table(make_photo):
+def table():
     """`table("train", "val", ...)`: photos 0, 1 ... with these splits."""
     return lambda *splits: [make_photo(str(index), [], split=split) for index, split in enumerate(splits)]
 

@@ -10,7 +10,7 @@ import pytest
 
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.loop import RunOptions
-from tests.yolo3tiny.samples import ANCHORS, SMALL, WHOLE
+from tests.yolo3tiny.samples import ANCHORS, SMALL, WHOLE, make_photo
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.boxes import iou
 from yolo3tiny.data import FaceTrainingData
@@ -25,7 +25,7 @@ OVERFIT = dataclasses.replace(SMALL, name="overfit", ema_decay=None, repeat=(("d
 
 
 @pytest.fixture(scope="module")
-def photos(make_photo):
+def photos():
     return [make_photo("a", [(10, 10, 40, 50)]), make_photo("b", [(50, 20, 86, 66), (4, 60, 24, 86)])]
 
 
@@ -124,7 +124,7 @@ def test_an_export_leaves_the_run_as_it_is(name, run, tmp_path):
     assert export_run(folder, tmp_path / "best.onnx", "other words")["trained_on"] == "other words"
 
 
-def test_photos_without_a_face_to_measure_on(photos, make_photo, tmp_path):
+def test_photos_without_a_face_to_measure_on(photos, tmp_path):
     with pytest.raises(ValueError, match="expected faces to measure on, got 1 photos without one"):
         train_detector(Yolo3Tiny(width=0.25), photos, [make_photo("c", [])], OVERFIT, ANCHORS, RunOptions(tmp_path))
     assert list(tmp_path.iterdir()) == []
@@ -141,7 +141,7 @@ def test_a_batch_that_cannot_be_filled_or_a_source_that_is_not_there(changes, wh
 # Anchors and optimizer
 
 
-def test_anchors_fit_the_boxes_as_they_are_seen(make_photo):
+def test_anchors_fit_the_boxes_as_they_are_seen():
     sizes = [(12, 16), (20, 20), (28, 36), (40, 40), (52, 64), (72, 80)]
     photos = [make_photo(str(i), [(4, 4, 4 + w, 4 + h)]) for i, (w, h) in enumerate(sizes * 4)]
     as_marked = FaceTrainingData(photos, 96, WHOLE)
