@@ -260,35 +260,32 @@ def test_what_is_no_readable_file_is_refused_at_once(tmp_path, monkeypatch):
         read_image(tmp_path / "file")
 
 
-def seeds() -> dict[str, bytes]:
-    """Small whole files of many kinds, to be damaged."""
-    noise = np.random.default_rng(0).integers(-20, 21, (24, 20, 3)).cumsum(1) + 128
-    rgb = Image.fromarray(np.clip(noise, 0, 255).astype(np.uint8))
-    gray, few, exif, rgba = rgb.convert("L"), rgb.quantize(16), exif_of(6), rgb.copy()
-    rgba.putalpha(gray)
-    exif[0x010E], exif[0x011A] = "description", 72.0
-    animation = {"save_all": True, "append_images": [rgb.rotate(90)]}
-    files = {
-        "jpeg": encode(rgb, "JPEG", exif=exif),
-        "jpeg_progressive": encode(gray, "JPEG", progressive=True),
-        "jpeg_cmyk": encode(rgb.convert("CMYK"), "JPEG"),
-        "png": encode(rgba, "PNG", exif=exif),
-        "png_palette": encode(few, "PNG", transparency=3),
-        "png_16": encode(Image.fromarray(np.asarray(gray).astype(np.uint16) * 257), "PNG"),
-        "bmp": encode(rgb, "BMP"),
-        "gif": encode(few, "GIF", transparency=2),
-        "gif_animation": encode(rgb, "GIF", disposal=2, **animation),
-        "webp": encode(rgb, "WEBP", exif=exif),
-        "webp_animation": encode(rgba, "WEBP", lossless=True, **animation),
-        "avif": encode(rgb, "AVIF", exif=exif),
-        "tiff_f": encode(Image.fromarray(np.asarray(gray) / np.float32(255)), "TIFF", exif=exif),
-    }
-    for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits"):
-        files[f"tiff_{compression}"] = encode(rgb, "TIFF", compression=compression, exif=exif)
-    return files
-
-
-SEEDS = seeds()
+# Small whole files of many kinds, to be damaged.
+STEPS = np.random.default_rng(0).integers(-20, 21, (24, 20, 3)).cumsum(1) + 128
+NOISE = Image.fromarray(np.clip(STEPS, 0, 255).astype(np.uint8))
+NOISE_GRAY, NOISE_FEW = NOISE.convert("L"), NOISE.quantize(16)
+NOISE_ALPHA = Image.fromarray(np.dstack([np.asarray(NOISE), np.asarray(NOISE_GRAY)]))
+EXIF, ANIMATION = exif_of(6), {"save_all": True, "append_images": [NOISE.rotate(90)]}
+EXIF[0x010E], EXIF[0x011A] = "description", 72.0
+SEEDS = {
+    "jpeg": encode(NOISE, "JPEG", exif=EXIF),
+    "jpeg_progressive": encode(NOISE_GRAY, "JPEG", progressive=True),
+    "jpeg_cmyk": encode(NOISE.convert("CMYK"), "JPEG"),
+    "png": encode(NOISE_ALPHA, "PNG", exif=EXIF),
+    "png_palette": encode(NOISE_FEW, "PNG", transparency=3),
+    "png_16": encode(Image.fromarray(np.asarray(NOISE_GRAY).astype(np.uint16) * 257), "PNG"),
+    "bmp": encode(NOISE, "BMP"),
+    "gif": encode(NOISE_FEW, "GIF", transparency=2),
+    "gif_animation": encode(NOISE, "GIF", disposal=2, **ANIMATION),
+    "webp": encode(NOISE, "WEBP", exif=EXIF),
+    "webp_animation": encode(NOISE_ALPHA, "WEBP", lossless=True, **ANIMATION),
+    "avif": encode(NOISE, "AVIF", exif=EXIF),
+    "tiff_f": encode(Image.fromarray(np.asarray(NOISE_GRAY) / np.float32(255)), "TIFF", exif=EXIF),
+    **{
+        f"tiff_{name}": encode(NOISE, "TIFF", compression=name, exif=EXIF)
+        for name in ("raw", "tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits")
+    },
+}
 
 
 def reads_or_says_why(file: bytes) -> np.ndarray | None:
