@@ -182,13 +182,10 @@ def test_predictions_half_in_an_ignored_box_are_not_judged(right_edge: float, un
     assert (built.objectness_weight[0, 18:27] == 1).all()
 
 
-def test_a_truth_in_an_ignored_box_is_still_learnt() -> None:
+def test_an_ignored_box_changes_only_objectness_and_a_truth_in_it_is_still_learnt() -> None:
     built = build(targets(ONE, ignore=((0.5, 0.5, 1, 1),)))
     assert built.objectness.sum() == 1
     assert (built.objectness_weight * built.objectness).sum() == 1
-
-
-def test_an_ignored_box_changes_only_objectness() -> None:
     plain = terms_of(HEADS, targets(ONE))
     with_ignored = terms_of(HEADS, targets(ONE, ignore=((0.7, 0.7, 0.5, 0.5),)))
     assert with_ignored["objectness"] < plain["objectness"]
