@@ -117,7 +117,7 @@ def test_a_smaller_network_says_how_it_was_made(expression_set, tmp_path):
     weights = make_weights(tmp_path, {**card, "quantization": {**whole, "calibration": "faces.npz"}})
     text = write_text(weights, {"data": "drawn", **expression_set})
     assert "Pruned from `net.safetensors` by the criterion l1" in text and "143,753 parameters" in text
-    assert "answers of `a.safetensors` and `b.safetensors` at a temperature of 4, which have 70% of the loss" in text
+    assert "`a.safetensors` and `b.safetensors` at a temperature of 4; weight of this part of the loss: 70%" in text
     assert "256 images of faces.npz: 31.0% of its bytes" in text
 
 
