@@ -14,10 +14,10 @@ INSTALLED := .venv/.installed
 help:
 	@echo "make demo       find faces and name expressions in two images; writes out/"
 	@echo "make test       run the test suite, notebooks included"
-	@echo "make check      lint, format, types and who may import whom; under a minute"
+	@echo "make check      lint, format, types, import contracts; under a minute"
 	@echo "make notebooks  run every notebook from top to bottom and save its outputs"
 	@echo "make clean      remove out/ and the caches; .venv, runs/ and the data stay"
-	@echo "The first of them makes .venv (about 2 GB) and installs requirements.txt into it."
+	@echo "The first run makes .venv (about 2 GB) and installs requirements.txt into it."
 
 demo: $(INSTALLED)
 	$(VENV_PY) -m fer_paddle demo --out out
@@ -41,7 +41,7 @@ clean:
 	find fer_paddle yolo3tiny tests notebooks -type d '(' -name __pycache__ -o -name .ipynb_checkpoints ')' \
 	  -exec rm -rf {} +
 
-# Touched last: an installation that was interrupted is taken up again. The search for a Python ends with '', none.
+# Touched last: an interrupted installation starts again. The search for a Python ends with '', none.
 $(INSTALLED): requirements.txt
 	@$(VENV_PY) -c 'import pip; $(FITS)' 2>/dev/null || { \
 	  for python in $(PYTHONS) ''; do "$$python" -c '$(FITS)' 2>/dev/null && break; done; \
