@@ -110,6 +110,8 @@ def hold(folder: str | os.PathLike[str]) -> Iterator[None]:
         clear_leftovers(folder)
         yield
     finally:
+        if os.name != "nt":  # there filelock removes the file itself, after the release
+            (folder / _LOCK).unlink(missing_ok=True)
         lock.release()
 
 

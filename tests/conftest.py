@@ -15,6 +15,13 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the real data."""
+    for item in items:
+        if "data_pack" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.data)
+
+
 @pytest.fixture(autouse=True)
 def fixed_seeds() -> None:
     """Starts every test from the same seeds, whatever ran before it."""

@@ -1,1 +1,1 @@
-"""Chapter 1.1: collect pictures and tidy them: crawl, video frames, clean, undo, select faces and mouths."""
+"""Chapter 1.1, collect and tidy: pages to images, videos to frames, images to faces or mouths, with their sources."""

@@ -33,7 +33,7 @@ def test_rows_are_made_once_and_kept_in_one_file(tmp_path):
     assert content["rows"] == [found[1], found[0], found[2]] and content["settings"] == {"sizes": [1, 2]}
     assert (content["command"], content["data"], content["seed"], content["summary"]) == ("another", "x.npz", 3, "all")
     assert {"machine", "python", "numpy"} <= content["versions"].keys() and len(content["date"]) == 10
-    assert {file.name for file in path.parent.iterdir()} == {"study.json", ".lock"}
+    assert {file.name for file in path.parent.iterdir()} == {"study.json"}
 
 
 def test_one_call_may_give_several_rows(tmp_path):

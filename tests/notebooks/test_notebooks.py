@@ -63,6 +63,7 @@ def test_has_the_sections_of_a_chapter(path: Path):
     assert list(chapter_faults(nbformat.read(path, 4), nbformat.read(SOLUTIONS / path.name, 4))) == []
 
 
+@pytest.mark.notebook
 @each_notebook
 def test_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in ("PYTHONPATH", "MPLBACKEND"):  # what a person who starts JupyterLab has not set

@@ -24,7 +24,7 @@ def scene(seed, side=96):
 
 
 def content(folder):
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in (CLEANED, ".lock"))
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != CLEANED)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 

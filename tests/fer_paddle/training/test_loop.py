@@ -188,7 +188,7 @@ def test_history_and_files(unbroken):
     assert history[-1]["train_loss"] < history[0]["train_loss"]
     # The cosine's end.
     assert history[-1]["learning_rate"] == optimizer.get_lr() == pytest.approx(0, abs=1e-9)
-    names = {".lock", "best.json", BEST, "checkpoint-0003-000000.safetensors", "curves.json", "curves.png", LAST}
+    names = {"best.json", BEST, "checkpoint-0003-000000.safetensors", "curves.json", "curves.png", LAST}
     assert {path.name for path in folder.iterdir()} == names
     card = load_card(folder / BEST)
     assert training_cost({name: card[name] for name in ("figures", "config")}) == {}  # an older run noted none
@@ -197,7 +197,7 @@ def test_history_and_files(unbroken):
 def test_two_runs_do_not_mix_in_one_folder(tiny_run, tmp_path):
     with hold(tmp_path), pytest.raises(ValueError, match=rf"no other run in .*process {os.getpid()} "):
         tiny_run.train(tmp_path, epochs=1)
-    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    assert [path.name for path in tmp_path.iterdir()] == []
 
 
 def test_the_best_weights_give_the_best_figure(unbroken, tiny_run):
