@@ -111,7 +111,7 @@ def read_wider(path: Path) -> Iterator[Row | str]:
             if not name.strip():
                 continue
             count_line, text = next(lines, end)
-            with located(f"{table}:{count_line}", "a whole number of boxes, 0 or more"):
+            with located(f"{table}:{count_line}", "the number of boxes, 0 or more"):
                 if (count := int(text)) < 0:
                     raise ValueError(repr(text))
             # A row of zeros stands for an image without faces.
