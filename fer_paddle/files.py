@@ -145,8 +145,10 @@ def read_json(path: str | os.PathLike[str], description: str = "a JSON file") ->
     return content
 
 
-def read_json_lines(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+def read_json_lines(path: str | os.PathLike[str], missing_ok: bool = False) -> list[dict[str, Any]]:
     """Read one JSON object per line, without a last line that was cut off; ValueError: another line is damaged."""
+    if missing_ok and not Path(path).is_file():
+        return []
     *lines, rest = Path(path).read_text(encoding="utf-8", errors="replace").split("\n")
     if rest:
         logger.warning("%s: the last line was cut off and is left out", path)

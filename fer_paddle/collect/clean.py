@@ -193,7 +193,7 @@ def apply_clean(
 
 def read_cleaned(folder: Path) -> list[dict[str, Any]]:
     """Read `cleaned.jsonl` of a folder; empty where there is none."""
-    return read_json_lines(folder / CLEANED) if (folder / CLEANED).is_file() else []
+    return read_json_lines(folder / CLEANED, missing_ok=True)
 
 
 def _write(target: Path, source: Path, color: str | None) -> None:

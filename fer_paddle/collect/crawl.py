@@ -205,9 +205,7 @@ def _stem_of(url: str) -> str:
 def read_manifest(folder: Path) -> list[dict[str, Any]]:
     """Read the manifest of a folder, oldest record first; empty where there is none."""
     path = folder / MANIFEST
-    if not path.is_file():
-        return []
-    records = read_json_lines(path)
+    records = read_json_lines(path, missing_ok=True)
     if missing := [record for record in records if not isinstance(record.get("url"), str)]:
         raise ValueError(f"expected a URL in every line of {path}, got {missing[0]}")
     return records

@@ -78,4 +78,4 @@ def _save_frame(frame: Frame, folder: Path, stem: str, suffix: str) -> dict[str,
 
 def read_frame_records(folder: Path) -> list[dict[str, Any]]:
     """Read `frames.jsonl` of a folder: a record a frame, and one a finished video."""
-    return read_json_lines(folder / FRAMES) if (folder / FRAMES).is_file() else []
+    return read_json_lines(folder / FRAMES, missing_ok=True)

@@ -205,4 +205,4 @@ def _rounded(box: np.ndarray) -> list[float]:
 
 def read_selected(folder: Path) -> list[dict[str, Any]]:
     """Read `selected.jsonl` of a folder; empty where there is none."""
-    return read_json_lines(folder / SELECTED) if (folder / SELECTED).is_file() else []
+    return read_json_lines(folder / SELECTED, missing_ok=True)

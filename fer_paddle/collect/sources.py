@@ -33,7 +33,7 @@ def find_sources(path: Path) -> list[dict[str, Any]]:
     while waiting:
         digest, folder = waiting.popleft()
         files = [place / name for place in (folder, *folder.parents[:2]) for name in _RECORDS]
-        for record in (record for file in files if file.is_file() for record in read_json_lines(file)):
+        for record in (record for file in files for record in read_json_lines(file, missing_ok=True)):
             if record.get("sha256") != digest or record in found:
                 continue
             found.append(record)
