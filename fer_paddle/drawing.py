@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -19,16 +18,9 @@ LANGUAGES = ("en", "zh")
 GREEN = (60, 200, 0)
 _MIN_TEXT_PX = 9
 _WIDEST_SCORE = 2.0  # times the width of its box: more would bury the neighbors in a crowd
-_FONT_FOLDERS: tuple[str, ...] = (
-    *("/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts", "/Library/Fonts"),
-    *("C:/Windows/Fonts", "~/.fonts", "~/.local/share/fonts", "~/Library/Fonts"),
-)
-_CHINESE_FONTS = re.compile(
-    "NotoSans(CJK|SC)|SourceHanSans|wqy-|msyh|simhei|simsun|PingFang|STHeiti|DroidSansFallback|uming", re.IGNORECASE
-)
+_CHINESE_FONT = Path(__file__).with_name("fonts") / "NotoSansCJKsc-GB2312.otf"
 
 Color = tuple[int, int, int]
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 class NamedFace(Protocol):
@@ -69,7 +61,7 @@ def draw_boxes(
         raise ValueError(f"expected a score for each of {len(boxes)} boxes, got shape {np.shape(scores)}")
     blue, green, red = (int(value) for value in color_bgr)
     texts = [""] * len(boxes) if scores is None else [f"{score:.2f}" for score in scores]
-    return _draw(image, boxes, texts, [(blue, green, red)] * len(boxes), None, _WIDEST_SCORE)
+    return _draw(image, boxes, texts, [(blue, green, red)] * len(boxes), _CHINESE_FONT, _WIDEST_SCORE)
 
 
 def draw_faces(image: np.ndarray, faces: Sequence[NamedFace], language: str = "en") -> np.ndarray:
@@ -78,19 +70,16 @@ def draw_faces(image: np.ndarray, faces: Sequence[NamedFace], language: str = "e
     Args:
         image: uint8 [H, W, 3] in BGR.
         faces: What Pipeline found in it.
-        language: `en`, or `zh` for Chinese names where `find_chinese_font` finds a font, else English ones.
+        language: `en`, or `zh` for Chinese names.
     """
     if language not in LANGUAGES:
         raise ValueError(f"expected a language of {', '.join(LANGUAGES)}, got {language!r}")
-    own_chinese = any(not face.label.isascii() for face in faces)
-    font_path = find_chinese_font() if language == "zh" or own_chinese else None
+    font_path = find_chinese_font()
     texts, colors = [], []
     for face in faces:
         index = face.classes.index(face.label)
-        name = class_names_zh(face.classes)[index] if language == "zh" and font_path else face.label
-        if font_path is None and not name.isascii():
-            name = f"class {index}"
-        texts.append(f"{name} {face.probs[index]:.0%}")
+        name = class_names_zh(face.classes)[index] if language == "zh" else face.label
+        texts.append(f"{name if has_glyphs(font_path, name) else f'class {index}'} {face.probs[index]:.0%}")
         colors.append(class_colors(face.classes)[index])
     boxes = np.array([face.box_xyxy for face in faces], np.float64).reshape(-1, 4)
     return _draw(image, boxes, texts, colors, font_path, np.inf)
@@ -101,7 +90,7 @@ def _draw(
     boxes: np.ndarray,
     texts: Sequence[str],
     colors: Sequence[Color],
-    font_path: Path | None,
+    font_path: Path,
     widest: float,
 ) -> np.ndarray:
     """Draw boxes [N, 4], then their texts, so that no line crosses one; a plate is at most `widest` boxes wide."""
@@ -131,7 +120,7 @@ def _write(
     room_wh: tuple[int, int],
     wanted_px: float,
     color_rgb: Color,
-    font_path: Path | None,
+    font_path: Path,
 ) -> None:
     """Write a text on a plate above a box, or inside it; smaller where it finds no room, and not at all in the end."""
     size = wanted_px
@@ -153,33 +142,23 @@ def _write(
 
 
 @functools.lru_cache(maxsize=64)
-def _load_font(size: int, path: Path | None) -> Font:
-    return ImageFont.load_default(size) if path is None else ImageFont.truetype(str(path), size)
+def _load_font(size: int, path: Path) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(path), size)
+
+
+def find_chinese_font() -> Path:
+    """Return the font file that names are drawn with: the bundled one, or that of the variable FER_FONT.
+
+    Raises:
+        ValueError: FER_FONT names no font with the characters of EXPRESSIONS_ZH.
+    """
+    named = os.environ.get("FER_FONT")
+    if named and not has_glyphs(named, "".join(EXPRESSIONS_ZH)):
+        raise ValueError(f"FER_FONT: expected the file of a font with Chinese characters, got {named!r}")
+    return Path(named) if named else _CHINESE_FONT
 
 
 @functools.cache
-def find_chinese_font() -> Path | None:
-    """Return a font with the glyphs of EXPRESSIONS_ZH among the system's fonts; FER_FONT names one to try first."""
-    candidates = [Path(os.environ["FER_FONT"])] if os.environ.get("FER_FONT") else []
-    for folder in _FONT_FOLDERS:
-        files = sorted(Path(folder).expanduser().rglob("*.[to]t[fc]"))
-        candidates += [path for path in files if _CHINESE_FONTS.search(path.name)]
-    return next((path for path in candidates if has_glyphs(path, "".join(EXPRESSIONS_ZH))), None)
-
-
-def find_font_fault() -> str | None:
-    """Say why Chinese names stay English, or are not in the font that FER_FONT names; None where all is well."""
-    named, font = os.environ.get("FER_FONT"), find_chinese_font()
-    is_wrong = bool(named) and font != Path(named or "")
-    wrong = f"FER_FONT: expected the file of a font with Chinese characters, got {named!r}; " if is_wrong else ""
-    if font is None:
-        return (
-            f"{wrong}no font with Chinese characters was found, so the names are in English: install the package "
-            "fonts-noto-cjk, or set FER_FONT to the file of such a font"
-        )
-    return f"{wrong}the names are written in {font}" if wrong else None
-
-
 def has_glyphs(path: str | os.PathLike[str], text: str) -> bool:
     """Return whether a font file draws every character of a text, and not the box that stands for a missing one."""
     try:

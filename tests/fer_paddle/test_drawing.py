@@ -5,7 +5,7 @@ import pytest
 
 from fer_paddle import drawing
 from fer_paddle.drawing import draw_boxes, draw_faces, has_glyphs
-from fer_paddle.labels import COLORS_BGR, EXPRESSIONS
+from fer_paddle.labels import COLORS_BGR, EXPRESSIONS, EXPRESSIONS_ZH
 from fer_paddle.pipeline import Face
 
 RED = (0, 0, 255)
@@ -168,49 +168,20 @@ def test_unknown_language_is_an_error():
         draw_faces(np.zeros((9, 9, 3), np.uint8), [], "fr")
 
 
-def test_chinese_falls_back_to_english_without_a_font(monkeypatch):
-    image, faces = np.zeros((200, 200, 3), np.uint8), [face([40, 80, 160, 190])]
-    monkeypatch.setattr(drawing, "find_chinese_font", lambda: None)
-    np.testing.assert_array_equal(draw_faces(image, faces, "zh"), draw_faces(image, faces, "en"))
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_font_named_by_the_user_must_have_the_characters(language, monkeypatch):
+    from matplotlib import get_data_path
+
+    for named in ("nosuch.ttf", f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf"):
+        monkeypatch.setenv("FER_FONT", named)
+        with pytest.raises(ValueError, match=f"^FER_FONT: expected .* got '{named}'"):
+            draw_faces(np.zeros((200, 200, 3), np.uint8), [face([40, 80, 160, 190])], language)
 
 
-@pytest.fixture
-def fonts(tmp_path, monkeypatch):
-    """An empty font folder, the only one; every file named simhei.ttf has the characters, others have not."""
-    monkeypatch.setattr(drawing, "_FONT_FOLDERS", (str(tmp_path),))
-    monkeypatch.setattr(drawing, "has_glyphs", lambda path, text: path.name == "simhei.ttf" and path.is_file())
-    monkeypatch.delenv("FER_FONT", raising=False)
-    drawing.find_chinese_font.cache_clear()
-    yield tmp_path
-    drawing.find_chinese_font.cache_clear()
-
-
-@pytest.mark.parametrize(
-    ("installed", "named", "says"),
-    [
-        (None, None, ["fonts-noto-cjk", "FER_FONT", "in English"]),
-        (None, "nosuch.ttf", ["got 'nosuch.ttf'", "fonts-noto-cjk", "FER_FONT", "in English"]),
-        ("simhei.ttf", "nosuch.ttf", ["got 'nosuch.ttf'", "FER_FONT", "written in"]),
-        ("simhei.ttf", None, None),
-        ("mine/simhei.ttf", "{fonts}/mine/simhei.ttf", None),
-    ],
-)
-def test_a_font_that_is_missing_is_told(installed, named, says, fonts, monkeypatch):
-    if installed:
-        (fonts / installed).parent.mkdir(exist_ok=True)
-        (fonts / installed).touch()
-    if named:
-        monkeypatch.setenv("FER_FONT", named.format(fonts=fonts))
-    fault = drawing.find_font_fault()
-    assert fault is None if says is None else all(part in fault for part in says)
-
-
-def test_chinese_names_where_a_font_is_found():
-    drawing.find_chinese_font.cache_clear()
-    if drawing.find_chinese_font() is None:
-        pytest.skip("no font with Chinese glyphs on this system")
+def test_chinese_names_are_drawn_with_the_bundled_font():
     image, faces = np.zeros((200, 200, 3), np.uint8), [face([40, 80, 160, 190])]
     assert (draw_faces(image, faces, "zh") != draw_faces(image, faces, "en")).any()
+    assert has_glyphs(drawing.find_chinese_font(), "".join(EXPRESSIONS_ZH) + "嘟嘴大笑囧")
 
 
 def test_a_font_without_the_glyphs_is_told_from_one_with_them():

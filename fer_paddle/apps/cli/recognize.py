@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fer_paddle.console import Output, bar, table, warn
+from fer_paddle.console import Output, bar, table
 from fer_paddle.options import Images, MinScore, Weights
 
 Out = Annotated[Path, "folder for the annotated images"]
@@ -24,14 +24,13 @@ def recognize(
     Writes annotated copies, results.json and results.csv; exits with 1 if an image failed.
     """
     from fer_paddle.apps.recognize import RESULTS_JSON, recognize_files
-    from fer_paddle.drawing import find_font_fault
+    from fer_paddle.drawing import find_chinese_font
     from fer_paddle.expression.predict import Classifier
     from fer_paddle.image_files import find_images, read_ours
     from fer_paddle.pipeline import Pipeline
 
     paths = find_images(images, out, read_ours(out / RESULTS_JSON))
-    if language == "zh" and (fault := find_font_fault()):
-        warn(fault)
+    find_chinese_font()  # a wrong FER_FONT is told before work begins
     pipeline = Pipeline(classifier=Classifier(weights))
     return _show(recognize_files(paths, out, pipeline, min_score, language, bar("images")), out)
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_paddle import __version__, drawing
+from fer_paddle import __version__
 from fer_paddle.apps.cli import APP
 from fer_paddle.deployment.runtimes import RUNTIMES
 from fer_paddle.drawn import draw_scene
@@ -159,15 +159,12 @@ def test_recognize_goes_on_past_a_bad_file(run, tmp_path):
         assert face["label"] in EXPRESSIONS and sum(face["probs"].values()) == pytest.approx(1, abs=1e-3)
 
 
-def test_chinese_names_without_a_font_are_warned_of_once(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(drawing, "find_chinese_font", lambda: None)
-    for name in ("a.png", "b.png"):
-        write_image(tmp_path / name, np.zeros((60, 60, 3), np.uint8))
-    args = ["recognize", tmp_path, "--out", tmp_path / "out"]
-    code, _, err = run(*args, "--language", "zh")
-    assert code == 0 and err.startswith("warning: ") and err.count("\n") == 1
-    assert "fonts-noto-cjk" in err and "FER_FONT" in err
-    assert run(*args)[::2] == (0, "")
+def test_a_wrong_font_is_told_before_work_begins(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_FONT", "nosuch.ttf")
+    write_image(tmp_path / "a.png", np.zeros((60, 60, 3), np.uint8))
+    code, _, err = run("recognize", tmp_path, "--out", tmp_path / "out")
+    assert code == 2 and "FER_FONT: expected" in err and err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_recognize_again_reads_no_drawing_of_its_own(run, tmp_path, monkeypatch):
