@@ -9,13 +9,14 @@ FITS := import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2
 VENV_PY := .venv/bin/python
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test check notebooks clean
+.PHONY: help demo test check notebooks zh clean
 
 help:
 	@echo "make demo       find faces and name expressions in two images; writes out/"
 	@echo "make test       run the test suite, notebooks included"
 	@echo "make check      lint, format, types, import contracts; under a minute"
 	@echo "make notebooks  run every notebook from top to bottom and save its outputs"
+	@echo "make zh         build the Chinese notebooks, notebooks/zh/"
 	@echo "make clean      remove out/ and the caches; .venv, runs/ and the data stay"
 	@echo "The first run makes .venv (about 2 GB) and installs requirements.txt into it."
 
@@ -35,6 +36,9 @@ check: $(INSTALLED)
 notebooks: $(INSTALLED)
 	find notebooks -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*' -exec \
 	  env PYTHONPATH="$$PWD" $(VENV_PY) -m nbconvert --to notebook --execute --inplace {} +
+
+zh: $(INSTALLED)
+	$(VENV_PY) -m fer_paddle course build
 
 clean:
 	rm -rf out .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build *.egg-info

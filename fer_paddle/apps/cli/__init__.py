@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fer_paddle import __version__
-from fer_paddle.apps.cli import analyse, collect, compress, data, deploy, evaluate, recognize, study, train
+from fer_paddle.apps.cli import analyse, collect, compress, course, data, deploy, evaluate, recognize, study, train
 from fer_paddle.console import group, run
 
 APP = group(
@@ -25,6 +25,7 @@ APP = group(
         "Compare ways of training under one budget; what is finished is kept.",
         *(study.compare, study.curves, study.scale, study.augment, study.distill),
     ),
+    group("course", "The Chinese edition of the notebooks.", course.build, course.outline),
     # What these commands were called before; notebooks and the README show some of them.
     hidden={
         "compare": study.compare,

@@ -1,0 +1,46 @@
+"""The editions of the course: `course build`, `course outline`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from fer_paddle.console import FAILED, OK, Output
+from fer_paddle.environment import REPOSITORY
+
+Notebooks = Annotated[Path, "folder of the English notebooks"]
+
+
+def build(*, notebooks: Notebooks = REPOSITORY / "notebooks") -> Output:
+    """Build the Chinese notebooks, notebooks/zh/*.ipynb, from the English ones and notebooks/zh/*.md.
+
+    Names every cell whose Chinese text is missing, stale, or differs in a number, formula, link or term; then the
+    exit code is 1.
+    """
+    import nbformat
+
+    from fer_paddle.course.edition import build_edition, find_faults, find_pairs, read_blocks, read_glossary
+
+    glossary = read_glossary(REPOSITORY / "docs" / "glossary.csv")
+    faults = {
+        texts.relative_to(notebooks).as_posix(): found
+        for english, texts in find_pairs(notebooks)
+        if (found := find_faults(nbformat.read(english, as_version=4), read_blocks(texts), glossary))
+    }
+    written = [str(path) for path in build_edition(notebooks)]
+    lines = [f"{file}: {fault}" for file, found in faults.items() for fault in found]
+    text = "\n".join([*lines, f"{len(written)} notebooks written to {notebooks / 'zh'}"])
+    return Output({"written": written, "faults": faults}, text, code=FAILED if faults else OK)
+
+
+def outline(notebook: Annotated[Path, "an English notebook"]) -> Output:
+    """Print the Chinese text of a notebook as notebooks/zh keeps it, with English text where it is missing or stale."""
+    import nbformat
+
+    from fer_paddle.course import edition
+
+    folder = REPOSITORY / "notebooks"
+    texts = folder / edition.EDITION / notebook.resolve().relative_to(folder).with_suffix(".md")
+    blocks = edition.read_blocks(texts) if texts.is_file() else {}
+    text = edition.outline(nbformat.read(notebook, as_version=4), blocks)
+    return Output({"file": str(texts), "text": text}, text)

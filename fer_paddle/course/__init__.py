@@ -1,0 +1,1 @@
+"""What the notebooks share, and the tools of the course's editions."""
