@@ -1,0 +1,141 @@
+"""The packages that the course needs: which are missing, of another version or hidden, and pip for the missing ones.
+
+For a Python that shall stay as it is, such as AI Studio's: what is there is never replaced, Paddle never installed.
+`make` and requirements.txt make an environment of their own instead.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    from pip._vendor import tomli as tomllib  # what is not installed yet cannot be asked to read pyproject.toml
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+EXTRAS = ("train", "collect", "report", "runtimes")  # what the notebooks import, of those in pyproject.toml
+PINS = "requirements-common.txt"
+PADDLE = "paddlepaddle"
+# Any build serves: paddlepaddle-gpu, opencv-contrib-python, onnxruntime-gpu. Two of them in one Python hide each other.
+_BUILDS = (PADDLE, "opencv", "onnxruntime")
+_ALONE = ("paddleslim", "paddle2onnx")  # installed without what they ask for: PaddleSlim would replace OpenCV
+
+
+def check(install: bool = True) -> str:
+    """Add the packages of the course that this Python lacks, and return what was done and what else is wrong.
+
+    Paddle is never installed, and what is there is not replaced: pip gets its versions as constraints.
+
+    Args:
+        install: Run pip for what is missing; False only names it.
+
+    Returns:
+        A line that names Python and Paddle, then at most one line of each kind: added or missing, of a version that
+        pyproject.toml does not allow, hidden by a second copy.
+
+    Raises:
+        RuntimeError: pip could not add a package; nothing that was there has changed.
+    """
+    needed, present = _needed(), _present()
+    missing = [name for name in needed if name not in present and name != PADDLE]
+    if install and missing:
+        _install(missing, present)
+        _find_new_folders()
+        present = _present()
+    paddle = " ".join(present[PADDLE][0][:2]) if PADDLE in present else "no Paddle (README: which Paddle)"
+    lines = [f"Python {platform.python_version()}, {paddle}"]
+    absent = [name for name in missing if name not in present]
+    if added := [" ".join(present[name][0][:2]) for name in missing if name in present]:
+        lines.append(f"added: {', '.join(added)}")
+    if absent:
+        lines.append(f"missing: {', '.join(absent)}")
+    if other := _other_versions(needed, present):
+        lines.append(f"other versions than expected: {', '.join(other)}")
+    if hidden := _hidden(needed, present):
+        lines.append(f"hidden by a second copy: {', '.join(hidden)}")
+    return "\n".join(lines if len(lines) > 1 else [f"{lines[0]}: all packages are there"])
+
+
+def _key(name: str) -> str:
+    """Return the name that all builds of a package share."""
+    name = canonicalize_name(name)
+    return next((build for build in _BUILDS if name == build or name.startswith(f"{build}-")), name)
+
+
+def _needed() -> dict[str, SpecifierSet]:
+    """Return the packages of the course with the versions they may have, by `_key`."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [*project["dependencies"], *(line for extra in EXTRAS for line in project["optional-dependencies"][extra])]
+    found: dict[str, SpecifierSet] = {"python": SpecifierSet(project["requires-python"])}
+    for one in map(Requirement, lines):
+        if one.marker is None or one.marker.evaluate():
+            found[_key(one.name)] = found.get(_key(one.name), SpecifierSet()) & one.specifier
+    return found
+
+
+def _present() -> dict[str, list[tuple[str, str, str]]]:
+    """Return name, version and folder of what is installed, by `_key`; of several copies the one that is used first."""
+    found = defaultdict(list, {"python": [("Python", platform.python_version(), sys.prefix)]})
+    for one in metadata.distributions():
+        if one.metadata["Name"]:  # none: what an interrupted pip left behind
+            found[_key(one.metadata["Name"])].append((one.metadata["Name"], one.version, str(one.locate_file(""))))
+    return dict(found)
+
+
+def _other_versions(needed: dict[str, SpecifierSet], present: dict[str, list[tuple[str, str, str]]]) -> list[str]:
+    used = [(*present[name][0][:2], allowed) for name, allowed in needed.items() if name in present]
+    return [f"{name} {got} ({allowed})" for name, got, allowed in used if not allowed.contains(got, prereleases=True)]
+
+
+def _hidden(needed: dict[str, SpecifierSet], present: dict[str, list[tuple[str, str, str]]]) -> list[str]:
+    found = []
+    for name in (*needed, "protobuf"):
+        first, *others = present.get(name, [("", "", "")])
+        found += [
+            f"{other} {version} in {folder} by {first[0]} {first[1]} in {first[2]}"
+            for other, version, folder in others
+            if (other, version) != first[:2]
+        ]
+    return found
+
+
+def _install(missing: Sequence[str], present: dict[str, list[tuple[str, str, str]]]) -> None:
+    """Run pip for the pinned versions of what is missing, with the versions of what is there as constraints."""
+    lines = (line.split("#")[0].strip() for line in (REPOSITORY / PINS).read_text(encoding="utf-8").splitlines())
+    pins = {_key(pin.name): pin for pin in map(Requirement, filter(None, lines))}
+    kept = [f"{present[name][0][0]}=={present[name][0][1]}" for name in (*pins, PADDLE) if name in present]
+    with tempfile.TemporaryDirectory() as folder:
+        constraints = Path(folder, "constraints.txt")
+        constraints.write_text("\n".join(kept), encoding="utf-8")
+        for alone in (False, True):
+            chosen = [f"{pins[name].name}{pins[name].specifier}" for name in missing if (name in _ALONE) is alone]
+            if not chosen:
+                continue
+            options = ["--no-deps"] if alone else ["--constraint", str(constraints)]
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options]
+            done = subprocess.run([*command, *chosen], capture_output=True, text=True, check=False)
+            if done.returncode:
+                reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+                raise RuntimeError(f"expected pip to add {', '.join(chosen)}, got: {reason}")
+
+
+def _find_new_folders() -> None:
+    """Search also where pip has just made its first folder, such as that of the user's own packages."""
+    command = [sys.executable, "-c", "import json, sys; print(json.dumps(sys.path[1:]))"]
+    folders = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    sys.path += [folder for folder in folders if folder not in sys.path]
+    importlib.invalidate_caches()
