@@ -1,10 +1,8 @@
-"""Faces drawn by a program: portraits with one of seven expressions, and scenes with many faces.
+"""Draw faces: portraits with one of seven expressions, and scenes with many faces, for notebooks and tests.
 
-The embedded default of every notebook and of the tests: no photograph, no download. A head is a drawn sheet,
-bent over a relief, turned and lit (2.5-D); its expression is a set of facial action units of continuous
-strength; its box, its 68 points and its mouth are known exactly, because they are what is drawn.
-
-The same seed gives the same bytes, in every process and with any number of threads.
+A head is a drawn sheet, bent over a relief, turned and lit (2.5-D); its expression is a set of facial action units;
+its box, 68 points and mouth are known exactly. The same seed gives the same bytes, in every process and with any number
+of threads.
 """
 
 from __future__ import annotations
@@ -17,18 +15,9 @@ import cv2
 import numpy as np
 
 from fer_paddle.drawn.anatomy import sample_identity
-from fer_paddle.drawn.camera import (
-    MAX_PITCH_DEG,
-    MAX_ROLL_DEG,
-    MAX_YAW_DEG,
-    Pose,
-    expose,
-    sample_light,
-    sample_pose,
-)
+from fer_paddle.drawn.camera import MAX_PITCH_DEG, MAX_ROLL_DEG, MAX_YAW_DEG, Pose, expose, sample_light, sample_pose
 from fer_paddle.drawn.person import face_box, paint_body, paint_head, sample_person
-from fer_paddle.drawn.places import paint_backdrop, paint_place
-from fer_paddle.drawn.scene import LARGEST_SHARE, paint_placed, place_people, sample_sizes
+from fer_paddle.drawn.scene import LARGEST_SHARE, paint_place, paint_placed, place_people, sample_sizes
 from fer_paddle.labels import EXPRESSIONS, parse_expression
 
 MIN_SIZE, MAX_SIZE = 16, 1024  # sides of a portrait in pixels
@@ -38,21 +27,13 @@ MIN_FACE, MAX_FACES = 8, 200
 
 @dataclass(frozen=True)
 class SyntheticFace:
-    """One drawn portrait. Places count in pixels from the left and top edge of the image.
+    """One drawn portrait; places count in pixels from the left and top edge of the image."""
 
-    Attributes:
-        image: uint8 [S,S,3] BGR.
-        label: Index into EXPRESSIONS.
-        box_xyxy: Face from forehead to chin and ear to ear, float32 [4].
-        points: The 68 points in iBUG order, float32 [68,2].
-        mouth_box_xyxy: Box of the points 48 to 67, float32 [4].
-    """
-
-    image: np.ndarray
-    label: int
-    box_xyxy: np.ndarray
-    points: np.ndarray
-    mouth_box_xyxy: np.ndarray
+    image: np.ndarray  # uint8 [S,S,3] BGR
+    label: int  # index into EXPRESSIONS
+    box_xyxy: np.ndarray  # face from forehead to chin and ear to ear, float32 [4]
+    points: np.ndarray  # the 68 points in iBUG order, float32 [68,2]
+    mouth_box_xyxy: np.ndarray  # box of the points 48 to 67, float32 [4]
 
 
 @dataclass(frozen=True)
@@ -81,7 +62,7 @@ class FaceSet(SyntheticFaces):
 
 @dataclass(frozen=True)
 class SyntheticScene(SyntheticFaces):
-    """One drawn picture of people in a place: `image` is uint8 [H,W,3] BGR; the largest face first, all inside."""
+    """One drawn image of people in a place: `image` is uint8 [H,W,3] BGR; the largest face first, all inside."""
 
     image: np.ndarray
 
@@ -96,23 +77,17 @@ def draw_face(
 ) -> SyntheticFace:
     """Draw one portrait.
 
-    The seed decides the person, the pose, the light, the place and the camera, the expression only the
-    muscles: one seed with seven expressions is one person seven times.
+    The seed decides the person, the pose, the light, the place and the camera, the expression only the muscles: one
+    seed with seven expressions is one person seven times.
 
     Args:
         expression: A name of EXPRESSIONS or its index.
-        size: Side of the picture in pixels, 16 to 1024.
+        size: Side of the image in pixels, 16 to 1024.
         seed: An integer from 0 on, or several.
         intensity: Strength of the expression, 0 (at rest) to 1; None draws one from 0.7 to 1.
-        pose_deg: Yaw, pitch and roll in degrees (above 0: to the viewer's right, up, clockwise), at most 35,
-            25 and 45 either way; None draws a pose as people stand before a camera.
-        clean: Leaves out the camera's faults: exposure, blur, noise, JPEG.
-
-    Returns:
-        The picture and what is known of it.
-
-    Raises:
-        ValueError: An argument is outside of its range.
+        pose_deg: Yaw, pitch and roll in degrees (above 0: to the viewer's right, up, clockwise), at most 35, 25 and 45
+            either way; None draws a pose as people stand before a camera.
+        clean: Leave out the camera's faults: exposure, blur, noise, JPEG.
     """
     label = _check_expression(expression)
     _check_whole("size", size, MIN_SIZE, MAX_SIZE)
@@ -121,29 +96,29 @@ def draw_face(
     if intensity is not None and not (isinstance(intensity, Real) and 0 <= intensity <= 1):
         raise ValueError(f"expected an intensity from 0 to 1, got {intensity!r}")
     rng = _start(seed)
-    drawn = rng.uniform(0.7, 1.0)
+    drawn = rng.uniform(0.7, 1.0)  # in any case, so that the person is the same
     strength = drawn if intensity is None else float(intensity)
     person = sample_person(sample_identity(rng), rng, label, strength)
     light, turn = sample_light(rng), sample_pose(rng)
     turn = turn if pose_deg is None else Pose(float(pose_deg[0]), float(pose_deg[1]), float(pose_deg[2]))
     fraction, shift = rng.uniform(0.60, 0.80), rng.uniform(-0.04, 0.04, 2)
-    over = _oversampling(size)
+    over = 3.0 if size < 40 else 1.5 if size < 128 else 1.0  # small images are reduced, so that thin lines stay even
     side = round(size * over)
     # Framed by the face at rest, so that a dropped jaw does not make the person smaller.
     at_rest, box = face_box(np.stack([person.at_rest, person.points]), turn)
     scale = fraction * side / max(at_rest[2] - at_rest[0], at_rest[3] - at_rest[1])
-    centre = (np.array([0.5, 0.52]) + shift) * side - scale * (at_rest[:2] + at_rest[2:]) / 2
-    centre = np.clip(centre, 1 - scale * box[:2], side - 1 - scale * box[2:])
-    pose = replace(turn, scale=float(scale), centre=tuple(centre.tolist()))
-    canvas = paint_backdrop(side, side, rng)
-    paint_body(canvas, person, pose, light, rng)
-    paint_head(canvas, person, pose, light, rng)
+    center = (np.array([0.5, 0.52]) + shift) * side - scale * (at_rest[:2] + at_rest[2:]) / 2
+    center = np.clip(center, 1 - scale * box[:2], side - 1 - scale * box[2:])
+    pose = replace(turn, scale=float(scale), center=tuple(center.tolist()))
+    canvas = paint_place(side, side, rng)
+    paint_body(canvas, person, pose, light)
+    paint_head(canvas, person, pose, light)
     image = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA if over > 2 else cv2.INTER_LINEAR)
     points = (pose.project(person.points) * (size / side)).astype(np.float32)
     return SyntheticFace(
         image if clean else expose(image, rng, max(size / 120, 0.5)),
         label,
-        ((scale * box + np.tile(centre, 2)) * (size / side)).astype(np.float32),
+        ((scale * box + np.tile(center, 2)) * (size / side)).astype(np.float32),
         points,
         _mouth_boxes(points),
     )
@@ -156,15 +131,8 @@ def make_faces(count: int, size: int = 64, seed: int = 0, expressions: Sequence[
 
     Args:
         count: Number of faces, 0 or more.
-        size: Side of the pictures in pixels, 16 to 1024.
-        seed: An integer from 0 on.
+        size: Side of the images in pixels, 16 to 1024.
         expressions: Names or indices to draw; one named twice is drawn twice as often.
-
-    Returns:
-        The faces.
-
-    Raises:
-        ValueError: An argument is outside of its range.
     """
     _check_whole("count", count, 0, None)
     _check_whole("seed", seed, 0, None)
@@ -172,7 +140,10 @@ def make_faces(count: int, size: int = 64, seed: int = 0, expressions: Sequence[
     if isinstance(expressions, str) or len(expressions) == 0:
         raise ValueError(f"expected a list of one or more expressions, got {expressions!r}")
     choices = [_check_expression(expression) for expression in expressions]
-    labels = _shuffle_rounds(choices, count, seed)
+    # In rounds of all choices, each round in another order.
+    rounds = range(-(-count // len(choices)))
+    orders = (np.random.default_rng((seed, turn, 1)).permutation(len(choices)) for turn in rounds)
+    labels = [choices[place] for order in orders for place in order.tolist()][:count]
     faces = [draw_face(label, size, (seed, index)) for index, label in enumerate(labels)]
     return FaceSet(
         np.array(labels, np.int64),
@@ -180,13 +151,6 @@ def make_faces(count: int, size: int = 64, seed: int = 0, expressions: Sequence[
         np.array([face.points for face in faces], np.float32).reshape(count, 68, 2),
         np.array([face.image for face in faces], np.uint8).reshape(count, size, size, 3),
     )
-
-
-def _shuffle_rounds(choices: list[int], count: int, seed: int) -> list[int]:
-    """Deal `count` labels in rounds of all choices, each round in another order."""
-    rounds = -(-count // len(choices))
-    orders = [np.random.default_rng((seed, turn, 1)).permutation(len(choices)) for turn in range(rounds)]
-    return [choices[place] for order in orders for place in order.tolist()][:count]
 
 
 def draw_scene(
@@ -197,21 +161,15 @@ def draw_scene(
     min_px: float = 12,
     max_px: float = 200,
 ) -> SyntheticScene:
-    """Draw a picture of people in a street, a room or among colored things.
+    """Draw people in a street or among colored things.
 
     Args:
         seed: An integer from 0 on, or several.
-        width: Of the picture in pixels, 64 to 4096.
-        height: Of the picture in pixels, 64 to 4096.
-        num_faces: Number of faces, 0 to 200; None draws 1 to 24, fewer where there is no room for all.
-        min_px: Least longer side of a face's box, 8 or more.
-        max_px: Largest longer side; faces are never larger than 0.6 of the picture's shorter side.
-
-    Returns:
-        The picture and what is known of its faces.
-
-    Raises:
-        ValueError: An argument is outside of its range, or the faces asked for do not fit into the picture.
+        width, height: Of the image in pixels, 64 to 4096.
+        num_faces: Number of faces, 0 to 200; None draws 1 to 24, fewer where there is no room for all. Where so many
+            do not fit, ValueError is raised.
+        min_px, max_px: Least and largest longer side of a face's box, 8 or more; never above 0.6 of the image's
+            shorter side.
     """
     _check_whole("width", width, MIN_SIDE, MAX_SIDE)
     _check_whole("height", height, MIN_SIDE, MAX_SIDE)
@@ -228,17 +186,12 @@ def draw_scene(
     placed = place_people(rng, width, height, sizes, min_px)
     if num_faces is not None and len(placed) < num_faces:
         raise ValueError(f"expected room for {num_faces} faces in {width} x {height} px, found it for {len(placed)}")
-    for one in reversed(placed):
-        paint_placed(image, one, light, rng)
-    points = np.array([one.pose.project(one.person.points) for one in placed], np.float32).reshape(-1, 68, 2)
-    boxes = np.array([one.box_xyxy for one in placed], np.float32).reshape(-1, 4)
-    labels = np.array([one.label for one in placed], np.int64)
+    for person, _, pose in reversed(placed):
+        paint_placed(image, person, pose, light)
+    points = np.array([pose.project(person.points) for person, _, pose in placed], np.float32).reshape(-1, 68, 2)
+    boxes = np.array([face_box(person.points, pose) for person, _, pose in placed], np.float32).reshape(-1, 4)
+    labels = np.array([label for _, label, _ in placed], np.int64)
     return SyntheticScene(labels, boxes, points, expose(image, rng, 1.0))
-
-
-def _oversampling(size: int) -> float:
-    """Small pictures are drawn larger and reduced, so that thin lines stay even."""
-    return 3.0 if size < 40 else 1.5 if size < 128 else 1.0
 
 
 def _mouth_boxes(points: np.ndarray) -> np.ndarray:
@@ -249,17 +202,14 @@ def _mouth_boxes(points: np.ndarray) -> np.ndarray:
 
 def _start(seed: int | Sequence[int]) -> np.random.Generator:
     parts = list(seed) if isinstance(seed, Sequence) and not isinstance(seed, str) else [seed]
-    if not parts or not all(_is_whole(part) and part >= 0 for part in parts):
-        raise ValueError(f"expected a seed of one or more integers from 0 on, got {seed!r}")
+    for part in parts or [-1]:
+        _check_whole("each part of the seed", part, 0, None)
     return np.random.default_rng(parts)
 
 
-def _is_whole(value: object) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
 def _check_whole(name: str, value: int, least: int, most: int | None) -> None:
-    if not _is_whole(value) or value < least or (most is not None and value > most):
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_whole or value < least or (most is not None and value > most):
         limits = f"of {least} or more" if most is None else f"from {least} to {most}"
         raise ValueError(f"expected {name} to be an integer {limits}, got {value!r}")
 
@@ -273,7 +223,6 @@ def _check_expression(expression: int | str) -> int:
 
 def _check_pose(pose_deg: tuple[float, float, float]) -> None:
     limits = (MAX_YAW_DEG, MAX_PITCH_DEG, MAX_ROLL_DEG)
-    if len(pose_deg) != 3 or not all(
-        isinstance(angle, Real) and abs(angle) <= limit for angle, limit in zip(pose_deg, limits)
-    ):
+    fits = (isinstance(angle, Real) and abs(angle) <= limit for angle, limit in zip(pose_deg, limits))
+    if len(pose_deg) != 3 or not all(fits):
         raise ValueError(f"expected yaw, pitch and roll within {limits} degrees either way, got {pose_deg}")

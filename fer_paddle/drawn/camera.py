@@ -1,22 +1,18 @@
-"""Where a drawn head stands, how it is lit and what the camera does to the picture.
-
-A head is a sheet of face units bent over a smooth relief (2.5-D): a point (x, y) of the sheet lies at depth
-`depth(x, y)`, towards the viewer. `Pose` turns that relief and projects it without perspective.
-
-Coordinates of pictures count from the left and top edge: the centre of the first pixel is (0.5, 0.5).
+"""Pose, light and camera of a drawn head: a sheet of face units bent over a smooth relief (2.5-D), seen without
+perspective. Pixels count from the left and top edge: the center of the first is (0.5, 0.5).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 MAX_YAW_DEG, MAX_PITCH_DEG, MAX_ROLL_DEG = 35.0, 25.0, 45.0
-_MAP_CELLS = 24  # the map is smooth: it is solved in so many steps along a picture, and enlarged
+_MAP_CELLS = 24  # the map is smooth: it is solved in so many steps along an image, and enlarged
 
 
 def depth(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -26,49 +22,37 @@ def depth(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return skull + 0.24 * np.exp(-17.3 * across - 10.3 * nose * nose)
 
 
-@lru_cache(maxsize=64)
-def _rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> np.ndarray:
-    yaw, pitch, roll = math.radians(yaw_deg), math.radians(pitch_deg), math.radians(roll_deg)
-    turn = np.array([(math.cos(yaw), 0, math.sin(yaw)), (0, 1, 0), (-math.sin(yaw), 0, math.cos(yaw))])
-    nod = np.array([(1, 0, 0), (0, math.cos(pitch), -math.sin(pitch)), (0, math.sin(pitch), math.cos(pitch))])
-    lean = np.array([(math.cos(roll), -math.sin(roll), 0), (math.sin(roll), math.cos(roll), 0), (0, 0, 1)])
-    rotation = lean @ nod @ turn
-    rotation.flags.writeable = False
-    return rotation
-
-
 @dataclass(frozen=True)
 class Pose:
-    """How a head stands in a picture."""
+    """How a head stands in an image."""
 
     yaw_deg: float
     pitch_deg: float
     roll_deg: float
     scale: float = 1.0
-    centre: tuple[float, float] = (0.0, 0.0)
+    center: tuple[float, float] = (0.0, 0.0)
 
-    @property
+    @cached_property
     def rotation(self) -> np.ndarray:
-        """The rotation from the head to the camera, float64 [3,3], not writeable."""
-        return _rotation(self.yaw_deg, self.pitch_deg, self.roll_deg)
+        """The rotation from the head to the camera, float64 [3,3]."""
+        angles = [math.radians(angle) for angle in (self.yaw_deg, self.pitch_deg, self.roll_deg)]
+        (cos_y, cos_p, cos_r), (sin_y, sin_p, sin_r) = map(math.cos, angles), map(math.sin, angles)
+        turn = np.array([(cos_y, 0, sin_y), (0, 1, 0), (-sin_y, 0, cos_y)])
+        nod = np.array([(1, 0, 0), (0, cos_p, -sin_p), (0, sin_p, cos_p)])
+        return np.array([(cos_r, -sin_r, 0), (sin_r, cos_r, 0), (0, 0, 1)]) @ nod @ turn
 
     def project(self, points: np.ndarray, behind: float | None = None) -> np.ndarray:
         """Project points of the sheet."""
         z = depth(points[..., 0], points[..., 1])[..., None] if behind is None else behind
-        across, along = self._scaled
-        return points @ across + z * along + self.centre
-
-    @cached_property
-    def _scaled(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.rotation[:2, :2].T * self.scale, self.rotation[:2, 2] * self.scale
+        return self.scale * (points @ self.rotation[:2, :2].T + z * self.rotation[:2, 2]) + self.center
 
     def sheet_map(self, height: int, width: int, scale: float, origin: tuple[float, float]) -> np.ndarray:
-        """Return for every pixel of a picture the place on the sheet that is seen there, as for cv2.remap."""
+        """Return for every pixel of an image the place on the sheet that is seen there, as for cv2.remap."""
         step = -(-max(height, width) // _MAP_CELLS)
         cols, rows = -(-width // step) + 2, -(-height // step) + 2  # one more at each edge than is seen
         u, v = (
             ((np.arange(count, dtype=np.float32) - 0.5) * step - middle) / self.scale
-            for count, middle in ((cols, self.centre[0]), (rows, self.centre[1]))
+            for count, middle in ((cols, self.center[0]), (rows, self.center[1]))
         )
         (a, b, e), (c, d, f) = self.rotation[:2].tolist()
         area = a * d - b * c
@@ -87,10 +71,8 @@ class Pose:
 
 def sample_pose(rng: np.random.Generator) -> Pose:
     """Draw a pose as people stand before a camera: mostly frontal, seldom past 25 degrees."""
-    yaw, pitch, roll = rng.standard_normal(3) * (12.0, 6.0, 6.0)
-    limits = ((yaw, MAX_YAW_DEG), (pitch, 16.0), (roll, 22.0))
-    yaw_deg, pitch_deg, roll_deg = (max(-most, min(float(angle), most)) for angle, most in limits)
-    return Pose(yaw_deg, pitch_deg, roll_deg)
+    limits = np.array([MAX_YAW_DEG, 16.0, 22.0])
+    return Pose(*np.clip(rng.standard_normal(3) * (12.0, 6.0, 6.0), -limits, limits).tolist())
 
 
 @dataclass(frozen=True)
@@ -113,14 +95,10 @@ def sample_light(rng: np.random.Generator) -> Light:
     )
 
 
-_LEVELS = np.arange(256) / 255
-
-
 def expose(image: np.ndarray, rng: np.random.Generator, most_blur_px: float) -> np.ndarray:
-    """Take the drawn picture with an imperfect camera: exposure, blur, noise, JPEG."""
+    """Take the drawn image with an imperfect camera: exposure, blur, noise, JPEG."""
     gamma, gain, lift = np.exp(rng.normal(0, 0.1)), rng.uniform(0.9, 1.1), rng.uniform(-6, 14)
-    levels = np.minimum(np.maximum(255 * gain * _LEVELS**gamma + lift, 0), 255).astype(np.uint8)
-    image = cv2.LUT(image, levels)
+    image = cv2.LUT(image, np.clip(255 * gain * (np.arange(256) / 255) ** gamma + lift, 0, 255).astype(np.uint8))
     sigma = rng.uniform(0.0, most_blur_px)
     if sigma > 0.3:
         image = cv2.GaussianBlur(image, (0, 0), sigma)

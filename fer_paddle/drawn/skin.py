@@ -18,38 +18,25 @@ _X = ((np.arange(_GRID, dtype=np.float32) + 0.5) * _CELL + ORIGIN[0]).astype(np.
 _Y = ((np.arange(_GRID, dtype=np.float32) + 0.5) * _CELL + ORIGIN[1]).astype(np.float32)
 _SKULL = 0.95 * np.sqrt(np.clip(1 - (_X / 1.02) ** 2 - ((_Y[:, None] + 0.12) / 1.32) ** 2, 0.06, None))
 
-# Folds of the viewer's left half. Each row: the landmark its four control points hang on (or one for each),
-# their shifts in face units, its width, and how its depth grows with action units, age and always.
+# Folds of the viewer's left half: the landmark its four control points hang on (or one for each), their shifts in face
+# units, its width, and how its depth grows with action units, age and always.
 _FOLDS: tuple[tuple[Any, tuple[tuple[float, float], ...], float, dict[Any, float]], ...] = (
     # forehead
-    ((21, 21, 20, 19), ((0.16, -0.10), (0.02, -0.11), (0.0, -0.11), (0.0, -0.10)), 0.024,
-     {1: 0.3, 2: 0.25, "age": 0.2}),
-    ((21, 21, 20, 19), ((0.16, -0.19), (0.02, -0.20), (0.0, -0.20), (0.0, -0.19)), 0.024,
-     {1: 0.25, 2: 0.25, "age": 0.2}),
-    ((21, 21, 20, 19), ((0.16, -0.28), (0.02, -0.29), (0.02, -0.28), (0.08, -0.27)), 0.022,
-     {1: 0.12, 2: 0.2, "age": 0.15}),
-    # between the brows and over the root of the nose
+    ((21, 21, 20, 19), ((0.16, -0.1), (0.02, -0.11), (0.0, -0.11), (0.0, -0.1)), 0.024, {1: 0.3, 2: 0.25, "age": 0.2}),
+    ((21, 21, 20, 19), ((0.16, -0.19), (0.02, -0.2), (0.0, -0.2), (0.0, -0.19)), 0.024, {1: 0.25, 2: 0.25, "age": 0.2}),
+    # between the brows, over the root of the nose
     (21, ((0.07, -0.10), (0.055, -0.04), (0.05, 0.03), (0.065, 0.10)), 0.030, {4: 0.8, 9: 0.4, "age": 0.1}),
-    (27, ((0.01, -0.055), (-0.03, -0.06), (-0.06, -0.03), (-0.09, -0.04)), 0.022, {9: 0.6}),
     (27, ((0.01, 0.01), (-0.04, 0.0), (-0.08, 0.03), (-0.12, 0.02)), 0.022, {9: 0.6}),
-    (27, ((0.01, 0.075), (-0.04, 0.07), (-0.08, 0.10), (-0.13, 0.08)), 0.022, {9: 0.5}),
-    # under the eye and at its outer corner
-    ((36, 41, 40, 39), ((0.03, 0.075), (0.0, 0.08), (0.0, 0.075), (0.01, 0.06)), 0.022,
-     {6: 0.35, 7: 0.3, 9: 0.2, "age": 0.3, "always": 0.08}),
-    (36, ((-0.03, -0.02), (-0.07, -0.045), (-0.10, -0.06), (-0.13, -0.065)), 0.016, {6: 0.45, "age": 0.15}),
+    # under the eye, at its outer corner
+    ((36, 41, 40, 39), ((0.03, 0.075), (0.0, 0.08), (0.0, 0.075), (0.01, 0.06)), 0.022, {6: 0.35, 7: 0.3, "age": 0.3}),
     (36, ((-0.035, 0.0), (-0.075, 0.005), (-0.11, 0.01), (-0.15, 0.005)), 0.016, {6: 0.45, "age": 0.15}),
-    (36, ((-0.03, 0.025), (-0.065, 0.055), (-0.095, 0.075), (-0.12, 0.09)), 0.016, {6: 0.45, "age": 0.12}),
-    # from the wing of the nose past the corner of the mouth
+    # from the wing of the nose past the corner of the mouth, beside it, below it
     ((31, 31, 48, 48), ((-0.035, -0.05), (-0.10, 0.05), (-0.095, -0.08), (-0.075, 0.035)), 0.034,
      {12: 0.42, 10: 0.25, 9: 0.25, 20: 0.15, "age": 0.3, "always": 0.06}),
-    (48, ((-0.03, -0.04), (-0.047, -0.01), (-0.045, 0.02), (-0.02, 0.05)), 0.022,
-     {12: 0.4, 20: 0.3, 23: 0.2, "always": 0.13}),
+    (48, ((-0.03, -0.04), (-0.047, -0.01), (-0.045, 0.02), (-0.02, 0.05)), 0.022, {12: 0.4, 20: 0.3, "always": 0.13}),
     (48, ((-0.015, 0.01), (-0.04, 0.06), (-0.05, 0.11), (-0.055, 0.17)), 0.026, {15: 0.6, "age": 0.18}),
     # chin
     (57, ((0.0, 0.075), (-0.06, 0.078), (-0.11, 0.10), (-0.15, 0.14)), 0.032, {17: 0.55, "always": 0.10}),
-    (57, ((-0.03, 0.16), (-0.04, 0.17), (-0.045, 0.18), (-0.055, 0.185)), 0.022, {17: 0.5}),
-    (57, ((-0.075, 0.19), (-0.085, 0.20), (-0.09, 0.21), (-0.10, 0.215)), 0.022, {17: 0.5}),
-    (57, ((-0.02, 0.22), (-0.03, 0.23), (-0.035, 0.24), (-0.04, 0.25)), 0.022, {17: 0.4}),
 )  # fmt: skip
 _ANCHORS = np.array([np.broadcast_to(row[0], 4) for row in _FOLDS])
 _SHIFTS = np.array([row[1] for row in _FOLDS])
@@ -64,15 +51,13 @@ def fold_skin(sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[
     causes: dict[Any, float] = {**units, "age": identity.age**1.5, "always": 1.0}
     strengths = np.minimum(_WEIGHTS @ [causes.get(cause, 0.0) for cause in _CAUSES], 0.8)
     deep = np.flatnonzero(strengths > _SHALLOW)
-    anchors, shifts = _ANCHORS[deep], _SHIFTS[deep]
-    lines = unfold(view_sides(points)[:, anchors] + shifts)
-    sheet.fold(lines, strengths[deep], _WIDTHS[deep])
+    sheet.fold(unfold(view_sides(points)[:, _ANCHORS[deep]] + _SHIFTS[deep]), strengths[deep], _WIDTHS[deep])
 
 
 def _bumps(middle: list[list[float]], identity: Identity, units: dict[int, float]) -> list[tuple[float, ...]]:
     """List the hills and hollows of a face."""
     brow_y, inner_y, nose_y, lip_top, lip_low, chin_y = (middle[point][1] for point in (24, 22, 33, 51, 57, 8))
-    (eye_x, eye_y), (wing_x, wing_y), (corner_x, corner_y) = _eye(middle), middle[35], middle[54]
+    (eye_x, eye_y), (wing_x, wing_y), (corner_x, corner_y) = np.mean(middle[42:48], 0).tolist(), middle[35], middle[54]
     smile, raised, wrinkled, frown = (units.get(unit, 0.0) for unit in (12, 6, 9, 4))
     man, age, jaw = 1 - identity.female, identity.age, identity.shape["jaw"]
     return [
@@ -82,60 +67,30 @@ def _bumps(middle: list[list[float]], identity: Identity, units: dict[int, float
         (eye_x - 0.17, eye_y, 0.06, 0.09, -0.07),
         (eye_x, eye_y, 0.115, 0.075, 0.055),
         (eye_x, eye_y + 0.12, 0.13, 0.035, 0.012 + 0.022 * age + 0.035 * raised),
-        (0.0, inner_y + 0.20, 0.07, 0.08, -0.03),
         (0.0, eye_y + 0.16, 0.062, 0.17, 0.13),
         (0.0, nose_y - 0.11, 0.085, 0.085, 0.17),
         (wing_x - 0.02, wing_y - 0.025, 0.045, 0.05, 0.055 + 0.02 * wrinkled),
-        (wing_x + 0.10, wing_y - 0.10, 0.06, 0.10, -0.035 + 0.03 * wrinkled),
         (0.45, 0.17 - 0.05 * raised, 0.17, 0.15, 0.075 + 0.05 * smile + 0.04 * raised + 0.03 * wrinkled),
         (0.55, 0.60, 0.12, 0.20, -0.045 - 0.02 * age + 0.03 * jaw),
         (0.0, (lip_top + lip_low) / 2, 0.24, 0.17, 0.075),
-        (0.0, lip_top - 0.09, 0.028, 0.055, -0.014),
-        (0.0, lip_top + 0.03, corner_x * 0.6, 0.03, 0.022),
         (0.0, lip_low - 0.05, corner_x * 0.5, 0.04, 0.045),
         (corner_x + 0.03, corner_y, 0.05, 0.05, -0.03 - 0.02 * smile),
         (0.0, lip_low + 0.06, 0.15, 0.04, -0.05),
         (0.0, chin_y - 0.13, 0.16, 0.10, 0.085 + 0.03 * man),
-        (0.0, -0.66, 0.33, 0.18, 0.05),
-        (0.70, -0.38, 0.10, 0.20, -0.06),
     ]
 
 
-def _hollows(middle: list[list[float]], units: dict[int, float]) -> list[tuple[float, ...]]:
-    """List where little light comes in: rows as of `_bumps`, the amount being the share of light lost."""
-    (eye_x, eye_y), nose_y, low, chin_y = _eye(middle), middle[33][1], middle[57][1], middle[8][1]
-    frown = units.get(4, 0.0) * (1 - 0.6 * min(units.get(1, 0.0), 1))
-    return [
-        (eye_x - 0.02, eye_y - 0.10, 0.16, 0.05, 0.16 + 0.10 * frown),
-        (eye_x - 0.17, eye_y - 0.02, 0.06, 0.08, 0.17),
-        (eye_x, eye_y + 0.075, 0.12, 0.03, 0.06),
-        (0.0, nose_y + 0.045, 0.13, 0.035, 0.26),
-        (0.17, nose_y - 0.05, 0.03, 0.06, 0.12),
-        (0.0, low + 0.05, 0.14, 0.03, 0.18),
-        (0.0, chin_y + 0.06, 0.40, 0.07, 0.35),
-        (0.84, 0.15, 0.08, 0.45, 0.30),
-        (0.62, 0.86, 0.14, 0.14, 0.20),
-    ]
-
-
-def _eye(middle: list[list[float]]) -> tuple[float, float]:
-    return sum(point[0] for point in middle[42:48]) / 6, sum(point[1] for point in middle[42:48]) / 6
-
-
-# Where blood colours the skin: cheeks, nose, ears.
+# Where blood colors the skin: cheeks, nose, ears.
 _FLUSH = [(0.43, 0.19, 0.14, 0.10, 0.08), (0.0, 0.24, 0.08, 0.07, 0.065), (0.87, 0.0, 0.06, 0.15, 0.08)]
 
 
-def _heap(*groups: Sequence[tuple[float, ...]]) -> list[np.ndarray]:
-    """Sum the bell-shaped hills of each group of rows, both sides: float32 [_GRID,_GRID] for each group."""
-    both = [[*rows, *((-row[0], *row[1:]) for row in rows if row[0])] for rows in groups]
-    x, y, width, height, amount = np.array([row for rows in both for row in rows], np.float32).T[..., None]
-    across = amount * np.exp(-0.5 * ((_X - x) / width) ** 2)
-    down = np.exp(-0.5 * ((_Y - y) / height) ** 2)
-    starts = np.cumsum([0, *(len(rows) for rows in both)])[:-1].tolist()
-    parts = [slice(start, start + len(rows)) for start, rows in zip(starts, both)]
+def _heap(rows: Sequence[tuple[float, ...]]) -> np.ndarray:
+    """Sum bell-shaped hills (x, y, width, height, amount), both sides: float32 [_GRID,_GRID]."""
+    both = [*rows, *((-row[0], *row[1:]) for row in rows if row[0])]
+    x, y, width, height, amount = np.array(both, np.float32).T[..., None]
+    across, down = amount * np.exp(-0.5 * ((_X - x) / width) ** 2), np.exp(-0.5 * ((_Y - y) / height) ** 2)
     # einsum, not @: a product of BLAS may differ in the last bit with the number of threads.
-    return [np.einsum("ky,kx->yx", down[part], across[part]) for part in parts]
+    return np.einsum("ky,kx->yx", down, across)
 
 
 def relight(
@@ -143,14 +98,12 @@ def relight(
 ) -> np.ndarray:
     """Light a drawn sheet."""
     middle = ((points + points[MIRROR] * (-1, 1)) / 2)[MIRROR].tolist()
-    bumps, hollows, flush = _heap(_bumps(middle, identity, units), _hollows(middle, units), _FLUSH)
-    relief = _SKULL + bumps
+    relief, flush = _SKULL + _heap(_bumps(middle, identity, units)), _heap(_FLUSH)
     right, down = (cv2.Sobel(relief, cv2.CV_32F, dx, 1 - dx, scale=1 / (8 * _CELL)) for dx in (1, 0))
     lamp = (pose.rotation.T @ light.direction).astype(np.float32)
     facing = (lamp[2] - lamp[0] * right - lamp[1] * down) / np.sqrt(1 + right * right + down * down)
     facing = np.maximum(facing, 0)
     shade = light.ambient + (1.12 - light.ambient) * facing
-    shade *= 1 - np.minimum(hollows, 0.7)
     gloss = facing * facing * facing
     gloss *= gloss
     shade += (0.2 - 0.2 * light.ambient) * gloss * gloss
