@@ -52,7 +52,7 @@ def read_ours(results: Path) -> set[str]:
         return set()
     try:
         content = json.loads(results.read_text(encoding="utf-8"))
-        names = {Path(row["drawn"]).name for row in content["pictures"] if "drawn" in row}
+        names = {Path(row["drawn"]).name for row in content["images"] if "drawn" in row}
         return {name for name in names | set(content.get("drawn_before", ())) if (results.parent / name).is_file()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
@@ -110,5 +110,5 @@ def annotate_files(
         if results is not None:
             before = sorted(ours - {Path(record["drawn"]).name for record in records if "drawn" in record})
             reasons = [{"file": file, "reason": reason} for file, reason in failed]
-            write_json(results, {"pictures": records, "failed": reasons, "drawn_before": before})
+            write_json(results, {"images": records, "failed": reasons, "drawn_before": before})
     return records, failed

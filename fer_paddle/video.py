@@ -113,7 +113,7 @@ class Video:
             got = f"a file that starts {start[:12]!r}" if start else "an empty file"
             raise ValueError(f"{str(path)!r}: expected a video, got {got}")
         self.path, self.frames_read = path, 0
-        # An absolute path is never taken for a URL or a pattern of picture files.
+        # An absolute path is never taken for a URL or a pattern of image files.
         self._capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
         size = [self._capture.get(number) for number in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)]
         if not self._capture.isOpened() or not 1 <= max(size) <= MAX_SIDE:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from fer_paddle.collect.addresses import Refused
 from fer_paddle.collect.fetch import Expect, Fetcher, Response, Unreachable
-from fer_paddle.collect.links import PictureLink
+from fer_paddle.collect.links import ImageLink
 from fer_paddle.collect.names import safe_name, save_new
 from fer_paddle.collect.pages import PageSource
 from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
@@ -26,9 +26,9 @@ from fer_paddle.images import FORMATS, list_images, read_image
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.jsonl"
-MAX_PICTURE_BYTES = 20_000_000
+MAX_IMAGE_BYTES = 20_000_000
 MAX_PAGE_BYTES = 2_000_000
-_PICTURES = ("image/", "application/octet-stream", "binary/octet-stream")
+_IMAGES = ("image/", "application/octet-stream", "binary/octet-stream")
 _PAGES = ("text/html", "application/xhtml+xml", "application/json")
 
 SAVED, COPY, REFUSED, FAILED = "saved", "copy", "refused", "failed"
@@ -71,7 +71,7 @@ class Crawler:
     Args:
         again: Also try what an earlier crawl refused, as after a change of the settings.
         min_side: Least width and height of an image in pixels: smaller ones are icons.
-        max_pictures: Ends the crawl after so many saved images; None goes on to the end.
+        max_images: Ends the crawl after so many saved images; None goes on to the end.
         on_record: Called with each record, for a progress bar.
     """
 
@@ -82,11 +82,11 @@ class Crawler:
         *,
         again: bool = False,
         min_side: int = 64,
-        max_pictures: int | None = None,
+        max_images: int | None = None,
         on_record: Callable[[Record], object] = lambda record: None,
     ):
         self.folder, self.fetcher, self.again, self.min_side = folder, fetcher, again, min_side
-        self.max_pictures, self.on_record = max_pictures, on_record
+        self.max_images, self.on_record = max_images, on_record
         folder.mkdir(parents=True, exist_ok=True)
         self.report = CrawlReport()
         records = read_manifest(folder)
@@ -110,8 +110,8 @@ class Crawler:
                 self.report.done_before += url in self._done
                 continue
             read.add(url)
-            link = PictureLink(url, "")
-            answer = self._fetch(link, Expect(MAX_PAGE_BYTES, _PAGES + _PICTURES))
+            link = ImageLink(url, "")
+            answer = self._fetch(link, Expect(MAX_PAGE_BYTES, _PAGES + _IMAGES))
             if answer is None:
                 continue
             if not answer.kind.startswith(_PAGES):
@@ -123,14 +123,14 @@ class Crawler:
                 self._note(link, REFUSED, reason=str(error))
                 continue
             waiting.extend(found.pages)
-            for picture in found.pictures:
-                self._take(picture)
+            for image in found.images:
+                self._take(image)
                 if self._is_full():
                     break
         return self.report
 
     def _is_full(self) -> bool:
-        return self.max_pictures is not None and self.report.counts()[SAVED] >= self.max_pictures
+        return self.max_images is not None and self.report.counts()[SAVED] >= self.max_images
 
     def _is_done(self, record: dict[str, Any]) -> bool:
         if record.get("status") in (SAVED, COPY):
@@ -138,18 +138,18 @@ class Crawler:
         # What was named by hand is tried each time.
         return record.get("status") == REFUSED and bool(record.get("page")) and not self.again
 
-    def _take(self, link: PictureLink) -> None:
+    def _take(self, link: ImageLink) -> None:
         if link.url in self._seen:
             return
         self._seen.add(link.url)
         if link.url in self._done:
             self.report.done_before += 1
             return
-        answer = self._fetch(link, Expect(MAX_PICTURE_BYTES, _PICTURES))
+        answer = self._fetch(link, Expect(MAX_IMAGE_BYTES, _IMAGES))
         if answer is not None:
             self._save(link, answer)
 
-    def _fetch(self, link: PictureLink, want: Expect) -> Response | None:
+    def _fetch(self, link: ImageLink, want: Expect) -> Response | None:
         try:
             return self.fetcher.get(link.url, want)
         except Refused as error:
@@ -158,7 +158,7 @@ class Crawler:
             self._note(link, FAILED, reason=str(error))
         return None
 
-    def _save(self, link: PictureLink, answer: Response) -> None:
+    def _save(self, link: ImageLink, answer: Response) -> None:
         """Keep the bytes as they came, under a name and a suffix of our own, if they are an image."""
         try:
             height, width = read_image(answer.body).shape[:2]
@@ -185,7 +185,7 @@ class Crawler:
             license=answer.license or link.license,
         )
 
-    def _note(self, link: PictureLink, status: str, **more: Any) -> None:
+    def _note(self, link: ImageLink, status: str, **more: Any) -> None:
         record = Record(link.url, status, link.page or None, **more)
         self.report.records.append(record)
         append_json_line(self.folder / MANIFEST, asdict(record))

@@ -1,4 +1,4 @@
-"""Picture links out of a page: img, srcset, og:image, lazy loading, links to files; and what it says of licenses."""
+"""Image links out of a page: img, srcset, og:image, lazy loading, links to files; and what it says of licenses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup, Tag
 
 from fer_paddle.images import FORMATS
 
-# Where scripts that load pictures as they scroll into view keep the address; `src` is then a grey pixel.
+# Where scripts that load images as they scroll into view keep the address; `src` is then a grey pixel.
 _LAZY_NAMES = "src original lazy-src lazy url actualsrc hi-res-src full-src"
 LAZY_ATTRIBUTES = tuple(f"data-{name}" for name in _LAZY_NAMES.split())
 LAZY_SETS = ("data-srcset", "data-lazy-srcset")
@@ -25,8 +25,8 @@ _MAX_LICENSE = 300
 
 
 @dataclass(frozen=True)
-class PictureLink:
-    """A picture that a page names."""
+class ImageLink:
+    """An image that a page names."""
 
     url: str  # absolute, http or https, without a fragment
     page: str  # the page that names it
@@ -35,9 +35,9 @@ class PictureLink:
 
 @dataclass(frozen=True)
 class Found:
-    """What a page names: pictures, and further pages, each once, in the order of the page."""
+    """What a page names: images, and further pages, each once, in the order of the page."""
 
-    pictures: tuple[PictureLink, ...] = ()
+    images: tuple[ImageLink, ...] = ()
     pages: tuple[str, ...] = ()
 
 
@@ -56,13 +56,13 @@ def find_links(html: bytes, url: str, charset: str | None = None) -> Found:
     base = page.find("base", href=True)
     root = urljoin(url, str(base["href"])) if base else url
     license = find_license(page, root)
-    pictures: dict[str, PictureLink] = {}
-    for address in _picture_addresses(page):
+    images: dict[str, ImageLink] = {}
+    for address in _image_addresses(page):
         if absolute := absolute_url(root, address):
-            pictures.setdefault(absolute, PictureLink(absolute, url, license))
+            images.setdefault(absolute, ImageLink(absolute, url, license))
     pages = (absolute_url(root, str(link["href"])) for link in page.find_all("a", href=True))
-    further = dict.fromkeys(link for link in pages if link and link not in pictures)
-    return Found(tuple(pictures.values()), tuple(further))
+    further = dict.fromkeys(link for link in pages if link and link not in images)
+    return Found(tuple(images.values()), tuple(further))
 
 
 def absolute_url(base: str, address: str) -> str | None:
@@ -74,10 +74,10 @@ def absolute_url(base: str, address: str) -> str | None:
         return None
 
 
-def _picture_addresses(page: BeautifulSoup) -> Iterator[str]:
+def _image_addresses(page: BeautifulSoup) -> Iterator[str]:
     for tag in page.find_all(True):
         if tag.name in ("img", "source", "amp-img"):
-            # The source of a video or of audio is no picture.
+            # The source of a video or of audio is no image.
             if tag.name != "source" or (tag.parent is not None and tag.parent.name == "picture"):
                 yield from _of_image(tag)
         elif tag.name == "meta":
@@ -86,7 +86,7 @@ def _picture_addresses(page: BeautifulSoup) -> Iterator[str]:
                 yield str(tag["content"])
         elif tag.name in ("link", "a") and tag.get("href"):
             address = str(tag["href"])
-            if names_picture(address) if tag.name == "a" else "image_src" in _words(tag.get("rel")):
+            if names_image(address) if tag.name == "a" else "image_src" in _words(tag.get("rel")):
                 yield address
         elif tag.name == "video" and tag.get("poster"):
             yield str(tag["poster"])
@@ -126,8 +126,8 @@ def largest_candidate(srcset: str) -> str | None:
     return best
 
 
-def names_picture(url: str) -> bool:
-    """Tell whether a URL's path ends like a picture file."""
+def names_image(url: str) -> bool:
+    """Tell whether a URL's path ends like an image file."""
     try:
         path = urlsplit(url).path.lower()
     except ValueError:

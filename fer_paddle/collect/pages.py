@@ -1,4 +1,4 @@
-"""Where pictures are looked for: seed pages, and pages of search results. One small interface for both."""
+"""Where images are looked for: seed pages, and pages of search results. One small interface for both."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 from fer_paddle.collect.fetch import Response
-from fer_paddle.collect.links import Found, PictureLink, absolute_url, find_links
+from fer_paddle.collect.links import Found, ImageLink, absolute_url, find_links
 
 MAX_PAGES = 10_000
 
@@ -18,11 +18,11 @@ class PageSource(Protocol):
     """Knows which pages to read, and how. Write one for a site with a way of its own."""
 
     def first(self) -> Sequence[str]:
-        """Return the addresses to begin with: pages, or pictures themselves."""
+        """Return the addresses to begin with: pages, or images themselves."""
         ...
 
     def read(self, page: Response) -> Found:
-        """Return the pictures of a page, and the pages to read next."""
+        """Return the images of a page, and the pages to read next."""
         ...
 
 
@@ -30,7 +30,7 @@ class SeedPages:
     """Reads pages and, where `depth` is above 0, the pages of the same host that they link to.
 
     Args:
-        urls: Pages, or pictures themselves.
+        urls: Pages, or images themselves.
         depth: How many links away from a seed a page may be.
         max_pages: Most pages in all.
     """
@@ -49,20 +49,20 @@ class SeedPages:
         found = find_links(page.body, page.url, page.charset)
         depth = self._depths.get(page.asked, 0) + 1
         if depth > self.depth:
-            return Found(found.pictures)
+            return Found(found.images)
         host = urlsplit(page.url).netloc
         new = [url for url in found.pages if url not in self._depths and urlsplit(url).netloc == host]
         new = new[: max(self.max_pages - len(self._depths), 0)]
         self._depths.update(dict.fromkeys(new, depth))
-        return Found(found.pictures, tuple(new))
+        return Found(found.images, tuple(new))
 
 
 class SearchPages:
-    """Reads the numbered pages of a search, until one has no picture.
+    """Reads the numbered pages of a search, until one has no image.
 
     Args:
         address: URL with `$query` and `$page`, such as `https://example.org/search?q=$query&page=$page`.
-        read_page: Gives the pictures of one page of results; None takes those of an HTML page.
+        read_page: Gives the images of one page of results; None takes those of an HTML page.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class SearchPages:
         address: str,
         query: str,
         pages: int = 1,
-        read_page: Callable[[Response], Sequence[PictureLink]] | None = None,
+        read_page: Callable[[Response], Sequence[ImageLink]] | None = None,
         first_page: int = 1,
     ):
         if not 1 <= pages <= MAX_PAGES or not query.strip():
@@ -84,22 +84,22 @@ class SearchPages:
         return [self._url()]
 
     def read(self, page: Response) -> Found:
-        pictures = tuple(self.read_page(page))
-        if not pictures or self.page >= self.last_page:
-            return Found(pictures)
+        images = tuple(self.read_page(page))
+        if not images or self.page >= self.last_page:
+            return Found(images)
         self.page += 1
-        return Found(pictures, (self._url(),))
+        return Found(images, (self._url(),))
 
     def _url(self) -> str:
         return string.Template(self.address).safe_substitute(query=quote(self.query, safe=""), page=self.page)
 
 
-def _read_html(page: Response) -> Sequence[PictureLink]:
-    return find_links(page.body, page.url, page.charset).pictures
+def _read_html(page: Response) -> Sequence[ImageLink]:
+    return find_links(page.body, page.url, page.charset).images
 
 
 def openverse(query: str, pages: int = 1) -> SearchPages:
-    """Searches Openverse, whose pictures are openly licensed and carry their license.
+    """Searches Openverse, whose images are openly licensed and carry their license.
 
     Source: https://api.openverse.org/v1/.
     """
@@ -107,8 +107,8 @@ def openverse(query: str, pages: int = 1) -> SearchPages:
     return SearchPages(address, query, pages, read_openverse)
 
 
-def read_openverse(page: Response) -> list[PictureLink]:
-    """Return the pictures of one answer of Openverse."""
+def read_openverse(page: Response) -> list[ImageLink]:
+    """Return the images of one answer of Openverse."""
     results = _json(page).get("results")
     if not isinstance(results, list):
         raise ValueError(f"{page.url}: expected JSON with a list of results, got none")
@@ -118,7 +118,7 @@ def read_openverse(page: Response) -> list[PictureLink]:
         url = absolute_url(page.url, address) if isinstance(address, str) and address else None
         if url is not None:
             landing = str(result.get("foreign_landing_url") or page.url)
-            links.append(PictureLink(url, landing, str(result.get("attribution") or result.get("license_url") or "")))
+            links.append(ImageLink(url, landing, str(result.get("attribution") or result.get("license_url") or "")))
     return links
 
 

@@ -28,7 +28,7 @@ class CollectRules:
     kind: str = "faces"
     depth: int = 0
     min_side: int = 64
-    max_pictures: int | None = None
+    max_images: int | None = None
 
 
 @dataclass
@@ -38,11 +38,11 @@ class ClassReport:
     name: str  # of the class and its folder
     crawled: dict[str, int] = field(default_factory=dict)  # addresses of each status
     frames: dict[str, int] = field(default_factory=dict)  # frames of each video
-    pictures: int = 0  # pictures that were looked at
+    images: int = 0  # images that were looked at
     refused: int = 0  # those without a face that counts
     cut: int = 0  # faces or mouths cut out now
     copies: int = 0  # of those, copies that are left out
-    files: int = 0  # pictures that the class folder holds now
+    files: int = 0  # images that the class folder holds now
     warnings: list[str] = field(default_factory=list)  # what is worth a look, one line each
 
     def to_json(self) -> dict[str, Any]:
@@ -56,14 +56,14 @@ class Sources:
 
     urls: tuple[str, ...] = ()
     videos: tuple[Path, ...] = ()
-    pictures: tuple[Path, ...] = ()
+    images: tuple[Path, ...] = ()
 
 
 def sort_sources(sources: Sequence[str]) -> Sources:
-    """Sort sources by kind: a URL, a text file of URLs, a video, a picture, or a folder of videos and pictures."""
+    """Sort sources by kind: a URL, a text file of URLs, a video, an image, or a folder of videos and images."""
     urls: list[str] = []
     videos: list[Path] = []
-    pictures: list[Path] = []
+    images: list[Path] = []
     for source in sources:
         path = Path(source)
         if source.startswith(("http://", "https://")):
@@ -73,20 +73,18 @@ def sort_sources(sources: Sequence[str]) -> Sources:
             clips = [file for file in found if file.is_file() and file.suffix.lower() != ".gif"]
             stills = list_images(path)
             if not clips and not stills:
-                raise ValueError(f"expected pictures or videos in {path}, found none")
+                raise ValueError(f"expected images or videos in {path}, found none")
             videos += clips
-            pictures += stills
+            images += stills
         elif not path.is_file():
-            raise FileNotFoundError(
-                f"expected a URL, a list of URLs, a video, a picture or a folder, found no {source}"
-            )
+            raise FileNotFoundError(f"expected a URL, a list of URLs, a video, an image or a folder, found no {source}")
         elif path.suffix.lower() == ".txt":
             urls += read_url_list(path)
         elif path.suffix.lower() in VIDEO_SUFFIXES:  # a GIF that is named by itself is a video
             videos.append(path)
         else:
-            pictures.append(path)
-    return Sources(tuple(urls), tuple(videos), tuple(pictures))
+            images.append(path)
+    return Sources(tuple(urls), tuple(videos), tuple(images))
 
 
 def collect_class(
@@ -110,16 +108,14 @@ def collect_class(
         progress: From a unit to a wrapper of what is gone through, for a progress bar.
     """
     check_class(name, sources, out, work)
-    report, pictures, folder = ClassReport(name), list(sources.pictures), out / name
+    report, images, folder = ClassReport(name), list(sources.images), out / name
     crops = work / name / rules.kind
     if sources.urls:
-        pictures += _crawl(sources.urls, work / name / "web", fetcher, rules, report)
+        images += _crawl(sources.urls, work / name / "web", fetcher, rules, report)
     if sources.videos:
-        pictures += _take_frames(sources.videos, work / name / "frames", rules, report, progress)
-    report.pictures = len(pictures)
-    selected = select_faces(
-        pictures, crops, rules.faces, rules.kind, detector, landmarks, progress=progress("pictures")
-    )
+        images += _take_frames(sources.videos, work / name / "frames", rules, report, progress)
+    report.images = len(images)
+    selected = select_faces(images, crops, rules.faces, rules.kind, detector, landmarks, progress=progress("images"))
     report.refused, report.cut = len(selected.refused), len(selected.files)
     report.warnings += [f"{path}: {reason}" for path, reason in selected.failed.items()]
     plan = plan_clean(crops, rules.clean, folder, progress("crops"))
@@ -139,13 +135,13 @@ def check_class(name: str, sources: Sources, out: Path, work: Path) -> None:
     root = out.resolve()
     if work.resolve().is_relative_to(root):
         raise ValueError(f"expected a work folder outside of {out}, got {work}: all folders in there are classes")
-    for path in (*sources.videos, *sources.pictures):
+    for path in (*sources.videos, *sources.images):
         if path.resolve().is_relative_to(root):
             raise ValueError(f"expected sources outside of the data set {out}, got {path}")
 
 
 def _crawl(urls: Sequence[str], folder: Path, fetcher: Fetcher, rules: CollectRules, report: ClassReport) -> list[Path]:
-    crawler = Crawler(folder, fetcher, min_side=rules.min_side, max_pictures=rules.max_pictures)
+    crawler = Crawler(folder, fetcher, min_side=rules.min_side, max_images=rules.max_images)
     found = crawler.crawl(SeedPages(urls, rules.depth))
     report.crawled = found.counts()
     report.warnings += [

@@ -1,4 +1,4 @@
-"""Keeps the pictures with faces, and cuts faces or mouths out of them."""
+"""Keeps the images with faces, and cuts faces or mouths out of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fer_paddle.video import sharpness
 from yolo3tiny.predict import Detections, Detector
 
 SELECTED = "selected.jsonl"
-KINDS = ("pictures", "faces", "mouths")
+KINDS = ("images", "faces", "mouths")
 FACE_MARGIN = 0.05  # as the pipeline cuts them later: fer_paddle.pipeline.MARGIN
 SHARPNESS_SIDE = 64  # at which faces are compared; most small ones have no more
 # Where the lips lie in a box of the shipped detector, and how wide they are, as shares of the box: medians over the 131
@@ -34,9 +34,9 @@ Landmarks = Callable[[np.ndarray, np.ndarray], "np.ndarray | None"]
 
 @dataclass(frozen=True)
 class FaceRule:
-    """Which pictures are kept; smaller, blurred and doubtful faces do not count."""
+    """Which images are kept; smaller, blurred and doubtful faces do not count."""
 
-    min_faces: int = 1  # least faces of a picture
+    min_faces: int = 1  # least faces of an image
     max_faces: int | None = None  # most faces; None for any number
     min_score: float = 0.5  # least score of a face, 0 to 1
     min_px: float = 40.0  # least shorter side of a face in pixels
@@ -52,17 +52,17 @@ class FaceRule:
 
 @dataclass
 class SelectReport:
-    """What became of the pictures."""
+    """What became of the images."""
 
-    kept: dict[str, int] = field(default_factory=dict)  # paths of the pictures with faces, and how many each has
+    kept: dict[str, int] = field(default_factory=dict)  # paths of the images with faces, and how many each has
     refused: dict[str, str] = field(default_factory=dict)  # paths of the others, and why
     failed: dict[str, str] = field(default_factory=dict)  # paths of those that cannot be read, and why
     files: list[str] = field(default_factory=list)  # names of the files written
-    done_before: int = 0  # pictures that an earlier run had done for the same kind
+    done_before: int = 0  # images that an earlier run had done for the same kind
 
 
 def find_faces(image: np.ndarray, rule: FaceRule, detector: Callable[..., Detections]) -> tuple[list[Any], str | None]:
-    """Find the faces of a picture that count: image uint8 [H, W, 3] -> float32 [4]."""
+    """Find the faces of an image that count: image uint8 [H, W, 3] -> float32 [4]."""
     found = detector(image, min_score=rule.min_score)
     faces = []
     for box, score in zip(found.boxes_xyxy, found.scores):
@@ -112,13 +112,13 @@ def select_faces(
     sort: Callable[[np.ndarray], str] | None = None,
     progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
 ) -> SelectReport:
-    """Copy the pictures that a rule keeps, or cuts their faces or mouths out, into a folder; originals stay.
+    """Copy the images that a rule keeps, or cuts their faces or mouths out, into a folder; originals stay.
 
     `selected.jsonl` in the folder keeps source, box, score, size and sharpness of each file, and its sha256, by which
     `sources.find_sources` knows it after a new name. What it names already is not done again for the same kind.
 
     Args:
-        kind: `pictures`, `faces` or `mouths`.
+        kind: `images`, `faces` or `mouths`.
         detector: (image, min_score) -> Detections; None takes the one that ships.
         landmarks: Finds the 68 points of a face, to cut its mouth; None cuts by the face's box.
         sort: Names the folder below for each crop, such as its class; None sorts nothing.
@@ -176,8 +176,8 @@ def _select(
 
 
 def _cut(image: np.ndarray, faces: Sequence[Any], kind: str, landmarks: Landmarks | None) -> list[Any]:
-    """Return pairs (pixels, record) to write for one picture."""
-    if kind == "pictures":
+    """Return pairs (pixels, record) to write for one image."""
+    if kind == "images":
         return [(image, {"kind": kind, "faces": [{"box_xyxy": _rounded(box), **figures} for box, figures in faces]})]
     crops = []
     for box, figures in faces:
@@ -194,7 +194,7 @@ def _cut(image: np.ndarray, faces: Sequence[Any], kind: str, landmarks: Landmark
 
 def _write(source: Path, folder: Path, crop: np.ndarray, kind: str) -> tuple[Path, str]:
     """Write one crop as PNG, so that nothing is lost a second time; a whole image is copied as it is."""
-    if kind == "pictures":
+    if kind == "images":
         return save_new(folder, safe_name(source.stem), source.suffix.lower(), partial(shutil.copyfile, source))
     return save_new(folder, safe_name(source.stem), ".png", partial(write_image, image=crop))
 

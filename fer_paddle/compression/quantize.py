@@ -99,7 +99,7 @@ def compare(
         **task.settings,
         "weights": task.onnx.name,
         "weights_sha256": file_digest(task.onnx),
-        "calibration_pictures": sum(len(batch) for batch in task.batches),
+        "calibration_images": sum(len(batch) for batch in task.batches),
         "keep_last": task.keep_last,
     }
     data = {**task.data, "calibration": digest(*task.batches)}

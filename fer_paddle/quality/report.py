@@ -49,7 +49,7 @@ class Report:
         found = {
             name: {
                 "title": finding.title,
-                "pictures": finding.num_images,
+                "images": finding.num_images,
                 "groups": [
                     {"names": [name_of(faces, index) for index in group], "note": note}
                     for group, note in zip(finding.groups, finding.notes)
@@ -84,7 +84,7 @@ def build_report(
     measured = measures.measure_images(images)
     shapes = faces.shapes if faces.shapes is not None else np.array([image.shape for image in images])
     figures: dict[str, Any] = {
-        "pictures": len(faces),
+        "images": len(faces),
         "unreadable_files": len(faces.skipped),
         "classes": _count_classes(faces, splits),
         "sizes": _count_sizes(shapes),
@@ -140,7 +140,7 @@ def _count_sizes(shapes: np.ndarray) -> dict[str, Any]:
         "shorter_side": _summarize(shapes.min(axis=1)),
         "longer_side": _summarize(shapes.max(axis=1)),
         "different": len(kinds),
-        "most": [{"width": int(kinds[i][1]), "height": int(kinds[i][0]), "pictures": int(counts[i])} for i in most],
+        "most": [{"width": int(kinds[i][1]), "height": int(kinds[i][0]), "images": int(counts[i])} for i in most],
     }
 
 

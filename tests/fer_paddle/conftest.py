@@ -1,4 +1,4 @@
-"""Writes small packs, csv files and class folders, drawn as noise: every picture differs from every other."""
+"""Writes small packs, csv files and class folders, drawn as noise: every image differs from every other."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def trained_run(face_folders, tmp_path_factory) -> tuple[Path, list[dict]]:
 
 @pytest.fixture
 def noise() -> Callable[..., np.ndarray]:
-    """`noise(count, seed, shape)`: pictures uint8 [count, *shape]."""
+    """`noise(count, seed, shape)`: images uint8 [count, *shape]."""
 
     def draw(count: int, seed: int = 0, shape: tuple[int, ...] = (48, 48)) -> np.ndarray:
         return np.random.default_rng(seed).integers(0, 256, (count, *shape), np.uint8)
@@ -51,7 +51,7 @@ def noise() -> Callable[..., np.ndarray]:
 
 @pytest.fixture
 def write_pack() -> Callable[..., Path]:
-    """`write_pack(path, images, per_row, rows, **columns)`: sheets of `rows` times `per_row` pictures."""
+    """`write_pack(path, images, per_row, rows, **columns)`: sheets of `rows` times `per_row` images."""
 
     def write(path: Path, images: np.ndarray, per_row: int = 4, rows: int = 2, **columns: object) -> Path:
         arrays = {"shape": np.array(images.shape, np.int32), "per_row": np.int32(per_row)}
@@ -88,7 +88,7 @@ def write_csv() -> Callable[..., Path]:
 
 @pytest.fixture
 def write_classes(noise) -> Callable[..., Path]:
-    """`write_classes(folder, {"happy": 3}, seed)`: class folders with so many pictures 0.png, 1.png, ..."""
+    """`write_classes(folder, {"happy": 3}, seed)`: class folders with so many images 0.png, 1.png, ..."""
 
     def write(folder: Path, counts: dict[str, int], seed: int = 0) -> Path:
         images = iter(noise(sum(counts.values()), seed))

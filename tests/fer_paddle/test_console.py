@@ -81,7 +81,7 @@ def test_ctrl_c_that_a_package_turned_into_an_error_is_ctrl_c(capsys):
 
 def test_a_package_that_is_really_missing(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    assert call(lambda: console.bar("pictures")) == 1
+    assert call(lambda: console.bar("images")) == 1
     assert capsys.readouterr().err == "error: expected the package tqdm; install it with: pip install tqdm\n"
 
 
@@ -264,7 +264,7 @@ def test_output_is_whole_in_every_encoding(name, encoding, monkeypatch):
     text = printed(monkeypatch, encoding, output(content), "--json")
     assert json.loads(text) == content  # read as UTF-8, as machines do
     assert json.loads(text.decode(encoding)) == content
-    text = printed(monkeypatch, encoding, output(text=console.table(["picture", "faces"], [[name, 2]])))
+    text = printed(monkeypatch, encoding, output(text=console.table(["image", "faces"], [[name, 2]])))
     _, row = text.decode(encoding).splitlines()
     assert row.split() == [name.encode(encoding, "backslashreplace").decode(encoding), "2"]
 

@@ -135,10 +135,10 @@ def test_only_earlier_drawings_are_replaced(path, drawn, name, folder):
     ("content", "names"),
     [
         (None, set()),
-        ({"pictures": [], "failed": []}, set()),
-        ({"pictures": [{"drawn": "a.png"}, {"drawn": "gone.png"}]}, {"a.png"}),
-        ({"pictures": [{"drawn": "a.png"}], "drawn_before": ["b.JPG", "gone.jpg"]}, {"a.png", "b.JPG"}),
-        ({"pictures": [{"drawn": "elsewhere/a.png"}, {"file": "b.png"}]}, {"a.png"}),  # detect writes paths
+        ({"images": [], "failed": []}, set()),
+        ({"images": [{"drawn": "a.png"}, {"drawn": "gone.png"}]}, {"a.png"}),
+        ({"images": [{"drawn": "a.png"}], "drawn_before": ["b.JPG", "gone.jpg"]}, {"a.png", "b.JPG"}),
+        ({"images": [{"drawn": "elsewhere/a.png"}, {"file": "b.png"}]}, {"a.png"}),  # detect writes paths
     ],
 )
 def test_what_earlier_runs_drew(content, names, folder):
@@ -148,7 +148,7 @@ def test_what_earlier_runs_drew(content, names, folder):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", "null", '{"pictures": 3}', '{"pictures": [3]}', '{"pictures": [], "drawn_before": [1]}']
+    "text", ["", "[]", "{}", "null", '{"images": 3}', '{"images": [3]}', '{"images": [], "drawn_before": [1]}']
 )
 def test_the_results_of_something_else_are_not_replaced(text, folder):
     (folder / "results.json").write_text(text)

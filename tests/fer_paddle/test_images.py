@@ -73,7 +73,7 @@ def test_lossless_formats_keep_every_pixel(tmp_path: Path, name: str, image: np.
         ("a.gif", NOISE[..., 0], 0),  # of 256 grays it keeps every one
     ],
 )
-def test_lossy_formats_keep_the_picture(tmp_path: Path, name: str, image: np.ndarray, tolerance: int) -> None:
+def test_lossy_formats_keep_the_image(tmp_path: Path, name: str, image: np.ndarray, tolerance: int) -> None:
     images.write_image(str(tmp_path / name), image)
     expected = image if image.ndim == 3 else image[..., None]
     assert np.abs(images.read_image(tmp_path / name).astype(int) - expected).max() <= tolerance

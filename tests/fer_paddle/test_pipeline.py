@@ -78,7 +78,7 @@ def test_json_of_a_face_is_plain():
 
 
 @pytest.mark.parametrize("image", [np.zeros((0, 10, 3), np.uint8), np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3))])
-def test_wrong_pictures_are_refused(image):
+def test_wrong_images_are_refused(image):
     with pytest.raises(ValueError, match="expected"):
         Pipeline()(image)
 

@@ -27,8 +27,8 @@ CHAPTERS = [path for path in NOTEBOOKS if path.parent == FOLDER]
 
 MAX_FILE_BYTES = 600_000
 MAX_CELL_LINES = 25
-MAX_PICTURE_BYTES = 250_000
-MAX_PICTURE_SIDE = 1400
+MAX_IMAGE_BYTES = 250_000
+MAX_IMAGE_SIDE = 1400
 MAX_TEXT_CHARACTERS = 5_000
 CELL_SECONDS = 600
 # A folder of one machine: home, temporary, mounted, or on a drive. AI Studio's own is the same for everybody.
@@ -104,13 +104,13 @@ def output_faults(output: NotebookNode) -> Iterator[str]:
         return
     parts = {"text/plain": output.text} if output.output_type == "stream" else output.data
     if str(parts.get("text/plain", "")).startswith("<Figure") and "image/png" not in parts:
-        yield "a figure without its picture: %matplotlib inline before it"
+        yield "a figure without its image: %matplotlib inline before it"
     for kind, content in parts.items():
         if kind in ("image/png", "image/jpeg"):
             encoded = base64.b64decode(content)
             sides = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR).shape[:2]
-            if len(encoded) > MAX_PICTURE_BYTES or max(sides) > MAX_PICTURE_SIDE:
-                yield f"a picture of {len(encoded)} bytes, {sides[1]} x {sides[0]} px"
+            if len(encoded) > MAX_IMAGE_BYTES or max(sides) > MAX_IMAGE_SIDE:
+                yield f"an image of {len(encoded)} bytes, {sides[1]} x {sides[0]} px"
             continue
         text = str(content)
         if path := MACHINE_PATH.search(text):
@@ -149,7 +149,7 @@ def code(source: str = "1 + 1", count: int = 1, outputs: list[NotebookNode] | No
     return new_notebook(cells=[new_code_cell(source, execution_count=count, outputs=outputs or [])])
 
 
-def picture(side: int) -> NotebookNode:
+def image(side: int) -> NotebookNode:
     noise = np.random.default_rng(0).integers(0, 256, (side, 8), np.uint8)
     encoded = base64.b64encode(cv2.imencode(".png", noise)[1]).decode()
     return new_output("display_data", {"image/png": encoded})
@@ -159,7 +159,7 @@ def picture(side: int) -> NotebookNode:
     ("notebook", "fault"),
     [
         (code(), None),
-        (code(outputs=[picture(64), new_output("stream", text="runs/mine and /home/aistudio/work")]), None),
+        (code(outputs=[image(64), new_output("stream", text="runs/mine and /home/aistudio/work")]), None),
         (code(count=2), "run as number 2"),
         (code(count=None), "run as number None"),
         (code("1\n" * 26), "26 lines"),
@@ -169,7 +169,7 @@ def picture(side: int) -> NotebookNode:
         (code(outputs=[new_output("stream", text="written to /tmp/x")]), "path of one machine"),
         (code(outputs=[new_output("display_data", {"text/plain": "'/root/x'"})]), "path of one machine"),
         (code(outputs=[new_output("stream", text="x" * 5001)]), "5001 characters"),
-        (code(outputs=[picture(1401)]), "1401 px"),
+        (code(outputs=[image(1401)]), "1401 px"),
         (code(outputs=[new_output("display_data", {"text/plain": "<Figure size 9x9 with 1 Axes>"})]), "without its"),
         (code(outputs=[new_output("error", ename="ValueError", evalue="no", traceback=[])]), "ValueError"),
     ],

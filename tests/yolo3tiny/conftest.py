@@ -51,7 +51,7 @@ def make_onnx(tmp_path_factory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def photo_folder(tmp_path_factory) -> Path:
-    """A folder of 24 annotated pictures, ellipses of many sizes, as COCO without splits."""
+    """A folder of 24 annotated images, ellipses of many sizes, as COCO without splits."""
     folder = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(0)
     photos = []

@@ -12,7 +12,7 @@ from tests.yolo3tiny.samples import STILL
 from yolo3tiny.augment import AugmentConfig, change_color, cut_boxes, damage, log_uniform
 
 
-def picture(seed: int = 0) -> np.ndarray:
+def make_image(seed: int = 0) -> np.ndarray:
     """Smooth colors with a few edges, as in photos."""
     rng = np.random.default_rng(seed)
     image = np.repeat(np.repeat(rng.integers(40, 216, (8, 9, 3)), 8, axis=0), 8, axis=1)
@@ -106,7 +106,7 @@ def test_log_uniform_is_even_over_octaves() -> None:
 @pytest.mark.parametrize("name", ["", "color", "gray", "blur", "noise", "shrink", "jpeg"])
 def test_each_change_alone_and_none(name: str) -> None:
     config = dataclasses.replace(STILL, **{name: 1} if name else {})
-    image = picture()
+    image = make_image()
     before = image.copy()
     for seed in range(8):
         results = []
@@ -119,8 +119,8 @@ def test_each_change_alone_and_none(name: str) -> None:
 
 
 def test_gray_is_the_luma_in_all_channels() -> None:
-    image = change_color(picture(), rng(), dataclasses.replace(STILL, gray=1))
-    luma = np.round(picture() @ [0.114, 0.587, 0.299])
+    image = change_color(make_image(), rng(), dataclasses.replace(STILL, gray=1))
+    luma = np.round(make_image() @ [0.114, 0.587, 0.299])
     assert np.abs(image - luma[..., None]).max() <= 1
 
 
@@ -142,7 +142,7 @@ def test_blur_smooths_and_keeps_the_mean() -> None:
     def roughness(image: np.ndarray) -> float:
         return sum(np.square(np.diff(image.astype(float), axis=axis)).sum() for axis in (0, 1))
 
-    image = picture()
+    image = make_image()
     for seed in range(10):
         blurred = damage(image, rng(seed), dataclasses.replace(STILL, blur=1, blur_px=(1.0, 2.0)))
         assert roughness(blurred) < 0.8 * roughness(image)

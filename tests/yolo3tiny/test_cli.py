@@ -35,8 +35,8 @@ def finder(monkeypatch):
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """A folder with two pictures, one of them with a face at 20, 10 to 60, 50."""
+def images(tmp_path):
+    """A folder with two images, one of them with a face at 20, 10 to 60, 50."""
     write_image(tmp_path / "none.png", white_on_black(100, 200))
     write_image(tmp_path / "one.png", white_on_black(100, 200, (20, 10, 60, 50)))
     return tmp_path
@@ -74,22 +74,22 @@ WRONG = [
 
 
 @pytest.mark.parametrize("argv", WRONG, ids=" ".join)
-def test_wrong_use_is_one_line_and_2(argv, pictures, photo_folder, capsys, request):
+def test_wrong_use_is_one_line_and_2(argv, images, photo_folder, capsys, request):
     if "--weights" not in argv:
         request.getfixturevalue("finder")
-    (pictures / "empty").mkdir()
-    places = {"one": pictures / "one.png", "empty": pictures / "empty", "photos": photo_folder, "out": pictures / "out"}
+    (images / "empty").mkdir()
+    places = {"one": images / "one.png", "empty": images / "empty", "photos": photo_folder, "out": images / "out"}
     assert call(*(word.format(**places) for word in argv)) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.startswith("error: ") and err.count("\n") == 1
-    assert not (pictures / "out").exists()
+    assert not (images / "out").exists()
 
 
 # detect
 
 
-def test_detect_prints_a_table(pictures, finder, capsys):
-    assert call("detect", pictures / "one.png", pictures / "none.png") == 0
+def test_detect_prints_a_table(images, finder, capsys):
+    assert call("detect", images / "one.png", images / "none.png") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1:] for line in lines] == [
         ["score", "place", "and", "size"],
@@ -98,25 +98,25 @@ def test_detect_prints_a_table(pictures, finder, capsys):
     ]
 
 
-def test_detect_goes_past_bad_pictures(pictures, finder, capsys):
-    (pictures / "empty.jpg").write_bytes(b"")
-    (pictures / "cut.png").write_bytes((pictures / "one.png").read_bytes()[:60])
-    assert call("detect", pictures, "--out", pictures / "drawn", "--json") == 1
+def test_detect_goes_past_bad_images(images, finder, capsys):
+    (images / "empty.jpg").write_bytes(b"")
+    (images / "cut.png").write_bytes((images / "one.png").read_bytes()[:60])
+    assert call("detect", images, "--out", images / "drawn", "--json") == 1
     out, err = capsys.readouterr()
     told = json.loads(out)
-    assert [Path(row["file"]).name for row in told["pictures"]] == ["none.png", "one.png"]
+    assert [Path(row["file"]).name for row in told["images"]] == ["none.png", "one.png"]
     assert [Path(row["file"]).name for row in told["failed"]] == ["cut.png", "empty.jpg"]
     assert [line.partition(":")[0] for line in err.splitlines()] == ["error", "error"]
 
-    (face,) = told["pictures"][1]["faces"]
+    (face,) = told["images"][1]["faces"]
     np.testing.assert_allclose(face["box_xyxy"], [20, 10, 60, 50], atol=1)
-    assert face["score"] > 0.99 and told["pictures"][0]["faces"] == []
-    assert sorted(path.name for path in (pictures / "drawn").iterdir()) == ["detected.json", "none.png", "one.png"]
-    written = json.loads((pictures / "drawn" / "detected.json").read_text(encoding="utf-8"))
-    assert (written["pictures"], written["failed"]) == (told["pictures"], told["failed"])
-    before, drawn = read_image(pictures / "one.png"), read_image(told["pictures"][1]["drawn"])
+    assert face["score"] > 0.99 and told["images"][0]["faces"] == []
+    assert sorted(path.name for path in (images / "drawn").iterdir()) == ["detected.json", "none.png", "one.png"]
+    written = json.loads((images / "drawn" / "detected.json").read_text(encoding="utf-8"))
+    assert (written["images"], written["failed"]) == (told["images"], told["failed"])
+    before, drawn = read_image(images / "one.png"), read_image(told["images"][1]["drawn"])
     assert drawn.shape == before.shape and (drawn != before).any()
-    np.testing.assert_array_equal(read_image(pictures / "drawn" / "none.png"), read_image(pictures / "none.png"))
+    np.testing.assert_array_equal(read_image(images / "drawn" / "none.png"), read_image(images / "none.png"))
 
 
 @pytest.mark.parametrize(
@@ -128,27 +128,27 @@ def test_detect_goes_past_bad_pictures(pictures, finder, capsys):
         ("more/one.png", ".", ["one-2.png"]),  # one.png is not read here, and stays
     ],
 )
-def test_detect_again_gives_the_same(pattern, out, names, pictures, finder, capsys, monkeypatch):
-    monkeypatch.chdir(pictures)
-    (pictures / "more").mkdir()
+def test_detect_again_gives_the_same(pattern, out, names, images, finder, capsys, monkeypatch):
+    monkeypatch.chdir(images)
+    (images / "more").mkdir()
     if pattern.startswith("more"):
-        write_image(pictures / "more" / "one.png", np.zeros((50, 50, 3), np.uint8))
-    before = {path: path.read_bytes() for path in pictures.glob("*.png")}
+        write_image(images / "more" / "one.png", np.zeros((50, 50, 3), np.uint8))
+    before = {path: path.read_bytes() for path in images.glob("*.png")}
     for _ in range(3):
         assert call("detect", pattern, "--out", out, "--json") == 0
-        told = json.loads(capsys.readouterr().out)["pictures"]
+        told = json.loads(capsys.readouterr().out)["images"]
         assert [Path(row["drawn"]).name for row in told] == names
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_detect_heeds_the_score(pictures, monkeypatch, capsys):
+def test_detect_heeds_the_score(images, monkeypatch, capsys):
     def unsure(images):
         return make_heads([(10, 10, 40, 40)], images.shape[2:], logits=[0.5])  # a score of 0.62
 
     monkeypatch.setattr(detector, "load_network", lambda *args: unsure)
     for min_score, num_faces in (("0.6", 1), ("0.7", 0)):
-        assert call("detect", pictures / "one.png", "--min-score", min_score, "--json") == 0
-        assert len(json.loads(capsys.readouterr().out)["pictures"][0]["faces"]) == num_faces
+        assert call("detect", images / "one.png", "--min-score", min_score, "--json") == 0
+        assert len(json.loads(capsys.readouterr().out)["images"][0]["faces"]) == num_faces
 
 
 # evaluate
@@ -192,13 +192,13 @@ def small(monkeypatch):
 
 
 @pytest.mark.slow
-def test_train_leaves_a_detector(run, pictures, capsys):
+def test_train_leaves_a_detector(run, images, capsys):
     folder, history = run
     assert [record["epoch"] for record in history] == [1, 2, 3, 4]
     assert ["valid_ap" in record for record in history] == [False, True, False, True]
     for name in ("best.safetensors", "best.json", "curves.png", "visualdl", "detector.onnx", "detector.json"):
         assert (folder / name).exists(), name
-    assert call("detect", pictures / "one.png", "--weights", folder / "detector.onnx", "--json") == 0
+    assert call("detect", images / "one.png", "--weights", folder / "detector.onnx", "--json") == 0
     card = json.loads((folder / "detector.json").read_text())
     assert card["trained_on"].endswith("21 photos, validated on 3 others (every tenth)")
 
@@ -268,10 +268,10 @@ def test_ctrl_c_is_130(photo_folder, small, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err == "error: stopped by Ctrl-C\n"
 
 
-def test_a_folder_that_is_a_file_is_2(pictures, finder, capsys):
-    (pictures / "file").write_text("in the way")
-    assert call("detect", pictures / "one.png", "--out", pictures / "file") == 2
-    assert capsys.readouterr().err == f"error: expected a folder, got the file {pictures / 'file'}\n"
+def test_a_folder_that_is_a_file_is_2(images, finder, capsys):
+    (images / "file").write_text("in the way")
+    assert call("detect", images / "one.png", "--out", images / "file") == 2
+    assert capsys.readouterr().err == f"error: expected a folder, got the file {images / 'file'}\n"
 
 
 # quantize
@@ -279,15 +279,15 @@ def test_a_folder_that_is_a_file_is_2(pictures, finder, capsys):
 
 @pytest.mark.parametrize(
     ("options", "code"),
-    [(["--calibrate", "{pictures}"], 0), ([], 2), (["--calibrate", "{pictures}", "--methods", "slim-qat"], 2)],
+    [(["--calibrate", "{images}"], 0), ([], 2), (["--calibrate", "{images}", "--methods", "slim-qat"], 2)],
 )
-def test_quantize_needs_photos_to_train_on_where_it_uses_them(options, code, pictures, monkeypatch, capsys):
+def test_quantize_needs_photos_to_train_on_where_it_uses_them(options, code, images, monkeypatch, capsys):
     photo = make_photo("one.png", [(20, 10, 60, 50)], split="val")
-    write_coco(pictures / "annotations.json", [dataclasses.replace(photo, size_hw=(100, 200))])
+    write_coco(images / "annotations.json", [dataclasses.replace(photo, size_hw=(100, 200))])
     monkeypatch.setattr("fer_paddle.environment.prepare", lambda threads=None: None)
     monkeypatch.setattr("fer_paddle.compression.quantize.compare", lambda *args: {"rows": []})
-    options = [word.format(pictures=pictures) for word in options]
-    assert call("quantize", "--data", pictures, "--out", pictures / "out", *options) == code
+    options = [word.format(images=images) for word in options]
+    assert call("quantize", "--data", images, "--out", images / "out", *options) == code
     assert ("got none of 'train'" in capsys.readouterr().err) == (code == 2)
 
 
@@ -299,17 +299,17 @@ def run_python(folder, *words):
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
 
 
-def test_from_the_shell(pictures, make_onnx):
-    done = run_python(pictures, "-m", "yolo3tiny", "detect", "one.png", "--weights", make_onnx(), "--json")
+def test_from_the_shell(images, make_onnx):
+    done = run_python(images, "-m", "yolo3tiny", "detect", "one.png", "--weights", make_onnx(), "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(done.stdout)["pictures"][0]["width"] == 200
+    assert json.loads(done.stdout)["images"][0]["width"] == 200
 
 
-def test_detect_starts_without_paddle(pictures, make_onnx):
+def test_detect_starts_without_paddle(images, make_onnx):
     code = (
         "import sys; from yolo3tiny.cli import main;"
         f"main(['detect', 'one.png', '--weights', {str(make_onnx())!r}]);"
         "sys.exit('paddle' in sys.modules)"
     )
-    done = run_python(pictures, "-c", code)
+    done = run_python(images, "-c", code)
     assert done.returncode == 0, done.stderr

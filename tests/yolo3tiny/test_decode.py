@@ -73,10 +73,10 @@ def test_decode_above_is_decode_filtered(min_score: float, num_classes: int) -> 
         np.testing.assert_array_equal(some_scores, scores[i][above])
 
 
-def test_pictures_without_candidates_stay_in_the_list() -> None:
+def test_images_without_candidates_stay_in_the_list() -> None:
     heads = random_heads(3, 32, 32)
     for head in heads:
-        head[::2, 4::6] = -30  # objectness of the first and last picture
+        head[::2, 4::6] = -30  # objectness of the first and last image
     found = decode_above(heads, 0.1)
     assert [len(scores) > 0 for _, scores in found] == [False, True, False]
     assert [boxes.shape[1] for boxes, _ in found] == [4, 4, 4]

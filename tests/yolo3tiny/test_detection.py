@@ -51,13 +51,13 @@ def test_the_cells_run(finder, tmp_path):
     assert (crop > 128).mean() > 0.95
 
 
-def test_a_call_takes_pictures_of_any_size(det):
-    pictures = [
+def test_a_call_takes_images_of_any_size(det):
+    images = [
         white_on_black(100, 200, (20, 20, 60, 60)),
         white_on_black(90, 50),
         white_on_black(416, 416, (0, 0, 50, 80)),
     ]
-    arrays, boxes = det(pictures, confidence_threshold=0.5, nms_threshold=0.3)
+    arrays, boxes = det(images, confidence_threshold=0.5, nms_threshold=0.3)
     assert [array.shape for array in arrays] == [(3, 416, 416)] * 3
     assert [rows.shape for rows in boxes] == [(1, 5), (0, 5), (1, 5)]
     np.testing.assert_allclose(boxes[0][0, :4], np.array([20, 70, 60, 110]) * 2.08, atol=2)
@@ -134,13 +134,13 @@ def test_recover_img_takes_what_the_tutorial_gives_it():
 
 
 @pytest.mark.parametrize("array", [np.zeros((5, 5)), np.zeros((4, 5, 6)), np.zeros((0, 5, 3)), np.zeros((1, 3, 5, 5))])
-def test_arrays_that_are_no_picture(array):
+def test_arrays_that_are_no_image(array):
     with pytest.raises(ValueError, match="expected an image"):
         recover_img(array)
 
 
-def test_files_that_are_no_picture(tmp_path):
-    for name, content in (("empty.jpg", b""), ("text.jpg", b"no picture")):
+def test_files_that_are_no_image(tmp_path):
+    for name, content in (("empty.jpg", b""), ("text.jpg", b"no image")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match="expected a JPEG"):
             scale_img(tmp_path / name)

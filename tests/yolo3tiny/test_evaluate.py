@@ -80,7 +80,7 @@ def test_a_detector_end_to_end():
     assert evaluate(Detector(forward=white_finder), photos)["ap"] == 1.0
 
 
-def test_stopwatch_notes_each_picture():
+def test_stopwatch_notes_each_image():
     watched = Stopwatch(Answers(([ONE], [0.9]), ([], [])))
     image = np.zeros((4, 4, 3), np.uint8)
     assert [len(watched(image, min_score=0.5)) for _ in range(2)] == [1, 0]

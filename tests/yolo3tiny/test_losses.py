@@ -67,7 +67,7 @@ def values(terms: dict) -> dict[str, float]:
 
 
 def targets(*rows: tuple, ignore: tuple = ()) -> tuple:
-    """One picture with these boxes cxcywh, and ignored ones behind them."""
+    """One image with these boxes cxcywh, and ignored ones behind them."""
     boxes = np.array([[*rows, *ignore]], dtype=np.float32).reshape(1, -1, 4)
     flags = np.array([[0] * len(rows) + [1] * len(ignore)], dtype=np.float32)
     return boxes, flags
@@ -178,7 +178,7 @@ def test_predictions_half_in_an_ignored_box_are_not_judged(right_edge: float, un
     assert len(built.slots) == 0
     anchor0 = built.objectness_weight[0, 27 : 27 + 36].reshape(6, 6)
     np.testing.assert_array_equal(anchor0, np.repeat([np.arange(6) >= unjudged], 6, axis=0))
-    # Anchor 5, 344 x 319, is larger than the picture: no half of it can lie inside.
+    # Anchor 5, 344 x 319, is larger than the image: no half of it can lie inside.
     assert (built.objectness_weight[0, 18:27] == 1).all()
 
 
@@ -232,14 +232,14 @@ def test_padding_does_not_matter(extra_anchor_iou: float | None) -> None:
     loss = Yolo3Loss(extra_anchor_iou=extra_anchor_iou)
     boxes, _, _ = make_truths(1, 3, padding=0)
     wide = np.zeros((2, 40, 4), np.float32)
-    wide[0, [3, 9, 20]] = boxes[0]  # zeros before, between and behind them, and a whole picture of zeros
+    wide[0, [3, 9, 20]] = boxes[0]  # zeros before, between and behind them, and a whole image of zeros
     terms = values(loss(tensors(heads), (wide, np.zeros((2, 40)))))
     first = values(loss(tensors([head[:1] for head in heads]), (boxes, np.zeros((1, 3)))))
     second = values(loss(tensors([head[1:] for head in heads]), (np.zeros((1, 0, 4)), np.zeros((1, 0)))))
     assert terms == pytest.approx({name: (first[name] + second[name]) / 2 for name in TERMS})
 
 
-def test_the_loss_is_a_mean_over_pictures() -> None:
+def test_the_loss_is_a_mean_over_images() -> None:
     heads = random_heads(3, 96, 96)
     boxes, _, _ = make_truths(3, 8)
     flags = np.zeros((3, 8))

@@ -1,4 +1,4 @@
-"""Detector: boxes in pixels of any picture, with networks whose answer is known, then with what ships."""
+"""Detector: boxes in pixels of any image, with networks whose answer is known, then with what ships."""
 
 import dataclasses
 import subprocess
@@ -27,11 +27,11 @@ def saying():
     return make
 
 
-PICTURES = [
+IMAGES = [
     # height, width, the white box in it, and why
     (480, 640, (100, 50, 220, 210)),  # fits without scaling
     (640, 480, (400, 500, 470, 630)),  # upright
-    (416, 416, (0, 0, 416, 416)),  # the whole picture
+    (416, 416, (0, 0, 416, 416)),  # the whole image
     (1, 1, (0, 0, 1, 1)),  # one pixel becomes hundreds
     (2, 3, (1, 0, 3, 1)),
     (37, 1001, (700, 5, 733, 31)),  # odd sides, padding above and below
@@ -42,11 +42,11 @@ PICTURES = [
 
 
 @pytest.mark.parametrize("longest", [640, 416, 100])  # 100: not a multiple of 32, so that there is padding everywhere
-@pytest.mark.parametrize(("height", "width", "box"), PICTURES)
-def test_boxes_are_in_pixels_of_the_picture(height, width, box, longest):
+@pytest.mark.parametrize(("height", "width", "box"), IMAGES)
+def test_boxes_are_in_pixels_of_the_image(height, width, box, longest):
     faces = Detector(forward=white_finder, longest=longest)(white_on_black(height, width, box))
     scale = longest / max(height, width)
-    # Rounding to whole network pixels: one for the picture's side, half for the edge that is found.
+    # Rounding to whole network pixels: one for the image's side, half for the edge that is found.
     assert len(faces) == 1
     np.testing.assert_allclose(faces.boxes_xyxy[0], box, atol=1.5 / scale + 1e-3)
 
@@ -82,7 +82,7 @@ def test_of_two_boxes_on_one_face_the_better_stays(saying):
 
 
 def test_boxes_are_cut_at_the_border_and_dropped_in_the_padding(saying):
-    # A picture 320 wide and 100 high lies in rows 14 to 114 of an input 320 x 128.
+    # An image 320 wide and 100 high lies in rows 14 to 114 of an input 320 x 128.
     boxes = [(-20, 4, 60, 60), (200, 1, 240, 13), (280, 90, 340, 127)]
     faces = saying(boxes)(SQUARE[:100])
     assert sorted(faces.boxes_xyxy.round(3).tolist()) == [[0, 0, 60, 46], [280, 76, 320, 100]]

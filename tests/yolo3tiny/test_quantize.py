@@ -30,8 +30,8 @@ def test_batches_are_padded_squares(photos):
 
 
 def test_int8_finds_the_same_faces_and_keeps_the_heads_in_float(photos, tmp_path):
-    pictures = [photo.read() for photo in photos]
-    task = DetectorQuantizeTask(WEIGHTS, pictures, photos)
+    images = [photo.read() for photo in photos]
+    task = DetectorQuantizeTask(WEIGHTS, images, photos)
     compare(task, ["ort-minmax"], tmp_path, tmp_path / "table.json", threads=1)
     path = tmp_path / "ort-minmax" / "network.onnx"
     floats = [
@@ -39,7 +39,7 @@ def test_int8_finds_the_same_faces_and_keeps_the_heads_in_float(photos, tmp_path
     ]
     assert sorted(dims[0] for dims in floats) == [18, 18]
     assert path.stat().st_size < 0.35 * WEIGHTS.stat().st_size
-    exact, found = (Detector(file, threads=1)(pictures[0], 0.6) for file in (WEIGHTS, path))
+    exact, found = (Detector(file, threads=1)(images[0], 0.6) for file in (WEIGHTS, path))
     assert len(exact) == len(found)
     assert np.abs(exact.boxes_xyxy - found.boxes_xyxy).max(initial=0) < 8
     assert Detector(path).settings.anchors == Detector(WEIGHTS).settings.anchors
@@ -47,10 +47,10 @@ def test_int8_finds_the_same_faces_and_keeps_the_heads_in_float(photos, tmp_path
 
 @pytest.mark.parametrize("empty", ["calibration", "valid"])
 def test_without_photos(photos, empty):
-    pictures = [photo.read() for photo in photos]
+    images = [photo.read() for photo in photos]
     valid = [] if empty == "valid" else photos
     with pytest.raises(ValueError, match="expected calibration photos"):
-        DetectorQuantizeTask(WEIGHTS, [] if empty == "calibration" else pictures, valid)
+        DetectorQuantizeTask(WEIGHTS, [] if empty == "calibration" else images, valid)
 
 
 @pytest.mark.parametrize(("num_photos", "batch_size"), [(1, 1), (9, 9), (40, 16)])

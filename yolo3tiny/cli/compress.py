@@ -56,7 +56,7 @@ def quantize(
     data: Annotated[str, "photos with boxes: the split val measures, train calibrates"],
     methods: opt.Methods = ("ort-minmax",),
     calibrate: opt.Calibrate = None,
-    pictures: opt.CalibrationImages = 64,
+    images: opt.CalibrationImages = 64,
     photos: Annotated[PositiveInt | None, "measure on every n-th photo, so many at most"] = None,
     quantize_last: Annotated[bool, "quantize the convolutions of the heads, too"] = False,
     epochs: Annotated[PositiveInt, "epochs of slim-qat"] = 2,
@@ -90,13 +90,13 @@ def quantize(
     if photos is not None:
         valid = valid[:: -(-len(valid) // photos)]
     if calibrate is None:
-        images = [photo.read() for photo in choose(train, pictures, seed)]
+        shown = [photo.read() for photo in choose(train, images, seed)]
     else:
-        images = read_calibration_images(calibrate, pictures, seed, progress)
+        shown = read_calibration_images(calibrate, images, seed, progress)
     origin = provenance("python -m yolo3tiny", data=data, calibration=str(calibrate or data), seed=seed)
     taught = train if "slim-qat" in chosen else None
     task = DetectorQuantizeTask(
-        weights, images, valid, taught, epochs, learning_rate, not quantize_last, progress=progress
+        weights, shown, valid, taught, epochs, learning_rate, not quantize_last, progress=progress
     )
     content = compare(task, chosen, out, results or out / "results.json", origin, threads, progress, data_changed)
     rows = [

@@ -36,18 +36,18 @@ def detect(
         record = {"width": image.shape[1], "height": image.shape[0], "faces": faces}
         return record, draw_boxes(image, found.boxes_xyxy, found.scores)
 
-    pictures, failed = annotate_files(paths, results, annotate, bar("images"))
+    found, failed = annotate_files(paths, results, annotate, bar("images"))
     reasons = [{"file": file, "reason": reason} for file, reason in failed]
-    return Output({"pictures": pictures, "failed": reasons}, _table_of_faces(pictures) if pictures else "", failed)
+    return Output({"images": found, "failed": reasons}, _table_of_faces(found) if found else "", failed)
 
 
-def _table_of_faces(pictures: list[dict[str, Any]]) -> str:
+def _table_of_faces(images: list[dict[str, Any]]) -> str:
     rows = []
-    for picture in pictures:
-        for face in picture["faces"]:
+    for image in images:
+        for face in image["faces"]:
             left, top, right, bottom = face["box_xyxy"]
             place = f"{left:.0f},{top:.0f} {right - left:.0f}x{bottom - top:.0f}"
-            rows.append([picture["file"], f"{face['score']:.2f}", place])
-        if not picture["faces"]:
-            rows.append([picture["file"], "no face", ""])
-    return table(["picture", "score", "place and size"], rows)
+            rows.append([image["file"], f"{face['score']:.2f}", place])
+        if not image["faces"]:
+            rows.append([image["file"], "no face", ""])
+    return table(["image", "score", "place and size"], rows)

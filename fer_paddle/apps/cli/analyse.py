@@ -36,9 +36,9 @@ def explain(
     lines: list[str] = []
     failed: list[tuple[str, str]] = []
     if images:
-        result["pictures"], failed = _explain_images(images, network, size, classes, layer, out)
+        result["images"], failed = _explain_images(images, network, size, classes, layer, out)
         result["failed"] = [{"file": file, "reason": reason} for file, reason in failed]
-        for row in result["pictures"]:
+        for row in result["images"]:
             lines.append(f"{row['file']}: {row['faces']} faces" + (f", {row['drawn']}" if "drawn" in row else ""))
     if data:
         result["figures"] = [str(path) for path in _explain_data(data, network, size, classes, points, out)]

@@ -32,7 +32,7 @@ class Web:
     depth: Annotated[NaturalInt, "follow links of the same host so far"] = 0
     pause: Annotated[float, Number(float, 0, 3600), "seconds between requests to a host"] = 1.0
     min_side: Annotated[PositiveInt, "least side of an image in pixels"] = 64
-    max_pictures: Annotated[PositiveInt | None, "stop a crawl after so many images"] = None
+    max_images: Annotated[PositiveInt | None, "stop a crawl after so many images"] = None
     proxy: Annotated[str | None, "such as http://localhost:8080; the environment's is not used"] = None
     cookies: Annotated[Path | None, "cookies.txt in Netscape's format"] = None
     allow_private: Annotated[bool, "also fetch from this machine and its network"] = False
@@ -63,7 +63,7 @@ class Frames:
 class Faces:
     """Which faces are kept."""
 
-    what: Annotated[Literal["faces", "mouths", "pictures"], "what is kept"] = "faces"
+    what: Annotated[Literal["faces", "mouths", "images"], "what is kept"] = "faces"
     min_faces: Annotated[PositiveInt, "least faces of an image"] = 1
     max_faces: Annotated[PositiveInt | None, "most faces of an image"] = None
     min_score: MinScore = 0.5
@@ -109,15 +109,15 @@ def run(
         kind=face_options.what,
         depth=web.depth,
         min_side=web.min_side,
-        max_pictures=web.max_pictures,
+        max_images=web.max_images,
     )
     detector, reports = Detector(), []
     with web.fetcher() as fetcher:
         for name, one in given.items():
             reports.append(collect_class(name, one, out, work, fetcher, rules, detector, progress=bar))
     warn(*(warning for report in reports for warning in report.warnings))
-    rows = [[one.name, one.pictures, one.refused, one.cut, one.copies, one.files] for one in reports]
-    text = table(["class", "pictures", "without a face", "cut out", "copies", f"{face_options.what} now"], rows)
+    rows = [[one.name, one.images, one.refused, one.cut, one.copies, one.files] for one in reports]
+    text = table(["class", "images", "without a face", "cut out", "copies", f"{face_options.what} now"], rows)
     code = OK if all(report.files for report in reports) else FAILED
     return Output([report.to_json() for report in reports], f"{text}\n\nwritten to {out}", code=code)
 
@@ -153,7 +153,7 @@ def crawl(
             fetcher,
             again=again,
             min_side=web.min_side,
-            max_pictures=web.max_pictures,
+            max_images=web.max_images,
             on_record=lambda record: progress.update(),
         )
         report = crawler.crawl(source)
@@ -260,7 +260,7 @@ def select(
         sort = Classifier(mouth_weights or "mouth.smile").name
     rule, what = face_options.rule(), face_options.what
     report = select_faces(find_images(images, out), out, rule, what, sort=sort, progress=bar("images"))
-    rows = [["pictures kept", len(report.kept)], ["refused", len(report.refused)]]
+    rows = [["images kept", len(report.kept)], ["refused", len(report.refused)]]
     rows += [["unreadable", len(report.failed)], ["done before", report.done_before]]
     text = table(["", ""], [*rows, [f"{what} written", len(report.files)]])
     return Output(asdict(report), text, [("", reason) for reason in report.failed.values()])

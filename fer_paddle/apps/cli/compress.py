@@ -89,7 +89,7 @@ def quantize(
     valid: opt.ValidData = None,
     methods: opt.Methods = ("ort-minmax", "ort-entropy", "ort-percentile"),
     calibrate: opt.Calibrate = None,
-    pictures: opt.CalibrationImages = 256,
+    images: opt.CalibrationImages = 256,
     faces: Annotated[PositiveInt | None, "measure on the first so many faces only"] = None,
     keep_last: Annotated[bool, "leave the last layer in float"] = False,
     epochs: Annotated[PositiveInt, "epochs of slim-qat"] = 2,
@@ -126,9 +126,9 @@ def quantize(
     if faces is not None:
         measured = measured.select(np.arange(min(faces, len(measured))))
     if calibrate is None:
-        crops = choose(train.images, pictures, seed)
+        crops = choose(train.images, images, seed)
     else:
-        crops = read_calibration_images(calibrate, pictures, seed, bar("images"))
+        crops = read_calibration_images(calibrate, images, seed, bar("images"))
     origin = provenance(data=data, calibration=str(calibrate or data), seed=seed)
     taught = train if "slim-qat" in chosen else None
     task = ExpressionQuantizeTask(

@@ -79,4 +79,4 @@ def benchmark_augment(
     cv2.setNumThreads(1)
     speeds = {name: measure_speed(config, size, seconds) for name, config in bar("rows")(CHANGES.items())}
     rows = [[name, f"{speed:.0f}"] for name, speed in speeds.items()]
-    return Output({"size": size, "pictures_per_second": speeds}, table(["change", "pictures/s"], rows))
+    return Output({"size": size, "images_per_second": speeds}, table(["change", "images/s"], rows))

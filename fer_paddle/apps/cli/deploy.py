@@ -9,7 +9,7 @@ from fer_paddle.console import FAILED, OK, Output, bar, fail, table
 from fer_paddle.options import FACES, Batch, Int, Number, PositiveInt, Runs, Runtime, Side, ThreadCount
 
 PARITY_IMAGES = 256
-TABLE, PICTURE = "benchmark.json", "benchmark.png"
+TABLE, IMAGE = "benchmark.json", "benchmark.png"
 
 
 def models(
@@ -137,7 +137,7 @@ def benchmark(
     if out is not None:
         write_csv(out / "benchmark.csv", study.rows)
         if any("median_ms" in row for row in study.rows):
-            save_figure(draw_rows(study.rows), out / PICTURE)
+            save_figure(draw_rows(study.rows), out / IMAGE)
     told = disambiguate(rows)
     for row in told:
         if "error" in row:

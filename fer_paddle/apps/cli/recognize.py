@@ -54,7 +54,7 @@ def _show(report: Any, folder: Path) -> Output:
             rows.append([name, face["label"], f"{prob:.0%}", f"{face['score']:.2f}", place])
         if not result["faces"]:
             rows.append([name, "no face", "", "", ""])
-    text = table(["picture", "expression", "sure", "face score", "place and size"], rows)
-    text += f"\n\n{len(report.results)} pictures written to {folder}"
+    text = table(["image", "expression", "sure", "face score", "place and size"], rows)
+    text += f"\n\n{len(report.results)} images written to {folder}"
     failed = [{"file": file, "reason": reason} for file, reason in report.failed]
-    return Output({"pictures": report.results, "failed": failed}, text, report.failed)
+    return Output({"images": report.results, "failed": failed}, text, report.failed)

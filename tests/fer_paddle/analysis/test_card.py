@@ -111,7 +111,7 @@ def test_calibration_on_the_faces_of_the_fit_is_the_cross_fitted_one(expression_
 
 def test_a_smaller_network_says_how_it_was_made(expression_set, tmp_path):
     cut = {"criterion": "l1", "flops_share": 0.4981, "parameters": 143753}
-    whole = {"weights": "model.onnx", "method": "ort-minmax", "calibration_pictures": 256, "share": 0.31}
+    whole = {"weights": "model.onnx", "method": "ort-minmax", "calibration_images": 256, "share": 0.31}
     taught = {"temperature": 4.0, "soft_weight": 0.7, "teachers": ["a.safetensors", "b.safetensors"]}
     card = {"classes": list(EXPRESSIONS), "pruning": cut, "pruned_from": "net.safetensors", "distill": taught}
     weights = make_weights(tmp_path, {**card, "quantization": {**whole, "calibration": "faces.npz"}})

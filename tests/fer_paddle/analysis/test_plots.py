@@ -78,8 +78,8 @@ def test_class_plot_has_a_bar_for_each_figure():
 
 
 def test_tiles_stand_in_rows():
-    pictures = [np.full((2, 3), value) for value in (1, 2, 3)]
-    sheet = tile_images(pictures, columns=2, gap=0)
+    images = [np.full((2, 3), value) for value in (1, 2, 3)]
+    sheet = tile_images(images, columns=2, gap=0)
     assert sheet.tolist() == [
         [1, 1, 1, 0, 2, 2, 2],
         [1, 1, 1, 0, 2, 2, 2],
@@ -87,9 +87,9 @@ def test_tiles_stand_in_rows():
         [3, 3, 3, 0, 0, 0, 0],
         [3, 3, 3, 0, 0, 0, 0],
     ]
-    for images, columns in (([], 2), (pictures, 0)):
+    for wrong, columns in (([], 2), (images, 0)):
         with pytest.raises(ValueError, match="expected"):
-            tile_images(images, columns)
+            tile_images(wrong, columns)
 
 
 def test_scale():

@@ -152,10 +152,10 @@ def test_recognize_goes_on_past_a_bad_file(run, tmp_path):
     code, out, err = run("recognize", folder, "--out", tmp_path / "out", "--json")
     assert code == 1 and "坏.jpg" in err and err.count("error:") == 1
     told = json.loads(out)
-    assert [picture["drawn"] for picture in told["pictures"]] == ["许多脸.png"]
+    assert [image["drawn"] for image in told["images"]] == ["许多脸.png"]
     assert told["failed"][0]["file"] == str(folder / "坏.jpg")
     assert read_image(tmp_path / "out" / "许多脸.png").shape == (240, 320, 3)
-    for face in told["pictures"][0]["faces"]:
+    for face in told["images"][0]["faces"]:
         assert face["label"] in EXPRESSIONS and sum(face["probs"].values()) == pytest.approx(1, abs=1e-3)
 
 
@@ -172,7 +172,7 @@ def test_recognize_again_reads_no_drawing_of_its_own(run, tmp_path, monkeypatch)
     write_image("我.png", np.zeros((60, 60, 3), np.uint8))
     for _ in range(3):
         code, out, _ = run("recognize", ".", "--json")
-        assert code == 0 and [picture["file"] for picture in json.loads(out)["pictures"]] == ["我.png"]
+        assert code == 0 and [image["file"] for image in json.loads(out)["images"]] == ["我.png"]
 
 
 def test_a_folder_that_is_a_file_is_wrong_use(run, tmp_path):
@@ -186,8 +186,8 @@ def test_a_folder_that_is_a_file_is_wrong_use(run, tmp_path):
 def test_the_demo_finds_the_astronauts_face_and_draws(run, tmp_path):
     code, out, _ = run("demo", "--out", tmp_path / "out", "--json")
     assert code == 0
-    picture = next(p for p in json.loads(out)["pictures"] if p["drawn"] == "astronaut.png")
-    left, top, right, bottom = picture["faces"][0]["box_xyxy"]
+    image = next(p for p in json.loads(out)["images"] if p["drawn"] == "astronaut.png")
+    left, top, right, bottom = image["faces"][0]["box_xyxy"]
     eyes_and_mouth = np.array([[212, 108], [248, 108], [230, 148]])  # by eye, in the 512 px image
     inside = (eyes_and_mouth > [left, top]) & (eyes_and_mouth < [right, bottom])
     assert inside.all() and right - left < 150
@@ -206,4 +206,4 @@ def test_whole_command_in_a_process_needs_no_paddle(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "picture" in done.stdout and (tmp_path / "out" / "results.csv").is_file()
+    assert "image" in done.stdout and (tmp_path / "out" / "results.csv").is_file()

@@ -66,7 +66,7 @@ def test_measure_takes_a_network_of_ferplus_on_faces_without_votes(run, face_fol
 
 
 @pytest.mark.slow
-def test_explain_pictures_data_and_costs(run, face_folders, tmp_path):
+def test_explain_images_data_and_costs(run, face_folders, tmp_path):
     (tmp_path / "照片").mkdir()
     write_image(tmp_path / "照片" / "一张脸.jpg", draw_scene(3, 320, 240, num_faces=1, min_px=100).image)
     write_image(tmp_path / "照片" / "没有.png", np.full((64, 64, 3), 128, np.uint8))
@@ -75,21 +75,21 @@ def test_explain_pictures_data_and_costs(run, face_folders, tmp_path):
     code, text, err = run("explain", *args)
     assert code == 0, err
     told = json.loads(text)
-    assert {(row["faces"], "drawn" in row) for row in told["pictures"]} == {(1, True), (0, False)}
+    assert {(row["faces"], "drawn" in row) for row in told["images"]} == {(1, True), (0, False)}
     assert (out / "一张脸.png").read_bytes().startswith(b"\x89PNG")
     names = {"confusion.png", "classes.png", "roc.png", "reliability.png", "embedding.png", "explained.json"}
     assert names | {"一张脸.png"} == {path.name for path in out.iterdir()}
     assert sum(cost["parameters"] for cost in told["costs"]) > 50_000
 
 
-def test_explain_goes_past_a_bad_picture(run, tmp_path):
+def test_explain_goes_past_a_bad_image(run, tmp_path):
     (tmp_path / "照片").mkdir()
-    (tmp_path / "照片" / "坏.jpg").write_bytes(b"no picture")
+    (tmp_path / "照片" / "坏.jpg").write_bytes(b"no image")
     write_image(tmp_path / "照片" / "没有.png", np.full((64, 64, 3), 128, np.uint8))
     code, out, err = run("explain", tmp_path / "照片", "--out", tmp_path / "out", "--json")
     told = json.loads(out)
     assert code == 1 and err.startswith("error: ") and err.count("\n") == 1 and "坏.jpg" in err
-    assert len(told["pictures"]) == 1 and told["failed"][0]["file"].endswith("坏.jpg")
+    assert len(told["images"]) == 1 and told["failed"][0]["file"].endswith("坏.jpg")
 
 
 @pytest.mark.parametrize(("model", "names"), [("distresnet.ferplus", 7), ("mouth.smile", 2)])
@@ -118,9 +118,9 @@ def test_calibrate_writes_only_when_told(run, face_folders, weights):
     code, out, err = run("evaluate", "--calibrate", "--data", face_folders, "--weights", weights, "--json")
     assert code == 0, err
     assert json.loads(out)["temperature"] > 0 and weights.read_bytes() == before
-    picture = weights.with_name("校准.png")
-    code, out, _ = run("calibrate", "--data", face_folders, "--weights", weights, "--write", "--out", picture)
-    assert code == 0 and "temperature" in out and picture.is_file()
+    image = weights.with_name("校准.png")
+    code, out, _ = run("calibrate", "--data", face_folders, "--weights", weights, "--write", "--out", image)
+    assert code == 0 and "temperature" in out and image.is_file()
     assert load_card(weights)["calibration"]["data"] == str(face_folders) and weights.read_bytes() != before
 
 

@@ -40,7 +40,7 @@ def test_report_of_a_folder(folder, tmp_path, capsys):
 def test_report_as_json_is_json_alone(folder, tmp_path, capsys):
     assert main(["report", str(folder), "--quick", "--json", "--out", str(tmp_path / "out")]) == 0
     figures = json.loads(capsys.readouterr().out)
-    assert figures["pictures"] == 4 and figures["unreadable_files"] == 1
+    assert figures["images"] == 4 and figures["unreadable_files"] == 1
 
 
 @pytest.mark.parametrize("source", ["empty", "text.txt"])
@@ -55,4 +55,4 @@ def test_what_is_no_source_ends_in_one_line(tmp_path, capsys, source):
 
 def test_the_speed_of_the_augmentation_as_json(capsys):
     assert main(["benchmark-augment", "--size", "24", "--seconds", "0.01", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["pictures_per_second"]["strong"] > 0
+    assert json.loads(capsys.readouterr().out)["images_per_second"]["strong"] > 0

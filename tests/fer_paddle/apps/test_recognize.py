@@ -14,33 +14,33 @@ from fer_paddle.pipeline import Face
 
 
 def pipeline(image, min_score):
-    """Finds one sad face in every picture that is not black."""
+    """Finds one sad face in every image that is not black."""
     if not image.any():
         return []
     return [Face(np.array([2, 2, 20, 20], np.float32), 0.8, np.eye(7, dtype=np.float32)[4], "sad")]
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     folder = tmp_path / "照片"
     (folder / "more").mkdir(parents=True)
     white = np.full((40, 60, 3), 255, np.uint8)
     write_image(folder / "笑脸.png", white)
     write_image(folder / "empty.jpg", np.zeros_like(white))
     write_image(folder / "more" / "笑脸.png", white)
-    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff no image")
     (folder / "loop.png").symlink_to("loop.png")
     return folder
 
 
-def test_folder_with_a_bad_file_and_equal_names(pictures, tmp_path):
+def test_folder_with_a_bad_file_and_equal_names(images, tmp_path):
     out = tmp_path / "结果"
-    report = recognize_files(find_images([str(pictures)]), out, pipeline, 0.5)
-    assert [failed[0] for failed in report.failed] == [str(pictures / name) for name in ("broken.jpg", "loop.png")]
+    report = recognize_files(find_images([str(images)]), out, pipeline, 0.5)
+    assert [failed[0] for failed in report.failed] == [str(images / name) for name in ("broken.jpg", "loop.png")]
     assert {result["drawn"] for result in report.results} == {"笑脸.png", "笑脸-2.png", "empty.jpg"}
     assert all(read_image(out / result["drawn"]).shape == (40, 60, 3) for result in report.results)
     written = json.loads((out / "results.json").read_text(encoding="utf-8"))
-    assert written["pictures"] == report.results and written["failed"][0]["file"] == str(pictures / "broken.jpg")
+    assert written["images"] == report.results and written["failed"][0]["file"] == str(images / "broken.jpg")
     with (out / "results.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 and rows[0]["label"] == "sad" and float(rows[0]["sad"]) == 1
@@ -56,7 +56,7 @@ def test_originals_are_never_overwritten(tmp_path):
 
 
 def recognize(patterns, out):
-    """As the command does it: (number of pictures, names of the copies)."""
+    """As the command does it: (number of images, names of the copies)."""
     paths = find_images(patterns, out, read_ours(out / RESULTS_JSON))
     return len(paths), [result["drawn"] for result in recognize_files(paths, out, pipeline, 0.5).results]
 

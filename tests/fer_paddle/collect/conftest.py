@@ -1,4 +1,4 @@
-"""A site on the loopback with every kind of answer a crawler meets, and pictures to serve."""
+"""A site on the loopback with every kind of answer a crawler meets, and images to serve."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Page = tuple[int, dict[str, str], bytes]
 
 
 def encode(seed: int, side: int = 80, suffix: str = ".jpg") -> bytes:
-    """Draws a picture that differs from those of other seeds."""
+    """Draws an image that differs from those of other seeds."""
     coarse = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), np.uint8)
     return cv2.imencode(suffix, cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC))[1].tobytes()
 
@@ -67,7 +67,7 @@ class Site:
         self.pages[path] = (status, {"Content-Type": kind, **headers}, body)
         return self.url + path
 
-    def put_picture(self, path: str, seed: int, side: int = 80) -> bytes:
+    def put_image(self, path: str, seed: int, side: int = 80) -> bytes:
         suffix, kind = (".png", "image/png") if path.endswith(".png") else (".jpg", "image/jpeg")
         body = encode(seed, side, suffix)
         self.put(path, body, kind)

@@ -18,7 +18,7 @@ from fer_paddle.labels import EXPRESSIONS
 
 
 def scene(seed, side=96):
-    """A picture with large shapes, as photos have."""
+    """An image with large shapes, as photos have."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), np.uint8)
     return cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
 
@@ -33,7 +33,7 @@ def clean(folder, out, rule):
 
 
 def write_scenes(folder, **seeds):
-    """Write a picture a name, `a=1` as a.png, into a new folder."""
+    """Write an image a name, `a=1` as a.png, into a new folder."""
     folder.mkdir(parents=True)
     for name, seed in seeds.items():
         write_image(folder / f"{name}.png", scene(seed))
@@ -59,8 +59,8 @@ def mess(tmp_path):
     return folder
 
 
-def _orientation(picture, value):
-    exif = picture.getexif()
+def _orientation(image, value):
+    exif = image.getexif()
     exif[0x112] = value
     return exif
 
@@ -147,8 +147,8 @@ def test_one_color_mode(tmp_path, color, mode):
     Image.fromarray(scene(1)[..., 0]).save(tmp_path / "in" / "gray.gif")
     clean(tmp_path / "in", tmp_path / "out", CleanRule(suffix=".png", color=color))
     (path,) = list_images(tmp_path / "out")
-    with Image.open(path) as picture:
-        assert picture.mode == mode
+    with Image.open(path) as image:
+        assert image.mode == mode
 
 
 def test_copies_in_two_classes_are_left_and_named(tmp_path):
@@ -187,10 +187,10 @@ def test_long_names_keep_their_number(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".png", ".webp"])
 def test_damaged_exif_does_no_harm(tmp_path, suffix):
-    picture = Image.fromarray(scene(1))
-    exif = picture.getexif()
+    image = Image.fromarray(scene(1))
+    exif = image.getexif()
     exif[0x10F] = "camera"
-    picture.save(tmp_path / f"x_1{suffix}", exif=exif, lossless=True)
+    image.save(tmp_path / f"x_1{suffix}", exif=exif, lossless=True)
     data = (tmp_path / f"x_1{suffix}").read_bytes()
     start = data.index(b"MM\0*")
     damaged = bytearray(data)

@@ -1,4 +1,4 @@
-"""The crawl as a whole: pages in, pictures and a manifest out; it goes on where it was."""
+"""The crawl as a whole: pages in, images and a manifest out; it goes on where it was."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def fates(report):
     return {record.url.rpartition("/")[2]: record.status for record in report.records}
 
 
-def test_pictures_and_their_manifest(site, make_fetcher, tmp_path):
-    body = site.put_picture("/a/face.jpg", 1)
-    site.put_picture("/%E7%AC%91.png", 2)
+def test_images_and_their_manifest(site, make_fetcher, tmp_path):
+    body = site.put_image("/a/face.jpg", 1)
+    site.put_image("/%E7%AC%91.png", 2)
     page = site.put("/page", "<a rel=license href=/by>CC BY</a><img src=/a/face.jpg><img src=/笑.png>")
     report = Crawler(tmp_path, make_fetcher()).crawl(SeedPages([page]))
     assert report.counts() == {"saved": 2, "copy": 0, "refused": 0, "failed": 0}
@@ -40,11 +40,11 @@ def test_what_lies_is_found_out(site, make_fetcher, tmp_path):
     """A content type, a name and a length say nothing; the bytes do."""
     site.put("/html.jpg", "<html>", "image/jpeg")
     site.put("/empty.jpg", b"", "image/jpeg")
-    site.put("/tiny.jpg", site.put_picture("/tiny-one", 3, side=8), "image/jpeg")
-    png = site.put_picture("/x.png", 4)
+    site.put("/tiny.jpg", site.put_image("/tiny-one", 3, side=8), "image/jpeg")
+    png = site.put_image("/x.png", 4)
     site.put("/photo.jpg", png, "image/jpeg")  # a PNG
-    site.put("/half.jpg", site.put_picture("/whole.jpg", 5)[:400], "image/jpeg")
-    site.put("/face.php", site.put_picture("/face", 6), "application/octet-stream")
+    site.put("/half.jpg", site.put_image("/whole.jpg", 5)[:400], "image/jpeg")
+    site.put("/face.php", site.put_image("/face", 6), "application/octet-stream")
     site.put("/page.jpg", "<img>", "text/html")
     sources = ["html.jpg", "empty.jpg", "tiny.jpg", "photo.jpg", "half.jpg", "face.php", "page.jpg", "gone.jpg"]
     page = site.put("/", "".join(f"<img src={name}>" for name in sources))
@@ -67,15 +67,15 @@ def test_what_lies_is_found_out(site, make_fetcher, tmp_path):
     ],
 )
 def test_names_stay_in_the_folder(site, make_fetcher, tmp_path, path, name):
-    site.put_picture(path, 1)
+    site.put_image(path, 1)
     Crawler(tmp_path / "in", make_fetcher()).crawl(SeedPages([site.url + path]))
     assert names(tmp_path / "in") == [name]
     assert [entry.name for entry in tmp_path.iterdir()] == ["in"]
 
 
-def test_one_name_and_one_picture_twice(site, make_fetcher, tmp_path):
-    body = site.put_picture("/1/face.jpg", 1)
-    site.put_picture("/2/FACE.jpg", 2)
+def test_one_name_and_one_image_twice(site, make_fetcher, tmp_path):
+    body = site.put_image("/1/face.jpg", 1)
+    site.put_image("/2/FACE.jpg", 2)
     site.put("/3/again.jpg", body, "image/jpeg")
     urls = [f"{site.url}/{path}" for path in ("1/face.jpg", "2/FACE.jpg", "3/again.jpg")]
     report = Crawler(tmp_path, make_fetcher()).crawl(SeedPages(urls))
@@ -86,15 +86,15 @@ def test_one_name_and_one_picture_twice(site, make_fetcher, tmp_path):
 
 def test_a_crawl_goes_on_where_it_was(site, make_fetcher, tmp_path):
     for number in range(4):
-        site.put_picture(f"/{number}.jpg", number)
+        site.put_image(f"/{number}.jpg", number)
     site.pages["/1.jpg"] = (503, {}, b"")
     page = site.put("/", "".join(f"<img src={number}.jpg>" for number in range(5)))
-    first = Crawler(tmp_path, make_fetcher(attempts=1), max_pictures=2).crawl(SeedPages([page]))
+    first = Crawler(tmp_path, make_fetcher(attempts=1), max_images=2).crawl(SeedPages([page]))
     assert first.counts() == {"saved": 2, "copy": 0, "refused": 0, "failed": 1}
     (tmp_path / "0.jpg").unlink()  # the user did not like it
     with (tmp_path / MANIFEST).open("a") as file:
         file.write('{"url": "http://cut.off')  # as after a power cut
-    site.put_picture("/1.jpg", 1)
+    site.put_image("/1.jpg", 1)
     second = Crawler(tmp_path, make_fetcher()).crawl(SeedPages([page]))
     assert second.counts() == {"saved": 2, "copy": 0, "refused": 1, "failed": 0} and second.done_before == 2
     assert names(tmp_path) == ["1.jpg", "2.jpg", "3.jpg"]
@@ -106,7 +106,7 @@ def test_a_crawl_goes_on_where_it_was(site, make_fetcher, tmp_path):
 
 def test_links_are_followed_on_their_host_alone(site, make_fetcher, tmp_path):
     for number in range(3):
-        site.put_picture(f"/{number}.jpg", number)
+        site.put_image(f"/{number}.jpg", number)
     site.put("/", "<img src=0.jpg><a href=/one>1</a><a href=/>home</a><a href=http://other.example/>away</a>")
     site.put("/one", "<img src=1.jpg><a href=/two>2</a>")
     site.put("/two", "<img src=2.jpg>")
@@ -116,7 +116,7 @@ def test_links_are_followed_on_their_host_alone(site, make_fetcher, tmp_path):
 
 def test_a_search_goes_from_page_to_page(site, make_fetcher, tmp_path):
     for number in (1, 2):
-        site.put_picture(f"/{number}.jpg", number)
+        site.put_image(f"/{number}.jpg", number)
         site.put(f"/search?q=%E5%98%9F%E5%98%B4%20x&page={number}", f"<img src={number}.jpg>")
     site.put("/search?q=%E5%98%9F%E5%98%B4%20x&page=3", "nothing more")
     source = SearchPages(f"{site.url}/search?q=$query&page=$page", "嘟嘴 x", pages=9)
@@ -126,7 +126,7 @@ def test_a_search_goes_from_page_to_page(site, make_fetcher, tmp_path):
 
 
 def test_openverse_answers(site, make_fetcher, tmp_path):
-    site.put_picture("/a.jpg", 1)
+    site.put_image("/a.jpg", 1)
     results = [{"url": f"{site.url}/a.jpg", "foreign_landing_url": "https://f.example/1", "attribution": "A by B, CC0"}]
     page = site.put("/api?q=x", json.dumps({"results": [*results, {"url": None}, "?"]}), "application/json")
     source = SearchPages(f"{site.url}/api?q=$query", "x", read_page=read_openverse)

@@ -16,7 +16,7 @@ RATE = 10
 
 
 def colored(value, width=64, height=48):
-    """A picture whose upper half says which frame it is and whose lower half is black: up is known."""
+    """An image whose upper half says which frame it is and whose lower half is black: up is known."""
     image = np.zeros((height, width, 3), np.uint8)
     image[: height // 2] = value
     return image

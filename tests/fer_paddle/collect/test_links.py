@@ -1,4 +1,4 @@
-"""Picture links out of pages."""
+"""Image links out of pages."""
 
 import pytest
 
@@ -10,7 +10,7 @@ JSON_LD = '<script type="application/ld+json">'
 
 def urls(html, **more):
     found = find_links(html.encode() if isinstance(html, str) else html, BASE, **more)
-    return [link.url.removeprefix("http://site.example/") for link in found.pictures]
+    return [link.url.removeprefix("http://site.example/") for link in found.images]
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def urls(html, **more):
         ("<img src=../笑.jpg>", ["笑.jpg"]),
         ("<base href=/other/><img src=a.jpg>", ["other/a.jpg"]),
         ("<img src=a.jpg><img src='a.jpg#top'>", ["people/a.jpg"]),  # once
-        # lazy loading: the address the picture will get, not its placeholder
+        # lazy loading: the address the image will get, not its placeholder
         ("<img src='data:image/gif;base64,R0' data-src=a.jpg>", ["people/a.jpg"]),
         ("<img src=grey.gif data-original=a.jpg>", ["people/a.jpg"]),
         ("<img src=grey.gif data-srcset='a.jpg 1x, b.jpg 2x'>", ["people/b.jpg"]),
@@ -34,7 +34,7 @@ def urls(html, **more):
         ("<link rel=image_src href=/is.jpg><link rel=stylesheet href=x.css>", ["is.jpg"]),
         ("<a href=full.JPG?x=1><img src=thumb.jpg></a>", ["people/full.JPG?x=1", "people/thumb.jpg"]),
         ("<div style=\"background: url('b.png')\">", ["people/b.png"]),
-        # what is no picture to fetch
+        # what is no image to fetch
         ("<img><img src=''><img src='data:image/png;base64,AA=='><img src='javascript:x'>", []),
         ("<img src='http://[bad/a.jpg'><img src='file:///etc/passwd'>", []),
         ("<script>var a = '<img src=a.jpg>'</script><!-- <img src=b.jpg> -->", []),
@@ -43,7 +43,7 @@ def urls(html, **more):
         ("<div>" * 3000 + "<img src=a.jpg>", ["people/a.jpg"]),  # deep
     ],
 )
-def test_pictures(html, found):
+def test_images(html, found):
     assert urls(html) == found
 
 
@@ -54,7 +54,7 @@ def test_pictures(html, found):
 )
 def test_a_page_made_to_be_slow_is_read_like_any_other(html):
     """Each took 10 s to hours by html.parser or a backtracking pattern; the suite's time limit would tell."""
-    assert find_links(html, BASE).pictures == ()
+    assert find_links(html, BASE).images == ()
 
 
 def test_further_pages_and_encodings():
@@ -94,7 +94,7 @@ def test_srcset(srcset, largest):
     ],
 )
 def test_licenses(html, license):
-    (link,) = find_links(f"{html}<img src=a.jpg>".encode(), BASE).pictures
+    (link,) = find_links(f"{html}<img src=a.jpg>".encode(), BASE).images
     assert link.license == license and link.page == BASE
 
 

@@ -1,4 +1,4 @@
-"""Keeping pictures with faces, and cutting faces and mouths."""
+"""Keeping images with faces, and cutting faces and mouths."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_faces_are_cut_as_the_pipeline_cuts_them(photo, tmp_path):
         (FaceRule(min_score=0.95), "0 faces, expected at least 1"),
     ],
 )
-def test_which_pictures_are_kept(photo, rule, says):
+def test_which_images_are_kept(photo, rule, says):
     _, reason = find_faces(read_image(photo), rule, detector_of(BOX))
     assert reason is None if says is None else says in reason
     _, reason = find_faces(read_image(photo), FaceRule(max_faces=1), detector_of(BOX, BOX))
@@ -82,7 +82,7 @@ def test_bad_files_are_named_and_the_rest_goes_on(photo, tmp_path):
 
 
 @pytest.mark.parametrize("stop", range(3))
-def test_stopped_between_the_crops_of_a_picture(photo, tmp_path, monkeypatch, stop):
+def test_stopped_between_the_crops_of_a_image(photo, tmp_path, monkeypatch, stop):
     boxes = [BOX, (5.0, 5.0, 60.0, 80.0), (60.0, 10.0, 120.0, 80.0)]
 
     def stop_at(path, image):
@@ -112,12 +112,12 @@ def test_killed_between_a_crop_and_its_record_and_records_of_an_older_version(ph
 
 
 def test_each_kind_is_done_by_itself_and_once(photo, tmp_path):
-    for number, kind in enumerate(("faces", "mouths", "pictures"), 1):
+    for number, kind in enumerate(("faces", "mouths", "images"), 1):
         first, again = (select_faces([photo], tmp_path / "out", kind=kind, detector=detector_of(BOX)) for _ in range(2))
         assert (first.done_before, len(first.files)) == (0, 1), kind
         assert (again.done_before, len(again.files)) == (1, 0), kind
         assert len(list_images(tmp_path / "out")) == number
-    assert (tmp_path / "out" / first.files[0]).read_bytes() == photo.read_bytes()  # a whole picture, as it was
+    assert (tmp_path / "out" / first.files[0]).read_bytes() == photo.read_bytes()  # a whole image, as it was
 
 
 def test_the_mouth_by_points():

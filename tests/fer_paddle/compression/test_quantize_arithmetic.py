@@ -103,7 +103,7 @@ def test_thresholds_of_known_order(name):
     assert all(0 < threshold <= largest * 1.001 for threshold in found.values()), found
 
 
-def test_average_is_over_pictures():
+def test_average_is_over_images():
     assert calibration.average_abs_max([np.array([[1.0, -3.0], [1.0, 0.0]]), np.array([[4.0, 4.0]])]) == 3.0
 
 

@@ -122,7 +122,7 @@ def test_idle_rounding_goes_and_the_rest_stays(network, tmp_path):
         if node.op_type == "Conv":  # its input is still rounded, and so is its weight
             assert [makers[name].op_type for name in node.input[:2]] == ["DequantizeLinear"] * 2
     counts = [sum(node.op_type == "QuantizeLinear" for node in one.graph.node) for one in (model, lean)]
-    assert counts[1] < counts[0] and counts[1] == 3  # pictures, second convolution, linear layer
+    assert counts[1] < counts[0] and counts[1] == 3  # images, second convolution, linear layer
     exact = load(network)(IMAGES)[0]
     found = onnxruntime.InferenceSession(lean.SerializeToString()).run(None, {"images": IMAGES})[0]
     assert np.abs(found - exact).mean() < 0.1 * exact.std()
@@ -181,7 +181,7 @@ def test_a_damaged_file_gives_one_line(network, tmp_path, content, says):
     assert not (tmp_path / "out.onnx").exists()
 
 
-def test_calibration_pictures(tmp_path, caplog):
+def test_calibration_images(tmp_path, caplog):
     with pytest.raises(FileNotFoundError, match="folder of calibration images"):
         read_calibration_images(tmp_path / "none", 4)
     with pytest.raises(ValueError, match="found no image file"):
@@ -191,7 +191,7 @@ def test_calibration_pictures(tmp_path, caplog):
         read_calibration_images(tmp_path, 4)
     assert "\n" not in str(caught.value)
     write_image(tmp_path / "good.png", np.full((8, 8, 3), 7, np.uint8))
-    assert [picture.shape for picture in read_calibration_images(tmp_path, 4)] == [(8, 8, 3)]
+    assert [image.shape for image in read_calibration_images(tmp_path, 4)] == [(8, 8, 3)]
     assert "broken.jpg" in caplog.text
 
 
@@ -241,7 +241,7 @@ def test_compare_keeps_its_rows(network, tmp_path):
     assert again["rows"] == content["rows"]
     more = compare(Task(network), ["ort-minmax", "ort-entropy"], tmp_path, result)
     assert [row["method"] for row in more["rows"]] == ["fp32", "ort-minmax", "ort-entropy"]
-    with pytest.raises(ValueError, match=r"calibration_pictures \(8, was 16\), data.calibration"):
+    with pytest.raises(ValueError, match=r"calibration_images \(8, was 16\), data.calibration"):
         compare(Task(network, batches=BATCHES[:1]), ["fp32"], tmp_path, result)
 
 

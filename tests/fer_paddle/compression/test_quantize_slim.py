@@ -83,7 +83,7 @@ def test_the_card_decides_whether_it_runs_in_int8(folder):
 
 
 def test_scales_and_weights_are_those_by_hand(folder):
-    """abs-max of pictures and of folded weights, and int8 weights within one unit."""
+    """abs-max of images and of folded weights, and int8 weights within one unit."""
     scales, whole = post_training.read_scales(folder / "abs_max"), post_training.read_int8_weights(folder / "abs_max")
     assert scales["images"] == pytest.approx(calibration.find_threshold(BATCHES, "abs_max"), rel=1e-6)
     network = make_tiny()

@@ -205,7 +205,7 @@ def test_both_networks_ship_and_have_an_input_shape():
     assert all(height % 32 == width % 32 == 0 for channels, height, width in shapes if channels == 3)
 
 
-def test_a_table_and_a_picture(tmp_path):
+def test_a_table_and_a_image(tmp_path):
     row = {"network": "a", "runtime": "onnx", "precision": "fp32", "threads": 1, "batch": 1, "median_ms": 1.23456}
     row |= {"p95_ms": 2.0, "file": "a.onnx", "runs": 3, "shape": [1, 8, 8]}
     rows = [row, row | {"runtime": "ncnn", "threads": 2}, {"network": "a", "runtime": "mnn", "error": "no"}]

@@ -88,7 +88,7 @@ def test_commands_name_them(trained, folders, capsys, tmp_path):
         capsys, "recognize", tmp_path / "face.png", "--out", tmp_path / "out", "--weights", weights, "--json"
     )
     assert code == 0, err
-    (face,) = json.loads(out)["pictures"][0]["faces"]
+    (face,) = json.loads(out)["images"][0]["faces"]
     assert list(face["probs"]) == list(CLASSES) and face["label"] in CLASSES
     assert (
         ",laugh,pout,smile,无聊" in (tmp_path / "out" / "results.csv").read_text(encoding="utf-8-sig").splitlines()[0]

@@ -29,15 +29,15 @@ def quantize(faces, tmp_path, *more):
 
 
 def test_the_table_as_json(faces, tmp_path, capfd):
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    write_image(pictures / "a.png", make_faces(7, 48, 1).images[0])
-    args = ["--methods", "ort-minmax", "--calibrate", pictures, "--faces", 7, "--json"]
+    images = tmp_path / "images"
+    images.mkdir()
+    write_image(images / "a.png", make_faces(7, 48, 1).images[0])
+    args = ["--methods", "ort-minmax", "--calibrate", images, "--faces", 7, "--json"]
     assert quantize(faces, tmp_path, *args) == 0
     content = json.loads(capfd.readouterr().out)
     assert [row["method"] for row in content["rows"]] == ["fp32", "ort-minmax"]
     assert content["rows"][1]["share"] < 0.35  # what the issue asks for
-    assert content["settings"]["faces"] == 7 and content["settings"]["calibration_pictures"] == 1
+    assert content["settings"]["faces"] == 7 and content["settings"]["calibration_images"] == 1
     assert (tmp_path / "out" / "ort-minmax" / "network.onnx").stat().st_size == content["rows"][1]["bytes"]
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == content
 
@@ -72,4 +72,4 @@ def test_a_damaged_network_is_one_line(faces, tmp_path, capfd):
 def test_the_detectors_command(tmp_path, capsys):
     assert detect_main(["quantize", "--data", str(tmp_path / "nowhere")]) == 2
     assert capsys.readouterr().err.startswith("error: expected")
-    assert detect_main(["quantize", "--data", "x", "--pictures", "0"]) == 2
+    assert detect_main(["quantize", "--data", "x", "--images", "0"]) == 2

@@ -109,7 +109,7 @@ def test_the_list_of_changes_has_the_base_and_one_change_each():
     assert all(dataclasses.replace(trial.recipe, **plain) == RECIPE for trial in found)
 
 
-def test_speed_counts_pictures():
+def test_speed_counts_images():
     assert measure_speed(AugmentConfig(flip=0.5), 24, seconds=0.01) > 0
 
 

@@ -21,7 +21,7 @@ def faces():
 # ---- measures
 
 
-def test_measures_of_known_pictures():
+def test_measures_of_known_images():
     half = np.zeros((48, 48), np.uint8)
     half[:, 24:] = 255
     found = measures.measure_images([half, np.full((10, 30), 51, np.uint8)])
@@ -42,7 +42,7 @@ def test_sharpness_falls_with_blur_and_not_with_contrast_or_size(faces):
 def test_extremes_come_worst_first():
     columns = {"brightness": [0.1, 0.5, 0.05, 0.9], "contrast": [0.2, 0.01, 0.2, 0.2], "sharpness": [0.1, 0, 0.1, 1e-3]}
     found = measures.find_extremes({name: np.array(values) for name, values in columns.items()})
-    expected = {"dark": [2, 0], "bright": [3], "flat": [1], "blurred": [3]}  # a flat picture is not called blurred, too
+    expected = {"dark": [2, 0], "bright": [3], "flat": [1], "blurred": [3]}  # a flat image is not called blurred, too
     assert {name: indices.tolist() for name, indices in found.items()} == expected
 
 
@@ -92,7 +92,7 @@ def test_planted_wrong_labels_are_found_and_mended():
 
 
 def test_copies_do_not_tell_each_others_labels():
-    """Random features, every picture twice: a fold with the other copy would know the label."""
+    """Random features, every image twice: a fold with the other copy would know the label."""
     rng = np.random.default_rng(0)
     features, labels = np.repeat(rng.normal(size=(60, 40)), 2, axis=0), np.repeat(rng.integers(0, 2, 60), 2)
     grouped = suspects.out_of_sample_probs(features, labels, np.repeat(np.arange(60), 2)).argmax(axis=1)
@@ -100,7 +100,7 @@ def test_copies_do_not_tell_each_others_labels():
     assert (grouped == labels).mean() < 0.7 < 0.85 < (apart == labels).mean()
 
 
-def test_small_classes_and_pictures_without_a_label_are_not_judged():
+def test_small_classes_and_images_without_a_label_are_not_judged():
     features, labels = clusters(10, 3)
     labels[labels == 2] = -1
     labels[0] = 5  # the only one of its class
@@ -112,7 +112,7 @@ def test_small_classes_and_pictures_without_a_label_are_not_judged():
 # ---- no face
 
 
-def test_pictures_of_one_gray_level(faces):
+def test_images_of_one_gray_level(faces):
     images = [faces[0], np.zeros((4, 4), np.uint8), np.full((4, 9), 7, np.uint8)]
     assert measures.find_constant(images).tolist() == [1, 2]
 

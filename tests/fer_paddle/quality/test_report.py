@@ -24,7 +24,7 @@ EVIL = '<script>alert("x")</script>&\'.png'
 
 @pytest.fixture(scope="module")
 def samples():
-    """Fourteen drawn faces, a copy of the first with another label in another split, and one black picture."""
+    """Fourteen drawn faces, a copy of the first with another label in another split, and one black image."""
     drawn = make_faces(14, 48, seed=0)
     images = [to_gray(image) for image in drawn.images]
     images += [images[0].copy(), np.zeros((48, 48), np.uint8)]
@@ -40,11 +40,11 @@ def report(samples):
     return build_report(samples, find_face=lambda image: 0.9)
 
 
-def test_figures_and_findings_that_name_their_pictures(report, samples):
+def test_figures_and_findings_that_name_their_images(report, samples):
     figures = report.figures
-    assert figures["pictures"] == 16 and figures["unreadable_files"] == 1
+    assert figures["images"] == 16 and figures["unreadable_files"] == 1
     assert figures["classes"]["by_split"]["train"]["happy"] == 2
-    assert figures["sizes"]["most"] == [{"width": 48, "height": 48, "pictures": 16}]
+    assert figures["sizes"]["most"] == [{"width": 48, "height": 48, "images": 16}]
     exact = figures["copies"]["exact"]
     assert (exact["groups"], exact["groups_of_two_labels"]) == (1, 1)
     assert exact["across_splits"] == {"test also in train": 1}
@@ -71,7 +71,7 @@ def test_wrong_labels_are_judged_by_any_classifier():
     assert {0, 1} <= suspected and found.figures["wrong_labels"]["judged"] == 70
 
 
-def test_too_few_pictures_to_judge_labels_is_said(samples):
+def test_too_few_images_to_judge_labels_is_said(samples):
     few = LabelledFaces([samples.images[0]], np.array([0]))
     found = build_report(few, lambda crops: np.full((len(crops), 7), 1 / 7, np.float32))
     assert "expected two classes" in found.figures["wrong_labels"]["reason"]
@@ -111,7 +111,7 @@ def test_the_page_appears_whole(tmp_path, samples, report):
         write_page(tmp_path / "gone" / "report.html", samples, report, "faces")
 
 
-def test_pictures_without_any_class_get_a_report(noise):
+def test_images_without_any_class_get_a_report(noise):
     images = list(noise(3))
     unlabelled = LabelledFaces(images, np.full(3, -1), classes=())
     found = build_report(unlabelled, lambda crops: np.full((len(crops), 7), 1 / 7, np.float32))
@@ -122,7 +122,7 @@ def test_pictures_without_any_class_get_a_report(noise):
 def test_the_known_faults_of_fer2013(data_pack):
     """The faults that the data's README lists, as far as they stand in the two packs that are here.
 
-    PrivateTest is sealed: its 288 copies, ten of the 57 contradictory groups, one constant picture of 13 and 17 of the
+    PrivateTest is sealed: its 288 copies, ten of the 57 contradictory groups, one constant image of 13 and 17 of the
     177 that are no face cannot be seen. The agreement with FER+ is 62.6 % with it, 62.3 % without.
     """
     # What needs neither a network nor the search for near copies, which take minutes.

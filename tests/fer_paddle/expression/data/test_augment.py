@@ -33,7 +33,7 @@ class Fixed:
 
 @pytest.fixture
 def smooth(noise):
-    """A blurred picture, 48x48: interpolation of neighbours changes it little."""
+    """A blurred image, 48x48: interpolation of neighbours changes it little."""
     blurred = cv2.GaussianBlur(noise(1)[0].astype(np.float32), (0, 0), 3)
     return cv2.normalize(blurred, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
 
@@ -61,7 +61,7 @@ def test_off_equals_resize(smooth, rng, size):
 
 
 @pytest.mark.parametrize(("side", "size"), [(256, 64), (256, 128), (192, 48)])
-def test_off_averages_large_pictures_as_resize_does(noise, rng, side, size):
+def test_off_averages_large_images_as_resize_does(noise, rng, side, size):
     """Fine noise, of which a warp alone would pick pixels; at whole ratios both are plain averages."""
     (image,) = noise(1, shape=(side, side))
     difference = augment_face(image, size, OFF, rng).astype(int) - resize(image, size)
@@ -168,7 +168,7 @@ def test_erase_fills_one_rectangle_within_its_area():
         height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
         areas.append(height * width / 64**2)
         assert len(rows) > 0.9 * height * width  # full of noise, and noise seldom is 128
-        # And it never leaves a small picture.
+        # And it never leaves a small image.
         augment_face(image[:5, :5], 5, AugmentConfig(erase=1, erase_area=1), np.random.default_rng(seed))
     assert 0.01 < min(areas) < 0.05 and 0.15 < max(areas) <= 0.2
 

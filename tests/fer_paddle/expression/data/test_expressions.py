@@ -21,7 +21,7 @@ def bytes_of(faces):
 
 @pytest.fixture
 def sources(tmp_path, noise, write_pack, write_csv, write_classes):
-    """Data sets of every kind, by name; each has its own pictures."""
+    """Data sets of every kind, by name; each has its own images."""
     root = tmp_path / "我的 数据"
     labels, usage = np.arange(40) % 7, np.repeat([0, 1], 20)
     images = noise(80, seed=1)
@@ -126,8 +126,8 @@ def test_a_class_folder_is_split_by_class_and_seed(sources):
     assert load_train_valid(sources / "classes", ratio=0.3)[1].counts() == dict.fromkeys(EXPRESSIONS, 3)
 
 
-def test_valid_pictures_are_never_learned(sources, caplog):
-    """Pictures to measure on that also lie among those to learn from, there under other labels."""
+def test_valid_images_are_never_learned(sources, caplog):
+    """Images to measure on that also lie among those to learn from, there under other labels."""
     caplog.set_level(logging.INFO)
     (sources / "mine" / "sad").mkdir(parents=True)
     for index, image in enumerate(load_faces(sources / "classes").images[:3]):
@@ -138,7 +138,7 @@ def test_valid_pictures_are_never_learned(sources, caplog):
 
 
 def test_copies_across_the_split_are_dropped_from_training(tmp_path, write_classes):
-    """Each picture lies there twice; whichever copy is split off, the other is not learned."""
+    """Each image lies there twice; whichever copy is split off, the other is not learned."""
     for file in write_classes(tmp_path, dict.fromkeys(EXPRESSIONS, 4)).glob("*/*.png"):
         file.with_stem(f"{file.stem} (1)").write_bytes(file.read_bytes())
     train, valid = load_train_valid(tmp_path)
@@ -146,7 +146,7 @@ def test_copies_across_the_split_are_dropped_from_training(tmp_path, write_class
     assert not bytes_of(train) & bytes_of(valid)
 
 
-def test_private_test_pictures_are_neither_learned_nor_measured(sources, noise, write_pack):
+def test_private_test_images_are_neither_learned_nor_measured(sources, noise, write_pack):
     private = noise(3, seed=9)
     private[0] = load_faces(sources / "packs" / TRAIN).images[5]
     write_pack(sources / "packs" / PRIVATE, private, labels=np.zeros(3, int), usage=np.full(3, 2))
@@ -189,7 +189,7 @@ def test_data_that_cannot_be_parted_are_refused(sources, write_classes, data, va
         load_train_valid(sources / data, valid and sources / valid)
 
 
-def test_progress_sees_the_pictures_of_both(sources):
+def test_progress_sees_the_images_of_both(sources):
     seen = []
     load_train_valid(sources / "classes", sources / "kaggle", progress=lambda items: seen.append(len(items)) or items)
     assert seen == [70, 42]

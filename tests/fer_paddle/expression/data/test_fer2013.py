@@ -23,7 +23,7 @@ VOTES_HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgus
 
 @pytest.fixture
 def images(noise):
-    """Ten pictures; row 1 also stands in PublicTest (row 6), row 3 in PrivateTest (row 9)."""
+    """Ten images; row 1 also stands in PublicTest (row 6), row 3 in PrivateTest (row 9)."""
     images = noise(10)
     images[6], images[9] = images[1], images[3]
     return images
@@ -174,7 +174,7 @@ def test_votes_that_are_malformed(csv_file, change, expected):
     assert str(path) in str(caught.value)
 
 
-def test_votes_for_another_number_of_pictures(csv_file):
+def test_votes_for_another_number_of_images(csv_file):
     for count in (9, 11, 0):
         write_votes(csv_file, ["Training"] * count)
         with pytest.raises(ValueError, match=f"votes of 10 images in .*got {count} rows"):
@@ -277,7 +277,7 @@ def test_packs_come_before_the_csv(pack_folder, csv_file, noise):
 
 
 def test_csv_of_fer2013_leaves_out_what_is_no_face(tmp_path, noise, write_csv, monkeypatch):
-    """The official csv has a black picture in Training; a black picture in someone's own csv is kept."""
+    """The official csv has a black image in Training; a black image in someone's own csv is kept."""
     images = noise(4)
     images[[1, 3]] = 0
     path = write_csv(tmp_path / "a.csv", images, [0, 1, 2, 3], ["Training"] * 3 + ["PublicTest"])
@@ -306,7 +306,7 @@ def real_faces(data_pack, real_packs):
         return take_split(faces, "train"), take_split(faces, "validation")
 
 
-def same_pictures(images, others):
+def same_images(images, others):
     """Tells for each image whether it also stands among the others; an own way, by bytes."""
     known = {image.tobytes() for image in others}
     return np.array([image.tobytes() in known for image in images])
@@ -317,18 +317,18 @@ def test_real_counts_and_copies(real_packs):
     assert np.bincount(train["labels"]).tolist() == [3995, 436, 4097, 7215, 4830, 3171, 4965]
     assert np.bincount(public["labels"]).tolist() == [467, 56, 496, 895, 653, 415, 607]
     assert train["ferplus_classes"].tolist() == list(FERPLUS_CLASSES)
-    assert same_pictures(public["images"], train["images"]).sum() == 280
-    assert same_pictures(train["images"], public["images"]).sum() == 351
+    assert same_images(public["images"], train["images"]).sum() == 280
+    assert same_images(train["images"], public["images"]).sum() == 351
 
 
-def test_real_training_has_no_test_picture_none_that_is_no_face_and_votes_as_probs(real_packs, real_faces):
+def test_real_training_has_no_test_image_none_that_is_no_face_and_votes_as_probs(real_packs, real_faces):
     train, public = real_packs
     faces, measured = real_faces
-    kept = ~same_pictures(train["images"], public["images"]) & (train["flag"] & 2 == 0)
+    kept = ~same_images(train["images"], public["images"]) & (train["flag"] & 2 == 0)
     np.testing.assert_array_equal(faces.images, train["images"][kept])
     np.testing.assert_array_equal(faces.labels, train["labels"][kept])
     assert len(faces) == 28218
-    assert not same_pictures(faces.images, measured.images).any()
+    assert not same_images(faces.images, measured.images).any()
     assert len(measured) == len(without_copies(measured, faces)) == 3589
     for part in (faces, measured):
         np.testing.assert_allclose(part.votes.sum(1), 1, atol=1e-6)

@@ -1,4 +1,4 @@
-"""FER+: the paper's rules on single pictures, soft labels, and the drawn class of an epoch."""
+"""FER+: the paper's rules on single images, soft labels, and the drawn class of an epoch."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ RULES = [
     # Nobody agrees with anybody.
     (votes(**dict.fromkeys(FERPLUS_CLASSES, 1)), None, None),
     (votes(contempt=6, neutral=4), "contempt", {"contempt": 0.6, "neutral": 0.4}),
-    (votes(surprise=9), "surprise", {"surprise": 1.0}),  # the one picture with nine voters
+    (votes(surprise=9), "surprise", {"surprise": 1.0}),  # the one image with nine voters
 ]
 
 
@@ -150,7 +150,7 @@ def test_a_drawn_class_follows_the_shares_and_depends_on_the_epoch_alone():
 
 
 def test_the_real_votes(data_pack):
-    """Barsoum et al. measure 3,137 or so of PublicTest's 3,589 pictures; contempt is the rarest."""
+    """Barsoum et al. measure 3,137 or so of PublicTest's 3,589 images; contempt is the rarest."""
     faces = load_faces(data_pack("fer2013_publictest.npz"))
     majority, leading = (take_ferplus(faces, mode) for mode in ("majority", "crossentropy"))
     assert 3000 < len(majority) < len(leading) < len(faces)

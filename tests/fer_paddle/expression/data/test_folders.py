@@ -1,4 +1,4 @@
-"""Class folders: names in three ways, splits, damaged pictures, large pictures."""
+"""Class folders: names in three ways, splits, damaged images, large images."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_hidden_folders_and_other_files_are_passed_over(tmp_path, write_classes,
         (folder / name).mkdir()
         write_image(folder / name / "x.png", noise(1)[0])
     for name in ("README.txt", "happy/Thumbs.db", "happy/._0.png"):
-        (folder / name).write_text("no picture")
+        (folder / name).write_text("no image")
     faces = read_class_folders(folder)
     # A visible folder below a class counts.
     assert faces.counts() == {**dict.fromkeys(EXPRESSIONS, 1), "happy": 2}
@@ -151,7 +151,7 @@ def test_folders_that_are_none_of_the_wanted_classes(tmp_path, write_classes):
     ("names", "expected"),
     [
         ([], "class folders .*found none"),
-        (["face.png"], "class folders .*found none"),  # pictures, but in no class
+        (["face.png"], "class folders .*found none"),  # images, but in no class
         (["happy/"], "expected images .*found none"),
         (["happy/", "sad/note.txt"], "expected images .*found none"),
         (["train/", "test/"], "class folders .*found none"),
@@ -161,7 +161,7 @@ def test_folders_that_are_none_of_the_wanted_classes(tmp_path, write_classes):
         (["train/smile/"], "expected images .*found none"),
     ],
 )
-def test_folders_without_pictures_of_classes(tmp_path, noise, names, expected):
+def test_folders_without_images_of_classes(tmp_path, noise, names, expected):
     folder = tmp_path / "数据"
     folder.mkdir()
     for name in names:
@@ -171,7 +171,7 @@ def test_folders_without_pictures_of_classes(tmp_path, noise, names, expected):
         elif name.endswith(".png"):
             write_image(folder / name, noise(1)[0])
         else:
-            (folder / name).write_text("no picture")
+            (folder / name).write_text("no image")
     with pytest.raises(ValueError, match=expected) as caught:
         read_class_folders(folder)
     assert str(folder) in str(caught.value)
@@ -185,7 +185,7 @@ def test_a_missing_folder_and_a_file(tmp_path):
         read_class_folders(tmp_path / "file")
 
 
-def test_loose_pictures_and_missing_classes_are_noted(tmp_path, write_classes, noise, caplog):
+def test_loose_images_and_missing_classes_are_noted(tmp_path, write_classes, noise, caplog):
     folder = write_classes(tmp_path / "a", {"happy": 2, "sad": 1, "fear": 0})
     write_image(folder / "谁.png", noise(1)[0])
     assert len(read_class_folders(folder)) == 3
@@ -193,18 +193,16 @@ def test_loose_pictures_and_missing_classes_are_noted(tmp_path, write_classes, n
     assert "谁.png" in loose and missing.endswith("no image of angry, disgust, fear, surprise, neutral")
 
 
-# ---- unreadable pictures
+# ---- unreadable images
 
 
 def damage(folder, names):
     for name in names:
         content = (folder / "happy" / "0.png").read_bytes()
-        (folder / name).write_bytes(
-            {"empty": b"", "text": b"not a picture"}.get(name.split("/")[1][:-4], content[:-60])
-        )
+        (folder / name).write_bytes({"empty": b"", "text": b"not an image"}.get(name.split("/")[1][:-4], content[:-60]))
 
 
-def test_unreadable_pictures_are_counted_named_and_skipped(tmp_path, write_classes, caplog):
+def test_unreadable_images_are_counted_named_and_skipped(tmp_path, write_classes, caplog):
     folder = write_classes(tmp_path / "a", dict.fromkeys(EXPRESSIONS, 1))
     names = ["angry/empty.png", "fear/截断.jpg", "happy/text.gif"]
     damage(folder, names)
@@ -217,7 +215,7 @@ def test_unreadable_pictures_are_counted_named_and_skipped(tmp_path, write_class
     assert "4 of 11 images" in message and all(name in message for name in names)
 
 
-def test_a_long_list_of_unreadable_pictures_is_cut_in_the_log_alone(tmp_path, write_classes, caplog):
+def test_a_long_list_of_unreadable_images_is_cut_in_the_log_alone(tmp_path, write_classes, caplog):
     folder = write_classes(tmp_path / "a", {"happy": 1})
     damage(folder, [f"happy/bad{index:02}.png" for index in range(25)])
     assert len(read_class_folders(folder).skipped) == 25
@@ -228,10 +226,10 @@ def test_a_long_list_of_unreadable_pictures_is_cut_in_the_log_alone(tmp_path, wr
         read_class_folders(folder)
 
 
-# ---- kinds and sizes of pictures
+# ---- kinds and sizes of images
 
 
-def test_pictures_of_other_kinds_become_gray(tmp_path, noise):
+def test_images_of_other_kinds_become_gray(tmp_path, noise):
     color = noise(1, shape=(20, 30, 3))[0]
     (tmp_path / "happy").mkdir()
     for name in ("a.jpg", "b.bmp", "c.webp", "d.gif", "e.tiff", "f.PNG"):
@@ -252,7 +250,7 @@ def test_pictures_of_other_kinds_become_gray(tmp_path, noise):
         ((1, 2000), (1, 256)),  # never zero pixels high
     ],
 )
-def test_large_pictures_are_shrunk(tmp_path, shape, expected):
+def test_large_images_are_shrunk(tmp_path, shape, expected):
     (tmp_path / "sad").mkdir()
     ramp = np.linspace(0, 255, shape[1])[None].repeat(shape[0], 0).astype(np.uint8)
     write_image(tmp_path / "sad" / "a.png", ramp)
@@ -269,7 +267,7 @@ def test_shrinking_averages_instead_of_picking(noise):
     assert image.std() == pytest.approx(127.5 / 4, rel=0.1)
 
 
-def test_progress_sees_every_picture(tmp_path, write_classes):
+def test_progress_sees_every_image(tmp_path, write_classes):
     seen = []
     folder = write_classes(tmp_path / "a", {"happy": 3, "sad": 2})
     read_class_folders(folder, lambda items: seen.append(len(items)) or items)  # a bar wants to know how many

@@ -42,7 +42,7 @@ def test_a_batch(samples, mix):
     assert images.shape == (8, 1, 12, 12) and images.dtype == np.float32
     assert labels.tolist() == [index % 7 for index in range(8)] and labels.dtype == np.int64
     assert 0 <= share <= 1 and share.dtype == np.float32
-    # Each picture is its own number and noise: the mean says in which shares it was mixed, and with whom.
+    # Each image is its own number and noise: the mean says in which shares it was mixed, and with whom.
     partner = votes.argmax(1), partner_votes.argmax(1)
     expected = share * partner[0] + (1 - share) * partner[1]
     np.testing.assert_allclose(images.mean(axis=(1, 2, 3)) - 0.5, expected, atol=0.15)
