@@ -134,6 +134,13 @@ def crop_square(image: np.ndarray, box_xyxy: Sequence[float] | np.ndarray, margi
         ValueError: An empty or non-finite box, one wholly outside the image, a negative margin, or a square of more
             than MAX_CROP_SIDE pixels a side.
     """
+    return cut_square(image, box_xyxy, margin)[0]
+
+
+def cut_square(
+    image: np.ndarray, box_xyxy: Sequence[float] | np.ndarray, margin: float = 0.0
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """Cut as `crop_square`, and return where the crop's left and top edge lie in the image, too."""
     _check_image(image)
     height, width = image.shape[:2]
     box = np.asarray(box_xyxy, np.float64)
@@ -148,9 +155,11 @@ def crop_square(image: np.ndarray, box_xyxy: Sequence[float] | np.ndarray, margi
     if length > MAX_CROP_SIDE:
         raise ValueError(f"expected a square of at most {MAX_CROP_SIDE} pixels a side, got {length:.0f}")
     side = max(1, _round(length))
-    x_from, x_to, left, right = _span(_round((x1 + x2 - side) / 2), side, width)
-    y_from, y_to, top, bottom = _span(_round((y1 + y2 - side) / 2), side, height)
-    return cv2.copyMakeBorder(image[y_from:y_to, x_from:x_to], top, bottom, left, right, cv2.BORDER_REPLICATE)
+    corner = _round((x1 + x2 - side) / 2), _round((y1 + y2 - side) / 2)
+    x_from, x_to, left, right = _span(corner[0], side, width)
+    y_from, y_to, top, bottom = _span(corner[1], side, height)
+    crop = cv2.copyMakeBorder(image[y_from:y_to, x_from:x_to], top, bottom, left, right, cv2.BORDER_REPLICATE)
+    return crop, corner
 
 
 def to_square(image: np.ndarray) -> np.ndarray:

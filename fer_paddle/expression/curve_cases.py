@@ -13,12 +13,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fer_paddle.environment import seed_everything
-from fer_paddle.expression.data.augment import AugmentConfig
 from fer_paddle.expression.data.faces import LabelledFaces, split_faces
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import train_expressions
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import build_model, find_design
+from fer_paddle.training.augment import AugmentConfig
 from fer_paddle.training.loop import Callback, RunOptions
 
 FLAT = 0.1  # a loss that changes less is flat; guessing among seven costs ln 7 = 1.95

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from fer_paddle.expression.data.augment import AugmentConfig
 from fer_paddle.expression.data.ferplus import MODES
 from fer_paddle.expression.data.mixup import MixBatch
+from fer_paddle.training.augment import AugmentConfig
 from fer_paddle.training.config import FitConfig, check_stages
 from fer_paddle.training.optim import check_schedule
 

@@ -56,6 +56,11 @@ class FaceNetwork(paddle.nn.Layer):
             images = getattr(self, name)(images)
         return self.dropout(self.pool(images).flatten(1))
 
+    def steps(self) -> list[paddle.nn.Layer]:
+        """Return the feature layers one after the other, none of them a chain of others: where heads may branch off."""
+        layers = [getattr(self, name) for name in self.feature_layers]
+        return [step for layer in layers for step in (layer if type(layer) is nn.Sequential else [layer])]
+
 
 @contextmanager
 def evaluating(network: paddle.nn.Layer) -> Iterator[None]:

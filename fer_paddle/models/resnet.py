@@ -6,6 +6,8 @@ Source: He et al. 2016, arXiv:1512.03385; the 3x3 first convolution of stride 1 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fer_paddle.environment import paddle
 from fer_paddle.models.blocks import ConvNorm, DepthwiseSeparable, make_attention
 from fer_paddle.models.network import FaceNetwork, check_sizes, scale_channels
@@ -48,6 +50,8 @@ class ResNet18(FaceNetwork):
         attention: One of blocks.ATTENTIONS at the end of each block's branch.
         depthwise: Depthwise separable convolutions in the blocks.
         stem_stride: 2 halves the image at once, for a quarter of the cost.
+        channels: Channels of each stage before `width` is applied.
+        blocks: Basic blocks of each stage; 1 gives a ResNet-10.
     """
 
     def __init__(
@@ -59,14 +63,17 @@ class ResNet18(FaceNetwork):
         depthwise: bool = False,
         stem_stride: int = 1,
         dropout: float = 0.2,
+        channels: Sequence[int] = STAGE_CHANNELS,
+        blocks: int = BLOCKS_PER_STAGE,
     ):
         check_sizes(num_classes, in_channels, width)
-        channels = scale_channels(STAGE_CHANNELS[0], width)
-        layers: list[paddle.nn.Layer] = [ConvNorm(in_channels, channels, 3, stem_stride)]
-        for stage, base in enumerate(STAGE_CHANNELS):
-            out_channels = scale_channels(base, width)
-            for block in range(BLOCKS_PER_STAGE):
+        if not channels or min(channels) < 1 or blocks < 1:
+            raise ValueError(f"expected channels and blocks of 1 or more, got {channels} and {blocks}")
+        before = scale_channels(channels[0], width)
+        layers: list[paddle.nn.Layer] = [ConvNorm(in_channels, before, 3, stem_stride)]
+        for stage, base in enumerate(channels):
+            for block in range(blocks):
                 stride = 2 if stage > 0 and block == 0 else 1
-                layers.append(BasicBlock(channels, out_channels, stride, attention, depthwise))
-                channels = out_channels
-        super().__init__(channels, num_classes, dropout, features=nn.Sequential(*layers))
+                layers.append(BasicBlock(before, scale_channels(base, width), stride, attention, depthwise))
+                before = scale_channels(base, width)
+        super().__init__(before, num_classes, dropout, features=nn.Sequential(*layers))

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from fer_paddle import images
-from fer_paddle.expression.data.augment import AugmentConfig, augment_face
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
+from fer_paddle.training.augment import AugmentConfig, augment_face
 
 
 class ExpressionData:

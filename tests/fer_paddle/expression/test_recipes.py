@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from fer_paddle.expression.data.augment import AugmentConfig
 from fer_paddle.expression.data.mixup import MixBatch
 from fer_paddle.expression.recipes import RECIPES, STRONG, TUTORIAL, Recipe
+from fer_paddle.training.augment import AugmentConfig
 
 
 def test_the_tutorials_own_settings():

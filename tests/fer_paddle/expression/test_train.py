@@ -10,12 +10,12 @@ import pytest
 
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression import train as expression
-from fer_paddle.expression.data.augment import AugmentConfig
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.recipes import STRONG, TUTORIAL, Recipe
 from fer_paddle.expression.train import export_best, make_loss, make_optimizer, train_expressions
 from fer_paddle.models import build_model
+from fer_paddle.training.augment import AugmentConfig
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST, Callback, RunOptions
 from fer_paddle.weights import load_arrays, save_weights, state_arrays

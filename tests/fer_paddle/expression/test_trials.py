@@ -8,11 +8,11 @@ import json
 import numpy as np
 import pytest
 
-from fer_paddle.expression.data.augment import AugmentConfig
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import RECIPES
 from fer_paddle.expression.studies import BASE, list_trials, measure_speed
 from fer_paddle.expression.trials import RESULT, Trial, TrialStudy
+from fer_paddle.training.augment import AugmentConfig
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_paddle.expression.data.augment import AugmentConfig
 from fer_paddle.expression.data.dataset import ExpressionData
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import STRONG
 from fer_paddle.images import FER_MEAN, FER_STD, faces_to_batch
+from fer_paddle.training.augment import AugmentConfig
 
 AUGMENT = AugmentConfig(0.5, 12, 0.1, 0.06, 0.1, 0.2, 0.5, 0.15)
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_paddle.expression.data.augment import AugmentConfig, augment_face
 from fer_paddle.images import resize
+from fer_paddle.training.augment import AugmentConfig, augment_face
 
 OFF = AugmentConfig()
 ALL = AugmentConfig(0.5, 12, 0.1, 0.06, 0.1, 0.2, 0.5, 0.15)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from fer_paddle.drawn import draw_face
-from fer_paddle.expression.data.augment import AugmentConfig, augment_face
-from fer_paddle.expression.data.randaugment import OPERATIONS, apply_randaugment
 from fer_paddle.images import to_gray
+from fer_paddle.training.augment import AugmentConfig, augment_face
+from fer_paddle.training.randaugment import OPERATIONS, apply_randaugment
 
 # The augmentation of the recipe `strong` and what it gave before there was more: 20 variants of noise.
 STRONG = AugmentConfig(0.5, 15, 0.18, 0.08, 0.15, 0.3, 0.25, 0.2)

@@ -1,4 +1,4 @@
-"""Augmentation of gray faces: what may change about a face without changing its expression."""
+"""Augmentation of gray faces: what may change about a face without changing its expression or its landmarks."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import dataclasses
 import cv2
 import numpy as np
 
-from fer_paddle.expression.data.randaugment import apply_randaugment
 from fer_paddle.images import resize
+from fer_paddle.training.randaugment import apply_randaugment
 
 _LEAST_ERASE_AREA = 0.02
 
@@ -78,8 +78,14 @@ def augment_face(image: np.ndarray, size: int, config: AugmentConfig, rng: np.ra
     """
     if image.shape[0] > 2 * size:  # the warp makes one pixel of 2x2: it would leave out others, and alias
         image = resize(image, 2 * size)
-    matrix = _draw_affine(image.shape[0], size, config, rng)
+    side = image.shape[0]
+    matrix = draw_affine(np.full(2, side / 2), side, size, config, rng)
     face = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)  # bilinear
+    return change_pixels(face, config, rng)
+
+
+def change_pixels(face: np.ndarray, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    """Draw what changes the pixels of a face uint8 [S, S] where they are: light, an erased piece, blur, noise."""
     if config.brightness or config.contrast:
         gain = 1 + rng.uniform(-config.contrast, config.contrast)
         offset = 255 * rng.uniform(-config.brightness, config.brightness) + face.mean() * (1 - gain)
@@ -91,21 +97,31 @@ def augment_face(image: np.ndarray, size: int, config: AugmentConfig, rng: np.ra
     if config.randaugment:
         face = apply_randaugment(face, int(config.randaugment), config.randaugment_strength, rng)
     if config.blur:
-        face = _blur(face, rng.uniform(0, config.blur) * size)
+        face = _blur(face, rng.uniform(0, config.blur) * face.shape[0])
     if config.noise:
         face = _add_noise(face, rng.uniform(0, config.noise), rng)
     return face
 
 
-def _draw_affine(side: int, size: int, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
-    """Draw the matrix [2, 3] from pixels of the source to those of the result, about the centers of both."""
+def draw_affine(
+    center_xy: np.ndarray, side: float, size: int, config: AugmentConfig, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw the matrix [2, 3] that maps a square of an image onto `size` x `size` pixels, by centers of pixels.
+
+    Args:
+        center_xy: Center of the square, [2] in pixels from the image's left and top edge.
+        side: Its side in pixels.
+        size: Side of the result in pixels.
+        config: Strengths.
+        rng: The only source of randomness.
+    """
     angle = np.deg2rad(rng.uniform(-config.rotate_deg, config.rotate_deg))
     zoom = size / side * (1 + rng.uniform(-config.scale, config.scale))
     mirror = -1.0 if rng.random() < config.flip else 1.0
     cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
     linear = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
     shift = rng.uniform(-config.shift, config.shift, 2) * size
-    center_from, center_to = np.full(2, (side - 1) / 2), np.full(2, (size - 1) / 2)
+    center_from, center_to = np.asarray(center_xy) - 0.5, np.full(2, (size - 1) / 2)
     return np.column_stack([linear, center_to + shift - linear @ center_from])
 
 

@@ -1,0 +1,68 @@
+"""Faces with points as the samples a network trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from fer_paddle.images import cut_square, normalize, resize, to_gray
+from fer_paddle.landmarks.data.faces import LandmarkFaces
+from fer_paddle.landmarks.points import flip_points
+from fer_paddle.training.augment import AugmentConfig, change_pixels, draw_affine
+from fer_paddle.training.config import check_stages
+
+
+class LandmarkData:
+    """Normalized crops with their points; a training sample depends on (seed, epoch, index) alone.
+
+    Args:
+        faces: The faces; gray crops of `cut_faces` are read fastest.
+        size: Side of the samples in pixels, or pairs (first epoch, side) in rising order, from epoch 0.
+        margin: Added to each side of the square around the box, as a ratio of its side.
+        augment: Strengths of the random changes; None cuts every face as `Landmarker` does.
+        seed: Seed of the random changes, 0 or more.
+    """
+
+    def __init__(
+        self,
+        faces: LandmarkFaces,
+        size: int | Sequence[tuple[int, int]],
+        margin: float,
+        augment: AugmentConfig | None = None,
+        seed: int = 0,
+    ):
+        self.sizes = ((0, size),) if isinstance(size, int) else tuple(size)
+        check_stages(self.sizes)
+        self.faces, self.margin, self.augment, self.seed = faces, margin, augment, seed
+        self.set_epoch(0)
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose size and random changes the samples have."""
+        self.epoch = epoch
+        self.size = [side for first, side in self.sizes if first <= epoch][-1]
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return (crop float32 [1, size, size], points float32 [68, 2] as ratios of its sides)."""
+        crop, points = self.draw(index)
+        return normalize(crop)[None], (points / self.size).astype(np.float32)
+
+    def draw(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a sample to look at: gray uint8 [size, size] and points float64 [68, 2] in its pixels."""
+        image, points = self.faces.images[index], self.faces.points[index].astype(np.float64)
+        box = self.faces.boxes_xyxy[index].astype(np.float64)
+        if self.augment is None:
+            crop, corner = cut_square(image, box, self.margin)
+            return resize(to_gray(crop), self.size), (points - corner) * (self.size / crop.shape[0])
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        side = float((box[2:] - box[:2]).max()) * (1 + 2 * self.margin)
+        matrix = draw_affine((box[:2] + box[2:]) / 2, side, self.size, self.augment, rng)
+        crop = cv2.warpAffine(to_gray(image), matrix, (self.size, self.size), borderMode=cv2.BORDER_REPLICATE)
+        placed = (points - 0.5) @ matrix[:, :2].T + matrix[:, 2] + 0.5
+        if np.linalg.det(matrix[:, :2]) < 0:  # mirrored: left and right change their index, the places are right
+            placed = flip_points(placed, 0) * (-1, 1)
+        return change_pixels(crop, self.augment, rng), placed

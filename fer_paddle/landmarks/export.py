@@ -1,0 +1,61 @@
+"""Landmark networks as files: a training run as weights with their card, and these as ONNX or for other runtimes."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_paddle.deployment.export import convert_checked, export_network
+from fer_paddle.deployment.parity import Parity
+from fer_paddle.deployment.runtimes import load_runner
+from fer_paddle.images import cut_square, faces_to_batch
+from fer_paddle.landmarks.data.faces import draw_landmark_faces
+from fer_paddle.landmarks.files import LandmarkModel
+from fer_paddle.landmarks.predict import LandmarkSettings
+from fer_paddle.landmarks.recipes import LandmarkRecipe
+from fer_paddle.training.run import load_best, training_cost
+from fer_paddle.weights import load_into
+
+PARITY_FACES = 128
+
+
+def export_run(run: str | os.PathLike[str], path: str | os.PathLike[str], trained_on: str) -> dict[str, Any]:
+    """Write the best weights of a run as `.safetensors` with their card, and as `.onnx` beside them.
+
+    Args:
+        run: Folder of `train_landmarks`.
+        path: The `.safetensors` file to write.
+        trained_on: The training data in words, for the card.
+    """
+    arrays, told = load_best(Path(run))
+    recipe = LandmarkRecipe.from_json(told["config"])
+    network = recipe.build()
+    load_into(network, arrays)
+    more = {"figures": told["figures"], "recipe": recipe.to_json(), "trained_on": trained_on, **training_cost(told)}
+    card = LandmarkModel.of(network, recipe.margin, more).save(path)
+    export_landmarks(path, Path(path).with_suffix(".onnx"))
+    return card
+
+
+def export_landmarks(weights: str | os.PathLike[str], path: str | os.PathLike[str], precision: str = "fp32") -> Parity:
+    """Write `.safetensors` as `.onnx` or `.pdmodel`, or `.onnx` as `.param` or `.mnn`, once both agree."""
+    if Path(weights).suffix.lower() == ".onnx":
+        settings = LandmarkSettings.from_metadata(load_runner(weights).metadata)
+        return convert_checked(weights, path, draw_crops(settings), "drawn faces", precision)
+    if precision != "fp32":
+        raise ValueError(f"expected an .onnx file to write in {precision}, got {weights}")
+    model = LandmarkModel.load(weights)
+    crops = draw_crops(model.settings)
+    return export_network(model.network, path, model.input_spec, model.metadata, crops, "drawn faces", ["points"])
+
+
+@functools.cache
+def draw_crops(settings: LandmarkSettings, count: int = PARITY_FACES) -> np.ndarray:
+    """Return crops of drawn faces as a network's input, float32 [count, 1, S, S]."""
+    faces = draw_landmark_faces(count, 112, seed=0)
+    pairs = zip(faces.images, faces.boxes_xyxy)
+    return faces_to_batch([cut_square(image, box, settings.margin)[0] for image, box in pairs], settings.input_size)

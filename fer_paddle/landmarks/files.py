@@ -1,0 +1,58 @@
+"""Landmark networks on disk: Paddle's weights and their card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fer_paddle.landmarks.model import LandmarkNetwork
+from fer_paddle.landmarks.points import NUM_POINTS
+from fer_paddle.landmarks.predict import FOLDER, LandmarkSettings
+from fer_paddle.models.model import Model
+
+
+class LandmarkModel(Model):
+    """A LandmarkNetwork with its card; `LandmarkModel.load(path)` reads one, `save(path)` writes it."""
+
+    folder = FOLDER
+
+    @classmethod
+    def of(cls, network: LandmarkNetwork, margin: float, card: Mapping[str, Any] | None = None) -> LandmarkModel:
+        """Describe a network; `card` has more for its card: figures, recipe, command, machine, data."""
+        own = {
+            "task": "68 facial landmarks",
+            "model": network.backbone_name,
+            "arguments": dict(network.arguments),
+            "read_out": network.read_out,
+            "points": NUM_POINTS,
+            "input_size": network.input_size,
+            "margin": margin,
+            "parameters": 0,  # set by save
+        }
+        return cls(network, own | dict(card or {}))
+
+    @staticmethod
+    def build(card: Mapping[str, Any]) -> LandmarkNetwork:
+        """Build the network of a card at full size."""
+        try:
+            if card["points"] != NUM_POINTS:
+                raise ValueError(f"{card['points']} points")
+            return LandmarkNetwork(card["model"], card["arguments"], card["input_size"], card["read_out"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"expected the card of a landmark network, got another: {error!r}") from error
+
+    @property
+    def settings(self) -> LandmarkSettings:
+        """Input size and margin."""
+        return LandmarkSettings(self.card["input_size"], self.card["margin"])
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Text that a deployed file of the network carries."""
+        return self.settings.to_metadata()
+
+    @property
+    def input_spec(self) -> dict[str, tuple[int | None, ...]]:
+        """Shape of the input by name, None for a free axis."""
+        size = self.card["input_size"]
+        return {"images": (None, 1, size, size)}

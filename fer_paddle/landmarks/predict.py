@@ -1,0 +1,123 @@
+"""An image and the boxes of its faces in, 68 points of each out. Starts without Paddle."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fer_paddle.deployment.runtimes import PADDLES, RUNTIME_OF, load_runner
+from fer_paddle.images import BATCH, FER_MEAN, FER_STD, cut_square, faces_to_batch
+from fer_paddle.landmarks.points import NUM_POINTS
+from fer_paddle.shipped import find_weights
+
+if TYPE_CHECKING:
+    from fer_paddle.landmarks.files import LandmarkModel
+
+FOLDER = Path(__file__).parents[1] / "weights"
+DEFAULT = "landmarks.68"
+INPUT = "gray face crop, float32 [N, 1, size, size], (pixel / 255 - mean) / std"
+
+Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class LandmarkSettings:
+    """How to use a landmark network: its card and the metadata of every deployed file say it.
+
+    Attributes:
+        input_size: Side of the crops in pixels.
+        margin: Added to each side of the square around a face's box, as a ratio of its side.
+    """
+
+    input_size: int
+    margin: float
+
+    def __post_init__(self) -> None:
+        if type(self.input_size) is not int or self.input_size < 1 or not 0 <= self.margin < 10:
+            got = f"{self.input_size!r} and {self.margin!r}"
+            raise ValueError(f"expected an input_size of 1 px or more and a margin of 0 or more, got {got}")
+
+    def to_metadata(self) -> dict[str, str]:
+        """Return the settings as the metadata of an ONNX file."""
+        words: dict[str, object] = {"points": NUM_POINTS, "input_size": self.input_size, "margin": self.margin}
+        words |= {"mean": FER_MEAN, "std": FER_STD, "input": INPUT}
+        return {name: str(word) for name, word in words.items()}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> LandmarkSettings:
+        """Read the metadata of a deployed file; ValueError where it is another network's."""
+        own = cls(1, 0.0).to_metadata()
+        for name in ("points", "mean", "std"):
+            if metadata.get(name) != own[name]:
+                raise ValueError(f"expected a landmark network with {name} {own[name]}, got {metadata.get(name)}")
+        try:
+            return cls(json.loads(metadata["input_size"]), float(metadata["margin"]))
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"expected input_size and margin in the metadata, got: {error}") from error
+
+
+class Landmarker:
+    """Finds the 68 points of faces, in iBUG's order.
+
+    Args:
+        weights: A network that ships, by name, or a file that the runtime reads; None takes DEFAULT.
+        forward: Used instead of a file: any callable crops float32 [N, 1, S, S] -> [points float32 [N, 68, 2]].
+        settings: How to use it; None reads them from the metadata of `forward`.
+        threads: Threads of the runtime; 0 lets it choose.
+        runtime: What runs the file, one of deployment.runtimes.RUNTIMES; None takes the one it was made for.
+    """
+
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        forward: Forward | None = None,
+        settings: LandmarkSettings | None = None,
+        threads: int = 0,
+        runtime: str | None = None,
+    ):
+        if weights is not None and forward is not None:
+            raise ValueError("expected weights or forward, got both")
+        if forward is None:
+            path = find_weights(weights or DEFAULT, FOLDER, ".safetensors" if runtime in PADDLES else ".onnx")
+            runtime = runtime or RUNTIME_OF.get(path.suffix.lower(), "onnx")
+            forward = load_runner(path, runtime, threads, load_model=load_landmark_model)
+        self.forward = forward
+        self.settings = settings or LandmarkSettings.from_metadata(getattr(forward, "metadata", {}))
+
+    def __call__(self, image: np.ndarray, boxes_xyxy: np.ndarray) -> np.ndarray:
+        """Find the points of the faces of one image.
+
+        Args:
+            image: uint8 [H, W, 3] BGR or [H, W] gray.
+            boxes_xyxy: Boxes of its faces as the detector gives them, [N, 4] in pixels; they may reach out of it.
+
+        Returns:
+            float32 [N, 68, 2] in pixels from the image's left and top edge; a point may lie outside of the image.
+
+        Raises:
+            ValueError: A box has no area, is not finite or lies wholly outside the image.
+        """
+        boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
+        if not len(boxes):
+            return np.zeros((0, NUM_POINTS, 2), np.float32)
+        crops, corners = zip(*(cut_square(image, box, self.settings.margin) for box in boxes))
+        sides = np.array([crop.shape[0] for crop in crops], np.float64)
+        parts = []
+        for start in range(0, len(crops), BATCH):
+            batch = faces_to_batch(list(crops[start : start + BATCH]), self.settings.input_size)
+            parts.append(np.asarray(self.forward(batch)[0], np.float64).reshape(len(batch), NUM_POINTS, 2))
+        points = np.array(corners, np.float64)[:, None] + np.concatenate(parts) * sides[:, None, None]
+        return points.astype(np.float32)
+
+
+def load_landmark_model(path: str | os.PathLike[str]) -> LandmarkModel:
+    """Read a `.safetensors` network; imports Paddle."""
+    from fer_paddle.landmarks.files import LandmarkModel
+
+    return LandmarkModel.load(path)

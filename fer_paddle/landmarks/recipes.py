@@ -1,0 +1,94 @@
+"""Recipes: everything that decides how a landmark network trains, as frozen data classes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from fer_paddle.landmarks.losses import LOSSES
+from fer_paddle.landmarks.model import READ_OUTS, LandmarkNetwork
+from fer_paddle.training.augment import AugmentConfig
+from fer_paddle.training.config import FitConfig, check_stages
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LandmarkRecipe(FitConfig):
+    """How to train a landmark network; the loop's own fields stand in config.FitConfig."""
+
+    name: str  # name on the command line
+    batch_size: int  # faces of one step, over all processes together
+    sizes: tuple[tuple[int, int], ...]  # pairs (first epoch, side in pixels of the training crops), from epoch 0
+    learning_rate: float  # the highest rate of AdamW; it rises over `warmup_epochs`, then falls as a half cosine
+    backbone: str = "resnet18"  # name in models.MODELS
+    arguments: tuple[tuple[str, Any], ...] = ()  # pairs (name, value) of the backbone's constructor
+    read_out: str = "both"  # one of model.READ_OUTS
+    loss: str = "wing"  # one of losses.LOSSES
+    maps_weight: float = 0.0  # see LandmarkLoss
+    margin: float = 0.1  # added to each side of the square around a box, as a ratio of its side
+    monitor: str = "valid_nme"
+    weight_decay: float = 0.01  # of AdamW; not applied to batch normalization and biases
+    warmup_epochs: float = 0.5  # epochs of the rise, fewer than `epochs`
+    ema_decay: float | None = 0.998
+    repeat: tuple[tuple[str, int], ...] = ()  # pairs (source, times an epoch sees its faces); 1 for a source not named
+    augment: AugmentConfig = AugmentConfig()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_stages(self.sizes)
+        if self.batch_size < 1 or not self.learning_rate > 0 or not 0 <= self.warmup_epochs < self.epochs:
+            got = f"{self.batch_size}, {self.learning_rate} and {self.warmup_epochs}"
+            raise ValueError(
+                f"expected a batch_size of 1 or more, a rate above 0 and fewer warmup_epochs than epochs, got {got}"
+            )
+        if self.read_out not in READ_OUTS or self.loss not in LOSSES or self.margin < 0:
+            got = f"{self.read_out!r}, {self.loss!r} and {self.margin}"
+            raise ValueError(
+                f"expected a read-out of {', '.join(READ_OUTS)}, a loss of {', '.join(LOSSES)} and a margin of 0 or "
+                f"more, got {got}"
+            )
+
+    @property
+    def size(self) -> int:
+        """Side in pixels of the crops at the end of the training, which the network is used with."""
+        return self.sizes[-1][1]
+
+    def build(self) -> LandmarkNetwork:
+        """Build the recipe's network, with random weights."""
+        return LandmarkNetwork(self.backbone, dict(self.arguments), self.size, self.read_out)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> LandmarkRecipe:
+        """Read what `to_json` wrote; fields left out keep their defaults."""
+        try:
+            fields = {**content, "augment": AugmentConfig(**content.get("augment", {}))}
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"expected the fields of a landmark recipe, got {content}: {error}") from error
+        return super().from_json(fields)
+
+
+# Of the shipped network. Depthwise convolutions, ten times cheaper in operations, cost Paddle ten times the time to
+# train on a CPU: so the backbone has plain ones.
+POINTS68 = LandmarkRecipe(
+    name="points68",
+    epochs=25,
+    batch_size=32,
+    sizes=((0, 64), (19, 96)),
+    learning_rate=2e-3,
+    arguments=(("channels", (16, 32, 64, 96)), ("width", 1.0), ("blocks", 1), ("stem_stride", 2), ("dropout", 0.0)),
+    repeat=(("afw", 3), ("helen_train", 3)),
+    augment=AugmentConfig(
+        flip=0.5,
+        rotate_deg=25,
+        scale=0.15,
+        shift=0.06,
+        brightness=0.15,
+        contrast=0.3,
+        erase=0.3,
+        erase_area=0.12,
+        blur=0.012,
+        noise=0.04,
+    ),
+)
+
+LANDMARK_RECIPES = {recipe.name: recipe for recipe in (POINTS68,)}

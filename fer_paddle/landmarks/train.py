@@ -1,0 +1,102 @@
+"""Training of a landmark network by the shared loop."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_paddle.deployment.runtimes.paddle import NetworkRunner
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.landmarks.data.dataset import LandmarkData
+from fer_paddle.landmarks.data.faces import LandmarkFaces, join_faces, load_faces
+from fer_paddle.landmarks.evaluate import evaluate
+from fer_paddle.landmarks.losses import LandmarkLoss
+from fer_paddle.landmarks.points import OUTER_CORNERS
+from fer_paddle.landmarks.predict import Landmarker, LandmarkSettings
+from fer_paddle.landmarks.recipes import LandmarkRecipe
+from fer_paddle.training import parallel
+from fer_paddle.training.callbacks import Curves, ProgressBar
+from fer_paddle.training.loader import make_loader
+from fer_paddle.training.loop import RunOptions, fit
+from fer_paddle.training.optim import adamw, make_schedule
+from fer_paddle.training.run import DIGESTS
+
+logger = logging.getLogger(__name__)
+
+
+def train_landmarks(
+    network: paddle.nn.Layer,
+    train: LandmarkFaces,
+    valid: LandmarkFaces,
+    recipe: LandmarkRecipe,
+    options: RunOptions = RunOptions(),
+) -> list[dict[str, float]]:
+    """Train `network` in place; it ends with the weights of the last step, the best are in the folder.
+
+    Args:
+        network: A LandmarkNetwork, or another layer from crops to points float32 [N, 68, 2].
+        train: Training faces, with a detector's boxes: their jitter is part of what is learned.
+        valid: Validation faces.
+        recipe: How to train.
+        options: Where checkpoints go, whether to resume, callbacks, reader processes.
+
+    Returns:
+        The history of loop.fit, with `valid_nme` and `valid_nme_SOURCE`, inter-ocular, and `valid_failures` at 0.10.
+    """
+    task = {"faces": len(train), DIGESTS: {"train": train.digest(), "validation": valid.digest()}}
+    model = parallel.prepare_model(network)
+    repeated = repeat_faces(train, dict(recipe.repeat))
+    data = LandmarkData(repeated, recipe.sizes, recipe.margin, recipe.augment, recipe.seed)
+    loader = make_loader(data, recipe.batch_size, True, recipe.seed, options.workers)
+    loss = LandmarkLoss(recipe.loss, recipe.size, recipe.maps_weight)
+    optimizer = make_optimizer(model, recipe, len(loader))
+    settings = LandmarkSettings(recipe.size, recipe.margin)
+
+    def validate(trained: paddle.nn.Layer) -> dict[str, float]:
+        figures = evaluate(Landmarker(forward=NetworkRunner(trained, {}), settings=settings), valid)
+        by_source = {f"nme_{source}": figure["nme"] for source, figure in figures["by_source"].items()}
+        return {"nme": figures["nme"]["inter_ocular"], **by_source, "failures": figures["failure_rate"]["0.1"]}
+
+    loaders, metrics = {"train": loader}, {"nme": batch_nme}
+    return fit(model, loss, loaders, optimizer, metrics, config=recipe, options=options, validate=validate, task=task)
+
+
+def repeat_faces(faces: LandmarkFaces, times: dict[str, int]) -> LandmarkFaces:
+    """Repeat the faces of each source as often as `times` says, once where it says nothing."""
+    counts = np.array([times.get(str(source), 1) for source in faces.source])
+    return faces.take(np.repeat(np.arange(len(faces)), counts))
+
+
+def batch_nme(outputs: Any, points_norm: paddle.Tensor) -> float:
+    """Return the mean inter-ocular error of a batch, of the mean of the network's heads."""
+    points = [value for name, value in outputs.items() if name != "maps"] if isinstance(outputs, dict) else [outputs]
+    distances = (sum(points) / len(points) - points_norm).norm(axis=-1).mean(-1)
+    first, second = (points_norm[:, corner] for corner in OUTER_CORNERS)
+    return float((distances / (first - second).norm(axis=-1)).mean())
+
+
+def make_optimizer(model: paddle.nn.Layer, recipe: LandmarkRecipe, steps_per_epoch: int) -> paddle.optimizer.AdamW:
+    """Make AdamW with its schedule, counted in steps."""
+    warmup_steps = math.ceil(recipe.warmup_epochs * steps_per_epoch)
+    total_steps = recipe.epochs * steps_per_epoch
+    rate = make_schedule("cosine", recipe.learning_rate, total_steps, warmup_steps=warmup_steps)
+    return adamw(model, rate, recipe.weight_decay)
+
+
+def train_from_files(
+    data: Sequence[Path], recipe: LandmarkRecipe, folder: Path, resume: bool = False, workers: int = 0
+) -> list[dict[str, float]]:
+    """Read faces (see `landmarks crops`) and train: what `python -m fer_paddle landmarks train` does."""
+    faces = join_faces(load_faces(path) for path in data)
+    train, valid = (faces.take(faces.split == split) for split in ("train", "val"))
+    if not len(train) or not len(valid):
+        raise ValueError(f"expected faces of the splits train and val, got {len(train)} and {len(valid)}")
+    logger.info("training on %d faces, measuring on %d", len(train), len(valid))
+    seed_everything(recipe.seed)
+    options = RunOptions(folder, resume, [ProgressBar(), Curves(folder, "nme")], workers)
+    return train_landmarks(recipe.build(), train, valid, recipe, options)
