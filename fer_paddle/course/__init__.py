@@ -1,1 +1,73 @@
-"""What the notebooks share, and the tools of the course's editions."""
+"""What the notebooks share: images, tables and drawn faces to show, one plot style; and the Chinese edition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fer_paddle.drawn import make_faces
+from fer_paddle.environment import versions
+from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.images import crop_square, to_gray
+from fer_paddle.pipeline import MARGIN
+
+
+def start(seed: int = 0) -> None:
+    """Seed everything, set the plot style of the course, and print the versions in one line."""
+    from matplotlib import font_manager, style
+
+    from fer_paddle.drawing import find_chinese_font
+    from fer_paddle.environment import seed_everything
+
+    font_manager.fontManager.addfont(find_chinese_font())
+    style.use(Path(__file__).with_name("course.mplstyle"))
+    cv2.setNumThreads(1)
+    seed_everything(seed)
+    print(", ".join(f"{name} {version}" for name, version in versions().items()))
+
+
+def show(*images: np.ndarray, width: int, quality: int = 80) -> None:
+    """Show images side by side in a notebook, as one JPEG.
+
+    Args:
+        images: uint8 [H, W, 3] in BGR, or [H, W]; each is scaled to one height.
+        width: Of all of them together, in pixels.
+        quality: Of the JPEG, 1 to 100.
+    """
+    from IPython.display import Image, display
+
+    height = width / sum(image.shape[1] / image.shape[0] for image in images)
+    row = []
+    for image in images:
+        size = round(image.shape[1] * height / image.shape[0]), round(height)
+        way = cv2.INTER_AREA if size[1] <= image.shape[0] else cv2.INTER_NEAREST
+        colored = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+        row.append(cv2.resize(colored, size, interpolation=way))
+    jpeg = cv2.imencode(".jpg", np.hstack(row), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    display(Image(jpeg.tobytes()))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Show a table in a notebook; columns whose cells all begin with a digit, a sign or nothing are set right."""
+    from IPython.display import Markdown, display
+
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    numeric = [all(not row[i] or row[i][0] in "0123456789+-±" for row in cells) for i in range(len(header))]
+    lines = [list(header), ["---:" if right else ":---" for right in numeric], *cells]
+    display(Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines)))
+
+
+def draw_crops(count: int, size: int = 64, seed: int = 0) -> LabelledFaces:
+    """Draw faces of the seven expressions in turn, gray, cut as the Pipeline cuts them from a photo.
+
+    Args:
+        count: Number of faces.
+        size: Side of the drawn portraits in pixels; the crops are a little smaller.
+        seed: Another seed draws other people.
+    """
+    drawn = make_faces(count, size, seed)
+    crops = [crop_square(image, box, MARGIN) for image, box in zip(drawn.images, drawn.boxes_xyxy)]
+    return LabelledFaces([to_gray(crop) for crop in crops], drawn.labels)
