@@ -15,7 +15,7 @@ from fer_paddle.images import crop_square, to_gray
 from fer_paddle.pipeline import MARGIN
 
 
-def start(seed: int = 0) -> None:
+def set_up(seed: int = 0) -> None:
     """Seed everything, set the plot style of the course, and print the versions in one line."""
     from matplotlib import font_manager, style
 

@@ -51,7 +51,7 @@ def test_the_style_draws_chinese(shell, tmp_path, recwarn):
     from matplotlib.figure import Figure
 
     with mpl.rc_context():
-        course.start()
+        course.set_up()
         figure = Figure((2, 1))
         figure.subplots().set_title("高兴 happy")
         figure.savefig(tmp_path / "a.png")
