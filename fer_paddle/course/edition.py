@@ -2,7 +2,7 @@
 
 `notebooks/zh/NN_name.md` has one block a cell, headed `<!-- cell-id digest -->`. The block of a markdown cell is its
 Chinese text; that of a code cell lists its comments and docstrings in their order, one a line. The digest is that of
-the English cell, so that a cell which has changed since is named as stale.
+the English text, so that a text which has changed since is named as stale.
 """
 
 from __future__ import annotations
@@ -37,15 +37,22 @@ _KEPT = {
 
 @dataclass(frozen=True)
 class Block:
-    """Chinese text of one cell, and the digest of the English cell that it was written for."""
+    """Chinese text of one cell, and the digest of the English text that it was written for."""
 
     digest: str
     text: str
 
 
-def digest_source(source: str) -> str:
-    """Return the eight hexadecimal digits that stand for the source of a cell."""
-    return hashlib.sha256(source.encode()).hexdigest()[:8]
+def read_text(cell: Any) -> str:
+    """Return what is translated of a cell: its Markdown, or its comments and docstrings, one a line."""
+    return (
+        cell.source if cell.cell_type == "markdown" else "\n".join(token.string for token in find_remarks(cell.source))
+    )
+
+
+def digest_text(text: str) -> str:
+    """Return the eight hexadecimal digits that stand for the English text of a cell."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def read_blocks(path: str | os.PathLike[str]) -> dict[str, Block]:
@@ -86,10 +93,8 @@ def outline(notebook: Any, blocks: Mapping[str, Block]) -> str:
     """Return the blocks of a notebook as a file keeps them; a missing or stale one has the English text."""
     parts = []
     for cell in notebook.cells:
-        remarks = [] if cell.cell_type == "markdown" else [token.string for token in find_remarks(cell.source)]
-        if cell.cell_type == "markdown" or remarks:
-            digest, block = digest_source(cell.source), blocks.get(cell.id)
-            text = "\n".join(remarks) or cell.source
+        if text := read_text(cell):
+            digest, block = digest_text(text), blocks.get(cell.id)
             parts.append(f"<!-- {cell.id} {digest} -->\n{block.text if block and block.digest == digest else text}\n")
     return "\n".join(parts)
 
@@ -112,13 +117,13 @@ def translate(notebook: Any, blocks: Mapping[str, Block], english: Path, target:
     made = copy.deepcopy(notebook)
     for cell in made.cells:
         block = blocks.get(cell.id)
-        if block is None or block.digest != digest_source(cell.source):
+        if block is None or block.digest != digest_text(read_text(cell)):
             if cell.cell_type == "markdown":
                 cell.source = f"（本段待译）\n\n{_move_links(cell.source, english, target)}"
         elif cell.cell_type == "markdown":
             cell.source = _move_links(block.text, english, target)
-        else:
-            cell.source = replace_remarks(cell.source, block.text.splitlines())
+        elif len(lines := block.text.splitlines()) == len(find_remarks(cell.source)):
+            cell.source = replace_remarks(cell.source, lines)
     return made
 
 
@@ -130,7 +135,7 @@ def find_faults(notebook: Any, blocks: Mapping[str, Block], glossary: Mapping[st
         blocks: Blocks by cell id.
         glossary: English terms in lower case with the Chinese words that may stand for them; see `read_glossary`.
     """
-    needed = {cell.id: cell for cell in notebook.cells if cell.cell_type == "markdown" or find_remarks(cell.source)}
+    needed = {cell.id: cell for cell in notebook.cells if read_text(cell)}
     faults = [f"{cell_id}: no block" for cell_id in needed if cell_id not in blocks]
     faults += [f"{cell_id}: a block without a cell" for cell_id in blocks if cell_id not in needed]
     if list(blocks) != [cell_id for cell_id in needed if cell_id in blocks] and not faults:
@@ -143,8 +148,8 @@ def find_faults(notebook: Any, blocks: Mapping[str, Block], glossary: Mapping[st
 
 def _compare(cell: Any, block: Block, glossary: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Yield what is wrong with one block."""
-    if block.digest != digest_source(cell.source):
-        yield f"stale: written for {block.digest}, the English cell is {digest_source(cell.source)}"
+    if block.digest != (digest := digest_text(read_text(cell))):
+        yield f"stale: written for {block.digest}, the English text is {digest}"
         return
     if cell.cell_type == "code":
         lines, remarks = block.text.splitlines(), find_remarks(cell.source)

@@ -22,7 +22,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 SOLUTIONS = FOLDER / "solutions"
-NOTEBOOKS = sorted(path for path in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+NOTEBOOKS = sorted(path for path in FOLDER.rglob("*.ipynb") if not {".ipynb_checkpoints", "zh"} & {*path.parts})
 CHAPTERS = [path for path in NOTEBOOKS if path.parent == FOLDER]
 
 MAX_FILE_BYTES = 600_000

@@ -9,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from fer_paddle.course import edition
-from fer_paddle.course.edition import Block, digest_source
+from fer_paddle.course.edition import Block, digest_text
 from fer_paddle.environment import REPOSITORY
 
 NOTEBOOKS = REPOSITORY / "notebooks"
@@ -17,6 +17,7 @@ GLOSSARY = edition.read_glossary(REPOSITORY / "docs" / "glossary.csv")
 PAIRS = edition.find_pairs(NOTEBOOKS)
 TEXT = "The learning rate is 0.1, see [04](04_train.ipynb), [data](../docs/data.md) and `fit`: $y = 2x$."
 CHINESE = "学习率为 0.1，见 [04](04_train.ipynb)、[数据](../docs/data.md) 和 `fit`：$y = 2x$。"
+REMARKS = '"""Doubles."""\n# twice'
 CODE = 'def double(x):\n    """Doubles."""\n    return x * 2  # twice\n'
 
 
@@ -27,7 +28,7 @@ def make_notebook():
 
 
 def blocks_of(a=CHINESE, b='"""加倍。"""\n# 两倍'):
-    return {"a": Block(digest_source(TEXT), a), "b": Block(digest_source(CODE), b)}
+    return {"a": Block(digest_text(TEXT), a), "b": Block(digest_text(REMARKS), b)}
 
 
 @pytest.mark.parametrize(
