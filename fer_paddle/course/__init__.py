@@ -16,7 +16,8 @@ from fer_paddle.pipeline import MARGIN
 
 
 def set_up(seed: int = 0) -> None:
-    """Seed everything, set the plot style of the course, and print the versions in one line."""
+    """Seed everything, set the plot style of the course, and show the versions in one line."""
+    from IPython.display import Markdown, display
     from matplotlib import font_manager, style
 
     from fer_paddle.drawing import find_chinese_font
@@ -26,7 +27,7 @@ def set_up(seed: int = 0) -> None:
     style.use(Path(__file__).with_name("course.mplstyle"))
     cv2.setNumThreads(1)
     seed_everything(seed)
-    print(", ".join(f"{name} {version}" for name, version in versions().items()))
+    display(Markdown(", ".join(f"{name} {version}" for name, version in versions().items())))
 
 
 def show(*images: np.ndarray, width: int, quality: int = 80) -> None:
