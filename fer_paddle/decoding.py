@@ -194,11 +194,28 @@ def _upright_header(file: BinaryIO) -> tuple[int, int, int]:
 
 
 def _decode(file: BinaryIO, max_pixels: int | None) -> np.ndarray:
-    """Decode strip by strip, so that a large image is not held a third time."""
     image = _open_image(file)
     if max_pixels is not None:
         scale = next((n for n in (1, 2, 4) if image.width * image.height <= max_pixels * n * n), 8)
         image.draft(None, (image.width // scale, image.height // scale))
+    bgr = _to_bgr(image)
+    image.close()
+    return bgr
+
+
+def convert_pillow(image: Image.Image) -> np.ndarray:
+    """Return the pixels of a Pillow image as `read_image` those of a file; ValueError where they cannot be read."""
+    try:
+        _check_pixels(*image.size)
+        return _to_bgr(image)
+    except _RefusedError:
+        raise
+    except _DAMAGE as error:
+        raise ValueError(f"expected a readable Pillow image, got {type(error).__name__}: {error}") from error
+
+
+def _to_bgr(image: Image.Image) -> np.ndarray:
+    """Decode strip by strip, so that a large image is not held a third time."""
     if isinstance(image, TiffImageFile):
         with _warnings_off():  # of tags, while its pixels are read
             image.load()
@@ -209,7 +226,6 @@ def _decode(file: BinaryIO, max_pixels: int | None) -> np.ndarray:
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         stored[top : top + rows] = _strip_to_bgr(strip) if levels is None else _deep_to_bgr(strip, *levels)
-    image.close()
     return np.ascontiguousarray(_UPRIGHT[orientation](stored))
 
 

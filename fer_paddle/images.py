@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from fer_paddle.decoding import FORMATS, HEIF_SUFFIXES
+from fer_paddle.decoding import convert_pillow as convert_pillow
 from fer_paddle.decoding import read_header as read_header
 from fer_paddle.decoding import read_image as read_image
 from fer_paddle.decoding import read_orientation as read_orientation

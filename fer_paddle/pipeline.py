@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from fer_paddle.expression.predict import Classifier
-from fer_paddle.images import MAX_CROP_SIDE, crop_square
+from fer_paddle.images import MAX_CROP_SIDE, convert_pillow, crop_square, read_image
 from fer_paddle.labels import EXPRESSIONS
 from yolo3tiny.predict import Detections, Detector
+
+if TYPE_CHECKING:
+    from fer_paddle.collect.fetch import FetchPolicy
+
+ImageSource = np.ndarray | Image.Image | bytes | str | os.PathLike[str]
+Channels = Literal["BGR", "RGB"]
 
 # A FER2013 image is 1.10 times the longer side of the box that the shipped detector finds in it (median over the 181
 # found of 300 PublicTest faces).
 MARGIN = 0.05
 MIN_SCORE = 0.5
+MAX_URL_BYTES = 20_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +58,7 @@ class Face:
 
 
 class Pipeline:
-    """Finds the faces of an image and names their expressions.
+    """Finds the faces of an image and names their expressions. Threads may share one; a process pool may pickle it.
 
     Args:
         detector: (image, min_score) -> Detections; None takes the one that ships.
@@ -68,8 +78,16 @@ class Pipeline:
         self.classifier = classifier if classifier is not None else Classifier(runtime=runtime)
         self.margin, self.classes = margin, tuple(getattr(self.classifier, "classes", EXPRESSIONS))
 
-    def __call__(self, image: np.ndarray, min_score: float = MIN_SCORE) -> list[Face]:
-        """Recognize the faces of one image: image uint8 [H, W, 3]."""
+    def __call__(
+        self,
+        image: ImageSource,
+        min_score: float = MIN_SCORE,
+        *,
+        channels: Channels = "BGR",
+        allow_url: bool = False,
+    ) -> list[Face]:
+        """Recognize the faces of one image, of any kind that `open_image` takes, with its other arguments."""
+        image = open_image(image, channels, allow_url)
         found = self.detector(image, min_score=min_score)
         crops = [crop_face(image, box, self.margin) for box in found.boxes_xyxy]
         probs = self.classifier(crops)
@@ -77,6 +95,54 @@ class Pipeline:
             Face(box, float(score), row, self.classes[int(row.argmax())], self.classes)
             for box, score, row in zip(found.boxes_xyxy, found.scores, probs)
         ]
+
+
+def open_image(source: ImageSource, channels: Channels = "BGR", allow_url: bool = False) -> np.ndarray:
+    """Return any image as uint8 [H, W, 3] in BGR; every way into the pipeline leads through here.
+
+    Args:
+        source: A path, the bytes of an image file, a Pillow image, an array uint8 [H, W, 3] or gray [H, W], or a URL.
+        channels: The order of an array's channels: BGR, as OpenCV reads it, or RGB.
+        allow_url: Fetch a URL, see `fetch_image`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is none of these, no readable image, or a URL that is not allowed.
+        OSError: The server of a URL cannot be reached.
+    """
+    if isinstance(source, np.ndarray):
+        if source.dtype != np.uint8 or not source.size or source.ndim < 2 or source.shape[2:] not in ((), (3,)):
+            raise ValueError(f"expected an image uint8 [H, W, 3] or [H, W], got {source.dtype} {list(source.shape)}")
+        if channels not in ("BGR", "RGB"):
+            raise ValueError(f"expected the channels BGR or RGB, got {channels!r}")
+        if source.ndim == 2:
+            return cv2.cvtColor(source, cv2.COLOR_GRAY2BGR)
+        return source if channels == "BGR" else np.ascontiguousarray(source[..., ::-1])
+    if isinstance(source, Image.Image):
+        return convert_pillow(source)
+    if not is_url(source):
+        return read_image(source)
+    if not allow_url:
+        raise ValueError(f"expected allow_url (--allow-url) before {source!r} is fetched, got none")
+    return read_image(fetch_image(str(source)))
+
+
+def is_url(source: object) -> bool:
+    """Tell whether a source is the URL of a web server."""
+    return isinstance(source, str) and source.lower().startswith(("http://", "https://"))
+
+
+def fetch_image(url: str, policy: FetchPolicy | None = None) -> bytes:
+    """Fetch an image by the crawler's rules: from public addresses alone, obeying robots.txt, bounded in time and size.
+
+    Raises:
+        ValueError: The address must not be fetched, or is no image of at most MAX_URL_BYTES.
+        OSError: The server cannot be reached.
+    """
+    from fer_paddle.collect.fetch import Expect, Fetcher, FetchPolicy
+
+    with Fetcher(policy or FetchPolicy()) as fetcher:
+        return fetcher.get(url, Expect(MAX_URL_BYTES, ("image/",))).body
 
 
 def crop_face(image: np.ndarray, box_xyxy: np.ndarray, margin: float) -> np.ndarray:

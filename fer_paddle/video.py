@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,8 @@ class Video:
         path: Any file FFmpeg reads, an animated GIF too.
 
     Attributes:
-        frames_promised: Frames its header promises, often a guess; 0 where it says nothing.
+        rate: Frames a second as its header says, often a guess; 0 where it says nothing.
+        frames_promised: Frames its header promises, as unsure.
         frames_read: Frames read so far.
 
     Raises:
@@ -120,7 +122,7 @@ class Video:
             got = f"one of {size[0]:.0f} x {size[1]:.0f} pixels" if self._capture.isOpened() else "a damaged one"
             self._capture.release()
             raise ValueError(f"{str(path)!r}: expected a readable video of at most {MAX_SIDE} pixels a side, got {got}")
-        self._rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.rate = self._capture.get(cv2.CAP_PROP_FPS)
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         degrees = int(self._capture.get(cv2.CAP_PROP_ORIENTATION_META)) * _CLOCKWISE % 360
         self._rotation = _ROTATIONS.get(degrees)
@@ -136,7 +138,7 @@ class Video:
                     return
                 now = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
                 if not now > seconds and self.frames_read:  # some containers keep no times
-                    now = seconds + (1 / self._rate if self._rate > 0 else 0.04)
+                    now = seconds + (1 / self.rate if self.rate > 0 else 0.04)
                 seconds = now
                 upright = image if self._rotation is None else cv2.rotate(image, self._rotation)
                 yield Frame(self.frames_read, seconds, upright)
@@ -149,6 +151,44 @@ class Video:
         if self.frames_read >= 0.95 * self.frames_promised - 2:
             return None
         return f"damaged or cut off: {self.frames_read} of about {self.frames_promised} frames could be read"
+
+
+class Camera:
+    """A camera of this machine, frame by frame until the loop over it is left; times are those since the first.
+
+    Args:
+        number: 0 is the first camera.
+
+    Raises:
+        OSError: There is no such camera, or another program has it.
+    """
+
+    def __init__(self, number: int = 0):
+        log_level = cv2.getLogLevel()
+        cv2.setLogLevel(0)  # OpenCV would tell what the error says
+        self._capture = cv2.VideoCapture(number)
+        cv2.setLogLevel(log_level)
+        if not self._capture.isOpened():
+            raise OSError(f"expected a camera of number {number}, found none that can be opened")
+        self.rate, self.frames_read = self._capture.get(cv2.CAP_PROP_FPS), 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        start = -1.0
+        try:
+            while True:
+                is_read, image = self._capture.read()
+                if not is_read:
+                    return
+                now = time.monotonic()
+                start = now if start < 0 else start
+                yield Frame(self.frames_read, now - start, image)
+                self.frames_read += 1
+        finally:
+            self._capture.release()
+
+    def find_fault(self) -> str | None:
+        """Return what is wrong after the last frame, which a camera should not have."""
+        return f"the camera gave no more frames after {self.frames_read}"
 
 
 def choose_frames(frames: Iterable[Frame], rule: FrameRule) -> Iterator[Frame]:

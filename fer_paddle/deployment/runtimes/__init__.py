@@ -82,7 +82,9 @@ def load_runner(
         loaded = importlib.import_module(module)
         if load_model is not None and runtime in PADDLES and Path(path).suffix.lower() == ".safetensors":
             model = load_model(check_file(path, (".safetensors",), runtime))
-            return loaded.run_model(model, runtime, threads, precision)
+            runner = loaded.run_model(model, runtime, threads, precision)
+            runner._made_of = load_runner, (path, runtime, threads, precision, load_model)
+            return runner
     except ModuleNotFoundError as error:
         package = {"paddle": "paddlepaddle"}.get(error.name or "", error.name)
         raise RuntimeError(

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,9 +24,11 @@ class Runner:
     package: ClassVar[str] = ""  # as pip and Python call it, where that is not the name
     suffixes: ClassVar[tuple[str, ...]]
     converts_onnx: ClassVar[bool] = False  # to the first of `suffixes`
+    _made_of: tuple[Any, ...] | None = None  # a function and its arguments that load this network again
     metadata: Mapping[str, str]  # what the file says of itself: classes, input size, normalization
 
     def __init__(self, path: str | os.PathLike[str], threads: int = 0, precision: str = "fp32"):
+        self._made_of = type(self), (path, threads, precision)
         path = check_file(path, (*self.suffixes, ".onnx") if self.converts_onnx else self.suffixes, self.name)
         if self.converts_onnx and path.suffix.lower() == ".onnx":
             self.import_package()
@@ -46,6 +48,12 @@ class Runner:
         if not all(np.isfinite(output).all() for output in outputs):
             raise ValueError("expected finite outputs, got NaN or infinity: the weights or the images are damaged")
         return outputs
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what to load, for a process pool: a runtime's session cannot be."""
+        if self._made_of is None:
+            raise TypeError(f"expected a network loaded from a file to pickle, got a {type(self).__name__} of another")
+        return self._made_of
 
     @classmethod
     def import_package(cls) -> ModuleType:
