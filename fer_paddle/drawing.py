@@ -64,22 +64,26 @@ def draw_boxes(
     return _draw(image, boxes, texts, [(blue, green, red)] * len(boxes), _CHINESE_FONT, _WIDEST_SCORE)
 
 
-def draw_faces(image: np.ndarray, faces: Sequence[NamedFace], language: str = "en") -> np.ndarray:
+def draw_faces(
+    image: np.ndarray, faces: Sequence[NamedFace], language: str = "en", ids: Sequence[int] | None = None
+) -> np.ndarray:
     """Draw boxes in the colors of the classes, with their names where there is room, in a copy of the image.
 
     Args:
         image: uint8 [H, W, 3] in BGR.
         faces: What Pipeline found in it.
         language: `en`, or `zh` for Chinese names.
+        ids: Written before the names, see tracking.Tracker; None writes none.
     """
     if language not in LANGUAGES:
         raise ValueError(f"expected a language of {', '.join(LANGUAGES)}, got {language!r}")
     font_path = find_chinese_font()
     texts, colors = [], []
-    for face in faces:
+    for place, face in enumerate(faces):
         index = face.classes.index(face.label)
         name = class_names_zh(face.classes)[index] if language == "zh" else face.label
-        texts.append(f"{name if has_glyphs(font_path, name) else f'class {index}'} {face.probs[index]:.0%}")
+        name = name if has_glyphs(font_path, name) else f"class {index}"
+        texts.append(f"{f'{ids[place]} ' if ids else ''}{name} {face.probs[index]:.0%}")
         colors.append(class_colors(face.classes)[index])
     boxes = np.array([face.box_xyxy for face in faces], np.float64).reshape(-1, 4)
     return _draw(image, boxes, texts, colors, font_path, np.inf)
@@ -105,12 +109,12 @@ def _draw(
         cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), color, thickness)
     if not any(texts):
         return drawn
-    canvas = Image.fromarray(drawn[..., ::-1].copy())
+    canvas = Image.fromarray(drawn)  # BGR all along: Pillow does not care, and two copies are saved
     for (left, top, right, _), text, color in zip(corners, texts, colors):
         width = min(canvas.width, widest * (right - left))
         wanted = min(max(_MIN_TEXT_PX, (right - left) / 6), side / 25 + _MIN_TEXT_PX)
-        _write(ImageDraw.Draw(canvas), text, (left, top), (int(width), canvas.height), wanted, color[::-1], font_path)
-    return np.ascontiguousarray(np.asarray(canvas)[..., ::-1])
+        _write(ImageDraw.Draw(canvas), text, (left, top), (int(width), canvas.height), wanted, color, font_path)
+    return np.array(canvas)
 
 
 def _write(
@@ -119,7 +123,7 @@ def _write(
     corner: tuple[int, int],
     room_wh: tuple[int, int],
     wanted_px: float,
-    color_rgb: Color,
+    color_bgr: Color,
     font_path: Path,
 ) -> None:
     """Write a text on a plate above a box, or inside it; smaller where it finds no room, and not at all in the end."""
@@ -136,8 +140,8 @@ def _write(
     image_w, image_h = draw.im.size
     x = min(max(0, corner[0]), image_w - width)
     y = min(corner[1] - height if corner[1] >= height else max(0, corner[1]), image_h - height)
-    draw.rectangle((x, y, x + width - 1, y + height - 1), fill=color_rgb)
-    ink = (0, 0, 0) if np.dot(color_rgb, (0.299, 0.587, 0.114)) > 128 else (255, 255, 255)
+    draw.rectangle((x, y, x + width - 1, y + height - 1), fill=color_bgr)
+    ink = (0, 0, 0) if np.dot(color_bgr, (0.114, 0.587, 0.299)) > 128 else (255, 255, 255)
     draw.text((x + width / 2, y + height / 2), text, font=font, fill=ink, anchor="mm")
 
 

@@ -45,6 +45,12 @@ _CONTAINER = re.compile(
 )
 
 
+def is_video(path: str | os.PathLike[str]) -> bool:
+    """Tell by its name whether a file is a video; a GIF counts as an image here."""
+    suffix = Path(path).suffix.lower()
+    return suffix in VIDEO_SUFFIXES and suffix != ".gif"
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One frame of a video.

@@ -1,20 +1,25 @@
-"""Recognizes many image files: goes on past a bad one, and says at the end what went wrong."""
+"""Recognizes many images: files, folders and URLs; goes on past a bad one, and says at the end what went wrong."""
 
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
 from fer_paddle.drawing import draw_faces
 from fer_paddle.files import replacing
-from fer_paddle.image_files import annotate_files
+from fer_paddle.image_files import Failed, annotate_files, find_images, read_ours
+from fer_paddle.images import FORMATS
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.pipeline import Pipeline
+from fer_paddle.pipeline import Pipeline, fetch_image, is_url
+from fer_paddle.video import is_video
 
 RESULTS_JSON, RESULTS_CSV = "results.json", "results.csv"
 
@@ -69,6 +74,44 @@ def recognize_files(
     report = Report(classes, *annotate_files(paths, folder / RESULTS_JSON, annotate, progress, lambda path: path.name))
     _write_csv(folder / RESULTS_CSV, report)
     return report
+
+
+@dataclass
+class Sources:
+    """What the arguments of `recognize` mean."""
+
+    images: list[Path]
+    videos: list[Path | int]  # files, and cameras by their numbers
+    failed: list[Failed]  # pairs (URL, reason) of what could not be fetched
+
+
+def find_sources(arguments: Sequence[str], out: Path, allow_url: bool = False) -> Sources:
+    """Find images and videos by files, folders (of images) and globs, fetch URLs to `out/fetched`, number cameras."""
+    urls = [one for one in arguments if is_url(one)]
+    cameras = [one for one in arguments if one.isdecimal() and not os.path.lexists(one)]
+    patterns = [one for one in arguments if one not in urls and one not in cameras]
+    if urls and not allow_url:
+        raise ValueError(f"expected --allow-url before {urls[0]} is fetched")
+    found = find_images(patterns, out, read_ours(out / RESULTS_JSON)) if patterns else []
+    fetched, failed = _fetch_files(urls, out / "fetched")
+    images = [*(path for path in found if not is_video(path)), *fetched]
+    return Sources(images, [*filter(is_video, found), *map(int, cameras)], failed)
+
+
+def _fetch_files(urls: Iterable[str], folder: Path) -> tuple[list[Path], list[Failed]]:
+    from fer_paddle.collect.names import safe_name, save_new
+
+    paths: list[Path] = []
+    failed: list[Failed] = []
+    for url in urls:
+        name = PurePosixPath(unquote(urlsplit(url).path))
+        suffix = name.suffix.lower() if name.suffix.lower() in FORMATS else ".jpg"
+        try:
+            write = partial(Path.write_bytes, data=fetch_image(url))
+            paths.append(save_new(folder, safe_name(name.stem), suffix, write)[0])
+        except (ValueError, OSError) as error:
+            failed.append((url, str(error)))
+    return paths, failed
 
 
 def _write_csv(path: Path, report: Report) -> None:

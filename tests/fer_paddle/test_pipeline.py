@@ -1,14 +1,21 @@
 """The pipeline with a detector and a classifier that the test makes up, then with what ships."""
 
+import io
+import pickle
+
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from fer_paddle import images, pipeline
 from fer_paddle.apps.demo import astronaut
 from fer_paddle.images import crop_square
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.pipeline import Face, Pipeline
+from fer_paddle.pipeline import Face, Pipeline, open_image
 from yolo3tiny.predict import Detections
+
+PIXELS = np.random.default_rng(5).integers(0, 256, (30, 40, 3), np.uint8)
 
 
 def detector_of(*boxes):
@@ -77,10 +84,56 @@ def test_json_of_a_face_is_plain():
     }
 
 
-@pytest.mark.parametrize("image", [np.zeros((0, 10, 3), np.uint8), np.zeros((9, 9), np.uint8), np.zeros((9, 9, 3))])
-def test_wrong_images_are_refused(image):
+ENCODED = cv2.imencode(".png", PIXELS)[1].tobytes()
+SOURCES = [
+    # what, source, other arguments
+    ("BGR", PIXELS, {}),
+    ("RGB", PIXELS[..., ::-1], {"channels": "RGB"}),
+    ("bytes", ENCODED, {}),
+    ("Pillow", Image.fromarray(PIXELS[..., ::-1]), {}),
+    ("Pillow, read late", Image.open(io.BytesIO(ENCODED)), {}),
+    ("Pillow with transparency", Image.fromarray(np.dstack([PIXELS[..., ::-1], np.full((30, 40), 255, np.uint8)])), {}),
+]
+
+
+@pytest.mark.parametrize(("source", "more"), [row[1:] for row in SOURCES], ids=[row[0] for row in SOURCES])
+def test_one_door_for_every_kind_of_image(source, more):
+    np.testing.assert_array_equal(open_image(source, **more), PIXELS)
+    assert len(Pipeline(detector_of([2, 2, 20, 20]), Recorder())(source, **more)) == 1
+
+
+def test_paths_and_gray_images_enter_by_the_same_door(tmp_path):
+    (tmp_path / "图.png").write_bytes(ENCODED)
+    for path in (tmp_path / "图.png", str(tmp_path / "图.png")):
+        np.testing.assert_array_equal(open_image(path), PIXELS)
+    gray = PIXELS[..., 0]
+    for source in (gray, Image.fromarray(gray)):
+        np.testing.assert_array_equal(open_image(source), np.dstack([gray] * 3))
+
+
+WRONG_SOURCES = [
+    np.zeros((0, 10, 3), np.uint8),
+    np.zeros((9, 9, 3)),
+    np.zeros((9, 9, 4), np.uint8),
+    np.zeros(9, np.uint8),
+    b"",
+    None,
+    Image.new("RGB", (30_000, 4_000)),
+    "https://example.org/a.jpg",
+]
+
+
+@pytest.mark.parametrize("source", WRONG_SOURCES, ids=lambda source: type(source).__name__)
+def test_wrong_images_are_refused(source):
     with pytest.raises(ValueError, match="expected"):
-        Pipeline()(image)
+        Pipeline(detector_of(), Recorder())(source)
+
+
+def test_a_process_pool_gets_the_same_answer():
+    ours = Pipeline()
+    theirs = pickle.loads(pickle.dumps(ours))
+    for mine, other in zip(ours(astronaut()), theirs(astronaut()), strict=True):
+        assert mine.to_json() == other.to_json()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (2000, 3)])

@@ -2,37 +2,61 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fer_paddle.console import Output, bar, table
-from fer_paddle.options import Images, MinScore, Weights
+import numpy as np
+
+from fer_paddle.console import INTERRUPTED, OK, Output, bar, table
+from fer_paddle.options import MinScore, PositiveFloat, Weights
 
 Out = Annotated[Path, "folder for the annotated images"]
 
 
 def recognize(
-    images: Images,
+    images: Annotated[tuple[str, ...], "files, folders or globs of images; videos; URLs; a camera by its number"],
     *,
     out: Out = Path("out"),
     min_score: MinScore = 0.5,
     language: Annotated[Literal["en", "zh"], "names in the images"] = "en",
     weights: Weights = None,
+    allow_url: Annotated[bool, "fetch the URLs, from public addresses alone"] = False,
+    seconds: Annotated[PositiveFloat | None, "stop a video or camera after this time"] = None,
+    show: Annotated[bool, "show videos in a window while they run; q stops"] = False,
 ) -> Output:
-    """Find the faces in images and name their expressions.
+    """Find the faces in images and videos and name their expressions.
 
-    Writes annotated copies, results.json and results.csv; exits with 1 if an image failed.
+    Writes annotated copies, results.json and results.csv, and a folder for each video or camera with an annotated
+    copy, a row a face and frame, a plot over time and a summary a person; exits with 1 if one failed.
     """
-    from fer_paddle.apps.recognize import RESULTS_JSON, recognize_files
+    from fer_paddle.apps.recognize import Report, find_sources, recognize_files
+    from fer_paddle.apps.video import recognize_videos
     from fer_paddle.drawing import find_chinese_font
     from fer_paddle.expression.predict import Classifier
-    from fer_paddle.image_files import find_images, read_ours
     from fer_paddle.pipeline import Pipeline
 
-    paths = find_images(images, out, read_ours(out / RESULTS_JSON))
+    if show and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise ValueError("expected a screen for --show, found none")
     find_chinese_font()  # a wrong FER_FONT is told before work begins
-    pipeline = Pipeline(classifier=Classifier(weights))
-    return _show(recognize_files(paths, out, pipeline, min_score, language, bar("images")), out)
+    found = find_sources(images, out, allow_url)
+    pipeline, report = Pipeline(classifier=Classifier(weights)), Report(())
+    if found.images:
+        report = recognize_files(found.images, out, pipeline, min_score, language, bar("images"))
+    shown = _show_frame if show else None
+    videos, failed = recognize_videos(found.videos, out, pipeline, min_score, language, bar("frames"), seconds, shown)
+    report.failed += [*found.failed, *failed]
+    return _show(report, videos, out)
+
+
+def _show_frame(image: np.ndarray) -> bool:
+    """Show a frame; False after q or Escape."""
+    import cv2
+
+    cv2.imshow("fer_paddle (q stops)", image)
+    return cv2.waitKey(1) & 0xFF not in (27, ord("q"))
 
 
 def demo(*, out: Out = Path("out")) -> Output:
@@ -41,12 +65,35 @@ def demo(*, out: Out = Path("out")) -> Output:
     from fer_paddle.apps.recognize import recognize_files
     from fer_paddle.pipeline import MIN_SCORE, Pipeline
 
-    return _show(recognize_files(write_demo_images(out / "originals"), out, Pipeline(), MIN_SCORE), out)
+    return _show(recognize_files(write_demo_images(out / "originals"), out, Pipeline(), MIN_SCORE), (), out)
 
 
-def _show(report: Any, folder: Path) -> Output:
+def _show(report: Any, videos: Sequence[Any], folder: Path) -> Output:
+    texts = []
+    if report.results or not videos:
+        texts = [_table_of_images(report.results), f"{len(report.results)} images written to {folder}"]
+    for video in videos:
+        texts.append(f"{video.file}: {video.frames} frames, {video.seconds:.1f} s, written to {video.folder}")
+        texts += [_table_of_people(video.people)] if video.people else []
+        texts += ["stopped by Ctrl-C; what was done is kept"] if video.stopped else []
+    failed = [{"file": file, "reason": reason} for file, reason in report.failed]
+    result = {"images": report.results, "videos": [vars(video) for video in videos], "failed": failed}
+    code = INTERRUPTED if any(video.stopped for video in videos) else OK
+    return Output(result, "\n\n".join(texts), report.failed, code)
+
+
+def _table_of_people(people: list[dict[str, Any]]) -> str:
     rows = []
-    for result in report.results:
+    for person in people:
+        named = sorted(person["frames_named"].items(), key=lambda item: -item[1])[:3]
+        names = ", ".join(f"{name} {frames / person['frames']:.0%}" for name, frames in named)
+        rows.append([person["id"], f"{person['first_seconds']:.1f} to {person['last_seconds']:.1f} s", names])
+    return table(["id", "seen", "frames named"], rows)
+
+
+def _table_of_images(results: list[dict[str, Any]]) -> str:
+    rows = []
+    for result in results:
         name = Path(result["file"]).name
         for face in result["faces"]:
             left, top, right, bottom = (round(side) for side in face["box_xyxy"])
@@ -54,7 +101,4 @@ def _show(report: Any, folder: Path) -> Output:
             rows.append([name, face["label"], f"{prob:.0%}", f"{face['score']:.2f}", place])
         if not result["faces"]:
             rows.append([name, "no face", "", "", ""])
-    text = table(["image", "expression", "sure", "face score", "place and size"], rows)
-    text += f"\n\n{len(report.results)} images written to {folder}"
-    failed = [{"file": file, "reason": reason} for file, reason in report.failed]
-    return Output({"images": report.results, "failed": failed}, text, report.failed)
+    return table(["image", "expression", "sure", "face score", "place and size"], rows)

@@ -10,6 +10,7 @@ import pytest
 
 from fer_paddle.collect.addresses import Refused
 from fer_paddle.collect.fetch import Expect, Fetcher, FetchPolicy, Unreachable, read_cookies
+from fer_paddle.pipeline import fetch_image, open_image
 
 ANY = Expect(10_000)
 
@@ -251,3 +252,11 @@ def test_a_proxy_gets_the_whole_address(site, make_fetcher):
 def test_manners_out_of_range(change):
     with pytest.raises(ValueError, match="expected"):
         FetchPolicy(**change)
+
+
+def test_an_image_for_the_pipeline_by_the_same_guard(site):
+    body = site.put_picture("/a.png", 3)
+    address = f"{site.url}/a.png"
+    with pytest.raises(Refused, match="expected a host on the open internet"):
+        open_image(address, allow_url=True)
+    assert fetch_image(address, FetchPolicy(allow_private=True, pause_seconds=0)) == body

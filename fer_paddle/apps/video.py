@@ -1,0 +1,298 @@
+"""Recognizes a video or a camera: annotated video, a CSV row a face and frame, a plot and a summary a person."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fer_paddle.drawing import draw_faces, find_chinese_font
+from fer_paddle.files import clear_leftovers, read_json, temporary_folder, write_json
+from fer_paddle.image_files import Failed
+from fer_paddle.labels import class_colors, class_names_zh
+from fer_paddle.pipeline import Face, Pipeline
+from fer_paddle.tracking import Tracker
+from fer_paddle.video import Camera, Frame, Video
+
+ANNOTATED, FRAMES_CSV, PLOT, SUMMARY = "annotated", "frames.csv", "expressions.png", "summary.json"
+CODECS = {".mp4": "mp4v", ".webm": "VP80"}  # browsers play the second, which takes ten times as long to write
+STRIP_SECONDS = 10.0
+CONTINUE_RATIO = 0.6  # of the least score: a face that is known may be found as weakly as this
+_BIN_SECONDS = 0.2  # of the plot; keeps memory flat
+_LONGEST_GAP_SECONDS = 10.0  # a larger step of a damaged video's clock is left out
+_MOST_PLOTTED = 6
+
+
+@dataclass
+class _Person:
+    """What is known of one id over the whole video."""
+
+    first_seconds: float
+    last_seconds: float = 0.0
+    frames: int = 0
+    named: dict[str, int] = field(default_factory=dict)  # frames of each label
+    bins: dict[int, np.ndarray] = field(default_factory=dict)  # number of the time bin -> [C + 1] sums, frames last
+
+    def add(self, face: Face, seconds: float) -> None:
+        self.last_seconds, self.frames = seconds, self.frames + 1
+        self.named[face.label] = self.named.get(face.label, 0) + 1
+        sums = self.bins.setdefault(int(seconds / _BIN_SECONDS), np.zeros(len(face.probs) + 1))
+        sums += np.append(face.probs, 1)
+
+    def to_json(self, number: int, classes: Sequence[str]) -> dict[str, Any]:
+        *sums, frames = np.sum(list(self.bins.values()), axis=0)
+        return {
+            "id": number,
+            "first_seconds": round(self.first_seconds, 3),
+            "last_seconds": round(self.last_seconds, 3),
+            "frames": self.frames,
+            "mean_probs": {name: round(float(value / frames), 4) for name, value in zip(classes, sums)},
+            "frames_named": {name: self.named[name] for name in classes if name in self.named},
+        }
+
+
+class VideoWriter:
+    """Writes images at their times into a video of a constant rate; a longer gap between two repeats the first.
+
+    Args:
+        path: Its suffix is one of CODECS.
+        rate: Frames a second; 25 where it is no usual one.
+    """
+
+    def __init__(self, path: Path, rate: float):
+        self.path, self.rate = path, rate if 1 <= rate <= 120 else 25.0
+        self._writer: cv2.VideoWriter | None = None
+        self._written, self._former, self._skipped, self._last = 0, np.zeros(0), 0.0, 0.0
+
+    def write(self, image: np.ndarray, seconds: float) -> None:
+        """Add an image of the first one's size, or resized to it."""
+        if self._writer is None:
+            self._size = image.shape[1] // 2 * 2, image.shape[0] // 2 * 2  # codecs want even sides
+            code = cv2.VideoWriter_fourcc(*CODECS[self.path.suffix])
+            self._writer = cv2.VideoWriter(str(self.path), cv2.CAP_FFMPEG, code, self.rate, self._size)
+            if not self._writer.isOpened():
+                raise OSError(f"expected a video to be written at {self.path}, got none from OpenCV")
+            self._skipped = self._last = seconds
+        if seconds - self._last > _LONGEST_GAP_SECONDS:
+            self._skipped += seconds - self._last
+        self._last = seconds
+        due = round((seconds - self._skipped) * self.rate) + 1
+        while self._written < due - 1:
+            self._write(self._former)
+        if self._written < due:
+            self._write(image)
+        self._former = image
+
+    def _write(self, image: np.ndarray) -> None:
+        assert self._writer is not None
+        whole = (image.shape[1] // 2 * 2, image.shape[0] // 2 * 2) == self._size
+        self._writer.write(image[: self._size[1], : self._size[0]] if whole else cv2.resize(image, self._size))
+        self._written += 1
+
+    def close(self) -> None:
+        """Finish the file, if any image came."""
+        if self._writer is not None:
+            self._writer.release()
+
+
+class Strip:
+    """The last seconds as colors, newest to the right: a part a face, as high as its label is likely."""
+
+    def __init__(self, width: int, height: int, classes: Sequence[str]):
+        self._image = np.full((height, width, 3), 32, np.uint8)
+        self._colors, self._end = dict(zip(classes, class_colors(classes))), 0.0
+
+    def draw(self, faces: Sequence[Face], seconds: float) -> np.ndarray:
+        """Move on to a time and return the strip uint8 [height, width, 3]."""
+        height, width = self._image.shape[:2]
+        columns = min(int((seconds - self._end) * width / STRIP_SECONDS), width)
+        if columns > 0:
+            self._end = seconds if columns == width else self._end + columns * STRIP_SECONDS / width
+            self._image[:, : width - columns] = self._image[:, columns:].copy()
+            self._image[:, width - columns :] = 32
+            for number, face in enumerate(faces):
+                top, bottom = (height * part // len(faces) for part in (number, number + 1))
+                high = round((bottom - top - 1) * float(face.probs.max()))
+                self._image[bottom - high : bottom, width - columns :] = self._colors[face.label]
+        return self._image
+
+
+@dataclass
+class VideoReport:
+    """What one video gave.
+
+    Attributes:
+        file: The video, or the camera.
+        folder: Where the files are.
+        frames: Frames recognized.
+        seconds: Time of the last.
+        people: A record an id: when it was seen, mean probabilities, frames of each label.
+        warning: What is wrong with the video; None where nothing was found.
+        stopped: Ctrl-C ended it.
+    """
+
+    file: str
+    folder: str
+    frames: int = 0
+    seconds: float = 0.0
+    people: list[dict[str, Any]] = field(default_factory=list)
+    warning: str | None = None
+    stopped: bool = False
+
+
+def recognize_video(
+    source: Video | Camera,
+    name: str,
+    folder: Path,
+    pipeline: Pipeline,
+    min_score: float,
+    language: str = "en",
+    progress: Callable[[Iterable[Frame]], Iterable[Frame]] = iter,
+    max_seconds: float | None = None,
+    show: Callable[[np.ndarray], bool] | None = None,
+    suffix: str = ".mp4",
+) -> VideoReport:
+    """Recognize every frame of a video and write `annotated.mp4` (without sound), CSV, plot and summary.
+
+    Args:
+        source: What gives the frames.
+        name: What the summary calls it.
+        folder: Where to write; it is made. One with files that no earlier run wrote is refused.
+        pipeline: What recognizes.
+        min_score: Least detector score of a new face; see tracking.Tracker.
+        language: See draw_faces.
+        progress: Wraps the frames for a progress bar.
+        max_seconds: Stop after this time of the video.
+        show: Called with each annotated image; False stops.
+        suffix: Of the annotated video, one of CODECS.
+
+    Returns:
+        The report, which the summary holds too. After Ctrl-C the files hold what was done.
+
+    Raises:
+        ValueError: There is not one readable frame, or the folder has other files.
+    """
+    from fer_paddle.analysis.plots import save_figure  # before the work: matplotlib may be missing
+
+    _check_folder(folder)
+    report = VideoReport(name, str(folder))
+    people: dict[int, _Person] = {}
+    with temporary_folder(folder) as aside:
+        writer = VideoWriter(aside / f"{ANNOTATED}{suffix}", source.rate)
+        try:
+            with (aside / FRAMES_CSV).open("w", newline="", encoding="utf-8-sig") as file:
+                annotated = _annotate(progress(source), pipeline, min_score, language, csv.writer(file), people)
+                for image, seconds in annotated:
+                    writer.write(image, seconds)
+                    report.frames, report.seconds = report.frames + 1, seconds
+                    if (max_seconds is not None and seconds >= max_seconds) or (show and not show(image)):
+                        break
+                else:
+                    report.warning = source.find_fault()
+        except KeyboardInterrupt:
+            report.stopped = True
+        finally:
+            writer.close()
+        if not report.frames:
+            raise ValueError(f"{name!r}: expected a readable video, got one without a single readable frame")
+        report.people = [person.to_json(number, pipeline.classes) for number, person in people.items()]
+        save_figure(plot_people(people, pipeline.classes, language), aside / PLOT)
+        write_json(aside / SUMMARY, vars(report))
+        folder.mkdir(exist_ok=True)
+        for path in aside.iterdir():
+            os.replace(path, folder / path.name)
+    return report
+
+
+def recognize_videos(
+    sources: Iterable[Path | int], out: Path, pipeline: Pipeline, *arguments: Any
+) -> tuple[list[VideoReport], list[Failed]]:
+    """Recognize videos and cameras (by their numbers) one after another, each into a folder of its own in `out`.
+
+    Returns:
+        Their reports up to one that Ctrl-C ended, and pairs (video, reason) of those that failed or are damaged.
+    """
+    reports: list[VideoReport] = []
+    failed: list[Failed] = []
+    stems: list[str] = []
+    for source in sources:
+        name, stem = (f"camera {source}", f"camera{source}") if isinstance(source, int) else (str(source), source.stem)
+        stems.append(stem.lower())
+        number = stems.count(stem.lower())
+        folder = out / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            frames = Camera(source) if isinstance(source, int) else Video(source)
+            report = recognize_video(frames, name, folder, pipeline, *arguments)
+        except (ValueError, OSError) as error:
+            failed.append((name, str(error)))
+            continue
+        reports.append(report)
+        failed += [(name, report.warning)] if report.warning else []
+        if report.stopped:
+            break
+    return reports, failed
+
+
+def _annotate(
+    frames: Iterable[Frame],
+    pipeline: Pipeline,
+    min_score: float,
+    language: str,
+    writer: Any,
+    people: dict[int, _Person],
+) -> Iterable[tuple[np.ndarray, float]]:
+    """Yield each frame with its faces and the strip drawn, and its time; write rows, and note who was seen."""
+    writer.writerow(["frame", "seconds", "id", "left", "top", "right", "bottom", "score", "label", *pipeline.classes])
+    tracker, strip = Tracker(start_score=min_score), None
+    for frame in frames:
+        tracked = tracker(pipeline(frame.image, min_score=CONTINUE_RATIO * min_score), frame.seconds)
+        for number, face in tracked:
+            people.setdefault(number, _Person(frame.seconds)).add(face, frame.seconds)
+            values = face.to_json()
+            row = [frame.index, f"{frame.seconds:.3f}", number, *values["box_xyxy"], values["score"], values["label"]]
+            writer.writerow([*row, *values["probs"].values()])
+        height, width = frame.image.shape[:2]
+        strip = strip or Strip(width, max(height // 12, 8), pipeline.classes)
+        faces = [face for _, face in tracked]
+        drawn = draw_faces(frame.image, faces, language, [number for number, _ in tracked])
+        yield np.vstack([drawn, strip.draw(faces, frame.seconds)]), frame.seconds
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder with files that are not an earlier run's; clear what killed runs left beside it."""
+    if folder.is_dir() and any(folder.iterdir()) and "people" not in read_json(folder / SUMMARY, "an earlier summary"):
+        raise ValueError(f"expected the results of an earlier run in {folder}, got another file: choose another folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(folder.parent)
+
+
+def plot_people(people: dict[int, _Person], classes: Sequence[str], language: str) -> Any:
+    """Draw the probabilities of the people who were seen longest, stacked over time, as a matplotlib Figure."""
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+
+    shown = sorted(sorted(people, key=lambda number: -people[number].frames)[:_MOST_PLOTTED])
+    figure = Figure((9.0, 1.2 + 1.5 * max(len(shown), 1)), dpi=110, layout="constrained")
+    axes = figure.subplots(max(len(shown), 1), sharex=True, squeeze=False)[:, 0]
+    names = class_names_zh(classes) if language == "zh" else classes
+    colors = [tuple(value / 255 for value in color[::-1]) for color in class_colors(classes)]
+    for axis, number in zip(axes, shown):
+        bins = people[number].bins
+        places = np.arange(min(bins), max(bins) + 2)
+        probs = np.zeros((len(classes), len(places)))
+        for place, sums in bins.items():
+            probs[:, place - places[0]] = sums[:-1] / sums[-1]
+        axis.stackplot(places * _BIN_SECONDS, probs, colors=colors, labels=names, step="post")
+        axis.set(ylim=(0, 1), ylabel=f"person {number}")
+    axes[-1].set_xlabel("seconds")
+    if shown:
+        handles, _ = axes[0].get_legend_handles_labels()
+        font = FontProperties(fname=str(find_chinese_font()), size=9)
+        figure.legend(handles, names, loc="outside upper center", ncols=min(len(classes), 8), prop=font)
+    return figure
