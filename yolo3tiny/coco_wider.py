@@ -17,6 +17,8 @@ TABLE_NAME = "annotations.json"
 WIDER_LISTS = "wider_face_*_bbx_gt.txt"
 _ROBOFLOW_NAME = "_annotations.coco.json"
 _MAX_MEMBER_BYTES = 300 << 20  # of a file in a tar
+# A machine's box has a `score`: above SURE it is a face, down to MAYBE neither face nor background, below nothing.
+SURE, MAYBE = 0.35, 0.12
 
 
 def read_coco(path: Path) -> Iterator[Row | str]:
@@ -65,8 +67,13 @@ def _parse_coco(text: bytes, where: str, find: Callable[[str], Path | bytes], sp
     for number, row in enumerate(annotations):
         with located(f"{where}: annotations[{number}]", "image_id of an image and bbox of four numbers"):
             x, y, width, height = map(float, row["bbox"])
-            category, ignore = names.get(row.get("category_id"), ""), bool(row.get("ignore") or row.get("iscrowd"))
-            marked[row["image_id"]].append(Marked((x, y, x + width, y + height), category, ignore))
+            category, score = names.get(row.get("category_id"), ""), row.get("score")
+            score = 1.0 if score is None else float(score)
+            if not 0 <= score <= 1:
+                raise ValueError(f"a score of {score}, expected 0..1")
+            ignore = bool(row.get("ignore") or row.get("iscrowd")) or score <= SURE
+            if score > MAYBE:
+                marked[row["image_id"]].append(Marked((x, y, x + width, y + height), category, ignore))
     for number, row in enumerate(rows):
         try:
             with located(f"{where}: images[{number}]", "split and source as text"):

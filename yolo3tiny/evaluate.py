@@ -35,7 +35,8 @@ def evaluate(
 
     Returns:
         `ap`; `recall_at_0.5`, of the detections that score 0.5 or more; `ap_SOURCE` for every source with
-        faces where there are several; the numbers of `photos` and of `faces`.
+        faces where there are several; the numbers of `photos` and of `faces`; where there are photos without a box,
+        their number `empty_photos` and the `false_faces` on them that score 0.5 or more.
     """
     sources = sources_with_faces(photos)
     rows, truths = detect_all(detect, photos, progress)
@@ -45,7 +46,11 @@ def evaluate(
     for source in sources if len(sources) > 1 else ():
         chosen = np.flatnonzero([photo.source == source for photo in photos])
         figures[f"ap_{source}"] = average_precision([rows[i] for i in chosen], [truths[i] for i in chosen]).ap
-    return figures | {"photos": len(photos), "faces": whole.num_truths}
+    figures |= {"photos": len(photos), "faces": whole.num_truths}
+    empty = [scores for (_, scores), (boxes, _) in zip(rows, truths) if not len(boxes)]
+    if empty:
+        figures |= {"empty_photos": len(empty), "false_faces": int(sum((scores >= 0.5).sum() for scores in empty))}
+    return figures
 
 
 def detect_all(

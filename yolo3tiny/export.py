@@ -14,13 +14,14 @@ from fer_paddle.deployment.export import export_network as export_checked
 from fer_paddle.deployment.parity import Parity
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.deployment.runtimes.model_files import check_file
+from fer_paddle.models.pruned_shapes import resize_layers
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
 from fer_paddle.training.run import load_best, training_cost
 from fer_paddle.weights import load_card, load_into
 from yolo3tiny.boxes import letterbox
 from yolo3tiny.files import DetectorModel
-from yolo3tiny.model import Yolo3Tiny
+from yolo3tiny.model import NETWORKS, Network
 from yolo3tiny.predict import CLASSES, NetworkSettings, load_network, to_input
 
 FILES_OF_A_RUN = (BEST, LAST, "curves.json")  # which the weights and the card of an export could replace
@@ -39,21 +40,23 @@ def export_run(
     try:
         task, figures = told["task"], told["figures"]
         recipe, anchors = told["config"], task["anchors"]
-        settings = NetworkSettings(anchors, longest or recipe["longest"])
-        name, width = recipe["name"], recipe["width"]
+        network = NETWORKS[recipe.get("network", "tiny")](width=recipe["width"])
+        classes = tuple(task.get("classes", CLASSES))
+        settings = NetworkSettings(anchors, longest or recipe["longest"], network.strides, classes)
+        name = recipe["name"]
     except (KeyError, TypeError) as error:
         raise ValueError(f"expected a face detector's run in {run}, its card lacks {error}") from error
     trained_on = trained_on or task.get("data")
     if not trained_on:
         raise ValueError(f"expected the training data in words, for the run in {run} does not say them")
-    network = Yolo3Tiny(width=width)
+    resize_layers(network, task.get("shapes", {}))
     load_into(network, arrays)
     card = {"recipe": recipe, "figures": figures, **training_cost(told)}
     return export_network(network, path, settings, {"recipe": name, "trained_on": trained_on}, card)
 
 
 def export_network(
-    network: Yolo3Tiny,
+    network: Network,
     path: str | os.PathLike[str],
     settings: NetworkSettings,
     metadata: Mapping[str, str],
@@ -65,11 +68,12 @@ def export_network(
         raise ValueError(f"expected a file name that ends in .onnx, got {path.name!r}")
     text = settings.to_metadata() | dict(metadata) | {"input": INPUT}
     content = {
-        "model": f"tiny YOLOv3 of one class, width {network.width}",
+        "model": f"{network.kind} YOLOv3 of one class, width {network.width}",
+        "network": network.kind,
         "width": network.width,
         "parameters": 0,  # set by save
         **text,
-        "classes": list(CLASSES),
+        "classes": list(settings.classes),
         "anchors": np.asarray(settings.anchors, np.float64).tolist(),
         "longest": settings.longest,
         "strides": list(settings.strides),

@@ -6,23 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from fer_paddle.models.model import Model
-from yolo3tiny.anchors import STRIDES
-from yolo3tiny.model import Yolo3Tiny
-from yolo3tiny.predict import FOLDER, NetworkSettings
+from yolo3tiny.model import NETWORKS, Network
+from yolo3tiny.predict import CLASSES, FOLDER, NetworkSettings
 
 
 class DetectorModel(Model):
-    """A `Yolo3Tiny` with its card; `DetectorModel.load(path)` reads one, `save(path)` writes it."""
+    """A detector with its card; `DetectorModel.load(path)` reads one, `save(path)` writes it."""
 
     folder = FOLDER
 
     @staticmethod
-    def build(card: Mapping[str, Any]) -> Yolo3Tiny:
+    def build(card: Mapping[str, Any]) -> Network:
         """Build the network of a card at full size."""
         try:
             width = card["width"] if "width" in card else card["recipe"]["width"]
             _settings_of(card)
-            return Yolo3Tiny(width=float(width))
+            return NETWORKS[card.get("network", "tiny")](width=float(width))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"expected the card of a face detector, got another: {error!r}") from error
 
@@ -43,4 +42,5 @@ class DetectorModel(Model):
 
 
 def _settings_of(card: Mapping[str, Any]) -> NetworkSettings:
-    return NetworkSettings(card["anchors"], card["longest"], tuple(card.get("strides", STRIDES)))
+    strides = tuple(card.get("strides", NETWORKS[card.get("network", "tiny")].strides))
+    return NetworkSettings(card["anchors"], card["longest"], strides, tuple(card.get("classes", CLASSES)))

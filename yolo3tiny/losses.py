@@ -1,4 +1,4 @@
-"""The training loss of tiny YOLOv3, in four named terms.
+"""The training loss of both networks, in four named terms.
 
 The targets are built in NumPy, because no gradient flows through them; the terms are a few Paddle operations
 over all predictions of all heads at once.
@@ -117,11 +117,16 @@ class Yolo3Loss(paddle.nn.Layer):
 
     def _unjudged(self, predicted: np.ndarray, boxes: np.ndarray, ignore: np.ndarray) -> np.ndarray:
         """Return which predictions [N, P] lie well on one of the boxes [N, M], all cxcywh in pixels."""
-        overlap = intersection(cxcywh_to_xyxy(predicted), cxcywh_to_xyxy(boxes))  # [N, P, M]
-        area = predicted[..., 2:].prod(axis=-1)[:, :, None]
-        union = area + boxes[..., 2:].prod(axis=-1)[:, None, :] - overlap
-        limit = np.where(ignore[:, None, :], IGNORED_RATIO * area, self.ignore_iou * union)
-        return (overlap > limit).any(axis=-1)
+        found = np.zeros(predicted.shape[:2], bool)
+        for index, (mine, truths, skipped) in enumerate(zip(predicted, boxes, ignore)):
+            used = truths[:, 2] > 0  # one image at a time, without its padding: a crowd has many boxes, others few
+            truths, skipped = truths[used], skipped[used]
+            overlap = intersection(cxcywh_to_xyxy(truths), cxcywh_to_xyxy(mine))  # [M, P]
+            area = mine[:, 2:].prod(axis=-1)[None]
+            union = area + truths[:, 2:].prod(axis=-1)[:, None] - overlap
+            limit = np.where(skipped[:, None], IGNORED_RATIO * area, self.ignore_iou * union)
+            found[index] = (overlap > limit).any(axis=0)
+        return found
 
     def _match(
         self, boxes: np.ndarray, learnable: np.ndarray, heads_hw: Sequence, input_wh: np.ndarray

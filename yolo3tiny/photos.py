@@ -21,12 +21,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from fer_paddle.files import file_digest
 from fer_paddle.images import read_header, read_image
 from fer_paddle.study import digest
+from yolo3tiny.augment import AugmentConfig, cut_boxes
 from yolo3tiny.boxes import area, clip
 from yolo3tiny.rows import Marked, Row
 
@@ -93,6 +95,12 @@ def collect(table: str, rows: Iterable[Row | str], classes: Sequence[str] | None
     if not photos:
         raise ValueError(f"{table}: expected annotated photos, found none")
     return photos
+
+
+def class_name(classes: Sequence[str] | None = None) -> str:
+    """Return what the boxes of the chosen categories are called: "face", or the names of others."""
+    is_face = classes is None or ALL in classes or any(map(_FACE.search, classes))
+    return "face" if is_face else " or ".join(classes or ())
 
 
 class _MisfitError(ValueError):
@@ -165,6 +173,30 @@ def _is_scaled(one_wh: tuple[float, float], other_wh: tuple[float, float]) -> bo
     """Return whether two sizes differ in scale only, but for the rounding of a side by one pixel."""
     scale = other_wh[0] / one_wh[0]
     return abs(one_wh[1] * scale - other_wh[1]) <= max(1.0, scale)
+
+
+def cut_tiles(photo: Photo, side: int) -> list[Photo]:
+    """Cut a photo at its own scale into overlapping tiles of at most `side` pixels, evenly spaced.
+
+    Shrunk whole, the faces of a crowd are none any more. Of a box that is cut, half must remain to be a face.
+    """
+    tiles = []
+    for top, left in ((y, x) for y in _starts(photo.size_hw[0], side) for x in _starts(photo.size_hw[1], side)):
+        size_hw = min(side, photo.size_hw[0] - top), min(side, photo.size_hw[1] - left)
+        window = np.array([left, top, left + size_hw[1], top + size_hw[0]], np.float32)
+        boxes, ignore = cut_boxes(photo.boxes_xyxy, photo.ignore, window, AugmentConfig())
+        name, image = f"{photo.name}#{left},{top}", partial(_read_tile, photo, top, left, size_hw)
+        tiles.append(Photo(name, image, boxes - np.tile(window[:2], 2), ignore, size_hw, photo.source, photo.split))
+    return tiles
+
+
+def _read_tile(photo: Photo, top: int, left: int, size_hw: tuple[int, int]) -> np.ndarray:
+    return photo.read()[top : top + size_hw[0], left : left + size_hw[1]].copy()  # not a view of the whole photo
+
+
+def _starts(length: int, side: int) -> list[int]:
+    count = -(-max(length - side // 8, 1) // side)  # an eighth more than a tile is not worth a second one
+    return np.linspace(0, max(length - side, 0), count).round().astype(int).tolist()
 
 
 def digest_photos(photos: Iterable[Photo]) -> str:

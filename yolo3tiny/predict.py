@@ -1,4 +1,4 @@
-"""Faces in an image of any size. ONNX Runtime by default; starts without Paddle."""
+"""Faces, or boxes of another class, in an image of any size. ONNX Runtime by default; starts without Paddle."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from yolo3tiny.files import DetectorModel
 
 FOLDER = Path(__file__).parent / "weights"
-DEFAULT = "yolo3tiny.face"
+DEFAULT = "yolo3lite.face"
 WEIGHTS = FOLDER / f"{DEFAULT}.onnx"
+FAST = 320  # longer side of the input in pixels of a fast detector
 CLASSES = ("face",)
 CHANNELS, SCALE = "BGR", "1/255"  # what `to_input` does
 NMS_IOU = 0.45
@@ -68,6 +69,7 @@ class NetworkSettings:
     anchors: Sequence[Sequence[float]] = ANCHORS
     longest: int = 416  # the longer side of the network's input in pixels
     strides: Sequence[int] = STRIDES  # input pixels per cell of each head, the coarsest first
+    classes: Sequence[str] = CLASSES  # the name of the one class
 
     def __post_init__(self) -> None:
         try:
@@ -81,6 +83,9 @@ class NetworkSettings:
         strides = self.strides if isinstance(self.strides, Sequence) else ()
         if not strides or not all(isinstance(side, int) and 1 <= side <= strides[0] for side in strides):
             raise ValueError(f"expected the strides of the heads in pixels, the coarsest first, got {self.strides!r}")
+        classes = self.classes if isinstance(self.classes, Sequence) else ()
+        if len(classes) != 1 or not isinstance(classes[0], str):
+            raise ValueError(f"expected a detector of one class, got {self.classes!r}")
         anchor_masks(len(sizes), strides)
 
     def to_metadata(self) -> dict[str, str]:
@@ -91,23 +96,24 @@ class NetworkSettings:
             "strides": json.dumps(list(self.strides)),
             "channels": CHANNELS,
             "scale": SCALE,
-            "classes": json.dumps(CLASSES),
+            "classes": json.dumps(list(self.classes), ensure_ascii=False),
         }
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> NetworkSettings:
         """Read the metadata of an ONNX file; what is not there keeps its default."""
         own = cls().to_metadata()
-        for name in ("classes", "channels", "scale"):
+        for name in ("channels", "scale"):
             if (found := metadata.get(name, own[name])) != own[name]:
                 raise ValueError(f"expected a face detector with {name} {own[name]}, got {found}")
         try:
             names = [field.name for field in dataclasses.fields(cls) if field.name in metadata]
             values = {name: json.loads(metadata[name]) for name in names}
         except ValueError as error:
-            raise ValueError(f"expected anchors, longest and strides as JSON in the metadata, got: {error}") from error
-        if isinstance(values.get("strides"), list):
-            values["strides"] = tuple(values["strides"])
+            raise ValueError(f"expected anchors, longest, strides and classes as JSON, got: {error}") from error
+        for name in ("strides", "classes"):
+            if isinstance(values.get(name), list):
+                values[name] = tuple(values[name])
         return cls(**values)
 
 
@@ -146,6 +152,7 @@ class Detector:
         strides: Input pixels per cell of each head, the coarsest first; None reads them from the metadata.
         threads: Threads of the runtime; 0 lets it choose.
         runtime: What runs the file, one of fer_paddle.deployment.runtimes.RUNTIMES.
+        fast: Look at 320 px: in a fraction of the time, but not for faces smaller than a thirtieth of the image.
     """
 
     def __init__(
@@ -158,9 +165,13 @@ class Detector:
         strides: Sequence[int] | None = None,
         threads: int = 0,
         runtime: str = "onnx",
+        fast: bool = False,
     ):
         if weights is not None and forward is not None:
             raise ValueError("expected weights or forward, got both")
+        if fast and longest is not None:
+            raise ValueError(f"expected fast or longest, got both, longest {longest}")
+        longest = FAST if fast else longest
         self.forward = load_network(weights, runtime, threads) if forward is None else forward
         asked = {"anchors": anchors, "longest": longest, "strides": strides}
         given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}

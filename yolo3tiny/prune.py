@@ -61,7 +61,8 @@ class DetectorPruneTask(PruneTask):
         self.input_shape = (1, 3, side, side)
         self.recipe = fit_to_photos(finetune_recipe(self.card, epochs, learning_rate, seed), train)
         recipe, anchors = self.recipe, self.box_settings.anchors
-        self._loss = Yolo3Loss(anchors, ignore_iou=recipe.ignore_iou, extra_anchor_iou=recipe.extra_anchor_iou)
+        strides = self.box_settings.strides
+        self._loss = Yolo3Loss(anchors, None, strides, 1, recipe.ignore_iou, recipe.extra_anchor_iou)
         self._batches = make_batches(train, self.recipe, samples)
         side = self.recipe.sizes[-1][1]
         self.measured_on = {"train_photos": len(train), "samples": samples, "seed": seed, "size": side}
@@ -72,8 +73,8 @@ class DetectorPruneTask(PruneTask):
     def measure(self, network: paddle.nn.Layer) -> dict[str, float]:
         """Return the average precision on the validation photos, and the other figures of evaluate."""
         network.eval()
-        anchors, longest = self.box_settings.anchors, self.box_settings.longest
-        detect = Detector(forward=paddle_forward(network), anchors=anchors, longest=longest)
+        anchors, longest, strides = self.box_settings.anchors, self.box_settings.longest, self.box_settings.strides
+        detect = Detector(forward=paddle_forward(network), anchors=anchors, longest=longest, strides=strides)
         return evaluate(detect, self.valid, self.progress)
 
     def measure_sensitivity(self, network: paddle.nn.Layer) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Tiny YOLOv3 and its photos in a comparison of quantization methods (fer_paddle.compression.quantize).
+"""A detector and its photos in a comparison of quantization methods (fer_paddle.compression.quantize).
 
 The convolutions that make the heads stay in float by default, and so does decoding, which is no part of the network:
 the numbers they give place boxes to a fraction of a pixel, and objectness must rank faces far apart in score.
@@ -23,6 +23,7 @@ from fer_paddle.weights import load_arrays, load_card, load_into
 from yolo3tiny.boxes import letterbox
 from yolo3tiny.evaluate import evaluate
 from yolo3tiny.files import DetectorModel
+from yolo3tiny.model import NETWORKS
 from yolo3tiny.photos import Photo
 from yolo3tiny.predict import Detector, NetworkSettings, to_input
 from yolo3tiny.prune import digest_photos
@@ -38,7 +39,6 @@ class DetectorQuantizeTask(QuantizeTask):
     """A face detector to quantize, see compression.quantize.QuantizeTask."""
 
     input_shape = (None, 3, None, None)
-    last_layers = ("head32.1", "head16.1")
 
     def __init__(
         self,
@@ -58,7 +58,8 @@ class DetectorQuantizeTask(QuantizeTask):
         self.onnx, self.valid, self.train, self.keep_last = Path(weights), valid, train, keep_last
         self.workers, self.progress = workers, progress
         self.box_settings = NetworkSettings.from_metadata(OnnxRunner(self.onnx).metadata)
-        longest = self.box_settings.longest
+        longest, strides = self.box_settings.longest, tuple(self.box_settings.strides)
+        self.last_layers = next(kind.last_layers for kind in NETWORKS.values() if kind.strides == strides)
         self.batches = calibration_batches(calibration, longest)
         self.card = load_card(self.onnx) if self.onnx.with_suffix(".json").is_file() else {}
         self.settings = {"measure": "AP at IoU 0.5", "photos": len(valid), "longest": longest}
@@ -74,7 +75,8 @@ class DetectorQuantizeTask(QuantizeTask):
 
     def measure(self, forward: Forward) -> float:
         """Return the average precision on the validation photos."""
-        detect = Detector(forward=forward, anchors=self.box_settings.anchors, longest=self.box_settings.longest)
+        settings = self.box_settings
+        detect = Detector(forward=forward, anchors=settings.anchors, longest=settings.longest, strides=settings.strides)
         return evaluate(detect, self.valid, self.progress)["ap"]
 
     def finetune(self, network: paddle.nn.Layer, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Recipes: everything that decides how the face detector trains."""
+"""Recipes: everything that decides how a detector trains."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ class DetectorRecipe(FitConfig):
     name: str  # name on the command line
     batch_size: int  # photos of one step, over all processes together
     sizes: tuple[tuple[int, int], ...]  # pairs (first epoch, side in pixels of the training canvas), from epoch 0
-    width: float  # width multiplier of Yolo3Tiny
+    width: float  # width multiplier of the network
     learning_rate: float  # the highest rate of AdamW; it rises over `warmup_epochs`, then falls as a half cosine
+    network: str = "tiny"  # one of model.NETWORKS
     monitor: str = "valid_ap"
     mode: str = "max"
     weight_decay: float = 0.01  # of AdamW; not applied to batch normalization and biases
@@ -70,4 +71,20 @@ CROWD = DetectorRecipe(
     augment=AugmentConfig(mosaic=0.4, scale=(0.4, 2.0)),
 )
 
-DETECTOR_RECIPES = {recipe.name: recipe for recipe in (CROWD,)}
+# The network for use: groups, crowds as tiles and masks in shares, see docs/commands.md.
+LITE = DetectorRecipe(
+    name="lite",
+    network="lite",
+    epochs=6,
+    batch_size=8,
+    sizes=((0, 320), (2, 416)),
+    width=1.0,
+    learning_rate=1.5e-3,
+    weight_decay=0.02,
+    warmup_epochs=0.1,
+    longest=416,
+    validate_every=1,
+    augment=AugmentConfig(mosaic=0.45, grids=(2, 2, 3, 3, 4), scale=(0.5, 2.0)),
+)
+
+DETECTOR_RECIPES = {recipe.name: recipe for recipe in (CROWD, LITE)}

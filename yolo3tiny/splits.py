@@ -6,22 +6,40 @@ held out: `validation` and `held_out` name them, `train` names the rest; a split
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fer_paddle.environment import find_data
 from fer_paddle.labels import SPLITS, parse_split
 from yolo3tiny.annotations import read_photos
-from yolo3tiny.photos import ALL, Photo
+from yolo3tiny.photos import ALL, Photo, cut_tiles
 
 TRAIN, VALIDATION, TEST = SPLITS
 HELD_OUT, HELD_OUT_EVERY = "held_out", 10
 
 
 def find_photos(data: str | os.PathLike[str], classes: Sequence[str] | None = None) -> list[Photo]:
-    """Find and read annotated photos: a name or path as environment.find_data takes it, of what read_photos reads."""
-    return read_photos(find_data(os.fspath(data)), classes=classes)
+    """Find and read annotated photos: a name or path as environment.find_data takes it, of what read_photos reads.
+
+    A photo whose table names no source has the name of the data as its source.
+    """
+    path = find_data(os.fspath(data))
+    photos = read_photos(path, classes=classes)
+    return [photo if photo.source else dataclasses.replace(photo, source=path.stem) for photo in photos]
+
+
+def tile_sources(photos: Sequence[Photo], sides: Mapping[str, int]) -> list[Photo]:
+    """Cut the photos of each source into tiles of at most so many pixels; others stay whole."""
+    if strangers := sides.keys() - {photo.source for photo in photos}:
+        sources = ", ".join(sorted({photo.source for photo in photos}))
+        raise ValueError(f"expected sources among {sources}, got {', '.join(sorted(strangers))}")
+    return [
+        tile
+        for photo in photos
+        for tile in (cut_tiles(photo, sides[photo.source]) if photo.source in sides else [photo])
+    ]
 
 
 def choose_split(photos: Sequence[Photo], split: str) -> list[Photo]:
@@ -47,9 +65,11 @@ def choose_split(photos: Sequence[Photo], split: str) -> list[Photo]:
 
 
 def find_train_valid(
-    names: Sequence[str | os.PathLike[str]], classes: Sequence[str] | None = None
+    names: Sequence[str | os.PathLike[str]],
+    classes: Sequence[str] | None = None,
+    tiles: Mapping[str, int] | None = None,
 ) -> tuple[list[Photo], list[Photo], str]:
-    """Join several tables: photos to train on, photos to validate on, and both in words."""
+    """Join several tables: photos to train on, photos to validate on, both cut by tile_sources, and both in words."""
     if len(set(map(str, names))) < len(names):
         raise ValueError(f"expected each data set once, got {', '.join(map(str, names))}")
     train, valid, words = [], [], []
@@ -60,4 +80,4 @@ def find_train_valid(
         words.append(f"{Path(name).name}: {len(parts[0])} photos, validated on {len(parts[1])} others ({how})")
         train += parts[0]
         valid += parts[1]
-    return train, valid, "; ".join(words)
+    return tile_sources(train, tiles or {}), tile_sources(valid, tiles or {}), "; ".join(words)

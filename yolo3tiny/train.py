@@ -1,17 +1,21 @@
-"""Training of tiny YOLOv3 on face photos, by the shared training loop."""
+"""Training of a detector on annotated photos, by the shared training loop."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.models.model import pruned_shapes
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
 from fer_paddle.training.checkpoint import LAST, load_progress
@@ -22,15 +26,17 @@ from fer_paddle.training.run import DIGESTS
 from yolo3tiny.anchors import ANCHORS, kmeans_anchors
 from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.evaluate import evaluate, sources_with_faces
+from yolo3tiny.files import DetectorModel
 from yolo3tiny.losses import Yolo3Loss
-from yolo3tiny.model import Yolo3Tiny
-from yolo3tiny.photos import Photo, check_readable, digest_photos
-from yolo3tiny.predict import Detector
+from yolo3tiny.model import NETWORKS, Network
+from yolo3tiny.negatives import make_negatives
+from yolo3tiny.photos import Photo, check_readable, class_name, digest_photos
+from yolo3tiny.predict import CLASSES, Detector
 from yolo3tiny.recipes import DetectorRecipe
 from yolo3tiny.splits import find_train_valid
 
 logger = logging.getLogger(__name__)
-Progress = Callable[[Iterable], Iterable]
+Progress = Callable[..., Iterable]
 
 
 def fit_anchors(
@@ -50,15 +56,16 @@ def fit_anchors(
 
 
 def train_detector(
-    network: paddle.nn.Layer,
+    network: Network,
     photos: Sequence[Photo],
     valid_photos: Sequence[Photo],
     recipe: DetectorRecipe,
     anchors: Sequence[Sequence[float]],
     options: RunOptions = RunOptions(),
     about: str = "",
+    found: str = CLASSES[0],
 ) -> list[dict[str, float]]:
-    """Train `network` in place and return the history of loop.fit, with `valid_ap` where it was measured."""
+    """Train `network`, which may be pruned, in place to find one class; return the history of loop.fit."""
     sources_with_faces(valid_photos)
     digests = {"train": digest_photos(photos), "validation": digest_photos(valid_photos)}
     photos = repeat_photos(photos, dict(recipe.repeat))
@@ -66,7 +73,9 @@ def train_detector(
     model = parallel.prepare_model(network)
     data = FaceTrainingData(photos, recipe.sizes, recipe.augment, recipe.seed)
     loader = make_loader(data, recipe.batch_size, True, recipe.seed, options.workers)
-    task = {"anchors": anchors, "photos": len(photos), DIGESTS: digests} | ({"data": about} if about else {})
+    shapes = pruned_shapes(network, NETWORKS[network.kind](width=network.width))
+    task: dict[str, Any] = {"anchors": anchors, "photos": len(photos), "classes": [found], DIGESTS: digests}
+    task |= ({"data": about} if about else {}) | ({"shapes": shapes} if shapes else {})
 
     def validate(trained: paddle.nn.Layer) -> dict[str, float]:
         forward, longest = paddle_forward(trained), recipe.longest
@@ -81,35 +90,56 @@ def train_detector(
 def train_from_files(
     data: Sequence[str],
     recipe: DetectorRecipe,
-    folder: Path,
-    resume: bool = False,
-    workers: int = 0,
+    options: RunOptions,
     classes: Sequence[str] | None = None,
-    data_changed: bool = False,
+    start: str | os.PathLike[str] | None = None,
+    tiles: Mapping[str, int] | None = None,
+    drawn: int = 0,
 ) -> list[dict[str, float]]:
-    """Read photos, fit the anchors and train: what `python -m yolo3tiny train` does."""
+    """Read photos, fit the anchors and train: what `python -m yolo3tiny train` does.
+
+    Args:
+        data: Tables of photos, see splits.find_train_valid, and their `classes`.
+        recipe: How to train; `start` brings its own network and width.
+        options: Folder of the run, and whether to resume; callbacks and progress are added.
+        start: A `.safetensors` detector to go on from, by path or by name, with its anchors.
+        tiles: Sides in pixels of the tiles into which the photos of a source are cut.
+        drawn: Images without people that are added to the photos.
+    """
+    assert options.folder is not None
+    folder = Path(options.folder)
     is_begun = (folder / LAST).is_file()
-    if is_begun and not resume:
+    if is_begun and not options.resume:
         raise ValueError(f"expected a new folder, or --resume to go on with the run in {folder}")
-    photos, valid_photos, about = find_train_valid(data, classes)
+    begin = DetectorModel.load(start) if start is not None else None
+    if begin is not None:
+        recipe = dataclasses.replace(recipe, network=begin.network.kind, width=begin.network.width)
+    photos, valid_photos, about = find_train_valid(data, classes, tiles)
+    photos += make_negatives(drawn)
+    about += f"; {drawn} drawn images without people" if drawn else ""
     logger.info("%s", about)
     bar = partial(tqdm, disable=None, leave=False)  # on stderr, where a person looks on
     check_readable(bar(photos + valid_photos, desc="reading"))
-    if is_begun:
-        anchors = load_progress(folder)["task"].get("anchors")
-        if anchors is None:
-            raise ValueError(f"expected the run of a face detector in {folder}, got that of another network")
-    else:
-        repeated, canvas = repeat_photos(photos, dict(recipe.repeat)), recipe.sizes[-1][1]
-        # The samples are not kept: they hold decoded photos, as those of the training will.
-        samples = partial(FaceTrainingData, repeated, canvas, recipe.augment, recipe.seed)
-        anchors = fit_anchors(samples(), progress=partial(bar, desc="anchors")).round().tolist()
+    anchors = begin.settings.anchors if begin else _find_anchors(photos, recipe, folder if is_begun else None, bar)
     logger.info("anchors %s", anchors)
     seed_everything(recipe.seed)
+    network = begin.network if begin else NETWORKS[recipe.network](width=recipe.width)
     callbacks = [ProgressBar(), Curves(folder, "ap"), VisualDL(folder / "visualdl")]
-    network, measuring = Yolo3Tiny(width=recipe.width), partial(bar, desc="measuring")
-    options = RunOptions(folder, resume, callbacks, workers, measuring, data_changed)
-    return train_detector(network, photos, valid_photos, recipe, anchors, options, about)
+    options = dataclasses.replace(options, callbacks=callbacks, progress=partial(bar, desc="measuring"))
+    return train_detector(network, photos, valid_photos, recipe, anchors, options, about, class_name(classes))
+
+
+def _find_anchors(photos: Sequence[Photo], recipe: DetectorRecipe, begun: Path | None, bar: Progress) -> list:
+    """Return the anchors of a run that was begun, or those that fit the samples of a new one."""
+    if begun is not None:
+        anchors = load_progress(begun)["task"].get("anchors")
+        if anchors is None:
+            raise ValueError(f"expected the run of a face detector in {begun}, got that of another network")
+        return anchors
+    repeated, canvas = repeat_photos(photos, dict(recipe.repeat)), recipe.sizes[-1][1]
+    # The samples are not kept: they hold decoded photos, as those of the training will.
+    samples = partial(FaceTrainingData, repeated, canvas, recipe.augment, recipe.seed)
+    return fit_anchors(samples(), progress=partial(bar, desc="anchors")).round().tolist()
 
 
 def make_optimizer(model: paddle.nn.Layer, recipe: DetectorRecipe, steps_per_epoch: int) -> paddle.optimizer.AdamW:

@@ -43,11 +43,14 @@ def coco(**changes: object) -> dict:
             {"image_id": 7, "bbox": [1, 2, 10, 12.5]},
             {"image_id": 9, "bbox": [4, 4, 8, 8]},
             {"image_id": 7, "bbox": [20, 2, 10, 12], "ignore": 1},
-            {"image_id": 7, "bbox": [0, 0, 5, 5], "iscrowd": 1, "ignore": 0},
+            {"image_id": 7, "bbox": [0, 0, 5, 5], "iscrowd": 1, "ignore": 0, "score": 0.9},
+            {"image_id": 7, "bbox": [4, 0, 5, 5], "score": 0.36},  # of a machine: a face, neither, nothing
+            {"image_id": 7, "bbox": [8, 0, 5, 5], "score": 0.35},
+            {"image_id": 7, "bbox": [9, 0, 5, 5], "score": 0.12},
         ],
     }
     for name, value in changes.items():
-        rows = {"bbox": table["annotations"][1], "image_id": table["annotations"][1]}
+        rows = dict.fromkeys(("bbox", "image_id", "score"), table["annotations"][1])
         rows |= dict.fromkeys(("file_name", "split", "source", "width"), table["images"][1])
         rows.get(name, table)[name] = value
     return table
@@ -79,13 +82,15 @@ def test_coco_values(tmp_path, form):
         first, second = read_photos(folder if form == "folder" else folder / "annotations.json")
     assert (first.name, first.split, first.source) == ("images/甲.png", "train", "web")
     assert (second.name, second.split, second.source) == ("images/b.png", "validation", "")
-    np.testing.assert_allclose(first.boxes_xyxy, [[1, 2, 11, 14.5], [20, 2, 30, 14], [0, 0, 5, 5]])
-    assert first.boxes_xyxy.dtype == np.float32 and first.ignore.tolist() == [False, True, True]
+    np.testing.assert_allclose(
+        first.boxes_xyxy, [[1, 2, 11, 14.5], [20, 2, 30, 14], [0, 0, 5, 5], [4, 0, 9, 5], [8, 0, 13, 5]]
+    )
+    assert first.boxes_xyxy.dtype == np.float32 and first.ignore.tolist() == [False, True, True, False, True]
     assert first.read().shape == second.read().shape == (HEIGHT, WIDTH, 3)
 
 
 def test_null_in_coco_is_what_is_not_said(tmp_path):
-    photos = read_photos(save_coco(tmp_path, coco(split=None, source=None, width=None)))
+    photos = read_photos(save_coco(tmp_path, coco(split=None, source=None, width=None, score=None)))
     assert [(photo.split, photo.source) for photo in photos] == [("train", "web"), ("", "")]
 
 
@@ -99,6 +104,8 @@ def test_null_in_coco_is_what_is_not_said(tmp_path):
         ({"images": [], "annotations": []}, "expected annotated photos, found none"),
         (coco(bbox=[1, 2, 3]), r"annotations\[1\]: expected .* bbox of four numbers"),
         (coco(bbox=None), r"annotations\[1\]"),
+        (coco(score=float("nan")), r"annotations\[1\]: .* a score of nan, expected 0..1"),
+        (coco(score=93), r"annotations\[1\]: .* a score of 93"),
         (coco(bbox=[1, 2, float("nan"), 4]), r"b\.png: expected finite boxes"),
         (coco(image_id=8), r"annotations\[1\]"),
         (coco(images=[{"id": 7}, {"id": 9}], annotations=[]), r"2 that cannot be read: .*images\[0\].*images\[1\]"),

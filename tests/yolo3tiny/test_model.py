@@ -1,4 +1,4 @@
-"""Tiny YOLOv3: layers, counts and sizes of the original, gradients everywhere, the same numbers in ONNX."""
+"""Both networks: layers, counts and sizes, those of the original, gradients everywhere, the same numbers in ONNX."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import onnxruntime
 import paddle
 import pytest
 
-from yolo3tiny.model import Yolo3Tiny
+from fer_paddle.analysis.complexity import count_flops
+from yolo3tiny.model import NETWORKS, Network, Yolo3Lite, Yolo3Tiny
 
 
 def count(model: paddle.nn.Layer, *, trainable: bool) -> int:
@@ -56,21 +57,32 @@ def test_width_rounds_to_multiples_of_8(width: float, first: int, widest: int) -
     assert all(c % 8 == 0 for c in channels)
 
 
-@pytest.mark.parametrize("width", [0.1, 0.25, 0.375])
+def test_the_lite_network_is_thin() -> None:
+    model = Yolo3Lite()
+    assert count(model, trainable=True) == 262_732
+    works = [count_flops(network, (1, 3, 416, 416)) for network in (model, Yolo3Tiny(width=0.5))]
+    assert works[0] < works[1] / 2
+    layers = dict(model.named_sublayers())
+    assert [layers[name].weight.shape[0] for name in model.last_layers] == [12, 12, 12]
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("width", [0.1, 0.375])
 @pytest.mark.parametrize(("n", "h", "w"), [(1, 32, 32), (2, 64, 96), (1, 160, 64), (3, 96, 96)])
 @pytest.mark.parametrize("num_classes", [1, 4])
-def test_output_shapes_without_nan(width: float, n: int, h: int, w: int, num_classes: int) -> None:
-    model = Yolo3Tiny(num_classes, width)
+def test_output_shapes_without_nan(kind: str, width: float, n: int, h: int, w: int, num_classes: int) -> None:
+    model = NETWORKS[kind](num_classes, width)
     heads = model(paddle.rand([n, 3, h, w]))
-    channels = 3 * (5 + num_classes)
-    expected = [[n, channels, h // stride, w // stride] for stride in (32, 16)]
+    channels = 6 // len(model.strides) * (5 + num_classes)
+    expected = [[n, channels, h // stride, w // stride] for stride in model.strides]
     assert [head.shape for head in heads] == expected
     assert all(np.isfinite(head.numpy()).all() for head in heads)
 
 
-def test_every_parameter_gets_a_gradient() -> None:
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_every_parameter_gets_a_gradient(kind: str) -> None:
     paddle.seed(0)
-    model = Yolo3Tiny(width=0.25)
+    model = NETWORKS[kind](width=0.25)
     sum(head.square().sum() for head in model(paddle.rand([2, 3, 64, 64]))).backward()
     for name, parameter in model.named_parameters():
         if parameter.stop_gradient:  # Paddle lists the running statistics of batch norm as parameters
@@ -79,10 +91,11 @@ def test_every_parameter_gets_a_gradient() -> None:
         assert parameter.grad.abs().max() > 0, name
 
 
-def test_objectness_starts_near_one_in_a_hundred() -> None:
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_objectness_starts_near_one_in_a_hundred(kind: str) -> None:
     paddle.seed(0)
-    for head in Yolo3Tiny(width=0.5)(paddle.rand([2, 3, 96, 96])):
-        by_anchor = head.reshape([2, 3, 6, -1])
+    for head in NETWORKS[kind](width=0.5)(paddle.rand([2, 3, 96, 96])):
+        by_anchor = head.reshape([2, head.shape[1] // 6, 6, -1])
         objectness = paddle.nn.functional.sigmoid(by_anchor[:, :, 4]).numpy()
         assert 0.003 < objectness.min() and objectness.max() < 0.03
         assert by_anchor[:, :, :4].abs().max() < 1.5  # boxes start near their anchors
@@ -106,31 +119,32 @@ def test_seed_decides_the_weights() -> None:
     assert (first_weights(1) != first_weights(2)).any()
 
 
-def test_sizes_off_the_grid_and_impossible_models_are_refused() -> None:
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_sizes_off_the_grid_and_impossible_models_are_refused(kind: str) -> None:
     for h, w in ((48, 64), (64, 40), (31, 32)):
         with pytest.raises(ValueError, match="multiples of 32"):
-            Yolo3Tiny(width=0.1)(paddle.rand([1, 3, h, w]))
+            NETWORKS[kind](width=0.1)(paddle.rand([1, 3, h, w]))
     for num_classes, width in ((0, 1.0), (1, 0.0), (1, -1.0), (1, float("nan"))):
         with pytest.raises(ValueError, match="expected num_classes >= 1 and width > 0"):
-            Yolo3Tiny(num_classes, width)
+            NETWORKS[kind](num_classes, width)
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Yolo3Tiny, Path]:
+@pytest.fixture(scope="module", params=NETWORKS)
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Network, Path]:
     """A model with moved batch statistics, and its ONNX file with open batch size, height and width."""
     paddle.seed(0)
-    model = Yolo3Tiny(width=0.25)
+    model = NETWORKS[request.param](width=0.25)
     for _ in range(3):
         model(paddle.rand([2, 3, 96, 96]))
     model.eval()
-    path = tmp_path_factory.mktemp("onnx") / "yolo3tiny"
+    path = tmp_path_factory.mktemp("onnx") / request.param
     spec = paddle.static.InputSpec([None, 3, None, None], "float32", "images")
     paddle.onnx.export(model, str(path), input_spec=[spec], opset_version=13)
     return model, path.with_suffix(".onnx")
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 416, 416), (2, 3, 480, 640), (3, 3, 32, 96)])
-def test_onnx_gives_the_same_numbers(exported: tuple[Yolo3Tiny, Path], shape: tuple) -> None:
+def test_onnx_gives_the_same_numbers(exported: tuple[Network, Path], shape: tuple) -> None:
     model, path = exported
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     images = np.random.default_rng(0).random(shape, dtype=np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from yolo3tiny.photos import Photo, check_readable, collect
+from yolo3tiny.photos import Photo, check_readable, collect, cut_tiles
 from yolo3tiny.rows import Marked, Row
 
 NO_BOXES, NO_IGNORE = np.zeros((0, 4), np.float32), np.zeros(0, bool)
@@ -129,3 +129,39 @@ def test_damaged_photos_are_named_before_a_training(tmp_path):
     check_readable(photos[:1])
     with pytest.raises(ValueError, match=r"2 damaged: .*b\.png.*; .*c\.png"):
         check_readable(photos)
+
+
+# Tiles
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "starts"),
+    [
+        ((90, 60), [(0, 0)]),  # no larger than a tile
+        ((72, 64), [(0, 0)]),  # an eighth more is not worth a second one
+        ((64, 128), [(0, 0), (0, 64)]),
+        ((100, 150), [(0, 0), (0, 43), (0, 86), (36, 0), (36, 43), (36, 86)]),
+    ],
+)
+def test_tiles_cover_a_photo_at_its_own_scale(size_hw, starts):
+    pixels = np.random.default_rng(0).integers(0, 256, (*size_hw, 3), np.uint8)
+    side = 96 if starts == [(0, 0)] and size_hw[0] == 90 else 64
+    photo = Photo("a.png", lambda: pixels, np.float32([[2, 3, 22, 33]]), np.array([False]), size_hw, "crowd", "val")
+    tiles = cut_tiles(photo, side)
+    seen = np.zeros(size_hw, bool)
+    for tile, (top, left) in zip(tiles, starts, strict=True):
+        height, width = tile.size_hw
+        np.testing.assert_array_equal(tile.read(), pixels[top : top + height, left : left + width])
+        seen[top : top + height, left : left + width] = True
+        assert (tile.source, tile.split) == ("crowd", "val") and max(tile.size_hw) <= side
+        np.testing.assert_array_equal(tile.boxes_xyxy + [left, top, left, top], photo.boxes_xyxy[: len(tile.ignore)])
+    assert seen[: size_hw[0] * 8 // 9].all() and tiles[0].ignore.tolist() == [False]
+    assert len({tile.name for tile in tiles}) == len(tiles)
+
+
+def test_a_face_cut_by_a_tile_is_none():
+    boxes = np.float32([[50, 10, 70, 40], [58, 50, 80, 80]])  # 14 of 20, 6 of 22 columns are left of 64
+    photo = Photo("a.png", lambda: None, boxes, np.zeros(2, bool), (100, 128))
+    first = cut_tiles(photo, 64)[0]
+    np.testing.assert_array_equal(first.boxes_xyxy, [[50, 10, 64, 40], [58, 50, 64, 64]])
+    assert first.ignore.tolist() == [False, True]

@@ -9,10 +9,11 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from fer_paddle.shipped import shipped_names
 from tests.yolo3tiny.samples import make_heads, white_finder, white_on_black
 from yolo3tiny import Detections, Detector
 from yolo3tiny.anchors import ANCHORS
-from yolo3tiny.predict import WEIGHTS, NetworkSettings, to_input
+from yolo3tiny.predict import FOLDER, WEIGHTS, NetworkSettings, to_input
 
 SQUARE = np.zeros((320, 320, 3), np.uint8)
 
@@ -141,7 +142,7 @@ def test_a_runner_of_another_network_is_refused():
         metadata: ClassVar = {"classes": '["angry", "happy"]', "input_size": "64"}
         __call__ = staticmethod(white_finder)
 
-    with pytest.raises(ValueError, match="expected a face detector with classes"):
+    with pytest.raises(ValueError, match="expected a detector of one class"):
         Detector(forward=Expressions())
     with pytest.raises(ValueError, match="got both"):
         Detector("network.onnx", white_finder)
@@ -268,20 +269,23 @@ def test_to_input_keeps_blue_first():
 # What ships
 
 needs_weights = pytest.mark.skipif(not WEIGHTS.is_file(), reason="no weights in this checkout")
+SHIPPED = [(name, fast) for name in shipped_names(FOLDER) for fast in (False, True)]
 
 
-@needs_weights
-def test_shipped_network_finds_the_astronaut():
+@pytest.mark.parametrize(("name", "fast"), SHIPPED)
+def test_shipped_network_finds_the_astronaut(name, fast):
     data = pytest.importorskip("skimage.data")
-    faces = Detector(threads=1)(np.ascontiguousarray(data.astronaut()[..., ::-1]))
+    detector = Detector(name, threads=1, fast=fast)
+    assert detector.settings.longest == 320 or not fast
+    faces = detector(np.ascontiguousarray(data.astronaut()[..., ::-1]))
     (box,) = faces.boxes_xyxy
     centre = (box[:2] + box[2:]) / 2
     np.testing.assert_allclose(centre, [222, 118], atol=25)
 
 
-@needs_weights
-def test_shipped_network_finds_no_face_where_none_is():
-    detector = Detector(threads=1)
+@pytest.mark.parametrize(("name", "fast"), SHIPPED)
+def test_shipped_network_finds_no_face_where_none_is(name, fast):
+    detector = Detector(name, threads=1, fast=fast)
     ramp = np.tile(np.linspace(0, 255, 320).astype(np.uint8)[None, :, None], (240, 1, 3))
     for image in (np.zeros_like(ramp), np.full_like(ramp, 255), ramp):
         assert len(detector(image)) == 0

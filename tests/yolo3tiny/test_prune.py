@@ -15,8 +15,8 @@ from tests.yolo3tiny.samples import ANCHORS, SMALL, make_photo
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.export import export_network
 from yolo3tiny.files import DetectorModel
-from yolo3tiny.model import Yolo3Tiny
-from yolo3tiny.predict import WEIGHTS, Detector, NetworkSettings
+from yolo3tiny.model import Yolo3Lite, Yolo3Tiny
+from yolo3tiny.predict import Detector, NetworkSettings
 from yolo3tiny.prune import DetectorPruneTask, finetune_recipe, fit_to_photos, make_batches
 from yolo3tiny.recipes import CROWD
 
@@ -72,10 +72,31 @@ def test_its_onnx_file_is_a_detector(saved):
     detector(np.zeros((50, 70, 3), np.uint8))
 
 
-def test_the_shipped_detector_can_be_read():
-    model = DetectorModel.load(WEIGHTS.with_suffix(".safetensors"))
-    network, card = model.network, model.card
-    assert network.width == 0.5 and "shapes" not in card
+@pytest.mark.parametrize(
+    ("name", "kind", "width", "is_pruned"),
+    [
+        ("yolo3tiny.face", Yolo3Tiny, 0.5, False),
+        ("yolo3lite.face", Yolo3Lite, 1.0, False),
+        ("yolo3tiny_pruned50.face", Yolo3Tiny, 0.5, True),
+    ],
+)
+def test_the_shipped_detectors_can_be_read(name, kind, width, is_pruned):
+    model = DetectorModel.load(name)
+    assert type(model.network) is kind and model.network.width == width
+    assert ("shapes" in model.card) is is_pruned
+    assert model.settings == Detector(name).settings
+
+
+def test_the_lite_network_can_be_cut_too():
+    seed_everything(0)
+    network = Yolo3Lite(width=0.25)
+    network.eval()
+    pruner = FilterPruner(network, SHAPE)
+    assert pruner.unprunable() == ["heads.0", "heads.1", "heads.2"]
+    plan = plan_evenly(pruner, 0.6)
+    pruner.prune(plan.kept)
+    assert count_flops(network, SHAPE) == plan.flops
+    assert [head.shape[2:] for head in network(paddle.zeros(SHAPE))] == [[3, 3], [6, 6], [12, 12]]
 
 
 @pytest.mark.parametrize(

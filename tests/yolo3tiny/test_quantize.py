@@ -9,7 +9,7 @@ from fer_paddle.compression.quantize import compare
 from fer_paddle.deployment.onnx_graph import read_onnx
 from fer_paddle.drawn import draw_scene
 from yolo3tiny.photos import Photo
-from yolo3tiny.predict import WEIGHTS, Detector
+from yolo3tiny.predict import FOLDER, WEIGHTS, Detector
 from yolo3tiny.quantize import DetectorQuantizeTask, calibration_batches, qat_recipe, read_detector_card
 
 
@@ -29,20 +29,22 @@ def test_batches_are_padded_squares(photos):
     assert 0 <= batch.min() and batch.max() <= 1
 
 
-def test_int8_finds_the_same_faces_and_keeps_the_heads_in_float(photos, tmp_path):
-    images = [photo.read() for photo in photos]
-    task = DetectorQuantizeTask(WEIGHTS, images, photos)
+@pytest.mark.parametrize(("name", "heads"), [("yolo3tiny.face", [18, 18]), ("yolo3lite.face", [12, 12, 12])])
+def test_int8_finds_the_same_faces_and_keeps_the_heads_in_float(name, heads, photos, tmp_path):
+    images, weights = [photo.read() for photo in photos], FOLDER / f"{name}.onnx"
+    task = DetectorQuantizeTask(weights, images, photos)
+    assert len(task.last_layers) == len(heads)
     compare(task, ["ort-minmax"], tmp_path, tmp_path / "table.json", threads=1)
     path = tmp_path / "ort-minmax" / "network.onnx"
     floats = [
         tensor.dims for tensor in read_onnx(path).graph.initializer if tensor.data_type == 1 and len(tensor.dims) == 4
     ]
-    assert sorted(dims[0] for dims in floats) == [18, 18]
-    assert path.stat().st_size < 0.35 * WEIGHTS.stat().st_size
-    exact, found = (Detector(file, threads=1)(images[0], 0.6) for file in (WEIGHTS, path))
+    assert sorted(dims[0] for dims in floats) == heads
+    assert path.stat().st_size < 0.4 * weights.stat().st_size
+    exact, found = (Detector(file, threads=1)(images[0], 0.6) for file in (weights, path))
     assert len(exact) == len(found)
     assert np.abs(exact.boxes_xyxy - found.boxes_xyxy).max(initial=0) < 8
-    assert Detector(path).settings.anchors == Detector(WEIGHTS).settings.anchors
+    assert Detector(path).settings == Detector(weights).settings
 
 
 @pytest.mark.parametrize("empty", ["calibration", "valid"])

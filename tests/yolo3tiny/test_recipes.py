@@ -6,11 +6,11 @@ import json
 import pytest
 
 from yolo3tiny.augment import AugmentConfig
-from yolo3tiny.recipes import CROWD, DETECTOR_RECIPES, DetectorRecipe
+from yolo3tiny.recipes import CROWD, DETECTOR_RECIPES, LITE, DetectorRecipe
 
 
 def test_json_there_and_back():
-    assert {"crowd": CROWD} == DETECTOR_RECIPES and CROWD.name == "crowd"
+    assert {recipe.name: recipe for recipe in (CROWD, LITE)} == DETECTOR_RECIPES
     recipe = dataclasses.replace(
         CROWD, repeat=(("karan", 2),), ema_decay=None, augment=AugmentConfig(grids=(2,), face_px=(5, 9))
     )

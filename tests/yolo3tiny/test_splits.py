@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -66,6 +67,18 @@ def test_tables_are_joined(photo_folder, tmp_path):
     assert (len(train), len(valid)) == (21 + 20, 3 + 4)
     assert f"{photo_folder.name}: 21 photos, validated on 3 others (every tenth)" in words
     assert "mine.json: 20 photos, validated on 4 others (its own split)" in words
+
+
+def test_a_source_is_cut_into_tiles(photo_folder, tmp_path):
+    shutil.copytree(photo_folder, tmp_path / "mine")
+    photos = [dataclasses.replace(photo, source="", split="") for photo in find_photos(photo_folder)]
+    write_coco(tmp_path / "mine" / "annotations.json", photos)
+    train, valid, _ = find_train_valid([photo_folder, tmp_path / "mine"], tiles={"mine": 64})
+    for chosen, wholes in ((train, 21), (valid, 3)):
+        counts = Counter((photo.source, photo.size_hw) for photo in chosen)
+        assert counts == {("drawn", (96, 96)): wholes, ("mine", (64, 64)): 4 * wholes}  # named by its folder
+    with pytest.raises(ValueError, match="expected sources among drawn, got crowds"):
+        find_train_valid([photo_folder], tiles={"crowds": 64})
 
 
 def test_a_wider_list(photo_folder, tmp_path):

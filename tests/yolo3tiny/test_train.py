@@ -8,18 +8,22 @@ import cv2
 import numpy as np
 import pytest
 
+from fer_paddle.compression.plan import plan_evenly
+from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.files import write_json
 from fer_paddle.training.loop import RunOptions
+from fer_paddle.weights import load_arrays
 from tests.yolo3tiny.samples import ANCHORS, SMALL, WHOLE, make_photo
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.boxes import iou
 from yolo3tiny.data import FaceTrainingData
-from yolo3tiny.export import export_run
-from yolo3tiny.model import Yolo3Tiny
-from yolo3tiny.predict import Detector
+from yolo3tiny.export import export_network, export_run
+from yolo3tiny.model import NETWORKS, Yolo3Tiny
+from yolo3tiny.predict import Detector, NetworkSettings
 from yolo3tiny.recipes import DetectorRecipe
 from yolo3tiny.splits import find_photos
-from yolo3tiny.train import fit_anchors, make_optimizer, paddle_forward, train_detector
+from yolo3tiny.train import fit_anchors, make_optimizer, paddle_forward, train_detector, train_from_files
 
 OVERFIT = dataclasses.replace(SMALL, name="overfit", ema_decay=None, repeat=(("drawn", 25),), augment=WHOLE)
 
@@ -136,6 +140,45 @@ def test_photos_without_a_face_to_measure_on(photos, tmp_path):
 def test_a_batch_that_cannot_be_filled_or_a_source_that_is_not_there(changes, why, photos):
     with pytest.raises(ValueError, match=why):
         train_detector(Yolo3Tiny(width=0.25), photos, photos, dataclasses.replace(OVERFIT, **changes), ANCHORS)
+
+
+# Going on from other weights
+
+
+@pytest.fixture(scope="module")
+def starts(run, tmp_path_factory):
+    """Detectors to go on from: each kind of network, one of them pruned."""
+    folder = tmp_path_factory.mktemp("starts")
+    for kind in NETWORKS:
+        network = NETWORKS[kind](width=0.25)
+        settings = NetworkSettings(ANCHORS, 96, network.strides)
+        export_network(network, folder / f"{kind}.onnx", settings, {}, {"recipe": OVERFIT.to_json()})
+    pruner = FilterPruner(tiny := Yolo3Tiny(width=0.25), (1, 3, 96, 96))
+    pruner.prune(plan_evenly(pruner, 0.5).kept)
+    export_network(tiny, folder / "pruned.onnx", NetworkSettings(ANCHORS, 96), {}, {"recipe": OVERFIT.to_json()})
+    return folder
+
+
+@pytest.mark.parametrize("start", ["tiny", "lite", "pruned"])
+def test_a_run_goes_on_from_any_detector_with_boxes_of_another_class(start, starts, photo_folder, tmp_path):
+    shutil.copytree(photo_folder, tmp_path / "hands")
+    table = json.loads((tmp_path / "hands" / "annotations.json").read_text())
+    table["categories"] = [{"id": 1, "name": "手"}]
+    write_json(tmp_path / "hands" / "annotations.json", table)
+    recipe = dataclasses.replace(SMALL, epochs=1, network="tiny", width=0.5, warmup_epochs=0.5, learning_rate=1e-6)
+    options, weights = RunOptions(tmp_path / "run"), starts / f"{start}.safetensors"
+    (record,) = train_from_files([tmp_path / "hands"], recipe, options, ["手"], weights, drawn=2)
+    card = export_run(tmp_path / "run", tmp_path / "hand.onnx")
+    assert (card["classes"], card["network"], card["width"]) == (["手"], start.replace("pruned", "tiny"), 0.25)
+    assert np.isfinite(record["train_loss"]) and "2 drawn images" in card["trained_on"]
+    assert Detector(tmp_path / "hand.onnx").settings.classes == ("手",)
+    np.testing.assert_array_equal(card["anchors"], ANCHORS)
+    # So low a rate has changed next to nothing.
+    before, after = load_arrays(weights), load_arrays(tmp_path / "hand.safetensors")
+    assert before.keys() == after.keys()
+    for name in before:
+        if "_mean" not in name and "_variance" not in name:
+            np.testing.assert_allclose(after[name], before[name], atol=1e-4)
 
 
 # Anchors and optimizer

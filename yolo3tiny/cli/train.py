@@ -14,6 +14,7 @@ from fer_paddle.options import (
     BatchSize,
     NaturalInt,
     Number,
+    PositiveFloat,
     PositiveInt,
     Resume,
     Runtime,
@@ -26,7 +27,7 @@ from fer_paddle.options import (
 Classes = Annotated[tuple[str, ...], "category of the data that is a face, or all (default: those called face or head)"]
 
 
-class Repeat(click.ParamType):
+class PerSource(click.ParamType):
     """SOURCE=N, as a pair of text and integer."""
 
     name = "SOURCE=N"
@@ -38,15 +39,26 @@ class Repeat(click.ParamType):
         return source, int(times)
 
 
+Tiles = Annotated[
+    tuple[tuple[str, int], ...], PerSource(), "cut the photos of a source, at their own scale, into tiles of N px"
+]
+
+
 def train(
     *,
     data: Annotated[tuple[str, ...], f"photos with boxes, may be given several times: {PHOTOS}"],
     classes: Classes = (),
-    recipe: Annotated[str, "name of a recipe"] = "crowd",
+    recipe: Annotated[str, "crowd (tiny YOLOv3) or lite (three heads, faster)"] = "crowd",
     out: Annotated[Path, "folder of the run"],
+    start: Annotated[
+        Path | None, "detector to go on from, .safetensors or a name; its network and anchors are kept"
+    ] = None,
     epochs: Annotated[PositiveInt | None, "instead of the recipe's; its stages shrink or grow with them"] = None,
     batch_size: BatchSize = None,
-    repeat: Annotated[tuple[tuple[str, int], ...], Repeat(), "see the photos of one source N times an epoch"] = (),
+    learning_rate: Annotated[PositiveFloat | None, "highest learning rate, instead of the recipe's"] = None,
+    repeat: Annotated[tuple[tuple[str, int], ...], PerSource(), "see the photos of one source N times an epoch"] = (),
+    tiles: Tiles = (),
+    drawn: Annotated[NaturalInt, "drawn images without people, source `drawn`, to learn from"] = 0,
     workers: Workers = 0,
     threads: Threads = None,
     resume: Resume = False,
@@ -63,13 +75,16 @@ def train(
         raise ValueError(f"expected a recipe of {', '.join(DETECTOR_RECIPES)}, got {recipe!r}")
     chosen = DETECTOR_RECIPES[recipe]
     chosen = chosen.with_epochs(epochs) if epochs is not None else chosen
-    chosen = dataclasses.replace(chosen, repeat=repeat or chosen.repeat, batch_size=batch_size or chosen.batch_size)
+    changes: dict[str, Any] = {"repeat": repeat, "batch_size": batch_size, "learning_rate": learning_rate}
+    chosen = dataclasses.replace(chosen, **{name: value for name, value in changes.items() if value})
     environment.prepare(threads)
     from fer_paddle.training import parallel
+    from fer_paddle.training.loop import RunOptions
     from yolo3tiny.export import export_run
     from yolo3tiny.train import train_from_files
 
-    history = train_from_files(data, chosen, out, resume, workers, classes or None, data_changed)
+    options = RunOptions(out, resume, workers=workers, data_changed=data_changed)
+    history = train_from_files(data, chosen, options, classes or None, start, dict(tiles), drawn)
     if parallel.rank() != 0:  # the other processes of paddle.distributed.launch have done their part
         return None
     export_run(out, out / "detector.onnx")
@@ -87,12 +102,14 @@ def evaluate(
         "position is held out: val or held_out names these, train the others",
     ] = "val",
     classes: Classes = (),
+    tiles: Tiles = (),
+    drawn: Annotated[NaturalInt, "images without people to count false faces on, added to the photos"] = 0,
     weights: Weights = None,
     runtime: Annotated[Runtime, "what runs the network"] = "onnx",
     longest: Annotated[Side | None, "longer side of the network's input (default: the network's own)"] = None,
     threads: Annotated[NaturalInt, "threads of the runtime; 0: it chooses"] = 0,
 ) -> Output:
-    """Show the average precision at IoU 0.5, over all and by source, and the median time of a photo."""
+    """Show the average precision at IoU 0.5, over all and by source, false faces, and the median time of a photo."""
     if runtime in ("paddle", "dynamic"):
         from fer_paddle import environment
 
@@ -101,12 +118,14 @@ def evaluate(
 
     from yolo3tiny.evaluate import Stopwatch
     from yolo3tiny.evaluate import evaluate as measure
+    from yolo3tiny.negatives import VALIDATION, make_negatives
     from yolo3tiny.predict import WEIGHTS, Detector
-    from yolo3tiny.splits import choose_split, find_photos
+    from yolo3tiny.splits import choose_split, find_photos, tile_sources
 
     detector = Detector(weights, longest=longest, threads=threads, runtime=runtime)
     watched = Stopwatch(detector)
-    figures = measure(watched, choose_split(find_photos(data, classes or None), split), bar("photos"))
+    photos = tile_sources(choose_split(find_photos(data, classes or None), split), dict(tiles))
+    figures = measure(watched, photos + make_negatives(drawn, VALIDATION), bar("photos"))
     figures |= {"latency_ms": float(np.median(watched.times_ms)), "longest": detector.settings.longest}
     about = {"data": data, "split": split, "weights": str(weights or WEIGHTS.name), "runtime": runtime}
     rows = [[name, f"{value:.4f}" if isinstance(value, float) else str(value)] for name, value in figures.items()]
