@@ -19,6 +19,7 @@ from fer_paddle.images import read_image
 from yolo3tiny import predict
 
 SQUARE = 416
+NETWORK = "yolo3tiny.face"  # tiny YOLOv3, as in the tutorial
 
 
 class Detector:
@@ -26,7 +27,7 @@ class Detector:
 
     Args:
         modelPath: An ONNX file. Anything else is taken for the tutorial's folder, whose file format Paddle 2
-            no longer reads: then the network that ships with this package is used, and a warning says so.
+            no longer reads: then the tiny YOLOv3 that ships with this package is used, and a warning says so.
         USE_CUDA: The network runs on the CPU either way; a warning says so.
     """
 
@@ -35,12 +36,12 @@ class Detector:
         if not is_ours:
             warnings.warn(
                 f"{os.fspath(modelPath)}: the tutorial's file format is one that Paddle 2 no longer reads; "
-                f"using {predict.WEIGHTS.name}, which ships with yolo3tiny",
+                f"using {NETWORK}.onnx, which ships with yolo3tiny",
                 stacklevel=2,
             )
         if USE_CUDA:
             warnings.warn("USE_CUDA: this detector runs on the CPU, in ONNX Runtime", stacklevel=2)
-        self._find = predict.Detector(modelPath if is_ours else None)
+        self._find = predict.Detector(modelPath if is_ours else NETWORK)
 
     def __call__(
         self, imgList: Sequence[np.ndarray], confidence_threshold: float = 0.5, nms_threshold: float = 0.3
