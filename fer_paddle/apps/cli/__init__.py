@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fer_paddle import __version__
-from fer_paddle.apps.cli import analyse, collect, compress, course, data, deploy, evaluate, recognize, study, train
+from fer_paddle.apps.cli import (
+    analyse,
+    collect,
+    compress,
+    course,
+    data,
+    deploy,
+    evaluate,
+    recognize,
+    serve,
+    study,
+    train,
+)
 from fer_paddle.console import group, run
 
 APP = group(
@@ -20,6 +32,7 @@ APP = group(
     *(data.report, data.benchmark_augment, recognize.recognize, recognize.demo, train.train, evaluate.evaluate),
     *(analyse.explain, deploy.models, deploy.export, deploy.benchmark, deploy.bench),
     *(compress.prune, compress.prune_speed, compress.quantize),
+    serve.serve,
     group(
         "study",
         "Compare ways of training under one budget; what is finished is kept.",

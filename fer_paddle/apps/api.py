@@ -1,0 +1,335 @@
+"""The HTTP service: images in, faces with their expressions out, as JSON. Keeps and logs no image.
+
+A request is bounded in bytes, pixels and seconds, and the queue in requests: 503 with Retry-After says that it is full.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hmac
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import prometheus_client
+import uvicorn
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response, Security
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.security import APIKeyHeader
+from starlette.datastructures import Headers, MutableHeaders, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fer_paddle import __version__
+from fer_paddle.apps.api_schema import BATCH_BODY, ERRORS, FACES_BODY, BatchAnswer, FacesAnswer, Problem
+from fer_paddle.collect.fetch import FetchPolicy
+from fer_paddle.images import read_image, read_size
+from fer_paddle.pipeline import MIN_SCORE, Pipeline, fetch_image
+
+logger = logging.getLogger(__name__)
+RETRY_SECONDS = 1
+_URL_POLICY = FetchPolicy(attempts=1, pause_seconds=0, read_seconds=5, total_seconds=10)
+_OPEN_PATHS = ("/healthz", "/readyz", "/metrics", "/openapi.json")
+
+MinScore = Annotated[float, Query(ge=0, le=1, description="Least score of a face")]
+Source = tuple[str, bytes]  # "bytes" with an encoded image, or "url" with an address
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one service takes."""
+
+    max_bytes: int = 10_000_000  # of a request
+    max_pixels: int = 25_000_000  # of an image
+    max_images: int = 16  # of a batch
+    seconds: float = 20.0  # of an upload, and again of waiting and computing
+    workers: int = 2  # threads that compute
+    queue: int = 32  # requests beside those that are computed
+
+
+class Service:
+    """The pipeline behind a bounded queue, with its figures."""
+
+    def __init__(self, pipeline: Pipeline, limits: Limits, allow_url: bool):
+        self.pipeline, self.limits, self.allow_url, self.is_ready = pipeline, limits, allow_url, False
+        self._threads, self._held = ThreadPoolExecutor(limits.workers, "recognize"), 0
+        self.registry = prometheus_client.CollectorRegistry()
+        prometheus_client.ProcessCollector(registry=self.registry)
+        made: dict[str, Any] = {"namespace": "fer", "registry": self.registry}
+        self.requests = prometheus_client.Counter("requests", "Answers", ["path", "status"], **made)
+        self.latency = prometheus_client.Histogram("seconds", "From request to answer", ["path"], **made)
+        self.faces = prometheus_client.Counter("faces", "Faces found", **made)
+        held = prometheus_client.Gauge("requests_held", "Requests that are read, wait or are computed", **made)
+        held.set_function(lambda: self._held)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one more request would be too many."""
+        return self._held >= self.limits.workers + self.limits.queue
+
+    async def start(self) -> None:
+        """Compute one image, so that the first request does not wait for it."""
+        await asyncio.wrap_future(self._threads.submit(self.pipeline, np.zeros((64, 64, 3), np.uint8)))
+        self.is_ready = True
+
+    def stop(self) -> None:
+        """Finish what is being computed."""
+        self.is_ready = False
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    async def answer(self, request: Request, min_score: float, is_batch: bool) -> list[dict[str, Any]]:
+        """Read a request and recognize its images; HTTPException says what is wrong with it."""
+        if self.is_full:
+            raise _busy("the queue is full")
+        self._held += 1
+        try:
+            body = await asyncio.wait_for(self._read(request), self.limits.seconds)
+            sources = await read_sources(request.headers, body, self.limits.max_images if is_batch else 1)
+            work = self._threads.submit(self._recognize, sources, min_score, is_batch)
+        except asyncio.TimeoutError as error:
+            self._held -= 1
+            raise HTTPException(408, f"expected the whole request within {self.limits.seconds:g} s") from error
+        except BaseException:
+            self._held -= 1
+            raise
+        # What computes cannot be stopped: it counts until it is done, even where nobody waits for it any more.
+        loop = asyncio.get_running_loop()
+        work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release))
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(work), self.limits.seconds)
+        except asyncio.TimeoutError as error:
+            raise _busy(f"no answer within {self.limits.seconds:g} s") from error
+
+    def _release(self) -> None:
+        self._held -= 1
+
+    async def _read(self, request: Request) -> bytes:
+        most, body = self.limits.max_bytes, bytearray()
+        told = request.headers.get("content-length", "")
+        if told.isdigit() and int(told[:18]) > most:
+            raise HTTPException(413, f"expected at most {most} bytes, got {told[:18]}")
+        async for block in request.stream():
+            body += block
+            if len(body) > most:
+                raise HTTPException(413, f"expected at most {most} bytes, got more")
+        return bytes(body)
+
+    def _recognize(self, sources: Sequence[Source], min_score: float, is_batch: bool) -> list[dict[str, Any]]:
+        results: list[dict[str, Any]] = []
+        for source in sources:
+            try:
+                results.append(self._recognize_one(source, min_score))
+            except HTTPException as error:
+                if not is_batch:
+                    raise
+                results.append({"error": error.detail})
+        return results
+
+    def _recognize_one(self, source: Source, min_score: float) -> dict[str, Any]:
+        kind, content = source
+        try:
+            if kind == "url":
+                if not self.allow_url:
+                    raise HTTPException(403, "expected an image, got a URL: this service fetches none")
+                content = fetch_image(content.decode(), _URL_POLICY)
+            height, width = read_size(content)
+            if height * width > self.limits.max_pixels:
+                raise HTTPException(413, f"expected at most {self.limits.max_pixels} pixels, got {width} x {height}")
+            faces = self.pipeline(read_image(content), min_score=min_score)
+        except (ValueError, OSError) as error:
+            raise HTTPException(422, str(error)) from error
+        self.faces.inc(len(faces))
+        return {"width": width, "height": height, "faces": [face.to_json() for face in faces]}
+
+
+def _busy(reason: str) -> HTTPException:
+    return HTTPException(503, f"{reason}; try again later", headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+async def read_sources(headers: Headers, body: bytes, most: int) -> list[Source]:
+    """Return the images of a request: multipart files, one raw image, or JSON with base64 or URLs."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        sources = await _read_form(headers, body)
+    elif kind == "application/json":
+        sources = _read_json(body)
+    elif kind.startswith("image/") or kind == "application/octet-stream":
+        sources = [("bytes", body)]
+    else:
+        got = f"{kind[:60]!r}" if kind else "none"
+        raise HTTPException(415, f"expected multipart/form-data, image/*, application/json as content type, got {got}")
+    if not 1 <= len(sources) <= most:
+        raise HTTPException(422, f"expected {'one image' if most == 1 else f'1 to {most} images'}, got {len(sources)}")
+    return sources
+
+
+async def _read_form(headers: Headers, body: bytes) -> list[Source]:
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    try:
+        parser = MultiPartParser(headers, stream())
+        parser.spool_max_size = len(body) + 1  # never to the disk
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError) as error:
+        raise HTTPException(422, f"expected multipart/form-data, got: {error}") from error
+    sources = [("bytes", await value.read()) for _, value in form.multi_items() if isinstance(value, UploadFile)]
+    await form.close()
+    return sources
+
+
+def _read_json(body: bytes) -> list[Source]:
+    """Read `{"image": base64}`, `{"url": ...}`, or a list of these under `images`."""
+    try:
+        content = json.loads(body)
+        entries = content.get("images", [content])
+        return [_read_entry(entry) for entry in entries]
+    except (ValueError, RecursionError, AttributeError, TypeError) as error:
+        expected = 'expected JSON {"image": base64} or {"url": address}, for a batch a list of these under "images"'
+        raise HTTPException(422, f"{expected}, got another: {error}") from error
+
+
+def _read_entry(entry: dict[str, Any]) -> Source:
+    if set(entry) == {"url"} and isinstance(entry["url"], str):
+        return "url", entry["url"].encode()
+    if set(entry) != {"image"} or not isinstance(entry["image"], str):
+        raise ValueError(f"the names {sorted(entry)}")
+    try:
+        return "bytes", base64.b64decode(entry["image"].rpartition("base64,")[2], validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"no base64 ({error})") from error
+
+
+class Journal:
+    """Give each answer a request id, count it and log one line of it, without address or content of the request."""
+
+    def __init__(self, app: ASGIApp, service: Service, paths: Sequence[str]):
+        self.app, self.service, self.paths = app, service, paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given, status, start = Headers(scope=scope).get("x-request-id", ""), 0, time.perf_counter()
+        request_id = given if re.fullmatch(r"[\w.-]{1,64}", given, re.ASCII) else uuid.uuid4().hex
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception:  # the last stop of any fault of ours: the client gets its id, the log the place
+            logger.exception("request %s failed", request_id)
+            if not status:
+                await JSONResponse({"detail": "internal error"}, 500)(scope, receive, send_with_id)
+        finally:
+            seconds, path = time.perf_counter() - start, scope["path"] if scope["path"] in self.paths else "other"
+            self.service.requests.labels(path, str(status)).inc()
+            self.service.latency.labels(path).observe(seconds)
+            logger.info("%s %s %d %.1f ms %s", scope["method"], path, status, 1000 * seconds, request_id)
+
+
+def create_app(
+    pipeline: Pipeline | None = None,
+    limits: Limits = Limits(),
+    api_key: str | None = None,
+    allow_url: bool = False,
+) -> FastAPI:
+    """Build the service.
+
+    Args:
+        pipeline: What recognizes; None takes the networks that ship.
+        limits: What it takes.
+        api_key: Clients must send it as X-API-Key; None asks for none.
+        allow_url: Also fetch images by URL, from public addresses alone.
+    """
+    service = Service(pipeline or Pipeline(), limits, allow_url)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        yield
+        service.stop()
+
+    app = FastAPI(title="fer_paddle", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    shared: dict[str, Any] = {"responses": ERRORS, "dependencies": _key_check(api_key)}
+
+    @app.post("/v1/faces", response_model=FacesAnswer, openapi_extra=FACES_BODY, **shared)
+    async def recognize(request: Request, min_score: MinScore = MIN_SCORE) -> Any:
+        """Find the faces of one image and name their expressions."""
+        return (await service.answer(request, min_score, is_batch=False))[0]
+
+    @app.post("/v1/batch", response_model=BatchAnswer, openapi_extra=BATCH_BODY, **shared)
+    async def recognize_batch(request: Request, min_score: MinScore = MIN_SCORE) -> Any:
+        """Do the same with several images; one that cannot be read has an error instead of faces."""
+        return {"results": await service.answer(request, min_score, is_batch=True)}
+
+    _add_open_paths(app, service)
+    app.add_middleware(Journal, service=service, paths=[*_OPEN_PATHS, "/v1/faces", "/v1/batch"])
+    app.add_exception_handler(RequestValidationError, _show_validation)
+    return app
+
+
+def _key_check(api_key: str | None) -> list[Any]:
+    """Return the check of X-API-Key, as dependencies of a path; none without a key."""
+    if api_key is None:
+        return []
+
+    async def check(given: str | None = Security(APIKeyHeader(name="X-API-Key", auto_error=False))) -> None:
+        if not hmac.compare_digest((given or "").encode("latin-1"), api_key.encode()):
+            raise HTTPException(401, "expected this service's key in X-API-Key", {"WWW-Authenticate": "APIKey"})
+
+    return [Depends(check)]
+
+
+def _add_open_paths(app: FastAPI, service: Service) -> None:
+    """Add what a container's host asks: alive, ready, figures."""
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Tell that the process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", responses={503: {"model": Problem, "description": "Starting, stopping or full"}})
+    async def readyz() -> dict[str, str]:
+        """Tell whether a request would be taken now."""
+        if not service.is_ready or service.is_full:
+            raise _busy("the queue is full" if service.is_ready else "starting or stopping")
+        return {"status": "ready"}
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """Return the figures in Prometheus' format."""
+        text = prometheus_client.generate_latest(service.registry)
+        return Response(text, media_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+
+async def _show_validation(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    return JSONResponse({"detail": problems}, 422)
+
+
+def serve(app: FastAPI, host: str, port: int) -> None:
+    """Run the service until SIGTERM or Ctrl-C, then finish what was begun."""
+    logging.getLogger("fer_paddle").setLevel(logging.INFO)
+    uvicorn.run(
+        app, host=host, port=port, access_log=False, server_header=False, timeout_keep_alive=5,
+        timeout_graceful_shutdown=30, log_level="warning",
+    )  # fmt: skip

@@ -1,0 +1,141 @@
+"""Loads a service of this machine and prints what it reaches: `python -m fer_paddle.apps.api_load --clients 200`.
+
+It starts the service itself, so that nothing else is ever loaded. Clients ask one after another over a connection of
+their own; every tenth request is broken on purpose with `--faults`. After a 503 a client waits as it was told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import collections
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from itertools import cycle
+
+import cv2
+import numpy as np
+
+from fer_paddle.apps.speed import photo_640x480
+from fer_paddle.expression.predict import Classifier
+from fer_paddle.images import read_image
+from fer_paddle.pipeline import Pipeline
+from yolo3tiny.predict import Detector
+
+Statuses = collections.Counter[str]
+
+
+def make_requests(photo: bytes, faults: bool) -> list[bytes]:
+    """Return whole HTTP requests: the photo, and with `faults` one broken request after nine of it."""
+    head = b"POST /v1/faces HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
+    good = head % (b"image/jpeg", len(photo)) + photo
+    bad = [
+        head % (b"image/jpeg", 2000) + photo[:2000],  # cut off
+        head % (b"text/plain", 5) + b"hello",
+        head % (b"application/json", 9) + b'{"image":',
+        head % (b"multipart/form-data", 3) + b"xyz",
+    ]
+    return [one for fault in bad for one in [*[good] * 9, fault]] if faults else [good]
+
+
+async def ask(port: int, requests: list[bytes], end: float, seconds: list[float], statuses: Statuses) -> None:
+    """Send requests over one connection until a time; note how long each took and what came."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for request in cycle(requests):
+        if time.monotonic() > end:
+            break
+        start = time.monotonic()
+        writer.write(request)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        length = re.search(r"content-length: (\d+)", head)
+        await reader.readexactly(int(length[1]) if length else 0)
+        status = head.split(" ", 2)[1]
+        statuses[status] += 1
+        if status == "200":
+            seconds.append(time.monotonic() - start)
+        if retry := re.search(r"retry-after: (\d+)", head):
+            await asyncio.sleep(int(retry[1]))
+    writer.close()
+
+
+async def load(port: int, requests: list[bytes], clients: int, duration: float) -> tuple[list[float], Statuses]:
+    """Run the clients and return the seconds of the right answers and how often each status came."""
+    seconds: list[float] = []
+    statuses: Statuses = collections.Counter()
+    end = time.monotonic() + duration
+    asked = [ask(port, requests, end, seconds, statuses) for _ in range(clients)]
+    for result in await asyncio.gather(*asked, return_exceptions=True):
+        statuses["connection lost"] += isinstance(result, BaseException)
+    return seconds, +statuses
+
+
+def resident_mb(port: int) -> float:
+    """Return the memory of the service."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+        found = re.search(r"^process_resident_memory_bytes (\S+)", answer.read().decode(), re.MULTILINE)
+    assert found is not None
+    return float(found[1]) / 1e6
+
+
+def start_service(port: int, workers: int) -> subprocess.Popen[bytes]:
+    """Start a service and wait until it is ready."""
+    command = [sys.executable, "-m", "fer_paddle", "serve", "--port", str(port), "--workers", str(workers)]
+    service = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    for _ in range(240):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).close()
+            return service
+        except OSError:
+            time.sleep(0.5)
+    service.terminate()
+    raise OSError(f"expected a service at port {port} within two minutes, found none")
+
+
+def main() -> None:
+    """Load a service and print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--faults", action="store_true", help="break every tenth request")
+    asked = parser.parse_args()
+    photo = cv2.imencode(".jpg", photo_640x480(), [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+    pipeline, times = Pipeline(Detector(threads=1), Classifier(threads=1)), []
+    for _ in range(30):
+        start = time.perf_counter()
+        pipeline(read_image(photo))
+        times.append(time.perf_counter() - start)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    service = start_service(port, asked.workers)
+    try:
+        requests = make_requests(photo, asked.faults)
+        asyncio.run(load(port, requests, asked.clients, min(asked.seconds, 5)))  # memory grows up to its working size
+        before = resident_mb(port)
+        seconds, statuses = asyncio.run(load(port, requests, asked.clients, asked.seconds))
+        after = resident_mb(port)
+    finally:
+        service.terminate()
+        service.wait(60)
+    alone, rate = asked.workers / float(np.median(times)), len(seconds) / asked.seconds
+    figures = {
+        "clients": asked.clients,
+        "answers_per_second": round(rate, 1),
+        "pipeline_alone_per_second": round(alone, 1),
+        "ratio": round(rate / alone, 3),
+        "p50_ms": round(1000 * float(np.quantile(seconds, 0.5)), 1),
+        "p95_ms": round(1000 * float(np.quantile(seconds, 0.95)), 1),
+        "statuses": dict(statuses),
+        "memory_mb": [round(before, 1), round(after, 1)],
+    }
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Commands that serve: the HTTP service."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+from fer_paddle.console import Output
+from fer_paddle.options import INT_MAX, NaturalInt, Number, PositiveFloat, PositiveInt, ThreadCount, Weights
+
+Port = Annotated[int, Number(int, 1, 65535), "port to listen at"]
+Host = Annotated[str, "address to listen at; 0.0.0.0: reachable from the network"]
+
+
+def serve(
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    weights: Weights = None,
+    workers: Annotated[ThreadCount, "threads that compute"] = 2,
+    queue: Annotated[NaturalInt, "requests that may wait beside; more get 503"] = 32,
+    max_bytes: Annotated[PositiveInt, "largest request"] = 10_000_000,
+    max_pixels: Annotated[int, Number(int, 1, INT_MAX), "largest image"] = 25_000_000,
+    max_images: Annotated[PositiveInt, "largest batch"] = 16,
+    seconds: Annotated[PositiveFloat, "longest upload, and longest wait for an answer"] = 20.0,
+    allow_url: Annotated[bool, "also fetch images by URL, from public addresses alone"] = False,
+) -> Output:
+    """Serve faces and expressions over HTTP: POST /v1/faces, /v1/batch; GET /healthz, /readyz, /metrics, /openapi.json.
+
+    The variable FER_API_KEY holds the key that clients must send as X-API-Key; without it anyone may ask.
+    """
+    from fer_paddle.apps.api import Limits, create_app
+    from fer_paddle.apps.api import serve as run
+    from fer_paddle.expression.predict import Classifier
+    from fer_paddle.pipeline import Pipeline
+    from yolo3tiny.predict import Detector
+
+    api_key = os.environ.get("FER_API_KEY")
+    if api_key is not None and not api_key.strip():
+        raise ValueError("expected a key in FER_API_KEY, got an empty one")
+    # One thread a network: the workers are what fills the cores.
+    pipeline = Pipeline(Detector(threads=1), Classifier(weights, threads=1))
+    limits = Limits(max_bytes, max_pixels, max_images, seconds, workers, queue)
+    run(create_app(pipeline, limits, api_key, allow_url), host, port)
+    return Output({"stopped": True}, "stopped")

@@ -1,0 +1,210 @@
+"""The service by FastAPI's test client: every way in, every limit, and what it says when it is full or broken."""
+
+import asyncio
+import base64
+import io
+import logging
+import threading
+import time
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from fer_paddle.apps.api import Limits, create_app
+from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.pipeline import Face
+
+PNG = cv2.imencode(".png", np.full((30, 40, 3), 200, np.uint8))[1].tobytes()
+BASE64 = base64.b64encode(PNG).decode()
+OTHER = cv2.imencode(".jpg", np.zeros((20, 10, 3), np.uint8))[1].tobytes()
+
+
+class OneFace:
+    """A pipeline that finds one sad face in every image of more than 20 rows; it can be held or made to break."""
+
+    classes = EXPRESSIONS
+
+    def __init__(self):
+        self.go, self.broken = threading.Event(), False
+        self.go.set()
+
+    def __call__(self, image, min_score=0.5):
+        self.go.wait(10)
+        if self.broken:
+            raise ZeroDivisionError
+        if image.shape[0] <= 20 or min_score > 0.8:
+            return []
+        return [Face(np.array([2, 3, 20, 22], np.float32), 0.8, np.eye(7, dtype=np.float32)[4], "sad")]
+
+
+@pytest.fixture
+def pipeline():
+    return OneFace()
+
+
+@pytest.fixture
+def make_client(pipeline):
+    """`make_client(key, allow_url, **limits)`: a started service, stopped at the end."""
+    clients = []
+
+    def make(key=None, allow_url=False, **limits):
+        app = create_app(pipeline, Limits(**limits), key, allow_url)
+        clients.append(TestClient(app, raise_server_exceptions=False))
+        return clients[-1].__enter__()
+
+    yield make
+    pipeline.go.set()
+    for client in clients:
+        client.__exit__(None, None, None)
+
+
+WAYS = [
+    ("multipart", {"files": {"file": ("图.png", PNG)}}),
+    ("raw", {"content": PNG, "headers": {"Content-Type": "image/png"}}),
+    ("bytes of no declared kind", {"content": PNG, "headers": {"Content-Type": "application/octet-stream"}}),
+    ("base64", {"json": {"image": BASE64}}),
+    ("data URL", {"json": {"image": f"data:image/png;base64,{BASE64}"}}),
+]
+
+
+@pytest.mark.parametrize("request_", [way[1] for way in WAYS], ids=[way[0] for way in WAYS])
+def test_every_way_in_gives_the_same(request_, make_client):
+    answer = make_client().post("/v1/faces", **request_)
+    assert answer.status_code == 200 and answer.headers["X-Request-ID"]
+    (face,) = answer.json()["faces"]
+    assert (answer.json()["width"], answer.json()["height"]) == (40, 30)
+    assert face["label"] == "sad" and face["box_xyxy"] == [2, 3, 20, 22] and list(face["probs"]) == list(EXPRESSIONS)
+
+
+BOMB = io.BytesIO()
+Image.new("1", (12_000, 12_000)).save(BOMB, "PNG")
+JSON = {"Content-Type": "application/json"}
+WRONG = [
+    # what, request, status, part of what it says
+    ("text", {"content": b"no image", "headers": {"Content-Type": "image/png"}}, 422, "expected a JPEG"),
+    ("nothing", {"content": b"", "headers": {"Content-Type": "image/png"}}, 422, "an empty file"),
+    ("half an image", {"content": PNG[:60], "headers": {"Content-Type": "image/png"}}, 422, "expected"),
+    ("a bomb", {"content": BOMB.getvalue(), "headers": {"Content-Type": "image/png"}}, 422, "megapixels"),
+    (
+        "many pixels",
+        {"files": {"file": cv2.imencode(".png", np.zeros((400, 300), np.uint8))[1].tobytes()}},
+        413,
+        "pixel",
+    ),
+    ("many bytes", {"content": bytes(200_001), "headers": {"Content-Type": "image/png"}}, 413, "200000 bytes"),
+    ("no kind", {"content": PNG}, 415, "got none"),
+    ("another kind", {"content": "a=b", "headers": {"Content-Type": "text/csv"}}, 415, "text/csv"),
+    ("two files", {"files": [("file", PNG), ("file", PNG)]}, 422, "expected one image, got 2"),
+    ("no file", {"content": b"", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 422, "got 0"),
+    ("no boundary", {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 422, "multipart"),
+    ("broken JSON", {"content": b"{", "headers": JSON}, 422, "expected JSON"),
+    ("deep JSON", {"content": b"[" * 100_000, "headers": JSON}, 422, "expected JSON"),
+    ("a JSON number", {"content": b"5", "headers": JSON}, 422, "expected JSON"),
+    ("another name", {"json": {"picture": BASE64}}, 422, "expected JSON"),
+    ("no base64", {"json": {"image": "笑!"}}, 422, "expected JSON"),
+    ("a URL", {"json": {"url": "https://example.org/a.png"}}, 403, "fetches none"),
+    ("a wrong score", {"content": PNG, "params": {"min_score": 2}}, 422, "min_score"),
+    ("no number", {"content": PNG, "params": {"min_score": "nan"}}, 422, "min_score"),
+]
+
+
+@pytest.mark.parametrize(("request_", "status", "says"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+def test_wrong_requests_are_named(request_, status, says, make_client):
+    answer = make_client(max_bytes=200_000, max_pixels=100_000).post("/v1/faces", **request_)
+    assert answer.status_code == status and says in answer.json()["detail"] and answer.headers["X-Request-ID"]
+
+
+def test_a_url_leads_to_no_private_address(make_client, site_url="http://127.0.0.1:9/a.png"):
+    answer = make_client(allow_url=True).post("/v1/faces", json={"url": site_url})
+    assert answer.status_code == 422 and "expected a host on the open internet" in answer.json()["detail"]
+
+
+def test_a_batch_goes_on_past_a_bad_image(make_client):
+    client = make_client(max_images=3)
+    answer = client.post("/v1/batch", files=[("file", PNG), ("file", b"bad"), ("file", OTHER)])
+    first, second, third = answer.json()["results"]
+    assert first["faces"][0]["label"] == "sad" and "expected" in second["error"] and third["faces"] == []
+    assert len(client.post("/v1/batch", json={"images": [{"image": BASE64}] * 2}).json()["results"]) == 2
+    for count in (0, 4):
+        assert client.post("/v1/batch", json={"images": [{"image": BASE64}] * count}).status_code == 422
+
+
+def test_the_key_is_asked_for_where_there_is_one(make_client):
+    client = make_client(key="秘密")
+    assert [client.get(path).status_code for path in ("/healthz", "/readyz", "/metrics")] == [200] * 3
+    for key, status in ((None, 401), ("wrong", 401), ("秘密".encode(), 200)):
+        headers = {"Content-Type": "image/png"} | ({"X-API-Key": key} if key else {})
+        assert client.post("/v1/faces", content=PNG, headers=headers).status_code == status
+
+
+def test_what_is_told_of_itself(make_client, caplog):
+    client = make_client()
+    with caplog.at_level(logging.INFO, "fer_paddle"):
+        answer = client.post("/v1/faces", json={"image": BASE64}, headers={"X-Request-ID": "mine-1"})
+        client.get("/secret/path?token=hidden", headers={"X-Request-ID": "two\r lines"})
+    assert answer.headers["X-Request-ID"] == "mine-1"
+    lines = [record.message for record in caplog.records if record.name == "fer_paddle.apps.api"]
+    assert "POST /v1/faces 200" in lines[0] and lines[0].endswith("mine-1") and "GET other 404" in lines[1]
+    assert not any(part in line for line in lines for part in (BASE64, "hidden", "secret", "two"))
+    figures = client.get("/metrics").text
+    assert 'fer_requests_total{path="/v1/faces",status="200"} 1.0' in figures and "fer_faces_total 1.0" in figures
+    document = client.get("/openapi.json").json()
+    body = document["paths"]["/v1/faces"]["post"]["requestBody"]["content"]
+    assert client.post("/v1/faces", json=body["application/json"]["example"]).status_code == 200
+    assert {"200", "413", "415", "422", "503"} <= set(document["paths"]["/v1/batch"]["post"]["responses"])
+
+
+def test_our_own_fault_is_a_500_with_an_id(make_client, pipeline):
+    client = make_client()
+    pipeline.broken = True
+    answer = client.post("/v1/faces", files={"file": PNG})
+    assert (answer.status_code, answer.json()) == (500, {"detail": "internal error"}) and answer.headers["X-Request-ID"]
+    pipeline.broken = False
+    assert client.post("/v1/faces", files={"file": PNG}).status_code == 200
+
+
+def ask_at_once(app, count):
+    """Sends requests at the same time; returns the answers in their order."""
+
+    async def run():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            return await asyncio.gather(*(client.post("/v1/faces", files={"file": PNG}) for _ in range(count)))
+
+    return asyncio.run(run())
+
+
+def test_more_than_the_queue_holds_is_told_to_come_again(pipeline):
+    app = create_app(pipeline, Limits(workers=1, queue=2))
+    pipeline.go.clear()
+    threading.Timer(0.5, pipeline.go.set).start()
+    answers = ask_at_once(app, 6)
+    assert sorted(answer.status_code for answer in answers) == [200] * 3 + [503] * 3
+    assert all(answer.headers["Retry-After"] == "1" for answer in answers if answer.status_code == 503)
+    assert [answer.status_code for answer in ask_at_once(app, 3)] == [200] * 3
+
+
+def test_a_late_answer_is_a_503_and_frees_its_place_when_it_is_done(pipeline):
+    app = create_app(pipeline, Limits(workers=1, queue=0, seconds=0.2))
+    pipeline.go.clear()
+    assert [answer.status_code for answer in ask_at_once(app, 2)] == [503, 503]
+    pipeline.go.set()
+    time.sleep(0.1)
+    assert ask_at_once(create_app(pipeline, Limits(workers=1, queue=0)), 1)[0].status_code == 200
+
+
+def test_a_slow_upload_is_ended(pipeline):
+    async def slow():
+        yield PNG[:10]
+        await asyncio.sleep(5)
+
+    async def run():
+        app = create_app(pipeline, Limits(seconds=0.2))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+            return await client.post("/v1/faces", content=slow(), headers={"Content-Type": "image/png"})
+
+    assert asyncio.run(run()).status_code == 408
