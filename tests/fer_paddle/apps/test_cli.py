@@ -26,7 +26,19 @@ from yolo3tiny.cli import APP as DETECTOR_APP
 
 COMMANDS = (
     *("collect", "report", "benchmark-augment", "recognize", "demo", "train", "evaluate"),
-    *("explain", "models", "export", "benchmark", "bench", "prune", "prune-speed", "quantize", "serve", "study"),
+    *(
+        "explain",
+        "models",
+        "export",
+        "benchmark",
+        "bench",
+        "prune",
+        "prune-speed",
+        "quantize",
+        "serve",
+        "study",
+        "course",
+    ),
 )
 HIDDEN = ("compare", "curves", "study-scale", "study-augment", "distill", "measure", "calibrate", "card")
 
