@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import cv2
@@ -12,8 +12,11 @@ import numpy as np
 from PIL import Image
 
 from fer_paddle.expression.predict import Classifier
-from fer_paddle.images import MAX_CROP_SIDE, convert_pillow, crop_square, read_image
+from fer_paddle.images import convert_pillow, crop_square, read_image, shrink_for_crop
 from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.landmarks.measures import Measures, measure_face
+from fer_paddle.landmarks.pose import HeadPose, estimate_pose
+from fer_paddle.landmarks.predict import Landmarker
 from yolo3tiny.predict import Detections, Detector
 
 if TYPE_CHECKING:
@@ -39,6 +42,9 @@ class Face:
         probs: float32 [C] in the order of the classes, summing to 1.
         label: The likeliest class.
         classes: Names of the classes.
+        points: float32 [68, 2] in pixels of the image, see landmarks.points; these three where they are asked for.
+        pose: Where the head looks.
+        measures: How far mouth and eyes are open, and how much it smiles.
     """
 
     box_xyxy: np.ndarray
@@ -46,15 +52,22 @@ class Face:
     probs: np.ndarray
     label: str
     classes: tuple[str, ...] = EXPRESSIONS
+    points: np.ndarray | None = None
+    pose: HeadPose | None = None
+    measures: Measures | None = None
 
     def to_json(self) -> dict:
         """Return the face as plain JSON values."""
-        return {
+        found = {
             "box_xyxy": [round(float(side), 2) for side in self.box_xyxy],
             "score": round(self.score, 4),
             "label": self.label,
             "probs": {name: round(float(prob), 4) for name, prob in zip(self.classes, self.probs)},
         }
+        if self.points is None or self.pose is None or self.measures is None:
+            return found
+        points = np.round(self.points.astype(float), 2).tolist()
+        return found | {"pose": self.pose.to_json(), "measures": self.measures.to_json(), "points": points}
 
 
 class Pipeline:
@@ -65,6 +78,8 @@ class Pipeline:
         classifier: crops -> probabilities; None takes the one that ships.
         margin: Added to each side of the square around a face, as a ratio of its side.
         runtime: What runs the networks that ship, one of deployment.runtimes.RUNTIMES.
+        landmarks: Also find the 68 points of each face, its pose and measures: by the network that ships, or by
+            (image, boxes [N, 4]) -> points [N, 68, 2].
     """
 
     def __init__(
@@ -73,9 +88,11 @@ class Pipeline:
         classifier: Callable[[Sequence[np.ndarray]], np.ndarray] | None = None,
         margin: float = MARGIN,
         runtime: str = "onnx",
+        landmarks: bool | Callable[[np.ndarray, np.ndarray], np.ndarray] = False,
     ):
         self.detector = detector if detector is not None else Detector(runtime=runtime)
         self.classifier = classifier if classifier is not None else Classifier(runtime=runtime)
+        self.landmarker = Landmarker(runtime=runtime) if landmarks is True else landmarks or None
         self.margin, self.classes = margin, tuple(getattr(self.classifier, "classes", EXPRESSIONS))
 
     def __call__(
@@ -91,10 +108,19 @@ class Pipeline:
         found = self.detector(image, min_score=min_score)
         crops = [crop_face(image, box, self.margin) for box in found.boxes_xyxy]
         probs = self.classifier(crops)
-        return [
+        faces = [
             Face(box, float(score), row, self.classes[int(row.argmax())], self.classes)
             for box, score, row in zip(found.boxes_xyxy, found.scores, probs)
         ]
+        if self.landmarker is None:
+            return faces
+        return [add_landmarks(face, image, row) for face, row in zip(faces, self.landmarker(image, found.boxes_xyxy))]
+
+
+def add_landmarks(face: Face, image: np.ndarray, points: np.ndarray) -> Face:
+    """Add the points of a face in an image, and what they say."""
+    pose = estimate_pose(points, (image.shape[0], image.shape[1]))
+    return replace(face, points=points, pose=pose, measures=measure_face(points))
 
 
 def open_image(source: ImageSource, channels: Channels = "BGR", allow_url: bool = False) -> np.ndarray:
@@ -147,11 +173,5 @@ def fetch_image(url: str, policy: FetchPolicy | None = None) -> bytes:
 
 def crop_face(image: np.ndarray, box_xyxy: np.ndarray, margin: float) -> np.ndarray:
     """Cut the square around a face by images.crop_square, of a smaller image where it would be too large."""
-    length = float((box_xyxy[2:] - box_xyxy[:2]).max()) * (1 + 2 * margin)
-    if length > MAX_CROP_SIDE:
-        shrink = (MAX_CROP_SIDE - 1) / length  # a pixel less, for rounding
-        size_wh = [max(1, int(side * shrink)) for side in image.shape[1::-1]]
-        small = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
-        scale_xy = np.divide(size_wh, image.shape[1::-1])
-        image, box_xyxy = small, box_xyxy * np.tile(scale_xy, 2)
+    image, box_xyxy, _ = shrink_for_crop(image, box_xyxy, margin)
     return crop_square(image, box_xyxy, margin)

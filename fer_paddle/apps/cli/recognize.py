@@ -26,6 +26,7 @@ def recognize(
     allow_url: Annotated[bool, "fetch the URLs, from public addresses alone"] = False,
     seconds: Annotated[PositiveFloat | None, "stop a video or camera after this time"] = None,
     show: Annotated[bool, "show videos in a window while they run; q stops"] = False,
+    landmarks: Annotated[bool, "also find 68 points of each face, its pose, and measures of mouth and eyes"] = False,
 ) -> Output:
     """Find the faces in images and videos and name their expressions.
 
@@ -42,7 +43,7 @@ def recognize(
         raise ValueError("expected a screen for --show, found none")
     find_chinese_font()  # a wrong FER_FONT is told before work begins
     found = find_sources(images, out, allow_url)
-    pipeline, report = Pipeline(classifier=Classifier(weights)), Report(())
+    pipeline, report = Pipeline(classifier=Classifier(weights), landmarks=landmarks), Report(())
     if found.images:
         report = recognize_files(found.images, out, pipeline, min_score, language, bar("images"))
     shown = _show_frame if show else None
