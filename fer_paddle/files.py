@@ -21,6 +21,8 @@ _TEMPORARY = re.compile(r"\..*\.(\d+)(-\d+)?\.tmp", re.DOTALL)
 _LONGEST_NAME = 50  # bytes; most file systems allow 255
 _counter = itertools.count()
 _LOCK = ".lock"
+# Of a JSON, a table or a list: parsed, a text takes about ten times its bytes of memory.
+MAX_TEXT_BYTES = 50 << 20
 
 
 def temporary_name(path: str | os.PathLike[str]) -> Path:
@@ -115,6 +117,23 @@ def hold(folder: str | os.PathLike[str]) -> Iterator[None]:
         lock.release()
 
 
+def read_bytes(path: str | os.PathLike[str], most: int = MAX_TEXT_BYTES) -> bytes:
+    """Read a file, but none of more than `most` bytes, nor a pipe or device, which might never end (ValueError)."""
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"expected a regular file at {path}, got another kind")
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"expected at most {most >> 20} MB in {path}, got {path.stat().st_size >> 20} MB")
+    return content
+
+
+def largest_content(path: str | os.PathLike[str]) -> int:
+    """Return how many bytes a packed file may unpack to, before it is taken for a decompression bomb."""
+    return (256 << 20) + 20 * Path(path).stat().st_size
+
+
 def file_digest(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file as hexadecimal digits."""
     digest = hashlib.sha256()
@@ -137,7 +156,7 @@ def read_json(path: str | os.PathLike[str], description: str = "a JSON file") ->
     if not path.is_file():
         raise FileNotFoundError(f"expected {description} at {path}, found none")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"expected JSON in {path}, got: {error}") from error
     if not isinstance(content, dict):

@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from fer_paddle.files import largest_content
 from fer_paddle.images import read_image, to_gray
 
 # What np.load and zipfile raise on damaged, encrypted and foreign files.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, NotImplementedError, RuntimeError)
+_DAMAGE: tuple[type[Exception], ...] = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, MemoryError)
+_DAMAGE += (NotImplementedError, RuntimeError)
 
 
 def load_pack(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read a pack -> uint8 [N, H, W]."""
-    path = Path(path)
-    arrays = _read_archive(path)
+    path, arrays = Path(path), read_arrays(path)
     shape, per_row = _layout(arrays, path)
     sheets = sorted(name for name in arrays if name.startswith("sheet"))
-    tiles = [_cut_sheet(arrays.pop(name), shape, per_row, path) for name in sheets]
-    images = np.concatenate(tiles)[: shape[0]] if tiles else np.zeros((0, *shape[1:]), np.uint8)
-    if images.shape != shape:
-        raise ValueError(f"expected {shape[0]} images in {path}, got {len(images)}")
+    _check_bytes(math.prod(shape), path)
+    images, count = np.empty((max(shape[0], 0), *shape[1:]), np.uint8), 0
+    for name in sheets:
+        tiles = _cut_sheet(arrays.pop(name), shape, per_row, path)
+        images[count : count + len(tiles)] = tiles[: max(shape[0] - count, 0)]
+        count += len(tiles)
+        if count >= shape[0]:
+            break
+    if len(images) != shape[0] or count < shape[0]:
+        raise ValueError(f"expected {shape[0]} images in {path}, got {count}")
     return {**arrays, "images": images}
 
 
-def _read_archive(path: Path) -> dict[str, np.ndarray]:
+def _check_bytes(content: int, path: Path) -> None:
+    if content > (most := largest_content(path)):
+        raise ValueError(f"expected a .npz pack of at most {most >> 20} MB at {path}, got one of {content >> 20} MB")
+
+
+def read_arrays(path: str | os.PathLike[str], names: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    """Read the arrays of a .npz file, without names all of them; ValueError: it is none, lacks one, or is too large."""
+    path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"expected a pack, found no file at {path}")
     if not zipfile.is_zipfile(path):  # np.load also reads other kinds of files
         raise ValueError(f"expected a whole .npz pack at {path}, got another kind of file or a truncated one")
     try:
+        with zipfile.ZipFile(path) as packed:
+            content = sum(member.file_size for member in packed.infolist())
+    except _DAMAGE as error:
+        raise ValueError(f"expected a whole .npz pack at {path}, got: {error}") from error
+    _check_bytes(content, path)
+    try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            return {name: archive[name] for name in names or archive.files}
+    except KeyError as error:
+        raise ValueError(f"expected {', '.join(names)} in the pack {path}, got one without: {error}") from error
     except _DAMAGE as error:
         raise ValueError(f"expected a whole .npz pack at {path}, got: {error}") from error
 

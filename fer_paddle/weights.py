@@ -21,6 +21,8 @@ from fer_paddle.files import read_json, replacing, write_json
 if TYPE_CHECKING:
     from paddle.nn import Layer
 
+_MAX_HEADER_BYTES = 10 << 20
+
 
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays of any shape as safetensors."""
@@ -33,9 +35,13 @@ def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"expected a safetensors file, found none at {path}")
+    with path.open("rb") as file:
+        header_bytes = int.from_bytes(file.read(8), "little")
     try:
+        if header_bytes > _MAX_HEADER_BYTES:
+            raise SafetensorError(f"a header of {header_bytes} bytes")
         return load(path.read_bytes())
-    except SafetensorError as error:
+    except (SafetensorError, KeyError) as error:  # KeyError: a type that NumPy lacks
         raise ValueError(f"expected a whole safetensors file at {path}, got: {error}") from error
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from fer_paddle.environment import paddle
+from fer_paddle.models.network import check_sizes, scale_channels
 from yolo3tiny.anchors import STRIDES
 
 nn = paddle.nn
@@ -29,9 +30,9 @@ class Yolo3Tiny(paddle.nn.Layer):
 
     def __init__(self, num_classes: int = 1, width: float = 1.0) -> None:
         super().__init__()
-        _check_design(num_classes, width)
+        check_sizes(num_classes, 3, width)
         self.num_classes, self.width = num_classes, width
-        c16, c32, c64, c128, c256, c512, c1024 = (_scale(16 << i, width) for i in range(7))
+        c16, c32, c64, c128, c256, c512, c1024 = (scale_channels(16 << i, width) for i in range(7))
         self.fine = nn.Sequential(  # to stride 16
             _conv(3, c16),
             nn.MaxPool2D(2, 2),
@@ -83,9 +84,9 @@ class Yolo3Lite(paddle.nn.Layer):
 
     def __init__(self, num_classes: int = 1, width: float = 1.0) -> None:
         super().__init__()
-        _check_design(num_classes, width)
+        check_sizes(num_classes, 3, width)
         self.num_classes, self.width = num_classes, width
-        c8, c16, c32, c48, c64, c96 = (_scale(channels, width) for channels in (8, 16, 32, 48, 64, 96))
+        c8, c16, c32, c48, c64, c96 = (scale_channels(channels, width) for channels in (8, 16, 32, 48, 64, 96))
         self.stem = nn.Sequential(_conv_relu(3, c8, 3, 2), _conv_relu(c8, c16, 3, 2))  # to stride 4
         shapes = ((c16, c32, 2, False), (c32, c64, 3, True), (c64, c96, 2, True))  # to strides 8, 16 and 32
         self.stages = nn.LayerList([_stage(*shape) for shape in shapes])
@@ -126,11 +127,6 @@ class _Residual(paddle.nn.Layer):
         return nn.functional.relu(x + self.body(x))
 
 
-def _check_design(num_classes: int, width: float) -> None:
-    if num_classes < 1 or not width > 0:
-        raise ValueError(f"expected num_classes >= 1 and width > 0, got {num_classes} and {width}")
-
-
 def _check_sides(images: paddle.Tensor) -> None:
     # Height and width are unknown while exporting.
     if paddle.in_dynamic_mode() and (images.shape[2] % 32 or images.shape[3] % 32):
@@ -149,10 +145,6 @@ def _stage(channels_in: int, channels: int, depth: int, narrow: bool) -> paddle.
 def _conv_relu(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> paddle.nn.Sequential:
     conv = nn.Conv2D(channels_in, channels_out, kernel, stride, padding=kernel // 2, bias_attr=False)
     return nn.Sequential(conv, nn.BatchNorm2D(channels_out), nn.ReLU())
-
-
-def _scale(channels: int, width: float) -> int:
-    return max(8, round(channels * width / 8) * 8)
 
 
 def _conv(channels_in: int, channels_out: int, kernel: int = 3) -> paddle.nn.Sequential:

@@ -29,6 +29,7 @@ FAST = 320  # longer side of the input in pixels of a fast detector
 CLASSES = ("face",)
 CHANNELS, SCALE = "BGR", "1/255"  # what `to_input` does
 NMS_IOU = 0.45
+MAX_SIDE = 4096  # of the network's input, as on the command line
 
 Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
 
@@ -78,10 +79,10 @@ class NetworkSettings:
             sizes = np.zeros(0)
         if sizes.ndim != 2 or sizes.shape[1] != 2 or not (np.isfinite(sizes) & (sizes > 0)).all():
             raise ValueError(f"expected anchors of positive sides, got {self.anchors!r}")
-        if not isinstance(self.longest, Integral) or self.longest < 1:
-            raise ValueError(f"expected the longest side in whole pixels, 1 or more, got {self.longest!r}")
+        if not isinstance(self.longest, Integral) or not 1 <= self.longest <= MAX_SIDE:
+            raise ValueError(f"expected the longest side in whole pixels, 1 to {MAX_SIDE}, got {self.longest!r}")
         strides = self.strides if isinstance(self.strides, Sequence) else ()
-        if not strides or not all(isinstance(side, int) and 1 <= side <= strides[0] for side in strides):
+        if not strides or not all(isinstance(side, int) and 1 <= side <= strides[0] <= MAX_SIDE for side in strides):
             raise ValueError(f"expected the strides of the heads in pixels, the coarsest first, got {self.strides!r}")
         classes = self.classes if isinstance(self.classes, Sequence) else ()
         if len(classes) != 1 or not isinstance(classes[0], str):

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from fer_paddle.files import MAX_TEXT_BYTES, read_bytes
+
+ONE_IMAGE_BYTES = 4 << 20  # of a table for one image
+
 
 @dataclass(frozen=True)
 class Marked:
@@ -49,9 +53,9 @@ def existing(image: Path | bytes, where: str) -> Any:
     return image
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, most: int = MAX_TEXT_BYTES) -> str:
     with located(str(path), "text in UTF-8"):
-        return path.read_text(encoding="utf-8-sig")
+        return read_bytes(path, most).decode("utf-8-sig")
 
 
 def numbers(path: Path, line: tuple[int, str], counts: tuple[int, ...]) -> list[float]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_paddle.collect.names import free_name
 from fer_paddle.duplicates import differ_somewhere, image_digest, make_thumb
-from fer_paddle.images import read_image, resize, to_square, write_image
+from fer_paddle.images import ENOUGH_PIXELS, read_image, resize, to_square, write_image
 
 HASH_BITS = 64
 FLAT = 3.0  # an image whose small version deviates less than this has no features to hash
@@ -102,7 +102,8 @@ def _draw_row(number: int, group: Sequence[Path]) -> np.ndarray:
         color = (60, 160, 60) if place == 0 else (60, 60, 230)
         left = place * cell
         row[4 : cell - 4, left + 4 : left + cell - 4] = color
-        row[6 : 6 + THUMBNAIL, left + 6 : left + 6 + THUMBNAIL] = resize(to_square(read_image(path)), THUMBNAIL)
+        image = to_square(read_image(path, ENOUGH_PIXELS))
+        row[6 : 6 + THUMBNAIL, left + 6 : left + 6 + THUMBNAIL] = resize(image, THUMBNAIL)
         text = f"{number + 1}.{place + 1}" + (f"  +{more}" if more > 0 and place == COPIES_OF_ROW - 1 else "")
         cv2.putText(row, text, (left + 6, cell + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
     return row

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 ORT_METHODS = tuple(f"ort-{method}" for method in onnx_quantize.METHODS)
 SLIM_METHODS = tuple(f"slim-{algorithm}" for algorithm in ALGORITHMS)
 METHODS = ("fp32", *ORT_METHODS, *SLIM_METHODS, "slim-weights", "slim-qat")
+CALIBRATION_PIXELS = 1_000_000  # of an image: networks see less
 MEASURED = ("figures", "measured", "calibration")  # of a card: what was measured of that very file
 
 Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
@@ -231,7 +232,7 @@ def read_calibration_images(
     paths, images, reason = list_images(folder), [], "found no image file"
     for path in progress(choose(paths, count, seed) if paths else []):
         try:
-            images.append(read_image(path))
+            images.append(read_image(path, CALIBRATION_PIXELS))
         except (ValueError, OSError) as error:
             reason = f"none of {len(paths)} can be read, such as: {error}"
             logger.warning("left out of the calibration: %s", error)

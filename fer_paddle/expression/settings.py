@@ -11,6 +11,7 @@ from typing import Any
 from fer_paddle.images import FER_MEAN, FER_STD
 
 NORMALIZE = {"mean": FER_MEAN, "std": FER_STD}  # what images.normalize does in training and in every runtime
+MAX_SIDE = 4096  # as on the command line
 INPUT = "gray face crop, float32 [N, 1, size, size], (pixel / 255 - mean) / std"
 
 
@@ -38,8 +39,8 @@ class ClassifierSettings:
         are_names = isinstance(classes, (list, tuple)) and all(isinstance(name, str) and name for name in classes)
         if not are_names or len(classes) < 2 or len(set(classes)) < len(classes):
             raise ValueError(f"expected classes as two or more different names, got {classes!r}")
-        if type(self.input_size) is not int or self.input_size < 1:
-            raise ValueError(f"expected input_size in pixels, 1 or more, got {self.input_size!r}")
+        if type(self.input_size) is not int or not 1 <= self.input_size <= MAX_SIDE:
+            raise ValueError(f"expected input_size in pixels, 1 to {MAX_SIDE}, got {self.input_size!r}")
         is_number = isinstance(self.temperature, (int, float)) and not isinstance(self.temperature, bool)
         if not is_number or not math.isfinite(self.temperature) or self.temperature <= 0:
             raise ValueError(f"expected a finite temperature above 0, got {self.temperature!r}")

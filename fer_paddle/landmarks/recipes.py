@@ -71,17 +71,11 @@ class LandmarkRecipe(FitConfig):
 # train on a CPU: so the backbone has plain ones.
 POINTS68 = LandmarkRecipe(
     name="points68",
-    epochs=16,
+    epochs=25,
     batch_size=32,
-    sizes=((0, 48), (7, 64), (13, 80)),
-    learning_rate=2.5e-3,
-    arguments=(
-        ("channels", (16, 32, 64, 96)),
-        ("width", 1.0),
-        ("blocks", (0, 1, 1, 1)),
-        ("stem_stride", 2),
-        ("dropout", 0.0),
-    ),
+    sizes=((0, 64), (19, 96)),
+    learning_rate=2e-3,
+    arguments=(("channels", (16, 32, 64, 96)), ("width", 1.0), ("blocks", 1), ("stem_stride", 2), ("dropout", 0.0)),
     repeat=(("afw", 3), ("helen_train", 3)),
     augment=AugmentConfig(
         flip=0.5,
@@ -98,15 +92,3 @@ POINTS68 = LandmarkRecipe(
 )
 
 LANDMARK_RECIPES = {recipe.name: recipe for recipe in (POINTS68,)}
-
-
-def choose_recipe(name: str, changes: Mapping[str, Any]) -> LandmarkRecipe:
-    """Return a recipe by name with other fields; with other `epochs` its stages and warm-up follow."""
-    if name not in LANDMARK_RECIPES:
-        raise ValueError(f"expected a recipe of {', '.join(LANDMARK_RECIPES)}, got {name!r}")
-    recipe = LANDMARK_RECIPES[name]
-    ratio = changes.get("epochs", recipe.epochs) / recipe.epochs
-    # Of two stages that would begin together the later stays.
-    stages = {int(first * ratio): side for first, side in recipe.sizes}
-    scaled = {"sizes": tuple(stages.items()), "warmup_epochs": recipe.warmup_epochs * min(ratio, 1)}
-    return dataclasses.replace(recipe, **{**scaled, **changes})

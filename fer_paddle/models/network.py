@@ -10,6 +10,7 @@ from functools import partial
 from fer_paddle.environment import paddle
 
 nn = paddle.nn
+MAX_CHANNELS, MAX_WIDTH = 4096, 4  # a card from elsewhere could ask for any
 
 
 class FaceNetwork(paddle.nn.Layer):
@@ -91,13 +92,15 @@ def hooked(
 
 def check_sizes(num_classes: int, in_channels: int, width: float = 1.0) -> None:
     """Raise ValueError where a network would have no output, no input or no channels."""
-    if num_classes < 1 or in_channels < 1 or not width > 0:
+    if not (1 <= num_classes <= MAX_CHANNELS and 1 <= in_channels <= MAX_CHANNELS and 0 < width <= MAX_WIDTH):
         raise ValueError(
-            "expected num_classes and in_channels of 1 or more and a width above 0, "
+            f"expected num_classes and in_channels of 1 to {MAX_CHANNELS} and a width above 0 to {MAX_WIDTH}, "
             f"got {num_classes}, {in_channels} and {width}"
         )
 
 
 def scale_channels(channels: int, width: float) -> int:
     """Return channels times a width, to the nearest multiple of 8 (which vector units like), 8 or more."""
+    if not channels * width <= MAX_CHANNELS:
+        raise ValueError(f"expected at most {MAX_CHANNELS} channels, got {channels} times {width}")
     return max(8, round(channels * width / 8) * 8)

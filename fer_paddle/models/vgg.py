@@ -16,6 +16,7 @@ from fer_paddle.models.network import FaceNetwork, check_sizes, scale_channels
 nn = paddle.nn
 
 STAGE_CHANNELS = (64, 128, 256, 512)
+MAX_STAGES = 8
 
 
 class VGG8(FaceNetwork):
@@ -35,8 +36,8 @@ class VGG8(FaceNetwork):
         channels: Sequence[int] = STAGE_CHANNELS,
     ):
         check_sizes(num_classes, in_channels, width)
-        if not channels or min(channels) < 1:
-            raise ValueError(f"expected channels of 1 or more for a stage or more, got {channels}")
+        if not 1 <= len(channels) <= MAX_STAGES or min(channels) < 1:
+            raise ValueError(f"expected channels of 1 or more for 1 to {MAX_STAGES} stages, got {channels}")
         layers: list[paddle.nn.Layer] = []
         for base in channels:
             out_channels = scale_channels(base, width)

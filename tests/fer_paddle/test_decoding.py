@@ -215,10 +215,25 @@ def test_size_and_pixels_agree_wherever_the_exif_is_damaged():
 def test_large_jpeg_is_decoded_smaller_where_that_is_asked_for():
     file = encode(Image.fromarray(RGB.repeat(8, 0).repeat(8, 1)), "JPEG", quality=95, exif=exif_of(6))
     whole = read_image(file)  # 768 x 512 pixels, turned
-    shapes = [read_image(file, max_pixels).shape[:2] for max_pixels in (None, 10**6, 768 * 512, 10**5, 10**4, 1)]
-    assert shapes == [(768, 512), (768, 512), (768, 512), (384, 256), (96, 64), (96, 64)]
+    shapes = [read_image(file, max_pixels).shape[:2] for max_pixels in (None, 10**6, 768 * 512, 10**5, 10**4, 1000)]
+    assert shapes == [(768, 512), (768, 512), (768, 512), (384, 256), (96, 64), (32, 22)]
     half = cv2.resize(whole, (256, 384), interpolation=cv2.INTER_AREA)
     assert np.abs(read_image(file, 10**5).astype(int) - half).mean() < 2
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "I;16"])
+@pytest.mark.parametrize("strip", [64, decoding._STRIP_PIXELS])
+def test_other_formats_are_reduced_strip_by_strip(mode, strip, monkeypatch):
+    monkeypatch.setattr(decoding, "_STRIP_PIXELS", strip)
+    image = Image.fromarray(np.kron(RGB, np.ones((3, 3, 1), np.uint8)))  # each pixel thrice in both directions
+    image = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257) if mode == "I;16" else image
+    file = encode(image if mode == "I;16" else image.convert(mode), "PNG")
+    whole = read_image(file)
+    third = read_image(file, whole.shape[0] * whole.shape[1] // 9)
+    assert third.shape == (len(whole) // 3, whole.shape[1] // 3, 3)
+    np.testing.assert_allclose(third, whole[1::3, 1::3])
+    odd = read_image(file, whole.shape[0] * whole.shape[1] // 4 - 1)  # the last pixels of odd sides
+    assert odd.shape[:2] == tuple(-(-side // 3) for side in whole.shape[:2])
 
 
 @pytest.mark.parametrize("name", ["a.png", "表情 识别/生气.png", "été ß.png", "no_extension", "wrong.jpg"])

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
+import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -14,7 +18,32 @@ import numpy as np
 
 from fer_paddle.deployment.runtimes.model_files import check_file
 
+LOAD_BYTES = 768 << 20  # to load a network and run it once, beside what its files' size explains
+FIXED_BATCH = "batch"  # of the metadata: the number of images that the network takes, where it is fixed
 DETECTOR_STEP = 32  # the sides of a face detector's input are multiples of this
+
+_one_bound = threading.RLock()  # the bound is the process's
+
+
+@contextmanager
+def bounded_memory(most: int) -> Iterator[None]:
+    """Give this process at most `most` bytes more in a `with` block, on Linux: beyond them allocations fail."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    with _one_bound:
+        (soft, hard), used_kb = (
+            resource.getrlimit(resource.RLIMIT_DATA),
+            re.search(r"VmData:\s*(\d+)", Path("/proc/self/status").read_text()),
+        )
+        bound = (int(used_kb[1]) << 10) + most if used_kb else hard
+        resource.setrlimit(resource.RLIMIT_DATA, (bound if hard < 0 else min(bound, hard), hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 class Runner:
@@ -44,7 +73,7 @@ class Runner:
     def __call__(self, images: np.ndarray) -> Sequence[np.ndarray]:
         """Run the network: images float32 [N, C, H, W]."""
         check_images(images, self.metadata)
-        outputs = self._run(np.ascontiguousarray(images, np.float32))
+        outputs = self._run_whole(np.ascontiguousarray(images, np.float32))
         if not all(np.isfinite(output).all() for output in outputs):
             raise ValueError("expected finite outputs, got NaN or infinity: the weights or the images are damaged")
         return outputs
@@ -54,6 +83,26 @@ class Runner:
         if self._made_of is None:
             raise TypeError(f"expected a network loaded from a file to pickle, got a {type(self).__name__} of another")
         return self._made_of
+
+    def _run_whole(self, images: np.ndarray) -> Sequence[np.ndarray]:
+        """Run the network on any number of images, one of a fixed batch by filling the last up with zeros."""
+        batch = int(self.metadata.get(FIXED_BATCH, 0))
+        if batch in (0, len(images)):
+            return self._run(images)
+        parts = []
+        for start in range(0, len(images), batch):
+            part = images[start : start + batch]
+            filled = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), np.float32)])
+            parts.append([output[: len(part)] for output in self._run(filled)])
+        return [np.concatenate(outputs) for outputs in zip(*parts)]
+
+    def try_once(self) -> None:
+        """Run the network on one empty image, where its metadata tell its size."""
+        if "input_size" in self.metadata:
+            size = int(self.metadata["input_size"])
+            self._run_whole(np.zeros((1, 1, size, size), np.float32))
+        elif "anchors" in self.metadata:
+            self._run_whole(np.zeros((1, 3, DETECTOR_STEP, DETECTOR_STEP), np.float32))
 
     @classmethod
     def import_package(cls) -> ModuleType:

@@ -13,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.files import file_digest, write_json
+from fer_paddle.files import file_digest, read_bytes, write_json
 
 # The files of one network in each format; the first is the one that is named, and stands for all.
 FORMATS = {
     ".onnx": (".onnx",),
     ".param": (".param", ".bin"),
     ".mnn": (".mnn",),
+    ".tflite": (".tflite",),
     ".pdmodel": (".pdmodel", ".pdiparams"),
     ".safetensors": (".safetensors",),
 }
@@ -70,7 +71,7 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not manifest.is_file():
         raise FileNotFoundError(f"expected the manifest {manifest.name} beside {path}, found none")
     try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(manifest))
         metadata = dict(content["metadata"])
         inputs, outputs = list(content["inputs"]), list(content["outputs"])
         named = {part: content["files"][suffix] for suffix, part in parts_of(path).items()}
@@ -90,8 +91,9 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def size_on_disk(path: str | os.PathLike[str]) -> int:
-    """Return the bytes of all files of a network, without its manifest."""
-    return sum(part.stat().st_size for part in parts_of(path).values())
+    """Return the bytes of all files of a network that are there, without its manifest."""
+    parts = parts_of(path).values() if Path(path).suffix.lower() in FORMATS else ()
+    return sum(part.stat().st_size for part in parts if part.is_file())
 
 
 def _describe(path: Path) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,8 +13,9 @@ import numpy as np
 from fer_paddle.drawn import make_faces
 from fer_paddle.environment import find_data
 from fer_paddle.files import replacing
-from fer_paddle.images import cut_square, resize, to_gray
+from fer_paddle.images import cut_square, read_image, resize, to_gray
 from fer_paddle.landmarks.points import NUM_POINTS, box_of_points, check_points
+from fer_paddle.packs import read_arrays
 from fer_paddle.study import digest
 
 PACK, GROUPS = "landmarks68_160.npz", "landmarks_groups.npz"
@@ -101,12 +101,30 @@ def join_faces(parts: Iterable[LandmarkFaces]) -> LandmarkFaces:
 
 def read_pack(folder: str | os.PathLike[str] | None = None) -> LandmarkFaces:
     """Read landmarks68_160.npz: crops of 160 px of AFW, HELEN and YouTube Faces with their points."""
-    with np.load(find_data(PACK, folder), allow_pickle=False) as pack:
-        jpg, offsets, points = pack["jpg"], pack["offsets"], pack["pts"]
-        source, split = pack["source"], pack["split"]
+    pack = read_arrays(find_data(PACK, folder), ("jpg", "offsets", "pts", "source", "split"))
+    jpg, offsets, points = pack["jpg"], pack["offsets"], pack["pts"]
+    source, split = pack["source"].tolist(), pack["split"].tolist()
     ends = zip(offsets, offsets[1:])
     images = [cv2.imdecode(jpg[start:end], cv2.IMREAD_COLOR) for start, end in ends]
     return make_landmark_faces(images, points, source, split)
+
+
+def read_groups(
+    photos: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None, test_every: int = 10
+) -> Iterable[tuple[np.ndarray, np.ndarray, str]]:
+    """Give each group photo uint8 [H, W, 3], the points [n, 68, 2] that a teacher network found in it, and its split.
+
+    Args:
+        photos: Folder of the photos, `dataset/10003.jpg` of the pack as `dataset_10003.jpg`.
+        folder: Where landmarks_groups.npz lies; None looks where data may lie.
+        test_every: Every so many-th photo of the sorted names is for the test.
+    """
+    names, boxes, relative = read_arrays(find_data(GROUPS, folder), ("photo", "box", "pts")).values()
+    boxes, relative = boxes.astype(np.float64), relative.astype(np.float64)
+    points = boxes[:, None, :2] + relative * (boxes[:, 2:] - boxes[:, :2])[:, None]
+    for number, name in enumerate(np.unique(names)):
+        image = read_image(Path(photos, name.replace("/", "_")))
+        yield image, points[names == name], "test" if number % test_every == 0 else "train"
 
 
 def draw_landmark_faces(count: int, size: int = 128, seed: int = 0, split: str = "train") -> LandmarkFaces:
@@ -142,12 +160,5 @@ def save_faces(path: str | os.PathLike[str], faces: LandmarkFaces) -> None:
 
 def load_faces(path: str | os.PathLike[str]) -> LandmarkFaces:
     """Read what `save_faces` wrote."""
-    names = [field.name for field in dataclasses.fields(LandmarkFaces)]
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"expected faces with points, found no file at {path}")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in names}
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
-        raise ValueError(f"expected faces as `landmarks crops` writes them in {path}, got: {error}") from error
+    arrays = read_arrays(path, [field.name for field in dataclasses.fields(LandmarkFaces)])
     return LandmarkFaces(list(arrays.pop("images")), **arrays)

@@ -192,12 +192,12 @@ def test_channels_are_multiples_of_eight(channels, width, expected):
     [
         ("resnet18", {"width": 0}, "a width above 0"),
         ("resnet18", {"attention": "eca"}, "expected attention of none, se, cbam, got 'eca'"),
-        ("vgg8", {"num_classes": 0}, "expected num_classes and in_channels of 1 or more"),
-        ("vgg8", {"channels": []}, r"expected channels of 1 or more for a stage or more, got \[\]"),
-        ("vgg8", {"channels": [16, 0]}, r"expected channels of 1 or more for a stage or more, got \[16, 0\]"),
+        ("vgg8", {"num_classes": 0}, "expected num_classes and in_channels of 1 to 4096"),
+        ("vgg8", {"channels": []}, r"expected channels of 1 or more for 1 to 8 stages, got \[\]"),
+        ("vgg8", {"channels": [16, 0]}, r"expected channels of 1 or more for 1 to 8 stages, got \[16, 0\]"),
         ("shufflenet_v2", {"width": 0.7}, "expected a width of 0.25, 0.33, .*, got 0.7"),
         ("mini_xception", {"width": 2}, "expected arguments that the model 'mini_xception' has, got {'width': 2}"),
-        ("distresnet", {"in_channels": 0}, "expected num_classes and in_channels of 1 or more"),
+        ("distresnet", {"in_channels": 0}, "expected num_classes and in_channels of 1 to 4096"),
         ("resnet", {}, "expected a model of distresnet.*, got 'resnet'"),
     ],
 )

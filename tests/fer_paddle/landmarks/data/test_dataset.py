@@ -83,7 +83,7 @@ def test_faces_are_cut_with_their_points_and_kept(drawn, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\3\4 no archive"])
 def test_a_damaged_file_is_named(tmp_path, content):
     (tmp_path / "faces.npz").write_bytes(content)
-    with pytest.raises(ValueError, match="expected faces"):
+    with pytest.raises(ValueError, match=r"expected a whole .npz pack at .*faces\.npz"):
         load_faces(tmp_path / "faces.npz")
-    with pytest.raises(FileNotFoundError, match="expected faces"):
+    with pytest.raises(FileNotFoundError, match=r"none\.npz"):
         load_faces(tmp_path / "none.npz")
