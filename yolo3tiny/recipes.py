@@ -51,6 +51,13 @@ class DetectorRecipe(FitConfig):
             self, epochs=epochs, sizes=tuple(stages.items()), warmup_epochs=self.warmup_epochs * ratio
         )
 
+    def as_longer(self, former: Mapping[str, Any]) -> DetectorRecipe:
+        """Return the recipe with the stages of the run that it goes on with for more epochs, else itself."""
+        begun = DetectorRecipe.from_json(former)
+        if self.epochs <= begun.epochs:
+            return self
+        return dataclasses.replace(self, sizes=begun.sizes, warmup_epochs=begun.warmup_epochs)
+
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> DetectorRecipe:
         """Read what `to_json` wrote; fields left out keep their defaults."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from fer_paddle.environment import find_data
 from fer_paddle.labels import SPLITS, parse_split
 from yolo3tiny.annotations import read_photos
-from yolo3tiny.photos import ALL, Photo, cut_tiles
+from yolo3tiny.photos import ALL, Photo, check_readable, cut_tiles
 
 TRAIN, VALIDATION, TEST = SPLITS
 HELD_OUT, HELD_OUT_EVERY = "held_out", 10
@@ -61,6 +61,13 @@ def choose_split(photos: Sequence[Photo], split: str) -> list[Photo]:
     if not chosen:
         known = {ALL, *own} | (set() if VALIDATION in own else {TRAIN, VALIDATION, HELD_OUT})
         raise ValueError(f"expected photos of a split among {', '.join(sorted(known))}, got none of {split!r}")
+    return chosen
+
+
+def load_split(data: str | os.PathLike[str], split: str, classes: Sequence[str] | None = None) -> list[Photo]:
+    """Read the photos of one split; damaged ones are named at once, before the work begins."""
+    chosen = choose_split(find_photos(data, classes), split)
+    check_readable(chosen)
     return chosen
 
 

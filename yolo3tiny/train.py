@@ -120,6 +120,7 @@ def train_from_files(
     logger.info("%s", about)
     bar = partial(tqdm, disable=None, leave=False)  # on stderr, where a person looks on
     check_readable(bar(photos + valid_photos, desc="reading"))
+    recipe = recipe.as_longer(load_progress(folder)["config"]) if is_begun else recipe
     anchors = begin.settings.anchors if begin else _find_anchors(photos, recipe, folder if is_begun else None, bar)
     logger.info("anchors %s", anchors)
     seed_everything(recipe.seed)

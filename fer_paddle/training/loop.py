@@ -220,6 +220,8 @@ def finish_epoch(run: Run, validate: Validate | None) -> None:
     """Evaluate, record the epoch, keep the best weights and write the checkpoint."""
     config = run.config
     is_due = (run.epoch + 1) % config.validate_every == 0 or run.epoch + 1 == config.epochs
+    if is_due:
+        run.save()  # what fails while it measures costs no epoch: a resumed run begins with the measurement
     record = {"epoch": run.epoch + 1, "learning_rate": run.optimizer.get_lr()}
     record |= {f"train_{name}": value for name, value in parallel.all_reduce_means(run.means).result().items()}
     if is_due:

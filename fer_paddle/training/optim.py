@@ -71,6 +71,16 @@ def make_schedule(
     return schedules.LinearWarmup(rate, warmup_steps, 0.0, peak) if warmup_steps else rate
 
 
+def schedule_after(steps: int, optimizer: paddle.optimizer.Optimizer, former: Any) -> Any:
+    """Return the state of a new optimizer's schedule after some steps; of a plateau, which counts none, the former."""
+    schedule = optimizer._learning_rate
+    if isinstance(schedule, paddle.optimizer.lr.ReduceOnPlateau):
+        return former
+    for _ in range(steps):
+        schedule.step()
+    return optimizer.state_dict()["LR_Scheduler"]
+
+
 def check_schedule(name: str, points: Sequence[float], factor: float, has_warmup: bool) -> None:
     """Raise ValueError where `make_schedule` could not make such a schedule."""
     if name not in SCHEDULES:

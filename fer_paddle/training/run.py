@@ -19,6 +19,7 @@ from fer_paddle.training import parallel
 from fer_paddle.training.checkpoint import load_progress, restore_checkpoint, save_checkpoint, split_task
 from fer_paddle.training.config import FitConfig
 from fer_paddle.training.ema import make_average
+from fer_paddle.training.optim import schedule_after
 from fer_paddle.training.parallel import Means
 from fer_paddle.weights import load_arrays, load_card, save_weights, state_arrays
 
@@ -186,10 +187,19 @@ class Run:
         save_checkpoint(self.folder, self.model, self.optimizer, self.average, progress)
 
     def restore(self) -> None:
-        """Go back to the folder's last checkpoint; one of another configuration or network raises ValueError."""
+        """Go back to the folder's last checkpoint; one of another configuration or network raises ValueError.
+
+        A run that has ended may go on for more epochs, on the schedule of as many.
+        """
         assert self.folder is not None
         progress = load_progress(self.folder)
-        theirs = type(self.config).from_json(progress["config"]).to_json()
+        their_config = type(self.config).from_json(progress["config"])
+        has_ended = progress["stopped"] or progress["epoch"] >= their_config.epochs
+        goes_on = has_ended and self.config.epochs > their_config.epochs
+        if goes_on:
+            their_config = dataclasses.replace(their_config, epochs=self.config.epochs)
+            progress = {**progress, "stopped": False}
+        theirs = their_config.to_json()
         task, their_task = dict(self.task), dict(progress["task"])
         if self.data_changed or DIGESTS not in their_task:  # older runs noted none
             task.pop(DIGESTS, None), their_task.pop(DIGESTS, None)
@@ -197,6 +207,9 @@ class Run:
             raise ValueError(
                 f"expected the configuration of the checkpoint in {self.folder}, got another: {', '.join(differing)}"
             )
+        if goes_on and progress["schedule"] is not None:
+            steps = progress["epoch"] * self.steps_per_epoch
+            progress["schedule"] = schedule_after(steps, self.optimizer, progress["schedule"])
         restore_checkpoint(self.folder, progress, self.model, self.optimizer, self.average)
         self.epoch, self.step, self.stop = progress["epoch"], progress["step"], progress["stopped"]
         self.history = progress["history"]

@@ -61,3 +61,10 @@ def test_over_other_epochs(epochs, sizes, warmup_epochs):
     assert recipe.warmup_epochs == pytest.approx(warmup_epochs)
     with pytest.raises(ValueError, match="epochs >= 1"):
         whole.with_epochs(0)
+
+
+def test_a_longer_run_keeps_the_stages_that_it_began_with():
+    begun = CROWD.with_epochs(6)
+    longer = CROWD.with_epochs(12).as_longer(begun.to_json())
+    assert longer == dataclasses.replace(begun, epochs=12)
+    assert begun.as_longer(begun.to_json()) is begun

@@ -32,6 +32,7 @@ def prune(
     from fer_paddle.compression.prune_study import PruneSettings, PruningStudy, check_new, table_of
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
+    from yolo3tiny.photos import check_readable
     from yolo3tiny.predict import WEIGHTS
     from yolo3tiny.prune import DetectorPruneTask
     from yolo3tiny.splits import find_train_valid
@@ -40,8 +41,10 @@ def prune(
     cost, ratios = options.cost((0.5,))
     settings = PruneSettings(ratios, options.criterion, options.steps, options.multiple, cost)
     weights = weights or WEIGHTS.with_suffix(".safetensors")
+    found = find_train_valid(data)
+    check_readable(bar("reading")(found[0] + found[1]))
     task = DetectorPruneTask(
-        weights, *find_train_valid(data), epochs=epochs, learning_rate=learning_rate, samples=samples,
+        weights, *found, epochs=epochs, learning_rate=learning_rate, samples=samples,
         seed=options.seed, workers=workers, progress=partial(bar("photos"), desc="measuring"),
     )  # fmt: skip
     origin = provenance("python -m yolo3tiny", data=list(data), weights=weights.name, seed=options.seed)
@@ -77,6 +80,7 @@ def quantize(
     environment.prepare(threads)
     from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images
     from fer_paddle.study import provenance
+    from yolo3tiny.photos import check_readable
     from yolo3tiny.predict import WEIGHTS
     from yolo3tiny.quantize import DetectorQuantizeTask
     from yolo3tiny.splits import TRAIN, VALIDATION, choose_split, find_photos
@@ -89,6 +93,7 @@ def quantize(
     train = choose_split(found, TRAIN) if calibrate is None or "slim-qat" in chosen else []
     if photos is not None:
         valid = valid[:: -(-len(valid) // photos)]
+    check_readable(progress(valid + train if "slim-qat" in chosen else valid))
     if calibrate is None:
         shown = [photo.read() for photo in choose(train, images, seed)]
     else:

@@ -120,11 +120,11 @@ def evaluate(
     from yolo3tiny.evaluate import evaluate as measure
     from yolo3tiny.negatives import VALIDATION, make_negatives
     from yolo3tiny.predict import WEIGHTS, Detector
-    from yolo3tiny.splits import choose_split, find_photos, tile_sources
+    from yolo3tiny.splits import load_split, tile_sources
 
     detector = Detector(weights, longest=longest, threads=threads, runtime=runtime)
     watched = Stopwatch(detector)
-    photos = tile_sources(choose_split(find_photos(data, classes or None), split), dict(tiles))
+    photos = tile_sources(load_split(data, split, classes or None), dict(tiles))
     figures = measure(watched, photos + make_negatives(drawn, VALIDATION), bar("photos"))
     figures |= {"latency_ms": float(np.median(watched.times_ms)), "longest": detector.settings.longest}
     about = {"data": data, "split": split, "weights": str(weights or WEIGHTS.name), "runtime": runtime}

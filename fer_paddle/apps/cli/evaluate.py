@@ -217,12 +217,12 @@ def _measure_expressions(weights: Path, data: str) -> dict[str, Any]:
 def _measure_detector(weights: Path, data: str) -> dict[str, Any]:
     from yolo3tiny.measure import measure_detector
     from yolo3tiny.predict import Detector
-    from yolo3tiny.splits import choose_split, find_photos
+    from yolo3tiny.splits import load_split
 
     name, colon, split = data.rpartition(":")
     if not colon or "/" in split or "\\" in split:  # a colon within a path
         name, split = data, "val"
-    return measure_detector(Detector(weights), choose_split(find_photos(name), split), bar("photos"))
+    return measure_detector(Detector(weights), load_split(name, split), bar("photos"))
 
 
 def _read_logits(runner: Any, faces: Any, size: int) -> Any:

@@ -16,6 +16,7 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.files import hold
 from fer_paddle.training.checkpoint import LAST, optimizer_arrays
 from fer_paddle.training.loop import BEST, Callback, FitConfig, Interrupted, NonFiniteLoss, Run, RunOptions, fit
+from fer_paddle.training.optim import make_schedule
 from fer_paddle.training.run import training_cost
 from fer_paddle.weights import load_arrays, load_card, load_into, state_arrays
 
@@ -155,7 +156,7 @@ def test_lists_of_batches_are_resumed_in_mid_epoch(tiny_run, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"epochs": 4}, r"epochs \(4, was 3\)"),
+        ({"epochs": 2}, r"epochs \(2, was 3\)"),
         ({"task": {"sizes": ((0, 16),)}}, r"task.sizes \(\[\[0, 16\]\], was \[\[0, 8\]\]\)"),
         ({"seed": 1, "patience": 2}, r"patience \(2, was None\), seed \(1, was 9\)"),
     ],
@@ -317,6 +318,72 @@ def test_a_stopped_run_stays_stopped(tiny_run, tmp_path):
     assert len(history) == 1
     _, _, history = tiny_run.train(tmp_path, resume=True)
     assert len(history) == 1
+
+
+SCHEDULES = {  # of epochs of 5 steps
+    "cosine": lambda epochs: make_schedule("cosine", 0.02, epochs * 5, warmup_steps=3),
+    "one_cycle": lambda epochs: make_schedule("one_cycle", 0.02, epochs * 5),
+    "multi_step": lambda epochs: make_schedule("multi_step", 0.02, epochs * 5, [4, 12]),
+    "plateau": lambda epochs: make_schedule("plateau", 0.02, epochs * 5, [1]),
+    "constant": lambda epochs: 0.02,
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("ended", ["at its end", "early"])
+def test_an_ended_run_goes_on_for_more_epochs(name, ended, tiny_run, tmp_path):
+    """On the schedule of as many, and under its own configuration but for them."""
+
+    def train(folder, epochs, resume=False, **changes):
+        model = tiny_run.TinyNet()
+        rate, config = SCHEDULES[name](epochs), FitConfig(epochs, **{"seed": 9, "monitor": "valid_accuracy", **changes})
+        optimizer = paddle.optimizer.Momentum(rate, parameters=model.parameters())
+        options = RunOptions(folder, resume, [Stop()] if ended == "early" and not resume else [])
+        loaders = {**tiny_run.make_loaders()}
+        return fit(model, tiny_run.loss, loaders, optimizer, {"accuracy": accuracy}, config=config, options=options)
+
+    class Stop(Callback):
+        def on_epoch_end(self, run):
+            run.stop = run.epoch == 2
+
+    accuracy = tiny_run.accuracy
+    planned = 2 if ended == "at its end" else 3
+    longer = planned + 1
+    first = train(tmp_path, planned)
+    assert len(first) == 2 and train(tmp_path, planned, resume=True) == first
+    with pytest.raises(ValueError, match="got another: seed"):
+        train(tmp_path, longer, resume=True, seed=8)
+    history = train(tmp_path, longer, resume=True)
+    assert history[:2] == first and [record["epoch"] for record in history] == list(range(1, longer + 1))
+    if name not in ("plateau", "constant"):
+        schedule = SCHEDULES[name](longer)
+        for _ in range(5 * longer):
+            schedule.step()
+        assert history[-1]["learning_rate"] == pytest.approx(schedule(), abs=1e-9)
+
+
+def test_what_fails_while_it_measures_costs_no_epoch(tiny_run, tmp_path):
+    def train(validate, resume=False):
+        seed_everything(5)
+        model = tiny_run.TinyNet()
+        steps: list[int] = []
+
+        class Count(Callback):
+            def on_step_end(self, run):
+                steps.append(run.step)
+
+        optimizer = tiny_run.make_optimizer(model, 1)
+        config, options = FitConfig(1, monitor="valid_score"), RunOptions(tmp_path, resume, [Count()])
+        loaders = {"train": tiny_run.make_loaders()["train"]}
+        fit(model, tiny_run.loss, loaders, optimizer, config=config, options=options, validate=validate)
+        return steps
+
+    def fail(model):
+        raise ValueError("a damaged photo")
+
+    with pytest.raises(ValueError, match="a damaged photo"):
+        train(fail)
+    assert train(lambda model: {"score": 1.0}, resume=True) == []
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
