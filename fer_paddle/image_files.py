@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from fer_paddle import images
-from fer_paddle.files import write_json
+from fer_paddle.files import read_bytes, write_json
 
+MAX_RESULTS_BYTES = 1 << 30
 _KEPT_FORMATS = (".png", ".bmp", ".webp")
 Failed = tuple[str, str]  # a file and the reason
 
@@ -51,7 +52,7 @@ def read_ours(results: Path) -> set[str]:
     if not results.exists():
         return set()
     try:
-        content = json.loads(results.read_text(encoding="utf-8"))
+        content = json.loads(read_bytes(results, MAX_RESULTS_BYTES))
         names = {Path(row["drawn"]).name for row in content["images"] if "drawn" in row}
         return {name for name in names | set(content.get("drawn_before", ())) if (results.parent / name).is_file()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -80,13 +81,18 @@ def name_copies(
 def annotate_files(
     paths: Sequence[Path],
     results: Path | None,
-    annotate: Callable[[np.ndarray], tuple[dict[str, Any], Any]],
+    annotate: Callable[[np.ndarray, float], tuple[dict[str, Any], Any]],
     progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
     drawn_as: Callable[[Path], str] = str,
     write: Callable[[Path, Any], Any] = images.write_image,
     suffix: str | None = None,
 ) -> tuple[list[dict[str, Any]], list[Failed]]:
-    """Read images, write annotated copies and a results file beside them; go on past a bad image."""
+    """Read images, write annotated copies and a results file beside them; go on past a bad image.
+
+    An image of more than images.ENOUGH_PIXELS is annotated reduced, `annotate` is told by how much: pixels of the file
+    for one of the image. Its record is in pixels of the file all the same: coordinates are in values named `..._xyxy`
+    or `..._xy`.
+    """
     records: list[dict[str, Any]] = []
     failed: list[Failed] = []
     ours: set[str] = set()
@@ -98,17 +104,31 @@ def annotate_files(
     try:
         for path in progress(paths):
             try:
-                record, copy = annotate(images.read_image(path))
+                image, (height, width) = images.read_image(path, images.ENOUGH_PIXELS), images.read_size(path)
+                record, copy = annotate(image, max(width / image.shape[1], 1.0))
+                if image.shape[:2] != (height, width):
+                    record = _scale_coordinates(record, (width / image.shape[1], height / image.shape[0]))
                 if results is not None and copy is not None:
                     write(copies[path], copy)
                     record["drawn"] = drawn_as(copies[path])
             except (ValueError, OSError) as error:
                 failed.append((str(path), str(error)))
                 continue
-            records.append({"file": str(path), **record})
+            records.append({"file": str(path), "width": width, "height": height, **record})
     finally:
         if results is not None:
             before = sorted(ours - {Path(record["drawn"]).name for record in records if "drawn" in record})
             reasons = [{"file": file, "reason": reason} for file, reason in failed]
             write_json(results, {"images": records, "failed": reasons, "drawn_before": before})
     return records, failed
+
+
+def _scale_coordinates(value: Any, scale_xy: tuple[float, float], name: str = "") -> Any:
+    """Return JSON values with every list of coordinates, x and y in turns, as `name` says, in another scale."""
+    if isinstance(value, dict):
+        return {key: _scale_coordinates(inner, scale_xy, key) for key, inner in value.items()}
+    if not isinstance(value, list):
+        return value
+    if name.endswith(("_xyxy", "_xy")) and value and not isinstance(value[0], list):
+        return [round(number * scale_xy[place % 2], 2) for place, number in enumerate(value)]
+    return [_scale_coordinates(inner, scale_xy, name) for inner in value]

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fer_paddle import images
-from fer_paddle.image_files import find_images, name_copies, read_ours
+from fer_paddle.image_files import annotate_files, find_images, name_copies, read_ours
 
 
 @pytest.fixture
@@ -164,3 +165,20 @@ def test_links_do_not_deceive(folder):
     (folder / "away.png").symlink_to(out / "real.png")
     paths = [out / "link.png", folder / "away.png", folder / "elsewhere" / "real.png"]
     assert names_for(out, *paths) == ["link-2.png", "away.png", "real-2.png"]
+
+
+@pytest.mark.parametrize(("enough", "seen", "drawn"), [(1200, (30, 40), (30, 40)), (300, (15, 20), (15, 20))])
+def test_a_large_image_is_annotated_reduced_and_reported_in_its_own_pixels(enough, seen, drawn, tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "ENOUGH_PIXELS", enough)
+    images.write_image(tmp_path / "a.png", np.zeros((30, 40, 3), np.uint8))
+
+    def annotate(image, scale):
+        assert image.shape[:2] == seen and scale == 40 / seen[1]
+        height, width = seen
+        face = {"box_xyxy": [width / 2, 0, width, height], "score": 1.0, "points_xy": [[0, height / 2]]}
+        return {"faces": [face]}, image
+
+    records, failed = annotate_files([tmp_path / "a.png"], tmp_path / "out" / "results.json", annotate)
+    assert not failed and images.read_size(tmp_path / "out" / "a.png") == drawn
+    assert {name: records[0][name] for name in ("width", "height")} == {"width": 40, "height": 30}
+    assert records[0]["faces"] == [{"box_xyxy": [20, 0, 40, 30], "score": 1.0, "points_xy": [[0, 15]]}]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fer_paddle.console import Output, bar, table
-from fer_paddle.options import Images, MinScore, Weights
+from fer_paddle.options import Images, MinFace, MinScore, Rotations, Weights
 
 RESULTS_JSON = "detected.json"
 
@@ -16,6 +16,8 @@ def detect(
     *,
     out: Annotated[Path | None, f"folder for copies with the boxes drawn in and {RESULTS_JSON} (default: none)"] = None,
     min_score: MinScore = 0.5,
+    min_face: MinFace = 0,
+    rotations: Rotations = (),
     weights: Weights = None,
     fast: Annotated[bool, "look at 320 px: faster, for large faces"] = False,
 ) -> Output:
@@ -25,17 +27,20 @@ def detect(
     from fer_paddle.drawing import draw_boxes
     from fer_paddle.image_files import annotate_files, find_images, read_ours
     from yolo3tiny.predict import Detector
+    from yolo3tiny.rotations import find_faces
 
     results = out / RESULTS_JSON if out else None
     paths = find_images(images, out, read_ours(results) if results else ())
-    find_faces = Detector(weights, fast=fast)
+    detector, turned_by = Detector(weights, fast=fast), tuple(map(int, rotations))
 
-    def annotate(image: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
-        found = find_faces(image, min_score=min_score)
-        rows = zip(found.boxes_xyxy.tolist(), found.scores.tolist())
-        faces = [{"box_xyxy": [round(side, 2) for side in box], "score": round(score, 4)} for box, score in rows]
-        record = {"width": image.shape[1], "height": image.shape[0], "faces": faces}
-        return record, draw_boxes(image, found.boxes_xyxy, found.scores)
+    def annotate(image: np.ndarray, scale: float) -> tuple[dict[str, Any], np.ndarray]:
+        found, turns = find_faces(detector, image, min_score, min_face / scale, turned_by)
+        faces = [
+            {"box_xyxy": [round(side, 2) for side in box], "score": round(score, 4)}
+            | ({"rotation_deg": degrees} if degrees else {})
+            for box, score, degrees in zip(found.boxes_xyxy.tolist(), found.scores.tolist(), turns.tolist())
+        ]
+        return {"faces": faces}, draw_boxes(image, found.boxes_xyxy, found.scores)
 
     found, failed = annotate_files(paths, results, annotate, bar("images"))
     reasons = [{"file": file, "reason": reason} for file, reason in failed]

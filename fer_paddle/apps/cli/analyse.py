@@ -64,7 +64,7 @@ def _explain_images(
 
     find_faces, results = Detector(), out / "explained.json"
 
-    def annotate(image: Any) -> tuple[dict[str, Any], Any]:
+    def annotate(image: Any, scale: float) -> tuple[dict[str, Any], Any]:
         crops = [crop_square(image, box, MARGIN) for box in find_faces(image).boxes_xyxy]
         figure = plot_explanations(network, crops, size, layer, classes) if crops else None
         return {"faces": len(crops)}, figure

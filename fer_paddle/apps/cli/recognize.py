@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from fer_paddle.console import INTERRUPTED, OK, Output, bar, table
-from fer_paddle.options import MinScore, PositiveFloat, Weights
+from fer_paddle.options import MinFace, MinScore, PositiveFloat, Rotations, Weights
 
 Out = Annotated[Path, "folder for the annotated images"]
 
@@ -21,12 +21,13 @@ def recognize(
     *,
     out: Out = Path("out"),
     min_score: MinScore = 0.5,
+    min_face: MinFace = 0,
+    rotations: Rotations = (),
     language: Annotated[Literal["en", "zh"], "names in the images"] = "en",
     weights: Weights = None,
     allow_url: Annotated[bool, "fetch the URLs, from public addresses alone"] = False,
     seconds: Annotated[PositiveFloat | None, "stop a video or camera after this time"] = None,
     show: Annotated[bool, "show videos in a window while they run; q stops"] = False,
-    landmarks: Annotated[bool, "also find 68 points of each face, its pose, and measures of mouth and eyes"] = False,
 ) -> Output:
     """Find the faces in images and videos and name their expressions.
 
@@ -43,7 +44,8 @@ def recognize(
         raise ValueError("expected a screen for --show, found none")
     find_chinese_font()  # a wrong FER_FONT is told before work begins
     found = find_sources(images, out, allow_url)
-    pipeline, report = Pipeline(classifier=Classifier(weights), landmarks=landmarks), Report(())
+    turned_by = tuple(map(int, rotations))
+    pipeline, report = Pipeline(classifier=Classifier(weights), min_face=min_face, rotations=turned_by), Report(())
     if found.images:
         report = recognize_files(found.images, out, pipeline, min_score, language, bar("images"))
     shown = _show_frame if show else None

@@ -1,0 +1,64 @@
+"""Faces that lie on their side or head down: the image is turned by quarters, and what is found is turned back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+from yolo3tiny.decode import nms
+from yolo3tiny.predict import NMS_IOU, Detections
+
+# Degrees clockwise by which an image is turned so that the faces stand upright.
+ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+
+def find_faces(
+    detect: Callable[..., Detections],
+    image: np.ndarray,
+    min_score: float = 0.5,
+    min_face: float = 0,
+    rotations_deg: Sequence[int] = (),
+) -> tuple[Detections, np.ndarray]:
+    """Find faces of a least size, in the image as it is and turned.
+
+    Args:
+        detect: (image, min_score) -> Detections, such as a Detector.
+        image: uint8 [H, W, 3].
+        min_score: Lowest score of a face.
+        min_face: Least longer side of a face's box in pixels of the image.
+        rotations_deg: Keys of ROTATIONS; each costs as much as the image as it is.
+
+    Returns:
+        The faces in the pixels of `image`, and int64 [N]: the degrees clockwise that turn each upright.
+    """
+    parts = [(0, detect(image, min_score=min_score))]
+    for degrees in rotations_deg:
+        found = detect(turn(image, degrees), min_score=min_score)
+        parts.append((degrees, turn_back(found, degrees, (image.shape[0], image.shape[1]))))
+    boxes = np.concatenate([found.boxes_xyxy for _, found in parts])
+    scores = np.concatenate([found.scores for _, found in parts])
+    turns = np.concatenate([np.full(len(found), degrees, np.int64) for degrees, found in parts])
+    if len(parts) > 1:
+        kept = nms(boxes, scores, NMS_IOU)
+        boxes, scores, turns = boxes[kept], scores[kept], turns[kept]
+    large = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) >= min_face
+    return Detections(boxes[large], scores[large]), turns[large]
+
+
+def turn(image: np.ndarray, degrees: int) -> np.ndarray:
+    """Turn an image clockwise by one of ROTATIONS; by 0 it stays as it is."""
+    return image if degrees == 0 else cv2.rotate(image, ROTATIONS[degrees])
+
+
+def turn_back(found: Detections, degrees: int, shape_hw: tuple[int, int]) -> Detections:
+    """Bring faces found in an image that was turned clockwise to the pixels of the image as it was, of shape_hw."""
+    height, width = map(float, shape_hw)
+    x1, y1, x2, y2 = found.boxes_xyxy.T
+    sides = {
+        90: (y1, height - x2, y2, height - x1),
+        180: (width - x2, height - y2, width - x1, height - y1),
+        270: (width - y2, x1, width - y1, x2),
+    }[degrees]
+    return Detections(np.stack(sides, axis=1).astype(np.float32), found.scores)
