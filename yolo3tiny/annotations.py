@@ -42,17 +42,27 @@ def read_photos(
 ) -> list[Photo]:
     """Read images with boxes in whichever of FORMATS is there."""
     path = Path(path)
+    photos = collect(str(path), _reader_of(path).read(path), classes)
+    wanted = split and (parse_split(split) or split)
+    if not (chosen := [photo for photo in photos if wanted in (None, photo.split)]):
+        raise ValueError(f"{path}: expected a split among {sorted({p.split for p in photos})}, got {split!r}")
+    return chosen
+
+
+def read_categories(path: str | os.PathLike[str]) -> list[str]:
+    """Return the names of all categories that boxes of images have, sorted."""
+    rows = [row for row in _reader_of(Path(path)).read(Path(path)) if isinstance(row, Row)]
+    return sorted({box.category for row in rows for box in row.marked})
+
+
+def _reader_of(path: Path) -> TableFormat:
     if not path.exists():
         raise FileNotFoundError(f"{path}: expected a folder or file of annotated photos, found nothing")
     reader = next((reader for reader in FORMATS if reader.is_there(path)), None)
     if reader is None:
         formats = ", ".join(f"{reader.looks} ({reader.name})" for reader in FORMATS)
         raise ValueError(f"{path}: expected {formats}, found none of them")
-    photos = collect(str(path), reader.read(path), classes)
-    wanted = split and (parse_split(split) or split)
-    if not (chosen := [photo for photo in photos if wanted in (None, photo.split)]):
-        raise ValueError(f"{path}: expected a split among {sorted({p.split for p in photos})}, got {split!r}")
-    return chosen
+    return reader
 
 
 def _has_yolo(folder: Path) -> bool:

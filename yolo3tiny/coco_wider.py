@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import lzma
+import re
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fer_paddle.files import MAX_TEXT_BYTES, largest_content, read_bytes
 from fer_paddle.labels import parse_split
 from yolo3tiny.rows import Marked, Row, TableError, existing, inside, located, numbers, read_text
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 TABLE_NAME = "annotations.json"
 WIDER_LISTS = "wider_face_*_bbx_gt.txt"
 _ROBOFLOW_NAME = "_annotations.coco.json"
-_MAX_MEMBER_BYTES = 300 << 20  # of a file in a tar
+_MAX_IMAGE_BYTES, _MAX_HEADER_BYTES, _MAX_MEMBERS = 300 << 20, 1 << 20, 500_000  # in a tar
 # A machine's box has a `score`: above SURE it is a face, down to MAYBE neither face nor background, below nothing.
 SURE, MAYBE = 0.35, 0.12
 
@@ -26,34 +32,71 @@ def read_coco(path: Path) -> Iterator[Row | str]:
         yield from _read_tar(path)
         return
     for table in [path] if path.is_file() else coco_tables(path):
-        split = parse_split(table.parent.name) or "" if table.name == _ROBOFLOW_NAME else ""
-        yield from _parse_coco(table.read_bytes(), str(table), table.parent.joinpath, split)
+        find = partial(_find_image, table, path if path.is_dir() else table.parent)
+        yield from _parse_coco(read_bytes(table), str(table), find, _split_of(table))
 
 
 def coco_tables(folder: Path) -> list[Path]:
     """Return annotations.json, or the tables that Roboflow writes into the folder of each split."""
-    tables = sorted(folder.glob(f"*/{_ROBOFLOW_NAME}")) if folder.is_dir() else []
-    return [folder / TABLE_NAME] if (folder / TABLE_NAME).is_file() else tables
+    if (folder / TABLE_NAME).is_file() or not folder.is_dir():
+        return [folder / TABLE_NAME] if folder.is_dir() else []
+    tables = sorted(folder.glob(f"*/{_ROBOFLOW_NAME}")) or sorted(folder.glob(_ROBOFLOW_NAME))
+    return tables or [table for table in sorted(folder.glob("annotations/*.json")) if _split_of(table)]
+
+
+def _split_of(table: Path) -> str:
+    """Return the split of a table: Roboflow names its folder, COCO (instances_val2017) and PaddleX the table itself."""
+    words = [table.parent.name] if table.name == _ROBOFLOW_NAME else re.split(r"[_\d]+", table.stem)
+    return next(filter(None, map(parse_split, words)), "")
+
+
+def _find_image(table: Path, root: Path, name: str) -> Path:
+    """Return where the image of a table is: beside it, in images/, or in a folder of the split, such as train2017/."""
+    split = table.stem.rpartition("_")[2]
+    places = (table.parent, root / "images", root / split, root / "images" / split, root)
+    return next((place / name for place in places if (place / name).is_file()), table.parent / name)
 
 
 def _read_tar(path: Path) -> Iterator[Row | str]:
     try:
-        with tarfile.open(path) as tar:
-            members = {PurePosixPath(member.name): member for member in tar if member.isfile()}
+        with tarfile.open(path, tarinfo=_ShortHeader) as tar:
+            members = {PurePosixPath(member.name): member for member in _bounded(tar, path) if member.isfile()}
             tables = [name for name in members if name.name == TABLE_NAME]
             if len(tables) != 1:
                 raise TableError(f"{path}: expected one {TABLE_NAME} in it, found {len(tables)}")
 
-            def read(name: PurePosixPath) -> bytes:
-                if members[name].size > _MAX_MEMBER_BYTES:
-                    raise ValueError(f"a file of {members[name].size} bytes")
+            def read(name: PurePosixPath, most: int = _MAX_IMAGE_BYTES) -> bytes:
+                if members[name].size > most:
+                    raise ValueError(f"{path}: expected {name} of at most {most} bytes, got {members[name].size}")
                 return tar.extractfile(members[name]).read()  # type: ignore[union-attr]  # a file, see above
 
             folder = tables[0].parent
-            yield from _parse_coco(read(tables[0]), f"{path}:{tables[0]}", lambda name: read(folder / name))
+            yield from _parse_coco(
+                read(tables[0], MAX_TEXT_BYTES), f"{path}:{tables[0]}", lambda name: read(folder / name)
+            )
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{path}: expected a whole tar, got {type(error).__name__}: {reason}") from error
+
+
+class _ShortHeader(tarfile.TarInfo):
+    """A header, but none of megabytes: tarfile reads a long name or its extensions whole."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        header = super().frombuf(buf, encoding, errors)
+        if header.size > _MAX_HEADER_BYTES and not (header.isreg() or header.isdir()):
+            raise tarfile.ReadError(f"a header of {header.size} bytes")
+        return header
+
+
+def _bounded(tar: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
+    """Go through a tar, but not through one that unpacks to many times its size, or of countless members."""
+    most = largest_content(path)
+    for count, member in enumerate(tar, 1):
+        if count > _MAX_MEMBERS or member.offset_data + member.size > most:
+            raise ValueError(f"{path}: expected a tar of at most {most >> 20} MB and {_MAX_MEMBERS} files, got more")
+        yield member
 
 
 def _parse_coco(text: bytes, where: str, find: Callable[[str], Path | bytes], split: str = "") -> Iterator[Row | str]:

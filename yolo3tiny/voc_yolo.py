@@ -9,12 +9,15 @@ from pathlib import Path, PureWindowsPath
 from xml.etree import ElementTree
 from xml.parsers import expat
 
+from fer_paddle.files import read_bytes
 from fer_paddle.images import list_images
 from fer_paddle.labels import parse_split
-from yolo3tiny.rows import Marked, Row, existing, located, numbers, read_text
+from yolo3tiny.rows import ONE_IMAGE_BYTES, Marked, Row, existing, located, numbers, read_text
 
 _VOC_SIDES = ("xmin", "ymin", "xmax", "ymax")
 _ENCODING = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.-]+)["'][^>]*\?>""")
+# A key of YAML, or of darknet's obj.data, and its value: in its line, or as a list below it.
+_SETTING = re.compile(r"^(\w+)[ \t]*[:=]([^\n]*(?:\n[ \t]*-[^\n]*)*)", re.MULTILINE)
 _LOG = logging.getLogger(__name__)
 
 
@@ -57,7 +60,7 @@ def _parse_xml(table: Path) -> ElementTree.Element:
     def refuse(name: str, *_: object) -> None:
         raise ValueError(f"{table}: expected XML without a document type, got <!DOCTYPE {name}>")
 
-    text = table.read_bytes()
+    text = read_bytes(table, ONE_IMAGE_BYTES)
     if declared := _ENCODING.match(text[:200]):
         encoding = declared[1].decode()
         with located(str(table), f"XML in {encoding}, as it says"):
@@ -75,11 +78,13 @@ def _parse_xml(table: Path) -> ElementTree.Element:
 
 
 def _voc_splits(folder: Path, stems: set[str]) -> dict[str, str]:
-    """Return name -> split of the lists in ImageSets/Main; log how far lists and XMLs do not meet."""
+    """Return name -> split of the lists in ImageSets/Main or PaddleX's; log how far lists and XMLs do not meet."""
     splits = {}
-    for listed in sorted((folder / "ImageSets" / "Main").glob("*.txt")):
-        if split := parse_split(listed.stem):
+    for listed in sorted((folder / "ImageSets" / "Main").glob("*.txt")) or sorted(folder.glob("*.txt")):
+        if split := parse_split(listed.stem.removesuffix("_list")):
             for name in filter(None, map(str.strip, read_text(listed).splitlines())):
+                if name.lower().endswith(".xml"):  # PaddleX: JPEGImages/a.jpg Annotations/a.xml
+                    name = PureWindowsPath(re.split(r"[ \t]", name)[-1]).stem
                 # What looks like a mark may belong to the name: "photo 1".
                 splits[name if name in stems else re.sub(r"\s+-?[01]$", "", name)] = split
     strangers = {"names in ImageSets/Main without an XML": splits.keys() - stems}
@@ -108,7 +113,7 @@ def read_yolo(folder: Path) -> Iterator[Row | str]:
             left_out += 1
             continue
         try:
-            lines = [line for line in enumerate(read_text(table).splitlines(), 1) if line[1].strip()]
+            lines = [line for line in enumerate(read_text(table, ONE_IMAGE_BYTES).splitlines(), 1) if line[1].strip()]
             rows = [numbers(table, line, (5,)) for line in lines]
             for (number, line), row in zip(lines, rows):
                 if not all(-0.001 <= value <= 1.001 for value in row[1:]):  # room for rounding
@@ -121,7 +126,7 @@ def read_yolo(folder: Path) -> Iterator[Row | str]:
             for kind, x, y, w, h in rows
         ]
         place = image.relative_to(folder)
-        words = [places[parent] for parent in place.parents if parent in places]
+        words = [places[parent] for parent in (place, *place.parents) if parent in places]
         split = next(filter(None, [*words, *(parse_split(part) for part in place.parts[:-1])]), "")
         yield Row(place.as_posix(), image, marked, (1, 1), "", split)
     if left_out:
@@ -129,10 +134,11 @@ def read_yolo(folder: Path) -> Iterator[Row | str]:
 
 
 def _yolo_settings(folder: Path) -> tuple[dict[str, str], dict[Path, str]]:
-    """Read the names of the categories, by number, and the split of each folder, from data.yaml or classes.txt."""
+    """Read the categories by number, and the split of folders and images, from data.yaml, obj.data or classes.txt."""
     names: list[tuple[str, str]] = []
     places: dict[Path, str] = {}
-    if (table := folder / "data.yaml").is_file():
+    settings = [folder / "data.yaml", *sorted(folder.glob("*.y*ml")), *sorted(folder.glob("*.data"))]
+    if table := next((path for path in settings if path.is_file()), None):
         text = read_text(table)
         listed = re.search(r"^names\s*:\s*\[(.*?)\]", text, re.MULTILINE | re.DOTALL)
         block = re.search(r"^names\s*:\s*\n((?:\s*(?:-|\d+\s*:).*\n?)+)", text, re.MULTILINE)
@@ -141,9 +147,36 @@ def _yolo_settings(folder: Path) -> tuple[dict[str, str], dict[Path, str]]:
         elif block:
             lines = [re.match(r"\s*(?:-|(\d+)\s*:)\s*(.*)", line) for line in block[1].splitlines()]
             names = [(line[1] or str(number), line[2]) for number, line in enumerate(lines) if line]
-        for word, place in re.findall(r"^(\w+)\s*:[ \t]*([^\[\n#]+)", text, re.MULTILINE):
+        for word, value in re.findall(_SETTING, text):
             if split := parse_split(word):
-                places[Path(place.strip().strip("\"'").lstrip("./"))] = split
+                for place in _items(value):
+                    places |= dict.fromkeys(_listed(folder, place), split)
+        if not names and (table := next(iter(sorted(folder.rglob("obj.names"))), folder)).is_file():
+            names = [(str(number), name) for number, name in enumerate(read_text(table).splitlines())]
     elif (table := next(iter(sorted(folder.rglob("classes.txt"))), folder / "obj.names")).is_file():
         names = [(str(number), name) for number, name in enumerate(read_text(table).splitlines())]
     return {number: name.strip().strip("\"'") for number, name in names if name.strip()}, places
+
+
+def _items(value: str) -> list[str]:
+    """Return the places that a setting names: one, or those of a list in one line or of a line each."""
+    lines = re.findall(r"^[ \t]*-[ \t]*(.*)$", value, re.MULTILINE) or value.strip().strip("[]").split(",")
+    places = [re.sub(r"\s+#.*", "", line).strip().strip("\"'") for line in lines]
+    return [place for place in places if place and not place.startswith("#")]
+
+
+def _listed(folder: Path, place: str) -> list[Path]:
+    """Return what a place means, within the folder: a folder, or the images that a list file names."""
+    names = [place]
+    if place.endswith(".txt"):
+        table = next((path for path in (folder / place, folder / PureWindowsPath(place).name) if path.is_file()), None)
+        if table is None:
+            raise ValueError(f"{folder}: expected the list {place!r} that its settings name, found none")
+        names = [line.strip() for line in read_text(table).splitlines() if line.strip()]
+    found = []
+    for name in names:
+        parts = [part for part in PureWindowsPath(name).parts if part not in (".", "..")]
+        # Lists name the folders of another machine: the longest end that is here counts.
+        ends = [Path(*parts[start:]) for start in range(len(parts))]
+        found.append(next((end for end in ends if not end.is_absolute() and (folder / end).exists()), ends[0]))
+    return found

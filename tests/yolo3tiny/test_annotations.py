@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from yolo3tiny.annotations import read_photos
+from yolo3tiny.annotations import read_categories, read_photos
+from yolo3tiny.voc_yolo import yolo_table
 
 WIDTH, HEIGHT = 40, 30
 
@@ -411,3 +412,83 @@ def test_real_packs_have_their_counts(data_pack: Callable[[str], Path], name, sp
     assert (len(found), sum(int((~photo.ignore).sum()) for photo in found)) == (photos, faces)
     for photo in found[::100]:
         photo.read()
+
+
+# ---- Layouts of other tools: three images, of which one is for validation
+
+
+NAMES = {"train": ("a", "b"), "val": ("c",)}
+
+
+def lay_out_images(folder: Path, place: str) -> dict[str, list[Path]]:
+    """Save the images in a folder, where "{}" stands for the split; return their paths."""
+    paths = {split: [folder / place.format(split) / f"{name}.png" for name in names] for split, names in NAMES.items()}
+    for path in (path for listed in paths.values() for path in listed):
+        save_image(path)
+    return paths
+
+
+def lay_out_yolo(folder: Path, settings: str, place: str = "images", list_name: str = "{}.txt") -> None:
+    for split, paths in lay_out_images(folder, place).items():
+        for path in paths:
+            save_text(yolo_table(path), "0 0.5 0.5 0.5 0.5\n")
+        lines = [f"./{path.relative_to(folder).as_posix()}" for path in paths]
+        save_text(folder / list_name.format(split), "\n".join(lines))
+    save_text(folder / ("obj.data" if "=" in settings else "data.yaml"), settings)
+    if "=" in settings:
+        save_text(folder / "obj.names", "face\n")
+
+
+def lay_out_coco(folder: Path, table: str, place: str) -> None:
+    for split, paths in lay_out_images(folder, place).items():
+        images = [{"id": number, "file_name": path.name} for number, path in enumerate(paths)]
+        boxes = [{"image_id": number, "bbox": [10, 7.5, 20, 15], "category_id": 1} for number in range(len(paths))]
+        content = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "face"}]}
+        save_text(folder / table.format(split), json.dumps(content))
+
+
+def lay_out_voc(folder: Path, place: str, tables: str, list_name: str) -> None:
+    box = "<xmin>11</xmin><ymin>8.5</ymin><xmax>30</xmax><ymax>22.5</ymax>"
+    for split, paths in lay_out_images(folder, place).items():
+        lines = []
+        for path in paths:
+            table = folder / tables.format(split) / f"{path.stem}.xml"
+            inner = f"<filename>{path.name}</filename><object><name>face</name><bndbox>{box}</bndbox></object>"
+            save_text(table, f"<annotation>{inner}</annotation>")
+            lines.append(f"{path.relative_to(folder).as_posix()} {table.relative_to(folder).as_posix()}")
+        if list_name:
+            save_text(folder / list_name.format(split), "\n".join(lines))
+
+
+LAYOUTS: dict[str, Callable[[Path], None]] = {
+    "data.yaml with lists": lambda folder: lay_out_yolo(folder, "train: train.txt\nval: ./val.txt\nnames: [face]\n"),
+    "data.yaml with folders in a list": lambda folder: lay_out_yolo(
+        folder, "names:\n  0: face\nval:\n  - val/images\ntrain:  # the rest\n  - 'train/images'\n", "{}/images"
+    ),
+    "darknet's obj.data": lambda folder: lay_out_yolo(
+        folder, "classes = 1\ntrain = data/train.txt\nvalid = data/val.txt\nnames = data/obj.names\n", "obj"
+    ),
+    "Roboflow COCO": lambda folder: lay_out_coco(folder, "{}/_annotations.coco.json", "{}"),
+    "COCO 2017": lambda folder: lay_out_coco(folder, "annotations/instances_{}2017.json", "{}2017"),
+    "PaddleX COCO": lambda folder: lay_out_coco(folder, "annotations/instance_{}.json", "images"),
+    "Roboflow VOC": lambda folder: lay_out_voc(folder, "{}", "{}", ""),
+    "PaddleX VOC": lambda folder: lay_out_voc(folder, "JPEGImages", "Annotations", "{}_list.txt"),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_layouts_of_other_tools_keep_their_splits(name, tmp_path):
+    LAYOUTS[name](tmp_path)
+    photos = read_photos(tmp_path)
+    assert {Path(photo.name).stem: photo.split for photo in photos} == {
+        "a": "train", "b": "train", "c": "validation"
+    }  # fmt: skip
+    for photo in photos:
+        assert photo.boxes_xyxy == pytest.approx(np.array([[10, 7.5, 30, 22.5]]))
+    assert read_categories(tmp_path) == ["face"]
+
+
+def test_a_list_that_is_not_there_is_named(tmp_path):
+    lay_out_yolo(tmp_path, "train: elsewhere.txt\nval: val.txt\nnames: [face]\n")
+    with pytest.raises(ValueError, match="expected the list 'elsewhere.txt' that its settings name"):
+        read_photos(tmp_path)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from fer_paddle.console import Output, bar, percent, table
-from fer_paddle.options import PositiveFloat, Side, Weights
+from fer_paddle.options import PHOTOS, NonNegativeFloat, PositiveFloat, Side, Weights
 
 
 def report(
@@ -50,6 +51,39 @@ def report(
     lines.append(f"\n{len(faces)} images; {out / 'report.html'} shows them")
     figures = {name: value for name, value in content.items() if name not in ("findings", "unreadable")}
     return Output(figures, "\n".join(lines))
+
+
+def crop(
+    data: Annotated[str, f"images with boxes whose categories are classes, such as happy: {PHOTOS}"],
+    *,
+    out: Annotated[Path, "new folder of class folders"],
+    margin: Annotated[NonNegativeFloat, "added to each side of the square about a box, as a ratio of its side"] = 0.05,
+) -> Output:
+    """Cut what the boxes of an object detection data set mark into class folders that `train` reads.
+
+    Many data sets of expressions are laid out so. The splits stay, as folders train, validation and test.
+    """
+    from fer_paddle.collect.names import safe_name, save_new
+    from fer_paddle.environment import find_data
+    from fer_paddle.files import hold
+    from fer_paddle.images import write_image
+    from fer_paddle.labels import parse_class
+    from fer_paddle.pipeline import crop_face
+    from yolo3tiny.annotations import read_categories, read_photos
+
+    path = find_data(data)
+    rows: dict[tuple[str, str], int] = {}
+    with hold(out):
+        for category in read_categories(path):
+            for photo in bar(category)(read_photos(path, classes=[category])):
+                name, stem = parse_class(category), safe_name(Path(photo.name).stem)
+                image = photo.read()
+                for box in photo.boxes_xyxy[~photo.ignore]:
+                    write = partial(write_image, image=crop_face(image, box, margin))
+                    save_new(out / photo.split / name, stem, ".png", write)
+                    rows[photo.split, name] = rows.get((photo.split, name), 0) + 1
+    found = [{"split": split, "class": name, "images": count} for (split, name), count in sorted(rows.items())]
+    return Output(found, table(["split", "class", "images"], [list(row.values()) for row in found]))
 
 
 def _load_judges(weights: Path | None) -> dict[str, Any]:

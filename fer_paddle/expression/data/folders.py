@@ -1,4 +1,4 @@
-"""Faces in class folders: `happy/`, `高兴/`, `4_Happy/` or a user's own, also in `train/`, `validation/`, `test/`."""
+"""Faces in class folders: `happy/`, `高兴/`, `4_Happy/` or a user's own, in `train/`, `test/` ...; or by lists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 
 from fer_paddle.expression.data.faces import UNLABELLED, LabelledFaces
-from fer_paddle.images import FORMATS, list_images, read_image, to_gray
+from fer_paddle.expression.data.lists import LABELS_FILES, read_lists
+from fer_paddle.files import read_bytes
+from fer_paddle.images import ENOUGH_PIXELS, FORMATS, list_images, read_image, to_gray
 from fer_paddle.labels import (
     EXPRESSIONS,
     FERPLUS_EXPRESSIONS,
@@ -47,7 +49,7 @@ def read_class_folders(
 ) -> LabelledFaces:
     """Read the images of class folders, or of class folders within the folders of splits -> uint8 [H, W]."""
     path = Path(path)
-    folders, listed = _list_images(path, strict)
+    folders, listed = _list_images(path, strict) if (rows := _read_lists(path)) is None else rows
     chosen, index_of = _choose_classes(path, folders, classes)
     listed.sort(key=lambda one: (one.split != "" and 1 + SPLITS.index(one.split), index_of[one.folder], one.path))
     if not listed:
@@ -57,7 +59,7 @@ def read_class_folders(
     images, kept, shapes, skipped = [], [], [], []
     for one in progress(listed):
         try:
-            image = to_gray(read_image(one.path))
+            image = to_gray(read_image(one.path, ENOUGH_PIXELS))
         except (ValueError, OSError) as error:  # a link to nowhere is listed, but not found
             skipped.append((printable(one.path.relative_to(path)), printable(str(error))))
             continue
@@ -78,6 +80,14 @@ def read_class_folders(
     if strict:
         _warn_of_faults(path, faces)
     return faces
+
+
+def _read_lists(path: Path) -> tuple[list[str], list[_Image]] | None:
+    """Return the names of all classes and the images of a folder with lists of them; None where it has none."""
+    names_of = {name: _read_names(path / name) for name in LABELS_FILES if (path / name).is_file()}
+    if (rows := read_lists(path, names_of)) is None:
+        return None
+    return sorted({name for _, name, _ in rows}), [_Image(*row) for row in rows]
 
 
 def _list_images(path: Path, strict: bool) -> tuple[list[str], list[_Image]]:
@@ -130,7 +140,7 @@ def _choose_classes(
 def _read_names(path: Path) -> list[str]:
     """Read one class name a line; where all lines begin with a number, in the order of the numbers."""
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        lines = [line.strip() for line in read_bytes(path).decode("utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise ValueError(f"expected names of classes in UTF-8, one a line, in {path}, got: {error}") from error
     numbered = [_NUMBERED_NAME.fullmatch(line) for line in lines]
