@@ -1,0 +1,95 @@
+"""Commands killed by SIGKILL at random moments and started again; as a script: `python tests/kills.py 20`."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# Seconds of the processor that each command takes to its end, imports and all; a kill may also come too late.
+CPU_SECONDS = {"train": 12.0, "collect": 3.0, "study": 12.0}
+_LEFTOVER = re.compile(r"\..*|.*\.tmp")
+
+
+def command(name: str, data: Path, out: Path) -> list[str]:
+    """Return one short command that writes into a folder."""
+    arguments = {
+        "train": f"train --data {data} --recipe tutorial --epochs 4 --size 24 --batch-size 8 --threads 1 --resume "
+        f"--out {out}",
+        "collect": f"collect clean {data} --out {out}",
+        "study": f"study compare --data {data} --models vgg8_tiny resnet18_tiny --epochs 2 --size 24 --threads 1 "
+        f"--runs 2 --out {out}",
+    }[name]
+    return [sys.executable, "-m", "fer_paddle", *arguments.split()]
+
+
+def write_faces(folder: Path) -> None:
+    """Draw faces as class folders."""
+    from fer_paddle.drawn import make_faces
+    from fer_paddle.images import write_image
+    from fer_paddle.labels import EXPRESSIONS
+
+    faces = make_faces(70, size=48, seed=1)
+    for number, (image, label) in enumerate(zip(faces.images, faces.labels)):
+        place = folder / EXPRESSIONS[label]
+        place.mkdir(parents=True, exist_ok=True)
+        write_image(place / f"{number}.png", image)
+
+
+def kill_at(process: subprocess.Popen, cpu_seconds: float) -> bool:
+    """Send SIGKILL to a process and its children once it has used so much of the processor; False: it ended before."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    while process.poll() is None:
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        if (int(fields[11]) + int(fields[12])) / ticks >= cpu_seconds:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Return hidden and temporary files in a folder and beside it."""
+    return [str(path) for path in sorted(folder.parent.rglob("*")) if _LEFTOVER.fullmatch(path.name)]
+
+
+def run(name: str, kills: int, folder: Path, rng: random.Random) -> int:
+    """Kill a command so often, let it end, and check what it leaves; return how many kills came in time."""
+    data, out = folder / "data", folder / "out" / name
+    if not data.is_dir():
+        write_faces(data)
+    out.parent.mkdir(exist_ok=True)
+    in_time = 0
+    for _ in range(kills):
+        started = subprocess.Popen(
+            command(name, data, out),
+            cwd=ROOT,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        in_time += kill_at(started, rng.uniform(0.3, CPU_SECONDS[name]))
+    done = subprocess.run(command(name, data, out), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Traceback" not in done.stderr, done.stderr[-2000:]
+    assert leftovers(out) == [], leftovers(out)
+    return in_time
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    chance = random.Random(0)
+    with tempfile.TemporaryDirectory() as place:
+        for number, one in enumerate(CPU_SECONDS):
+            share = int(sys.argv[1]) // 3 + (number < int(sys.argv[1]) % 3)
+            print(
+                one, f"{run(one, share, Path(place), chance)} of {share} kills in time, nothing left behind", flush=True
+            )
