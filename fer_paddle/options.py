@@ -71,10 +71,13 @@ Ratio = Annotated[float, Number(float, 0, 1, above=True)]
 PositiveFloat = Annotated[float, Number(float, 0, above=True)]
 NonNegativeFloat = Annotated[float, Number(float, 0)]
 
-FACES = "a pack (.npz), the official csv, a folder with the packs, or a folder of class folders"
+FACES = (
+    "a pack (.npz), the official csv, a folder with the packs, a folder of class folders, or one with the lists of "
+    "PaddleX or Roboflow"
+)
 PHOTOS = (
     "a name in the data folders or a path: a folder or .tar with annotations.json (COCO), a COCO .json, a "
-    "WIDER FACE list (.txt) or folder, or a folder of YOLO .txt or VOC .xml"
+    "WIDER FACE list (.txt) or folder, or a folder of YOLO .txt or VOC .xml; also as Roboflow and PaddleX lay them out"
 )
 TrainData = Annotated[str, f"faces to train on: {FACES}"]
 ValidData = Annotated[str | None, "faces to measure on (default: PublicTest of the data, or a tenth of it)"]
@@ -85,13 +88,19 @@ Seed = Annotated[int, Number(int, 0, 2**32 - 1), "seed of everything random"]
 Threads = Annotated[ThreadCount | None, "threads of Paddle (default: the environment's)"]
 Workers = Annotated[int, Number(int, 0, 256), "reader processes; 0: none of their own"]
 Runs = Annotated[int, Number(int, 1, 10**6), "timed runs of each row"]
-Epochs = Annotated[PositiveInt | None, "epochs, instead of the recipe's"]
+Epochs = Annotated[
+    PositiveInt | None, "epochs, instead of the recipe's; with --resume more than an ended run had: it goes on"
+]
 BatchSize = Annotated[Batch | None, "samples of a step, instead of the recipe's"]
 Size = Annotated[Side | None, "side of the faces in pixels, instead of the recipe's"]
-Resume = Annotated[bool, "go on with what is in the folder"]
+Resume = Annotated[bool, "go on with what is in the folder; an ended training with more --epochs"]
 DataChanged = Annotated[bool, "go on with a study made on other data"]
 MinScore = Annotated[UnitInterval, "lowest detector score of a face"]
-Runtime = Literal["onnx", "openvino", "ncnn", "mnn", "paddle", "dynamic", "tensorrt"]
+MinFace = Annotated[NonNegativeFloat, "least longer side of a face in pixels"]
+Rotations = Annotated[
+    tuple[Literal["90", "180", "270"], ...], "degrees clockwise to turn images by, too, for faces that are not upright"
+]
+Runtime = Literal["onnx", "openvino", "ncnn", "mnn", "paddle", "dynamic", "litert", "tensorrt"]
 Results = Annotated[Path | None, "copy of the results to write as JSON"]
 # Of quantization
 Methods = Annotated[

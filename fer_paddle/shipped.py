@@ -6,7 +6,7 @@ import difflib
 import os
 from pathlib import Path
 
-SUFFIXES = (".onnx", ".safetensors", ".pdmodel", ".param", ".mnn")
+SUFFIXES = (".onnx", ".safetensors", ".pdmodel", ".param", ".mnn", ".tflite")
 
 
 def shipped_names(folder: Path) -> list[str]:

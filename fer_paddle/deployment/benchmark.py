@@ -26,6 +26,7 @@ from fer_paddle.study import Study
 
 COMPARED = ("onnx", "openvino", "ncnn", "mnn", "paddle")
 THREADS, BATCHES, RUNS, WARM_UP = (1, 2), (1, 8, 32), 100, 3
+_CONVERTED = {"ncnn": ".param", "mnn": ".mnn", "litert": ".tflite"}
 _CHILD = "import sys; from fer_paddle.deployment.benchmark import measure_here; measure_here(*sys.argv[1:])"
 
 
@@ -229,10 +230,10 @@ def _precisions(path: Path, runtime: str) -> list[tuple[str, str]]:
 
 def _file_for(path: Path, choice: Case, place: Path, loader: str) -> Path:
     """Return what a runtime reads of a network, written at `place` where it is another file."""
-    if path.suffix == ".onnx" and choice.runtime in ("ncnn", "mnn"):
+    if path.suffix == ".onnx" and (suffix := _CONVERTED.get(choice.runtime)):
         from fer_paddle.deployment.convert import convert_onnx
 
-        written = place.with_name(place.name + {"ncnn": ".param", "mnn": ".mnn"}[choice.runtime])
+        written = place.with_name(place.name + suffix)
         convert_onnx(path, written, choice.load_as)
         return written
     if path.suffix not in (".onnx", ".safetensors") or choice.runtime not in PADDLES:

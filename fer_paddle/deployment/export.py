@@ -5,6 +5,7 @@ Source: paddle2onnx 1.3.1, https://github.com/PaddlePaddle/Paddle2ONNX.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import os
@@ -20,15 +21,47 @@ from fer_paddle.deployment.convert import convert_onnx
 from fer_paddle.deployment.onnx_graph import add_metadata, read_onnx, rename_outputs, simplify
 from fer_paddle.deployment.parity import LARGEST_DIFFERENCE, Forward, Parity, compare
 from fer_paddle.deployment.runtimes import RUNTIME_OF, load_runner
+from fer_paddle.deployment.runtimes.base import FIXED_BATCH
 from fer_paddle.deployment.runtimes.paddle import InputSpec, NetworkRunner, write_inference_model
 from fer_paddle.environment import paddle
 from fer_paddle.files import write_together
 
 OPSET = 13
-FORMATS = (".onnx", ".pdmodel", ".param", ".mnn")
+FORMATS = (".onnx", ".pdmodel", ".param", ".mnn", ".tflite")
 BY_CALLER = "arrays of the caller"
 ROUNDING = 1e-5  # of the largest output; a batch normalization folded into its convolution rounds elsewhere
 logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class OnnxShape:
+    """What an ONNX file can be asked to be, for runtimes that take no other.
+
+    Attributes:
+        opset: Version of ONNX's operators.
+        batch: Images of a run, fixed; None leaves them free. Runner and Classifier take any number all the same.
+    """
+
+    opset: int = OPSET
+    batch: int | None = None
+
+    def fix(
+        self, path: str | os.PathLike[str], input_spec: InputSpec, metadata: Mapping[str, str]
+    ) -> tuple[InputSpec, Mapping[str, str]]:
+        """Return input shapes and metadata with the batch; ValueError where the file is not ONNX."""
+        if self == OnnxShape():
+            return input_spec, metadata
+        if Path(path).suffix.lower() != ".onnx":
+            raise ValueError(f"expected an .onnx file to choose opset and batch of, got {path}")
+        if self.batch is None:
+            return input_spec, metadata
+        fixed: InputSpec = {name: (self.batch, *shape[1:]) for name, shape in input_spec.items()}
+        return fixed, {**metadata, FIXED_BATCH: str(self.batch)}
+
+    def refuse_for(self, weights: str | os.PathLike[str]) -> None:
+        """Raise ValueError where something is asked of a file that is ONNX already."""
+        if self != OnnxShape():
+            raise ValueError(f"expected a .safetensors network to choose opset and batch of, got {weights}")
 
 
 def export_network(
@@ -39,16 +72,18 @@ def export_network(
     images: np.ndarray,
     description: str = BY_CALLER,
     output_names: Sequence[str] | None = None,
+    shape: OnnxShape = OnnxShape(),
 ) -> Parity:
     """Write a network for a runtime, and a report beside it (`NAME.SUFFIX.parity.json`)."""
     network.eval()
+    input_spec, metadata = shape.fix(path, input_spec, metadata)
 
     def build(built: Path) -> None:
         if built.suffix == ".pdmodel":
             write_inference_model(network, built, input_spec, metadata)
             return
         exported = built.with_suffix(".onnx")
-        write_onnx(network, exported, input_spec, metadata, images, output_names)
+        write_onnx(network, exported, input_spec, metadata, images, output_names, shape.opset)
         if built != exported:
             convert_onnx(exported, built)
             exported.unlink()
@@ -107,10 +142,11 @@ def write_onnx(
     metadata: Mapping[str, str],
     images: np.ndarray,
     output_names: Sequence[str] | None = None,
+    opset: int = OPSET,
 ) -> None:
     """Write ONNX, simplified where that changes outputs on the images by rounding at most; compare nothing else."""
     specs = [paddle.static.InputSpec([*shape], "float32", name) for name, shape in input_spec.items()]
-    paddle.onnx.export(network, str(path.with_suffix("")), input_spec=specs, opset_version=OPSET)
+    paddle.onnx.export(network, str(path.with_suffix("")), input_spec=specs, opset_version=opset)
     plain = read_onnx(path)
     add_metadata(plain, metadata)
     onnx.save(plain, path)

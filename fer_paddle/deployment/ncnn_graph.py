@@ -37,7 +37,7 @@ def to_ncnn(model: onnx.ModelProto, half: bool = False) -> tuple[str, bytes]:
     """Translate a network."""
     constants = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
     layers = [_input(one) for one in model.graph.input if one.name not in constants]
-    for node in model.graph.node:
+    for node in _fuse_shuffles(list(model.graph.node), constants):
         if node.op_type not in _TRANSLATE:
             known = ", ".join(sorted(_TRANSLATE))
             raise ValueError(f"expected operators that have a translation to ncnn ({known}), got {node.op_type}")
@@ -45,6 +45,24 @@ def to_ncnn(model: onnx.ModelProto, half: bool = False) -> tuple[str, bytes]:
         layers.append(_TRANSLATE[node.op_type](_Node(node, settings, constants)))
     layers = _split_shared_blobs(_fuse_relu(layers), {one.name for one in model.graph.output})
     return _param_text(layers), _weights_bytes(layers, half)
+
+
+def _fuse_shuffles(nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray]) -> list[onnx.NodeProto]:
+    """Put one node for Reshape [N, groups, C, H, W], Transpose, Reshape back: the channels of ShuffleNet exchanged."""
+    made_by = {output: node for node in nodes for output in node.output}
+    fused: dict[str, onnx.NodeProto] = {}
+    dropped: set[str] = set()
+    for last in nodes:
+        middle = made_by.get(last.input[0]) if last.op_type == "Reshape" else None
+        first = made_by.get(middle.input[0]) if middle is not None and middle.op_type == "Transpose" else None
+        if first is None or middle is None or first.op_type != "Reshape":
+            continue
+        order, shape = list(middle.attribute[0].ints), constants.get(first.input[1], np.zeros(0)).tolist()
+        if order == [0, 2, 1, 3, 4] and len(shape) == 5:
+            shuffle = onnx.helper.make_node("ChannelShuffle", first.input[:1], last.output, group=int(shape[1]))
+            fused[last.output[0]] = shuffle
+            dropped |= {first.output[0], middle.output[0]}
+    return [fused.get(node.output[0], node) for node in nodes if node.output[0] not in dropped]
 
 
 class _Node:
@@ -150,6 +168,21 @@ def _resize(node: _Node) -> _Layer:
     return node.layer("Interp", {0: 1, 1: scale_h, 2: scale_w})
 
 
+def _reduction(node: _Node) -> _Layer:
+    axes = node.settings.get("axes") or ()
+    if not axes or min(axes) < 1 or not node.settings.get("keepdims", 1) or node.arrays:
+        raise node.refuse(f"settings {node.settings}")
+    operation = {"ReduceMean": 3, "ReduceMax": 4}[node.kind]
+    return node.layer("Reduction", {0: operation, 1: 0, -23303: [axis - 1 for axis in axes], 4: 1, 5: 1})
+
+
+def _split(node: _Node) -> _Layer:
+    sizes = node.arrays[0].tolist() if node.arrays else list(node.settings.get("split", ()))
+    if node.settings.get("axis", 0) < 1 or not sizes:
+        raise node.refuse(f"axis {node.settings.get('axis', 0)} and sizes {sizes}")
+    return node.layer("Slice", {-23300: sizes, 1: node.settings["axis"] - 1})
+
+
 def _clip(node: _Node) -> _Layer:
     if len(node.arrays) != 2:
         raise node.refuse(f"{len(node.arrays)} bounds")
@@ -176,7 +209,11 @@ _TRANSLATE: dict[str, Callable[[_Node], _Layer]] = {
     "Gemm": _linear,
     "MatMul": _linear,
     **dict.fromkeys(SCALAR_KINDS, _arithmetic),
+    "ChannelShuffle": lambda node: node.layer("ShuffleChannel", {0: node.settings["group"]}),
     "Concat": _concat,
+    "Split": _split,
+    "ReduceMean": _reduction,
+    "ReduceMax": _reduction,
     "Resize": _resize,
 }
 

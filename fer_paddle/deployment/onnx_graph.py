@@ -61,6 +61,7 @@ def simplify(model: onnx.ModelProto, output_names: Sequence[str] | None = None) 
     _drop_dead_nodes(short.graph)
     short = _fold(short)
     _drop_unused_opsets(short)
+    _transpose_linear(short.graph)
     short.ir_version = model.ir_version
     del short.metadata_props[:]
     short.metadata_props.extend(model.metadata_props)
@@ -135,6 +136,21 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
             reason = " ".join(str(error).split())
             raise ValueError(f"expected a network that ONNX Runtime can read, got: {reason}") from error
         return onnx.load(written)
+
+
+def _transpose_linear(graph: onnx.GraphProto) -> None:
+    """Store the weights of linear layers as [out, in], as PyTorch's files do: OpenCV reads no others."""
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in [node for node in graph.node if node.op_type == "Gemm" and node.input[1] in constants]:
+        settings = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+        if settings.get("transB", 0):
+            continue
+        weights = np.ascontiguousarray(numpy_helper.to_array(constants[node.input[1]]).T)
+        node.input[1] += "_transposed"
+        graph.initializer.append(numpy_helper.from_array(weights, node.input[1]))
+        del node.attribute[:]
+        node.attribute.extend(onnx.helper.make_attribute(*one) for one in (settings | {"transB": 1}).items())
+    _drop_unread(graph)
 
 
 def _constants_to_initializers(graph: onnx.GraphProto) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_paddle.deployment.export import convert_checked, export_network
+from fer_paddle.deployment.export import OnnxShape, convert_checked, export_network
 from fer_paddle.deployment.parity import Parity
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.expression.files import ExpressionModel
@@ -24,6 +24,7 @@ def export_expression_network(
     faces: Sequence[np.ndarray] | np.ndarray | None = None,
     description: str = "faces of the caller",
     precision: str = "fp32",
+    shape: OnnxShape = OnnxShape(),
 ) -> Parity:
     """Write a `.safetensors` network for a runtime, or an `.onnx` one for ncnn or MNN, after comparing them.
 
@@ -33,6 +34,7 @@ def export_expression_network(
         faces: Crops uint8, gray or BGR, to compare on; None draws PARITY_FACES.
         description: What they are, for the report.
         precision: Of the stored weights, where the weights are ONNX: as of convert.convert_onnx.
+        shape: Opset and batch, where Paddle's weights become ONNX.
 
     Returns:
         The report, also written beside the file.
@@ -46,6 +48,7 @@ def export_expression_network(
         faces, description = _draw_faces(), "drawn faces"
     weights = Path(weights)
     if weights.suffix.lower() == ".onnx":
+        shape.refuse_for(weights)
         size = int(load_runner(weights).metadata.get("input_size", 0))
         if not size:
             raise ValueError(f"expected the ONNX file of an expression network, got none in {weights}")
@@ -54,7 +57,7 @@ def export_expression_network(
         raise ValueError(f"expected an .onnx file to write in {precision}, got {weights}")
     model = ExpressionModel.load(weights)
     images = faces_to_batch(faces, model.input_size)
-    return export_network(model.network, path, model.input_spec, model.metadata, images, description, ["logits"])
+    return export_network(model.network, path, model.input_spec, model.metadata, images, description, ["logits"], shape)
 
 
 @functools.cache

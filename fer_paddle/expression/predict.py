@@ -84,7 +84,8 @@ class Classifier:
 
 def classifier_file(weights: str | os.PathLike[str] | None = None, runtime: str | None = None) -> Path:
     """Return the file of a network that ships, by name, as a runtime reads it; a path stays as it is."""
-    return find_weights(weights or DEFAULT, FOLDER, ".safetensors" if runtime in PADDLES else ".onnx")
+    suffix = ".safetensors" if runtime in PADDLES else ".tflite" if runtime == "litert" else ".onnx"
+    return find_weights(weights or DEFAULT, FOLDER, suffix)
 
 
 def load_expression_model(path: str | os.PathLike[str]) -> ExpressionModel:

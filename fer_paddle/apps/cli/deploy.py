@@ -36,40 +36,43 @@ def models(
 
 def export(
     *,
-    weights: Annotated[Path, ".safetensors of a run, .onnx (to write .param or .mnn), or a name of `models`"],
+    weights: Annotated[Path, ".safetensors of a run, .onnx (to write .param, .mnn or .tflite), or a name of `models`"],
     out: Annotated[
-        Path, "file to write: .onnx, .pdmodel (Paddle Inference), .param (ncnn, its .bin beside it) or .mnn"
+        Path, "file to write: .onnx, .pdmodel (Paddle Inference), .param (ncnn, its .bin beside it), .mnn or .tflite"
     ],
     data: Annotated[
         str | None, f"real faces to compare on: {FACES}; for a detector photos with boxes (default: drawn ones)"
     ] = None,
     precision: Annotated[
         Literal["fp32", "fp16", "int8"],
-        "of the weights stored: fp16 for .param, int8 for .mnn; not compared to 1e-4 then",
+        "of the weights stored: fp16 for .param, int8 for .mnn, both for .tflite; not compared to 1e-4 then",
     ] = "fp32",
+    opset: Annotated[int, Number(int, 11, 16), "ONNX's version, of an .onnx file from .safetensors"] = 13,
+    batch: Annotated[Batch | None, "images of a run, fixed, of such a file (default: any number)"] = None,
 ) -> Output:
     """Write an expression network or a face detector for a runtime, with classes, size and normalization.
 
     Compares it with Paddle (an .onnx file with ONNX Runtime) on 256 images, writes the report beside it, and refuses
     with exit code 1 where an output differs by more than 1e-4 in fp32.
     """
+    from fer_paddle.deployment.export import OnnxShape
     from fer_paddle.environment import find_data
     from fer_paddle.expression.export import export_expression_network
     from fer_paddle.zoo import find_model
     from yolo3tiny.export import export_detector, is_detector
 
-    weights = find_model(weights, ".onnx" if out.suffix in (".param", ".mnn") else ".safetensors")
-    name = Path(data or "").name
+    weights = find_model(weights, ".onnx" if out.suffix in (".param", ".mnn", ".tflite") else ".safetensors")
+    name, shape = Path(data or "").name, OnnxShape(opset, batch)
     if is_detector(weights):
         from yolo3tiny.splits import find_photos
 
         photos = (one.read() for one in bar("photos")(find_photos(data)[:PARITY_IMAGES])) if data else None
-        parity = export_detector(weights, out, photos, f"photos of {name}", precision)
+        parity = export_detector(weights, out, photos, f"photos of {name}", precision, shape)
     else:
         from fer_paddle.expression.data.expressions import load_faces
 
         faces = load_faces(find_data(data), bar("images")).images[:PARITY_IMAGES] if data else None
-        parity = export_expression_network(weights, out, faces, f"faces of {name}", precision)
+        parity = export_expression_network(weights, out, faces, f"faces of {name}", precision, shape)
     agreement = "" if parity.top1_agreement is None else f", same class for {parity.top1_agreement:.1%}"
     text = (
         f"{out}: from {parity.reference} at most {parity.max_difference:.2g}, on average "

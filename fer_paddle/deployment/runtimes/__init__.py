@@ -8,6 +8,7 @@
 | mnn | MNN | .mnn, .onnx |
 | paddle | Paddle Inference with oneDNN | .pdmodel with .pdiparams (int8 too), .safetensors |
 | dynamic | Paddle as in training | .safetensors |
+| litert | LiteRT | .tflite |
 | tensorrt | TensorRT by ONNX Runtime's provider | .onnx |
 """
 
@@ -19,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_paddle.deployment.runtimes.base import Runner
-from fer_paddle.deployment.runtimes.model_files import check_file
+from fer_paddle.deployment.runtimes.base import LOAD_BYTES, Runner, bounded_memory
+from fer_paddle.deployment.runtimes.model_files import check_file, size_on_disk
 
 if TYPE_CHECKING:
     from fer_paddle.models.model import Model
@@ -33,6 +34,7 @@ RUNTIMES = {
     "mnn": ("fer_paddle.deployment.runtimes.mnn", "MnnRunner"),
     "paddle": ("fer_paddle.deployment.runtimes.paddle", "PaddleInferenceRunner"),
     "dynamic": ("fer_paddle.deployment.runtimes.paddle", "NetworkRunner"),
+    "litert": ("fer_paddle.deployment.runtimes.litert", "LiteRtRunner"),
     "tensorrt": ("fer_paddle.deployment.runtimes.onnx", "TensorRtRunner"),
 }
 # What each can compute in; the first is the one to compare with others. A quantized file is int8 by itself.
@@ -43,9 +45,17 @@ PRECISIONS = {
     "mnn": ("fp32", "int8"),
     "paddle": ("fp32", "bf16"),
     "dynamic": ("fp32",),
+    "litert": ("fp32",),
     "tensorrt": ("fp32", "fp16"),
 }
-RUNTIME_OF = {".onnx": "onnx", ".pdmodel": "paddle", ".param": "ncnn", ".mnn": "mnn", ".safetensors": "dynamic"}
+RUNTIME_OF = {
+    ".onnx": "onnx",
+    ".pdmodel": "paddle",
+    ".param": "ncnn",
+    ".mnn": "mnn",
+    ".tflite": "litert",
+    ".safetensors": "dynamic",
+}
 PADDLES = ("paddle", "dynamic")  # which also run a `.safetensors` network that a task can load
 
 
@@ -92,4 +102,12 @@ def load_runner(
         ) from error
     if runtime == "dynamic":
         raise ValueError(f"expected a file .safetensors for the runtime dynamic, got {path}")
-    return getattr(loaded, name)(path, threads, precision)
+    # A network of some hundred bytes can ask for any memory: constants to fill, shapes to compute.
+    with bounded_memory(LOAD_BYTES + 16 * size_on_disk(path)):
+        loaded_runner: Runner = getattr(loaded, name)(path, threads, precision)
+        try:
+            loaded_runner.try_once()
+        except Exception as error:  # the runtimes' own errors share no narrower base
+            reason = " ".join(str(error).split())[-200:]
+            raise ValueError(f"expected a network at {path} that {runtime} can run, got: {reason}") from error
+    return loaded_runner

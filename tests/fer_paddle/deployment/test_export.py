@@ -3,6 +3,7 @@
 import json
 from functools import partial
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -10,7 +11,7 @@ import pytest
 from onnx import numpy_helper
 
 from fer_paddle.deployment import export as export_module
-from fer_paddle.deployment.export import convert_checked, export_network
+from fer_paddle.deployment.export import OnnxShape, convert_checked, export_network
 from fer_paddle.deployment.onnx_graph import simplify
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.environment import paddle, seed_everything
@@ -183,7 +184,7 @@ def test_a_simplification_is_kept_where_it_changes_no_more_than_rounding(change,
 
 # (design, file): why it cannot be written, which is said before anything is.
 NO_NCNN = "^expected operators that have a translation to ncnn .*, got "
-REFUSED = {("shufflenet_v2", "net.param"): NO_NCNN, ("resnet18_cbam", "net.param"): NO_NCNN}
+REFUSED: dict[tuple[str, str], str] = {}
 
 
 def draw_weights(design):
@@ -222,3 +223,23 @@ def test_every_design_reaches_every_format_or_says_that_it_cannot(design, tmp_pa
             assert not folder.exists()
         else:
             assert export().holds and {path.name for path in folder.iterdir()} == files | {f"{name}.parity.json"}
+    opencv = cv2.dnn.readNetFromONNX(str(tmp_path / "net.onnx" / "net.onnx"))
+    for image in images:
+        opencv.setInput(image[None])
+        np.testing.assert_allclose(opencv.forward(), network(paddle.to_tensor(image[None])).numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize(("opset", "batch"), [(11, None), (16, 4), (13, 1)])
+def test_opset_and_batch_are_chosen(opset, batch, weights, tmp_path):
+    faces = list(np.random.default_rng(1).integers(0, 256, (6, 40, 40), np.uint8))
+    path = tmp_path / "fixed.onnx"
+    parity = export_expression_network(weights, path, faces, shape=OnnxShape(opset, batch))
+    model = onnx.load(path)
+    assert [one.version for one in model.opset_import] == [opset]
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == (batch or 0)
+    assert parity.holds and parity.inputs == 6
+    probs = Classifier(path)(faces)  # of more or fewer than the batch, too
+    np.testing.assert_allclose(Classifier(path)(faces[:3]), probs[:3], atol=1e-5)
+    for source, target in ((weights, "x.pdmodel"), (path, "x.onnx")):
+        with pytest.raises(ValueError, match="to choose opset and batch of"):
+            export_expression_network(source, tmp_path / target, faces, shape=OnnxShape(12))

@@ -21,7 +21,7 @@ from fer_paddle.expression.predict import WEIGHTS, Classifier, classifier_file, 
 from yolo3tiny.predict import load_network
 
 PACKAGES = {"openvino": "openvino", "ncnn": "ncnn", "mnn": "MNN"}
-HERE = [name for name in RUNTIMES if name != "tensorrt"]  # no GPU here
+HERE = [name for name in RUNTIMES if name not in ("tensorrt", "litert")]  # no GPU here; see test_litert
 OTHERS = [name for name in HERE if name != "onnx"]
 
 
