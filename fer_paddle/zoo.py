@@ -12,19 +12,20 @@ from fer_paddle.expression import predict as expressions
 from fer_paddle.files import read_json
 from fer_paddle.shipped import find_weights, shipped_names
 from yolo3tiny import predict as faces
+from yolo3tiny.keypoint import predict as marks
 
 if TYPE_CHECKING:
     from fer_paddle.models.model import Model
 
-FOLDERS = (expressions.FOLDER, faces.FOLDER)
+FOLDERS = (expressions.FOLDER, faces.FOLDER, marks.FOLDER)
 
 
 @dataclass(frozen=True)
 class ShippedModel:
     """A network that ships."""
 
-    name: str  # `Classifier(name)` or `Detector(name)` loads it
-    task: str  # "expression", "mouth" or "face detection"
+    name: str  # `Classifier(name)`, `Detector(name)` or `KeypointDetector(name)` loads it
+    task: str  # "expression", "mouth", "face detection" or "keypoint"
     classes: tuple[str, ...]  # names of its classes
     input_size: int  # side in pixels of a face, or longer side of a photo
     parameters: int  # trained numbers
@@ -53,8 +54,10 @@ def list_models(pattern: str = "*") -> list[ShippedModel]:
 def load_model(weights: str | os.PathLike[str]) -> Model:
     """Read a `.safetensors` network of any task with its card, by path or by name; imports Paddle."""
     path = find_model(weights, ".safetensors")
-    is_detector = "anchors" in read_json(path.with_suffix(".json"), "the card of the weights")
-    return faces.load_model(path) if is_detector else expressions.load_expression_model(path)
+    card = read_json(path.with_suffix(".json"), "the card of the weights")
+    if card.get("task") == marks.TASK:
+        return marks.load_model(path)
+    return faces.load_model(path) if "anchors" in card else expressions.load_expression_model(path)
 
 
 def find_model(weights: str | os.PathLike[str], suffix: str = ".onnx") -> Path:
@@ -70,11 +73,12 @@ def _describe(path: Path) -> ShippedModel:
     sets = read_json(measured_file, "measured figures")["sets"] if measured_file.is_file() else [{}]
     figure = sets[0].get("ap" if "anchors" in card else "accuracy")
     kind = "face detection" if "anchors" in card else "mouth" if "train_mouths" in card else "expression"
+    kind = marks.TASK if card.get("task") == marks.TASK else kind
     return ShippedModel(
         name=path.stem,
         task=kind,
         classes=tuple(card["classes"]),
-        input_size=card["longest"] if "anchors" in card else card["input_size"],
+        input_size=card["longest"] if "longest" in card else card["input_size"],
         parameters=card["parameters"],
         file_kb=round(path.stat().st_size / 1000, 1),
         accuracy=figure and round(figure["value"], 3),

@@ -34,8 +34,7 @@ def export_run(
     run: str | os.PathLike[str], path: str | os.PathLike[str], trained_on: str | None = None, longest: int | None = None
 ) -> dict[str, Any]:
     """Write the best weights of a run as ONNX; of the same name, their card as JSON and Paddle's own as safetensors."""
-    if Path(path).with_suffix("").resolve() in [Path(run, name).with_suffix("").resolve() for name in FILES_OF_A_RUN]:
-        raise ValueError(f"expected a file name that leaves {', '.join(FILES_OF_A_RUN)} of the run alone, got {path}")
+    check_name(run, path)
     arrays, told = load_best(Path(run))
     try:
         task, figures = told["task"], told["figures"]
@@ -53,6 +52,12 @@ def export_run(
     load_into(network, arrays)
     card = {"recipe": recipe, "figures": figures, **training_cost(told)}
     return export_network(network, path, settings, {"recipe": name, "trained_on": trained_on}, card)
+
+
+def check_name(run: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Raise ValueError for an export that would replace files of its run."""
+    if Path(path).with_suffix("").resolve() in [Path(run, name).with_suffix("").resolve() for name in FILES_OF_A_RUN]:
+        raise ValueError(f"expected a file name that leaves {', '.join(FILES_OF_A_RUN)} of the run alone, got {path}")
 
 
 def export_network(

@@ -50,6 +50,7 @@ class Photo:
         size_hw: Height and width in pixels.
         source: The collection the image comes from, "" if unknown.
         split: One of labels.SPLITS, or the table's own word, "" if unknown.
+        categories: The table's name of what each box shows, N of them, or none if unknown.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Photo:
     size_hw: tuple[int, int]
     source: str = ""
     split: str = ""
+    categories: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.ignore.dtype != bool or self.boxes_xyxy.shape != (*self.ignore.shape, 4):
@@ -148,7 +150,8 @@ def _make_photo(row: Row, marked: Sequence[Marked]) -> Photo:
     if not (inside | ignore).all():
         lost = [marked[index].box for index in np.flatnonzero(~(inside | ignore))]
         raise _MisfitError(f"a box outside of its {width} x {height} pixels: {lost[0]}")
-    return Photo(row.name, row.image, boxes[inside], ignore[inside], (height, width), row.source, row.split)
+    categories = tuple(marked[index].category for index in np.flatnonzero(inside))
+    return Photo(row.name, row.image, boxes[inside], ignore[inside], (height, width), row.source, row.split, categories)
 
 
 def _fit_boxes(

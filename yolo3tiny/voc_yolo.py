@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
@@ -39,7 +40,7 @@ def read_voc(folder: Path) -> Iterator[Row | str]:
                 name = PureWindowsPath(root.findtext("filename", "").strip()).name
                 size = tuple(float(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
                 for found in root.findall("object"):
-                    x1, y1, x2, y2 = (float(found.findtext(f"bndbox/{side}") or "none") for side in _VOC_SIDES)
+                    x1, y1, x2, y2 = (_read_number(found.findtext(f"bndbox/{side}")) for side in _VOC_SIDES)
                     box = (min(x1, x2) - 1, min(y1, y2) - 1, max(x1, x2), max(y1, y2))
                     is_difficult = found.findtext("difficult", "0").strip() == "1"
                     marked.append(Marked(box, found.findtext("name", "").strip(), is_difficult))
@@ -52,6 +53,13 @@ def read_voc(folder: Path) -> Iterator[Row | str]:
         split = splits.get(table.stem, "") or parse_split(table.parent.name) or ""
         size_wh = (size[0], size[1]) if min(size) > 0 else None
         yield Row(image.relative_to(folder).as_posix(), image, marked, size_wh, "", split)
+
+
+def _read_number(text: str | None) -> float:
+    number = float(text or "none")
+    if not math.isfinite(number):  # of a NaN, min and max would make a box
+        raise ValueError(f"could not convert string to finite float: {text!r}")
+    return number
 
 
 def _parse_xml(table: Path) -> ElementTree.Element:

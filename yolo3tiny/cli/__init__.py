@@ -6,12 +6,17 @@ from collections.abc import Sequence
 
 from fer_paddle import __version__
 from fer_paddle.console import group, run
-from yolo3tiny.cli import compress, detect, train
+from yolo3tiny.cli import compress, detect, keypoint, train
 
 APP = group(
     "python -m yolo3tiny",
     "Faces in photos: find, train, measure, export, compress.",
     *(detect.detect, train.train, train.evaluate, train.export, compress.prune, compress.quantize),
+    group(
+        "keypoint",
+        "Small marks in wide images: one map, one anchor a cell.",
+        *(keypoint.train, keypoint.detect, keypoint.evaluate, keypoint.export, keypoint.draw),
+    ),
     version=__version__,
 )
 

@@ -1,0 +1,134 @@
+"""Annotated strips: LabelImg folders there and back, cuts of them, and what a user may get wrong."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from fer_paddle.images import write_image
+from yolo3tiny.keypoint.data import StripData, augment, cut, draw_from_files, find_marks, read_strip, write_strips
+from yolo3tiny.keypoint.decode import IGNORED, STRIDE
+from yolo3tiny.keypoint.strips import Strip, draw_strip
+
+OBJECT = "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox></object>"
+
+
+def save(folder, name, *objects, width=320, height=96, size=None):
+    """An image with its XML; objects are (class, xmin, ymin, xmax, ymax)."""
+    folder.mkdir(exist_ok=True)
+    write_image(folder / f"{name}.png", np.full((height, width, 3), 90, np.uint8))
+    wide, high = size or (width, height)
+    text = f"<filename>{name}.png</filename><size><width>{wide}</width><height>{high}</height></size>"
+    text += "".join(OBJECT.format(*one) for one in objects)
+    (folder / f"{name}.xml").write_text(f"<annotation>{text}</annotation>")
+    return folder
+
+
+def test_a_labelimg_folder_there_and_back(tmp_path):
+    write_strips(tmp_path / "strips", "road", 4, seed=5)
+    photos, classes = find_marks(str(tmp_path / "strips"))
+    assert classes == ("diamond", "tee") and len(photos) == 4
+    for index, photo in enumerate(photos):
+        read, drawn = read_strip(photo, classes), draw_strip("road", (5, index))
+        assert (read.image == drawn.image).all()
+        np.testing.assert_allclose(read.boxes_xyxy, drawn.boxes_xyxy, atol=2e-3)
+        assert (read.labels == drawn.labels).all() and (read.ignore == drawn.ignore).all()
+    with pytest.raises(ValueError, match="expected a new folder"):
+        write_strips(tmp_path / "strips", "road", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["strips"]
+
+
+MARK, OTHER = ("a", 11, 11, 40, 40), ("b", 101, 21, 130, 50)
+GOOD = [  # what another file than the first holds, images found, marks found
+    ([], {}, 2, 2),  # an XML without objects: a strip without marks
+    ([("a", 291, 11, 330, 40)], {}, 2, 3),  # reaches out: cut at the border
+    ([("a", 331, 11, 360, 40)], {}, 1, 2),  # outside: left out and named
+    ([("a", 40, 40, 11, 11)], {}, 2, 3),  # left and right exchanged
+    ([MARK], {"width": 640}, 2, 3),  # another width
+    ([("a", 22, 22, 80, 80)], {"size": (640, 192)}, 2, 3),  # made for twice the size
+    ([MARK], {"size": (640, 96)}, 1, 2),  # made for another shape: left out and named
+]
+
+
+@pytest.mark.parametrize(("objects", "settings", "images", "marks"), GOOD)
+def test_boxes_as_people_save_them(tmp_path, caplog, objects, settings, images, marks):
+    save(tmp_path / "x", "first", MARK, OTHER)
+    save(tmp_path / "x", "second", *objects, **settings)
+    with caplog.at_level(logging.WARNING):
+        photos, classes = find_marks(str(tmp_path / "x"))
+    assert classes == ("a", "b")
+    assert (len(photos), sum(len(photo.categories) for photo in photos)) == (images, marks)
+    assert ("second.png" in caplog.text) == (images == 1)
+    for photo in photos:
+        assert len(photo.categories) == len(photo.boxes_xyxy) and read_strip(photo, classes).image.shape[0] == 96
+
+
+BAD = [
+    ([("c", 11, 11, 40, 40)], ("a", "b"), "second.png: expected marks of the class a, b, got 'c'"),
+    ([MARK, ("b", 21, 31, 50, 60)], None, "second.png: expected marks 32 px apart in x or y, got [25.0, 25.0]"),
+    ([("a", "left", 11, 40, 40)], None, "second.xml: expected <filename> of an image"),
+    ([("a", 11, 11, "nan", 40)], None, "could not convert string to finite float: 'nan'"),
+]
+
+
+@pytest.mark.parametrize(("objects", "classes", "says"), BAD)
+def test_bad_marks_are_named_in_one_line(tmp_path, objects, classes, says):
+    save(tmp_path / "x", "first", MARK, OTHER)
+    save(tmp_path / "x", "second", *objects)
+    with pytest.raises(ValueError) as caught:
+        find_marks(str(tmp_path / "x"), classes)
+    assert says in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_folder_without_any_mark_is_an_error(tmp_path):
+    save(tmp_path / "x", "only")
+    with pytest.raises(ValueError, match="expected strips with marks, got 1 without one"):
+        find_marks(str(tmp_path / "x"))
+
+
+def dotted(*centers):
+    """A strip with a white dot of 3 px at each whole center, and a box of 30 px around it."""
+    image = np.zeros((128, 640, 3), np.uint8)
+    for x, y in centers:
+        image[y - 1 : y + 2, x - 1 : x + 2] = 255
+    rows = np.array(centers, np.float32) + 0.5
+    return Strip(image, np.hstack([rows - 15, rows + 15]), np.arange(len(centers)) % 2, np.zeros(len(centers), bool))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_boxes_follow_the_pixels(seed):
+    strip = dotted((60, 40), (300, 90), (420, 64), (600, 30))
+    piece = augment(strip, (128, 256), np.random.default_rng(seed))
+    assert piece.image.shape == (128, 256, 3) and piece.boxes_xyxy.dtype == np.float32
+    bright = piece.image.astype(int).max(axis=2)
+    for (x, y), box in zip(piece.centers, piece.boxes_xyxy):
+        if (box[2:] - box[:2] == 30).all():  # not cut: the center is that of the dot
+            near = bright[int(y) - 3 : int(y) + 4, int(x) - 3 : int(x) + 4]
+            weights = np.maximum(near - 50, 0)
+            middle = [(places * weights).sum() / weights.sum() for places in np.mgrid[:7, :7]]
+            assert np.abs(np.subtract(middle, 3)).max() < 0.1
+
+
+def test_a_cut_mark_keeps_what_is_visible_of_it():
+    strip = dotted((60, 40), (100, 40), (300, 90))
+    piece = cut(strip, np.array([55, 0]), (128, 128))  # 20.5 of the first mark's 30 px stay
+    assert piece.boxes_xyxy.tolist() == [[0, 25.5, 20.5, 55.5], [30.5, 25.5, 60.5, 55.5]]
+    assert piece.ignore.tolist() == [False, False] and piece.labels.tolist() == [0, 1]
+    assert cut(strip, np.array([65, 0]), (128, 128)).ignore.tolist() == [True, False]
+
+
+def test_samples_depend_on_seed_epoch_and_index_alone(tmp_path):
+    write_strips(tmp_path / "strips", "belt", 3)
+    photos, classes = find_marks(str(tmp_path / "strips"))
+    sizes = ((0, 96), (1, 160))
+
+    def sample(seed, epoch, index):
+        data = StripData(lambda key: draw_from_files(photos, classes, sizes, key), len(photos), seed)
+        data.set_epoch(epoch)
+        return data[index]
+
+    image, (offsets, labels) = sample(0, 0, 1)
+    assert image.dtype == np.uint8 and image.shape == (3, 96, 96)
+    assert offsets.shape == (2, 3, 3) and offsets.dtype == np.float32 and labels.min() >= IGNORED
+    assert (sample(0, 0, 1)[0] == image).all() and (sample(1, 0, 1)[0] != image).any()
+    assert sample(0, 1, 1)[0].shape == (3, 160, 160) and 160 % STRIDE == 0

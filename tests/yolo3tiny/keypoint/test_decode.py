@@ -1,0 +1,80 @@
+"""Marks to cells and back: the same bits, at borders of cells too."""
+
+import numpy as np
+import pytest
+
+from yolo3tiny.keypoint.decode import IGNORED, STRIDE, decode, match
+
+GRID = (10, 60)
+SURE = 30.0
+
+
+def perfect(offsets, classes, num_classes=2):
+    """Outputs [1, 3 + C, H, W] of a network that says exactly what `match` asks for."""
+    logits = SURE * (np.arange(1 + num_classes)[:, None, None] == np.maximum(classes, 0))
+    return np.concatenate([offsets, logits])[None].astype(np.float32)
+
+
+def borders(rng, count):
+    """Points on borders and corners of cells, and the next float32 below them."""
+    points = np.float32(STRIDE) * rng.integers(1, (GRID[1], GRID[0]), (count, 2)).astype(np.float32)
+    return np.where(rng.random((count, 2)) < 0.5, points, np.nextafter(points, np.float32(0)))
+
+
+def spread(rng, count):
+    return rng.uniform(0, (GRID[1] * STRIDE, GRID[0] * STRIDE), (count, 2)).astype(np.float32)
+
+
+@pytest.mark.parametrize("points", [spread, borders])
+@pytest.mark.parametrize("seed", range(100))
+def test_decode_undoes_match_bit_by_bit(seed, points):
+    rng = np.random.default_rng(seed)
+    centers = points(rng, 12)
+    _, first = np.unique(np.floor(centers / STRIDE), axis=0, return_index=True)
+    centers, labels = centers[first], rng.integers(2, size=len(first))
+    offsets, classes = match(centers, labels, np.zeros(len(first), bool), GRID)
+    assert (offsets >= 0).all() and (offsets < 1).all()
+    assert sorted(classes[classes > 0]) == sorted(1 + labels)
+
+    found = decode(perfect(offsets, classes))[0]
+    order = np.lexsort(found.centers.T), np.lexsort(centers.T)
+    assert (found.centers[order[0]] == centers[order[1]]).all()
+    assert (found.labels[order[0]] == labels[order[1]]).all() and (found.scores > 0.999).all()
+
+
+def test_ignored_marks_are_neither_marks_nor_background():
+    offsets, classes = match([[40, 8], [100, 8]], [1, 0], np.array([False, True]), (1, 4))
+    assert classes.tolist() == [[0, 2, 0, IGNORED]] and offsets[:, 0, 1].tolist() == [0.25, 0.25]
+    both = match([[40, 8], [41, 8]], [1, 0], np.array([False, True]), (1, 4))[1]
+    assert both.tolist() == [[0, 2, 0, 0]]  # a mark wins against an ignored one in its cell
+
+
+@pytest.mark.parametrize(
+    ("centers", "says"),
+    [
+        ([[-0.1, 5]], "expected marks in 128 x 32 px"),
+        ([[128, 5]], "expected marks in 128 x 32 px"),
+        ([[float("nan"), 5]], "expected marks in 128 x 32 px"),
+        ([[3, 5], [31, 31]], "at most one mark in a cell of 32 px, got two: [[3.0, 5.0], [31.0, 31.0]]"),
+    ],
+)
+def test_what_cells_cannot_say(centers, says):
+    with pytest.raises(ValueError) as caught:
+        match(centers, [0] * len(centers), np.zeros(len(centers), bool), (1, 4))
+    assert says in str(caught.value)
+
+
+def test_decode_refuses_what_is_no_map():
+    for outputs in (np.zeros((1, 3, 2, 2)), np.zeros((5, 2, 2)), np.full((1, 5, 2, 2), np.nan)):
+        with pytest.raises(ValueError, match="expected finite outputs"):
+            decode(outputs)
+
+
+def test_a_score_is_the_softmax_of_the_class():
+    from scipy.special import softmax
+
+    outputs = np.random.default_rng(0).normal(0, 3, (3, 5, 4, 6)).astype(np.float32)
+    for image, found in zip(outputs, decode(outputs, 0.4)):
+        probs = softmax(image[2:], axis=0)[1:].reshape(2, -1)
+        best = np.sort(probs.max(axis=0))[::-1]
+        np.testing.assert_allclose(found.scores, best[best >= 0.4], rtol=1e-5)

@@ -1,0 +1,173 @@
+"""Commands of the one-anchor detector: small marks in wide images."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fer_paddle import options as opt
+from fer_paddle.console import Output, bar, table
+
+Look = Annotated[Literal["belt", "road"], "kind of the drawn strips"]
+Data = Annotated[
+    str | None, f"strips with boxes, such as LabelImg's folder of .xml (default: drawn ones): {opt.PHOTOS}"
+]
+Network = Annotated[str | None, "network: a file, or the name of one that ships (default: keypoint.belt)"]
+Score = Annotated[opt.UnitInterval, "lowest score of a mark"]
+Drift = Annotated[
+    tuple[opt.NonNegativeFloat, ...],
+    "least and most strength of the drift of light; training ends at 1, so 1 1.2 is up to 20 % outside",
+]
+MARK_PX = 30  # side of the boxes that are drawn around what is found
+
+
+def train(
+    *,
+    out: Annotated[Path, "folder of the run"],
+    data: Data = None,
+    look: Look = "belt",
+    recipe: Annotated[Literal["strips", "fine_tune"], "name of a recipe"] = "strips",
+    start: Annotated[str | None, "weights to go on from, .safetensors or a name; other classes get a new head"] = None,
+    classes: Annotated[tuple[str, ...], "names of the classes, in order (default: those of the data)"] = (),
+    epochs: opt.Epochs = None,
+    batch_size: opt.BatchSize = None,
+    accumulate: Annotated[opt.PositiveInt, "parts of a batch that go through the network one by one"] = 1,
+    workers: opt.Workers = 0,
+    threads: opt.Threads = None,
+    resume: opt.Resume = False,
+) -> Output:
+    """Train on annotated strips, every tenth held out, or on drawn ones, other ones in every epoch.
+
+    Writes checkpoints, the best weights, curves and keypoint.onnx to the folder of the run.
+    """
+    from fer_paddle import environment
+
+    environment.prepare(threads)
+    from yolo3tiny.keypoint.export import export_run
+    from yolo3tiny.keypoint.recipes import KEYPOINT_RECIPES
+    from yolo3tiny.keypoint.train import train_from
+
+    chosen = KEYPOINT_RECIPES[recipe]
+    chosen = dataclasses.replace(
+        chosen, epochs=epochs or chosen.epochs, batch_size=batch_size or chosen.batch_size, accumulate=accumulate
+    )
+    history = train_from(chosen, out, data, look, start, classes or None, resume, workers)
+    export_run(out, out / "keypoint.onnx")
+    best = max((record for record in history if "valid_f1" in record), key=lambda record: record["valid_f1"])
+    text = f"best epoch {best['epoch']}: F1 {best['valid_f1']:.4f}; written to {out / 'keypoint.onnx'}"
+    return Output(history, text)
+
+
+def detect(
+    images: opt.Images,
+    *,
+    out: Annotated[Path | None, "folder for copies with the marks drawn in and detected.json (default: none)"] = None,
+    min_score: Score = 0.5,
+    weights: Network = None,
+) -> Output:
+    """Find the marks in images, and draw them. A bad image is named at the end, with exit code 1."""
+    import numpy as np
+
+    from fer_paddle.drawing import draw_boxes
+    from fer_paddle.image_files import annotate_files, find_images, read_ours
+    from yolo3tiny.keypoint.predict import KeypointDetector
+
+    results = out / "detected.json" if out else None
+    paths = find_images(images, out, read_ours(results) if results else ())
+    find_marks = KeypointDetector(weights)
+
+    def annotate(image: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
+        found = find_marks(image, min_score)
+        marks = [
+            {"class": find_marks.classes[label], "center_xy": [round(side, 2) for side in center], "score": score}
+            for center, label, score in zip(found.centers.tolist(), found.labels, found.scores.round(4).tolist())
+        ]
+        record = {"width": image.shape[1], "height": image.shape[0], "marks": marks}
+        boxes = np.hstack([found.centers - MARK_PX / 2, found.centers + MARK_PX / 2])
+        return record, draw_boxes(image, boxes, found.scores)
+
+    pictures, failed = annotate_files(paths, results, annotate, bar("images"))
+    rows = [
+        [picture["file"], mark["class"], "{:.1f},{:.1f}".format(*mark["center_xy"]), f"{mark['score']:.2f}"]
+        for picture in pictures
+        for mark in picture["marks"] or [{"class": "no mark", "center_xy": (0, 0), "score": 0}]
+    ]
+    reasons = [{"file": file, "reason": reason} for file, reason in failed]
+    text = table(["picture", "class", "center", "score"], rows) if rows else ""
+    return Output({"pictures": pictures, "failed": reasons}, text, failed)
+
+
+def evaluate(
+    *,
+    data: Data = None,
+    split: Annotated[str, "of the data: all, a split, or held_out, every tenth strip"] = "all",
+    look: Look = "belt",
+    strips: Annotated[opt.PositiveInt, "drawn strips"] = 500,
+    seed: Annotated[opt.NaturalInt, "seed of the drawn strips"] = 2026,
+    drift: Drift = (1.0, 1.2),
+    weights: Network = None,
+    runtime: Annotated[opt.Runtime, "what runs the network"] = "onnx",
+    threads: Annotated[opt.NaturalInt, "threads of the runtime; 0: it chooses"] = 0,
+    min_score: Score = 0.5,
+) -> Output:
+    """Show error in pixels, precision and recall of each class, what is taken for what, and images a second."""
+    if runtime in ("paddle", "dynamic"):
+        from fer_paddle import environment
+
+        environment.prepare(threads or None)
+    import numpy as np
+
+    from yolo3tiny.evaluate import Stopwatch
+    from yolo3tiny.keypoint.data import find_marks, read_strip
+    from yolo3tiny.keypoint.evaluate import evaluate as measure
+    from yolo3tiny.keypoint.predict import KeypointDetector
+    from yolo3tiny.keypoint.strips import LOOKS, draw_strip
+    from yolo3tiny.splits import choose_split
+
+    detector = KeypointDetector(weights, threads=threads, runtime=runtime)
+    if data is None:
+        if len(drift) != 2:
+            raise ValueError(f"expected two numbers for --drift, got {len(drift)}")
+        if detector.classes != LOOKS[look].classes:
+            raise ValueError(f"expected a network for {', '.join(LOOKS[look].classes)}, got {detector.classes}")
+        about: dict[str, Any] = {"look": look, "seed": seed, "drift": list(drift)}
+        found = (draw_strip(look, (seed, index), drift=(drift[0], drift[1])) for index in range(strips))
+        count = strips
+    else:
+        photos = choose_split(find_marks(data, detector.classes)[0], split)
+        about, count = {"data": data, "split": split}, len(photos)
+        found = (read_strip(photo, detector.classes) for photo in photos)
+    watched = Stopwatch(lambda image: detector(image, min_score))
+    figures = measure(watched, bar("strips")(found, total=count), detector.classes)
+    figures["images_per_second"] = 1e3 / float(np.median(watched.times_ms))
+    rows = [[name, f"{value:.4f}" if isinstance(value, float) else str(value)] for name, value in figures.items()]
+    return Output({**about, "runtime": runtime, **figures}, table(["figure", "value"], rows))
+
+
+def export(
+    *,
+    run: Annotated[Path, "folder of a run of train"],
+    out: Annotated[Path, "the .onnx file to write; its card .json stands beside"],
+    trained_on: Annotated[str | None, "the training data in words (default: the run's own)"] = None,
+) -> Output:
+    """Write the best weights of a run as ONNX, after comparing it with Paddle."""
+    from yolo3tiny.keypoint.export import export_run
+
+    card = export_run(run, out, trained_on)
+    difference = card["largest_difference_from_paddle"]
+    return Output(card, f"{out}: {card['parameters']} parameters, largest difference from Paddle {difference:.2g}")
+
+
+def draw(
+    *,
+    out: Annotated[Path, "new folder"],
+    look: Look = "belt",
+    strips: Annotated[opt.PositiveInt, "how many"] = 200,
+    seed: Annotated[opt.NaturalInt, "seed of everything"] = 0,
+) -> Output:
+    """Draw strips with marks as LabelImg saves them: images with an .xml beside each."""
+    from yolo3tiny.keypoint.data import write_strips
+
+    write_strips(out, look, strips, seed)
+    return Output({"strips": strips, "folder": str(out)}, f"{strips} strips in {out}")

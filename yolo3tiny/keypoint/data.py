@@ -1,0 +1,167 @@
+"""Strips as samples for training: drawn anew, or files with boxes, moved, flipped and under another light."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+
+from fer_paddle.files import temporary_folder
+from fer_paddle.images import write_image
+from yolo3tiny.keypoint.decode import STRIDE, match
+from yolo3tiny.keypoint.strips import LEAST_VISIBLE, LOOKS, Strip, change_light, draw_strip
+from yolo3tiny.photos import ALL, Photo
+from yolo3tiny.splits import find_photos
+
+MARGIN_PX = STRIDE // 2  # a piece may reach so far out of the image: marks come to lie anywhere in their cells
+AT_MARK = 0.8
+Stages = Sequence[tuple[int, int]]  # see KeypointRecipe.sizes
+Sample = tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]
+
+
+class StripData:
+    """Strips as a dataset; a sample depends on (seed, epoch, index) alone.
+
+    Args:
+        draw: (seed, epoch, index) -> Strip, of one size, a multiple of 32; see `draw_new` and `draw_from_files`.
+        length: Samples of an epoch.
+        seed: Seed of all randomness.
+    """
+
+    def __init__(self, draw: Callable[[tuple[int, int, int]], Strip], length: int, seed: int = 0):
+        self.draw, self.length, self.seed, self.epoch = draw, length, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose strips are drawn."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Sample:
+        return to_sample(self.draw((self.seed, self.epoch, index)))
+
+
+def draw_new(look: str, sizes: Stages, key: tuple[int, int, int]) -> Strip:
+    """Draw a new strip for every sample of every epoch."""
+    return draw_strip(look, key, _size_of(sizes, key))
+
+
+def draw_from_files(photos: Sequence[Photo], classes: Sequence[str], sizes: Stages, key: tuple[int, int, int]) -> Strip:
+    """Cut an augmented piece from the file whose turn it is."""
+    return augment(read_strip(photos[key[-1]], classes), _size_of(sizes, key), np.random.default_rng(key))
+
+
+def _size_of(sizes: Stages, key: tuple[int, int, int]) -> tuple[int, int]:
+    """Return height and width of the samples of an epoch."""
+    return ([side for first, side in sizes if first <= key[1]][-1],) * 2
+
+
+def find_marks(data: str, classes: Sequence[str] | None = None) -> tuple[list[Photo], tuple[str, ...]]:
+    """Read annotated strips in any format of annotations.FORMATS, such as a LabelImg folder.
+
+    Args:
+        data: A name or path as splits.find_photos takes it.
+        classes: Names of the classes; None takes all that the data name, sorted.
+
+    Returns:
+        The strips, also those without marks, and the classes.
+
+    Raises:
+        ValueError: A mark is of another class, or two are less than one cell apart: one anchor cannot tell them.
+    """
+    photos = find_photos(data, [ALL])
+    known = tuple(classes or sorted({name for photo in photos for name in photo.categories}))
+    if not known:
+        raise ValueError(f"{data}: expected strips with marks, got {len(photos)} without one")
+    for photo in photos:
+        if unknown := sorted(set(photo.categories) - set(known)):
+            raise ValueError(f"{photo.name}: expected marks of the class {', '.join(known)}, got {unknown[0]!r}")
+        centers = (photo.boxes_xyxy[~photo.ignore, :2] + photo.boxes_xyxy[~photo.ignore, 2:]) / 2
+        apart = np.abs(centers[:, None] - centers).max(axis=2) + np.eye(len(centers)) * STRIDE  # [N, N]
+        if (apart < STRIDE).any():
+            first, second = centers[np.argwhere(apart < STRIDE)[0]].round(1).tolist()
+            raise ValueError(f"{photo.name}: expected marks {STRIDE} px apart in x or y, got {first} and {second}")
+    return photos, known
+
+
+def read_strip(photo: Photo, classes: Sequence[str]) -> Strip:
+    """Read one image with its marks."""
+    labels = [classes.index(name) for name in photo.categories]
+    return Strip(photo.read(), photo.boxes_xyxy, np.array(labels, np.int64), photo.ignore)
+
+
+def augment(strip: Strip, size_hw: tuple[int, int], rng: np.random.Generator) -> Strip:
+    """Cut a piece of a size, mostly where a mark is, flip it and change its light."""
+    free = np.subtract(strip.image.shape[:2], size_hw)[::-1]
+    corner = rng.uniform(np.minimum(free, 0) - MARGIN_PX, np.maximum(free, 0) + MARGIN_PX)
+    if len(strip.labels) and rng.random() < AT_MARK:
+        at_mark = strip.centers[rng.integers(len(strip.labels))] - rng.uniform(0, size_hw[::-1])
+        corner = np.clip(at_mark, np.minimum(free, 0) - MARGIN_PX, np.maximum(free, 0) + MARGIN_PX)
+    piece = cut(strip, corner.astype(int), size_hw)
+    image, boxes = piece.image, piece.boxes_xyxy
+    if rng.random() < 0.5:
+        image, boxes = image[:, ::-1], (size_hw[1], 0, size_hw[1], 0) + boxes[:, [2, 1, 0, 3]] * (-1, 1, -1, 1)
+    if rng.random() < 0.5:
+        image, boxes = image[::-1], (0, size_hw[0], 0, size_hw[0]) + boxes[:, [0, 3, 2, 1]] * (1, -1, 1, -1)
+    image = change_light(np.ascontiguousarray(image), rng)
+    return Strip(image, boxes.astype(np.float32), piece.labels, piece.ignore)
+
+
+def cut(strip: Strip, corner: np.ndarray, size_hw: tuple[int, int]) -> Strip:
+    """Cut a piece at a corner (x, y) in pixels, borders repeated outside; a mark cut by more than half is ignored."""
+    move = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
+    image = cv2.warpAffine(strip.image, move, size_hw[::-1], borderMode=cv2.BORDER_REPLICATE)
+    moved = strip.boxes_xyxy - np.tile(corner, 2)
+    inside = np.clip(moved, 0, np.tile(size_hw[::-1], 2))
+    visible = np.prod((inside[:, 2:] - inside[:, :2]) / (moved[:, 2:] - moved[:, :2]), axis=1)
+    kept = visible > 0
+    ignore = strip.ignore | (visible < LEAST_VISIBLE)
+    return Strip(image, inside[kept].astype(np.float32), strip.labels[kept], ignore[kept])
+
+
+def to_sample(strip: Strip) -> Sample:
+    """Return the image uint8 [3, H, W], H and W multiples of 32, and what decode.match says of its marks."""
+    height, width = strip.image.shape[:2]
+    targets = match(strip.centers, strip.labels, strip.ignore, (height // STRIDE, width // STRIDE))
+    return np.ascontiguousarray(strip.image.transpose(2, 0, 1)), targets
+
+
+def write_strips(folder: Path, look: str, count: int, seed: int = 0, drift: tuple[float, float] = (0.0, 1.0)) -> None:
+    """Draw strips to a new folder as LabelImg saves them: an XML in Pascal VOC's format beside each image.
+
+    ValueError: The folder is there.
+    """
+    if folder.exists():
+        raise ValueError(f"expected a new folder, got {folder}, which is there")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(folder) as temporary:
+        for index in range(count):
+            strip, name = draw_strip(look, (seed, index), drift=drift), f"{look}_{index:04d}"
+            write_image(temporary / f"{name}.png", strip.image)
+            ElementTree.ElementTree(_to_xml(strip, f"{name}.png", LOOKS[look].classes)).write(temporary / f"{name}.xml")
+        temporary.rename(folder)
+
+
+def _to_xml(strip: Strip, filename: str, classes: Sequence[str]) -> ElementTree.Element:
+    """Return the annotation of a strip; pixels count from 1, the last one included."""
+
+    def build(tag: str, content: Any) -> ElementTree.Element:
+        element = ElementTree.Element(tag)
+        if isinstance(content, list):
+            element.extend(build(*child) for child in content)
+        else:
+            element.text = str(content)
+        return element
+
+    (height, width), found = strip.image.shape[:2], []
+    for (x1, y1, x2, y2), label, ignore in zip(strip.boxes_xyxy.tolist(), strip.labels, strip.ignore):
+        sides = zip(("xmin", "ymin", "xmax", "ymax"), (x1 + 1, y1 + 1, x2, y2))
+        box = [(side, f"{value:.3f}") for side, value in sides]
+        found.append(("object", [("name", classes[label]), ("difficult", int(ignore)), ("bndbox", box)]))
+    size = [("width", width), ("height", height), ("depth", 3)]
+    return build("annotation", [("filename", filename), ("size", size), *found])

@@ -1,0 +1,80 @@
+"""How well marks are found: error in pixels, precision and recall of each class, what is taken for what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from yolo3tiny.keypoint.decode import STRIDE, Marks
+from yolo3tiny.keypoint.strips import Strip
+
+TOLERANCE_PX = STRIDE / 2
+
+
+def evaluate(
+    detect: Callable[[np.ndarray], Marks],
+    strips: Iterable[Strip],
+    classes: Sequence[str],
+    tolerance_px: float = TOLERANCE_PX,
+) -> dict[str, Any]:
+    """Compare what is found with what is there.
+
+    Args:
+        detect: Image uint8 [H, W, 3] -> Marks, such as a KeypointDetector.
+        strips: Images with their marks. A detection on an ignored one counts neither way.
+        classes: Names of the classes.
+        tolerance_px: A detection farther than this from every mark is wrong.
+
+    Returns:
+        `error_px` and `error_px_p95`, over the pairs of the same class, where there are any; `precision`, `recall` and
+        `f1`, means over the classes that are there, and of each class as `precision_NAME` ...; `confusion`
+        [1 + C, 1 + C], rows the truth, columns what was found, first the background; numbers of `strips` and `marks`.
+    """
+    confusion = np.zeros((1 + len(classes),) * 2, np.int64)
+    errors: list[float] = []
+    count = 0
+    for strip in strips:
+        count += 1
+        found = detect(strip.image)
+        kept = ~strip.ignore
+        pairs = pair(strip.centers[kept], found.centers, tolerance_px)
+        truths, labels = strip.labels[kept], found.labels
+        missed = np.setdiff1d(np.arange(len(truths)), pairs[:, 0])
+        extra = np.setdiff1d(np.arange(len(found)), pairs[:, 1])
+        near = np.linalg.norm(found.centers[extra][:, None] - strip.centers[~kept], axis=2) <= tolerance_px
+        np.add.at(confusion, (1 + truths[pairs[:, 0]], 1 + labels[pairs[:, 1]]), 1)
+        np.add.at(confusion, (1 + truths[missed], 0), 1)
+        np.add.at(confusion, (0, 1 + labels[extra[~near.any(axis=1)]]), 1)
+        right = pairs[truths[pairs[:, 0]] == labels[pairs[:, 1]]]
+        errors += np.linalg.norm(strip.centers[kept][right[:, 0]] - found.centers[right[:, 1]], axis=1).tolist()
+    if not confusion[1:].sum():
+        raise ValueError(f"expected strips with marks to measure on, got {count} without one")
+    return {**_summarize(confusion, errors, classes), "strips": count, "marks": int(confusion[1:].sum())}
+
+
+def pair(truths: np.ndarray, found: np.ndarray, tolerance_px: float) -> np.ndarray:
+    """Pair points [M, 2] and [K, 2] one to one, the nearest first, up to a distance -> int64 [P, 2]."""
+    distances = np.linalg.norm(truths[:, None].astype(np.float64) - found, axis=2)  # [M, K]
+    pairs: list[tuple[int, int]] = []
+    while distances.size and distances.min() <= tolerance_px:
+        at = np.unravel_index(distances.argmin(), distances.shape)
+        pairs.append((int(at[0]), int(at[1])))
+        distances[at[0]], distances[:, at[1]] = np.inf, np.inf
+    return np.array(pairs, np.int64).reshape(-1, 2)
+
+
+def _summarize(confusion: np.ndarray, errors: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    if errors:
+        figures |= {"error_px": float(np.mean(errors)), "error_px_p95": float(np.percentile(errors, 95))}
+    right = np.diag(confusion)[1:]
+    precision = right / np.maximum(confusion[:, 1:].sum(axis=0), 1)
+    recall = right / np.maximum(confusion[1:].sum(axis=1), 1)
+    there = confusion[1:].sum(axis=1) > 0
+    f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
+    for name, values in (("precision", precision), ("recall", recall), ("f1", f1)):
+        figures[name] = float(values[there].mean())
+        figures |= {f"{name}_{one}": float(value) for one, value in zip(classes, values)}
+    return figures | {"confusion": confusion.tolist()}

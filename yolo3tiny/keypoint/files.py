@@ -1,0 +1,34 @@
+"""One-anchor detectors on disk: Paddle's weights and their card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fer_paddle.models.model import Model
+from yolo3tiny.keypoint.model import KeypointNetwork
+from yolo3tiny.keypoint.predict import FOLDER, TASK
+
+
+class KeypointModel(Model):
+    """A `KeypointNetwork` with its card; `KeypointModel.load(path)` reads one, `save(path)` writes it."""
+
+    folder = FOLDER
+
+    @staticmethod
+    def build(card: Mapping[str, Any]) -> KeypointNetwork:
+        """Build the network of a card."""
+        if card.get("task") != TASK or not card.get("classes"):
+            raise ValueError(f"expected the card of a network that finds marks, got task {card.get('task')!r}")
+        return KeypointNetwork(len(card["classes"]))
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Text that a deployed file of the network carries."""
+        return {"task": TASK, "classes": json.dumps(self.card["classes"]), "channels": "BGR", "scale": "0..255"}
+
+    @property
+    def input_spec(self) -> dict[str, tuple[int | None, ...]]:
+        """Shape of the input by name, None for a free axis."""
+        return {"images": (None, 3, None, None)}

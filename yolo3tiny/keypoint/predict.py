@@ -1,0 +1,89 @@
+"""Marks in an image of any size. ONNX Runtime by default; starts without Paddle."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from fer_paddle.deployment.runtimes import PADDLES, load_runner
+from fer_paddle.shipped import find_weights
+from yolo3tiny.keypoint.decode import STRIDE, Marks, decode
+
+if TYPE_CHECKING:
+    from yolo3tiny.keypoint.files import KeypointModel
+
+FOLDER = Path(__file__).parent / "weights"
+DEFAULT = "keypoint.belt"
+TASK = "keypoint"
+
+
+class KeypointDetector:
+    """Finds marks.
+
+    Args:
+        weights: A network that ships, by name, or a file that the runtime reads; None takes DEFAULT.
+        forward: Used instead of a file: images float32 [N, 3, H, W] -> [map of decode.decode].
+        classes: Names of the classes; None reads them from the metadata of the file.
+        threads: Threads of the runtime; 0 lets it choose.
+        runtime: What runs the file, one of fer_paddle.deployment.runtimes.RUNTIMES.
+    """
+
+    def __init__(
+        self,
+        weights: str | os.PathLike[str] | None = None,
+        forward: Callable[[np.ndarray], Sequence[np.ndarray]] | None = None,
+        *,
+        classes: Sequence[str] | None = None,
+        threads: int = 0,
+        runtime: str = "onnx",
+    ):
+        if weights is not None and forward is not None:
+            raise ValueError("expected weights or forward, got both")
+        if forward is None:
+            path = find_weights(weights or DEFAULT, FOLDER, ".safetensors" if runtime in PADDLES else ".onnx")
+            forward = load_runner(path, runtime, threads, load_model=load_model)
+            told = forward.metadata
+            if told.get("task") != TASK:
+                raise ValueError(f"expected a network that finds marks at {path}, got another")
+            classes = classes or json.loads(told["classes"])
+        if not classes:
+            raise ValueError("expected the names of the classes beside `forward`, got none")
+        self.forward, self.classes = forward, tuple(classes)
+
+    def __call__(self, image: np.ndarray, min_score: float = 0.5) -> Marks:
+        """Find the marks of one image: uint8 [H, W, 3] in BGR; sides that are no multiples of 32 are padded."""
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            got = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise ValueError(f"expected an image uint8 [H, W, 3], got {got}")
+        height, width = image.shape[:2]
+        padded = pad(image, padded_size(height, width))
+        outputs = self.forward(np.ascontiguousarray(padded.transpose(2, 0, 1)[None], np.float32))[0]
+        if outputs.shape[1] != 3 + len(self.classes):
+            raise ValueError(f"expected {3 + len(self.classes)} numbers a cell, got {outputs.shape[1]}")
+        found = decode(outputs, min_score)[0]
+        inside = (found.centers <= (width, height)).all(axis=1)
+        return Marks(found.centers[inside], found.labels[inside], found.scores[inside])
+
+
+def padded_size(height: int, width: int) -> tuple[int, int]:
+    """Return the smallest size in whole cells that holds an image."""
+    return -(-int(height) // STRIDE) * STRIDE, -(-int(width) // STRIDE) * STRIDE
+
+
+def pad(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """Repeat the last row and column of an image [H, W, 3] until it has a size."""
+    height, width = image.shape[:2]
+    return cv2.copyMakeBorder(image, 0, size_hw[0] - height, 0, size_hw[1] - width, cv2.BORDER_REPLICATE)
+
+
+def load_model(path: str | os.PathLike[str]) -> KeypointModel:
+    """Read a `.safetensors` detector of marks; imports Paddle."""
+    from yolo3tiny.keypoint.files import KeypointModel
+
+    return KeypointModel.load(path)

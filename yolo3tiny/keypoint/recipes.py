@@ -1,0 +1,42 @@
+"""Recipes: everything that decides how the one-anchor detector trains."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from fer_paddle.training.config import FitConfig, check_stages
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KeypointRecipe(FitConfig):
+    """How to train the one-anchor detector; the loop's own fields stand in config.FitConfig."""
+
+    name: str  # name on the command line
+    batch_size: int = 4  # strips of one step
+    strips: int = 3000  # drawn strips of an epoch; of files, all are one epoch
+    sizes: tuple[tuple[int, int], ...] = ((0, 320),)  # pairs (first epoch, side in pixels of the samples), from epoch 0
+    learning_rate: float = 3e-3  # of AdamW at first
+    halve_every: int = 400  # steps after which the rate is halved
+    weight_decay: float = 0.01
+    class_weight: float = 0.3  # u, see KeypointLoss
+    negatives: int = 5  # see KeypointLoss
+    monitor: str = "valid_f1"
+    mode: str = "max"
+    ema_decay: float | None = 0.99
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_stages(self.sizes)
+        if any(side % 32 for _, side in self.sizes):
+            raise ValueError(f"expected sides in multiples of 32, got {self.sizes}")
+        if min(self.batch_size, self.strips, self.halve_every) < 1:
+            got = f"{self.batch_size}, {self.strips} and {self.halve_every}"
+            raise ValueError(f"expected batch_size, strips and halve_every of 1 or more, got {got}")
+
+
+# Drawn strips, other ones in every epoch; marks are denser in small ones, so most steps are cheap.
+STRIPS = KeypointRecipe(name="strips", epochs=5, sizes=((0, 192), (4, 320)), halve_every=750)
+# From the weights of another look, on some hundred files.
+FINE_TUNE = KeypointRecipe(name="fine_tune", epochs=24, learning_rate=1e-3, halve_every=200, validate_every=4)
+
+KEYPOINT_RECIPES = {recipe.name: recipe for recipe in (STRIPS, FINE_TUNE)}
