@@ -19,7 +19,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the public classes on first use, so that `import fer_paddle` stays cheap."""
+    """Import the public classes on first use, so that `import fer_paddle` stays cheap."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOME[name]), name)

@@ -1,4 +1,4 @@
-"""What both command lines share: functions as commands, one-line errors, exit codes, JSON and tables.
+"""Command lines: functions as commands, one-line errors, exit codes, JSON and tables.
 
 Exit codes: 0 success, 1 failed work, 2 wrong use, 130 Ctrl-C.
 """

@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 
 
 class Study:
-    """The rows of one study.
+    """The `rows` of one study; what is added to `content` is kept by the next `save`.
 
     Args:
         path: The JSON file; it is made with the first row, read where it is there. None keeps the rows in memory.
@@ -33,13 +33,6 @@ class Study:
         provenance: What else the file says, see `provenance`; of the newest call, never compared.
         data: Digests of the data by name, see `digest`: a file of other data is refused. A file without any is not.
         data_changed: Go on all the same where the data are others; the file keeps the former digests.
-
-    Attributes:
-        rows: The rows so far.
-        content: The content of the file; what is added to it is kept by the next `save`.
-
-    Raises:
-        ValueError: The file is no study, or one of other settings or data.
     """
 
     def __init__(

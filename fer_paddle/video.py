@@ -17,19 +17,8 @@ import numpy as np
 from fer_paddle.images import to_gray
 
 VIDEO_SUFFIXES = (
-    ".mp4",
-    ".m4v",
-    ".mov",
-    ".mkv",
-    ".webm",
-    ".avi",
-    ".gif",
-    ".mpg",
-    ".mpeg",
-    ".ts",
-    ".flv",
-    ".wmv",
-    ".ogv",
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif"),
+    *(".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".ogv"),
 )
 MODES = ("rate", "scenes", "sharpest")
 MAX_SIDE = 16_384
@@ -53,38 +42,23 @@ def is_video(path: str | os.PathLike[str]) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One frame of a video.
+    """One frame of a video."""
 
-    Attributes:
-        index: Its number, from 0.
-        seconds: Its time in the video.
-        image: uint8 [H, W, 3] BGR, upright.
-    """
-
-    index: int
-    seconds: float
-    image: np.ndarray
+    index: int  # its number, from 0
+    seconds: float  # its time in the video
+    image: np.ndarray  # uint8 [H, W, 3] BGR, upright
 
 
 @dataclass(frozen=True)
 class FrameRule:
-    """Which frames are taken.
+    """Which frames are taken."""
 
-    Attributes:
-        mode: `rate`: one every 1 / per_second seconds; `sharpest`: the sharpest of each such stretch; `scenes`: the
-            first of each scene.
-        per_second: Frames a second of the first two modes.
-        scene_change: Least change of the colors from one frame to the next that begins a scene, 0 to 1.
-        max_frames: Most frames of one video.
-
-    Raises:
-        ValueError: One of them is out of its range.
-    """
-
+    # `rate`: one every 1 / per_second seconds; `sharpest`: the sharpest of each such stretch; `scenes`: the first of
+    # each scene
     mode: str = "sharpest"
-    per_second: float = 1.0
-    scene_change: float = 0.4
-    max_frames: int = 1000
+    per_second: float = 1.0  # frames a second of the first two modes
+    scene_change: float = 0.4  # least change of the colors from one frame to the next that begins a scene, 0 to 1
+    max_frames: int = 1000  # most frames of one video
 
     def __post_init__(self) -> None:
         if self.mode not in MODES or not 0 < self.per_second <= 1000:

@@ -1,4 +1,4 @@
-"""What a model card says of a face detector on one set of photos, with confidence intervals."""
+"""Measure a face detector on a set of photos for its model card, with confidence intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a table of boxes says of one image, and what all readers of such tables share."""
+"""Rows of tables of boxes, one an image, and their checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which photos to train on and which to validate on: a table's own splits, or every tenth photo of it.
+"""Split photos into train and validation: a table's own splits, or every tenth photo of it.
 
 A table with a split for validation decides itself. Of any other table, the photos at the positions 0, 10, 20 ... are
 held out: `validation` and `held_out` name them, `train` names the rest; a split `test` is left out of both.

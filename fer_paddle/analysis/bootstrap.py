@@ -1,4 +1,4 @@
-"""How far a measured figure can be trusted: confidence intervals from resampling.
+"""Bootstrap: confidence intervals of measured figures from resampling.
 
 Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13, the percentile interval.
 """

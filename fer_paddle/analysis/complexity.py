@@ -1,4 +1,4 @@
-"""What each layer costs: parameters, operations, memory and time.
+"""Cost of each layer: parameters, operations, memory and time.
 
 Operations are counted by formula, and as `paddle.flops` counts them: a multiply-add is one. That function calls
 many layers zero (ELU, pooling, ...); theirs stand in a column of their own. What a `forward` does outside of layers,

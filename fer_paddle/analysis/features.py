@@ -1,4 +1,4 @@
-"""What a network looks for and what it sees: filters of a convolution, feature maps of any layer.
+"""Filters of a convolution, and feature maps of any layer.
 
 Source: Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks", arXiv:1311.2901.
 """

@@ -1,1 +1,1 @@
-"""What a person uses: command line, page, service, batches."""
+"""Applications: command line, page, service, batches."""

@@ -1,4 +1,4 @@
-"""Recognizes many images: files, folders and URLs; goes on past a bad one, and says at the end what went wrong."""
+"""Recognize many images: files, folders and URLs; go on past a bad one, and say at the end what went wrong."""
 
 from __future__ import annotations
 
@@ -26,16 +26,12 @@ RESULTS_JSON, RESULTS_CSV = "results.json", "results.csv"
 
 @dataclass
 class Report:
-    """What became of the images.
+    """What became of the images."""
 
-    Attributes:
-        classes: Names of the network's classes.
-        results: One record an image: `file`, `drawn` (the copy written), `faces` (see Face.to_json).
-        failed: Pairs (file, reason) of those that could not be read or written.
-    """
-
-    classes: tuple[str, ...]
+    classes: tuple[str, ...]  # names of the network's classes
+    # one record an image: `file`, `drawn` (the copy written), `faces` (see Face.to_json)
     results: list[dict[str, Any]] = field(default_factory=list)
+    # pairs (file, reason) of those that could not be read or written
     failed: list[tuple[str, str]] = field(default_factory=list)
 
 

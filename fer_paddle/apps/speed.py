@@ -1,4 +1,4 @@
-"""How fast what ships is on this machine: what `python -m fer_paddle benchmark` times."""
+"""Time the networks that ship on this machine, for `python -m fer_paddle benchmark`."""
 
 from __future__ import annotations
 
@@ -34,11 +34,7 @@ def photo_640x480() -> np.ndarray:
 
 
 def benchmark_shipped(runs: int, progress: Callable[[Iterable], Iterable] = iter) -> list[dict[str, Any]]:
-    """Time detector, classifier, pipeline and a whole command, this at most SHELL_RUNS times.
-
-    Returns:
-        Rows with `what`, `median_ms`, `p95_ms` and `runs`.
-    """
+    """Time detector, classifier, pipeline and a whole command, this at most SHELL_RUNS times."""
     photo, detector, classifier = photo_640x480(), Detector(), Classifier()
     pipeline = Pipeline(detector, classifier)
     faces = pipeline(photo)
@@ -64,11 +60,7 @@ def time_side_by_side(
     runs: int = 100,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> list[dict[str, Any]]:
-    """Time ONNX files in ONNX Runtime, in turns, so that a busy machine disturbs all alike; photos are square.
-
-    Returns:
-        A row for each file and number of threads: `file`, `threads`, `batch`, `file_bytes`, and see time_in_turns.
-    """
+    """Time ONNX files in ONNX Runtime, in turns, so that a busy machine disturbs all alike; photos are square."""
     functions: dict[tuple[Path, int], Callable[[], Any]] = {}
     for path in files:
         channels, height, width = input_shape(path)
@@ -88,12 +80,7 @@ def shipped_networks() -> list[Path]:
 
 
 def input_shape(path: Path) -> tuple[int, int, int]:
-    """Return channels, height and width of what a network takes: a face, or a 640x480 photo.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is neither an expression network nor a face detector.
-    """
+    """Return channels, height and width of what a network takes: a face, or a 640x480 photo."""
     metadata = read_metadata(path)
     if "input_size" in metadata:
         return 1, int(metadata["input_size"]), int(metadata["input_size"])

@@ -1,4 +1,4 @@
-"""Which addresses may be fetched: none of this machine, its network or its cloud, whatever their spelling.
+"""Check addresses before they are fetched: none of this machine, its network or its cloud, in any spelling.
 
 A page can name any address, and a crawler inside a network would fetch it (server-side request forgery). What counts
 is the peer of the connection itself (`fetch.Fetcher`): a name that resolves to something else later (DNS rebinding)

@@ -37,10 +37,7 @@ class Fingerprint:
 
 
 def fingerprint(image: np.ndarray, is_done: bool = False) -> Fingerprint:
-    """Take the fingerprint of an image: image uint8 [H, W, 3].
-
-    Source: pHash and dHash as in the package imagehash, https://github.com/JohannesBuchner/imagehash.
-    """
+    """Take the fingerprint of an image uint8 [H, W, 3]."""
     import imagehash
     from PIL import Image
 

@@ -66,7 +66,7 @@ class CrawlReport:
 
 
 class Crawler:
-    """Fetches images into one folder; what an earlier crawl brought or refused is not fetched again.
+    """Fetch images into one folder; what an earlier crawl brought or refused is not fetched again.
 
     Args:
         again: Also try what an earlier crawl refused, as after a change of the settings.

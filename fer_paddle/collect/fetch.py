@@ -80,7 +80,7 @@ class Expect:
 
 
 class Fetcher:
-    """Fetches one address after another; every peer is checked before a byte is sent.
+    """Fetch one address after another; every peer is checked before a byte is sent.
 
     Args:
         proxy: URL of an HTTP proxy, which resolves names itself: only addresses written as such can be checked here.
@@ -204,7 +204,7 @@ class Fetcher:
 
 
 class _Watch:
-    """Checks the peer of a connection before a byte is sent, and ends a request that takes too long altogether."""
+    """Check the peer of a connection before a byte is sent, and end a request that takes too long altogether."""
 
     def __init__(self, seconds: float, allow_private: bool):
         self._allow_private, self._socket, self._is_over = allow_private, None, False

@@ -6,7 +6,7 @@ import itertools
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fer_paddle.files import file_digest, temporary_folder
@@ -23,7 +23,7 @@ def safe_name(text: str, default: str = "image") -> str:
     """Return the stem of a file name made of any text; letters of all scripts stay."""
     text = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode("utf-8"))
     # Categories of C: control characters, marks that turn the direction of writing, private and unassigned ones.
-    visible = "".join(" " if letter.isspace() else letter for letter in text if _is_visible(letter))
+    visible = "".join(c for c in re.sub(r"\s", " ", text) if not unicodedata.category(c).startswith("C"))
     name = re.sub(r"[\s_]+", "_", _FORBIDDEN.sub("_", visible.translate(_WIDE))).strip("._- ")
     name = cut_text(name, MAX_BYTES).strip("._- ")
     if not name:
@@ -37,13 +37,9 @@ def cut_text(text: str, max_bytes: int) -> str:
     return composed.encode("utf-8")[:max_bytes].decode("utf-8", "ignore")
 
 
-def _is_visible(letter: str) -> bool:
-    return letter.isspace() or not unicodedata.category(letter).startswith("C")
-
-
-def free_name(folder: Path, stem: str, suffix: str, taken: Container[str] = ()) -> Path:
-    """Return a path in a folder at which nothing lies and whose name in small letters is not `taken`."""
-    return next(path for path in _candidates(folder, stem, suffix) if path.name.lower() not in taken and _is_free(path))
+def free_name(folder: Path, stem: str, suffix: str) -> Path:
+    """Return a path in a folder at which nothing lies."""
+    return next(filter(_is_free, _candidates(folder, stem, suffix)))
 
 
 def save_new(folder: Path, stem: str, suffix: str, write: Callable[[Path], object]) -> tuple[Path, str]:

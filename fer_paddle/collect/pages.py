@@ -1,11 +1,11 @@
-"""Where images are looked for: seed pages, and pages of search results. One small interface for both."""
+"""Sources of pages with images: seed pages, and pages of search results."""
 
 from __future__ import annotations
 
 import json
 import string
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from fer_paddle.collect.fetch import Response
@@ -15,19 +15,17 @@ MAX_PAGES = 10_000
 
 
 class PageSource(Protocol):
-    """Knows which pages to read, and how. Write one for a site with a way of its own."""
+    """Which pages to read, and how. Write one for a site with a way of its own."""
 
     def first(self) -> Sequence[str]:
         """Return the addresses to begin with: pages, or images themselves."""
-        ...
 
     def read(self, page: Response) -> Found:
         """Return the images of a page, and the pages to read next."""
-        ...
 
 
 class SeedPages:
-    """Reads pages and, where `depth` is above 0, the pages of the same host that they link to.
+    """Read pages and, where `depth` is above 0, the pages of the same host that they link to.
 
     Args:
         urls: Pages, or images themselves.
@@ -58,7 +56,7 @@ class SeedPages:
 
 
 class SearchPages:
-    """Reads the numbered pages of a search, until one has no image.
+    """Read the numbered pages of a search, until one has no image.
 
     Args:
         address: URL with `$query` and `$page`, such as `https://example.org/search?q=$query&page=$page`.
@@ -99,7 +97,7 @@ def _read_html(page: Response) -> Sequence[ImageLink]:
 
 
 def openverse(query: str, pages: int = 1) -> SearchPages:
-    """Searches Openverse, whose images are openly licensed and carry their license.
+    """Search Openverse, whose images are openly licensed and carry their license.
 
     Source: https://api.openverse.org/v1/.
     """
@@ -109,9 +107,12 @@ def openverse(query: str, pages: int = 1) -> SearchPages:
 
 def read_openverse(page: Response) -> list[ImageLink]:
     """Return the images of one answer of Openverse."""
-    results = _json(page).get("results")
+    try:
+        results = json.loads(page.body)["results"]
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise ValueError(f"{page.url}: expected JSON with results, got {type(error).__name__}") from error
     if not isinstance(results, list):
-        raise ValueError(f"{page.url}: expected JSON with a list of results, got none")
+        raise ValueError(f"{page.url}: expected JSON with a list of results, got {type(results).__name__}")
     links = []
     for result in results:
         address = result.get("url") if isinstance(result, dict) else None
@@ -120,13 +121,3 @@ def read_openverse(page: Response) -> list[ImageLink]:
             landing = str(result.get("foreign_landing_url") or page.url)
             links.append(ImageLink(url, landing, str(result.get("attribution") or result.get("license_url") or "")))
     return links
-
-
-def _json(page: Response) -> dict[str, Any]:
-    try:
-        content = json.loads(page.body)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{page.url}: expected JSON, got {type(error).__name__}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{page.url}: expected a JSON object, got {type(content).__name__}")
-    return content

@@ -1,9 +1,9 @@
-"""The whole chapter for one class: sources in, a clean folder of faces or mouths out."""
+"""Collect one class: sources in, a clean folder of faces or mouths out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +44,6 @@ class ClassReport:
     copies: int = 0  # of those, copies that are left out
     files: int = 0  # images that the class folder holds now
     warnings: list[str] = field(default_factory=list)  # what is worth a look, one line each
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as plain JSON values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Keeps the images with faces, and cuts faces or mouths out of them."""
+"""Keep the images with faces, and cut faces or mouths out of them."""
 
 from __future__ import annotations
 
@@ -79,15 +79,7 @@ def find_faces(image: np.ndarray, rule: FaceRule, detector: Callable[..., Detect
 
 
 def mouth_box(box_xyxy: np.ndarray, points: np.ndarray | None = None) -> np.ndarray:
-    """Return the square around the mouth of a face.
-
-    Args:
-        box_xyxy: The face's box, [4] in pixels.
-        points: Its 68 points, [68, 2] in pixels; None takes the place from the box alone.
-
-    Returns:
-        float32 [4].
-    """
+    """Return the square around a mouth, float32 [4], by the face's box and, where known, its points [68, 2]."""
     box = np.asarray(box_xyxy, np.float64)
     if points is None:
         size = box[2:] - box[:2]
@@ -112,7 +104,7 @@ def select_faces(
     sort: Callable[[np.ndarray], str] | None = None,
     progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
 ) -> SelectReport:
-    """Copy the images that a rule keeps, or cuts their faces or mouths out, into a folder; originals stay.
+    """Copy the images that a rule keeps, or cut their faces or mouths out, into a folder; originals stay.
 
     `selected.jsonl` in the folder keeps source, box, score, size and sharpness of each file, and its sha256, by which
     `sources.find_sources` knows it after a new name. What it names already is not done again for the same kind.
@@ -125,53 +117,37 @@ def select_faces(
     """
     if kind not in KINDS:
         raise ValueError(f"expected a kind of {', '.join(KINDS)}, got {kind!r}")
-    detector = detector or Detector()
-    with hold(folder):
-        return _select(paths, folder, rule, kind, detector, landmarks, sort, progress)
-
-
-def _select(
-    paths: Sequence[Path],
-    folder: Path,
-    rule: FaceRule,
-    kind: str,
-    detector: Callable[..., Detections],
-    landmarks: Landmarks | None,
-    sort: Callable[[np.ndarray], str] | None,
-    progress: Callable[[Iterable[Path]], Iterable[Path]],
-) -> SelectReport:
-    report = SelectReport()
+    detector, report = detector or Detector(), SelectReport()
     recorded: dict[tuple[Any, Any], list[dict[str, Any]]] = defaultdict(list)
-    for record in read_selected(folder):
-        recorded[record.get("source_sha256"), record.get("kind")].append(record)
-    # An earlier run may have been stopped between two crops; records without their number are older than it.
-    done = {key for key, records in recorded.items() if len(records) >= records[-1].get("crops", 0)}
-    for path in progress(paths):
-        try:
-            image = read_image(path)
-            digest = file_digest(path)
-        except (ValueError, OSError) as error:
-            report.failed[str(path)] = str(error)
-            continue
-        if (digest, kind) in done:
-            report.done_before += 1
-            continue
-        faces, reason = find_faces(image, rule, detector)
-        if reason is not None:
-            report.refused[str(path)] = reason
-            continue
-        report.kept[str(path)] = len(faces)
-        crops = _cut(image, faces, kind, landmarks)
-        boxes = [record.get("box_xyxy") for record in recorded[digest, kind]]
-        for crop, record in crops:
-            if record.get("box_xyxy") in boxes:
+    with hold(folder):
+        for record in read_selected(folder):
+            recorded[record.get("source_sha256"), record.get("kind")].append(record)
+        # An earlier run may have been stopped between two crops; records without their number are older than it.
+        done = {key for key, records in recorded.items() if len(records) >= records[-1].get("crops", 0)}
+        for path in progress(paths):
+            try:
+                image, digest = read_image(path), file_digest(path)
+            except (ValueError, OSError) as error:
+                report.failed[str(path)] = str(error)
                 continue
-            place = folder / sort(crop) if sort is not None else folder
-            name, sha256 = _write(path, place, crop, record["kind"])
-            report.files.append(name.relative_to(folder).as_posix())
-            origin = {"source": str(path), **record, "source_sha256": digest, "crops": len(crops)}
-            append_json_line(folder / SELECTED, {"file": report.files[-1], "sha256": sha256, **origin})
-        done.add((digest, kind))
+            if (digest, kind) in done:
+                report.done_before += 1
+                continue
+            faces, reason = find_faces(image, rule, detector)
+            if reason is not None:
+                report.refused[str(path)] = reason
+                continue
+            report.kept[str(path)] = len(faces)
+            crops = _cut(image, faces, kind, landmarks)
+            boxes = [record.get("box_xyxy") for record in recorded[digest, kind]]
+            for crop, record in crops:
+                if record.get("box_xyxy") not in boxes:
+                    place = folder / sort(crop) if sort is not None else folder
+                    name, sha256 = _write(path, place, crop, record["kind"])
+                    report.files.append(name.relative_to(folder).as_posix())
+                    origin = {"source": str(path), **record, "source_sha256": digest, "crops": len(crops)}
+                    append_json_line(folder / SELECTED, {"file": report.files[-1], "sha256": sha256, **origin})
+            done.add((digest, kind))
     return report
 
 

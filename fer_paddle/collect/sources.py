@@ -1,4 +1,4 @@
-"""Where an image came from: records are found by the SHA-256 of its bytes, so that a new name does no harm."""
+"""Find where an image came from, by the SHA-256 of its bytes, so that a new name does no harm."""
 
 from __future__ import annotations
 
@@ -16,15 +16,9 @@ _RECORDS = (CLEANED, SELECTED, FRAMES, MANIFEST)
 
 
 def find_sources(path: Path) -> list[dict[str, Any]]:
-    """Follow an image back: to what it was converted or cut from, to a video, to an address and its license.
+    """Follow an image back, under any name, to what it was cut from, to a video, to an address and its license.
 
-    Looks at the records in the image's folder and the two above, then where these lead.
-
-    Args:
-        path: The image, under any name, with the bytes that were recorded.
-
-    Returns:
-        Records as their files have them, nearest first; none where nothing is known.
+    Returns the records in its folder and the two above, then where these lead, the nearest first.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{str(path)!r}: expected an image, found no such file")

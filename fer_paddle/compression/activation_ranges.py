@@ -1,4 +1,4 @@
-"""Where to cut an activation off: thresholds by abs-max, average, histogram, mean squared error and KL divergence.
+"""Clip activations: thresholds by abs-max, average, histogram, mean squared error and KL divergence.
 
 A large threshold cuts nothing but makes the steps coarse; a small one makes them fine but cuts outliers. Each function
 does in NumPy what PaddleSlim's algorithm of that name does in `quant_post_static`.
@@ -24,16 +24,7 @@ Batches = Sequence[np.ndarray]  # one activation over all calibration batches, f
 
 
 def find_threshold(batches: Batches, algorithm: str, bits: int = 8) -> float:
-    """Return the threshold of one activation.
-
-    Args:
-        batches: The activation on each batch of calibration images, at least one.
-        algorithm: One of ALGORITHMS.
-        bits: Of the quantized activation.
-
-    Raises:
-        ValueError: There is no batch, or the algorithm is unknown.
-    """
+    """Return the threshold of one activation, of its values on each calibration batch, by one of ALGORITHMS."""
     if algorithm not in ALGORITHMS:
         raise ValueError(f"expected an algorithm of {', '.join(ALGORITHMS)}, got {algorithm!r}")
     if not len(batches):
@@ -90,9 +81,6 @@ def kl_threshold(counts: np.ndarray, edges: np.ndarray, bits: int = 8) -> float:
 
     For each cut in the upper half: P is the histogram with all that lies beyond in its last bin; Q is the same in
     2**(bits-1) - 1 steps, each spread evenly over its bins that are not empty.
-
-    Raises:
-        ValueError: Half of the histogram has fewer bins than there are steps.
     """
     levels, width = 2 ** (bits - 1) - 1, float(edges[1] - edges[0])
     first, total = (len(counts) - 1) // 2, counts.sum()

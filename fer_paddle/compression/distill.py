@@ -23,24 +23,13 @@ nn, functional = paddle.nn, paddle.nn.functional
 
 @dataclasses.dataclass(frozen=True)
 class DistillSettings:
-    """What the student takes from the teacher.
+    """What the student takes from the teacher."""
 
-    Attributes:
-        temperature: Softens the probabilities of both; above 0.
-        soft_weight: Weight of the teacher's probabilities, 0 to 1; the labels keep the rest.
-        hint_weight: Weight of the hints, 0 or more; 0 takes none.
-        teacher_layer: Layer of the teacher that gives the hint, by name.
-        student_layer: Layer of the student that is to match it.
-
-    Raises:
-        ValueError: A number is out of its range.
-    """
-
-    temperature: float = 4.0
-    soft_weight: float = 0.7
-    hint_weight: float = 0.0
-    teacher_layer: str = "pool"
-    student_layer: str = "pool"
+    temperature: float = 4.0  # softens the probabilities of both; above 0
+    soft_weight: float = 0.7  # weight of the teacher's probabilities, 0 to 1; the labels keep the rest
+    hint_weight: float = 0.0  # weight of the hints, 0 or more; 0 takes none
+    teacher_layer: str = "pool"  # layer of the teacher that gives the hint, by name
+    student_layer: str = "pool"  # layer of the student that is to match it
 
     def __post_init__(self) -> None:
         if not self.temperature > 0 or not 0 <= self.soft_weight <= 1 or not self.hint_weight >= 0:
@@ -61,9 +50,6 @@ class Teacher:
         networks: Networks of the same classes, one or more; they are put into eval mode and frozen.
         sizes: Side in pixels of the images that each takes; None gives them the student's.
         names: What to call each in the student's card; None takes the names of their classes.
-
-    Raises:
-        ValueError: There is no network, or not one size for each, or they have different classes.
     """
 
     def __init__(
@@ -114,32 +100,18 @@ def _resize(images: paddle.Tensor, size: int) -> paddle.Tensor:
 
 
 class Answers(NamedTuple):
-    """What student and teacher give for a batch.
+    """What student and teacher give for a batch."""
 
-    Attributes:
-        logits: The student's, float32 [N, C].
-        probs: The teacher's softened probabilities, float32 [N, C].
-        hint: What the student makes of the teacher's layer, or None.
-        teacher_hint: That layer, in the same shape, or None.
-    """
-
-    logits: paddle.Tensor
-    probs: paddle.Tensor
-    hint: paddle.Tensor | None = None
-    teacher_hint: paddle.Tensor | None = None
+    logits: paddle.Tensor  # the student's, float32 [N, C]
+    probs: paddle.Tensor  # the teacher's softened probabilities, float32 [N, C]
+    hint: paddle.Tensor | None = None  # what the student makes of the teacher's layer, or None
+    teacher_hint: paddle.Tensor | None = None  # that layer, in the same shape, or None
 
 
 class Student(paddle.nn.Layer):
     """A network in training beside its teacher; in eval mode it is the network alone.
 
-    Args:
-        network: The network to train.
-        teacher: The teacher.
-        settings: What to take from it.
-        size: Side of the training images in pixels, from which the sizes of the hint layers follow.
-
-    Raises:
-        ValueError: The classes differ, a layer is unknown, or hints are asked of several teachers.
+    The sizes of the hint layers follow from `size`, the side of the training images in pixels.
     """
 
     def __init__(self, network: paddle.nn.Layer, teacher: Teacher, settings: DistillSettings, size: int):
@@ -197,10 +169,6 @@ class DistillLoss:
 
     The factor T^2 keeps the slope of the soft term as large as that of the labels at any temperature (Hinton et al.
     2015, end of section 2). The hint is the mean square error over the mean square of the teacher's layer.
-
-    Args:
-        settings: Weights and temperature.
-        label_loss: The loss of plain training, of logits and targets.
     """
 
     def __init__(self, settings: DistillSettings, label_loss: Callable[[Any, Any], Mapping[str, paddle.Tensor]]):

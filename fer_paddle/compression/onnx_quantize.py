@@ -56,15 +56,10 @@ def quantize_onnx(
 
     Args:
         source: The float network; batch normalizations are folded into it first.
-        path: The `.onnx` file to write.
         batches: Calibration images as the network gets them, float32 [N, C, H, W] each.
         method: One of METHODS: how the range of an activation is chosen.
         keep_last: Leave the last convolution or matrix product before each output in float.
         per_channel: A scale for each output channel of a weight; else one for all.
-
-    Raises:
-        FileNotFoundError: There is no source.
-        ValueError: It is no ONNX file, the method is unknown, or there is no batch.
     """
     from onnxruntime import quantization
 

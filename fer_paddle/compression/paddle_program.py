@@ -29,13 +29,9 @@ _ITEM_BYTES = {0: 1, 1: 2, 2: 4, 3: 8, 4: 2, 5: 4, 6: 8, 20: 1, 21: 1, 22: 2}
 def save_program(
     network: paddle.nn.Layer, folder: str | os.PathLike[str], input_shape: Sequence[int | None], name: str = "images"
 ) -> Path:
-    """Write a network as a Paddle program and return the folder.
+    """Write a network, put into eval mode, as a Paddle program and return the folder.
 
-    Args:
-        network: The network; it is put into eval mode.
-        folder: The folder to write into, made where it is missing.
-        input_shape: [N, C, H, W] with None for a free axis, float32.
-        name: Of the input.
+    `input_shape` is [N, C, H, W] with None for a free axis.
     """
     network.eval()
     spec = paddle.static.InputSpec([*input_shape], "float32", name)
@@ -80,14 +76,8 @@ def program_to_onnx(
     """Write a program as ONNX, the weights of a quantized one as int8, and return the path.
 
     Args:
-        folder: Of the program, float or quantized.
-        path: The `.onnx` file to write.
         metadata: Text to keep inside the file.
         round_outputs: Keep the rounding of outputs that paddle2onnx adds, see drop_idle_rounding; False after QAT.
-
-    Raises:
-        FileNotFoundError: See `check_program`.
-        ValueError: See `check_program`.
     """
     import paddle2onnx
 

@@ -31,11 +31,7 @@ class Plan:
 
 
 class CostModel:
-    """Predict a cost of COSTS of a pruned network without pruning it.
-
-    A convolution's is proportional to its filters and (not its activations) to its input channels; each belongs to a
-    group.
-    """
+    """Predict a cost of COSTS of a pruned network: proportional to filters and, but for activations, to inputs."""
 
     def __init__(self, pruner: FilterPruner, cost: str = "flops"):
         if cost not in COSTS:
@@ -76,19 +72,14 @@ def plan_by_sensitivity(
 ) -> Plan:
     """Plan greedily: prune, step by step, the layer with the least rise of the figure per cost saved.
 
-    No group is cut further than it was measured.
+    No group is cut further than it was measured; ValueError where the target is out of reach.
 
     Args:
-        pruner: Of the network at full size.
-        sensitivities: Of that network.
         ratio: Of the cost to keep at most, above 0 to 1.
         figure: One that is better the smaller it is.
         multiple: Filters are kept in multiples of this, or all: 8 or 16 suit the processor.
         cost: What to save: `flops`; `parameters` for a small file; `activations` for speed where memory limits it, as
             in networks of many thin layers.
-
-    Raises:
-        ValueError: The sensitivities are of other layers, the cost is unknown, or the target is out of reach.
     """
     if sensitivities.layers.keys() != pruner.groups.keys():
         raise ValueError("expected the sensitivities of this network's layers, got those of others or unfinished ones")

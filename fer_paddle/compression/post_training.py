@@ -44,16 +44,11 @@ def quantize_static(
     """Quantize weights and activations (`quant_post_static`), and return the folder.
 
     Args:
-        source: Folder of the float program, see paddle_program.save_program.
-        folder: Folder of the quantized program.
+        source, folder: Of the float program, see paddle_program.save_program, and of the quantized one.
         batches: Calibration images as the network gets them, float32 [N, C, H, W], all of one size.
         algorithm: One of activation_ranges.ALGORITHMS, for the activations; weights always go by the largest absolute
             value of each channel. KL takes about a second an activation.
         keep_last: Leave the last convolution or matrix product before each output in float.
-
-    Raises:
-        FileNotFoundError: The source is not there.
-        ValueError: The source is damaged, the algorithm unknown, or there is no image.
     """
     if algorithm not in ALGORITHMS:
         raise ValueError(f"expected an algorithm of {', '.join(ALGORITHMS)}, got {algorithm!r}")
@@ -92,13 +87,8 @@ def quantize_weights(source: str | os.PathLike[str], folder: str | os.PathLike[s
     measure the simulated program.
 
     Args:
-        source: Folder of the float program, see paddle_program.save_program.
-        folder: Folder of the quantized program.
+        source, folder: Of the float program, see paddle_program.save_program, and of the quantized one.
         simulated: Store the weights after their round trip in float32, which every runtime computes right.
-
-    Raises:
-        FileNotFoundError: The source is not there.
-        ValueError: The source is damaged.
     """
     source, folder = check_program(source), Path(folder)
     with static_mode(), writing(folder) as aside, quiet():
@@ -111,20 +101,12 @@ def quantize_weights(source: str | os.PathLike[str], folder: str | os.PathLike[s
 
 
 def read_scales(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read the scales of a quantized program: the thresholds that stand for 127.
-
-    Returns:
-        Tensor name -> float32 [1] of an activation or [C] of a weight.
-
-    Raises:
-        FileNotFoundError: There is no program.
-        ValueError: It is damaged.
-    """
+    """Read the thresholds that stand for 127 in a quantized program: name -> float32 [1], or [C] of a weight."""
     return {name.removesuffix("@scale"): array for name, array in _read(folder).items() if name.endswith("@scale")}
 
 
 def read_int8_weights(folder: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read the weights that a quantized program stores as int8, by name; errors as `read_scales`."""
+    """Read the weights that a quantized program stores as int8, by name."""
     return {name: array for name, array in _read(folder).items() if array.dtype == np.int8}
 
 

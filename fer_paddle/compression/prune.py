@@ -36,16 +36,11 @@ CRITERIA = ("l1", "fpgm", "bn_scale")
 
 @dataclass(frozen=True)
 class FilterGroup:
-    """The filters of one convolution, and what goes with them.
+    """The filters of one convolution, and what goes with them."""
 
-    Attributes:
-        layer: Name of the convolution, which names the group.
-        filters: Its filters.
-        members: Pairs (name of a parameter, axis) that lose an entry with each filter; the convolution's own first.
-    """
-
-    layer: str
-    filters: int
+    layer: str  # name of the convolution, which names the group
+    filters: int  # its filters
+    # pairs (name of a parameter, axis) that lose an entry with each filter; the convolution's own first
     members: tuple[tuple[str, int], ...]
 
 
@@ -58,11 +53,7 @@ class FilterPruner:
         criterion: Which filters go first. `l1`: those of the smallest mean absolute weight. `fpgm`: those nearest to
             all others, which these can replace. `bn_scale`: those whose batch normalization scales them the least.
 
-    Attributes:
-        groups: The prunable groups by the name of their convolution, in the network's order.
-
-    Raises:
-        ValueError: The criterion is unknown, or PaddleSlim finds nothing to prune in this network.
+    `groups` has the prunable groups by the name of their convolution, in the network's order.
     """
 
     def __init__(self, network: paddle.nn.Layer, input_shape: Sequence[int], criterion: str = "l1"):
@@ -86,13 +77,9 @@ class FilterPruner:
         return FilterGroup(master.removesuffix(".weight"), filters, tuple(members))
 
     def prune(self, kept: Mapping[str, int]) -> None:
-        """Cut the network, for good; then the pruner is used up: make a new one to cut further.
+        """Cut the network for good, to `kept` filters by group, 1 or more each; groups that are not named keep all.
 
-        Args:
-            kept: Filters that stay, by group; 1 or more each. Groups that are not named keep all.
-
-        Raises:
-            ValueError: A group is unknown or cannot keep so many.
+        Then the pruner is used up: make a new one to cut further.
         """
         self._cut(kept)
         for layer in self.network.sublayers(include_self=True):
@@ -190,12 +177,7 @@ def recalibrate_norms(network: paddle.nn.Layer, batches: Iterable[np.ndarray | p
     A layer that lost inputs gives outputs of another mean and spread than its batch normalization remembers; a network
     of averaged weights does, too.
 
-    Args:
-        network: The network; everything else in it works as in eval mode.
-        batches: Inputs, float32 [N, C, H, W] each, of about equal N; at least one.
-
-    Raises:
-        ValueError: There is no batch.
+    The rest works as in eval mode. `batches` are inputs, float32 [N, C, H, W] each, of about equal N; at least one.
     """
     norms = [layer for layer in network.sublayers() if isinstance(layer, paddle.nn.BatchNorm2D)]
     momenta, count = [norm._momentum for norm in norms], 0

@@ -239,15 +239,7 @@ def table_of(results: Mapping[str, Any], figure: str) -> tuple[list[str], list[l
 
 
 def draw_prune_curve(results: Sequence[Mapping[str, Any]], figure: str = "accuracy") -> Figure:
-    """Draw a figure against the FLOPs that are left, before and after fine-tuning: one curve for each study.
-
-    Args:
-        results: Content of the results.json of pruning studies.
-        figure: Name of the figure, such as `accuracy` or `ap`.
-
-    Raises:
-        ValueError: A result lacks `settings`, `full` or `rows` with the figure.
-    """
+    """Draw a figure, such as `accuracy` or `ap`, against the FLOPs that are left: one curve for each results.json."""
     canvas = Figure(figsize=(7, 4), layout="constrained")
     axis = canvas.subplots()
     for result in results:

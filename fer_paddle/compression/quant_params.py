@@ -18,24 +18,13 @@ SMALLEST_THRESHOLD = 1e-8  # of a tensor of zeros, as Paddle takes it: a scale o
 
 @dataclass(frozen=True, eq=False)
 class QuantParams:
-    """A map between real numbers and integers.
+    """A map between real numbers and integers."""
 
-    Attributes:
-        scale: Real distance of two integers, above 0: float64 [] for a whole tensor, [C] one a channel.
-        zero_point: The integer that means 0.0, int64 of the shape of `scale`.
-        low: Smallest integer, -128 or -127 for eight bits.
-        high: Largest integer, 127 for eight bits.
-        axis: The axis of the channels; None for one scale.
-
-    Raises:
-        ValueError: A scale is not positive, or shapes and axis do not fit each other.
-    """
-
-    scale: np.ndarray
-    zero_point: np.ndarray
-    low: int
-    high: int
-    axis: int | None = None
+    scale: np.ndarray  # real distance of two integers, above 0: float64 [] for a whole tensor, [C] one a channel
+    zero_point: np.ndarray  # the integer that means 0.0, int64 of the shape of `scale`
+    low: int  # smallest integer, -128 or -127 for eight bits
+    high: int  # largest integer, 127 for eight bits
+    axis: int | None = None  # the axis of the channels; None for one scale
 
     def __post_init__(self) -> None:
         if self.scale.shape != self.zero_point.shape or self.scale.ndim != (self.axis is not None):
@@ -73,10 +62,6 @@ def symmetric(threshold: float | np.ndarray, bits: int = 8, axis: int | None = N
     Args:
         threshold: Largest absolute value that is not cut off: a number, or one a channel [C] with `axis`.
         bits: 2 to 16.
-        axis: The axis of the channels; None for one threshold.
-
-    Raises:
-        ValueError: bits are out of range, or a threshold is negative or not finite.
     """
     high = _highest(bits)
     threshold = np.asarray(threshold, np.float64)
@@ -89,15 +74,7 @@ def symmetric(threshold: float | np.ndarray, bits: int = 8, axis: int | None = N
 def asymmetric(lowest: float, highest: float, bits: int = 8) -> QuantParams:
     """Map the interval from lowest to highest, widened to hold zero, to all 2**bits integers.
 
-    Zero must be exact, because padding and ReLU make many of them.
-
-    Args:
-        lowest: Smallest real number.
-        highest: Largest real number, not below `lowest`.
-        bits: 2 to 16.
-
-    Raises:
-        ValueError: bits are out of range, or the interval is none.
+    Zero must be exact, because padding and ReLU make many of them. `bits` is 2 to 16.
     """
     high = _highest(bits)
     if not (np.isfinite(lowest) and np.isfinite(highest) and lowest <= highest):
@@ -111,13 +88,7 @@ def asymmetric(lowest: float, highest: float, bits: int = 8) -> QuantParams:
 def for_weights(weights: np.ndarray, axis: int | None = 0, bits: int = 8) -> QuantParams:
     """Map symmetrically, by the largest absolute value of each channel, or of the whole tensor without an axis.
 
-    Args:
-        weights: Of a convolution [out, in, kh, kw] (axis 0), or of a linear layer [in, out] (axis 1).
-        axis: The axis of the outputs; None takes one scale for all.
-        bits: 2 to 16.
-
-    Raises:
-        ValueError: bits are out of range, or a weight is not finite.
+    `axis` is that of the outputs: 0 of a convolution [out, in, kh, kw], 1 of a linear layer [in, out].
     """
     if axis is None:
         return symmetric(np.abs(weights).max(), bits)

@@ -76,23 +76,15 @@ def compare(
     """Quantize a network by each method, measure every file, and keep the table after each row.
 
     Args:
-        task: The network.
         methods: Of METHODS; fp32 always comes first.
         folder: For the quantized files, one folder a method.
-        result: The JSON file of the table; rows of an earlier call stay.
-        provenance: See study.Study.
+        result: The JSON file of the table; rows of an earlier call stay, one of other settings raises ValueError.
         threads: Of ONNX Runtime while it measures; 0 lets it choose.
-        progress: Wraps the methods for a progress bar.
-        data_changed: See study.Study.
+        provenance, data_changed: See study.Study.
 
     Returns:
         The content of the JSON file: `settings`, and `rows` with method, runtime, figure, drop in points of a hundred,
         bytes, share of the float file, and seconds.
-
-    Raises:
-        FileNotFoundError: There are no weights.
-        ValueError: A method is unknown or not possible here, there is no calibration image, or the table is of other
-            weights, data or settings.
     """
     check_methods(task, methods)
     folder = Path(folder)
@@ -187,8 +179,8 @@ def make_program(task: QuantizeTask, method: str, folder: Path) -> Path:
 
 
 def _row(runtime: str, path: Path, size: int, seconds: float, figure: float) -> dict[str, Any]:
-    row = {"runtime": runtime, "figure": figure, "bytes": size}
-    return row | {"file": path.name, "cpu_seconds": round(seconds, 1)}
+    spent = round(seconds, 1)
+    return {"runtime": runtime, "figure": figure, "bytes": size, "file": path.name, "cpu_seconds": spent}
 
 
 def _with_drops(rows: list[dict[str, Any]], fp32: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -200,15 +192,21 @@ def _with_drops(rows: list[dict[str, Any]], fp32: Sequence[Mapping[str, Any]]) -
     return rows
 
 
+def table_of(content: Mapping[str, Any], figure: str, form: str) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the content of `compare` as text, the figure by its name in a format."""
+    rows = [
+        [row["method"], row["runtime"], f"{row['figure']:{form}}", f"{row['drop']:+.2f}", str(row["bytes"])]
+        + [f"{row['share']:.3f}"]
+        for row in content["rows"]
+    ]
+    return ["method", "runtime", figure, "drop in points", "bytes", "of fp32"], rows
+
+
 # --- calibration images: a few hundred that look like those to come; labels are not needed ---
 
 
 def choose(items: Sequence[Any] | np.ndarray, count: int, seed: int = 0) -> list[Any]:
-    """Return `count` random items, or all where there are fewer, in their old order.
-
-    Raises:
-        ValueError: count is below 1, or there is no item.
-    """
+    """Return `count` random items, or all where there are fewer, in their old order."""
     if count < 1 or not len(items):
         raise ValueError(f"expected to choose 1 or more of 1 or more images, got {count} of {len(items)}")
     chosen = np.random.default_rng(seed).choice(len(items), min(count, len(items)), replace=False)
@@ -221,12 +219,7 @@ def read_calibration_images(
     seed: int = 0,
     progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
 ) -> list[np.ndarray]:
-    """Read `count` random images of a folder and those below it, uint8 [H, W, 3] in BGR; unreadable ones are logged.
-
-    Raises:
-        FileNotFoundError: There is no such folder.
-        ValueError: It holds no image, or none of those drawn can be read.
-    """
+    """Read `count` random images of a folder and those below it, uint8 [H, W, 3] in BGR; unreadable ones are logged."""
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"expected a folder of calibration images, found none at {folder}")
     paths, images, reason = list_images(folder), [], "found no image file"

@@ -1,4 +1,4 @@
-"""How much each layer matters: every prunable group is cut alone, by several ratios, and the network measured.
+"""Sensitivity of each layer: every prunable group is cut alone, by several ratios, and the network measured.
 
 Source: Li et al. 2017, arXiv:1608.08710, section 3.2 and figure 2.
 """
@@ -24,16 +24,11 @@ Measure = Callable[[paddle.nn.Layer], Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Sensitivities:
-    """Figures of a network with one layer pruned at a time.
+    """Figures of a network with one layer pruned at a time."""
 
-    Attributes:
-        settings: `criterion`, fingerprint of the `weights`, `ratios`, and how the figures are measured.
-        baseline: Figures of the network as it is; `loss` and others.
-        layers: For each group its `filters`, and `pruned`: the figures by the number of filters taken away.
-    """
-
-    settings: Mapping[str, Any]
-    baseline: Mapping[str, float]
+    settings: Mapping[str, Any]  # `criterion`, fingerprint of the `weights`, `ratios`, and how the figures are measured
+    baseline: Mapping[str, float]  # figures of the network as it is; `loss` and others
+    # for each group its `filters`, and `pruned`: the figures by the number of filters taken away
     layers: Mapping[str, Mapping[str, Any]]
 
     def rise(self, layer: str, figure: str = "loss") -> tuple[np.ndarray, np.ndarray]:
@@ -45,11 +40,7 @@ class Sensitivities:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Sensitivities:
-        """Read what `measure_sensitivities` wrote.
-
-        Raises:
-            ValueError: A field is missing, or a layer has no figures.
-        """
+        """Read what `measure_sensitivities` wrote."""
         try:
             layers = {row["layer"]: {"filters": row["filters"], "pruned": row["pruned"]} for row in content["rows"]}
             read = cls(content["settings"], content["baseline"], layers)
@@ -73,16 +64,10 @@ def measure_sensitivities(
     """Measure the network with each group pruned alone, by each of some ratios.
 
     Args:
-        pruner: Of the network, which is as it was in the end.
         measure: network -> named figures, `loss` among them; the same for the same network.
         ratios: Of the filters of a group that go, each between 0 and 1; one filter always stays.
         path: JSON file that is written after every layer; a measurement that was stopped goes on there.
-        settings: How the figures are measured.
-        data: Digests of the data, see study.Study, as data_changed.
-        progress: Wraps the layers for a progress bar.
-
-    Raises:
-        ValueError: A ratio is out of its range, or the file is of other weights, another criterion or other data.
+        settings, data, data_changed: How and on what the figures are measured, see study.Study.
     """
     if not ratios or not all(0 < ratio < 1 for ratio in ratios):
         raise ValueError(f"expected ratios between 0 and 1, got {list(ratios)}")

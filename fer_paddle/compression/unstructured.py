@@ -15,17 +15,9 @@ from fer_paddle.training.run import Callback, Run
 
 
 def magnitude_masks(network: paddle.nn.Layer, ratio: float) -> dict[str, np.ndarray]:
-    """Mark the weights that stay when the smallest of all convolutions and linear layers together go.
+    """Mark the weights that stay when a ratio (0 to below 1) of all convolutions and linear layers together goes.
 
-    Args:
-        network: The network.
-        ratio: Of these weights that goes, 0 to below 1; biases and batch normalization stay.
-
-    Returns:
-        float32 masks of ones and zeros by the name of the parameter, each of its shape.
-
-    Raises:
-        ValueError: The ratio is out of its range.
+    The smallest go; biases and batch normalization stay. Returns float32 masks of ones and zeros by parameter.
     """
     if not 0 <= ratio < 1:
         raise ValueError(f"expected a ratio of the weights in [0, 1), got {ratio}")

@@ -1,4 +1,4 @@
-"""What the notebooks share: images, tables and drawn faces to show, one plot style; and the Chinese edition."""
+"""Helpers of the notebooks: images, tables and drawn faces to show, one plot style; and the Chinese edition."""
 
 from __future__ import annotations
 

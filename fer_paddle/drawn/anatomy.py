@@ -1,4 +1,4 @@
-"""Who a drawn face is, its 68 points at rest, and the facial action units that make the seven expressions of them.
+"""Identity of a drawn face, its 68 points at rest, and the facial action units of the seven expressions.
 
 Everything here lives in face units: x to the viewer's right, y down, the eyes near y = -0.16, the chin near
 y = 1.05, half a face about 0.78 wide. No pixel appears before `camera`.

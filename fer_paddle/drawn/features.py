@@ -1,4 +1,4 @@
-"""What is drawn on a head: its outline and ears, eyes, brows, nose, mouth, hair, beard and glasses."""
+"""Draw a head: its outline and ears, eyes, brows, nose, mouth, hair, beard and glasses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the shapes of two curves mean: five pairs of training and test loss, each made by a real short run.
+"""Five shapes of training and test loss, each made by a real short run.
 
 Source: the course's notes on convolutional networks, "Curves".
 """

@@ -1,4 +1,4 @@
-"""What an expression network reaches on labeled faces: plain figures, and those of a model card with intervals."""
+"""Measure an expression network on labeled faces: plain figures, and those of a model card with intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an expression network says of itself, in its card and in the metadata of every deployed file."""
+"""Settings of an expression network, in its card and in the metadata of every deployed file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trains an expression network by a recipe: from labelled faces to a weights file with its card."""
+"""Train an expression network by a recipe: from labeled faces to a weights file with its card."""
 
 from __future__ import annotations
 

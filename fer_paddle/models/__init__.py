@@ -42,15 +42,7 @@ DESIGNS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def build_model(name: str, **arguments: Any) -> paddle.nn.Layer:
-    """Build a network of MODELS, with random weights.
-
-    Args:
-        name: Its name there.
-        arguments: Arguments of its constructor, such as `num_classes`.
-
-    Raises:
-        ValueError: The name or an argument is unknown.
-    """
+    """Build a network of MODELS, with random weights; ValueError for an unknown name or argument."""
     if name not in MODELS:
         raise ValueError(f"expected a model of {', '.join(MODELS)}, got {name!r}")
     try:

@@ -22,11 +22,7 @@ ATTENTIONS = ("none", "se", "cbam")
 class SqueezeExcite(paddle.vision.models.mobilenetv3.SqueezeExcitation):
     """Weigh the channels by their means over the image: x * sigmoid(W2 relu(W1 mean(x))).
 
-    Source: Hu et al. 2018, arXiv:1709.01507, equations 2 to 4.
-
-    Args:
-        channels: Channels of input and output.
-        reduction: The hidden layer has channels / reduction, 4 or more.
+    The hidden layer has channels / reduction, 4 or more. Source: Hu et al. 2018, arXiv:1709.01507, equations 2 to 4.
     """
 
     def __init__(self, channels: int, reduction: int = 8):
@@ -37,11 +33,6 @@ class ConvolutionalAttention(paddle.nn.Layer):
     """CBAM: weigh first the channels, by their mean and maximum, then the places, by those over the channels.
 
     Source: Woo et al. 2018, arXiv:1807.06521, equations 2 and 3.
-
-    Args:
-        channels: Channels of input and output.
-        reduction: As in SqueezeExcite.
-        kernel: Side of the convolution over the places, odd.
     """
 
     def __init__(self, channels: int, reduction: int = 8, kernel: int = 7):
@@ -63,9 +54,6 @@ class DepthwiseSeparable(paddle.nn.Sequential):
     It costs 1 / out + 1 / 9 of a full 3x3 convolution. Source: Howard et al. 2017, arXiv:1704.04861, section 3.1.
 
     Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-        stride: Stride of the 3x3 convolution.
         inner: Batch normalization and ReLU between the two, as in MobileNet; Xception has nothing there.
         outer: ReLU at the end.
     """

@@ -23,14 +23,11 @@ class Model:
     """A network, and the card that says how to build it, how to use it and what was measured.
 
     A task derives a class that knows how to build its network from a card.
-
-    Attributes:
-        network: The network.
-        card: JSON values. `save` writes `parameters` and, for a pruned network, `shapes` itself.
     """
 
     folder: ClassVar[Path]  # of the networks that ship
-    network: paddle.nn.Layer
+    network: paddle.nn.Layer  # the network
+    # JSON values. `save` writes `parameters` and, for a pruned network, `shapes` itself
     card: dict[str, Any] = field(repr=False)
 
     @staticmethod
@@ -50,13 +47,7 @@ class Model:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote.
-
-        Args:
-            path: The `.safetensors` file, its card beside it; or the name of a network that ships.
-
-        Returns:
-            The model, its network in eval mode.
+        """Read what `save` wrote, the network in eval mode, by its path (the card beside it) or by a shipped name.
 
         Raises:
             FileNotFoundError: The weights or the card are missing.
@@ -76,14 +67,7 @@ class Model:
         return cls(network, card)
 
     def save(self, path: str | os.PathLike[str]) -> dict[str, Any]:
-        """Write the network as `NAME.safetensors` and its card as `NAME.json`; the folder must exist.
-
-        Returns:
-            The card as written.
-
-        Raises:
-            ValueError: The path ends otherwise, or the card does not build this network.
-        """
+        """Write the network as `NAME.safetensors` and its card as `NAME.json`, and return the card as written."""
         path, card = _check_suffix(path), dict(self.card)
         shapes = pruned_shapes(self.network, self.build(card))
         if shapes is None:

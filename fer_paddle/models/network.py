@@ -1,4 +1,4 @@
-"""What every network here is made of: features, their mean over the image, one linear layer."""
+"""The base of every network here: features, their mean over the image, one linear layer."""
 
 from __future__ import annotations
 
@@ -16,14 +16,10 @@ MAX_CHANNELS, MAX_WIDTH = 4096, 4  # a card from elsewhere could ask for any
 class FaceNetwork(paddle.nn.Layer):
     """Feature layers, the mean over the image, dropout and one linear layer; takes images of any size.
 
-    It knows sizes, not classes. Of each family derived from it the constructor takes `num_classes`, `in_channels`
-    (1 for gray), most also `width`, a factor of the channels, and `dropout` before the last layer; it raises
-    ValueError where one is out of its range.
+    Families derived from it take `num_classes`, `in_channels` (1 for gray), most also `width`, a factor of the
+    channels, and `dropout` (Srivastava et al. 2014) before the last layer; ValueError where one is out of its range.
 
     Args:
-        num_features: Channels that the last of the layers gives.
-        num_classes: Outputs, 1 or more.
-        dropout: Probability to set a feature to zero in training (Srivastava et al. 2014).
         layers: Feature layers, one after the other, by the name that their weights begin with: together
             float32 [N, in_channels, H, W] -> [N, num_features, h, w].
     """
@@ -41,14 +37,7 @@ class FaceNetwork(paddle.nn.Layer):
         self.classify = nn.Linear(num_features, num_classes, weight_attr=uniform)
 
     def forward(self, images: paddle.Tensor) -> paddle.Tensor:
-        """Return the logits.
-
-        Args:
-            images: float32 [N, in_channels, H, W], normalized by `images.normalize`; any H and W.
-
-        Returns:
-            float32 [N, num_classes], not yet a softmax.
-        """
+        """Return logits float32 [N, num_classes] of normalized images float32 [N, in_channels, H, W], any H and W."""
         return self.classify(self.embed(images))
 
     def embed(self, images: paddle.Tensor) -> paddle.Tensor:

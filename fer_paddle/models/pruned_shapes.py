@@ -28,11 +28,7 @@ def changed_shapes(network: paddle.nn.Layer, original: paddle.nn.Layer) -> dict[
 
 
 def resize_layers(network: paddle.nn.Layer, shapes: Mapping[str, Any]) -> None:
-    """Give layers the sizes that `changed_shapes` found, in place; their weights are zeros until they are loaded.
-
-    Raises:
-        ValueError: A layer is unknown, or a shape is none that pruning can leave; nothing was changed.
-    """
+    """Give layers the sizes that `changed_shapes` found, in place; their weights are zeros until they are loaded."""
     if not isinstance(shapes, Mapping):
         raise ValueError(f"expected the shapes of layers by name, got {type(shapes).__name__}")
     layers = sized_layers(network)

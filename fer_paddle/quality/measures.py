@@ -1,4 +1,4 @@
-"""How bright, contrasty and sharp images are, and whether they show a face."""
+"""Measure brightness, contrast and sharpness of images, and whether they show a face."""
 
 from __future__ import annotations
 

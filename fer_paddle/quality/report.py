@@ -1,4 +1,4 @@
-"""The whole report on a set of images: figures for machines, and findings, each a list of images to look at."""
+"""Report on a set of images: figures for machines, and findings, each a list of images to look at."""
 
 from __future__ import annotations
 

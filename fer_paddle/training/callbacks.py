@@ -1,4 +1,4 @@
-"""What shows a run: a progress bar, the curves, a VisualDL log."""
+"""Show a run: a progress bar, the curves, a VisualDL log."""
 
 from __future__ import annotations
 
@@ -89,12 +89,7 @@ def _in_notebook() -> bool:
 class Curves(Callback):
     """Draw the tutorial's plot: loss and a second figure over the steps, with the validation of each epoch.
 
-    The points are kept beside the plot, so that a resumed run draws the whole curve.
-
-    Args:
-        folder: Where `curves.json` and `curves.png` go.
-        figure_name: The figure beside the loss.
-        every: Steps between two points.
+    `curves.json` beside `curves.png` keeps a point each `every` steps, so that a resumed run draws the whole curve.
     """
 
     every_process = False
@@ -132,14 +127,7 @@ def draw_curves(
     steps_per_epoch: int,
     figure_name: str = "accuracy",
 ) -> Figure:
-    """Draw loss and one more figure over the steps.
-
-    Args:
-        points: Rows (step, mean loss, mean figure or None) of the training so far in each epoch.
-        history: Records of loop.fit, for the validation points at each epoch's end.
-        steps_per_epoch: Steps of an epoch.
-        figure_name: The figure beside the loss, such as `accuracy`.
-    """
+    """Draw loss and one more figure over the steps: points (step, loss, figure or None), and history of loop.fit."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes: list[Axes] = list(figure.subplots(1, 2))
     rows = np.array(points, float).reshape(-1, 3)  # None becomes NaN, which is not drawn
@@ -163,10 +151,6 @@ class VisualDL(Callback):
     """Write every figure of every epoch, and the running ones, for `visualdl --logdir FOLDER`.
 
     A resumed run goes on in the same file; after a kill in mid-epoch the steps since the checkpoint stand there twice.
-
-    Args:
-        folder: Where the log goes.
-        every: Steps between two points of the running figures.
     """
 
     every_process = False

@@ -43,12 +43,7 @@ def save_checkpoint(
 
 
 def load_progress(folder: Path) -> dict[str, Any]:
-    """Read the JSON part of the last checkpoint.
-
-    Raises:
-        FileNotFoundError: The folder holds no checkpoint.
-        ValueError: It is no checkpoint of this project.
-    """
+    """Read the JSON part of the last checkpoint; FileNotFoundError, ValueError where there is none of ours."""
     path = folder / LAST
     progress = files.read_json(path, "a checkpoint to resume")
     fields = {"tensors", "schedule", "epoch", "step", "stopped", "means", "history", "config"}
@@ -73,12 +68,7 @@ def restore_checkpoint(
     optimizer: paddle.optimizer.Optimizer,
     average: EMA | None,
 ) -> None:
-    """Set network, optimizer, schedule and average to what `save_checkpoint` wrote.
-
-    Raises:
-        FileNotFoundError: The file of the tensors is gone.
-        ValueError: The file is damaged, or of another network or optimizer.
-    """
+    """Set network, optimizer, schedule and average to what `save_checkpoint` wrote; ValueError where of others."""
     tensors = load_arrays(folder / progress["tensors"])
 
     def part(prefix: str) -> dict[str, np.ndarray]:

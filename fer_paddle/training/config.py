@@ -1,4 +1,4 @@
-"""What decides how a network trains, as a frozen data class that reads and writes JSON."""
+"""The configuration of a training: a frozen data class that reads and writes JSON."""
 
 from __future__ import annotations
 
@@ -25,34 +25,22 @@ class FitConfig:
     """What the training loop needs to know; the recipe of a task adds its own fields to these.
 
     It is saved in every checkpoint, and a resumed run must bring the same.
-
-    Attributes:
-        epochs: Passes over the training loader, 1 or more.
-        seed: Seed of everything random in a step, 0 or more.
-        monitor: The figure of an epoch that decides which weights are best, such as `valid_accuracy`.
-        mode: `max` where a larger `monitor` is better, else `min`.
-        patience: Stop when `monitor` is measured and was not improved for so many epochs; None never stops early.
-        validate_every: Epochs between two measurements; the last epoch always has one.
-        ema_decay: Decay of ema.EMA over the weights, which is what is evaluated and kept; None keeps none.
-        swa_start: First epoch, counted from 0, of ema.SWA; None keeps none.
-        accumulate: Parts in which a batch goes through the network before one optimizer step: the same step in less
-            memory, but for batch normalization, which sees the parts.
-        sam_radius: Radius of sam.sam_ascent, which doubles the cost of a step; 0 takes plain gradients.
-
-    Raises:
-        ValueError: A field is out of its range.
     """
 
-    epochs: int
-    seed: int = 0
-    monitor: str = "valid_loss"
-    mode: str = "min"
+    epochs: int  # passes over the training loader, 1 or more
+    seed: int = 0  # seed of everything random in a step, 0 or more
+    monitor: str = "valid_loss"  # the figure of an epoch that decides which weights are best, such as `valid_accuracy`
+    mode: str = "min"  # `max` where a larger `monitor` is better, else `min`
+    # stop when `monitor` is measured and was not improved for so many epochs; None never stops early
     patience: int | None = None
-    validate_every: int = 1
+    validate_every: int = 1  # epochs between two measurements; the last epoch always has one
+    # decay of ema.EMA over the weights, which is what is evaluated and kept; None keeps none
     ema_decay: float | None = None
-    swa_start: int | None = None
+    swa_start: int | None = None  # first epoch, counted from 0, of ema.SWA; None keeps none
+    # parts in which a batch goes through the network before one optimizer step: the same step in less memory, but for
+    # batch normalization, which sees the parts
     accumulate: int = 1
-    sam_radius: float = 0.0
+    sam_radius: float = 0.0  # radius of sam.sam_ascent, which doubles the cost of a step; 0 takes plain gradients
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.seed < 0:

@@ -21,20 +21,9 @@ from fer_paddle.training import parallel
 class EpochSampler:
     """Index batches of one process: the same order for the same (seed, epoch), from any step on.
 
-    With several processes every global batch is cut into consecutive parts, so that together they see exactly
-    the batches of one process with `batch_size * world`.
-
-    Args:
-        length: Samples in the data set.
-        batch_size: Samples of one batch in this process.
-        shuffle: Draw a new order each epoch and leave out the last incomplete global batch. Otherwise every sample
-            comes once, in order, and the last batch may be smaller, or be missing in some processes.
-        seed: Seed of the order.
-        rank: Number of this process, 0 to world - 1.
-        world: Number of processes.
-
-    Raises:
-        ValueError: There are too few samples for one step in every process.
+    Of `world` processes each, by its `rank`, takes a part of every batch, so that together they see exactly the batches
+    of one process with `batch_size * world`. With `shuffle` each epoch has a new order without the last incomplete
+    batch; otherwise every sample comes once, in order, and the last batch may be smaller or missing in some processes.
     """
 
     def __init__(self, length: int, batch_size: int, shuffle: bool, seed: int = 0, rank: int = 0, world: int = 1):
@@ -117,8 +106,6 @@ class Loader:
 
     Args:
         dataset: Anything with `__len__` and `__getitem__`; where it has `set_epoch`, the loop calls it.
-        batch_sampler: Gives the indices of each batch.
-        workers: Reader processes; 0 reads in a thread.
         collate: Joins a list of samples to a batch (inputs, targets) of arrays; None stacks each field.
     """
 

@@ -28,17 +28,11 @@ class _Diverged(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class LRFinderResult:
-    """What `find_lr` measured.
+    """What `find_lr` measured."""
 
-    Attributes:
-        rates: float64 [S], rising.
-        losses: float64 [S], the loss of the batch before the step with each rate.
-        smoothed: float64 [S], their exponential mean, corrected for its start.
-    """
-
-    rates: np.ndarray
-    losses: np.ndarray
-    smoothed: np.ndarray
+    rates: np.ndarray  # float64 [S], rising
+    losses: np.ndarray  # float64 [S], the loss of the batch before the step with each rate
+    smoothed: np.ndarray  # float64 [S], their exponential mean, corrected for its start
 
     @property
     def steepest(self) -> float:

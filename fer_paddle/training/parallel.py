@@ -18,11 +18,7 @@ from fer_paddle.environment import paddle
 
 
 class Means:
-    """Running means of named figures, weighted by the samples they were taken over.
-
-    Args:
-        state: Pairs (weighted total, weight) by name, to go on from; None starts empty.
-    """
+    """Running means of named figures, weighted by samples; `state` has pairs (weighted total, weight) to go on from."""
 
     def __init__(self, state: Mapping[str, Sequence[float]] | None = None):
         self.state = {name: list(pair) for name, pair in (state or {}).items()}

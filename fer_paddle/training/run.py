@@ -51,38 +51,20 @@ class Callback:
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-    """Where and how a training runs; nothing here changes the weights that it gives.
+    """Where and how a training runs; nothing here changes the weights that it gives."""
 
-    Attributes:
-        folder: Where checkpoints and the best weights go; None keeps none.
-        resume: Go on from the folder's last checkpoint where there is one; else a folder with one is refused.
-        callbacks: Called in order.
-        workers: Reader processes; 0 reads in a thread.
-        progress: Wraps what is gone through for a progress bar, such as tqdm.
-        data_changed: Resume though the data are others than before.
-    """
-
-    folder: Path | None = None
+    folder: Path | None = None  # where checkpoints and the best weights go; None keeps none
+    # go on from the folder's last checkpoint where there is one; else a folder with one is refused
     resume: bool = False
-    callbacks: Sequence[Callback] = ()
-    workers: int = 0
+    callbacks: Sequence[Callback] = ()  # called in order
+    workers: int = 0  # reader processes; 0 reads in a thread
+    # wraps what is gone through for a progress bar, such as tqdm
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter
-    data_changed: bool = False
+    data_changed: bool = False  # resume though the data are others than before
 
 
 class Run:
-    """One training run; the arguments are those of `loop.fit`.
-
-    Attributes:
-        epoch: Finished epochs.
-        step: Finished steps of the epoch that runs.
-        steps_per_epoch: Steps of a whole epoch.
-        batch_samples: Samples of the last step in this process.
-        history: One record of figures per finished epoch.
-        means: The training figures of the epoch that runs.
-        average: The moving average of the weights, or None.
-        stop: Set it to end the run after the epoch.
-    """
+    """One training run; the arguments are those of `loop.fit`."""
 
     def __init__(
         self,
@@ -105,12 +87,13 @@ class Run:
             self.task = json.loads(json.dumps(dict(task)))
         except TypeError as error:
             raise ValueError(f"expected JSON values in task, got: {error}") from error
-        self.epoch, self.step, self.batch_samples = 0, 0, 0
+        self.epoch, self.step = 0, 0  # finished ones, of the epoch that runs
+        self.batch_samples = 0  # of the last step in this process
         self.steps_per_epoch = len(loaders["train"])
         self.average = make_average(model, config, self.steps_per_epoch)
-        self.history: list[dict[str, float]] = []
-        self.means = Means()
-        self.stop = False
+        self.history: list[dict[str, float]] = []  # figures of each finished epoch
+        self.means = Means()  # training figures of the epoch that runs
+        self.stop = False  # set it to end the run after the epoch
         self._seconds_before, self._started = 0.0, time.monotonic()
 
     @property
@@ -220,12 +203,7 @@ class Run:
 
 
 def load_best(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read the best weights of a run and their card: `figures`, `config`, `task`, `hours` and `machine`.
-
-    Raises:
-        FileNotFoundError: The folder holds no best weights.
-        ValueError: The weights or the card are damaged.
-    """
+    """Read the best weights of a run and their card: `figures`, `config`, `task`, `hours` and `machine`."""
     path = Path(folder) / BEST
     arrays, card = load_arrays(path), load_card(path)
     if missing := {"figures", "config"} - card.keys():

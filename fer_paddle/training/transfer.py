@@ -63,14 +63,8 @@ def merge_states(*states: Arrays) -> dict[str, np.ndarray]:
 def average_states(states: Sequence[Arrays], weights: Sequence[float] | None = None) -> dict[str, np.ndarray]:
     """Return the weighted mean of the same network's weights from several runs that had one start.
 
-    Integers, such as counters, are those of the first.
-
-    Args:
-        states: Weights by name, one network or more.
-        weights: One above 0 for each; None takes all alike.
-
-    Raises:
-        ValueError: There is none, names or shapes differ, or the weights do not fit.
+    Integers, such as counters, are those of the first; ValueError where names or shapes differ. `weights` has one above
+    0 for each state; None takes all alike.
     """
     weights = [1.0] * len(states) if weights is None else list(weights)
     if not states or len(weights) != len(states) or min(weights) <= 0:
@@ -94,15 +88,9 @@ def start_from(network: paddle.nn.Layer, arrays: Arrays, new: Sequence[str] = ()
     """Load pretrained weights except for the layers in `new`, which stay as they are.
 
     Args:
-        network: The network.
-        arrays: Weights by name, such as `load_arrays(path)`.
-        new: Patterns of the names that stay, such as transfer.HEADS.
-
-    Returns:
-        The names that stayed.
-
-    Raises:
-        ValueError: Without those, a name is missing or too many, or a shape differs; the first is named.
+        arrays: Weights by name, such as `load_arrays(path)`; ValueError where, without those of `new`, a name is
+            missing or too many, or a shape differs.
+        new: Patterns of the names that stay, such as transfer.HEADS; these are returned.
     """
     own = state_arrays(network)
     kept = {name: array for name, array in own.items() if _matches(name, new)}
@@ -144,17 +132,8 @@ def freeze_backbone(network: paddle.nn.Layer) -> list[str]:
 def set_rates(network: paddle.nn.Layer, factors: Mapping[str, float]) -> dict[str, float]:
     """Give parameters their own learning rate, as a factor of the optimizer's (discriminative rates).
 
-    The factors act in every optimizer of Paddle and stay with the parameters until they are set anew.
-
-    Args:
-        network: The network.
-        factors: Pattern -> factor, 0 or more; of several patterns that match, the last counts. Others get 1.
-
-    Returns:
-        The factor of each parameter by name.
-
-    Raises:
-        ValueError: A factor is below 0, or a pattern matches nothing.
+    The factors act in every optimizer of Paddle and stay with the parameters until they are set anew. Of several
+    patterns that match, the last counts; the others get 1. Returns the factor of each parameter by name.
     """
     if any(factor < 0 for factor in factors.values()):
         raise ValueError(f"expected factors of 0 or more, got {dict(factors)}")

@@ -52,19 +52,6 @@ def test_box_has_the_color_of_its_class(label):
     assert drawn[130, 40].tolist() == list(COLORS_BGR[EXPRESSIONS.index(label)])
 
 
-def line_width(side, box_side):
-    image = gray(side, side)
-    middle = side // 2
-    drawn = draw_boxes(image, [[middle, middle, middle + box_side, middle + box_side]])
-    return int(changed(image, drawn)[middle + box_side // 2, : middle + box_side // 2].sum())
-
-
-def test_lines_grow_with_the_image_but_not_on_small_boxes():
-    thin, medium, thick = (line_width(side, side // 3) for side in (100, 800, 2400))
-    assert 1 == thin < medium < thick < 10
-    assert line_width(2400, 16) == 1
-
-
 @pytest.mark.parametrize(
     "box",
     [

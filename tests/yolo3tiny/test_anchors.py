@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES, anchor_masks, kmeans_anchors, mean_best_iou, size_iou
+from yolo3tiny.anchors import ANCHOR_MASKS, ANCHORS, STRIDES, anchor_masks, kmeans_anchors, mean_best_iou
 
 
 def make_sizes(count: int = 400, seed: int = 0) -> np.ndarray:
@@ -23,19 +23,6 @@ def test_anchors_are_those_of_tiny_yolov3() -> None:
         with pytest.raises(ValueError, match="expected a multiple of"):
             anchor_masks(*wrong)
     assert STRIDES == (32, 16)
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "expected"),
-    [
-        ((10, 10), (10, 10), 1.0),
-        ((10, 10), (20, 20), 0.25),
-        ((10, 20), (20, 10), 100 / 300),  # a cross: neither holds the other
-        ((10, 10), (10, 40), 0.25),
-    ],
-)
-def test_size_iou(first: tuple, second: tuple, expected: float) -> None:
-    assert size_iou(np.array([first]), np.array([second]))[0, 0] == pytest.approx(expected)
 
 
 def test_mean_best_iou_by_hand() -> None:
@@ -69,12 +56,6 @@ def test_a_cluster_that_loses_its_boxes_keeps_its_place() -> None:
     # Found by search: with this seed one of three clusters is empty after a few steps.
     found = kmeans_anchors([(1, 6), (9, 6), (8, 4), (4, 2), (2, 8)], k=3, seed=0)
     assert (found >= 1).all()
-
-
-def test_kmeans_of_k_sizes_returns_them() -> None:
-    sizes = [(30, 40), (5, 6), (300, 200)]
-    np.testing.assert_array_equal(kmeans_anchors(sizes, k=3), [(5, 6), (30, 40), (300, 200)])
-    assert mean_best_iou(sizes, kmeans_anchors(sizes, k=3)) == 1.0
 
 
 @pytest.mark.parametrize(

@@ -88,16 +88,6 @@ def test_wrong_use_is_one_line_and_2(argv, images, photo_folder, capsys, request
 # detect
 
 
-def test_detect_prints_a_table(images, finder, capsys):
-    assert call("detect", images / "one.png", images / "none.png") == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1:] for line in lines] == [
-        ["score", "place", "and", "size"],
-        ["1.00", "20,10", "40x40"],
-        ["no", "face"],
-    ]
-
-
 def test_detect_goes_past_bad_images(images, finder, capsys):
     (images / "empty.jpg").write_bytes(b"")
     (images / "cut.png").write_bytes((images / "one.png").read_bytes()[:60])
@@ -256,24 +246,6 @@ def test_export_prints_the_card(run, tmp_path, capfd):
     ]
 
 
-def test_ctrl_c_is_130(photo_folder, small, tmp_path, monkeypatch, capsys):
-    from yolo3tiny import train
-
-    def interrupt(*args):
-        raise KeyboardInterrupt("stopped by Ctrl-C")
-
-    monkeypatch.setattr(train, "train_from_files", interrupt)
-    argv = ["train", "--data", photo_folder, "--recipe", "small", "--out", tmp_path / "run"]
-    assert call(*argv) == 130
-    assert capsys.readouterr().err == "error: stopped by Ctrl-C\n"
-
-
-def test_a_folder_that_is_a_file_is_2(images, finder, capsys):
-    (images / "file").write_text("in the way")
-    assert call("detect", images / "one.png", "--out", images / "file") == 2
-    assert capsys.readouterr().err == f"error: expected a folder, got the file {images / 'file'}\n"
-
-
 # quantize
 
 
@@ -303,13 +275,3 @@ def test_from_the_shell(images, make_onnx):
     done = run_python(images, "-m", "yolo3tiny", "detect", "one.png", "--weights", make_onnx(), "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["images"][0]["width"] == 200
-
-
-def test_detect_starts_without_paddle(images, make_onnx):
-    code = (
-        "import sys; from yolo3tiny.cli import main;"
-        f"main(['detect', 'one.png', '--weights', {str(make_onnx())!r}]);"
-        "sys.exit('paddle' in sys.modules)"
-    )
-    done = run_python(images, "-c", code)
-    assert done.returncode == 0, done.stderr

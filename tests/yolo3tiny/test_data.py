@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_paddle.environment import paddle
 from tests.yolo3tiny.samples import WHOLE
 from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.photos import Photo
@@ -62,15 +61,6 @@ def test_a_sample_depends_on_seed_epoch_and_index_alone() -> None:
     other.set_epoch(1)  # straight to epoch 1, backwards, without a cache
     for index in reversed(range(6)):
         assert_same_sample(other[index], data[index])
-
-
-def test_epochs_and_seeds_differ() -> None:
-    data = FaceTrainingData(PHOTOS, 96)
-    first = data[0]
-    data.set_epoch(1)
-    assert_same_sample(first, data[0], same=False)
-    assert_same_sample(first, FaceTrainingData(PHOTOS, 96, seed=1)[0], same=False)
-    assert_same_sample(first, data[1], same=False)
 
 
 def test_side_follows_the_epoch() -> None:
@@ -139,13 +129,3 @@ def test_repeat_photos() -> None:
     for wrong in ({"croud": 2}, {"web": -1}):
         with pytest.raises(ValueError, match="expected sources among"):
             repeat_photos(photos, wrong)
-
-
-def test_paddle_loads_it() -> None:
-    data = FaceTrainingData(PHOTOS, 64, max_boxes=40)
-    loader = paddle.io.DataLoader(data, batch_size=3, shuffle=False, num_workers=0)
-    batches = list(loader)
-    images, (boxes, ignore) = batches[1]
-    assert len(batches) == 2
-    assert images.shape == [3, 3, 64, 64] and boxes.shape == [3, 40, 4] and ignore.shape == [3, 40]
-    np.testing.assert_array_equal(images.numpy()[2], data[5][0])

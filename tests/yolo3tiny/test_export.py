@@ -1,13 +1,11 @@
 """The detector's network in other runtimes and formats."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from fer_paddle.apps.demo import astronaut
 from fer_paddle.expression.predict import WEIGHTS as EXPRESSIONS
-from yolo3tiny.export import PARITY_PX, export_detector, is_detector
+from yolo3tiny.export import export_detector, is_detector
 from yolo3tiny.predict import WEIGHTS, Detector, load_network
 
 PHOTOS = list(np.random.default_rng(0).integers(0, 256, (3, 30, 50, 3), np.uint8))
@@ -36,13 +34,6 @@ def test_exported_files_agree_and_work_alone(weights, name, tmp_path):
     assert len(detector(astronaut())) == 1
 
 
-def test_photos_of_any_size_are_compared_at_one(monkeypatch, tmp_path):
-    shapes = []
-    monkeypatch.setattr("yolo3tiny.export.convert_checked", lambda *args: shapes.append(args[2].shape))
-    export_detector(WEIGHTS, tmp_path / "x.param", [*PHOTOS, np.zeros((90, 20, 3), np.uint8)], "noise")
-    assert shapes == [(4, 3, PARITY_PX, PARITY_PX)]
-
-
 def test_networks_are_told_apart(tmp_path):
     assert is_detector(WEIGHTS) and is_detector(WEIGHTS.with_suffix(".safetensors"))
     assert not is_detector(EXPRESSIONS) and not is_detector(EXPRESSIONS.with_suffix(".safetensors"))
@@ -51,13 +42,3 @@ def test_networks_are_told_apart(tmp_path):
             use(EXPRESSIONS, *more)
     with pytest.raises(FileNotFoundError):
         is_detector(tmp_path / "none.onnx")
-
-
-@pytest.mark.parametrize("name", ["FACE.ONNX", "FACE.SafeTensors"])
-def test_the_case_of_a_suffix_does_not_matter(name, tmp_path):
-    for suffix in (".onnx", ".safetensors", ".json"):
-        (tmp_path / f"FACE{suffix}").write_bytes(WEIGHTS.with_suffix(suffix).read_bytes())
-    path = (tmp_path / f"FACE{Path(name).suffix.lower()}").rename(tmp_path / name)
-    assert is_detector(path)
-    runtime = "onnx" if path.suffix == ".ONNX" else "dynamic"
-    assert len(load_network(path, runtime)(np.zeros((1, 3, 32, 64), np.float32))) == 3

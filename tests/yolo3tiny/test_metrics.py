@@ -82,41 +82,6 @@ def test_table_of_single_photos(detections: list, truths: list, expected: float)
     assert result.ap == pytest.approx(expected)
 
 
-def test_ignored_photos_change_nothing() -> None:
-    detections, truths = [faces((*SAME, 0.9), (30, 0, 10, 0.95))], [faces(FACE)]
-    alone = average_precision(detections, truths)
-    crowd = faces((0, 0, 100, 1))
-    joined = average_precision([*detections, faces((5, 5, 10, 0.99))], [*truths, crowd])
-    assert joined.ap == alone.ap
-    assert joined.num_truths == alone.num_truths == 1
-
-
-def test_the_score_orders_photos_not_their_place_in_the_list() -> None:
-    truths = [faces(FACE), faces(FACE), faces(FACE)]
-    detections = [faces((50, 50, 10, 0.5)), faces((*SAME, 0.9)), faces((*SAME, 0.1))]
-    forward = average_precision(detections, truths)
-    backward = average_precision(detections[::-1], truths[::-1])
-    assert forward.ap == backward.ap == pytest.approx((1 + 2 / 3) / 3)
-
-
-@pytest.mark.parametrize("right_first", [True, False])
-def test_equal_scores_are_accepted_together(right_first: bool) -> None:
-    photos = [faces((*SAME, 0.5)), faces((50, 50, 10, 0.5))][:: 1 if right_first else -1]
-    result = average_precision(photos, [faces(FACE), NOTHING][:: 1 if right_first else -1])
-    assert result.ap == 0.5
-    assert result.scores.tolist() == [0.5]
-
-
-def test_higher_thresholds_never_help_and_a_low_one_excuses_by_iou_too() -> None:
-    # Around the ignored box: 121 / 400 is its IoU and its part of the detection.
-    detections, truths = [faces((*SAME, 0.1), (50, 50, 20, 0.9))], [faces(FACE, (50, 50, 11, 1))]
-    assert [average_precision(detections, truths, threshold).ap for threshold in (0.5, 0.3)] == [0.5, 1.0]
-    truths, detections = make_photos(3)
-    values = [average_precision(detections, truths, threshold).ap for threshold in (0.1, 0.3, 0.5, 0.7, 0.9)]
-    assert values == sorted(values, reverse=True)
-    assert values[0] > values[-1]
-
-
 def make_photos(seed: int) -> tuple[list, list]:
     """Twelve photos of up to six truths, some ignored, with jittered detections, copies and inventions."""
     rng = np.random.default_rng(seed)

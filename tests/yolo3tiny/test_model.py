@@ -29,11 +29,6 @@ def test_parameters_and_shapes_at_width_1() -> None:
     assert [head.shape for head in model(paddle.rand([1, 3, 96, 64]))] == [[1, 18, 3, 2], [1, 18, 6, 4]]
 
 
-@pytest.mark.parametrize(("width", "expected"), [(0.5, 2_172_652), (0.375, 1_225_500), (0.25, 546_172)])
-def test_parameters_of_narrow_models(width: float, expected: int) -> None:
-    assert count(Yolo3Tiny(width=width), trainable=True) == expected
-
-
 def test_layers_are_those_of_yolov3_tiny_cfg() -> None:
     model = Yolo3Tiny()
     convolutions = layers_of(model, paddle.nn.Conv2D)
@@ -44,17 +39,6 @@ def test_layers_are_those_of_yolov3_tiny_cfg() -> None:
     assert {layer._negative_slope for layer in layers_of(model, paddle.nn.LeakyReLU)} == {0.1}
     # A bias before batch norm would be subtracted again.
     assert [layer.bias is not None for layer in convolutions] == [shape[1] == 18 for shape in shapes]
-
-
-@pytest.mark.parametrize(
-    ("width", "first", "widest"), [(1.0, 16, 1024), (0.5, 8, 512), (0.1, 8, 104), (0.01, 8, 8), (1.5, 24, 1536)]
-)
-def test_width_rounds_to_multiples_of_8(width: float, first: int, widest: int) -> None:
-    convolutions = layers_of(Yolo3Tiny(width=width), paddle.nn.Conv2D)
-    channels = [layer.weight.shape[0] for layer in convolutions if layer.bias is None]  # not the heads
-    assert channels[0] == first
-    assert max(channels) == widest
-    assert all(c % 8 == 0 for c in channels)
 
 
 def test_the_lite_network_is_thin() -> None:
@@ -80,18 +64,6 @@ def test_output_shapes_without_nan(kind: str, width: float, n: int, h: int, w: i
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
-def test_every_parameter_gets_a_gradient(kind: str) -> None:
-    paddle.seed(0)
-    model = NETWORKS[kind](width=0.25)
-    sum(head.square().sum() for head in model(paddle.rand([2, 3, 64, 64]))).backward()
-    for name, parameter in model.named_parameters():
-        if parameter.stop_gradient:  # Paddle lists the running statistics of batch norm as parameters
-            continue
-        assert np.isfinite(parameter.grad.numpy()).all(), name
-        assert parameter.grad.abs().max() > 0, name
-
-
-@pytest.mark.parametrize("kind", NETWORKS)
 def test_objectness_starts_near_one_in_a_hundred(kind: str) -> None:
     paddle.seed(0)
     for head in NETWORKS[kind](width=0.5)(paddle.rand([2, 3, 96, 96])):
@@ -108,15 +80,6 @@ def test_last_pool_keeps_size_and_no_padding_wins() -> None:
     repeated = np.pad(x, ((0, 0), (0, 0), (0, 1), (0, 1)), mode="edge")
     expected = np.maximum.reduce([repeated[..., i : i + 5, j : j + 7] for i in (0, 1) for j in (0, 1)])
     np.testing.assert_array_equal(pool(paddle.to_tensor(x)).numpy(), expected)
-
-
-def test_seed_decides_the_weights() -> None:
-    def first_weights(seed: int) -> np.ndarray:
-        paddle.seed(seed)
-        return next(iter(Yolo3Tiny(width=0.1).parameters())).numpy()
-
-    np.testing.assert_array_equal(first_weights(1), first_weights(1))
-    assert (first_weights(1) != first_weights(2)).any()
 
 
 @pytest.mark.parametrize("kind", NETWORKS)

@@ -72,16 +72,6 @@ def test_boxes_of_a_single_photo_fit_its_pixels(scale: tuple[float, float], flip
     assert faces >= 6
 
 
-def test_flip_mirrors_the_sample() -> None:
-    photo = make_photo(COLOURS[40], np.random.default_rng(0))
-    config = dataclasses.replace(STILL, scale=(2.5, 2.5))  # the photo fills the whole width, so all is mirrored
-    plain, flipped = (
-        scale_and_crop(photo, 160, np.random.default_rng(5), dataclasses.replace(config, flip=flip)) for flip in (0, 1)
-    )
-    np.testing.assert_array_equal(flipped[0], plain[0][:, ::-1])
-    np.testing.assert_allclose(flipped[1][:, [0, 2]], 160 - plain[1][:, [2, 0]], atol=1e-4)
-
-
 @pytest.mark.parametrize("grid", [1, 2, 3, 4, 6])
 def test_boxes_of_a_mosaic_fit_its_pixels(grid: int) -> None:
     config = dataclasses.replace(STILL, face_px=(16, 48))
@@ -95,12 +85,6 @@ def test_boxes_of_a_mosaic_fit_its_pixels(grid: int) -> None:
         image, boxes, ignore = mosaic(pick, grid, 320, rng, config)
         assert check_boxes(image, boxes, ignore, used) >= 0.6 * len(used)
         assert len(used) >= grid**2
-
-
-def test_a_long_photo_is_shrunk_with_its_boxes() -> None:
-    photo = make_photo(COLOURS[50], np.random.default_rng(3), longest=100)
-    assert max(photo.size_wh) == 100
-    np.testing.assert_allclose(photo.boxes_xyxy[0], find_rectangle(photo.levels[0], COLOURS[50]), atol=1)
 
 
 def test_copies_halve_and_serve_every_scale() -> None:
@@ -137,13 +121,6 @@ def test_mosaics_turn_large_faces_into_a_crowd() -> None:
     assert len(sides) > 15 * 20
     assert ((sides >= 8) & (sides < 40)).mean() > 0.6
     assert ((sides >= 8) & (sides < 16)).mean() > 0.15
-
-
-def test_photos_without_faces_fill_their_cells() -> None:
-    photo = Pyramid(np.full((60, 80, 3), 200, np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, bool))
-    image, boxes, ignore = mosaic(lambda: photo, 4, 128, np.random.default_rng(0), STILL)
-    assert boxes.shape == (0, 4) and ignore.shape == (0,)
-    assert (image == 200).all(axis=-1).mean() > 0.85
 
 
 def test_small_faces_are_not_shrunk_until_they_are_none() -> None:

@@ -10,7 +10,7 @@ from fer_paddle.deployment.onnx_graph import read_onnx
 from fer_paddle.drawn import draw_scene
 from yolo3tiny.photos import Photo
 from yolo3tiny.predict import FOLDER, WEIGHTS, Detector
-from yolo3tiny.quantize import DetectorQuantizeTask, calibration_batches, qat_recipe, read_detector_card
+from yolo3tiny.quantize import DetectorQuantizeTask, calibration_batches, read_detector_card
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +53,6 @@ def test_without_photos(photos, empty):
     valid = [] if empty == "valid" else photos
     with pytest.raises(ValueError, match="expected calibration photos"):
         DetectorQuantizeTask(WEIGHTS, [] if empty == "calibration" else images, valid)
-
-
-@pytest.mark.parametrize(("num_photos", "batch_size"), [(1, 1), (9, 9), (40, 16)])
-def test_qat_fits_the_photos(num_photos, batch_size):
-    assert qat_recipe(num_photos, 96, epochs=2, learning_rate=1e-4).batch_size == batch_size
 
 
 def test_qat_needs_the_card_of_a_detector(photos, tmp_path):

@@ -20,13 +20,6 @@ def test_json_there_and_back():
     assert recipe.to_json() == content
 
 
-def test_fields_left_out_keep_their_defaults():
-    content = {"name": "a", "epochs": 9, "batch_size": 2, "sizes": [[0, 96]], "width": 1, "learning_rate": 1e-3}
-    assert DetectorRecipe.from_json(content) == DetectorRecipe(
-        name="a", epochs=9, batch_size=2, sizes=((0, 96),), width=1, learning_rate=1e-3
-    )
-
-
 WRONG = [{"epoch": 3}, {"epochs": "3"}, {"sizes": 416}, {"sizes": None}, {"augment": {"mosaik": 1}}, {"augment": None}]
 
 

@@ -47,15 +47,6 @@ def test_choose_split(splits, asked, positions, table):
     assert names(choose_split(table(*splits), asked)) == positions
 
 
-@pytest.mark.parametrize(
-    ("splits", "asked"),
-    [(["train", "val"], "held_out"), (["train", "val"], "test"), (["val"], "train"), ([""], "train"), ([""], "vall")],
-)
-def test_no_such_split(splits, asked, table):
-    with pytest.raises(ValueError, match=f"expected photos of a split among all, .*got none of '{asked}'"):
-        choose_split(table(*splits), asked)
-
-
 def test_tables_are_joined(photo_folder, tmp_path):
     shutil.copytree(photo_folder, tmp_path / "images")
     photos = [

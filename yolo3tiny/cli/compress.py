@@ -78,7 +78,7 @@ def quantize(
     from fer_paddle import environment
 
     environment.prepare(threads)
-    from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images
+    from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images, table_of
     from fer_paddle.study import provenance
     from yolo3tiny.photos import check_readable
     from yolo3tiny.predict import WEIGHTS
@@ -104,15 +104,4 @@ def quantize(
         weights, shown, valid, taught, epochs, learning_rate, not quantize_last, progress=progress
     )
     content = compare(task, chosen, out, results or out / "results.json", origin, threads, progress, data_changed)
-    rows = [
-        [
-            row["method"],
-            row["runtime"],
-            f"{row['figure']:.4f}",
-            f"{row['drop']:+.2f}",
-            row["bytes"],
-            f"{row['share']:.3f}",
-        ]
-        for row in content["rows"]
-    ]
-    return Output(content, table(["method", "runtime", "AP", "drop in points", "bytes", "of fp32"], rows))
+    return Output(content, table(*table_of(content, "AP", ".4f")))

@@ -119,7 +119,7 @@ def run(
     rows = [[one.name, one.images, one.refused, one.cut, one.copies, one.files] for one in reports]
     text = table(["class", "images", "without a face", "cut out", "copies", f"{face_options.what} now"], rows)
     code = OK if all(report.files for report in reports) else FAILED
-    return Output([report.to_json() for report in reports], f"{text}\n\nwritten to {out}", code=code)
+    return Output(list(map(asdict, reports)), f"{text}\n\nwritten to {out}", code=code)
 
 
 def crawl(

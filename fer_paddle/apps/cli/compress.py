@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fer_paddle import options as opt
-from fer_paddle.console import Output, bar, percent, table
+from fer_paddle.console import Output, bar, table
 from fer_paddle.options import PositiveInt
 
 
@@ -60,7 +60,7 @@ def prune(
 
 
 def prune_speed(
-    files: Annotated[tuple[Path, ...], ".onnx files of expression networks or face detectors"],
+    files: Annotated[tuple[Path, ...], "expression networks or face detectors: .onnx files, or names of `models`"],
     *,
     threads: Annotated[tuple[opt.ThreadCount, ...], "threads of ONNX Runtime"] = (1, 2),
     batch: Annotated[opt.Batch, "images of a run"] = 1,
@@ -70,8 +70,9 @@ def prune_speed(
     """Time ONNX files in ONNX Runtime, in turns, so that a busy machine disturbs all alike."""
     from fer_paddle.apps.speed import time_side_by_side
     from fer_paddle.files import write_json
+    from fer_paddle.zoo import find_model
 
-    rows = time_side_by_side(files, threads, batch, runs, bar("rounds"))
+    rows = time_side_by_side([find_model(file) for file in files], threads, batch, runs, bar("rounds"))
     if results is not None:
         write_json(results, rows)
     shown = [
@@ -110,7 +111,7 @@ def quantize(
     environment.prepare(threads)
     import numpy as np
 
-    from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images
+    from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images, table_of
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.ferplus import take_for_training
     from fer_paddle.expression.predict import classifier_file
@@ -136,15 +137,4 @@ def quantize(
     )
     path, changed = results or out / "results.json", data_changed
     content = compare(task, chosen, out, path, origin, progress=bar("methods"), data_changed=changed)
-    rows = [
-        [
-            row["method"],
-            row["runtime"],
-            percent(row["figure"]),
-            f"{row['drop']:+.2f}",
-            row["bytes"],
-            f"{row['share']:.3f}",
-        ]
-        for row in content["rows"]
-    ]
-    return Output(content, table(["method", "runtime", "accuracy", "drop in points", "bytes", "of fp32"], rows))
+    return Output(content, table(*table_of(content, "accuracy", ".1%")))

@@ -173,7 +173,7 @@ def _calibrate(data: str, weights: Path | None, write: bool, out: Path | None) -
 
 
 def card(
-    weights: Annotated[tuple[Path, ...], ".onnx or .safetensors (default: all that ship)"] = (),
+    weights: Annotated[tuple[Path, ...], ".onnx, .safetensors or names of `models` (default: all that ship)"] = (),
     *,
     data: Annotated[tuple[str, ...], "data sets; photos as NAME:SPLIT"] = (),
     text_only: TextOnly = False,
@@ -184,9 +184,10 @@ def card(
 
 def _write_cards(weights: Sequence[Path], data: Sequence[str], text_only: bool) -> Output:
     from fer_paddle.analysis.card import find_shipped, kind_of, read_measured, write_files
+    from fer_paddle.zoo import find_model
 
     result = []
-    for path in weights or find_shipped():
+    for path in [find_model(path) for path in weights] or find_shipped():
         measured = read_measured(path) if text_only else _measure(path, kind_of(path), data)
         result.append({"weights": str(path), "written": [str(written) for written in write_files(path, measured)]})
     return Output(result, "\n".join(f"{row['weights']}: {', '.join(row['written'])}" for row in result))

@@ -1,4 +1,4 @@
-"""What all runtimes share: the check of file and images, and the conversion of an ONNX file."""
+"""The base of all runtimes: check file and images, convert an ONNX file."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class MixBatch:
-    """Collates samples (image, (label, votes)) to a mixed batch, as `collate` of training.loader.make_loader.
+    """Collate samples (image, (label, votes)) to a mixed batch, as `collate` of training.loader.make_loader.
 
     With probability `chance` a batch is mixed with itself in another order: by CutMix or mixup, either with the same
     chance where both are on. The ratio of the first image is drawn from Beta(alpha, alpha), one for the batch. All

@@ -39,12 +39,6 @@ def test_several_figures_at_once_and_one_that_does_not_exist():
     assert absent.to_json() == {"value": None, "low": None, "high": None}
 
 
-def test_same_seed_same_interval():
-    values = np.arange(30.0)
-    first, second, third = (bootstrap(lambda chosen: values[chosen].mean(), 30, 50, seed=s)[0] for s in (0, 0, 1))
-    assert first == second != third
-
-
 @pytest.mark.parametrize("arguments", [{"count": 0}, {"resamples": 0}, {"level": 1.0}, {"level": 0.0}])
 def test_wrong_arguments_are_named(arguments):
     with pytest.raises(ValueError, match="expected"):

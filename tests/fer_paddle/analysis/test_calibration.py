@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from scipy.optimize import minimize_scalar
 
 from fer_paddle.analysis.calibration import (
     cross_fitted_probs,
     fit_temperature,
     negative_log_likelihood,
-    plot_reliability,
     reliability,
 )
 from fer_paddle.analysis.metrics import softmax
@@ -102,11 +100,3 @@ def test_a_temperature_is_above_zero(temperature):
     with pytest.raises(ValueError, match="above 0"):
         softmax(np.zeros((1, 2)), temperature)
     np.testing.assert_allclose(softmax(np.array([[1e4, 0.0]])), [[1, 0]])  # large logits
-
-
-def test_plot_draws_on_the_axis_it_is_given():
-    logits, labels = overconfident(50)
-    axis = Figure().subplots()
-    assert plot_reliability(softmax(logits), labels, axis) is axis.figure
-    assert "ECE" in axis.get_title()
-    assert isinstance(plot_reliability(softmax(logits), labels), Figure)

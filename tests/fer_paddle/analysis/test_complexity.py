@@ -56,13 +56,6 @@ def test_each_network_is_paddles(model):
     assert totals["uncounted"] > 0  # each has activations and pools
 
 
-def test_distresnet_at_128_px():
-    """The course's figure: about 110 million."""
-    totals = total_costs(layer_costs(build_model("distresnet"), (1, 128, 128)))
-    assert 100e6 < totals["flops"] < 120e6 and totals["parameters"] == 403_767
-    assert totals["weight_bytes"] == 4 * (403_767 + 2 * 5456)  # and the running statistics
-
-
 def test_by_hand():
     network = nn.Sequential(nn.Conv2D(1, 2, 3), nn.ELU(), nn.MaxPool2D(2), nn.Flatten(), nn.Linear(8, 3))
     convolution, elu, pool, flatten, linear = layer_costs(network, (1, 6, 6))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer_paddle.analysis.mistakes import most_confident_mistakes, plot_mistakes
+from fer_paddle.analysis.mistakes import most_confident_mistakes
 
 PROBS = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])
 LABELS = np.array([1, 1, 1, 0])  # wrong: 0 (0.9), 2 (0.6), 3 (0.7)
@@ -15,10 +15,3 @@ def test_the_surest_come_first():
     assert found[0].to_json(("sad", "happy")) == expected
     assert [one.index for one in most_confident_mistakes(PROBS, LABELS, 99)] == [0, 3, 2]
     assert most_confident_mistakes(PROBS, PROBS.argmax(axis=1), 5) == []
-
-
-def test_plot_names_both_classes():
-    images = np.zeros((4, 48, 48), np.uint8)
-    figure = plot_mistakes(images, most_confident_mistakes(PROBS, LABELS, 3), names=("sad", "happy"))
-    texts = [text.get_text() for text in figure.axes[0].texts]
-    assert texts[0] == "happy\nnamed sad 90%" and len(texts) == 3

@@ -7,12 +7,8 @@ from sklearn import metrics as sklearn_metrics
 
 from fer_paddle.analysis.metrics import confusion_matrix, f1_scores, roc
 from fer_paddle.analysis.plots import (
-    plot_class_figures,
     plot_confusion,
-    plot_heat,
     plot_roc,
-    scale_to_one,
-    take_axis,
     tile_images,
 )
 
@@ -71,12 +67,6 @@ def test_roc_plot_skips_absent_classes():
     assert len(axis.lines) == 3  # two classes and the diagonal
 
 
-def test_class_plot_has_a_bar_for_each_figure():
-    axis = Figure().subplots()
-    plot_class_figures(np.diag([2, 3]), axis, names=("a", "b"))
-    assert [bar.get_height() for bar in axis.patches] == [1.0] * 6
-
-
 def test_tiles_stand_in_rows():
     images = [np.full((2, 3), value) for value in (1, 2, 3)]
     sheet = tile_images(images, columns=2, gap=0)
@@ -90,15 +80,3 @@ def test_tiles_stand_in_rows():
     for wrong, columns in (([], 2), (images, 0)):
         with pytest.raises(ValueError, match="expected"):
             tile_images(wrong, columns)
-
-
-def test_scale():
-    assert scale_to_one(np.array([-1.0, 0.0, 3.0])).tolist() == [0, 0.25, 1]
-    assert scale_to_one(np.full((2, 2), 7.0)).tolist() == [[0, 0], [0, 0]]
-
-
-def test_heat_is_stretched_over_the_face():
-    axis = Figure().subplots()
-    assert plot_heat(np.zeros((48, 40), np.uint8), np.eye(4), axis, "sad") is axis.figure
-    assert [image.get_array().shape for image in axis.images] == [(48, 40), (48, 40)]
-    assert take_axis(axis) is axis

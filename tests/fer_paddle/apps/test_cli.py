@@ -18,7 +18,6 @@ from fer_paddle.deployment.runtimes import RUNTIMES
 from fer_paddle.drawn import draw_scene
 from fer_paddle.expression import export
 from fer_paddle.expression.predict import WEIGHTS
-from fer_paddle.expression.recipes import RECIPES
 from fer_paddle.images import read_image, write_image
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.options import Runtime, read_parameters
@@ -61,11 +60,6 @@ def test_every_command_has_help(run):
         assert run("collect", part, "--help")[0] == 0
     for name in ("compare", "curves", "scale", "augment", "distill"):
         assert run("study", name, "--help")[0] == 0
-
-
-def test_help_names_every_recipe(run):
-    """By hand, for reading the recipes would import Paddle."""
-    assert set(RECIPES) <= set(re.findall(r"\w+", run("train", "--help")[1]))
 
 
 WRONG_USE = [
@@ -202,13 +196,6 @@ def test_recognize_again_reads_no_drawing_of_its_own(run, tmp_path, monkeypatch)
     for _ in range(3):
         code, out, _ = run("recognize", ".", "--json")
         assert code == 0 and [image["file"] for image in json.loads(out)["images"]] == ["我.png"]
-
-
-def test_a_folder_that_is_a_file_is_wrong_use(run, tmp_path):
-    write_image(tmp_path / "a.png", np.zeros((60, 60, 3), np.uint8))
-    for out in (tmp_path / "a.png", tmp_path / "a.png" / "deeper"):
-        code, text, err = run("recognize", tmp_path / "a.png", "--out", out)
-        assert (code, text, err) == (2, "", f"error: expected a folder, got the file {tmp_path / 'a.png'}\n")
 
 
 @pytest.mark.slow

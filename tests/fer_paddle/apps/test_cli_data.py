@@ -37,12 +37,6 @@ def test_report_of_a_folder(folder, tmp_path, capsys):
     assert sorted(path.read_bytes() for path in folder.rglob("*.png")) == before
 
 
-def test_report_as_json_is_json_alone(folder, tmp_path, capsys):
-    assert main(["report", str(folder), "--quick", "--json", "--out", str(tmp_path / "out")]) == 0
-    figures = json.loads(capsys.readouterr().out)
-    assert figures["images"] == 4 and figures["unreadable_files"] == 1
-
-
 @pytest.mark.parametrize("source", ["empty", "text.txt"])
 def test_what_is_no_source_ends_in_one_line(tmp_path, capsys, source):
     (tmp_path / "empty").mkdir()

@@ -45,16 +45,6 @@ def test_too_large_a_difference_is_exit_code_1(run, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("runtime", ["onnx", "openvino", "ncnn", "mnn"])
-def test_evaluate_with_a_runtime(runtime, run, face_folders):
-    pytest.importorskip({"onnx": "onnxruntime", "mnn": "MNN"}.get(runtime, runtime))
-    code, out, err = run("evaluate", "--data", face_folders, "--runtime", runtime, "--threads", 1, "--json")
-    figures = json.loads(out)
-    assert code == 0, err
-    assert figures["faces"] == 70 and figures["file_bytes"] == WEIGHTS.stat().st_size
-    assert figures["weights"] == WEIGHTS.name and figures["latency_ms"] > 0
-
-
 @pytest.mark.slow
 def test_benchmark_of_one_row(run, tmp_path):
     args = ["--runtime", "onnx", "--weights", WEIGHTS, "--threads", 1, "--batch", 1, "--runs", 2, "--out", tmp_path]

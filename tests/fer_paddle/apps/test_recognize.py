@@ -48,13 +48,6 @@ def test_folder_with_a_bad_file_and_equal_names(images, tmp_path):
     assert not [path for path in out.iterdir() if path.name.endswith(".tmp")]
 
 
-def test_originals_are_never_overwritten(tmp_path):
-    write_image(tmp_path / "a.png", np.full((40, 60, 3), 200, np.uint8))
-    before = (tmp_path / "a.png").read_bytes()
-    report = recognize_files([tmp_path / "a.png"], tmp_path, pipeline, 0.5)
-    assert (tmp_path / "a.png").read_bytes() == before and report.results[0]["drawn"] == "a-2.png"
-
-
 def recognize(patterns, out):
     """As the command does it: (number of images, names of the copies)."""
     paths = find_images(patterns, out, read_ours(out / RESULTS_JSON))
@@ -89,15 +82,6 @@ def test_the_same_command_again_gives_the_same(patterns, out, names, album):
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_commands_in_turn_keep_to_their_names(album):
-    out = album / "out"
-    for _ in range(3):
-        assert recognize(["1.png"], out)[1] == ["1.png"]
-        write_image(album / "2.png", np.full((9, 9, 3), 9, np.uint8))
-        assert recognize(["2.png"], out)[1] == ["2.png"]
-    assert sorted(path.name for path in out.glob("*.png")) == ["1.png", "2.png"]
-
-
 def test_an_interrupted_run_leaves_its_results(album):
     def stop_at_the_second(paths):
         yield paths[0]
@@ -108,10 +92,3 @@ def test_an_interrupted_run_leaves_its_results(album):
         recognize_files(paths, out, pipeline, 0.5, progress=stop_at_the_second)
     assert read_ours(out / RESULTS_JSON) == {"1.png"}
     assert recognize(["."], out)[1] == ["1.png", "1-2.png"]
-
-
-def test_results_of_something_else_stay(album):
-    (album / RESULTS_JSON).write_text("[1, 2]")
-    with pytest.raises(ValueError, match="got another file"):
-        recognize_files([album / "1.png"], album, pipeline, 0.5)
-    assert (album / RESULTS_JSON).read_text() == "[1, 2]" and not (album / "1-2.png").exists()

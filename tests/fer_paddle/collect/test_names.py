@@ -42,4 +42,3 @@ def test_a_taken_name_gets_a_number(tmp_path):
     (tmp_path / "a.jpg").touch()
     (tmp_path / "a-2.jpg").symlink_to("nowhere")  # a broken link takes its name too
     assert free_name(tmp_path, "a", ".jpg").name == "a-3.jpg"
-    assert free_name(tmp_path, "B", ".jpg", taken={"b.jpg"}).name == "B-2.jpg"

@@ -103,12 +103,6 @@ def test_wrong_use_is_one_line_and_code_2(capsys, tmp_path, monkeypatch, args):
     assert list(tmp_path.iterdir()) == []  # nothing half done
 
 
-@pytest.mark.parametrize("part", ["run", "crawl", "frames", "clean", "select", "sources", "train-mouths"])
-def test_every_part_has_help(capsys, part):
-    code, out, err = run(capsys, part, "--help")
-    assert code == 0 and f"collect {part}" in out and not err
-
-
 def test_parts_by_hand(capsys, site, tmp_path, portraits):
     """crawl, clean, select one after the other."""
     put_portraits(site, portraits)

@@ -147,15 +147,6 @@ def test_mouths_are_sorted_by_a_classifier(photo, tmp_path):
     assert report.files == ["smile/照片_1.png", "pout/照片_1.png"]
 
 
-def test_the_shipped_detector_finds_a_drawn_face(tmp_path):
-    write_image(tmp_path / "face.png", draw_face("happy", 256, seed=4).image)
-    write_image(tmp_path / "wall.png", np.full((200, 200, 3), 128, np.uint8))
-    report = select_faces(list_images(tmp_path), tmp_path / "out")
-    assert list(report.kept) == [str(tmp_path / "face.png")] and list(report.refused) == [str(tmp_path / "wall.png")]
-    with pytest.raises(ValueError, match="mouths"):
-        select_faces([], tmp_path / "out", kind="eyes", detector=detector_of())
-
-
 @pytest.mark.parametrize(
     "change",
     [{"min_faces": 0}, {"min_faces": 3, "max_faces": 2}, {"min_score": 1.1}, {"min_px": -1}, {"min_sharpness": -1}],

@@ -46,13 +46,6 @@ def test_the_filters_that_stay_are_those_chosen_by_hand(criterion, count, small_
     np.testing.assert_array_equal(small_net.second[0].weight.numpy(), following[:, stay])
 
 
-def test_criteria_differ(make_net):
-    """Else the test above would not tell them apart."""
-    layer, norm = make_net().first[0], make_net().first[1]
-    orders = {tuple(np.argsort(scores(layer, norm))) for scores in BY_HAND.values()}
-    assert len(orders) == len(BY_HAND)
-
-
 # --- what goes together ---
 
 
@@ -152,14 +145,6 @@ def test_plans_meet_their_target(ratio, small_net):
         assert plan.flops_ratio <= ratio
         with pruner.pruned(plan.kept):
             assert count_flops(small_net, SHAPE) == plan.flops
-
-
-def test_the_layer_that_hurts_more_keeps_more(small_net):
-    pruner = FilterPruner(small_net, SHAPE)
-    kept = plan_by_sensitivity(pruner, made_up(stem=10, first=0.1), 0.5).kept
-    assert kept["stem.0"] == 8 and kept["first.0"] < 4
-    kept = plan_by_sensitivity(pruner, made_up(stem=0.1, first=10), 0.5).kept
-    assert kept["first.0"] == 6 and kept["stem.0"] < 5
 
 
 @pytest.mark.parametrize("ratio", [0.7, 0.5, 0.3])

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fer_paddle.compression import onnx_quantize as ort
 from fer_paddle.compression import quant_params
-from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images
+from fer_paddle.compression.quantize import choose, compare, read_calibration_images
 from fer_paddle.deployment.onnx_graph import add_metadata, compact, drop_idle_rounding, read_onnx
 from fer_paddle.files import write_json
 from fer_paddle.images import write_image
@@ -195,12 +195,6 @@ def test_calibration_images(tmp_path, caplog):
     assert "broken.jpg" in caplog.text
 
 
-def test_choose_draws_without_putting_back():
-    assert choose(range(5), 9) == [0, 1, 2, 3, 4]
-    drawn = choose(range(100), 10, seed=1)
-    assert drawn == sorted(set(drawn)) and len(drawn) == 10 and drawn != choose(range(100), 10, seed=2)
-
-
 class Task:
     """The network as a task, judged by its distance from the float one; QAT must not begin."""
 
@@ -272,7 +266,3 @@ def test_what_cannot_be_is_refused_before_it_begins(network, tmp_path, use):
     with pytest.raises(ValueError, match="expected"):
         use(network, tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()
-
-
-def test_methods_are_named_once():
-    assert len(set(METHODS)) == len(METHODS) == 11

@@ -10,7 +10,7 @@ import pytest
 
 from fer_paddle.expression import trials
 from fer_paddle.expression.compare import compare_designs, draw_costs, find_frontier, measure_cost
-from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case, spoil_labels, trend
+from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case, trend
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import STUDY
 from fer_paddle.models import build_model, find_design
@@ -91,11 +91,6 @@ def test_trend(values, expected):
     assert trend(values) == expected
 
 
-def test_each_case_expects_another_pair():
-    pairs = [(case.train, test) for case in CASES for test in case.test]
-    assert len(set(pairs)) == len(pairs) and len(CASES) == 5
-
-
 def test_judge_and_drawing():
     case = CASES[1]
     history = [{"epoch": i + 1, "train_loss": 2 - i / 2, "valid_loss": 2 + i / 2} for i in range(3)]
@@ -103,14 +98,6 @@ def test_judge_and_drawing():
     assert not judge(CASES[0], history)["as_expected"]
     figure = draw_cases({case.name: history, CASES[0].name: history})
     assert [len(axis.lines) for axis in figure.axes] == [2, 2]
-
-
-def test_spoilt_labels():
-    labels = np.zeros(7000, np.int64)
-    faces = LabelledFaces(np.zeros((7000, 1, 1), np.uint8), labels)
-    spoilt = spoil_labels(faces, 0.7, 0)
-    assert (spoilt.labels != 0).mean() == pytest.approx(0.7 * 6 / 7, abs=0.02)
-    assert (spoil_labels(faces, 0.0, 0).labels == labels).all() and not faces.labels.any()
 
 
 def test_a_case_runs_and_is_resumed(faces, tmp_path):

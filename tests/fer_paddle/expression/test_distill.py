@@ -234,13 +234,6 @@ def test_wrong_arguments_are_named(make, words):
         make()
 
 
-@pytest.mark.parametrize("change", [{"aux_weight": 1.0}, {"freeze_epochs": 2}, {"backbone_rate": 0.1}])
-def test_a_recipe_with_an_auxiliary_head_or_a_frozen_backbone_is_refused(change):
-    recipe, faces = dataclasses.replace(RECIPE, **change), make_faces(16, 0)
-    with pytest.raises(ValueError, match="aux_weight 0, freeze_epochs 0 and backbone_rate 1"):
-        distill_expressions(TinyExpressions(), make_teacher(), faces, faces, recipe, DistillSettings())
-
-
 def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     study = DistillPlan("tiny", RECIPE, DistillSettings(hint_weight=0.2), ("plain", "soft+hint"), (0, 1))
     faces = make_faces(16, 0), make_faces(8, 1)
@@ -290,3 +283,10 @@ def test_a_study_begins_with_given_weights(tmp_path):
                 np.testing.assert_allclose(before.numpy(), after.numpy(), atol=1e-6, err_msg=name)
     with pytest.raises(ValueError, match="start"):
         run_study(dataclasses.replace(study, start=None), make_teacher(), make_faces(16, 0), make_faces(8, 1), **place)
+
+
+@pytest.mark.parametrize("change", [{"aux_weight": 1.0}, {"freeze_epochs": 2}, {"backbone_rate": 0.1}])
+def test_a_recipe_with_an_auxiliary_head_or_a_frozen_backbone_is_refused(change):
+    recipe, faces = dataclasses.replace(RECIPE, **change), make_faces(16, 0)
+    with pytest.raises(ValueError, match="aux_weight 0, freeze_epochs 0 and backbone_rate 1"):
+        distill_expressions(TinyExpressions(), make_teacher(), faces, faces, recipe, DistillSettings())

@@ -126,13 +126,6 @@ def test_a_card_of_another_network(changes, says, path):
         ExpressionModel.load(path)
 
 
-def test_weights_of_another_network(path):
-    arrays = load_arrays(path)
-    save_arrays(path, {f"network.{name}": array for name, array in arrays.items()})
-    with pytest.raises(ValueError, match="weights do not fit DistResNet"):
-        ExpressionModel.load(path)
-
-
 def test_missing_files(path):
     path.with_suffix(".json").unlink()
     with pytest.raises(FileNotFoundError, match="card"):
@@ -181,3 +174,10 @@ def test_nothing_wrong_is_written(changes, says, network, tmp_path):
     with pytest.raises(ValueError, match=says):
         ExpressionModel.of(**arguments).save(path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_of_another_network(path):
+    arrays = load_arrays(path)
+    save_arrays(path, {f"network.{name}": array for name, array in arrays.items()})
+    with pytest.raises(ValueError, match="weights do not fit DistResNet"):
+        ExpressionModel.load(path)

@@ -23,15 +23,12 @@ from fer_paddle.expression.prune import (
     finetune_recipe,
     make_batches,
     measure_faces,
-    sample_faces,
 )
-from fer_paddle.expression.quantize import qat_recipe
-from fer_paddle.expression.recipes import FERPLUS, FINE_TUNE, STRONG, TUTORIAL, Recipe
+from fer_paddle.expression.recipes import FERPLUS, STRONG, TUTORIAL
 from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model, find_design
 from fer_paddle.models.model import count_features
-from fer_paddle.models.pruned_shapes import changed_shapes, resize_layers
 from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import load_card
 
@@ -99,14 +96,6 @@ def test_a_card_with_wrong_shapes(change, says, saved, tmp_path):
     assert "\n" not in str(raised.value)
 
 
-def test_a_whole_network_needs_no_shapes(tmp_path):
-    network = build_model("distresnet")
-    assert changed_shapes(network, build_model("distresnet")) == {}
-    assert "shapes" not in ExpressionModel.of("distresnet", network, 32).save(tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match="expected the shapes of layers by name, got list"):
-        resize_layers(network, [1])
-
-
 # --- the task of a study ---
 
 
@@ -124,13 +113,6 @@ def test_faces_are_measured_over_all_batches(pruned):
     figures = measure_faces(network, batches)
     assert figures["accuracy"] == pytest.approx((logits.argmax(1) == faces.labels).mean())
     assert figures["loss"] == pytest.approx(-logs[np.arange(130), faces.labels].mean(), rel=1e-4)
-
-
-def test_faces_are_drawn_by_the_seed():
-    faces = make_faces(50)
-    first, again, other = (sample_faces(faces, 9, seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first.images, again.images)
-    assert not np.array_equal(first.images, other.images) and len(sample_faces(faces, 99, 0)) == 50
 
 
 @pytest.mark.parametrize("with_votes", [False, True])
@@ -166,20 +148,7 @@ def test_a_network_of_ferplus_is_pruned_by_the_votes(tmp_path):
         ExpressionPruneTask(weights, seven, seven)
 
 
-def test_fine_tuning_holds_no_layer_back():
-    card = {"recipe": dataclasses.replace(FINE_TUNE, ema_decay=None, swa_start=3).to_json(), "input_size": 56}
-    pruned, quantized = finetune_recipe(card, 5, 1e-4, 0), qat_recipe(Recipe.from_json(card["recipe"]), 56)
-    for recipe in (pruned, quantized):
-        assert (recipe.freeze_epochs, recipe.backbone_rate, recipe.swa_start) == (0, 1.0, None)
-
-
 # --- the command line ---
-
-
-def test_a_folder_with_a_study_wants_resume(tmp_path, capsys):
-    (tmp_path / "study.json").write_text("{}")
-    assert main(["prune", "--data", "nowhere", "--out", str(tmp_path)]) == 2
-    assert "expected a new folder, or --resume" in capsys.readouterr().err
 
 
 def test_speed_of_other_files_is_refused(tmp_path, capsys):
@@ -223,3 +192,9 @@ def test_the_command_from_faces_to_a_smaller_network(tmp_path, capfd):
     assert row["file_bytes"] == sizes[0] < 1.2 * sizes[1]
     assert main(command) == 0
     assert json.loads(capfd.readouterr().out)["rows"] == first["rows"]
+
+
+def test_a_folder_with_a_study_wants_resume(tmp_path, capsys):
+    (tmp_path / "study.json").write_text("{}")
+    assert main(["prune", "--data", "nowhere", "--out", str(tmp_path)]) == 2
+    assert "expected a new folder, or --resume" in capsys.readouterr().err

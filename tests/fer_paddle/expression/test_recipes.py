@@ -21,11 +21,6 @@ def test_the_tutorials_own_settings():
     assert TUTORIAL.input_size == 128
 
 
-def test_the_table_has_all_by_name():
-    assert RECIPES["tutorial"] is TUTORIAL and RECIPES["strong"] is STRONG
-    assert all(name == recipe.name for name, recipe in RECIPES.items())
-
-
 # What the card of a network that was trained before these fields says of its recipe, and its run's checkpoint.
 FORMER = json.loads("""{"name": "strong", "epochs": 60, "batch_size": 128, "sizes": [[0, 56]], "valid_sizes": [[0, 56]],
     "learning_rate": 0.003, "optimizer": "adamw", "weight_decay": 0.05, "warmup_epochs": 1, "cosine": true,
@@ -82,13 +77,6 @@ def test_json_of_something_else(change):
     change(content)
     with pytest.raises(ValueError, match="expected (the fields of a Recipe|pairs)"):
         Recipe.from_json(content)
-
-
-def test_sizes_change_with_the_epochs():
-    recipe = dataclasses.replace(STRONG, valid_sizes=((0, 48), (26, 64)))
-    assert [recipe.valid_size_at(epoch) for epoch in (0, 25, 26, 31, 99)] == [48, 48, 64, 64, 64]
-    # The input size is that of the last epoch that runs.
-    assert [dataclasses.replace(recipe, epochs=epochs).input_size for epochs in (5, 27)] == [48, 64]
 
 
 @pytest.mark.parametrize(

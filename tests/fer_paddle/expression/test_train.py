@@ -12,8 +12,8 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression import train as expression
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.files import ExpressionModel
-from fer_paddle.expression.recipes import STRONG, TUTORIAL, Recipe
-from fer_paddle.expression.train import export_best, make_loss, make_optimizer, train_expressions
+from fer_paddle.expression.recipes import STRONG, Recipe
+from fer_paddle.expression.train import export_best, make_optimizer, train_expressions
 from fer_paddle.models import build_model
 from fer_paddle.training.augment import AugmentConfig
 from fer_paddle.training.checkpoint import LAST
@@ -72,14 +72,6 @@ def test_history_and_checkpoint(faces, tmp_path):
     kept = json.loads((tmp_path / LAST).read_text())
     assert Recipe.from_json(kept["config"]) == SMALL
     assert (kept["task"]["train_faces"], kept["task"]["valid_faces"]) == (28, 28)
-
-
-def test_it_learns(faces):
-    sizes = {"sizes": ((0, 24),), "valid_sizes": ((0, 24),), "augment": AugmentConfig()}
-    recipe = dataclasses.replace(TUTORIAL, epochs=25, batch_size=7, learning_rate=0.02, **sizes)
-    _, history = train(faces, recipe)
-    assert history[-1]["valid_accuracy"] > 0.9 and history[-1]["train_loss"] < history[0]["train_loss"] / 2
-    assert "train_loss_votes" not in history[0]
 
 
 def test_a_recipe_mixes_the_training_batches_only(faces):
@@ -159,14 +151,6 @@ def test_what_cannot_be_trained(changes, world, says, faces, monkeypatch):
         train_expressions(SmallNet(), dataclasses.replace(faces, votes=None), faces, recipe)
 
 
-def test_loss_of_a_recipe(faces):
-    few = faces.select(np.array([0, 1, 7, 14]))  # three of class 0, one of class 1
-    loss = make_loss(dataclasses.replace(SMALL, class_balance=1.0), few)
-    np.testing.assert_allclose(loss.class_weights.numpy(), [2 / 3, 2, 0, 0, 0, 0, 0], rtol=1e-6)
-    assert (loss.label_smoothing, loss.aux_weight) == (STRONG.label_smoothing, STRONG.aux_weight)
-    assert make_loss(TUTORIAL, few).class_weights is None
-
-
 def test_decay_is_for_matrices_only():
     """With gradients of zero AdamW only decays: kernels shrink, scales, shifts and biases stay."""
     network = SmallNet()
@@ -216,12 +200,6 @@ def test_export_leaves_the_helping_head_behind(run_folder, tmp_path):
     assert (card["hours"], card["model"], card["recipe"]["name"]) == (0.1, "distresnet", "strong")
     assert "cores" in card["machine"] and export_best(run_folder, path)["hours"] >= 0  # as the run noted them
     assert (card["figures"]["epoch"], card["figures"]["valid_accuracy"]) == (2, pytest.approx(0.3))
-
-
-def test_export_takes_the_size_the_best_epoch_was_measured_on(run_folder, tmp_path):
-    path = tmp_path / "model.safetensors"
-    assert export_best(run_folder, path)["input_size"] == 16  # epoch 2 of sizes ((0, 16), (2, 20))
-    assert export_best(run_folder, path, input_size=20)["input_size"] == 20
 
 
 def test_export_refuses_another_run(run_folder, tmp_path):

@@ -10,7 +10,6 @@ import pytest
 
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import RECIPES
-from fer_paddle.expression.studies import BASE, list_trials, measure_speed
 from fer_paddle.expression.trials import RESULT, Trial, TrialStudy
 from fer_paddle.training.augment import AugmentConfig
 
@@ -99,18 +98,6 @@ def test_summary_compares_the_same_seeds(fake):
     assert flip["gain_deviation"] == pytest.approx(np.std([0.03, 0.01], ddof=1))
     assert cut["gain"] == pytest.approx(0.2) and cut["spread"] is cut["deviation"] is None and cut["seeds"] == 1
     assert fake.summarize("shift")[0]["gain"] is None
-
-
-def test_the_list_of_changes_has_the_base_and_one_change_each():
-    found = list_trials(Trial("", RECIPE))
-    names = [trial.name for trial in found]
-    assert BASE in names and len(set(names)) == len(names) and {"mixup", "CutMix"} <= set(names)
-    plain = {"augment": AugmentConfig(), "mixup_alpha": 0.0, "cutmix_alpha": 0.0, "mix_chance": 1.0}
-    assert all(dataclasses.replace(trial.recipe, **plain) == RECIPE for trial in found)
-
-
-def test_speed_counts_images():
-    assert measure_speed(AugmentConfig(flip=0.5), 24, seconds=0.01) > 0
 
 
 def test_a_real_mixed_training_ends_and_repeats_itself(tmp_path, faces):

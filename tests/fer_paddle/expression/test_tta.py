@@ -35,13 +35,6 @@ def softmax(logits):
     return powers / powers.sum(1, keepdims=True)
 
 
-def test_one_view_is_the_network(crops):
-    probs = TTAClassifier([Left()], [16], flip=False)(crops)
-    expected = softmax(Left()(paddle.to_tensor(faces_to_batch(crops, 16))).numpy())
-    np.testing.assert_allclose(probs, expected, rtol=1e-5)
-    assert TTAClassifier([Left()], [16], flip=False).views == 1
-
-
 def test_the_mean_over_mirror_images_and_sizes(crops):
     classifier = TTAClassifier([Left()], [16], [1, 1.5])
     views = []
@@ -63,13 +56,6 @@ def test_four_corners_and_the_center(crops, flip):
     expected = np.mean([softmax(Left()(paddle.to_tensor(view)).numpy()) for view in views], axis=0)
     np.testing.assert_allclose(classifier(crops), expected, rtol=1e-5)
     assert classifier.views == len(views)
-
-
-def test_no_crops_and_many(crops):
-    classifier = TTAClassifier([Left()], [16])
-    assert classifier([]).shape == (0, 3)
-    many = classifier(crops * 30)  # more than one batch
-    np.testing.assert_allclose(many[-3:], classifier(crops), rtol=1e-5)
 
 
 def test_an_ensemble_from_files_shows_each_its_own_size(crops, tmp_path):
@@ -96,6 +82,19 @@ def test_networks_of_other_classes_are_refused(tmp_path):
         load_ensemble([tmp_path / "seven.safetensors", tmp_path / "two.safetensors"])
 
 
+def test_figures(crops):
+    class Sure(nn.Layer):
+        num_classes = 3
+
+        def forward(self, images):
+            return paddle.to_tensor(np.float32([[9, 0, 0]] * images.shape[0]))
+
+    figures = measure_views(TTAClassifier([Sure()], [16]), crops, np.array([0, 0, 2]), ("a", "b", "c"))
+    assert figures == {"accuracy": pytest.approx(2 / 3), "faces": 3, "views": 2, "recall": {"a": 1.0, "c": 0.0}}
+    with pytest.raises(ValueError, match="expected at least one image"):
+        measure_views(TTAClassifier([Sure()], [16]), [], np.array([]), ("a", "b", "c"))
+
+
 @pytest.mark.parametrize(
     ("networks", "sizes"), [([], []), ([], [16]), ([Left()], []), ([Left()], [0]), ([Left()], [8, 9])]
 )
@@ -108,16 +107,3 @@ def test_nothing_to_look_with(networks, sizes):
 def test_scales_above_zero(scales):
     with pytest.raises(ValueError, match="expected a scale or more, all above 0"):
         TTAClassifier([Left()], [16], scales)
-
-
-def test_figures(crops):
-    class Sure(nn.Layer):
-        num_classes = 3
-
-        def forward(self, images):
-            return paddle.to_tensor(np.float32([[9, 0, 0]] * images.shape[0]))
-
-    figures = measure_views(TTAClassifier([Sure()], [16]), crops, np.array([0, 0, 2]), ("a", "b", "c"))
-    assert figures == {"accuracy": pytest.approx(2 / 3), "faces": 3, "views": 2, "recall": {"a": 1.0, "c": 0.0}}
-    with pytest.raises(ValueError, match="expected at least one image"):
-        measure_views(TTAClassifier([Sure()], [16]), [], np.array([]), ("a", "b", "c"))

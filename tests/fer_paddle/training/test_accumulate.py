@@ -10,7 +10,6 @@ import pytest
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.config import FitConfig
-from fer_paddle.training.ema import SWA
 from fer_paddle.training.loop import Callback, RunOptions, fit, split_batch
 from fer_paddle.training.optim import make_schedule
 from fer_paddle.training.sam import sam_ascent
@@ -121,18 +120,6 @@ def test_the_parts_of_a_batch_make_the_step_of_the_whole(parts, batches):
         assert ours == pytest.approx(theirs, rel=1e-4)
 
 
-def test_a_forgotten_weight_would_show(batches):
-    """The parts are of 2 and 3 samples: their plain sum is another gradient, twice as large."""
-    inputs, targets = batches[0]
-    model = Net()
-    loss(model(inputs), targets)["label"].backward()
-    whole = model.classify.weight.grad.numpy()
-    model.clear_gradients()
-    for part_inputs, part_targets in split_batch(inputs, targets, 2):
-        loss(model(part_inputs), part_targets)["label"].backward()
-    assert np.abs(model.classify.weight.grad.numpy() - whole).max() > 0.5 * np.abs(whole).max()
-
-
 def test_batches_are_cut_through_tuples():
     images, labels, votes = paddle.randn([5, 1]), paddle.arange(5), paddle.randn([5, 2])
     parts = split_batch(images, (labels, votes), 2)
@@ -201,14 +188,6 @@ def test_what_was_moved_is_put_back(batches):
         np.testing.assert_array_equal(array, before[name], err_msg=name)
 
 
-def test_no_gradient_moves_nothing():
-    model = nn.Linear(2, 1)
-    (0 * model(paddle.ones([1, 2])).sum()).backward()
-    before = model.weight.numpy()
-    with sam_ascent(model, 1.0):
-        np.testing.assert_array_equal(model.weight.numpy(), before)
-
-
 # --- the plateau ---
 
 
@@ -243,21 +222,4 @@ def test_swa_is_the_mean_over_the_ends_of_the_epochs(batches, tmp_path):
         np.testing.assert_allclose(kept[f"average.{name}"], expected, rtol=1e-5, atol=1e-7)
 
 
-def test_before_its_first_epoch_swa_is_the_weights_themselves():
-    model = nn.Linear(1, 1)
-    average = SWA(model, first_epoch=5, steps_per_epoch=2)
-    model.weight.set_value(paddle.to_tensor([[3.0]]))
-    average.update(0)  # in the middle of an epoch: nothing is taken
-    assert average.arrays()["weight"] != 3
-    average.update(1)
-    assert average.arrays()["weight"] == 3
-
-
 # --- unfreezing ---
-
-
-def test_what_is_frozen_stands_still_in_a_run(batches):
-    start = state_arrays(train(batches, prepare=freeze_body, norm=True, epochs=1)[0])
-    seed_everything(4)
-    for name, array in state_arrays(Net(True)).items():
-        assert np.array_equal(start[name], array) == name.startswith("body."), name  # running statistics too

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import cv2
 import numpy as np
 import pytest
@@ -12,7 +10,6 @@ from fer_paddle.images import resize
 from fer_paddle.training.augment import AugmentConfig, augment_face
 
 OFF = AugmentConfig()
-ALL = AugmentConfig(0.5, 12, 0.1, 0.06, 0.1, 0.2, 0.5, 0.15)
 
 
 class Fixed:
@@ -53,26 +50,12 @@ def test_off_at_the_same_size_changes_nothing(noise, rng):
     np.testing.assert_array_equal(image, before)
 
 
-@pytest.mark.parametrize("size", [24, 40, 44, 60, 64, 96, 128])
-def test_off_equals_resize(smooth, rng, size):
-    """A network sees in training what it sees later: no shift by half a pixel, no other scale."""
-    difference = augment_face(smooth, size, OFF, rng).astype(int) - resize(smooth, size)
-    assert np.abs(difference).max() <= 6 and np.abs(difference).mean() < 1
-
-
 @pytest.mark.parametrize(("side", "size"), [(256, 64), (256, 128), (192, 48)])
 def test_off_averages_large_images_as_resize_does(noise, rng, side, size):
     """Fine noise, of which a warp alone would pick pixels; at whole ratios both are plain averages."""
     (image,) = noise(1, shape=(side, side))
     difference = augment_face(image, size, OFF, rng).astype(int) - resize(image, size)
     assert np.abs(difference).max() <= 1
-
-
-@pytest.mark.parametrize("side", [1, 2, 48, 256])
-def test_any_size_goes(noise, rng, side):
-    for size in (1, 48, 64):
-        face = augment_face(noise(1, shape=(side, side))[0], size, ALL, rng)
-        assert face.shape == (size, size) and face.dtype == np.uint8
 
 
 # ---- each change alone
@@ -150,13 +133,6 @@ def test_brightness_and_contrast(smooth, brightness, contrast):
     mean = smooth.mean()
     expected = (smooth - mean) * (1 + 0.2 * contrast) + mean + 25.5 * brightness
     np.testing.assert_allclose(found, np.clip(np.rint(expected), 0, 255), atol=1)
-
-
-def test_brightness_saturates_instead_of_wrapping():
-    for level, seed in itertools.product((0, 255), range(20)):
-        image, rng = np.full((48, 48), level, np.uint8), np.random.default_rng(seed)
-        found = augment_face(image, 48, AugmentConfig(brightness=0.3), rng)
-        assert abs(int(found[0, 0]) - level) <= 77
 
 
 def test_erase_fills_one_rectangle_within_its_area():

@@ -100,12 +100,6 @@ def test_a_figure_that_was_not_measured_is_not_drawn():
     assert [len(axis.lines) for axis in empty.axes] == [0, 0]
 
 
-def test_the_image_is_a_png(tiny_run, tmp_path):
-    tiny_run.train(None, extra=[Curves(tmp_path)], epochs=1)
-    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
-    assert {path.name for path in tmp_path.iterdir()} == {"curves.png", "curves.json"}
-
-
 # --- VisualDL ---
 
 

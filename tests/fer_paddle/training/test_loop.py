@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.files import hold
 from fer_paddle.training.checkpoint import LAST, optimizer_arrays
-from fer_paddle.training.loop import BEST, Callback, FitConfig, Interrupted, NonFiniteLoss, Run, RunOptions, fit
+from fer_paddle.training.loop import BEST, Callback, FitConfig, Interrupted, NonFiniteLoss, RunOptions, fit
 from fer_paddle.training.optim import make_schedule
 from fer_paddle.training.run import training_cost
 from fer_paddle.weights import load_arrays, load_card, load_into, state_arrays
@@ -100,17 +99,6 @@ def test_an_interruption_saves_and_is_resumed_bit_for_bit(number, epoch, step, s
     assert (cost["hours"] >= 2 or epoch) and f"{os.cpu_count()} cores" in cost["machine"]
 
 
-def test_a_notebook_resumes_over_the_same_model(unbroken, tiny_run, tmp_path):
-    """A person interrupts the cell and runs it again: the same model, a second optimizer over it."""
-    model = tiny_run.TinyNet()
-    seed_everything(5)
-    model.set_state_dict(tiny_run.TinyNet().state_dict())  # the weights of every other run here
-    with pytest.raises(KeyboardInterrupt):
-        tiny_run.train(tmp_path, model=model, extra=[tiny_run.SignalAt(signal.SIGINT, 1, 2)])
-    tiny_run.train(tmp_path, model=model, resume=True)
-    assert_same_runs(tmp_path, unbroken[0])
-
-
 def test_a_second_ctrl_c_acts_at_once(tiny_run, tmp_path):
     with pytest.raises(KeyboardInterrupt) as raised:
         tiny_run.train(tmp_path, extra=[tiny_run.SignalAt(signal.SIGINT, 0, 2)] * 2)
@@ -193,12 +181,6 @@ def test_history_and_files(unbroken):
     assert {path.name for path in folder.iterdir()} == names
     card = load_card(folder / BEST)
     assert training_cost({name: card[name] for name in ("figures", "config")}) == {}  # an older run noted none
-
-
-def test_two_runs_do_not_mix_in_one_folder(tiny_run, tmp_path):
-    with hold(tmp_path), pytest.raises(ValueError, match=rf"no other run in .*process {os.getpid()} "):
-        tiny_run.train(tmp_path, epochs=1)
-    assert [path.name for path in tmp_path.iterdir()] == []
 
 
 def test_the_best_weights_give_the_best_figure(unbroken, tiny_run):
@@ -298,15 +280,6 @@ def test_early_stopping(figures, validate_every, config, epochs, tiny_run):
     for record in history:
         is_due = record["epoch"] % validate_every == 0 or record["epoch"] == 9
         assert ("valid_score" in record, "valid_loss" in record) == (is_due, is_due)
-
-
-def test_epochs_since_best_before_any_validation(tiny_run):
-    model = tiny_run.TinyNet()
-    run = Run(model, tiny_run.loss, {"train": BATCH}, None, {}, FitConfig(5), RunOptions(), {})
-    run.history = [{"epoch": 1.0}, {"epoch": 2.0}]
-    assert (run.best, run.epochs_since_best()) == (None, 2)
-    run.history += [{"valid_loss": 3.0}, {"valid_loss": 2.0}, {"epoch": 5.0}]
-    assert (run.best, run.epochs_since_best()) == (2.0, 1)
 
 
 def test_a_stopped_run_stays_stopped(tiny_run, tmp_path):
@@ -468,8 +441,3 @@ def test_a_wrong_configuration(fields, says):
 def test_an_unknown_monitor_fails_in_the_first_epoch(tiny_run):
     with pytest.raises(ValueError, match="expected the monitored figure 'valid_f1' among epoch, learning_rate, train_"):
         tiny_run.train(None, monitor="valid_f1", epochs=1)
-
-
-def test_a_configuration_goes_through_json():
-    config = FitConfig(2, patience=3, swa_start=1)
-    assert FitConfig.from_json(json.loads(json.dumps(config.to_json()))) == config

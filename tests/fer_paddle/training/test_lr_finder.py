@@ -54,13 +54,6 @@ def test_it_leaves_no_trace(problem):
     assert not network.training and not any(parameter.grad.numpy().any() for parameter in network.parameters())
 
 
-def test_the_smoothed_loss_is_the_corrected_exponential_mean(problem):
-    network, batches, _ = problem
-    curve = find_lr(network, squared, batches, sgd(network), 1e-4, 1e-3, steps=10)
-    weights = 0.9 ** np.arange(10)[::-1]
-    assert curve.smoothed[-1] == pytest.approx((weights * curve.losses).sum() / weights.sum(), rel=1e-6)
-
-
 @pytest.mark.parametrize("change", [{"lowest": 0}, {"lowest": 2.0}, {"steps": 9}])
 def test_arguments_out_of_range(change, problem):
     network, batches, _ = problem

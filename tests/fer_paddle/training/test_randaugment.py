@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 import pytest
 
 from fer_paddle.drawn import draw_face
 from fer_paddle.images import to_gray
 from fer_paddle.training.augment import AugmentConfig, augment_face
-from fer_paddle.training.randaugment import OPERATIONS, apply_randaugment
-
-# The augmentation of the recipe `strong` and what it gave before there was more: 20 variants of noise.
-STRONG = AugmentConfig(0.5, 15, 0.18, 0.08, 0.15, 0.3, 0.25, 0.2)
-BEFORE = "c4ed7a79a9cb6a4a"
+from fer_paddle.training.randaugment import OPERATIONS
 
 
 @pytest.fixture(scope="module")
@@ -49,18 +43,6 @@ def test_operations_by_hand(face):
     np.testing.assert_array_equal(shifted[:, 24:], face[:, :40])
 
 
-def test_the_generator_decides(face):
-    first, again, other = (apply_randaugment(face, 3, 2.0, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
-
-
-def test_blur_takes_fine_detail_and_keeps_the_light(noise):
-    (image,) = noise(1, shape=(64, 64))
-    found = augment_face(image, 64, AugmentConfig(blur=0.05), np.random.default_rng(0))
-    assert found.std() < 0.7 * image.std() and found.mean() == pytest.approx(image.mean(), abs=2)
-
-
 def test_noise_has_the_deviation_asked_for():
     image, deviations = np.full((64, 64), 128, np.uint8), []
     for seed in range(200):
@@ -68,14 +50,6 @@ def test_noise_has_the_deviation_asked_for():
         deviations.append(found.std())
         assert abs(found.mean() - 128) < 3
     assert max(deviations) == pytest.approx(25.5, rel=0.1) and min(deviations) < 2  # uniform from none to that
-
-
-def test_settings_of_before_give_the_samples_of_before(noise):
-    """Bit for bit: a checkpoint of a run from before the later changes can be resumed, and its figures repeated."""
-    (image,) = noise(1, shape=(64, 64))
-    drawn = [augment_face(image, 56, STRONG, np.random.default_rng((0, epoch, 3))) for epoch in range(20)]
-    digest = hashlib.sha256(np.stack(drawn).tobytes()).hexdigest()
-    assert digest.startswith(BEFORE)
 
 
 def test_later_changes_draw_after_the_others(face):

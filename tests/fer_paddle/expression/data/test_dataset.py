@@ -38,12 +38,6 @@ def test_without_augmentation_samples_are_what_the_classifier_sees(faces, size):
         np.testing.assert_allclose(batch[0, 0] * FER_STD + FER_MEAN, faces.images[0] / 255, atol=1e-6)
 
 
-def test_without_votes_they_are_zero(noise):
-    _, (_, votes) = ExpressionData(LabelledFaces(noise(1), np.zeros(1, np.int64)), 48)[0]
-    np.testing.assert_array_equal(votes, np.zeros(10, np.float32))
-    assert votes.dtype == np.float32
-
-
 @pytest.mark.parametrize("shape", [(40, 60), (60, 40), (48, 48), (30, 50, 3)])
 def test_faces_that_are_not_square_are_taken_whole(noise, shape):
     """The longer side decides; what is missing repeats the edge, as the pipeline's crops do."""

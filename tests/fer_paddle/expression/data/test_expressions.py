@@ -65,11 +65,6 @@ def test_load_faces_reads_every_kind(sources, name, split, count):
     assert len(faces if split is None else take_split(faces, split)) == count
 
 
-def test_load_faces_knows_the_extension_in_capitals(sources):
-    for source in (sources / "plain.npz", sources / "csv" / "fer2013.csv"):
-        assert len(load_faces(source.rename(source.with_suffix(source.suffix.upper())))) == 40
-
-
 @pytest.mark.parametrize(
     ("name", "error", "expected"),
     [
@@ -157,14 +152,6 @@ def test_private_test_images_are_neither_learned_nor_measured(sources, noise, wr
     assert not bytes_of(train) & {image.tobytes() for image in private}
 
 
-def test_votes_are_kept(sources):
-    header = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
-    rows = [f"{'Training' if i < 20 else 'PublicTest'},x,0,10,0,0,0,0,0,0,0,0" for i in range(40)]
-    (sources / "csv" / "fer2013new.csv").write_text("\n".join([header, *rows]))
-    for part in load_train_valid(sources / "csv"):
-        assert part.votes.shape == (20, 10) and (part.votes[:, 1] == 1).all()
-
-
 def test_data_are_found_by_name(sources, monkeypatch):
     monkeypatch.setenv("FER_DATA", str(sources))
     assert [len(part) for part in load_train_valid("plain.npz", "classes")] == [40, 70]
@@ -187,12 +174,6 @@ def test_data_that_cannot_be_parted_are_refused(sources, write_classes, data, va
     write_classes(sources / "single", dict.fromkeys(EXPRESSIONS, 1), seed=8)
     with pytest.raises(ValueError, match=expected):
         load_train_valid(sources / data, valid and sources / valid)
-
-
-def test_progress_sees_the_images_of_both(sources):
-    seen = []
-    load_train_valid(sources / "classes", sources / "kaggle", progress=lambda items: seen.append(len(items)) or items)
-    assert seen == [70, 42]
 
 
 def test_real_training_pack_by_its_name(data_pack):

@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 from fer_paddle.expression.data import fer2013
-from fer_paddle.expression.data.faces import LabelledFaces, take_split, without_copies
+from fer_paddle.expression.data.faces import take_split, without_copies
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES, read_csv, read_fer2013, read_pack
-from fer_paddle.expression.data.fer2013_faults import is_no_face
-from fer_paddle.images import FER_MEAN, FER_STD
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.packs import load_pack
 
@@ -174,13 +172,6 @@ def test_votes_that_are_malformed(csv_file, change, expected):
     assert str(path) in str(caught.value)
 
 
-def test_votes_for_another_number_of_images(csv_file):
-    for count in (9, 11, 0):
-        write_votes(csv_file, ["Training"] * count)
-        with pytest.raises(ValueError, match=f"votes of 10 images in .*got {count} rows"):
-            read_csv(csv_file)
-
-
 # ---- packs
 
 
@@ -335,22 +326,8 @@ def test_real_training_has_no_test_image_none_that_is_no_face_and_votes_as_probs
     np.testing.assert_array_equal(measured.votes.argmax(1), public["ferplus"].argmax(1))
 
 
-def test_real_known_faults_are_the_flagged_rows(real_packs):
-    """What is_no_face knows by heart, for the csv, is what the pack flags."""
-    train, _ = real_packs
-    np.testing.assert_array_equal([is_no_face(image) for image in train["images"]], train["flag"] & 2 > 0)
-
-
-def test_real_mean_and_deviation_of_the_normalization(real_packs):
-    train, _ = real_packs
-    counts = sum(np.bincount(image.ravel(), minlength=256) for image in train["images"])
-    levels, shares = np.arange(256) / 255, counts / counts.sum()
-    mean = (levels * shares).sum()
-    assert mean == pytest.approx(FER_MEAN, abs=1e-4)
-    assert np.sqrt(((levels - mean) ** 2 * shares).sum()) == pytest.approx(FER_STD, abs=1e-4)
-
-
-def test_real_other_data_set(data_pack):
-    faces = read_pack(data_pack("lfw_expr_dev.npz"))
-    assert isinstance(faces, LabelledFaces) and faces.images.shape == (3431, 96, 96)
-    assert list(faces.counts().values()) == [140, 6, 7, 1500, 68, 210, 1500]
+def test_votes_for_another_number_of_images(csv_file):
+    for count in (9, 11, 0):
+        write_votes(csv_file, ["Training"] * count)
+        with pytest.raises(ValueError, match=f"votes of 10 images in .*got {count} rows"):
+            read_csv(csv_file)

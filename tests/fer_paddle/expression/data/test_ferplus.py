@@ -10,7 +10,6 @@ from fer_paddle.expression.data.expressions import load_faces
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.expression.data.ferplus import (
-    COLUMNS,
     count_votes,
     keep_leading,
     keep_majority,
@@ -18,7 +17,7 @@ from fer_paddle.expression.data.ferplus import (
     take_ferplus,
     take_for_classes,
 )
-from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, parse_expression
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 
 
 def votes(**counts):
@@ -35,13 +34,6 @@ def faces_of(*rows):
 
 
 WITHOUT = LabelledFaces(np.zeros((1, 8, 8), np.uint8), np.zeros(1, np.int64))
-
-
-def test_columns_follow_the_names():
-    for index, column in enumerate(COLUMNS[:7]):
-        assert parse_expression(FERPLUS_CLASSES[column]) == index
-    assert FERPLUS_CLASSES[COLUMNS[7]] == FERPLUS_EXPRESSIONS[7] == "contempt"
-    assert FERPLUS_EXPRESSIONS[:7] == EXPRESSIONS
 
 
 # Votes, the class by majority, the shares of the leading classes (of all that lead); None: left out.
@@ -89,12 +81,6 @@ def test_votes_of_nine_people():
     counts = count_votes(shares)
     assert counts.sum(1).tolist() == [9, 10, 0] and counts[0, FERPLUS_CLASSES.index("fear")] == 5
     assert not keep_majority(counts)[2].any() and not keep_leading(counts)[2].any()
-
-
-def test_counts_and_labels():
-    taken = take_ferplus(faces_of(votes(happiness=10), votes(contempt=6, neutral=4), votes(NF=10)), "probability")
-    assert taken.labels.tolist() == [3, 7] and taken.classes == FERPLUS_EXPRESSIONS and taken.votes is None
-    assert taken.counts() == {**dict.fromkeys(FERPLUS_EXPRESSIONS, 0), "happy": 1, "contempt": 1}
 
 
 @pytest.mark.parametrize(

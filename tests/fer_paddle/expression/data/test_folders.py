@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.expression.data.faces import UNLABELLED
-from fer_paddle.expression.data.folders import MAX_SIDE, printable, read_class_folders, shrink
+from fer_paddle.expression.data.folders import MAX_SIDE, printable, read_class_folders
 from fer_paddle.images import read_image, to_gray, write_image
 from fer_paddle.labels import EXPRESSIONS, EXPRESSIONS_ZH, FERPLUS_EXPRESSIONS, choose_classes
 
@@ -215,17 +215,6 @@ def test_unreadable_images_are_counted_named_and_skipped(tmp_path, write_classes
     assert "4 of 11 images" in message and all(name in message for name in names)
 
 
-def test_a_long_list_of_unreadable_images_is_cut_in_the_log_alone(tmp_path, write_classes, caplog):
-    folder = write_classes(tmp_path / "a", {"happy": 1})
-    damage(folder, [f"happy/bad{index:02}.png" for index in range(25)])
-    assert len(read_class_folders(folder).skipped) == 25
-    message = warnings_of(caplog)[0]
-    assert "25 of 26 images" in message and "bad09.png and 15 more" in message and "bad10" not in message
-    damage(folder, ["happy/0.png"])  # and none is readable
-    with pytest.raises(ValueError, match=r"26 unreadable ones: .*0\.png"):
-        read_class_folders(folder)
-
-
 # ---- kinds and sizes of images
 
 
@@ -261,19 +250,6 @@ def test_large_images_are_shrunk(tmp_path, shape, expected):
     assert image.dtype == np.uint8 and image.mean() == pytest.approx(ramp.mean(), abs=1)
 
 
-def test_shrinking_averages_instead_of_picking(noise):
-    """Noise of 0 and 255 becomes nearly gray; every fourth pixel alone would stay black and white."""
-    image = shrink((noise(1, shape=(1024, 1024))[0] > 127).astype(np.uint8) * 255)
-    assert image.std() == pytest.approx(127.5 / 4, rel=0.1)
-
-
-def test_progress_sees_every_image(tmp_path, write_classes):
-    seen = []
-    folder = write_classes(tmp_path / "a", {"happy": 3, "sad": 2})
-    read_class_folders(folder, lambda items: seen.append(len(items)) or items)  # a bar wants to know how many
-    assert seen == [5]
-
-
 # ---- splits
 
 
@@ -302,14 +278,6 @@ def test_splits_by_their_folders(tmp_path, write_classes, caplog, names, expecte
     assert warnings_of(caplog) == []
 
 
-def test_order_is_split_class_path(tmp_path, write_classes):
-    folder = nested(write_classes, tmp_path / "a", test=1, train=2)
-    faces = read_class_folders(folder)
-    assert faces.split.tolist() == ["train"] * 14 + ["test"] * 7
-    assert faces.labels.tolist() == [*np.repeat(range(7), 2), *range(7)]
-    np.testing.assert_array_equal(faces.images[3], gray(folder / "train" / "disgust" / "1.png"))
-
-
 def test_kaggle_names_its_test_images_by_usage(tmp_path, noise):
     images = iter(noise(6))
     for name in ("train/Training_1", "test/PublicTest_2", "test/PrivateTest_3", "test/PrivateTest_4"):
@@ -317,13 +285,6 @@ def test_kaggle_names_its_test_images_by_usage(tmp_path, noise):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_image(path.with_suffix(".jpg"), next(images))
     assert read_class_folders(tmp_path).split.tolist() == ["train", "validation", *["test"] * 2]
-
-
-def test_missing_classes_are_noted_for_each_split(tmp_path, write_classes, caplog):
-    folder = nested(write_classes, tmp_path, train=1, test=1)
-    (folder / "train" / "angry" / "0.png").unlink()
-    read_class_folders(folder)
-    assert warnings_of(caplog) == [f"train of {folder}: no image of angry"]
 
 
 # ---- for a report

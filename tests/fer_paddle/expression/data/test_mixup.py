@@ -59,12 +59,6 @@ def test_the_same_batch_is_mixed_alike_and_another_otherwise_by_chance(samples):
     assert np.mean(mixed) == pytest.approx(0.3, abs=0.08)
 
 
-@pytest.mark.parametrize("arguments", [{}, {"mixup_alpha": -1, "cutmix_alpha": 1}, {"mixup_alpha": 1, "chance": 2}])
-def test_settings_that_mix_nothing_are_refused(arguments):
-    with pytest.raises(ValueError, match="expected alphas"):
-        MixBatch(**arguments)
-
-
 def test_a_loss_of_both_labels_in_their_shares():
     """NumPy stands in for tensors: the wrapper only adds and multiplies."""
 
@@ -78,3 +72,9 @@ def test_a_loss_of_both_labels_in_their_shares():
     plain = (np.array([0, 1]), votes[1])
     assert mixed_loss(loss)(outputs, plain) == loss(outputs, plain)
     assert mixed_loss(lambda outputs, targets: float(targets[0]))(None, (1, None, 3, None, 0.5)) == 2.0
+
+
+@pytest.mark.parametrize("arguments", [{}, {"mixup_alpha": -1, "cutmix_alpha": 1}, {"mixup_alpha": 1, "chance": 2}])
+def test_settings_that_mix_nothing_are_refused(arguments):
+    with pytest.raises(ValueError, match="expected alphas"):
+        MixBatch(**arguments)
