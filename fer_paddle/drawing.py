@@ -33,6 +33,8 @@ class NamedFace(Protocol):
     @property
     def label(self) -> str: ...
     @property
+    def sure(self) -> bool: ...
+    @property
     def classes(self) -> tuple[str, ...]: ...
 
 
@@ -69,6 +71,8 @@ def draw_faces(
 ) -> np.ndarray:
     """Draw boxes in the colors of the classes, with their names where there is room, in a copy of the image.
 
+    The name of a face that is not `sure` has a question mark.
+
     Args:
         image: uint8 [H, W, 3] in BGR.
         faces: What Pipeline found in it.
@@ -83,7 +87,7 @@ def draw_faces(
         index = face.classes.index(face.label)
         name = class_names_zh(face.classes)[index] if language == "zh" else face.label
         name = name if has_glyphs(font_path, name) else f"class {index}"
-        texts.append(f"{f'{ids[place]} ' if ids else ''}{name} {face.probs[index]:.0%}")
+        texts.append(f"{f'{ids[place]} ' if ids else ''}{name}{'' if face.sure else '?'} {face.probs[index]:.0%}")
         colors.append(class_colors(face.classes)[index])
     boxes = np.array([face.box_xyxy for face in faces], np.float64).reshape(-1, 4)
     return _draw(image, boxes, texts, colors, font_path, np.inf)

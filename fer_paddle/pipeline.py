@@ -28,6 +28,7 @@ Channels = Literal["BGR", "RGB"]
 MARGIN = 0.05
 MIN_SCORE = 0.5
 MAX_URL_BYTES = 20_000_000
+MIN_PROB = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +51,18 @@ class Face:
     classes: tuple[str, ...] = EXPRESSIONS
     rotation_deg: int = 0
 
+    @property
+    def sure(self) -> bool:
+        """Whether the label has a probability of MIN_PROB or more; an unsure one is drawn with a question mark."""
+        return bool(self.probs.max() >= MIN_PROB)
+
     def to_json(self) -> dict:
         """Return the face as plain JSON values."""
         return {
             "box_xyxy": [round(float(side), 2) for side in self.box_xyxy],
             "score": round(self.score, 4),
             "label": self.label,
+            "sure": self.sure,
             "probs": {name: round(float(prob), 4) for name, prob in zip(self.classes, self.probs)},
             **({"rotation_deg": self.rotation_deg} if self.rotation_deg else {}),
         }

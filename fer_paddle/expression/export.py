@@ -25,6 +25,7 @@ def export_expression_network(
     description: str = "faces of the caller",
     precision: str = "fp32",
     shape: OnnxShape = OnnxShape(),
+    labels: str = "both",
 ) -> Parity:
     """Write a `.safetensors` network for a runtime, or an `.onnx` one for ncnn or MNN, after comparing them.
 
@@ -35,6 +36,7 @@ def export_expression_network(
         description: What they are, for the report.
         precision: Of the stored weights, where the weights are ONNX: as of convert.convert_onnx.
         shape: Opset and batch, where Paddle's weights become ONNX.
+        labels: Of a network of two label sets, which of heads.LABEL_SETS the file answers by.
 
     Returns:
         The report, also written beside the file.
@@ -50,12 +52,14 @@ def export_expression_network(
     if weights.suffix.lower() == ".onnx":
         shape.refuse_for(weights)
         size = int(load_runner(weights).metadata.get("input_size", 0))
+        if labels != "both":
+            raise ValueError(f"expected .safetensors weights for the labels {labels!r}, got {weights}")
         if not size:
             raise ValueError(f"expected the ONNX file of an expression network, got none in {weights}")
         return convert_checked(weights, path, faces_to_batch(faces, size), description, precision)
     if precision != "fp32":
         raise ValueError(f"expected an .onnx file to write in {precision}, got {weights}")
-    model = ExpressionModel.load(weights)
+    model = ExpressionModel.load(weights, labels)
     images = faces_to_batch(faces, model.input_size)
     return export_network(model.network, path, model.input_spec, model.metadata, images, description, ["logits"], shape)
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fer_paddle.environment import paddle
+from fer_paddle.expression.heads import Combination
+from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.predict import FOLDER
 from fer_paddle.expression.settings import NORMALIZE, ClassifierSettings
-from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.models.model import Model
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 OWN_KEYS = ("model", "arguments", "input_size", "classes", "normalize", "parameters", "shapes")
 
@@ -60,16 +66,46 @@ class ExpressionModel(Model):
         own = self.card
         return self.of(own["model"], network, self.input_size, card, own["arguments"], self.classes)
 
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], labels: str = "both") -> Self:
+        """Read what `save` wrote, see models.model.Model.
+
+        Args:
+            path: The `.safetensors` file, its card beside it; or the name of a network that ships.
+            labels: Of a network of two label sets (its card has `heads`), which of heads.LABEL_SETS answers: `both`
+                combined, or one of them. Of any other network only `both`, which changes nothing.
+        """
+        model = super().load(path)
+        if "heads" in model.card:
+            return model._answer(labels)
+        if labels != "both":
+            raise ValueError(f"expected a network of two label sets for the labels {labels!r}, got {path}")
+        return model
+
+    def _answer(self, labels: str) -> Self:
+        """Return the plain network of an answer of two heads; the temperature is that of both."""
+        card = dict(self.card)
+        combination = Combination(**card.pop("heads"))
+        classes = combination.classes(labels)
+        if labels != "both":
+            card = {name: value for name, value in card.items() if name not in ("temperature", "calibration")}
+        if len(classes) != len(card["classes"]):
+            card["arguments"] = {**card["arguments"], "num_classes": len(classes)}
+        network = combination.fold(self.network, labels)
+        parameters = sum(tensor.size for tensor in network.parameters() if not tensor.stop_gradient)
+        own = {"classes": list(classes), "prior": combination.prior(labels), "parameters": parameters}
+        return type(self)(network, card | own)
+
     @staticmethod
     def build(card: Mapping[str, Any]) -> paddle.nn.Layer:
-        """Build the network of a card at full size."""
+        """Build the network of a card at full size, with both heads where it has two label sets."""
         settings, arguments = ClassifierSettings.from_card(card), card.get("arguments")
         if not isinstance(settings.model, str) or not isinstance(arguments, dict):
             raise ValueError(f"expected a model's name and its arguments by name in the card, got {arguments!r}")
         network = build_model(settings.model, **arguments)
         if len(settings.classes) != network.num_classes:
             raise ValueError(f"expected {network.num_classes} classes in the card, got {len(settings.classes)}")
-        return network
+        return AuxiliaryHead(network, len(FERPLUS_EXPRESSIONS)) if "heads" in card else network
 
     @property
     def settings(self) -> ClassifierSettings:

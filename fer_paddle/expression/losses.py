@@ -10,16 +10,21 @@ functional = paddle.nn.functional
 
 
 class AuxiliaryHead(paddle.nn.Layer):
-    """A network with an auxiliary head that learns the FER+ votes beside the label; only `network` is kept.
+    """A network with an auxiliary head that learns the FER+ votes beside the label.
 
-    FER2013's labels are noisy, and ten votes an image say more than one label. Source: multi-task learning, Caruana
-    1997.
+    FER2013's labels are noisy, and ten votes an image say more than one label. Only `network` is kept, but for the
+    recipe `photos`, which answers by both (heads.Combination). Source: multi-task learning, Caruana 1997.
     """
 
     def __init__(self, network: paddle.nn.Layer, num_votes: int = 10):
         super().__init__()
         self.network = network
         self.votes = paddle.nn.Linear(network.num_features, num_votes)
+
+    @property
+    def num_classes(self) -> int:
+        """The number of labels."""
+        return self.network.num_classes
 
     def forward(self, images: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
         """float32 [N, 1, H, W] -> (logits [N, num_classes], vote logits [N, num_votes])."""

@@ -18,6 +18,7 @@ from fer_paddle.images import predict, to_gray
 from fer_paddle.labels import EXPRESSIONS, parse_expression
 
 ENOUGH_FACES = 50  # a class with fewer has an interval too wide to say anything
+SOME_FACES = 20  # the least for a recall that a mean may count
 MISTAKES = 10
 
 
@@ -38,8 +39,9 @@ def evaluate_classifier(
         classes: Names of the labels, in order.
 
     Returns:
-        JSON values: `accuracy`, `mean_recall` (over the classes present), `faces`, `recall` and `precision` by class
-        (None where a class is absent), and the `confusion` matrix, true class in rows.
+        JSON values: `accuracy`, `mean_recall` (over the classes present), `mean_recall_of_20` (over those of 20 faces
+        or more; None without one), `faces`, `recall` and `precision` by class (None where a class is absent), and the
+        `confusion` matrix, true class in rows.
 
     Raises:
         ValueError: There is no face.
@@ -47,12 +49,15 @@ def evaluate_classifier(
     probs = predict(classify, images, progress=progress)
     confusion = confusion_matrix(labels, probs[:, : len(classes)].argmax(axis=1), len(classes))
 
+    enough = confusion.sum(axis=1) >= SOME_FACES
+
     def by_class(values: np.ndarray) -> dict[str, float | None]:
         return {name: None if np.isnan(value) else float(value) for name, value in zip(classes, values)}
 
     return {
         "accuracy": accuracy(confusion),
         "mean_recall": mean_recall(confusion),
+        "mean_recall_of_20": float(recalls(confusion)[enough].mean()) if enough.any() else None,
         "faces": int(confusion.sum()),
         "recall": by_class(recalls(confusion)),
         "precision": by_class(precisions(confusion)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_paddle.analysis.metrics import softmax
 from fer_paddle.deployment.runtimes import PADDLES, RUNTIME_OF, Runner, load_runner
-from fer_paddle.expression.settings import ClassifierSettings
+from fer_paddle.expression.settings import ClassifierSettings, check_prior
 from fer_paddle.images import predict
 from fer_paddle.shipped import find_weights
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from fer_paddle.expression.files import ExpressionModel
 
 FOLDER = Path(__file__).parents[1] / "weights"
-DEFAULT = "distresnet.fer2013"
-WEIGHTS = FOLDER / f"{DEFAULT}.onnx"
+DEFAULT = "vgg8.photos"
+COURSE = "distresnet.fer2013"  # the network of chapter 4, which the course makes smaller and exports
+WEIGHTS = FOLDER / f"{COURSE}.onnx"
 
 
 class Classifier:
@@ -33,6 +34,10 @@ class Classifier:
         threads: Threads of the runtime; 0 lets it choose.
         runtime: What runs the file, one of deployment.runtimes.RUNTIMES; None takes the one that the file was made
             for: ONNX Runtime for `.onnx`, Paddle for `.safetensors`, and so on.
+        prior: Class shares to expect in your images, by name, above 0, for every class, or "uniform": each probability
+            is multiplied by its share over that of the training (`settings.prior`). None answers as the network
+            learned. Source: Menon et al. 2021, arXiv:2007.07314.
+        flip: Answer with the mean of each crop and its mirror image, in twice the time; see docs/results.md.
 
     Attributes:
         classes: What the columns of the answer mean: EXPRESSIONS, or whatever the network was trained on.
@@ -51,6 +56,8 @@ class Classifier:
         runner: Runner | None = None,
         threads: int = 0,
         runtime: str | None = None,
+        prior: Mapping[str, float] | str | None = None,
+        flip: bool = False,
     ):
         if weights is not None and runner is not None:
             raise ValueError("expected weights or a runner, got both")
@@ -66,16 +73,37 @@ class Classifier:
             raise ValueError(f"cannot use {path or 'the runner'}: {error}") from error
         self.classes = self.settings.classes
         self.input_size = self.settings.input_size
+        self.flip, self.prior_ratios = flip, None if prior is None else self._prior_ratios(prior)
 
     def __call__(self, crops: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
         """Return the probabilities: crops [H, W]."""
         if not len(crops):
             return np.zeros((0, len(self.classes)), np.float32)
-        logits = predict(lambda batch: self.runner(batch)[0], crops, self.input_size)
-        probs = softmax(logits / np.float32(self.settings.temperature))
+        probs = predict(self._probs, crops, self.input_size)
+        if self.prior_ratios is not None:
+            probs = probs * self.prior_ratios
+            probs /= probs.sum(axis=1, keepdims=True)
         if not np.isfinite(probs).all():
             raise ValueError("expected finite probabilities, got NaN: the weights are damaged")
         return probs
+
+    def _probs(self, batch: np.ndarray) -> np.ndarray:
+        """Return the probabilities of a batch [N, 1, S, S], with `flip` the mean of it and its mirror image."""
+        views = (batch, np.ascontiguousarray(batch[..., ::-1])) if self.flip else (batch,)
+        temperature = np.float32(self.settings.temperature)
+        return np.mean([softmax(self.runner(view)[0] / temperature) for view in views], axis=0)
+
+    def _prior_ratios(self, prior: Mapping[str, float] | str) -> np.ndarray:
+        """Return what each probability is multiplied by, float32 [C]."""
+        classes = self.classes
+        if not self.settings.prior:
+            raise ValueError("expected a network whose file names the class shares of its training, for a prior")
+        if prior == "uniform":
+            prior = dict.fromkeys(classes, 1.0)
+        if not isinstance(prior, Mapping) or set(prior) != set(classes):
+            raise ValueError(f"expected a prior 'uniform' or a share for each of {', '.join(classes)}, got {prior!r}")
+        expected = check_prior([prior[name] for name in classes], len(classes))
+        return np.divide(expected, self.settings.prior, dtype=np.float32)
 
     def name(self, crop: np.ndarray) -> str:
         """Return the likeliest class of one crop."""

@@ -24,6 +24,7 @@ class ClassifierSettings:
         input_size: Side in pixels of the faces it was trained for.
         temperature: Its logits are divided by this before the softmax.
         model: Name of the network in MODELS.
+        prior: Class shares that its probabilities assume, those of its training faces; empty where unknown.
 
     Raises:
         ValueError: A value is of another type or out of range.
@@ -33,6 +34,7 @@ class ClassifierSettings:
     input_size: int
     temperature: float = 1.0
     model: str = ""
+    prior: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         classes = self.classes
@@ -45,6 +47,7 @@ class ClassifierSettings:
         if not is_number or not math.isfinite(self.temperature) or self.temperature <= 0:
             raise ValueError(f"expected a finite temperature above 0, got {self.temperature!r}")
         object.__setattr__(self, "classes", tuple(classes))
+        object.__setattr__(self, "prior", check_prior(self.prior, len(classes)) if self.prior else ())
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> ClassifierSettings:
@@ -53,14 +56,16 @@ class ClassifierSettings:
             raise ValueError(f"expected the card of an expression network, it lacks {', '.join(missing)}")
         if card["normalize"] != NORMALIZE:
             raise ValueError(f"expected a network for pixels normalized by {NORMALIZE}, got {card['normalize']}")
-        return cls(card["classes"], card["input_size"], card.get("temperature", 1.0), card["model"])
+        return cls(
+            card["classes"], card["input_size"], card.get("temperature", 1.0), card["model"], card.get("prior", ())
+        )
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> ClassifierSettings:
         """Read the metadata of a deployed file; ValueError where something is missing or wrong."""
         if missing := [name for name in ("classes", "input_size") if name not in metadata]:
             raise ValueError(f"expected the file of an expression network, its metadata lack {', '.join(missing)}")
-        names = ("classes", "input_size", "temperature", "mean", "std")
+        names = ("classes", "input_size", "temperature", "prior", "mean", "std")
         try:
             values = {name: json.loads(metadata[name]) for name in names if name in metadata}
         except (ValueError, RecursionError) as error:
@@ -79,4 +84,13 @@ class ClassifierSettings:
             "input": INPUT,
             **{name: str(value) for name, value in NORMALIZE.items()},
         }
-        return metadata | ({"temperature": str(self.temperature)} if self.temperature != 1 else {})
+        metadata |= {"temperature": str(self.temperature)} if self.temperature != 1 else {}
+        return metadata | ({"prior": json.dumps(self.prior)} if self.prior else {})
+
+
+def check_prior(prior: Any, count: int) -> tuple[float, ...]:
+    """Return class shares scaled to a sum of 1; ValueError where they are not `count` finite numbers above 0."""
+    numbers = isinstance(prior, (list, tuple)) and all(type(share) in (int, float) for share in prior)
+    if not numbers or len(prior) != count or not all(0 < share < math.inf for share in prior):
+        raise ValueError(f"expected a prior of {count} finite class shares above 0, got {prior!r}")
+    return tuple(share / sum(prior) for share in prior)

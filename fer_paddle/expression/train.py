@@ -16,11 +16,14 @@ from fer_paddle.environment import paddle, seed_everything, versions
 from fer_paddle.expression.data.dataset import ExpressionData
 from fer_paddle.expression.data.expressions import load_train_valid
 from fer_paddle.expression.data.faces import LabelledFaces, check_classes, digest_faces
+from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.expression.data.ferplus import mix_votes, take_for_training
 from fer_paddle.expression.data.mixup import mixed_loss
 from fer_paddle.expression.files import ExpressionModel
+from fer_paddle.expression.heads import Combination, share_classes
 from fer_paddle.expression.losses import AuxiliaryHead, ExpressionLoss, accuracy, balance_weights
 from fer_paddle.expression.recipes import RECIPES, Recipe
+from fer_paddle.expression.teach import take_both_labels
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, describe_classes
 from fer_paddle.models import build_model, find_design
 from fer_paddle.training import parallel
@@ -30,7 +33,7 @@ from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import adamw, make_schedule, momentum
 from fer_paddle.training.run import DIGESTS, load_best, training_cost
 from fer_paddle.training.transfer import frozen_backbone, start_from_file
-from fer_paddle.weights import load_into
+from fer_paddle.weights import load_arrays, load_card, load_into
 
 logger = logging.getLogger(__name__)
 
@@ -61,13 +64,20 @@ def train_expressions(
     """
     check_network(network, train)
     loaders = make_loaders(train, valid, recipe, options.workers)
-    model = parallel.prepare_model(AuxiliaryHead(network) if recipe.aux_weight else network)
+    model = parallel.prepare_model(with_head(network, recipe))
     optimizer = make_optimizer(model, recipe, len(loaders["train"]))
     loss = mixed_loss(make_loss(recipe, train))
     with frozen_backbone(model, recipe.freeze_epochs, recipe.backbone_rate) as unfreezing:
         options = dataclasses.replace(options, callbacks=[*options.callbacks, *unfreezing])
         task = {**describe_faces(recipe, train, valid), "valid_faces": len(valid)}
         return fit(model, loss, loaders, optimizer, {"accuracy": accuracy}, config=recipe, options=options, task=task)
+
+
+def with_head(network: paddle.nn.Layer, recipe: Recipe) -> paddle.nn.Layer:
+    """Return the network with the auxiliary head that a recipe wants, new where it has none."""
+    if not recipe.aux_weight or isinstance(network, AuxiliaryHead):
+        return network
+    return AuxiliaryHead(network, len(FERPLUS_EXPRESSIONS if recipe.both_labels else FERPLUS_CLASSES))
 
 
 def check_network(network: paddle.nn.Layer, train: LabelledFaces) -> None:
@@ -80,7 +90,17 @@ def check_network(network: paddle.nn.Layer, train: LabelledFaces) -> None:
 def describe_faces(recipe: Recipe, train: LabelledFaces, valid: LabelledFaces) -> dict[str, Any]:
     """Return what a checkpoint keeps of the faces; their classes where they are not those of the recipe."""
     classes = {} if train.classes == _recipe_classes(recipe) else {"classes": train.classes}
-    return {"train_faces": len(train), DIGESTS: digest_faces(train, valid), **classes}
+    heads = {}
+    if recipe.both_labels:
+        prior_ferplus = share_classes(train.votes.sum(axis=0))  # type: ignore[union-attr]
+        heads = {"heads": dataclasses.asdict(Combination(assumed_prior(train, recipe), prior_ferplus))}
+    return {"train_faces": len(train), DIGESTS: digest_faces(train, valid), **classes, **heads}
+
+
+def assumed_prior(train: LabelledFaces, recipe: Recipe) -> list[float]:
+    """Return the class shares that a network trained by a recipe assumes: those of the faces, as it evens them out."""
+    counts = np.array(list(train.counts().values())) if train.targets is None else train.targets.sum(axis=0)
+    return share_classes(counts, max(0, 1 - recipe.class_balance - recipe.balanced_sampling))
 
 
 def trained_classes(task: Mapping[str, Any], recipe: Recipe) -> tuple[str, ...]:
@@ -149,7 +169,9 @@ def export_best(
     card: Mapping[str, Any] | None = None,
     arguments: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write the best weights of a run of `train_expressions` as a model to ship, without the auxiliary head.
+    """Write the best weights of a run of `train_expressions` as a model to ship.
+
+    The auxiliary head is left out, but for a recipe of both label sets.
 
     Args:
         folder: Folder of the run.
@@ -169,9 +191,13 @@ def export_best(
     arrays, best = load_best(Path(folder))
     figures, recipe = best["figures"], Recipe.from_json(best["config"])
     network = build_model(model, **(arguments or {}))
-    load_into(AuxiliaryHead(network) if recipe.aux_weight else network, arrays)
+    learner = with_head(network, recipe)
+    load_into(learner, arrays)
     size = recipe.valid_size_at(figures["epoch"] - 1) if input_size is None else input_size
     content = {"figures": figures, "recipe": recipe.to_json(), **training_cost(best), **(card or {})}
+    if "heads" in best["task"]:
+        network, heads = learner, best["task"]["heads"]
+        content |= {"heads": heads, "prior": Combination(**heads).prior("both")}
     classes = trained_classes(best["task"], recipe)
     return ExpressionModel.of(model, network, size, content, arguments, classes).save(path)
 
@@ -207,9 +233,12 @@ def train_from_files(
     start: Path | None = None,
     classes: Sequence[str] | None = None,
     data_changed: bool = False,
+    teachers: Sequence[str | os.PathLike[str]] = (),
+    unlabeled: str | None = None,
 ) -> Outcome:
     """Read faces (see expressions.load_train_valid) and train on them: what `python -m fer_paddle train` does."""
     faces = load_train_valid(data, valid, seed=recipe.seed, classes=classes)
+    faces = take_both_labels(*faces, recipe, teachers, unlabeled)
     callbacks = [ProgressBar(), Curves(folder), VisualDL(folder / "visualdl")]
     named = data if isinstance(data, str) else ", ".join(data)
     options = RunOptions(folder, resume, callbacks, workers, data_changed=data_changed)
@@ -235,7 +264,8 @@ def train_faces(
         recipe: How to train; its auxiliary head is left out where the faces have no FER+ votes.
         options: With the folder of the run.
         design: A name of models.DESIGNS.
-        start: Pretrained `.safetensors` of the same kind of network; a last layer for other classes stays random.
+        start: Pretrained `.safetensors` of the same kind of network, or the name of one that ships; a last layer for
+            other classes stays random.
         data: Where the faces came from, for the card.
     """
     if options.folder is None:
@@ -248,12 +278,23 @@ def train_faces(
     model, arguments = find_design(design, more)
     logger.info("training on %s", describe_classes(train.classes))
     seed_everything(recipe.seed)
-    network = build_model(model, **arguments)
+    network = with_head(build_model(model, **arguments), recipe)
     if start is not None:
-        start_from_file(network, start, train.classes)
+        _start(network, ExpressionModel.find(start), train.classes, recipe)
     history = train_expressions(network, train, valid, recipe, options)
-    card = {"data": data, "train_faces": train.counts(), "valid_faces": valid.counts(), "versions": versions()}
+    card: dict[str, Any] = {"data": data, "train_faces": train.counts(), "valid_faces": valid.counts()}
+    card["versions"] = versions()
+    if not recipe.both_labels:
+        card["prior"] = assumed_prior(train, recipe)
     weights = options.folder / "model.safetensors"
     if parallel.rank() == 0:
         export_best(options.folder, weights, model, card=card, arguments=arguments)
     return Outcome(history, weights, train.classes)
+
+
+def _start(network: paddle.nn.Layer, path: Path, classes: Sequence[str], recipe: Recipe) -> None:
+    """Load pretrained weights into a network, with their heads where it learns both label sets as they did."""
+    if recipe.both_labels and "heads" in load_card(path):
+        load_into(network, load_arrays(path))
+    else:
+        start_from_file(network.network if isinstance(network, AuxiliaryHead) else network, path, classes)

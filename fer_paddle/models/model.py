@@ -53,7 +53,7 @@ class Model:
             FileNotFoundError: The weights or the card are missing.
             ValueError: The file is of another kind, truncated, or of another network than the card says.
         """
-        path = _check_suffix(find_weights(path, cls.folder, ".safetensors"))
+        path = cls.find(path)
         arrays, card = load_arrays(path), load_card(path)
         try:
             network = cls.build(card)
@@ -65,6 +65,11 @@ class Model:
             raise ValueError(f"cannot load {path}: {error}") from error
         network.eval()
         return cls(network, card)
+
+    @classmethod
+    def find(cls, path: str | os.PathLike[str]) -> Path:
+        """Return the `.safetensors` file of a path, or of the name of a network that ships."""
+        return _check_suffix(find_weights(path, cls.folder, ".safetensors"))
 
     def save(self, path: str | os.PathLike[str]) -> dict[str, Any]:
         """Write the network as `NAME.safetensors` and its card as `NAME.json`, and return the card as written."""

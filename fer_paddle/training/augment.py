@@ -28,6 +28,9 @@ class AugmentConfig:
         erase_area: Largest area of that rectangle, as a ratio of the image; the least is 0.02.
         blur: Largest standard deviation of a Gaussian blur, as a ratio of the side; 0.01 is 0.64 px at 64 px.
         noise: Largest standard deviation of Gaussian noise on each pixel, as a ratio of 255.
+        shrink: Probability of a face of fewer pixels, half of the side or more, enlarged again.
+        jpeg: Probability of the losses of JPEG at a quality of 20 to 80.
+        gamma: Probability of another gamma, 0.6 to 1.6.
         randaugment: Operations of RandAugment a face, an integer; see randaugment.apply_randaugment.
         randaugment_strength: Their largest strength, 0 to 3, a tenth of the paper's 0 to 30.
     """
@@ -42,6 +45,9 @@ class AugmentConfig:
     erase_area: float = 0.2
     blur: float = 0.0
     noise: float = 0.0
+    shrink: float = 0.0
+    jpeg: float = 0.0
+    gamma: float = 0.0
     randaugment: int = 0
     randaugment_strength: float = 1.0
 
@@ -100,6 +106,9 @@ def change_pixels(face: np.ndarray, config: AugmentConfig, rng: np.random.Genera
         face = _blur(face, rng.uniform(0, config.blur) * face.shape[0])
     if config.noise:
         face = _add_noise(face, rng.uniform(0, config.noise), rng)
+    for harm, chance in ((_shrink, config.shrink), (_compress, config.jpeg), (_bend, config.gamma)):
+        if chance and rng.random() < chance:
+            face = harm(face, rng)
     return face
 
 
@@ -143,3 +152,21 @@ def _add_noise(face: np.ndarray, deviation: float, rng: np.random.Generator) -> 
     """Add Gaussian noise of a standard deviation given as a ratio of 255."""
     noise = rng.standard_normal(face.shape, np.float32) * np.float32(255 * deviation)
     return np.clip(np.rint(face + noise), 0, 255).astype(np.uint8)
+
+
+def _shrink(face: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Lose details as a small face in a photo does."""
+    side = face.shape[0]
+    return resize(resize(face, int(rng.integers((side + 1) // 2, max(side, 2)))), side)
+
+
+def _compress(face: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Lose what JPEG loses."""
+    content = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 81))])[1]
+    return cv2.imdecode(content, cv2.IMREAD_GRAYSCALE)
+
+
+def _bend(face: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Apply the gamma of another camera."""
+    levels = 255 * np.linspace(0, 1, 256) ** np.exp(rng.uniform(-0.5, 0.5))
+    return cv2.LUT(face, np.rint(levels).astype(np.uint8))

@@ -103,9 +103,11 @@ def start_from_file(
 ) -> list[str]:
     """Load pretrained weights from a file; the last layer stays as it is, and is named, where it has other classes.
 
-    `classes` are compared with those in the card of the file, where it has one.
+    `classes` are compared with those in the card of the file, where it has one. An auxiliary head is left out.
     """
     arrays = load_arrays(path)
+    if "votes.weight" in arrays:
+        arrays = without_prefix(arrays, "network.")
     head = arrays.get("classify.weight")
     same = head is not None and list(head.shape) == network.classify.weight.shape
     if same and classes is not None and Path(path).with_suffix(".json").is_file():

@@ -93,6 +93,7 @@ def test_json_of_a_face_is_plain():
         "box_xyxy": [1.23, 2.0, 3.0, 4.0],
         "score": 0.9877,
         "label": "happy",
+        "sure": True,
         "probs": {name: float(name == "happy") for name in EXPRESSIONS},
     }
 

@@ -21,7 +21,9 @@ def test_what_ships():
     assert (best.task, best.classes, best.input_size, best.parameters) == ("expression", EXPRESSIONS, 56, 403_767)
     assert (best.accuracy, models["yolo3tiny.face"].accuracy) == (0.66, 0.862)
     assert (models["yolo3tiny.face"].task, models["yolo3tiny.face"].input_size) == ("face detection", 544)
-    assert [model.name for model in list_models("vgg8*")] == ["vgg8.fer2013", "vgg8.fer2013_seed2", "vgg8_flat.fer2013"]
+    assert [model.name for model in list_models("vgg8*")] == [
+        *("vgg8.fer2013", "vgg8.fer2013_seed2", "vgg8.photos", "vgg8_flat.fer2013", "vgg8_flat.photos"),
+    ]
 
 
 def test_the_command(capsys):

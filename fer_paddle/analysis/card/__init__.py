@@ -17,7 +17,7 @@ from fer_paddle.weights import load_card
 
 SHIPPED = tuple(REPOSITORY / package / "weights" for package in ("fer_paddle", "yolo3tiny"))
 MEASURED, TEXT = ".measured.json", ".md"
-KINDS = ("expression", "ferplus", "classes", "mouth", "detector")
+KINDS = ("expression", "ferplus", "photos", "classes", "mouth", "detector")
 # Fields of the JSON card that a reader wants first, and what they are called.
 FACTS = {
     "task": "task",
@@ -30,6 +30,8 @@ FACTS = {
     "channels": "channels",
     "scale": "scale of the pixels",
     "temperature": "temperature",
+    "prior": "class shares that its answers assume, in the order of the classes",
+    "heads": "the two label sets in its answer",
 }
 
 
@@ -102,6 +104,8 @@ def _kind(card: Mapping[str, Any]) -> str | None:
         return "detector"
     if "train_mouths" in card:
         return "mouth"
+    if "heads" in card:
+        return "photos"
     classes = tuple(card.get("classes", ()))
     kind = {EXPRESSIONS: "expression", FERPLUS_EXPRESSIONS: "ferplus"}.get(classes)
     return kind or ("classes" if len(classes) > 1 and "input_size" in card else None)

@@ -294,13 +294,13 @@ def train_mouths(
 
     environment.prepare(threads)
     from fer_paddle.expression.export import export_expression_network
-    from fer_paddle.expression.predict import classifier_file
+    from fer_paddle.expression.predict import COURSE, classifier_file
     from fer_paddle.expression.train import choose_recipe, train_from_files
     from fer_paddle.weights import load_card
 
     changes = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
     changes = {name: value for name, value in changes.items() if value is not None}
-    start = classifier_file(runtime="dynamic")
+    start = classifier_file(COURSE, "dynamic")
     recipe = choose_recipe("mouths", changes)
     outcome = train_from_files(data, None, "distresnet", recipe, out, resume, start=start)
     export_expression_network(outcome.weights, outcome.weights.with_suffix(".onnx"))

@@ -12,7 +12,7 @@ from fer_paddle.options import PositiveInt
 
 def prune(
     *,
-    weights: opt.Weights = None,
+    weights: opt.CourseWeights = None,
     data: opt.TrainData,
     valid: opt.ValidData = None,
     options: opt.PruneOptions,
@@ -34,7 +34,7 @@ def prune(
     from fer_paddle.compression.prune_study import PruneSettings, PruningStudy, check_new, table_of
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.ferplus import take_for_training
-    from fer_paddle.expression.predict import classifier_file
+    from fer_paddle.expression.predict import COURSE, classifier_file
     from fer_paddle.expression.prune import ExpressionPruneTask
     from fer_paddle.expression.train import choose_recipe
     from fer_paddle.study import provenance
@@ -45,7 +45,7 @@ def prune(
     cost, ratios = options.cost((0.7, 0.5, 0.3))
     settings = PruneSettings(ratios, options.criterion, options.steps, options.multiple, cost)
     shortened = choose_recipe(recipe, {}) if recipe else None
-    weights = classifier_file(weights, "dynamic")
+    weights = classifier_file(weights or COURSE, "dynamic")
     learnt_by = load_card(weights).get("recipe", {})
     train, measured = load_train_valid(data, valid, seed=options.seed)
     train, measured = take_for_training(train, measured, learnt_by.get("ferplus"))
@@ -85,7 +85,7 @@ def prune_speed(
 
 def quantize(
     *,
-    weights: opt.Weights = None,
+    weights: opt.CourseWeights = None,
     data: Annotated[str, f"faces to calibrate and train on: {opt.FACES}"],
     valid: opt.ValidData = None,
     methods: opt.Methods = ("ort-minmax", "ort-entropy", "ort-percentile"),
@@ -114,13 +114,13 @@ def quantize(
     from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images, table_of
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.ferplus import take_for_training
-    from fer_paddle.expression.predict import classifier_file
+    from fer_paddle.expression.predict import COURSE, classifier_file
     from fer_paddle.expression.quantize import ExpressionQuantizeTask, read_network_card
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
 
     chosen = METHODS if methods == ("all",) else methods
-    weights = classifier_file(weights, "dynamic")
+    weights = classifier_file(weights or COURSE, "dynamic")
     learnt_by = read_network_card(weights).get("recipe", {})
     train, measured = load_train_valid(data, valid, seed=seed, progress=bar("images"))
     train, measured = take_for_training(train, measured, learnt_by.get("ferplus"))

@@ -49,6 +49,9 @@ def export(
     ] = "fp32",
     opset: Annotated[int, Number(int, 11, 16), "ONNX's version, of an .onnx file from .safetensors"] = 13,
     batch: Annotated[Batch | None, "images of a run, fixed, of such a file (default: any number)"] = None,
+    labels: Annotated[
+        Literal["both", "fer2013", "ferplus"], "label set that a network of two, such as vgg8.photos, answers by"
+    ] = "both",
 ) -> Output:
     """Write an expression network or a face detector for a runtime, with classes, size and normalization.
 
@@ -64,6 +67,8 @@ def export(
     weights = find_model(weights, ".onnx" if out.suffix in (".param", ".mnn", ".tflite") else ".safetensors")
     name, shape = Path(data or "").name, OnnxShape(opset, batch)
     if is_detector(weights):
+        if labels != "both":
+            raise ValueError(f"expected an expression network for --labels, got the detector {weights}")
         from yolo3tiny.splits import find_photos
 
         photos = (one.read() for one in bar("photos")(find_photos(data)[:PARITY_IMAGES])) if data else None
@@ -72,7 +77,7 @@ def export(
         from fer_paddle.expression.data.expressions import load_faces
 
         faces = load_faces(find_data(data), bar("images")).images[:PARITY_IMAGES] if data else None
-        parity = export_expression_network(weights, out, faces, f"faces of {name}", precision, shape)
+        parity = export_expression_network(weights, out, faces, f"faces of {name}", precision, shape, labels)
     agreement = "" if parity.top1_agreement is None else f", same class for {parity.top1_agreement:.1%}"
     text = (
         f"{out}: from {parity.reference} at most {parity.max_difference:.2g}, on average "

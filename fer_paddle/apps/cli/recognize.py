@@ -101,7 +101,9 @@ def _table_of_images(results: list[dict[str, Any]]) -> str:
         for face in result["faces"]:
             left, top, right, bottom = (round(side) for side in face["box_xyxy"])
             prob, place = face["probs"][face["label"]], f"{left},{top} {right - left}x{bottom - top}"
-            rows.append([name, face["label"], f"{prob:.0%}", f"{face['score']:.2f}", place])
+            rows.append(
+                [name, face["label"] + ("" if face["sure"] else "?"), f"{prob:.0%}", f"{face['score']:.2f}", place]
+            )
         if not result["faces"]:
             rows.append([name, "no face", "", "", ""])
     return table(["image", "expression", "sure", "face score", "place and size"], rows)

@@ -13,11 +13,15 @@ def train(
     *,
     data: TrainData,
     valid: ValidData = None,
-    recipe: Annotated[str, "tutorial, strong, accurate, sam, ferplus, study, compact, fine_tune or mouths"] = "strong",
+    recipe: Annotated[
+        str, "tutorial, strong, accurate, sam, ferplus, photos, study, compact, fine_tune, mouths"
+    ] = "strong",
     model: Annotated[str, "a network of `study compare`"] = "distresnet",
     out: Annotated[Path, "folder of the run"] = Path("runs/expression"),
     classes: Annotated[tuple[str, ...], "names of your classes, also of folders 1, 2, ..."] = (),
-    start: Annotated[Path | None, "weights to begin with, .safetensors of the same network"] = None,
+    start: Annotated[Path | None, "weights to begin with, .safetensors of the same network, or a name"] = None,
+    teachers: Annotated[tuple[str, ...], "networks whose answers the recipe photos learns too, names or files"] = (),
+    unlabeled: Annotated[str | None, "faces that only the teachers label: a folder of crops or a pack"] = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     size: Size = None,
@@ -41,13 +45,15 @@ def train(
     changes = {"epochs": epochs, "batch_size": batch_size, "size": size, "seed": seed}
     changes = {name: value for name, value in changes.items() if value is not None}
     chosen = choose_recipe(recipe, changes)
-    outcome = train_from_files(data, valid, model, chosen, out, resume, workers, start, classes or None, data_changed)
+    outcome = train_from_files(
+        data, valid, model, chosen, out, resume, workers, start, classes or None, data_changed, teachers, unlabeled
+    )
     if parallel.rank() != 0:
         return None
     from fer_paddle.expression.export import export_expression_network
 
     export_expression_network(outcome.weights, outcome.weights.with_suffix(".onnx"))
-    best = max(outcome.history, key=lambda record: record["valid_accuracy"])
+    best = (max if chosen.mode == "max" else min)(outcome.history, key=lambda record: record[chosen.monitor])
     accuracy = f"accuracy {best['valid_accuracy']:.4f} on {describe_classes(outcome.classes)}"
     text = f"best epoch {best['epoch']}: {accuracy}; written to {out}"
     return Output(outcome.history, text)

@@ -50,7 +50,7 @@ class ExpressionData:
         self.size = [side for first, side in self.sizes if first <= epoch][-1]
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Return (image float32 [1, size, size], (label int64 [] or probs float32 [C], votes float32 [10]))."""
+        """Return (image float32 [1, size, size], (label int64 [] or probs float32 [C], votes float32 [V]))."""
         if self.augment is None:
             face = images.resize(self.squares[index], self.size)
         else:

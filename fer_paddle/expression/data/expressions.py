@@ -23,12 +23,13 @@ from fer_paddle.expression.data.faces import (
     unite_classes,
     without_copies,
 )
-from fer_paddle.expression.data.ferplus import take_for_classes
+from fer_paddle.expression.data.ferplus import take_for_classes, take_strict
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, choose_classes
 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[Iterable[Any]], Iterable[Any]]
+BY_VOTES = ":votes"
 _VALID_RATIO = 0.1
 
 
@@ -67,9 +68,12 @@ def load_measured(
     split: str | None = None,
     progress: Progress = iter,
 ) -> LabelledFaces:
-    """Read the faces to measure a network on."""
-    faces = load_faces(find_data(os.fspath(data)), progress)
+    """Read the faces to measure a network on; those of `NAME:votes` by their FER+ votes, see ferplus.take_strict."""
+    name = os.fspath(data)
+    faces = load_faces(find_data(name.removesuffix(BY_VOTES)), progress)
     faces = take_measured(faces) if split is None else take_split(faces, split, data)
+    if name.endswith(BY_VOTES):
+        faces = take_strict(faces)
     if classes is None:
         return faces
     faces = take_for_classes(faces, classes)

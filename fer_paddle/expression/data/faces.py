@@ -25,7 +25,8 @@ class LabelledFaces:
         images: One uint8 [H, W] crop a face, or one array [N, H, W] where all have the same size.
         labels: int64 [N], indices into `classes`; UNLABELLED where nothing is known, which a quality report takes
             and a training does not.
-        votes: float32 [N, 10], probs of the FER+ votes in the order of `fer2013.FERPLUS_CLASSES`; None without FER+.
+        votes: float32 [N, 10], probs of the FER+ votes in the order of `fer2013.FERPLUS_CLASSES`, or [N, 8] in that of
+            FERPLUS_EXPRESSIONS (ferplus.take_both); None without FER+.
         split: str [N], the split of each face, such as those of SPLITS; None for an undivided set.
         classes: Names of the classes, in the order of a network's outputs.
         targets: float32 [N, len(classes)], probabilities to learn in place of the labels; None without.

@@ -7,7 +7,7 @@ distribution", arXiv:1608.01041: which votes count, which images are left out, a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -45,15 +45,39 @@ def take_ferplus(faces: LabelledFaces, mode: str) -> LabelledFaces:
         raise ValueError(f"expected a mode of {', '.join(MODES)}, got {mode!r}")
     if faces.votes is None:
         raise ValueError("expected faces with FER+ votes, got faces without")
-    rule = keep_majority if mode == "majority" else keep_leading
-    counts = count_votes(faces.votes)
-    leading = rule(np.where(counts > 1, counts, 0))[:, list(COLUMNS)]
-    kept = leading.sum(axis=1) > 0
+    shares = share_votes(faces.votes, keep_majority if mode == "majority" else keep_leading)
+    kept = shares.any(axis=1)
     if not kept.any():
         raise ValueError(f"expected faces with FER+ votes for an expression, got none of {len(faces)}")
-    targets = (leading[kept] / leading[kept].sum(axis=1, keepdims=True)).astype(np.float32)
+    targets = shares[kept]
     columns = {"labels": targets.argmax(axis=1), "targets": targets, "classes": FERPLUS_EXPRESSIONS, "votes": None}
     return dataclasses.replace(faces.select(kept), **columns)
+
+
+def share_votes(votes: np.ndarray, rule: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Return the shares of the eight classes among the votes that a rule keeps, [N, 8]; zeros where it keeps none."""
+    counts = count_votes(votes)
+    kept = rule(np.where(counts > 1, counts, 0))[:, list(COLUMNS)]
+    return (kept / np.maximum(kept.sum(axis=1, keepdims=True), 1)).astype(np.float32)
+
+
+def take_both(faces: LabelledFaces) -> LabelledFaces:
+    """Return FER2013 with the targets of `crossentropy` as votes, float32 [N, 8]; zeros where a face is left out."""
+    if faces.votes is None:
+        raise ValueError("expected faces with FER+ votes, got faces without")
+    return dataclasses.replace(faces, votes=share_votes(faces.votes, keep_leading))
+
+
+def take_strict(faces: LabelledFaces) -> LabelledFaces:
+    """Return the faces of which more than half of all votes name one of the seven expressions, as their label.
+
+    All votes: also those of one person alone, and those for "unknown", which `majority` leaves out.
+    """
+    if faces.votes is None:
+        raise ValueError("expected faces with FER+ votes, got faces without")
+    seven = faces.votes[:, list(COLUMNS[: len(EXPRESSIONS)])]
+    kept = seven.max(axis=1) > 0.5
+    return dataclasses.replace(faces.select(kept), labels=seven[kept].argmax(axis=1), votes=None)
 
 
 def take_for_classes(faces: LabelledFaces, classes: Sequence[str]) -> LabelledFaces:

@@ -111,18 +111,60 @@ def test_a_classifier_takes_the_runtime_of_the_file(monkeypatch, tmp_path):
     Classifier(tmp_path / "a.onnx", runtime="openvino", threads=2)
     assert asked[-1] == (tmp_path / "a.onnx", "openvino", 2)
     Classifier(runtime="paddle")  # what ships, as the file that this runtime reads
-    assert asked[-1][0] == WEIGHTS.with_suffix(".safetensors")
+    assert asked[-1][0] == WEIGHTS.with_name("vgg8.photos.safetensors")
 
 
 def test_shipped_networks_by_name():
     crops = list(np.random.default_rng(3).integers(0, 256, (3, 40, 40), np.uint8))
     assert Classifier("vgg8.fer2013", threads=1).input_size == 40
     assert Classifier("mouth.smile", threads=1).classes == ("neutral", "smile")
-    np.testing.assert_array_equal(Classifier("distresnet.fer2013", threads=1)(crops), Classifier(threads=1)(crops))
+    np.testing.assert_array_equal(Classifier("vgg8.photos", threads=1)(crops), Classifier(threads=1)(crops))
     with pytest.raises(ValueError, match=r"or a network such as vgg8.fer2013.*, got vgg9.fer2013"):
         Classifier("vgg9.fer2013")
     with pytest.raises(FileNotFoundError, match="distresnet_int8.fer2013 ships as .onnx alone"):
         Classifier("distresnet_int8.fer2013", runtime="paddle")
+
+
+# --- class shares, mirror images ---
+
+THREE = {"classes": ("a", "b", "c"), "prior": "[0.5, 0.25, 0.25]"}
+CROPS = [np.full((8, 8), value, np.uint8) for value in (20, 130, 140)]
+
+
+@pytest.mark.parametrize(
+    ("prior", "ratios"),
+    [("uniform", [2, 4, 4]), ({"b": 10, "a": 20, "c": 10}, [1, 1, 1]), ({"a": 0.2, "b": 0.3, "c": 0.5}, [4, 12, 20])],
+)
+def test_a_prior_is_bayes_rule(prior, ratios):
+    plain = Classifier(runner=BrightnessRunner(**THREE))(CROPS)
+    found = Classifier(runner=BrightnessRunner(**THREE), prior=prior)(CROPS)
+    expected = plain * ratios
+    np.testing.assert_allclose(found, expected / expected.sum(1, keepdims=True), rtol=1e-5)
+    assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("prior", "metadata", "says"),
+    [
+        ("uniform", {}, "expected a network whose file names the class shares of its training"),
+        ("even", THREE, "expected a prior 'uniform' or a share for each of a, b, c, got 'even'"),
+        ({"a": 1, "b": 1}, THREE, "or a share for each of a, b, c"),
+        ({"a": 1, "b": 1, "c": 0}, THREE, "expected a prior of 3 finite class shares above 0"),
+        (None, {**THREE, "prior": "[0.5, 0.5]"}, "expected a prior of 3 finite class shares above 0"),
+        (None, {**THREE, "prior": "[1, 1, true]"}, "expected a prior of 3 finite class shares above 0"),
+    ],
+)
+def test_a_wrong_prior(prior, metadata, says):
+    with pytest.raises(ValueError, match=says):
+        Classifier(runner=BrightnessRunner(**metadata), prior=prior)
+
+
+def test_flip_is_the_mean_of_both_views():
+    crops = np.random.default_rng(4).integers(0, 256, (3, 40, 40), np.uint8)
+    one, both = Classifier(threads=1), Classifier(threads=1, flip=True)
+    mean = (one(crops) + one(np.ascontiguousarray(crops[:, :, ::-1]))) / 2
+    np.testing.assert_allclose(both(crops), mean, atol=1e-5)
+    assert np.abs(one(crops) - mean).max() > 1e-4
 
 
 def test_wrong_crops_are_named():

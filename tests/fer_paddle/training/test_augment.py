@@ -168,3 +168,17 @@ def test_strengths_out_of_range_are_refused(change):
     name, value = change.split("=")
     with pytest.raises(ValueError, match=f"expected {name} from|an integer as {name}"):
         AugmentConfig(**{name: float(value)})
+
+
+# ---- damage of photos
+
+
+@pytest.mark.parametrize("kind", ["shrink", "jpeg", "gamma"])
+def test_damage_of_photos_is_seen_and_small(smooth, rng, kind):
+    damaged = augment_face(smooth, 48, AugmentConfig(**{kind: 1.0}), rng)
+    plain = augment_face(smooth, 48, OFF, np.random.default_rng(0))
+    difference = np.abs(damaged.astype(int) - plain)
+    assert damaged.shape == (48, 48) and damaged.dtype == np.uint8 and 0 < difference.mean() < 40
+    if kind == "gamma":  # brighter or darker, never another order of the pixels
+        order = np.argsort(plain, axis=None)
+        assert (np.diff(damaged.ravel()[order].astype(int)) >= 0).all()

@@ -14,8 +14,10 @@ from fer_paddle.expression.data.ferplus import (
     keep_leading,
     keep_majority,
     mix_votes,
+    take_both,
     take_ferplus,
     take_for_classes,
+    take_strict,
 )
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 
@@ -101,6 +103,25 @@ def test_a_network_is_measured_on_the_faces_of_its_classes():
     assert take_for_classes(faces, EXPRESSIONS) is faces
     assert take_for_classes(faces, list(FERPLUS_EXPRESSIONS)).labels.tolist() == [3, 7]
     assert take_for_classes(WITHOUT, FERPLUS_EXPRESSIONS) is WITHOUT  # labels of the seven, which come first
+
+
+def test_strict_labels_count_all_votes_and_both_keeps_all_faces():
+    rows = [
+        votes(happiness=6, neutral=4),
+        votes(happiness=5, sadness=4, fear=1),  # 5 of 9 where a lone vote does not count
+        votes(contempt=6, neutral=4),
+        votes(fear=6, unknown=4),
+    ]
+    faces = faces_of(*rows)
+    strict = take_strict(faces)
+    assert strict.labels.tolist() == [3, 2] and strict.classes == EXPRESSIONS and strict.votes is None
+    assert take_ferplus(faces, "majority").labels.tolist() == [3, 3, 7, 2]
+    both = take_both(faces_of(*rows, votes(NF=10)))
+    assert len(both) == 5 and both.votes[4].sum() == 0
+    np.testing.assert_array_equal(both.votes[:4], take_ferplus(faces, "crossentropy").targets)
+    for take in (take_both, take_strict):
+        with pytest.raises(ValueError, match="expected faces with FER\\+ votes, got faces without"):
+            take(WITHOUT)
 
 
 # --- soft labels for the seven ---
