@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from fer_paddle.landmarks.data.faces import LandmarkFaces, cut_faces, join_faces, make_landmark_faces
+from fer_paddle.landmarks.data.readers import MarkedPhoto
 from yolo3tiny.boxes import iou
 from yolo3tiny.predict import Detections
 
@@ -45,12 +46,10 @@ def detect_boxes(
     return dataclasses.replace(faces, boxes_xyxy=boxes, detected=detected)
 
 
-def cut_groups(
-    photos: Iterable[tuple[np.ndarray, np.ndarray, str]], detector: Callable[..., Detections]
-) -> LandmarkFaces:
-    """Find and cut the faces of group photos, one photo after the other, so that no more lie in memory."""
+def cut_photos(photos: Iterable[MarkedPhoto], detector: Callable[..., Detections]) -> LandmarkFaces:
+    """Find and cut the faces of photos, one photo after the other, so that only crops stay in memory."""
     parts = []
-    for image, points, split in photos:
-        faces = make_landmark_faces([image] * len(points), points, "groups", split)
+    for photo in photos:
+        faces = make_landmark_faces([photo.image] * len(photo.points), photo.points, photo.source, photo.split)
         parts.append(cut_faces(detect_boxes(faces, detector)))
     return join_faces(parts)

@@ -71,11 +71,17 @@ class LandmarkRecipe(FitConfig):
 # train on a CPU: so the backbone has plain ones.
 POINTS68 = LandmarkRecipe(
     name="points68",
-    epochs=25,
+    epochs=16,
     batch_size=32,
-    sizes=((0, 64), (19, 96)),
-    learning_rate=2e-3,
-    arguments=(("channels", (16, 32, 64, 96)), ("width", 1.0), ("blocks", 1), ("stem_stride", 2), ("dropout", 0.0)),
+    sizes=((0, 48), (7, 64), (13, 80)),
+    learning_rate=2.5e-3,
+    arguments=(
+        ("channels", (16, 32, 64, 96)),
+        ("width", 1.0),
+        ("blocks", (0, 1, 1, 1)),
+        ("stem_stride", 2),
+        ("dropout", 0.0),
+    ),
     repeat=(("afw", 3), ("helen_train", 3)),
     augment=AugmentConfig(
         flip=0.5,

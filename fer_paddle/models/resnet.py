@@ -51,7 +51,7 @@ class ResNet18(FaceNetwork):
         depthwise: Depthwise separable convolutions in the blocks.
         stem_stride: 2 halves the image at once, for a quarter of the cost.
         channels: Channels of each stage before `width` is applied.
-        blocks: Basic blocks of each stage; 1 gives a ResNet-10.
+        blocks: Basic blocks of each stage, or of all alike; 1 gives a ResNet-10. A first stage of 0 is the stem alone.
     """
 
     def __init__(
@@ -64,15 +64,16 @@ class ResNet18(FaceNetwork):
         stem_stride: int = 1,
         dropout: float = 0.2,
         channels: Sequence[int] = STAGE_CHANNELS,
-        blocks: int = BLOCKS_PER_STAGE,
+        blocks: int | Sequence[int] = BLOCKS_PER_STAGE,
     ):
         check_sizes(num_classes, in_channels, width)
-        if not channels or min(channels) < 1 or blocks < 1:
-            raise ValueError(f"expected channels and blocks of 1 or more, got {channels} and {blocks}")
+        counts = [blocks] * len(channels) if isinstance(blocks, int) else list(blocks)
+        if not channels or min(channels) < 1 or len(counts) != len(channels) or min(counts[1:], default=1) < 1:
+            raise ValueError(f"expected channels and blocks of 1 or more for each stage, got {channels} and {blocks}")
         before = scale_channels(channels[0], width)
         layers: list[paddle.nn.Layer] = [ConvNorm(in_channels, before, 3, stem_stride)]
         for stage, base in enumerate(channels):
-            for block in range(blocks):
+            for block in range(counts[stage]):
                 stride = 2 if stage > 0 and block == 0 else 1
                 layers.append(BasicBlock(before, scale_channels(base, width), stride, attention, depthwise))
                 before = scale_channels(base, width)

@@ -13,7 +13,7 @@ import numpy as np
 from fer_paddle.drawn import make_faces
 from fer_paddle.environment import find_data
 from fer_paddle.files import replacing
-from fer_paddle.images import cut_square, read_image, resize, to_gray
+from fer_paddle.images import cut_square, resize, to_gray
 from fer_paddle.landmarks.points import NUM_POINTS, box_of_points, check_points
 from fer_paddle.packs import read_arrays
 from fer_paddle.study import digest
@@ -107,24 +107,6 @@ def read_pack(folder: str | os.PathLike[str] | None = None) -> LandmarkFaces:
     ends = zip(offsets, offsets[1:])
     images = [cv2.imdecode(jpg[start:end], cv2.IMREAD_COLOR) for start, end in ends]
     return make_landmark_faces(images, points, source, split)
-
-
-def read_groups(
-    photos: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None, test_every: int = 10
-) -> Iterable[tuple[np.ndarray, np.ndarray, str]]:
-    """Give each group photo uint8 [H, W, 3], the points [n, 68, 2] that a teacher network found in it, and its split.
-
-    Args:
-        photos: Folder of the photos, `dataset/10003.jpg` of the pack as `dataset_10003.jpg`.
-        folder: Where landmarks_groups.npz lies; None looks where data may lie.
-        test_every: Every so many-th photo of the sorted names is for the test.
-    """
-    names, boxes, relative = read_arrays(find_data(GROUPS, folder), ("photo", "box", "pts")).values()
-    boxes, relative = boxes.astype(np.float64), relative.astype(np.float64)
-    points = boxes[:, None, :2] + relative * (boxes[:, 2:] - boxes[:, :2])[:, None]
-    for number, name in enumerate(np.unique(names)):
-        image = read_image(Path(photos, name.replace("/", "_")))
-        yield image, points[names == name], "test" if number % test_every == 0 else "train"
 
 
 def draw_landmark_faces(count: int, size: int = 128, seed: int = 0, split: str = "train") -> LandmarkFaces:

@@ -1,0 +1,114 @@
+"""Published layouts of photos with points: .pts files, folders of 300-W, the lists of WFLW.
+
+| layout | points count from | here |
+|---|---|---|
+| .pts, 300-W | the first pixel's center is (1, 1) | 0.5 is taken off |
+| WFLW | the first pixel's center is (0, 0) | 0.5 is added |
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fer_paddle.environment import find_data
+from fer_paddle.images import list_images, read_image
+from fer_paddle.landmarks.data.faces import GROUPS
+from fer_paddle.landmarks.points import NUM_POINTS
+from fer_paddle.packs import read_arrays
+
+WFLW_POINTS = 98
+# The points of WFLW that are those of iBUG: every second of the jaw, the upper line of the brows, eyes without the
+# middle of each lid, and not the pupils.
+WFLW_TO_68 = np.array(
+    [*range(0, 33, 2), *range(33, 38), *range(42, 47), *range(51, 60)]
+    + [60, 61, 63, 64, 65, 67, 68, 69, 71, 72, 73, 75, *range(76, 96)]
+)
+_WFLW_FIELDS = 2 * WFLW_POINTS + 4 + 6 + 1  # points, box, attributes, name
+
+
+@dataclass(frozen=True, eq=False)
+class MarkedPhoto:
+    """An image uint8 [H, W, 3] and its faces: points float64 [n, 68, 2] in pixels from its left and top edge."""
+
+    image: np.ndarray
+    points: np.ndarray
+    source: str
+    split: str
+
+
+def read_pts(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read the points of a .pts file, float64 [68, 2]; ValueError for another count or for what is no number."""
+    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    head, _, body = text.partition("{")
+    try:
+        values = np.array([line.split() for line in body.partition("}")[0].splitlines() if line.strip()], np.float64)
+    except ValueError as error:
+        raise ValueError(f"expected two numbers a line in {path}, got: {error}") from error
+    if "version" not in head or values.shape != (NUM_POINTS, 2) or not np.isfinite(values).all():
+        raise ValueError(f"expected a .pts file of {NUM_POINTS} points, got {list(values.shape)} in {path}")
+    return values - 0.5
+
+
+def read_300w(folder: str | os.PathLike[str]) -> Iterator[MarkedPhoto]:
+    """Give the photos of a folder that have a .pts file of their name beside them, in 300-W's layout or any other.
+
+    The source is the first folder below, such as `helen`; what lies in a folder `testset` or `ibug` is for the test.
+    """
+    folder, found = Path(folder), 0
+    for path in list_images(folder):
+        marks = path.with_suffix(".pts")
+        if not marks.is_file():
+            continue
+        found += 1
+        parts = path.relative_to(folder).parts[:-1]
+        split = "test" if {"testset", "ibug"} & {part.lower() for part in (*parts, folder.name)} else "train"
+        source = parts[0] if parts else folder.name
+        yield MarkedPhoto(read_image(path), read_pts(marks)[None], source, split)
+    if not found:
+        raise ValueError(f"expected photos with .pts files beside them in {folder}, found none")
+
+
+def read_wflw(list_file: str | os.PathLike[str], photos: str | os.PathLike[str]) -> Iterator[MarkedPhoto]:
+    """Give the photos of a list of WFLW, a line a face, with the 68 of its 98 points that are iBUG's.
+
+    Args:
+        list_file: Such as list_98pt_rect_attr_train.txt; one with `test` in its name is for the test.
+        photos: The folder WFLW_images.
+    """
+    list_file = Path(list_file)
+    split = "test" if "test" in list_file.name else "train"
+    lines = [line for line in list_file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not lines:
+        raise ValueError(f"expected a line a face in {list_file}, got none")
+    for number, line in enumerate(lines, 1):
+        fields = line.split()
+        if len(fields) != _WFLW_FIELDS:
+            raise ValueError(f"{list_file}, line {number}: expected {_WFLW_FIELDS} fields, got {len(fields)}")
+        try:
+            points = np.array(fields[: 2 * WFLW_POINTS], np.float64).reshape(WFLW_POINTS, 2)
+        except ValueError as error:
+            raise ValueError(f"{list_file}, line {number}: expected numbers, got: {error}") from error
+        yield MarkedPhoto(read_image(Path(photos, fields[-1])), points[None, WFLW_TO_68] + 0.5, "wflw", split)
+
+
+def read_groups(
+    photos: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None, test_every: int = 10
+) -> Iterator[MarkedPhoto]:
+    """Give the group photos with the points that a teacher network found in them.
+
+    Args:
+        photos: Folder of the photos, `dataset/10003.jpg` of the pack as `dataset_10003.jpg`.
+        folder: Where landmarks_groups.npz lies; None looks where data may lie.
+        test_every: Every so many-th photo of the sorted names is for the test.
+    """
+    names, boxes, relative = read_arrays(find_data(GROUPS, folder), ("photo", "box", "pts")).values()
+    boxes, relative = boxes.astype(np.float64), relative.astype(np.float64)
+    points = boxes[:, None, :2] + relative * (boxes[:, 2:] - boxes[:, :2])[:, None]
+    for number, name in enumerate(np.unique(names)):
+        image, split = read_image(Path(photos, name.replace("/", "_"))), "train" if number % test_every else "test"
+        yield MarkedPhoto(image, points[names == name], "groups", split)

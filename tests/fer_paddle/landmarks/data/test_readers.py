@@ -1,0 +1,83 @@
+"""Published layouts, written here with drawn faces, come back with their points in the pixels of the image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_paddle.images import write_image
+from fer_paddle.landmarks.data.faces import face_boxes
+from fer_paddle.landmarks.data.readers import WFLW_TO_68, read_300w, read_groups, read_pts, read_wflw
+
+
+def write_pts(path: Path, points: np.ndarray, count: int | None = None) -> None:
+    lines = [f"{x + 0.5} {y + 0.5}" for x, y in points]
+    path.write_text("\n".join(["version: 1", f"n_points: {count or len(points)}", "{", *lines, "}", ""]))
+
+
+def test_300w_gives_points_source_and_split(drawn, tmp_path):
+    for row, place in enumerate(("helen/trainset", "helen/testset", "ibug")):
+        (tmp_path / place).mkdir(parents=True)
+        write_image(tmp_path / place / f"{row}.png", drawn.images[row])
+        write_pts(tmp_path / place / f"{row}.pts", drawn.points[row])
+    write_image(tmp_path / "ibug" / "without points.png", drawn.images[3])
+    found = list(read_300w(tmp_path))
+    assert [(photo.source, photo.split) for photo in found] == [("helen", "test"), ("helen", "train"), ("ibug", "test")]
+    np.testing.assert_allclose(found[1].points[0], drawn.points[0], atol=1e-4)
+    np.testing.assert_array_equal(found[1].image, drawn.images[0])
+
+
+def test_wflw_gives_the_points_of_ibug(drawn, tmp_path):
+    all_points = np.random.default_rng(0).uniform(0, 100, (98, 2))
+    all_points[WFLW_TO_68] = drawn.points[0] - 0.5
+    write_image(tmp_path / "a.png", drawn.images[0])
+    row = " ".join([*map(str, all_points.ravel()), *"0 0 90 90".split(), *"000000", "a.png"])
+    (tmp_path / "list_98pt_rect_attr_test.txt").write_text(row + "\n")
+    (photo,) = read_wflw(tmp_path / "list_98pt_rect_attr_test.txt", tmp_path)
+    np.testing.assert_allclose(photo.points[0], drawn.points[0], atol=1e-4)
+    assert (photo.source, photo.split, len(set(WFLW_TO_68))) == ("wflw", "test", 68)
+
+
+def test_groups_stand_relative_to_their_boxes(drawn, tmp_path):
+    boxes = face_boxes(drawn.points[:2])
+    relative = (drawn.points[:2] - boxes[:, None, :2]) / (boxes[:, 2:] - boxes[:, :2])[:, None]
+    names = np.array(["dataset/1.png", "dataset/2.png"])
+    np.savez(tmp_path / "landmarks_groups.npz", photo=names, box=boxes, pts=relative)
+    for row in range(2):
+        write_image(tmp_path / f"dataset_{row + 1}.png", drawn.images[row])
+    found = list(read_groups(tmp_path, tmp_path, test_every=2))
+    assert [photo.split for photo in found] == ["test", "train"]
+    np.testing.assert_allclose(found[1].points[0], drawn.points[1], atol=1e-3)
+
+
+BAD_PTS = {
+    "five points": ("version: 1\nn_points: 5\n{\n" + "1 2\n" * 5 + "}\n", "68 points, got \\[5, 2\\]"),
+    "a word": ("version: 1\n{\n" + "1 two\n" * 68 + "}\n", "two numbers a line"),
+    "three columns": ("version: 1\n{\n" + "1 2 3\n" * 68 + "}\n", "68 points"),
+    "no number": ("version: 1\n{\n" + "1 nan\n" * 68 + "}\n", "68 points"),
+    "empty": ("", "68 points"),
+    "a ragged line": ("version: 1\n{\n" + "1 2\n" * 67 + "1\n}\n", "two numbers a line"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_PTS)
+def test_a_bad_pts_file_is_named(name, tmp_path):
+    text, says = BAD_PTS[name]
+    (tmp_path / "bad.pts").write_text(text)
+    with pytest.raises(ValueError, match=f"expected .*{says}") as caught:
+        read_pts(tmp_path / "bad.pts")
+    assert "bad.pts" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["", "1 2 3", "x " * 206 + "a.png"])
+def test_a_bad_list_is_named_with_its_line(line, tmp_path):
+    (tmp_path / "list.txt").write_text(line)
+    with pytest.raises(ValueError, match=r"list.txt.*expected|expected.*list.txt"):
+        list(read_wflw(tmp_path / "list.txt", tmp_path))
+
+
+def test_a_folder_without_points_is_named(tmp_path):
+    with pytest.raises(ValueError, match="expected photos with .pts files"):
+        list(read_300w(tmp_path))
