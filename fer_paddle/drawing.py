@@ -66,6 +66,16 @@ def draw_boxes(
     return _draw(image, boxes, texts, [(blue, green, red)] * len(boxes), _CHINESE_FONT, _WIDEST_SCORE)
 
 
+def draw_points(image: np.ndarray, points: np.ndarray, color_bgr: Sequence[int] = GREEN) -> np.ndarray:
+    """Draw the points of a face, [N, 2] in pixels, in a copy of the image uint8 [H, W, 3]; dots grow with the face."""
+    drawn, places = image.copy(), np.asarray(points, np.float64)
+    radius = max(1, round(float(np.ptp(places, axis=0).max()) / 80))
+    blue, green, red = (int(value) for value in color_bgr)
+    for x, y in np.clip(places, -radius, max(image.shape[:2]) + radius) * 16 - 8:  # in sixteenths, from centers
+        cv2.circle(drawn, (round(x), round(y)), radius * 16, (blue, green, red), -1, cv2.LINE_AA, 4)
+    return drawn
+
+
 def draw_faces(
     image: np.ndarray, faces: Sequence[NamedFace], language: str = "en", ids: Sequence[int] | None = None
 ) -> np.ndarray:

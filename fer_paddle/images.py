@@ -146,9 +146,7 @@ def cut_square(
     """Cut as `crop_square`, and return where the crop's left and top edge lie in the image, too."""
     _check_image(image)
     height, width = image.shape[:2]
-    box = np.asarray(box_xyxy, np.float64)
-    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
-        raise ValueError(f"expected a box x1, y1, x2, y2 with x1 < x2 and y1 < y2, got {box.tolist()}")
+    box = _check_box(box_xyxy)
     x1, y1, x2, y2 = box.tolist()
     if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
         raise ValueError(f"expected a box that meets the {width} x {height} image, got {box.tolist()}")
@@ -163,6 +161,24 @@ def cut_square(
     y_from, y_to, top, bottom = _span(corner[1], side, height)
     crop = cv2.copyMakeBorder(image[y_from:y_to, x_from:x_to], top, bottom, left, right, cv2.BORDER_REPLICATE)
     return crop, corner
+
+
+def shrink_for_crop(
+    image: np.ndarray, box_xyxy: np.ndarray, margin: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Shrink an image, and a box in it, where `crop_square` would cut more than MAX_CROP_SIDE.
+
+    Returns:
+        The image, the box, and float64 [2]: by what pixels of the image were multiplied, ones where nothing was done.
+    """
+    box = _check_box(box_xyxy)
+    length = float((box[2:] - box[:2]).max()) * (1 + 2 * margin)
+    if length <= MAX_CROP_SIDE:
+        return image, box, np.ones(2)
+    shrink = (MAX_CROP_SIDE - 1) / length  # a pixel less, for rounding
+    size_wh = [max(1, int(side * shrink)) for side in image.shape[1::-1]]
+    scale_xy = np.divide(size_wh, image.shape[1::-1])
+    return cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA), box * np.tile(scale_xy, 2), scale_xy
 
 
 def to_square(image: np.ndarray) -> np.ndarray:
@@ -223,6 +239,14 @@ def predict(
         raise ValueError("expected at least one image, got none")
     parts = (images[start : start + batch] for start in progress(range(0, len(images), batch)))
     return np.concatenate([run(part if size is None else faces_to_batch(part, size)) for part in parts])
+
+
+def _check_box(box_xyxy: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return a box as float64 [4]; ValueError where it is not finite or has no area."""
+    box = np.asarray(box_xyxy, np.float64)
+    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
+        raise ValueError(f"expected a box x1, y1, x2, y2 with x1 < x2 and y1 < y2, got {box.tolist()}")
+    return box
 
 
 def _check_image(image: np.ndarray) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import cv2
@@ -12,10 +12,14 @@ import numpy as np
 from PIL import Image
 
 from fer_paddle.expression.predict import Classifier
-from fer_paddle.images import MAX_CROP_SIDE, convert_pillow, crop_square, read_image
+from fer_paddle.images import convert_pillow, crop_square, read_image, shrink_for_crop
 from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.landmarks.measures import Measures, measure_face
+from fer_paddle.landmarks.points import NUM_POINTS
+from fer_paddle.landmarks.pose import HeadPose, estimate_pose
+from fer_paddle.landmarks.predict import Landmarker
 from yolo3tiny.predict import Detections, Detector
-from yolo3tiny.rotations import ROTATIONS, find_faces, turn
+from yolo3tiny.rotations import ROTATIONS, find_faces, turn, turn_back, turn_points_back
 
 if TYPE_CHECKING:
     from fer_paddle.collect.fetch import FetchPolicy
@@ -42,6 +46,9 @@ class Face:
         label: The likeliest class.
         classes: Names of the classes.
         rotation_deg: Degrees clockwise that turn the image so that the face stands upright: 0, 90, 180 or 270.
+        points: float32 [68, 2] in pixels of the image, see landmarks.points; these three where they are asked for.
+        pose: Where the head looks.
+        measures: How far mouth and eyes are open, and how much it smiles.
     """
 
     box_xyxy: np.ndarray
@@ -50,6 +57,9 @@ class Face:
     label: str
     classes: tuple[str, ...] = EXPRESSIONS
     rotation_deg: int = 0
+    points: np.ndarray | None = None
+    pose: HeadPose | None = None
+    measures: Measures | None = None
 
     @property
     def sure(self) -> bool:
@@ -58,7 +68,7 @@ class Face:
 
     def to_json(self) -> dict:
         """Return the face as plain JSON values."""
-        return {
+        found = {
             "box_xyxy": [round(float(side), 2) for side in self.box_xyxy],
             "score": round(self.score, 4),
             "label": self.label,
@@ -66,6 +76,10 @@ class Face:
             "probs": {name: round(float(prob), 4) for name, prob in zip(self.classes, self.probs)},
             **({"rotation_deg": self.rotation_deg} if self.rotation_deg else {}),
         }
+        if self.points is None or self.pose is None or self.measures is None:
+            return found
+        points = np.round(self.points.astype(float), 2).tolist()
+        return found | {"pose": self.pose.to_json(), "measures": self.measures.to_json(), "points_xy": points}
 
 
 class Pipeline:
@@ -79,6 +93,8 @@ class Pipeline:
         min_face: Least longer side of a face's box in pixels.
         rotations: Degrees clockwise, of yolo3tiny.rotations.ROTATIONS, by which images are turned to find other faces,
             too; each takes as long as the image as it is.
+        landmarks: Also find the 68 points of each face, its pose and measures: by the network that ships, or by
+            (image, boxes [N, 4]) -> points [N, 68, 2].
     """
 
     def __init__(
@@ -89,12 +105,14 @@ class Pipeline:
         runtime: str = "onnx",
         min_face: float = 0,
         rotations: Sequence[int] = (),
+        landmarks: bool | Callable[[np.ndarray, np.ndarray], np.ndarray] = False,
     ):
         if unknown := set(rotations) - ROTATIONS.keys():
             raise ValueError(f"expected rotations of {', '.join(map(str, ROTATIONS))}, got {sorted(unknown)}")
         self.detector = detector if detector is not None else Detector(runtime=runtime)
         self.classifier = classifier if classifier is not None else Classifier(runtime=runtime)
         self.min_face, self.rotations = min_face, tuple(rotations)
+        self.landmarker = Landmarker(runtime=runtime) if landmarks is True else landmarks or None
         self.margin, self.classes = margin, tuple(getattr(self.classifier, "classes", EXPRESSIONS))
 
     def __call__(
@@ -121,10 +139,38 @@ class Pipeline:
         found, turns = find_faces(self.detector, image, min_score, least, self.rotations)
         crops = [turn(crop_face(image, box, self.margin), degrees) for box, degrees in zip(found.boxes_xyxy, turns)]
         probs = self.classifier(crops)
-        return [
+        faces = [
             Face(box, float(score), row, self.classes[int(row.argmax())], self.classes, int(degrees))
             for box, score, row, degrees in zip(found.boxes_xyxy, found.scores, probs, turns)
         ]
+        if self.landmarker is None:
+            return faces
+        points = self._find_points(self.landmarker, image, found, turns)
+        return [add_landmarks(face, image, row) for face, row in zip(faces, points)]
+
+    @staticmethod
+    def _find_points(
+        landmarker: Callable[[np.ndarray, np.ndarray], np.ndarray],
+        image: np.ndarray,
+        found: Detections,
+        turns: np.ndarray,
+    ) -> np.ndarray:
+        """Find the points of faces, each in the image turned upright: float32 [N, 68, 2] in pixels of the image."""
+        points = np.zeros((len(found), NUM_POINTS, 2), np.float32)
+        for degrees in np.unique(turns).tolist():
+            chosen, upright = turns == degrees, turn(image, degrees)
+            boxes = Detections(found.boxes_xyxy[chosen], found.scores[chosen])
+            if degrees:
+                boxes = turn_back(boxes, 360 - degrees, (upright.shape[0], upright.shape[1]))
+            placed = landmarker(upright, boxes.boxes_xyxy)
+            points[chosen] = turn_points_back(placed, degrees, (image.shape[0], image.shape[1]))
+        return points
+
+
+def add_landmarks(face: Face, image: np.ndarray, points: np.ndarray) -> Face:
+    """Add the points of a face in an image, and what they say."""
+    pose = estimate_pose(points, (image.shape[0], image.shape[1]))
+    return replace(face, points=points, pose=pose, measures=measure_face(points))
 
 
 def open_image(source: ImageSource, channels: Channels = "BGR", allow_url: bool = False) -> np.ndarray:
@@ -177,11 +223,5 @@ def fetch_image(url: str, policy: FetchPolicy | None = None) -> bytes:
 
 def crop_face(image: np.ndarray, box_xyxy: np.ndarray, margin: float) -> np.ndarray:
     """Cut the square around a face by images.crop_square, of a smaller image where it would be too large."""
-    length = float((box_xyxy[2:] - box_xyxy[:2]).max()) * (1 + 2 * margin)
-    if length > MAX_CROP_SIDE:
-        shrink = (MAX_CROP_SIDE - 1) / length  # a pixel less, for rounding
-        size_wh = [max(1, int(side * shrink)) for side in image.shape[1::-1]]
-        small = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA)
-        scale_xy = np.divide(size_wh, image.shape[1::-1])
-        image, box_xyxy = small, box_xyxy * np.tile(scale_xy, 2)
+    image, box_xyxy, _ = shrink_for_crop(image, box_xyxy, margin)
     return crop_square(image, box_xyxy, margin)

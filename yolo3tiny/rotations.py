@@ -62,3 +62,10 @@ def turn_back(found: Detections, degrees: int, shape_hw: tuple[int, int]) -> Det
         270: (width - y2, x1, width - y1, x2),
     }[degrees]
     return Detections(np.stack(sides, axis=1).astype(np.float32), found.scores)
+
+
+def turn_points_back(points: np.ndarray, degrees: int, shape_hw: tuple[int, int]) -> np.ndarray:
+    """Bring points [..., 2] as `turn_back` does boxes; by 0 they stay as they are."""
+    x, y, (height, width) = points[..., 0], points[..., 1], shape_hw
+    places = {0: (x, y), 90: (y, height - x), 180: (width - x, height - y), 270: (width - y, x)}
+    return np.stack(places[degrees], axis=-1)

@@ -1,16 +1,27 @@
-"""Faces for the training of landmarks, with the boxes of the shipped detector: a network must meet its jitter."""
+"""Landmarks with the shipped detector: faces for a training, which must meet its jitter, and points drawn in images."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from fer_paddle.landmarks.data.faces import LandmarkFaces, cut_faces, join_faces, make_landmark_faces
-from fer_paddle.landmarks.data.readers import MarkedPhoto
+from fer_paddle.drawing import draw_points
+from fer_paddle.landmarks.data.faces import (
+    LandmarkFaces,
+    cut_faces,
+    draw_landmark_faces,
+    join_faces,
+    make_landmark_faces,
+    read_pack,
+)
+from fer_paddle.landmarks.data.readers import MarkedPhoto, read_300w, read_groups, read_wflw
+from fer_paddle.landmarks.measures import measure_face
+from fer_paddle.landmarks.pose import draw_axes, estimate_pose
 from yolo3tiny.boxes import iou
 from yolo3tiny.predict import Detections
 
@@ -53,3 +64,45 @@ def cut_photos(photos: Iterable[MarkedPhoto], detector: Callable[..., Detections
         faces = make_landmark_faces([photo.image] * len(photo.points), photo.points, photo.source, photo.split)
         parts.append(cut_faces(detect_boxes(faces, detector)))
     return join_faces(parts)
+
+
+def read_crops(
+    layout: str,
+    photos: Path | None,
+    marks: Path | None,
+    count: int,
+    detector: Callable[..., Detections],
+    progress: Progress = iter,
+) -> LandmarkFaces:
+    """Read faces of one of the layouts of `landmarks crops`, and cut them by the detector's boxes."""
+    if layout == "pack":
+        return cut_faces(detect_boxes(read_pack(marks), detector, BORDER, progress))
+    if layout == "drawn":
+        drawn = draw_landmark_faces(count)
+        split = np.where(np.arange(count) % 5 == 4, "val", "train")
+        return cut_faces(detect_boxes(dataclasses.replace(drawn, split=split), detector, progress=progress))
+    if photos is None or (layout == "wflw" and marks is None):
+        needed = "--photos and --marks" if layout == "wflw" else "--photos"
+        raise ValueError(f"expected {needed} for the layout {layout}, got none")
+    if layout == "wflw":
+        assert marks is not None
+        return cut_photos(progress(read_wflw(marks, photos)), detector)
+    return cut_photos(progress(read_300w(photos) if layout == "300w" else read_groups(photos, marks)), detector)
+
+
+def make_annotator(
+    detector: Callable[..., Detections], landmarker: Callable[[np.ndarray, np.ndarray], np.ndarray], min_score: float
+) -> Callable[[np.ndarray, float], tuple[dict[str, Any], np.ndarray]]:
+    """Make a function for image_files.annotate_files: an image -> its faces, and a copy with their points."""
+
+    def annotate(image: np.ndarray, scale: float) -> tuple[dict[str, Any], np.ndarray]:
+        found, faces, drawn = detector(image, min_score=min_score), [], image
+        for box, score, points in zip(found.boxes_xyxy, found.scores, landmarker(image, found.boxes_xyxy)):
+            pose, places = estimate_pose(points, (image.shape[0], image.shape[1])), np.round(points.astype(float), 2)
+            record = {"box_xyxy": np.round(box.astype(float), 2).tolist(), "score": round(float(score), 4)}
+            words = {"pose": pose.to_json(), "measures": measure_face(points).to_json(), "points_xy": places.tolist()}
+            faces.append(record | words)
+            drawn = draw_axes(draw_points(drawn, points), pose)
+        return {"faces": faces}, drawn
+
+    return annotate

@@ -13,11 +13,12 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
-from fer_paddle.drawing import draw_faces
+from fer_paddle.drawing import draw_faces, draw_points
 from fer_paddle.files import replacing
 from fer_paddle.image_files import Failed, annotate_files, find_images, read_ours
 from fer_paddle.images import FORMATS
 from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.landmarks.pose import draw_axes
 from fer_paddle.pipeline import Pipeline, fetch_image, is_url
 from fer_paddle.video import is_video
 
@@ -64,7 +65,11 @@ def recognize_files(
 
     def annotate(image: np.ndarray, scale: float) -> tuple[dict[str, Any], np.ndarray]:
         faces = pipeline(image, min_score=min_score, min_face=pipeline.min_face / scale if scale > 1 else None)
-        return {"faces": [face.to_json() for face in faces]}, draw_faces(image, faces, language)
+        drawn = draw_faces(image, faces, language)
+        for face in faces:
+            if face.points is not None and face.pose is not None:
+                drawn = draw_axes(draw_points(drawn, face.points), face.pose)
+        return {"faces": [face.to_json() for face in faces]}, drawn
 
     classes = getattr(pipeline, "classes", EXPRESSIONS)
     report = Report(classes, *annotate_files(paths, folder / RESULTS_JSON, annotate, progress, lambda path: path.name))
@@ -111,14 +116,23 @@ def _fetch_files(urls: Iterable[str], folder: Path) -> tuple[list[Path], list[Fa
 
 
 def _write_csv(path: Path, report: Report) -> None:
-    """Write a row a face: file, box, score, label and the probability of each class."""
+    """Write a row a face: file, box, score, label, the probability of each class, and landmarks where there are any."""
+    landmarks = next((_columns(face) for result in report.results for face in result["faces"]), {})
     with (
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as file,
     ):
         writer = csv.writer(file)
-        writer.writerow(["file", "left", "top", "right", "bottom", "score", "label", *report.classes])
+        writer.writerow(["file", "left", "top", "right", "bottom", "score", "label", *report.classes, *landmarks])
         for result in report.results:
             for face in result["faces"]:
                 row = [result["file"], *face["box_xyxy"], face["score"], face["label"], *face["probs"].values()]
-                writer.writerow(row)
+                writer.writerow([*row, *_columns(face).values()])
+
+
+def _columns(face: dict[str, Any]) -> dict[str, float]:
+    """Return pose, measures and points of a face's record as columns of a table; none where it has none."""
+    places = {
+        f"{axis}{row}": value for row, xy in enumerate(face.get("points_xy", ())) for axis, value in zip("xy", xy)
+    }
+    return {**face.get("pose", {}), **face.get("measures", {}), **places}

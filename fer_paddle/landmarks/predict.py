@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_paddle.deployment.runtimes import PADDLES, RUNTIME_OF, load_runner
-from fer_paddle.images import BATCH, FER_MEAN, FER_STD, cut_square, faces_to_batch
+from fer_paddle.images import BATCH, FER_MEAN, FER_STD, cut_square, faces_to_batch, shrink_for_crop
 from fer_paddle.landmarks.points import NUM_POINTS
 from fer_paddle.shipped import find_weights
 
@@ -106,14 +106,19 @@ class Landmarker:
         boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
         if not len(boxes):
             return np.zeros((0, NUM_POINTS, 2), np.float32)
-        crops, corners = zip(*(cut_square(image, box, self.settings.margin) for box in boxes))
-        sides = np.array([crop.shape[0] for crop in crops], np.float64)
+        crops, corners, sides = zip(*(self._cut(image, box) for box in boxes))
         parts = []
         for start in range(0, len(crops), BATCH):
             batch = faces_to_batch(list(crops[start : start + BATCH]), self.settings.input_size)
             parts.append(np.asarray(self.forward(batch)[0], np.float64).reshape(len(batch), NUM_POINTS, 2))
-        points = np.array(corners, np.float64)[:, None] + np.concatenate(parts) * sides[:, None, None]
+        points = np.array(corners)[:, None] + np.concatenate(parts) * np.array(sides)[:, None]
         return points.astype(np.float32)
+
+    def _cut(self, image: np.ndarray, box_xyxy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the crop of a face, and its left top corner [2] and sides [2] in pixels of the image."""
+        shrunk, box, scale_xy = shrink_for_crop(image, box_xyxy, self.settings.margin)
+        crop, corner = cut_square(shrunk, box, self.settings.margin)
+        return crop, np.array(corner) / scale_xy, crop.shape[0] / scale_xy
 
 
 def load_landmark_model(path: str | os.PathLike[str]) -> LandmarkModel:

@@ -98,3 +98,15 @@ POINTS68 = LandmarkRecipe(
 )
 
 LANDMARK_RECIPES = {recipe.name: recipe for recipe in (POINTS68,)}
+
+
+def choose_recipe(name: str, changes: Mapping[str, Any]) -> LandmarkRecipe:
+    """Return a recipe by name with other fields; with other `epochs` its stages and warm-up follow."""
+    if name not in LANDMARK_RECIPES:
+        raise ValueError(f"expected a recipe of {', '.join(LANDMARK_RECIPES)}, got {name!r}")
+    recipe = LANDMARK_RECIPES[name]
+    ratio = changes.get("epochs", recipe.epochs) / recipe.epochs
+    # Of two stages that would begin together the later stays.
+    stages = {int(first * ratio): side for first, side in recipe.sizes}
+    scaled = {"sizes": tuple(stages.items()), "warmup_epochs": recipe.warmup_epochs * min(ratio, 1)}
+    return dataclasses.replace(recipe, **{**scaled, **changes})

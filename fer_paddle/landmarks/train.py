@@ -25,6 +25,7 @@ from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import adamw, make_schedule
 from fer_paddle.training.run import DIGESTS
+from fer_paddle.weights import load_arrays, load_into
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,12 @@ def make_optimizer(model: paddle.nn.Layer, recipe: LandmarkRecipe, steps_per_epo
 
 
 def train_from_files(
-    data: Sequence[Path], recipe: LandmarkRecipe, folder: Path, resume: bool = False, workers: int = 0
+    data: Sequence[Path],
+    recipe: LandmarkRecipe,
+    folder: Path,
+    resume: bool = False,
+    workers: int = 0,
+    start: Path | None = None,
 ) -> list[dict[str, float]]:
     """Read faces (see `landmarks crops`) and train: what `python -m fer_paddle landmarks train` does."""
     faces = join_faces(load_faces(path) for path in data)
@@ -99,4 +105,7 @@ def train_from_files(
     logger.info("training on %d faces, measuring on %d", len(train), len(valid))
     seed_everything(recipe.seed)
     options = RunOptions(folder, resume, [ProgressBar(), Curves(folder, "nme")], workers)
-    return train_landmarks(recipe.build(), train, valid, recipe, options)
+    network = recipe.build()
+    if start is not None:
+        load_into(network, load_arrays(start))
+    return train_landmarks(network, train, valid, recipe, options)

@@ -1,6 +1,7 @@
 """The pipeline with a detector and a classifier that the test makes up, then with what ships."""
 
 import io
+import json
 import pickle
 
 import cv2
@@ -8,11 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_paddle import images, pipeline
+from fer_paddle import images
 from fer_paddle.apps.demo import astronaut
+from fer_paddle.drawn import draw_face
 from fer_paddle.images import crop_square
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.pipeline import Face, Pipeline, open_image
+from fer_paddle.landmarks.measures import measure_face
+from fer_paddle.landmarks.pose import estimate_pose
+from fer_paddle.pipeline import MARGIN, Face, Pipeline, open_image
 from yolo3tiny.predict import Detections
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (30, 40, 3), np.uint8)
@@ -44,6 +48,26 @@ def test_faces_carry_box_score_probs_and_label():
     assert faces[0].score == pytest.approx(0.9) and faces[0].probs.sum() == pytest.approx(1)
 
 
+def test_faces_carry_landmarks_where_they_are_asked_for():
+    drawn = draw_face("happy", 128, 0)
+    asked = []
+
+    def landmarks(image, boxes):
+        asked.append(boxes)
+        return np.repeat(drawn.points[None], len(boxes), axis=0)
+
+    pipeline = Pipeline(detector_of(drawn.box_xyxy), Recorder(), landmarks=landmarks)
+    (face,) = pipeline(drawn.image)
+    np.testing.assert_array_equal(asked[0], drawn.box_xyxy[None])
+    assert face.pose.to_json() == estimate_pose(drawn.points, (128, 128)).to_json()
+    assert face.measures == measure_face(drawn.points)
+    found = json.loads(json.dumps(face.to_json()))
+    np.testing.assert_allclose(found["points_xy"], drawn.points, atol=0.01)
+    assert Pipeline(detector_of(), Recorder(), landmarks=landmarks)(drawn.image) == []
+    (plain,) = Pipeline(detector_of(drawn.box_xyxy), Recorder())(drawn.image)
+    assert plain.points is None and "points_xy" not in plain.to_json()
+
+
 def test_crops_are_those_of_training_in_one_batch():
     image = np.random.default_rng(1).integers(0, 256, (100, 200, 3), np.uint8)
     recorder = Recorder()
@@ -69,8 +93,7 @@ def test_a_face_on_its_side_is_turned_for_the_classifier():
 
 @pytest.mark.parametrize("shape", [(240, 300), (3, 300), (300, 1)])
 def test_a_face_larger_than_a_crop_may_be_is_shrunk(shape, monkeypatch):
-    for module in (images, pipeline):
-        monkeypatch.setattr(module, "MAX_CROP_SIDE", 100)  # 10,000 takes 300 MB
+    monkeypatch.setattr(images, "MAX_CROP_SIDE", 100)  # 10,000 takes 300 MB
     height, width = shape
     image = np.random.default_rng(2).integers(0, 256, (height, width, 3), np.uint8)
     recorder = Recorder()
@@ -78,7 +101,7 @@ def test_a_face_larger_than_a_crop_may_be_is_shrunk(shape, monkeypatch):
     assert [face.box_xyxy.tolist() for face in faces] == [[0, 0, width, height], [0, 0, 1, 1]]
     assert 95 <= recorder.crops[0].shape[0] <= 100 and recorder.crops[0].shape[0] == recorder.crops[0].shape[1]
     np.testing.assert_allclose(recorder.crops[0].mean(), image.mean(), atol=8)
-    np.testing.assert_array_equal(recorder.crops[1], crop_square(image, [0, 0, 1, 1], pipeline.MARGIN))
+    np.testing.assert_array_equal(recorder.crops[1], crop_square(image, [0, 0, 1, 1], MARGIN))
 
 
 def test_as_many_faces_as_the_detector_finds_above_min_score():

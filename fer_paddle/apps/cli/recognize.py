@@ -28,6 +28,7 @@ def recognize(
     allow_url: Annotated[bool, "fetch the URLs, from public addresses alone"] = False,
     seconds: Annotated[PositiveFloat | None, "stop a video or camera after this time"] = None,
     show: Annotated[bool, "show videos in a window while they run; q stops"] = False,
+    landmarks: Annotated[bool, "also find 68 points of each face, its pose, and measures of mouth and eyes"] = False,
 ) -> Output:
     """Find the faces in images and videos and name their expressions.
 
@@ -45,7 +46,8 @@ def recognize(
     find_chinese_font()  # a wrong FER_FONT is told before work begins
     found = find_sources(images, out, allow_url)
     turned_by = tuple(map(int, rotations))
-    pipeline, report = Pipeline(classifier=Classifier(weights), min_face=min_face, rotations=turned_by), Report(())
+    classifier, report = Classifier(weights), Report(())
+    pipeline = Pipeline(classifier=classifier, min_face=min_face, rotations=turned_by, landmarks=landmarks)
     if found.images:
         report = recognize_files(found.images, out, pipeline, min_score, language, bar("images"))
     shown = _show_frame if show else None

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from fer_paddle.apps.recognize import RESULTS_JSON, recognize_files
+from fer_paddle.drawn import draw_face
 from fer_paddle.image_files import find_images, read_ours
 from fer_paddle.images import read_image, write_image
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.pipeline import Face
+from fer_paddle.pipeline import Face, add_landmarks
 
 
 def pipeline(image, min_score, min_face=None):
@@ -46,6 +47,26 @@ def test_folder_with_a_bad_file_and_equal_names(images, tmp_path):
     assert len(rows) == 2 and rows[0]["label"] == "sad" and float(rows[0]["sad"]) == 1
     assert list(rows[0])[-7:] == list(EXPRESSIONS)
     assert not [path for path in out.iterdir() if path.name.endswith(".tmp")]
+
+
+def test_landmarks_are_drawn_and_stand_in_both_tables(tmp_path):
+    drawn = draw_face("happy", 128, 0)
+    write_image(tmp_path / "a.png", drawn.image)
+    plain = Face(drawn.box_xyxy, 0.8, np.eye(7, dtype=np.float32)[3], "happy")
+    found = {"with": add_landmarks(plain, drawn.image, drawn.points), "without": plain}
+    for name, face in found.items():
+        recognize_files(
+            [tmp_path / "a.png"], tmp_path / name, lambda image, min_score, min_face, face=face: [face], 0.5
+        )
+    with (tmp_path / "with" / "results.csv").open(encoding="utf-8-sig") as file:
+        (row,) = csv.DictReader(file)
+    (record,) = json.loads((tmp_path / "with" / "results.json").read_text())["images"][0]["faces"]
+    assert float(row["x67"]) == record["points_xy"][67][0] and float(row["yaw_deg"]) == record["pose"]["yaw_deg"]
+    assert float(row["smile"]) == record["measures"]["smile"]
+    with_points, without = (read_image(tmp_path / name / "a.png").astype(int) for name in found)
+    chin = drawn.points[8].astype(int)
+    patch = np.s_[chin[1] - 2 : chin[1] + 3, chin[0] - 2 : chin[0] + 3]
+    assert np.abs(with_points - without)[patch].max() > 50
 
 
 def recognize(patterns, out):

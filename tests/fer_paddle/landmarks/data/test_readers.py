@@ -33,7 +33,7 @@ def test_wflw_gives_the_points_of_ibug(drawn, tmp_path):
     all_points = np.random.default_rng(0).uniform(0, 100, (98, 2))
     all_points[WFLW_TO_68] = drawn.points[0] - 0.5
     write_image(tmp_path / "a.png", drawn.images[0])
-    row = " ".join([*map(str, all_points.ravel()), *"0 0 90 90".split(), *"000000", "a.png"])
+    row = " ".join([*map(str, all_points.ravel()), *["0", "0", "90", "90"], *"000000", "a.png"])
     (tmp_path / "list_98pt_rect_attr_test.txt").write_text(row + "\n")
     (photo,) = read_wflw(tmp_path / "list_98pt_rect_attr_test.txt", tmp_path)
     np.testing.assert_allclose(photo.points[0], drawn.points[0], atol=1e-4)

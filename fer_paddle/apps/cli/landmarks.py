@@ -1,0 +1,124 @@
+"""Commands of the 68 facial landmarks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fer_paddle.console import Output, bar, table
+from fer_paddle.options import BatchSize, Epochs, Images, MinScore, PositiveInt, Resume, Seed, Threads, Weights, Workers
+
+RESULTS_JSON = "landmarks.json"
+Faces = Annotated[tuple[Path, ...], "faces as `landmarks crops` writes them (.npz)"]
+
+
+def crops(
+    layout: Annotated[Literal["pack", "groups", "300w", "wflw", "drawn"], "how photos and points lie on disk"],
+    *,
+    out: Annotated[Path, "the .npz file to write"],
+    photos: Annotated[Path | None, "folder of the photos (groups, 300w, wflw)"] = None,
+    marks: Annotated[Path | None, "list of the points (wflw), or folder of the pack"] = None,
+    count: Annotated[PositiveInt, "number of faces (drawn)"] = 500,
+    detector: Weights = None,
+) -> Output:
+    """Cut faces with their points out of photos, by the boxes that the detector gives them."""
+    from fer_paddle.apps.landmarks import read_crops
+    from fer_paddle.landmarks.data.faces import save_faces
+    from yolo3tiny.predict import Detector
+
+    faces = read_crops(layout, photos, marks, count, Detector(detector), bar("faces"))
+    save_faces(out, faces)
+    found = int(faces.detected.sum())
+    result = {"faces": len(faces), "detected": found, "file": str(out)}
+    return Output(result, f"{len(faces)} faces written to {out}, {found} of them found by the detector")
+
+
+def train(
+    data: Faces,
+    *,
+    out: Annotated[Path, "folder of the run"] = Path("runs/landmarks"),
+    recipe: Annotated[str, "points68"] = "points68",
+    start: Annotated[Path | None, "weights to begin with, .safetensors of the same network"] = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    seed: Annotated[Seed | None, "seed, instead of the recipe's"] = None,
+    workers: Workers = 0,
+    threads: Threads = None,
+    resume: Resume = False,
+) -> Output:
+    """Train on faces with points; writes checkpoints, curves, model.safetensors and model.onnx."""
+    from fer_paddle import environment
+
+    environment.prepare(threads)
+    from fer_paddle.landmarks.export import export_run
+    from fer_paddle.landmarks.recipes import choose_recipe
+    from fer_paddle.landmarks.train import train_from_files
+
+    changes = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
+    chosen = choose_recipe(recipe, {name: value for name, value in changes.items() if value is not None})
+    history = train_from_files(data, chosen, out, resume, workers, start)
+    export_run(out, out / "model.safetensors", ", ".join(path.name for path in data))
+    best = min((record for record in history if "valid_nme" in record), key=lambda record: record["valid_nme"])
+    return Output(history, f"best epoch {best['epoch']}: error {best['valid_nme']:.4f} inter-ocular; written to {out}")
+
+
+def evaluate(
+    data: Faces,
+    *,
+    weights: Weights = None,
+    split: Annotated[Literal["train", "val", "test"], "faces to measure on"] = "val",
+) -> Output:
+    """Measure a network on faces with points: errors by three norms, failure rates, areas under the curve."""
+    from fer_paddle.landmarks.data.faces import join_faces, load_faces
+    from fer_paddle.landmarks.evaluate import evaluate as measure
+    from fer_paddle.landmarks.predict import Landmarker
+
+    faces = join_faces(load_faces(path) for path in data)
+    figures = measure(Landmarker(weights), faces.take(faces.split == split))
+    rows = [
+        [source, figure["faces"], f"{figure['nme']:.2%}", f"{figure['failure_rate']:.2%}"]
+        for source, figure in [*figures["by_source"].items(), ("all", _whole(figures))]
+    ]
+    text = table(["source", "faces", "error, inter-ocular", "failures at 0.10"], rows)
+    return Output(figures, text)
+
+
+def detect(
+    images: Images,
+    *,
+    out: Annotated[Path | None, f"folder for copies with the points and {RESULTS_JSON} (default: none)"] = None,
+    min_score: MinScore = 0.5,
+    weights: Weights = None,
+    detector: Weights = None,
+) -> Output:
+    """Find faces and their points, and draw them. A bad image is named at the end, with exit code 1."""
+    from fer_paddle.apps.landmarks import make_annotator
+    from fer_paddle.image_files import annotate_files, find_images, read_ours
+    from fer_paddle.landmarks.predict import Landmarker
+    from yolo3tiny.predict import Detector
+
+    results = out / RESULTS_JSON if out else None
+    paths = find_images(images, out, read_ours(results) if results else ())
+    annotate = make_annotator(Detector(detector), Landmarker(weights), min_score)
+    found, failed = annotate_files(paths, results, annotate, bar("images"))
+    reasons = [{"file": file, "reason": reason} for file, reason in failed]
+    return Output({"images": found, "failed": reasons}, _table_of_faces(found) if found else "", failed)
+
+
+def _whole(figures: dict[str, Any]) -> dict[str, Any]:
+    nme, failures = figures["nme"]["inter_ocular"], figures["failure_rate"]["0.1"]
+    return {"faces": figures["faces"], "nme": nme, "failure_rate": failures}
+
+
+def _table_of_faces(images: list[dict[str, Any]]) -> str:
+    rows = []
+    for image in images:
+        for face in image["faces"]:
+            left, top, right, bottom = face["box_xyxy"]
+            angles = [f"{face['pose'][name]:.0f}" for name in ("yaw_deg", "pitch_deg", "roll_deg")]
+            measures = [f"{value:.2f}" for value in face["measures"].values()]
+            place = f"{left:.0f},{top:.0f} {right - left:.0f}x{bottom - top:.0f}"
+            rows.append([image["file"], place, *angles, *measures])
+        if not image["faces"]:
+            rows.append([image["file"], "no face", *[""] * 6])
+    return table(["image", "place and size", "yaw", "pitch", "roll", "mouth open", "smile", "eye closed"], rows)

@@ -1,0 +1,141 @@
+"""A network of each read-out learns; its weights, card and ONNX file give the same points; bad faces have an answer."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.landmarks.evaluate import evaluate
+from fer_paddle.landmarks.export import export_run
+from fer_paddle.landmarks.files import LandmarkModel
+from fer_paddle.landmarks.model import LandmarkNetwork
+from fer_paddle.landmarks.predict import Landmarker, LandmarkSettings
+from fer_paddle.landmarks.recipes import POINTS68, LandmarkRecipe, choose_recipe
+from fer_paddle.landmarks.train import train_landmarks
+from fer_paddle.training.augment import AugmentConfig
+from fer_paddle.training.loop import RunOptions
+
+TINY = dataclasses.replace(
+    POINTS68,
+    epochs=12,
+    batch_size=8,
+    sizes=((0, 32),),
+    arguments=(("channels", (8, 8, 16, 16)), ("width", 1.0), ("blocks", (0, 1, 1, 1)), ("stem_stride", 2)),
+    repeat=(),
+    ema_decay=None,
+    augment=AugmentConfig(flip=0.5, shift=0.05),
+)
+
+
+@pytest.fixture(scope="module")
+def trained(drawn, tmp_path_factory):
+    """The folder and history of a short training with both heads, and the exported model's path."""
+    folder = tmp_path_factory.mktemp("run")
+    seed_everything(0)
+    history = train_landmarks(TINY.build(), drawn, drawn.take(np.arange(8)), TINY, RunOptions(folder))
+    export_run(folder, folder / "model.safetensors", "drawn faces")
+    return folder, history
+
+
+def test_training_lessens_the_error(trained):
+    history = trained[1]
+    assert history[-1]["train_loss"] < 0.8 * history[0]["train_loss"]
+    assert {"valid_nme", "valid_nme_drawn", "valid_failures", "train_loss_regression"} <= history[-1].keys()
+
+
+def test_paddle_and_onnx_give_the_same_points(trained, drawn):
+    folder = trained[0]
+    boxes = drawn.boxes_xyxy[:1]
+    found = [Landmarker(folder / f"model{suffix}")(drawn.images[0], boxes) for suffix in (".onnx", ".safetensors")]
+    np.testing.assert_allclose(*found, atol=1e-3)
+    model = LandmarkModel.load(folder / "model.safetensors")
+    assert model.settings == LandmarkSettings(32, POINTS68.margin)
+    assert LandmarkRecipe.from_json(model.card["recipe"]) == TINY
+
+
+def test_evaluate_counts_faces_and_sources(trained, drawn):
+    figures = evaluate(Landmarker(trained[0] / "model.onnx"), drawn)
+    assert (figures["faces"], figures["detected"], list(figures["by_source"])) == (24, 0, ["drawn"])
+    assert figures["by_source"]["drawn"]["nme"] == pytest.approx(figures["nme"]["inter_ocular"])
+    assert figures["nme"]["inter_pupil"] > figures["nme"]["inter_ocular"] > 0
+    with pytest.raises(ValueError, match="at least one face"):
+        evaluate(lambda image, boxes: boxes, drawn.take(np.array([], int)))
+
+
+# box in an image of 128 px: all have an answer of finite points near their box
+FACES = {
+    "12 px": (40, 40, 52, 52),
+    "1 px": (40, 40, 41, 41),
+    "cut by the left border": (-40, 20, 60, 120),
+    "cut by a corner": (90, 90, 190, 190),
+    "larger than the image": (-100, -100, 300, 300),
+    "flat": (10, 60, 110, 62),
+}
+
+
+@pytest.mark.parametrize("name", FACES)
+def test_a_hard_face_has_finite_points(name, trained, drawn):
+    box = np.array([FACES[name]], np.float32)
+    for image in (drawn.images[0], np.zeros((128, 128), np.uint8)):
+        points = Landmarker(trained[0] / "model.onnx")(image, box)
+        assert points.shape == (1, 68, 2) and np.isfinite(points).all()
+        side = (box[0, 2:] - box[0, :2]).max()
+        assert np.abs(points[0].mean(0) - (box[0, :2] + box[0, 2:]) / 2).max() < side
+
+
+@pytest.mark.parametrize(
+    "box", [(0, 0, 0, 10), (200, 200, 300, 300), (0, 0, np.nan, 10), (10, 10, 5, 5), (np.inf, 0, np.inf, 10)]
+)
+def test_a_box_that_is_none_is_refused(box, trained, drawn):
+    with pytest.raises(ValueError, match="expected"):
+        Landmarker(trained[0] / "model.onnx")(drawn.images[0], np.array([box]))
+
+
+def test_no_face_has_no_points(trained, drawn):
+    assert Landmarker(trained[0] / "model.onnx")(drawn.images[0], np.zeros((0, 4))).shape == (0, 68, 2)
+
+
+def test_another_network_is_refused():
+    with pytest.raises(ValueError, match="expected a landmark network"):
+        Landmarker("distresnet.fer2013")
+
+
+@pytest.mark.parametrize("read_out", ["regression", "heatmap", "both"])
+@pytest.mark.parametrize(
+    ("backbone", "arguments"),
+    [("resnet18", {"width": 0.125, "stem_stride": 2}), ("distresnet", {}), ("vgg8", {"width": 0.2})],
+)
+def test_heads_stand_on_any_backbone(backbone, arguments, read_out):
+    network = LandmarkNetwork(backbone, arguments, 64, read_out)
+    images = paddle.zeros([2, 1, 64, 64])
+    found = network(images)
+    heads = {"regression", "heatmap"} if read_out == "both" else {read_out}
+    assert set(found) == heads | ({"maps"} if "heatmap" in heads else set())
+    network.eval()
+    assert network(images).shape == [2, 68, 2]
+
+
+def test_a_recipe_follows_its_epochs():
+    short = choose_recipe("points68", {"epochs": 4})
+    assert short.epochs == 4 and short.sizes[0][0] == 0 and short.size == POINTS68.size
+    assert LandmarkRecipe.from_json(short.to_json()) == short
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: LandmarkNetwork(input_size=50),
+        lambda: LandmarkNetwork(read_out="mean"),
+        lambda: LandmarkNetwork("vgg9"),
+        lambda: choose_recipe("points98", {}),
+        lambda: dataclasses.replace(POINTS68, loss="l3"),
+        lambda: LandmarkRecipe.from_json({"name": "x"}),
+        lambda: LandmarkSettings.from_metadata({"points": "98"}),
+    ],
+)
+def test_refuses(call):
+    with pytest.raises(ValueError, match="expected"):
+        call()
