@@ -18,7 +18,6 @@ from fer_paddle.models.network import evaluating
 nn = paddle.nn
 
 READ_OUTS = ("regression", "heatmap", "both")
-LEVELS = 3  # feature maps that the heads read, at 1/4, 1/8 and 1/16 of the image
 
 
 class RegressionHead(paddle.nn.Layer):
@@ -36,7 +35,7 @@ class RegressionHead(paddle.nn.Layer):
     def __init__(self, channels: Sequence[int], grid: int, width: int = 12):
         super().__init__()
         self.thin = nn.LayerList([ConvNorm(each, width, 1) for each in channels])
-        self.pool = nn.AdaptiveAvgPool2D(grid)
+        self.grid = grid
         self.points = nn.Linear(
             len(channels) * width * grid**2,
             2 * NUM_POINTS,
@@ -46,8 +45,23 @@ class RegressionHead(paddle.nn.Layer):
 
     def forward(self, features: Sequence[paddle.Tensor]) -> paddle.Tensor:
         """Return the points, float32 [N, 68, 2]."""
-        pooled = [self.pool(thin(each)).flatten(1) for thin, each in zip(self.thin, features)]
+        pooled = [pool_to(thin(each), self.grid).flatten(1) for thin, each in zip(self.thin, features)]
         return self.points(paddle.concat(pooled, axis=1)).reshape([-1, NUM_POINTS, 2])
+
+
+def pool_to(features: paddle.Tensor, grid: int) -> paddle.Tensor:
+    """Average square maps [N, C, S, S] over a grid: [N, C, grid, grid], as adaptive_avg_pool2d.
+
+    Where the grid does not divide S, its cells overlap, which ONNX has no pool for: two products with a matrix do it.
+    """
+    side = features.shape[2]
+    if side % grid == 0:
+        return nn.functional.adaptive_avg_pool2d(features, grid)
+    rows = np.zeros((grid, side), np.float32)
+    for cell in range(grid):
+        first, end = cell * side // grid, -(-(cell + 1) * side // grid)
+        rows[cell, first:end] = 1 / (end - first)
+    return paddle.matmul(paddle.matmul(paddle.to_tensor(rows), features), paddle.to_tensor(rows.T))
 
 
 class LandmarkNetwork(paddle.nn.Layer):
@@ -59,7 +73,7 @@ class LandmarkNetwork(paddle.nn.Layer):
     Args:
         backbone: Name in models.MODELS.
         arguments: Of its constructor.
-        input_size: Side of the crops in pixels, a multiple of 16.
+        input_size: Side of the crops in pixels; with heatmaps a multiple of 16.
         read_out: One of READ_OUTS.
     """
 
@@ -73,8 +87,8 @@ class LandmarkNetwork(paddle.nn.Layer):
         super().__init__()
         if read_out not in READ_OUTS:
             raise ValueError(f"expected a read-out of {', '.join(READ_OUTS)}, got {read_out!r}")
-        if input_size < 32 or input_size % 16:
-            raise ValueError(f"expected an input size of 32 or more in multiples of 16, got {input_size}")
+        if input_size < 32 or (input_size % 16 and read_out != "regression"):
+            raise ValueError(f"expected an input size of 32 or more, with heatmaps a multiple of 16, got {input_size}")
         self.input_size, self.read_out = input_size, read_out
         self.backbone_name, self.arguments = backbone, dict(arguments or {})
         self.backbone = build_model(backbone, **self.arguments)
@@ -85,7 +99,10 @@ class LandmarkNetwork(paddle.nn.Layer):
 
     def forward(self, images: paddle.Tensor) -> Any:
         """Return the points: images float32 [N, 1, S, S], normalized by images.normalize."""
-        features = self.features(images)
+        return self.read(self.features(images)[0])
+
+    def read(self, features: Sequence[paddle.Tensor]) -> Any:
+        """Return what `forward` does, of the feature maps."""
         found = {}
         if self.regression is not None:
             found["regression"] = self.regression(features)
@@ -96,14 +113,14 @@ class LandmarkNetwork(paddle.nn.Layer):
             return sum(found.values()) / len(found)
         return found | ({"maps": maps} if self.heatmap is not None else {})
 
-    def features(self, images: paddle.Tensor) -> list[paddle.Tensor]:
-        """Return the LEVELS feature maps that the heads read, the largest first."""
+    def features(self, images: paddle.Tensor) -> tuple[list[paddle.Tensor], paddle.Tensor]:
+        """Return the three feature maps that the heads read, the largest first, and the backbone's last."""
         found = []
         for number, step in enumerate(self.backbone.steps()):
             images = step(images)
             if number in self.taps:
                 found.append(images)
-        return found
+        return found, images
 
 
 def find_taps(backbone: paddle.nn.Layer, input_size: int) -> tuple[list[int], list[int], list[int]]:
@@ -114,7 +131,7 @@ def find_taps(backbone: paddle.nn.Layer, input_size: int) -> tuple[list[int], li
         for number, step in enumerate(backbone.steps()):
             image = step(image)
             last[image.shape[2]] = number, image.shape[1]
-    sides = [input_size // 4, input_size // 8, input_size // 16]
+    sides = [-(-input_size // stride) for stride in (4, 8, 16)]
     if missing := [side for side in sides if side not in last]:
         raise ValueError(f"expected a backbone with maps of {sides} px for {input_size} px, it has none of {missing}")
     return [last[side][0] for side in sides], [last[side][1] for side in sides], sides

@@ -11,7 +11,7 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.landmarks.evaluate import evaluate
 from fer_paddle.landmarks.export import export_run
 from fer_paddle.landmarks.files import LandmarkModel
-from fer_paddle.landmarks.model import LandmarkNetwork
+from fer_paddle.landmarks.model import LandmarkNetwork, pool_to
 from fer_paddle.landmarks.predict import Landmarker, LandmarkSettings
 from fer_paddle.landmarks.recipes import POINTS68, LandmarkRecipe, choose_recipe
 from fer_paddle.landmarks.train import train_landmarks
@@ -116,6 +116,13 @@ def test_heads_stand_on_any_backbone(backbone, arguments, read_out):
     assert set(found) == heads | ({"maps"} if "heatmap" in heads else set())
     network.eval()
     assert network(images).shape == [2, 68, 2]
+
+
+@pytest.mark.parametrize(("side", "grid"), [(12, 6), (10, 3), (5, 3), (3, 5), (7, 4)])
+def test_pooling_to_a_grid_is_that_of_paddle(side, grid):
+    maps = paddle.randn([2, 3, side, side])
+    wanted = paddle.nn.functional.adaptive_avg_pool2d(maps, grid)
+    np.testing.assert_allclose(pool_to(maps, grid).numpy(), wanted.numpy(), atol=1e-6)
 
 
 def test_a_recipe_follows_its_epochs():
