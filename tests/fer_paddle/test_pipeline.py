@@ -18,6 +18,7 @@ from fer_paddle.landmarks.measures import measure_face
 from fer_paddle.landmarks.pose import estimate_pose
 from fer_paddle.pipeline import MARGIN, Face, Pipeline, open_image
 from yolo3tiny.predict import Detections
+from yolo3tiny.rotations import turn
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (30, 40, 3), np.uint8)
 
@@ -76,6 +77,30 @@ def test_crops_are_those_of_training_in_one_batch():
     assert len(recorder.crops) == 2
     for crop, wanted in zip(recorder.crops, expected):
         np.testing.assert_array_equal(crop, wanted)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_landmarks_of_a_turned_face_are_found_upright_and_turned_back(degrees):
+    drawn = draw_face("happy", 128, 0)
+    upright = np.pad(drawn.image, ((0, 40), (0, 0), (0, 0)))  # not square
+    lying = turn(upright, 360 - degrees)
+
+    def detect(image, min_score):
+        box = drawn.box_xyxy[None] if np.array_equal(image, upright) else np.zeros((0, 4), np.float32)
+        return Detections(box, np.full(len(box), 0.9, np.float32))
+
+    def landmarks(image, boxes):
+        np.testing.assert_array_equal(image, upright)
+        np.testing.assert_allclose(boxes, drawn.box_xyxy[None], atol=1e-4)
+        return drawn.points[None]
+
+    (face,) = Pipeline(detect, Recorder(), rotations=(degrees,), landmarks=landmarks)(lying)
+    center = np.array(lying.shape[1::-1]) / 2
+    angle = np.deg2rad(-degrees)  # from upright to lying, counter-clockwise
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    wanted = (drawn.points - np.array(upright.shape[1::-1]) / 2) @ matrix.T + center
+    np.testing.assert_allclose(face.points, wanted, atol=1e-3)
+    assert face.measures == measure_face(face.points)
 
 
 def test_a_face_on_its_side_is_turned_for_the_classifier():

@@ -55,9 +55,11 @@ def test_landmarks_are_drawn_and_stand_in_both_tables(tmp_path):
     plain = Face(drawn.box_xyxy, 0.8, np.eye(7, dtype=np.float32)[3], "happy")
     found = {"with": add_landmarks(plain, drawn.image, drawn.points), "without": plain}
     for name, face in found.items():
-        recognize_files(
-            [tmp_path / "a.png"], tmp_path / name, lambda image, min_score, min_face, face=face: [face], 0.5
-        )
+
+        def find(image, min_score, min_face, face=face):
+            return [face]
+
+        recognize_files([tmp_path / "a.png"], tmp_path / name, find, 0.5)
     with (tmp_path / "with" / "results.csv").open(encoding="utf-8-sig") as file:
         (row,) = csv.DictReader(file)
     (record,) = json.loads((tmp_path / "with" / "results.json").read_text())["images"][0]["faces"]
