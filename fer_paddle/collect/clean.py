@@ -161,7 +161,7 @@ def _is_as_wanted(path: Path, rule: CleanRule) -> bool:
     """Tell whether a readable image has the format and color mode of the rule, and lies upright."""
     with Image.open(path) as opened:
         is_wanted = opened.mode in _MODES[rule.color]
-        if opened.format == "GIF" and opened.mode == "P":  # as all colours, and grays where they are few
+        if opened.format == "GIF" and opened.mode == "P":  # as all colors, and grays where they are few
             colors = np.array(opened.getpalette()).reshape(-1, 3)
             is_wanted = rule.color != "gray" or not np.ptp(colors, axis=1).any()
         return is_wanted and opened.format == FORMATS[rule.suffix] and read_orientation(opened) == 1

@@ -83,15 +83,15 @@ def mouth_box(box_xyxy: np.ndarray, points: np.ndarray | None = None) -> np.ndar
     box = np.asarray(box_xyxy, np.float64)
     if points is None:
         size = box[2:] - box[:2]
-        centre, width = box[:2] + size * MOUTH_CENTER, size[0] * MOUTH_WIDTH
+        center, width = box[:2] + size * MOUTH_CENTER, size[0] * MOUTH_WIDTH
     else:
         points = np.asarray(points, np.float64)
         if points.shape != (68, 2):
             raise ValueError(f"expected points [68, 2], got shape {points.shape}")
         low, high = points[48:].min(axis=0), points[48:].max(axis=0)  # the lips
-        centre, width = (low + high) / 2, (high - low).max()
+        center, width = (low + high) / 2, (high - low).max()
     half = width * (0.5 + MOUTH_MARGIN)
-    return np.concatenate([centre - half, centre + half]).astype(np.float32)
+    return np.concatenate([center - half, center + half]).astype(np.float32)
 
 
 def select_faces(

@@ -77,7 +77,7 @@ def detect(
     paths = find_images(images, out, read_ours(results) if results else ())
     find_marks = KeypointDetector(weights)
 
-    def annotate(image: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
+    def annotate(image: np.ndarray, scale: float) -> tuple[dict[str, Any], np.ndarray]:
         found = find_marks(image, min_score)
         marks = [
             {"class": find_marks.classes[label], "center_xy": [round(side, 2) for side in center], "score": score}
@@ -87,15 +87,15 @@ def detect(
         boxes = np.hstack([found.centers - MARK_PX / 2, found.centers + MARK_PX / 2])
         return record, draw_boxes(image, boxes, found.scores)
 
-    pictures, failed = annotate_files(paths, results, annotate, bar("images"))
+    found, failed = annotate_files(paths, results, annotate, bar("images"))
     rows = [
-        [picture["file"], mark["class"], "{:.1f},{:.1f}".format(*mark["center_xy"]), f"{mark['score']:.2f}"]
-        for picture in pictures
-        for mark in picture["marks"] or [{"class": "no mark", "center_xy": (0, 0), "score": 0}]
+        [image["file"], mark["class"], "{:.1f},{:.1f}".format(*mark["center_xy"]), f"{mark['score']:.2f}"]
+        for image in found
+        for mark in image["marks"] or [{"class": "no mark", "center_xy": (0, 0), "score": 0}]
     ]
     reasons = [{"file": file, "reason": reason} for file, reason in failed]
-    text = table(["picture", "class", "center", "score"], rows) if rows else ""
-    return Output({"pictures": pictures, "failed": reasons}, text, failed)
+    text = table(["image", "class", "center", "score"], rows) if rows else ""
+    return Output({"images": found, "failed": reasons}, text, failed)
 
 
 def evaluate(

@@ -255,7 +255,7 @@ def test_manners_out_of_range(change):
 
 
 def test_an_image_for_the_pipeline_by_the_same_guard(site):
-    body = site.put_picture("/a.png", 3)
+    body = site.put_image("/a.png", 3)
     address = f"{site.url}/a.png"
     with pytest.raises(Refused, match="expected a host on the open internet"):
         open_image(address, allow_url=True)

@@ -74,9 +74,9 @@ def test_detect_takes_any_width_and_names_a_bad_image(run, tmp_path, capsys):
     weights = ("--weights", run / "road" / "keypoint.onnx", "--min-score", 0)
     assert call("detect", tmp_path, "--out", tmp_path / "out", *weights, "--json") == 1
     shown = capsys.readouterr()
-    (picture,) = json.loads(shown.out)["pictures"]
-    assert (picture["width"], picture["height"]) == (333, 100) and len(picture["marks"]) > 0
-    assert all(0 <= mark["score"] <= 1 and mark["class"] in ("diamond", "tee") for mark in picture["marks"])
+    (image,) = json.loads(shown.out)["images"]
+    assert (image["width"], image["height"]) == (333, 100) and len(image["marks"]) > 0
+    assert all(0 <= mark["score"] <= 1 and mark["class"] in ("diamond", "tee") for mark in image["marks"])
     assert "bad.png" in shown.err and read_image(tmp_path / "out" / "odd.png").shape == (100, 333, 3)
 
 
