@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib
 import json
 import platform
+import re
 import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -21,17 +22,13 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    from pip._vendor import tomli as tomllib  # what is not installed yet cannot be asked to read pyproject.toml
-
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXTRAS = ("train", "collect", "report", "runtimes")  # what the notebooks import, of those in pyproject.toml
 PINS = "requirements-common.txt"
 PADDLE = "paddlepaddle"
 # Any build serves: paddlepaddle-gpu, opencv-contrib-python, onnxruntime-gpu. Two of them in one Python hide each other.
 _BUILDS = (PADDLE, "opencv", "onnxruntime")
+Copy = tuple[str, str, str]  # name, version and folder of an installed package
 _ALONE = ("paddleslim", "paddle2onnx")  # installed without what they ask for: PaddleSlim would replace OpenCV
 
 
@@ -53,10 +50,10 @@ def check(install: bool = True) -> str:
     needed, present = _needed(), _present()
     missing = [name for name in needed if name not in present and name != PADDLE]
     if install and missing:
-        _install(missing, present)
+        _install(missing, needed, present)
         _find_new_folders()
         present = _present()
-    paddle = " ".join(present[PADDLE][0][:2]) if PADDLE in present else "no Paddle (README: which Paddle)"
+    paddle = " ".join(present[PADDLE][0][:2]) if PADDLE in present else "no Paddle (README tells which to install)"
     lines = [f"Python {platform.python_version()}, {paddle}"]
     absent = [name for name in missing if name not in present]
     if added := [" ".join(present[name][0][:2]) for name in missing if name in present]:
@@ -67,7 +64,9 @@ def check(install: bool = True) -> str:
         lines.append(f"other versions than expected: {', '.join(other)}")
     if hidden := _hidden(needed, present):
         lines.append(f"hidden by a second copy: {', '.join(hidden)}")
-    return "\n".join(lines if len(lines) > 1 else [f"{lines[0]}: all packages are there"])
+    if len(lines) == 1 and PADDLE in present:
+        lines[0] += ": all packages are there"
+    return "\n".join(lines)
 
 
 def _key(name: str) -> str:
@@ -78,17 +77,25 @@ def _key(name: str) -> str:
 
 def _needed() -> dict[str, SpecifierSet]:
     """Return the packages of the course with the versions they may have, by `_key`."""
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = [*project["dependencies"], *(line for extra in EXTRAS for line in project["optional-dependencies"][extra])]
-    found: dict[str, SpecifierSet] = {"python": SpecifierSet(project["requires-python"])}
-    for one in map(Requirement, lines):
+    text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    found = {"python": SpecifierSet(re.findall(r'^requires-python = "(.+)"$', text, re.MULTILINE)[0])}
+    for one in map(Requirement, _read_lists(text, ("dependencies", *EXTRAS))):
         if one.marker is None or one.marker.evaluate():
             found[_key(one.name)] = found.get(_key(one.name), SpecifierSet()) & one.specifier
     return found
 
 
-def _present() -> dict[str, list[tuple[str, str, str]]]:
-    """Return name, version and folder of what is installed, by `_key`; of several copies the one that is used first."""
+def _read_lists(text: str, names: Sequence[str]) -> list[str]:
+    """Return the strings of some lists of pyproject.toml.
+
+    Python 3.10 has no tomllib, and pip's own, once imported, keeps setuptools and with it Paddle 3 from being imported.
+    """
+    lists = dict(re.findall(r"^([\w-]+) = \[(.*?)\]$", text, re.MULTILINE | re.DOTALL))
+    return [line for name in names for line in re.findall(r'"([^"]+)"', lists[name])]
+
+
+def _present() -> dict[str, list[Copy]]:
+    """Return what is installed, by `_key`; of several copies the one that Python imports comes first."""
     found = defaultdict(list, {"python": [("Python", platform.python_version(), sys.prefix)]})
     for one in metadata.distributions():
         if one.metadata["Name"]:  # none: what an interrupted pip left behind
@@ -96,12 +103,14 @@ def _present() -> dict[str, list[tuple[str, str, str]]]:
     return dict(found)
 
 
-def _other_versions(needed: dict[str, SpecifierSet], present: dict[str, list[tuple[str, str, str]]]) -> list[str]:
+def _other_versions(needed: Mapping[str, SpecifierSet], present: Mapping[str, list[Copy]]) -> list[str]:
+    """Name what is there in a version that is not allowed, and what is allowed."""
     used = [(*present[name][0][:2], allowed) for name, allowed in needed.items() if name in present]
     return [f"{name} {got} ({allowed})" for name, got, allowed in used if not allowed.contains(got, prereleases=True)]
 
 
-def _hidden(needed: dict[str, SpecifierSet], present: dict[str, list[tuple[str, str, str]]]) -> list[str]:
+def _hidden(needed: Mapping[str, SpecifierSet], present: Mapping[str, list[Copy]]) -> list[str]:
+    """Name each copy that another one hides, of another version or build; protobuf too, which Paddle reads by."""
     found = []
     for name in (*needed, "protobuf"):
         first, *others = present.get(name, [("", "", "")])
@@ -113,11 +122,12 @@ def _hidden(needed: dict[str, SpecifierSet], present: dict[str, list[tuple[str, 
     return found
 
 
-def _install(missing: Sequence[str], present: dict[str, list[tuple[str, str, str]]]) -> None:
+def _install(missing: Sequence[str], needed: Mapping[str, SpecifierSet], present: Mapping[str, list[Copy]]) -> None:
     """Run pip for the pinned versions of what is missing, with the versions of what is there as constraints."""
     lines = (line.split("#")[0].strip() for line in (REPOSITORY / PINS).read_text(encoding="utf-8").splitlines())
     pins = {_key(pin.name): pin for pin in map(Requirement, filter(None, lines))}
-    kept = [f"{present[name][0][0]}=={present[name][0][1]}" for name in (*pins, PADDLE) if name in present]
+    pins["opencv"] = Requirement(f"opencv-python{needed['opencv']}")  # the pinned one is built for NumPy 1
+    kept = ["==".join(present[name][0][:2]) for name in (*needed, "protobuf") if name in present and name != "python"]
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder, "constraints.txt")
         constraints.write_text("\n".join(kept), encoding="utf-8")
