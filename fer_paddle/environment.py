@@ -13,11 +13,11 @@ import random
 import sys
 import warnings
 import zlib  # noqa: F401  libpaddle 2.6.2 exports zlib's symbols: the real zlib must be loaded before it
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +34,7 @@ _MKL_PATHS = {"7": {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}, 
 _PACKAGES = (
     "paddlepaddle", "paddlepaddle-gpu", "paddleslim", "paddle2onnx", "onnxruntime", "opencv-python", "numpy",
 )  # fmt: skip
+_NEW_IR_ONLY = ("sigmoid", "tanh")  # of the activations that Paddle 3.3 lets no other program have, those in use
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
@@ -71,6 +72,7 @@ def _prepare_once() -> None:
     os.environ.setdefault("ENABLE_FALL_BACK", "False")
     # Paddle says so at every batch normalisation in training.
     warnings.filterwarnings("ignore", message="When training, we now always track global mean and variance")
+    warnings.filterwarnings("ignore", message="No ccache found")  # Paddle 3, when it is imported
 
 
 def choose_mkl_path(cpuinfo: str) -> str | None:
@@ -100,6 +102,42 @@ def __getattr__(name: str) -> ModuleType:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     prepare()
     return importlib.import_module("paddle")
+
+
+@contextmanager
+def old_ir() -> Iterator[None]:
+    """Let Paddle 3 build, save and load programs in a `with` block as 2.6 does; on 2.6 it does nothing.
+
+    PaddleSlim and paddle2onnx 1.3.1 know `.pdmodel` alone, and so do the figures and files of the course.
+    """
+    paddle = __getattr__("paddle")
+    guard = getattr(getattr(paddle, "pir_utils", None), "DygraphOldIrGuard", None)
+    if guard is None:
+        yield
+        return
+    functional = paddle.nn.functional
+    new = {name: getattr(functional, name) for name in _NEW_IR_ONLY}
+    try:
+        vars(functional).update({name: _for_programs(name, function) for name, function in new.items()})
+        with guard():
+            yield
+    finally:
+        vars(functional).update(new)
+
+
+def _for_programs(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an activation that can add its operator to a program as Paddle 2.6 does, and is unchanged elsewhere."""
+    from paddle.base.layer_helper import LayerHelper
+
+    def activate(x: Any, *rest: Any) -> Any:
+        if not isinstance(x, __getattr__("paddle").base.framework.Variable):
+            return function(x, *rest)
+        helper = LayerHelper(name)
+        output = helper.create_variable_for_type_inference(x.dtype)
+        helper.append_op(type=name, inputs={"X": x}, outputs={"Out": output})
+        return output
+
+    return activate
 
 
 @contextmanager

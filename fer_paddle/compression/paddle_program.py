@@ -17,7 +17,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from fer_paddle.deployment.onnx_graph import add_metadata, compact, drop_idle_rounding
-from fer_paddle.environment import paddle, quiet
+from fer_paddle.environment import old_ir, paddle, quiet
 from fer_paddle.files import temporary_folder
 
 MODEL, PARAMS = "model.pdmodel", "model.pdiparams"
@@ -35,7 +35,7 @@ def save_program(
     """
     network.eval()
     spec = paddle.static.InputSpec([*input_shape], "float32", name)
-    with writing(folder) as aside, quiet():
+    with writing(folder) as aside, old_ir(), quiet():
         paddle.jit.save(network, str(aside / "model"), input_spec=[spec])
     return Path(folder)
 
@@ -141,11 +141,12 @@ def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
 def static_mode() -> Iterator[paddle.static.Executor]:
     """Switch to Paddle's static mode with a scope of its own, and yield an executor on the CPU."""
     was_dynamic = paddle.in_dynamic_mode()
-    paddle.enable_static()
-    try:
-        programs = paddle.static.Program(), paddle.static.Program()
-        with paddle.static.scope_guard(paddle.static.Scope()), paddle.static.program_guard(*programs):
-            yield paddle.static.Executor(paddle.CPUPlace())
-    finally:
-        if was_dynamic:
-            paddle.disable_static()
+    with old_ir():
+        paddle.enable_static()
+        try:
+            programs = paddle.static.Program(), paddle.static.Program()
+            with paddle.static.scope_guard(paddle.static.Scope()), paddle.static.program_guard(*programs):
+                yield paddle.static.Executor(paddle.CPUPlace())
+        finally:
+            if was_dynamic:
+                paddle.disable_static()

@@ -14,6 +14,7 @@ import numpy as np
 
 from fer_paddle.compression.activation_ranges import ALGORITHMS
 from fer_paddle.compression.paddle_program import MODEL, PARAMS, check_program, static_mode, writing
+from fer_paddle.compression.slim import slim
 from fer_paddle.environment import paddle, quiet
 
 _READ = {"model_filename": MODEL, "params_filename": PARAMS}
@@ -55,7 +56,7 @@ def quantize_static(
     if not len(batches):
         raise ValueError("expected at least one batch of calibration images, got none")
     source, folder = check_program(source), Path(folder)
-    with static_mode() as executor, writing(folder) as aside, quiet():
+    with slim(), static_mode() as executor, writing(folder) as aside, quiet():
         from paddleslim.quant import quant_post_static
 
         shape = [None, *batches[0].shape[1:]]
@@ -91,7 +92,7 @@ def quantize_weights(source: str | os.PathLike[str], folder: str | os.PathLike[s
         simulated: Store the weights after their round trip in float32, which every runtime computes right.
     """
     source, folder = check_program(source), Path(folder)
-    with static_mode(), writing(folder) as aside, quiet():
+    with slim(), static_mode(), writing(folder) as aside, quiet():
         from paddleslim.quant import quant_post_dynamic
 
         quant_post_dynamic(str(source), str(aside), **_READ, **_WRITTEN, generate_test_model=simulated)

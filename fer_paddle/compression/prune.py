@@ -17,16 +17,14 @@ statistics: Li et al. 2020 (EagleEye), arXiv:2007.02491, section 3.3; Izmailov e
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib
 import numpy as np
 
+from fer_paddle.compression.slim import slim
 from fer_paddle.environment import paddle
 from fer_paddle.models.network import evaluating
 from fer_paddle.models.pruned_shapes import sized_layers, update_sizes
@@ -60,9 +58,8 @@ class FilterPruner:
         if criterion not in CRITERIA:
             raise ValueError(f"expected a criterion of {', '.join(CRITERIA)}, got {criterion!r}")
         self.network, self.input_shape, self.criterion = network, tuple(input_shape), criterion
-        slim_pruner = _slim_pruner(criterion)
-        with evaluating(network), paddle.utils.unique_name.guard():
-            self._slim = slim_pruner(network, list(input_shape))
+        with evaluating(network), paddle.utils.unique_name.guard(), slim():
+            self._slim = _slim_pruner(criterion)(network, list(input_shape))
         self._tensor_names = {tensor.name: name for name, tensor in network.named_parameters()}
         self.groups = {group.layer: group for group in map(self._read_group, self._slim.collections)}
         if not self.groups:
@@ -109,7 +106,8 @@ class FilterPruner:
             for name, count in kept.items()
             if count < self.groups[name].filters
         }
-        plan = self._slim.prune_vars(ratios, axis=0)
+        with slim():
+            plan = self._slim.prune_vars(ratios, axis=0)
         update_sizes(self.network)
         return plan
 
@@ -122,11 +120,10 @@ class FilterPruner:
 
 def _slim_pruner(criterion: str) -> type:
     """Return PaddleSlim's pruner class for a criterion; it has none by BN scales for dynamic networks."""
-    with _importing_slim():  # only here: it costs a second
-        from paddleslim.dygraph import FilterPruner as SlimFilterPruner
-        from paddleslim.dygraph import FPGMFilterPruner, L1NormFilterPruner
-        from paddleslim.prune import prune_worker
-        from paddleslim.prune.criterion import CRITERION
+    from paddleslim.dygraph import FilterPruner as SlimFilterPruner
+    from paddleslim.dygraph import FPGMFilterPruner, L1NormFilterPruner
+    from paddleslim.prune import prune_worker
+    from paddleslim.prune.criterion import CRITERION
 
     if "elu" not in prune_worker.OPS_UNCHANGE_SHAPE:
         raise ValueError("expected OPS_UNCHANGE_SHAPE=elu, or fer_paddle.environment imported before paddleslim")
@@ -152,22 +149,6 @@ def keep_mask(scores: np.ndarray, count: int) -> np.ndarray:
     mask = np.zeros(len(scores), np.int32)
     mask[np.argsort(scores)[len(scores) - count :]] = 1
     return mask
-
-
-@contextmanager
-def _importing_slim() -> Iterator[None]:
-    """Import PaddleSlim in a `with` block without its warnings, its logging and its switch of matplotlib's backend."""
-    use = matplotlib.use
-    matplotlib.use = lambda *backend, **how: None
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Setuptools is replacing distutils")
-            yield
-    finally:
-        matplotlib.use = use
-    for name in list(logging.Logger.manager.loggerDict):
-        if name.startswith("paddleslim"):
-            logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @paddle.no_grad()

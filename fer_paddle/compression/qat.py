@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.compression.paddle_program import writing
+from fer_paddle.compression.slim import slim
 from fer_paddle.environment import paddle, quiet
 
 CONFIG = {
@@ -35,7 +36,8 @@ def prepare_qat(network: paddle.nn.Layer, keep_float: Sequence[str] = ()) -> pad
         raise ValueError(f"expected a float {type(network).__name__}, got one with fake quantization in it")
     for name in keep_float:
         layers[name].skip_quant = True
-    _slim().quantize(network, inplace=True)
+    with slim():
+        _slim_qat().quantize(network, inplace=True)
     return network
 
 
@@ -59,12 +61,14 @@ def save_qat(
     """Write a network after QAT as a Paddle program with int8 weights; arguments as paddle_program.save_program."""
     network.eval()
     spec = paddle.static.InputSpec([*input_shape], "float32", name)
-    with writing(folder) as aside, paddle.static.scope_guard(paddle.static.Scope()), quiet():
-        _slim().save_quantized_model(network, str(aside / "model"), input_spec=[spec])
+    with slim(), writing(folder) as aside, paddle.static.scope_guard(paddle.static.Scope()), quiet():
+        _slim_qat().save_quantized_model(network, str(aside / "model"), input_spec=[spec])
+    if hasattr(network.forward, "rollback"):
+        network.forward.rollback()  # to_static has replaced it, and Paddle 3 would go on with the old program
     return Path(folder)
 
 
-def _slim() -> Any:
+def _slim_qat() -> Any:
     from paddleslim.dygraph.quant import QAT
 
     return QAT(config=dict(CONFIG))

@@ -23,7 +23,7 @@ from fer_paddle.deployment.parity import LARGEST_DIFFERENCE, Forward, Parity, co
 from fer_paddle.deployment.runtimes import RUNTIME_OF, load_runner
 from fer_paddle.deployment.runtimes.base import FIXED_BATCH
 from fer_paddle.deployment.runtimes.paddle import InputSpec, NetworkRunner, write_inference_model
-from fer_paddle.environment import paddle
+from fer_paddle.environment import old_ir, paddle
 from fer_paddle.files import write_together
 
 OPSET = 13
@@ -146,7 +146,8 @@ def write_onnx(
 ) -> None:
     """Write ONNX, simplified where that changes outputs on the images by rounding at most; compare nothing else."""
     specs = [paddle.static.InputSpec([*shape], "float32", name) for name, shape in input_spec.items()]
-    paddle.onnx.export(network, str(path.with_suffix("")), input_spec=specs, opset_version=opset)
+    with old_ir():
+        paddle.onnx.export(network, str(path.with_suffix("")), input_spec=specs, opset_version=opset)
     plain = read_onnx(path)
     add_metadata(plain, metadata)
     onnx.save(plain, path)

@@ -4,14 +4,22 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import fer_paddle
 from fer_paddle.apps.cli import main
+from fer_paddle.deployment.parity import compare
+from fer_paddle.deployment.runtimes import load_runner
+from fer_paddle.deployment.runtimes.paddle import NetworkRunner
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.zoo import find_model, list_models, load_model
 from yolo3tiny import Detector
+
+
+def weights_of(name):
+    return find_model(name).with_suffix(".safetensors")
 
 
 def test_what_ships():
@@ -39,6 +47,17 @@ def test_any_task_by_name():
     assert find_model("yolo3tiny_int8.face").name == "yolo3tiny_int8.face.onnx"
     with pytest.raises(ValueError, match="or a network such as yolo3tiny.face"):
         Detector("yolo3tiny.faces")
+
+
+@pytest.mark.parametrize("name", [one.name for one in list_models() if weights_of(one.name).is_file()])
+def test_weights_compute_on_any_paddle_what_their_onnx_file_does(name):
+    """Paddle 2.6.2 has written the ONNX files: figures measured with one Paddle hold with the others."""
+    model = load_model(name)
+    (shape,) = model.input_spec.values()
+    images = np.random.default_rng(0).random((2, shape[1], *(side or 96 for side in shape[2:])), np.float32)
+    runner = load_runner(find_model(name))
+    parity = compare(runner, NetworkRunner(model.network, {}), images, (f"{name}.onnx", "Paddle"), "noise")
+    assert parity.holds, parity
 
 
 def test_listing_needs_no_paddle():

@@ -10,6 +10,7 @@ import paddle
 import pytest
 
 from fer_paddle.analysis.complexity import count_flops
+from fer_paddle.environment import old_ir
 from yolo3tiny.model import NETWORKS, Network, Yolo3Lite, Yolo3Tiny
 
 
@@ -102,7 +103,8 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     model.eval()
     path = tmp_path_factory.mktemp("onnx") / request.param
     spec = paddle.static.InputSpec([None, 3, None, None], "float32", "images")
-    paddle.onnx.export(model, str(path), input_spec=[spec], opset_version=13)
+    with old_ir():
+        paddle.onnx.export(model, str(path), input_spec=[spec], opset_version=13)
     return model, path.with_suffix(".onnx")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_paddle.deployment.runtimes.base import Runner
 from fer_paddle.deployment.runtimes.model_files import read_manifest, write_manifest
-from fer_paddle.environment import paddle, quiet
+from fer_paddle.environment import old_ir, paddle, quiet
 from fer_paddle.models.model import Model
 
 InputSpec = Mapping[str, Sequence[int | None]]
@@ -95,7 +95,8 @@ def write_inference_model(
 ) -> None:
     """Write a network in eval mode as `.pdmodel`, `.pdiparams` and their manifest; compare nothing."""
     specs = [paddle.static.InputSpec([*shape], "float32", name) for name, shape in input_spec.items()]
-    paddle.jit.save(network, str(path.with_suffix("")), input_spec=specs)
+    with old_ir():
+        paddle.jit.save(network, str(path.with_suffix("")), input_spec=specs)
     path.with_suffix(".pdiparams.info").unlink(missing_ok=True)  # a pickle that nothing needs
     write_manifest(path, list(input_spec), [], metadata)
 

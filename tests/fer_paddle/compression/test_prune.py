@@ -9,6 +9,7 @@ from fer_paddle.analysis.complexity import count_flops, layer_activations, layer
 from fer_paddle.compression.plan import COSTS, CostModel, plan_by_sensitivity, plan_evenly
 from fer_paddle.compression.prune import CRITERIA, FilterPruner
 from fer_paddle.compression.sensitivity import Sensitivities
+from fer_paddle.compression.slim import slim
 from fer_paddle.environment import paddle
 
 nn = paddle.nn
@@ -109,10 +110,12 @@ def test_a_depthwise_convolution_loses_whole_groups():
 
 
 def test_flops_are_those_of_the_formula_and_of_paddleslim(small_net):
-    from paddleslim.analysis import dygraph_flops
-
     by_hand = 64 * (9 * 1 * 8 + 9 * 8 * 6 + 6 * 8) + 8 * 3
-    assert count_flops(small_net, SHAPE) == by_hand == dygraph_flops(small_net, list(SHAPE), only_conv=True)
+    with slim():
+        from paddleslim.analysis import dygraph_flops
+
+        theirs = dygraph_flops(small_net, list(SHAPE), only_conv=True)
+    assert count_flops(small_net, SHAPE) == by_hand == theirs
 
 
 @pytest.mark.parametrize("kept", [{}, {"stem.0": 3}, {"first.0": 1}, {"stem.0": 5, "first.0": 2}])
@@ -197,7 +200,7 @@ def other_layers():
     return found
 
 
-SOFTPLUS = nn.Sequential(nn.Conv2D(1, 4, 1), nn.Softplus(), nn.Conv2D(4, 2, 1))
+SOFTSIGN = nn.Sequential(nn.Conv2D(1, 4, 1), nn.Softsign(), nn.Conv2D(4, 2, 1))
 NO_NORM = nn.Sequential(nn.Conv2D(1, 4, 1), nn.ReLU(), nn.Conv2D(4, 2, 1), nn.BatchNorm2D(2))
 
 
@@ -209,7 +212,7 @@ NO_NORM = nn.Sequential(nn.Conv2D(1, 4, 1), nn.ReLU(), nn.Conv2D(4, 2, 1), nn.Ba
         (lambda pruner: pruner.prune({"first.0": 7}), "expected 1 to 6 filters to keep in first.0, got 7"),
         (lambda pruner: FilterPruner(pruner.network, SHAPE, "l2"), "expected a criterion of l1, fpgm, bn_scale, got"),
         # PaddleSlim stops at an operator it does not know, in silence; so would a study, with a perfect result.
-        (lambda pruner: FilterPruner(SOFTPLUS, SHAPE), "expected convolutions that can be pruned in Sequential"),
+        (lambda pruner: FilterPruner(SOFTSIGN, SHAPE), "expected convolutions that can be pruned in Sequential"),
         (
             lambda pruner: FilterPruner(NO_NORM, SHAPE, "bn_scale").prune({"0": 2}),
             "expected batch normalization behind",
