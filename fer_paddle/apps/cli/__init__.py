@@ -46,7 +46,7 @@ APP = group(
     ),
     *(analyse.explain, deploy.models, deploy.export, deploy.benchmark, deploy.bench),
     *(compress.prune, compress.prune_speed, compress.quantize),
-    serve.serve,
+    *(serve.web, serve.serve),
     group(
         "study",
         "Compare ways of training under one budget; what is finished is kept.",

@@ -1,9 +1,10 @@
-"""Commands that serve: the HTTP service."""
+"""Commands that serve: the page and the HTTP service."""
 
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from fer_paddle.console import Output
 from fer_paddle.options import INT_MAX, NaturalInt, Number, PositiveFloat, PositiveInt, ThreadCount, Weights
@@ -42,4 +43,20 @@ def serve(
     pipeline = Pipeline(Detector(threads=1), Classifier(weights, threads=1))
     limits = Limits(max_bytes, max_pixels, max_images, seconds, workers, queue)
     run(create_app(pipeline, limits, api_key, allow_url), host, port)
+    return Output({"stopped": True}, "stopped")
+
+
+def web(
+    *,
+    host: Host = "127.0.0.1",
+    port: Annotated[int | None, Number(int, 1, 65535), "port (default: the first free one from 7860 on)"] = None,
+    weights: Annotated[Path | None, "a network of your own, offered first: a file such as my_course/model.onnx"] = None,
+    share: Annotated[
+        Literal["off", "on"], "on: a public address by Gradio's server, through which all data pass"
+    ] = "off",
+) -> Output:
+    """Show the page in a browser: images, webcam, videos, two networks side by side, in English and Chinese."""
+    from fer_paddle.apps.web import build_page, launch
+
+    launch(build_page(str(weights) if weights else None), host, port, share == "on")
     return Output({"stopped": True}, "stopped")

@@ -1,0 +1,100 @@
+"""The page's answers as Python functions; how it looks was seen in a browser."""
+
+import csv
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from fer_paddle.apps import web
+from fer_paddle.apps.demo import astronaut
+from fer_paddle.apps.video import VideoWriter
+from fer_paddle.apps.web_texts import TEXTS, bars, comparison
+from fer_paddle.expression.predict import DEFAULT
+from fer_paddle.pipeline import Face
+
+ASKED = (DEFAULT, "onnx", 0.5)
+PORTRAIT = astronaut()[..., ::-1]
+EMPTY = np.full((60, 80, 3), 90, np.uint8)
+
+
+def test_every_text_is_there_in_both_languages():
+    for key, (english, chinese) in TEXTS.items():
+        assert english.isascii() and english.strip() and chinese.strip(), key
+        assert chinese.isascii() == (key in ("json", "csv") and chinese.isascii()), key
+
+
+def test_the_button_gives_image_bars_and_files():
+    drawn, html, in_json, in_csv, why = web.recognize(PORTRAIT, *ASKED, "zh")
+    assert drawn.shape == PORTRAIT.shape and (drawn != PORTRAIT).any() and "高兴" in html and why["visible"] is False
+    (face,) = json.loads(Path(in_json).read_text(encoding="utf-8"))["faces"]
+    with Path(in_csv).open(newline="", encoding="utf-8-sig") as file:
+        (row,) = csv.DictReader(file)
+    assert row["label"] == face["label"] == "happy" and float(row["happy"]) == face["probs"]["happy"]
+
+
+def test_no_image_and_no_face_are_told():
+    with pytest.raises(gr.Error, match="请先选择"):
+        web.recognize(None, *ASKED, "zh")
+    assert "No face was found" in web.recognize(EMPTY, *ASKED, "en")[1]
+    assert web.recognize_live(None, *ASKED, "en") == (None, "")
+    with pytest.raises(gr.Error, match="expected"):
+        web.recognize_clip(__file__, *ASKED, "en")
+
+
+def test_a_click_on_a_face_shows_where_the_network_looked():
+    shown = web.explain(PORTRAIT, *ASKED, "en", SimpleNamespace(index=(225, 120)))
+    assert shown["visible"] and shown["value"].shape[2] == 3 and shown["value"].std() > 20
+    assert web.explain(PORTRAIT, *ASKED, "en", SimpleNamespace(index=(5, 500)))["visible"] is False
+    with pytest.raises(gr.Error, match="safetensors"):
+        web.explain(PORTRAIT, "distresnet_int8.fer2013", "onnx", 0.5, "en", SimpleNamespace(index=(225, 120)))
+
+
+def test_files_to_download_go_after_ten_minutes():
+    old = web.make_folder()
+    assert old.is_dir() and web.make_folder().is_dir() and old.is_dir()
+    os.utime(old, (0, 0))
+    assert web.make_folder().is_dir() and not old.exists()
+
+
+def test_two_networks_and_the_stages():
+    table, stages = web.compare(PORTRAIT, DEFAULT, "vgg8.fer2013", 0.5, "en")
+    assert "vgg8.fer2013" in table and table.count("<tr>") == 3 and "happy" in table
+    assert [caption[0] for _, caption in stages] == ["1", "2", "3", "4"]
+    assert len(web.compare(EMPTY, DEFAULT, "vgg8.fer2013", 0.5, "en")[1]) == 1
+
+
+def test_a_video_is_given_back_in_a_form_that_browsers_play(tmp_path):
+    writer = VideoWriter(tmp_path / "clip.mp4", 25)
+    for index in range(3):
+        writer.write(np.zeros((48, 64, 3), np.uint8), index / 25)
+    writer.close()
+    files = web.recognize_clip(str(tmp_path / "clip.mp4"), *ASKED, "en")
+    assert [Path(file).name for file in files] == ["annotated.webm", "expressions.png", "frames.csv"]
+    assert Path(files[0]).read_bytes()[:4] == b"\x1aE\xdf\xa3"
+
+
+def test_names_of_classes_are_no_html():
+    face = Face(np.array([0, 0, 9, 9], np.float32), 0.9, np.array([0.2, 0.8], np.float32), "<b>", ("a", "<b>"))
+    assert "<b>" not in bars([face], "en") and "&lt;b&gt;" in bars([face], "en")
+    assert "<b>" not in comparison([["<b>"] * 4], "en")
+
+
+def test_the_page_offers_an_own_network_first_and_switches_its_language():
+    own = str(web.classifier_file(DEFAULT))
+    assert web.networks(own)[0] == (f"{DEFAULT}.onnx", own)
+    page = web.build_page(own)
+    client = TestClient(gr.mount_gradio_app(FastAPI(), page, "/"))
+    assert client.get("/").status_code == 200
+    config = client.get("/config").json()
+    labels = {part["props"].get("label") for part in config["components"]}
+    assert {english for key, (english, _) in TEXTS.items() if key.startswith("tab_")} <= labels
+    switch = max(page.fns.values(), key=lambda one: len(one.outputs))
+    updates = switch.fn("zh")
+    assert len(updates) == len(switch.outputs) and updates[0].startswith("<h1>人脸")
