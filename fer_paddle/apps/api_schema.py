@@ -10,6 +10,7 @@ _FACE: Any = {
     "box_xyxy": [243.3, 59.7, 337.0, 165.7],
     "score": 0.9882,
     "label": "happy",
+    "sure": True,
     "probs": {
         "angry": 0.01,
         "disgust": 0.0,
@@ -33,6 +34,7 @@ class FaceAnswer(BaseModel):
     box_xyxy: list[float]
     score: float
     label: str
+    sure: bool
     probs: dict[str, float]
 
 

@@ -1,4 +1,4 @@
-"""The page: images, webcam and videos in a browser, by Gradio. Fetches nothing from outside; files go after ten minutes."""
+"""The page: images, webcam and videos in a browser, by Gradio. Files go after ten minutes; nothing is fetched."""
 
 from __future__ import annotations
 

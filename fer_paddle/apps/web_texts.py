@@ -13,7 +13,8 @@ LANGUAGES = {"English": "en", "中文": "zh"}
 TEXTS = {
     "title": ("Facial expressions", "人脸表情识别"),
     "subtitle": (
-        "Find the faces of an image and name their expressions. All is computed on this machine; uploads are deleted after ten minutes.",
+        "Find the faces of an image and name their expressions. All is computed on this machine; "
+        "uploads are deleted after ten minutes.",
         "找出图像中的人脸并识别表情。一切都在这台机器上计算，上传的文件十分钟后删除。",
     ),
     "tab_image": ("Image", "图像"),

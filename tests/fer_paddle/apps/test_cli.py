@@ -24,20 +24,9 @@ from fer_paddle.options import Runtime, read_parameters
 from yolo3tiny.cli import APP as DETECTOR_APP
 
 COMMANDS = (
-    *("collect", "report", "benchmark-augment", "recognize", "demo", "train", "evaluate"),
-    *(
-        "explain",
-        "models",
-        "export",
-        "benchmark",
-        "bench",
-        "prune",
-        "prune-speed",
-        "quantize",
-        "serve",
-        "study",
-        "course",
-    ),
+    *("collect", "report", "crop", "benchmark-augment", "recognize", "demo", "train", "evaluate", "landmarks"),
+    *("explain", "models", "export", "benchmark", "bench", "prune", "prune-speed", "quantize"),
+    *("web", "serve", "study", "course"),
 )
 HIDDEN = ("compare", "curves", "study-scale", "study-augment", "distill", "measure", "calibrate", "card")
 
