@@ -70,7 +70,7 @@ def test_softmax_as_scipy_and_safe():
         ({"classes": "null"}, "expected classes as two or more different names, got None"),
         ({"classes": '["face"]'}, "expected classes as two or more different names"),
         ({"temperature": "0"}, "expected a finite temperature above 0, got 0"),
-        ({"input_size": "-1"}, "expected input_size in pixels, 1 or more, got -1"),
+        ({"input_size": "-1"}, "expected input_size in pixels, 1 to 4096, got -1"),
         (None, "its metadata lack classes, input_size"),
     ],
 )
