@@ -53,9 +53,10 @@ def _convert_to_mnn(model: onnx.ModelProto, path: Path, precision: str) -> None:
     settings = ["--weightQuantBits", "8"] if precision == "int8" else []
     try:
         onnx.save(model, source)
-        files = ["--modelFile", str(source), "--MNNModel", str(path)]
+        files = ["--modelFile", str(source.resolve()), "--MNNModel", str(path.resolve())]
         command = [sys.executable, "-c", _MNN_CONVERT, "-f", "ONNX", *files, *settings]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        # MNN keeps a file of its own in the working directory meanwhile, `.__convert_external_data.bin`.
+        done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, errors="replace", check=False)
     finally:
         source.unlink(missing_ok=True)
     if done.returncode or not path.is_file():

@@ -83,9 +83,8 @@ def detect(
             {"class": find_marks.classes[label], "center_xy": [round(side, 2) for side in center], "score": score}
             for center, label, score in zip(found.centers.tolist(), found.labels, found.scores.round(4).tolist())
         ]
-        record = {"width": image.shape[1], "height": image.shape[0], "marks": marks}
         boxes = np.hstack([found.centers - MARK_PX / 2, found.centers + MARK_PX / 2])
-        return record, draw_boxes(image, boxes, found.scores)
+        return {"marks": marks}, draw_boxes(image, boxes, found.scores)
 
     found, failed = annotate_files(paths, results, annotate, bar("images"))
     rows = [
