@@ -7,8 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from fer_paddle.images import write_image
 from tests.yolo3tiny.samples import make_photo, write_coco
-from yolo3tiny.splits import choose_split, find_photos, find_train_valid
+from yolo3tiny.splits import choose_split, find_photos, find_train_valid, load_split
 
 
 @pytest.fixture
@@ -92,3 +93,15 @@ def test_the_held_out_photos_of_the_real_pack(data_pack):
     held_out = choose_split(photos, "held_out")
     assert [photo.name for photo in held_out] == [photo.name for photo in photos[::10]]
     assert len(choose_split(photos, "train")) + len(held_out) == len(photos) == 681
+
+
+def test_damaged_photos_of_a_split_are_named_before_work_begins(tmp_path):
+    for name in "abc":
+        write_image(tmp_path / f"{name}.png", np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
+        (tmp_path / f"{name}.txt").write_text("0 0.5 0.5 0.5 0.5")
+    assert len(load_split(tmp_path, "all")) == 3
+    for name in "ac":
+        path = tmp_path / f"{name}.png"
+        path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(ValueError, match=r"expected readable photos, got 2 damaged: .*a\.png.*c\.png"):
+        load_split(tmp_path, "all")

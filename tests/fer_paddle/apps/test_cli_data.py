@@ -50,3 +50,31 @@ def test_what_is_no_source_ends_in_one_line(tmp_path, capsys, source):
 def test_the_speed_of_the_augmentation_as_json(capsys):
     assert main(["benchmark-augment", "--size", "24", "--seconds", "0.01", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["images_per_second"]["strong"] > 0
+
+
+def test_boxes_of_expressions_become_class_folders_that_train_reads(tmp_path, capsys):
+    """Of two faces in an image each goes into its class; the splits stay, and a second call adds nothing."""
+    from fer_paddle.expression.data.expressions import load_faces
+
+    rng, categories = np.random.default_rng(0), [{"id": 1, "name": "Happiness"}, {"id": 2, "name": "sad"}]
+    for split in ("train", "valid"):
+        images = [{"id": number, "file_name": f"{number}.png"} for number in range(2)]
+        boxes = [([4, 5, 20, 20], 1, 0), ([40, 5, 10, 20], 2, 0), ([30, 30, 12, 12], 2, 1)]
+        rows = [{"bbox": box, "category_id": category, "image_id": image} for box, category, image in boxes]
+        for image in images:
+            (tmp_path / "data" / split).mkdir(parents=True, exist_ok=True)
+            write_image(tmp_path / "data" / split / image["file_name"], rng.integers(0, 256, (60, 80, 3), np.uint8))
+        table = {"images": images, "annotations": rows, "categories": categories}
+        (tmp_path / "data" / split / "_annotations.coco.json").write_text(json.dumps(table))
+    for _ in range(2):
+        assert main(["crop", str(tmp_path / "data"), "--out", str(tmp_path / "faces"), "--margin", "0", "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert [tuple(row.values()) for row in found] == [
+            ("train", "happy", 1), ("train", "sad", 2), ("validation", "happy", 1), ("validation", "sad", 2)
+        ]  # fmt: skip
+        faces = load_faces(tmp_path / "faces")
+        assert sorted(zip(faces.split, (faces.classes[label] for label in faces.labels))) == [
+            ("train", "happy"), ("train", "sad"), ("train", "sad"),
+            ("validation", "happy"), ("validation", "sad"), ("validation", "sad"),
+        ]  # fmt: skip
+    assert sorted({image.shape for image in faces.images}) == [(12, 12), (20, 20)]
