@@ -12,6 +12,7 @@ from typing import Any
 from fer_paddle.files import MAX_TEXT_BYTES, read_bytes
 
 ONE_IMAGE_BYTES = 4 << 20  # of a table for one image
+_SHOWN = 200  # characters of what a malformed table holds, in a message
 
 
 @dataclass(frozen=True)
@@ -77,4 +78,5 @@ def located(where: str, expected: str) -> Iterator[None]:
     except json.JSONDecodeError as error:
         raise TableError(f"{where}:{error.lineno}: expected {expected}, got {error.msg}") from error
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-        raise TableError(f"{where}: expected {expected}, got {type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}"[:_SHOWN]
+        raise TableError(f"{where}: expected {expected}, got {reason}") from error

@@ -125,7 +125,7 @@ def read_yolo(folder: Path) -> Iterator[Row | str]:
             rows = [numbers(table, line, (5,)) for line in lines]
             for (number, line), row in zip(lines, rows):
                 if not all(-0.001 <= value <= 1.001 for value in row[1:]):  # room for rounding
-                    raise ValueError(f"{table}:{number}: expected cx cy w h in 0..1, got {line!r}")
+                    raise ValueError(f"{table}:{number}: expected cx cy w h in 0..1, got {line[:200]!r}")
         except ValueError as error:
             yield str(error)
             continue

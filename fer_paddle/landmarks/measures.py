@@ -50,7 +50,7 @@ def measure_face(points: np.ndarray) -> Measures:
         raise ValueError("expected eyes and a mouth with a width, got a face without")
     gap = np.mean([_distance(upright, upper, lower) for upper, lower in ((61, 67), (62, 66), (63, 65))])
     lift = upright[[51, 57, 62, 66], 1].mean() - upright[[48, 54], 1].mean()
-    ratio = np.mean([_eye_ratio(upright[eye]) for eye in (LEFT_EYE, RIGHT_EYE)])
+    ratio = float(np.mean([_eye_ratio(upright[eye]) for eye in (LEFT_EYE, RIGHT_EYE)]))
     closed = min(max(1 - ratio / OPEN_EYE, 0.0), 1.0)
     return Measures(float(gap / inner_width), float(lift / mouth_width), float(closed))
 

@@ -29,6 +29,7 @@ CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
 FERPLUS_CSV = "fer2013new.csv"
 TRAINING_ROWS = 28709
 _LONGEST_LINE = 200_000  # characters
+_SHOWN = 200  # characters of a malformed line in a message
 
 
 def holds_fer2013(folder: Path) -> bool:
@@ -108,7 +109,7 @@ def _read_rows(path: Path, expected: Sequence[str]) -> Iterator[tuple[int, dict[
         try:
             header = [name.strip().lower() for name in next(filter(None, reader), [])]
             if missing := [name for name in expected if name.lower() not in header]:
-                got = ", ".join(header) or "none"
+                got = ", ".join(header)[:_SHOWN] or "none"
                 raise ValueError(f"expected the columns {', '.join(expected)} in {path}, got {got}: no {missing[0]}")
             for row in filter(None, reader):
                 if len(row) != len(header):
@@ -128,7 +129,7 @@ def _read_faces(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         try:
             image, label = bytes(map(int, row["pixels"].split())), int(row["emotion"])
         except ValueError as error:
-            raise ValueError(f"expected integers in line {line} of {path}, got: {error}") from error
+            raise ValueError(f"expected integers in line {line} of {path}, got: {str(error)[:_SHOWN]}") from error
         split = parse_split(row["usage"]) if "usage" in row else ""
         if len(image) != SIDE * SIDE or split is None or not 0 <= label < len(EXPRESSIONS):
             expected = f"an emotion 0 to 6, {SIDE * SIDE} pixels and a Usage of Training, PublicTest, PrivateTest"

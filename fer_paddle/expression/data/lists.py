@@ -45,7 +45,7 @@ def _read_list(path: Path, split: str, names: list[str]) -> Iterator[Listed]:
             continue
         if not image or not index.isdecimal() or int(index) >= len(names):
             expected = f"an image and the number of its class, 0 to {len(names) - 1}"
-            raise ValueError(f"expected {expected}, in line {number} of {path}, got {line.strip()!r}")
+            raise ValueError(f"expected {expected}, in line {number} of {path}, got {line.strip()[:200]!r}")
         yield split, names[int(index)], path.parent / _inside(image.strip(), path)
 
 
@@ -57,7 +57,7 @@ def _read_csv(path: Path, split: str) -> Iterator[Listed]:
         chosen = [name for name, value in cells.items() if value == "1"]
         if not image or len(chosen) != 1:
             expected = "a filename and one class with 1 in each line"
-            raise ValueError(f"expected {expected}, in line {number} of {path}, got {image!r} with {len(chosen)}")
+            raise ValueError(f"expected {expected}, in line {number} of {path}, got {image[:200]!r} with {len(chosen)}")
         yield split, chosen[0], path.parent / _inside(image, path)
 
 
