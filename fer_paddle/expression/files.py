@@ -85,7 +85,7 @@ class ExpressionModel(Model):
     def _answer(self, labels: str) -> Self:
         """Return the plain network of an answer of two heads; the temperature is that of both."""
         card = dict(self.card)
-        combination = Combination(**card.pop("heads"))
+        combination = Combination.from_json(card.pop("heads"))
         classes = combination.classes(labels)
         if labels != "both":
             card = {name: value for name, value in card.items() if name not in ("temperature", "calibration")}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,14 @@ class Combination:
             raise ValueError(f"expected share and prior_power from 0 to 1, got {self.share} and {self.prior_power}")
         for prior, classes in ((self.prior_fer2013, EXPRESSIONS), (self.prior_ferplus, FERPLUS_EXPRESSIONS)):
             check_prior(prior, len(classes))
+
+    @classmethod
+    def from_json(cls, content: Any) -> Combination:
+        """Read the `heads` of a card; ValueError where a field is missing, unknown or wrong."""
+        try:
+            return cls(**content)
+        except TypeError as error:
+            raise ValueError(f"expected heads as the fields of Combination, got {content!r}: {error}") from error
 
     def classes(self, labels: str) -> tuple[str, ...]:
         """Return the classes of the answer by one of LABEL_SETS."""

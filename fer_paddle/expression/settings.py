@@ -47,7 +47,7 @@ class ClassifierSettings:
         if not is_number or not math.isfinite(self.temperature) or self.temperature <= 0:
             raise ValueError(f"expected a finite temperature above 0, got {self.temperature!r}")
         object.__setattr__(self, "classes", tuple(classes))
-        object.__setattr__(self, "prior", check_prior(self.prior, len(classes)) if self.prior else ())
+        object.__setattr__(self, "prior", () if self.prior == () else check_prior(self.prior, len(classes)))
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> ClassifierSettings:

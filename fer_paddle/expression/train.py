@@ -197,7 +197,7 @@ def export_best(
     content = {"figures": figures, "recipe": recipe.to_json(), **training_cost(best), **(card or {})}
     if "heads" in best["task"]:
         network, heads = learner, best["task"]["heads"]
-        content |= {"heads": heads, "prior": Combination(**heads).prior("both")}
+        content |= {"heads": heads, "prior": Combination.from_json(heads).prior("both")}
     classes = trained_classes(best["task"], recipe)
     return ExpressionModel.of(model, network, size, content, arguments, classes).save(path)
 

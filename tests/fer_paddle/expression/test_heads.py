@@ -22,7 +22,7 @@ from fer_paddle.expression.train import train_faces
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.training.loop import RunOptions
-from fer_paddle.weights import load_arrays, load_card
+from fer_paddle.weights import load_arrays, load_card, save_weights
 
 SMALL = {"width": 1.0, "channels": [8, 8]}
 CROWD = (0.08, 0.01, 0.03, 0.27, 0.14, 0.12, 0.34, 0.01)
@@ -109,6 +109,14 @@ def test_the_answer_of_both_keeps_temperature_and_assumes_a_prior_between(saved)
 def test_what_does_not_fit(make, says):
     with pytest.raises(ValueError, match=says):
         make()
+
+
+@pytest.mark.parametrize("wrong", [None, [1], {}, {"share": 0.5}, {"prior_fer2013": LABEL, "prior_ferplus": 8}])
+def test_a_card_of_wrong_heads_is_one_line(wrong, saved, tmp_path):
+    card = {**load_card(saved), "heads": wrong}
+    save_weights(tmp_path / "wrong.safetensors", load_arrays(saved), card)
+    with pytest.raises(ValueError, match=r"expected (heads as the fields of Combination|a prior of 8)"):
+        ExpressionModel.load(tmp_path / "wrong.safetensors")
 
 
 def test_class_shares_sum_to_one_and_none_is_zero():

@@ -127,6 +127,7 @@ def test_shipped_networks_by_name():
 
 # --- class shares, mirror images ---
 
+BAD_PRIORS = ("[1, 1, true]", "[]", "0", "null", "[1, 1, NaN]", "{}")
 THREE = {"classes": ("a", "b", "c"), "prior": "[0.5, 0.25, 0.25]"}
 CROPS = [np.full((8, 8), value, np.uint8) for value in (20, 130, 140)]
 
@@ -151,7 +152,7 @@ def test_a_prior_is_bayes_rule(prior, ratios):
         ({"a": 1, "b": 1}, THREE, "or a share for each of a, b, c"),
         ({"a": 1, "b": 1, "c": 0}, THREE, "expected a prior of 3 finite class shares above 0"),
         (None, {**THREE, "prior": "[0.5, 0.5]"}, "expected a prior of 3 finite class shares above 0"),
-        (None, {**THREE, "prior": "[1, 1, true]"}, "expected a prior of 3 finite class shares above 0"),
+        *[(None, {**THREE, "prior": bad}, "expected a prior of 3 finite class shares above 0") for bad in BAD_PRIORS],
     ],
 )
 def test_a_wrong_prior(prior, metadata, says):
