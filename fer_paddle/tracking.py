@@ -1,4 +1,4 @@
-"""Faces over the frames of a video: each keeps an id, its probabilities are smoothed, its box is filtered."""
+"""Faces over the frames of a video: each keeps an id, its probabilities are smoothed, box and points are filtered."""
 
 from __future__ import annotations
 
@@ -80,7 +80,10 @@ class Tracker:
         self._ids = itertools.count(1)
 
     def __call__(self, faces: Sequence[Face], seconds: float) -> list[tuple[int, Face]]:
-        """Return the faces of a frame, filtered, each after its id, by id; `seconds` rises from frame to frame."""
+        """Return the faces of a frame, filtered, each after its id, by id; `seconds` rises from frame to frame.
+
+        Pose and measures stay those of the points as they were found.
+        """
         self._tracks = [track for track in self._tracks if seconds - track.seconds <= self.max_gap_seconds]
         expected = np.array([track.expect(seconds) for track in self._tracks]).reshape(-1, 4)
         found = np.array([face.box_xyxy for face in faces]).reshape(-1, 4)
@@ -102,6 +105,8 @@ class _Track:
         self._side = float((face.box_xyxy[2:] - face.box_xyxy[:2]).max())
         self._box = OneEuro(cutoff_hz=1.5, beta=4.0)
         self._box(face.box_xyxy / self._side, seconds)
+        self._points = OneEuro(cutoff_hz=1.5, beta=4.0)
+        self._filter_points(face, seconds)
 
     def expect(self, seconds: float) -> np.ndarray:
         """Return the box at a later time, at the speed of its center."""
@@ -114,7 +119,13 @@ class _Track:
         kept = math.exp((self.seconds - seconds) / smoothing_seconds) if smoothing_seconds else 0.0
         probs = kept * self.face.probs + (1 - kept) * face.probs
         label = face.classes[int(probs.argmax())]
-        self.face, self.seconds = replace(face, box_xyxy=box, probs=probs, label=label), seconds
+        points = self._filter_points(face, seconds)
+        self.face, self.seconds = replace(face, box_xyxy=box, probs=probs, label=label, points=points), seconds
+
+    def _filter_points(self, face: Face, seconds: float) -> np.ndarray | None:
+        if face.points is None:
+            return None
+        return (self._points(face.points / self._side, seconds) * self._side).astype(np.float32)
 
 
 def match_boxes(expected_xyxy: np.ndarray, found_xyxy: np.ndarray, min_iou: float) -> dict[int, int]:

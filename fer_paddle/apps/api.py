@@ -6,15 +6,12 @@ A request is bounded in bytes, pixels and seconds, and the queue in requests: 50
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hmac
-import json
 import logging
 import re
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,23 +24,21 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response, S
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.security import APIKeyHeader
-from starlette.datastructures import Headers, MutableHeaders, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fer_paddle import __version__
+from fer_paddle.apps.api_bodies import Source, read_sources
 from fer_paddle.apps.api_schema import BATCH_BODY, ERRORS, FACES_BODY, BatchAnswer, FacesAnswer, Problem
 from fer_paddle.collect.fetch import FetchPolicy
 from fer_paddle.images import read_image, read_size
-from fer_paddle.pipeline import MIN_SCORE, Pipeline, fetch_image
+from fer_paddle.landmarks.predict import Landmarker
+from fer_paddle.pipeline import MIN_SCORE, Pipeline, add_landmarks, fetch_image
 
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 1
 _URL_POLICY = FetchPolicy(attempts=1, pause_seconds=0, read_seconds=5, total_seconds=10)
 _OPEN_PATHS = ("/healthz", "/readyz", "/metrics", "/openapi.json")
-
-MinScore = Annotated[float, Query(ge=0, le=1, description="Least score of a face")]
-Source = tuple[str, bytes]  # "bytes" with an encoded image, or "url" with an address
 
 
 @dataclass(frozen=True)
@@ -58,10 +53,19 @@ class Limits:
     queue: int = 32  # requests beside those that are computed
 
 
+@dataclass(frozen=True)
+class Asked:
+    """The query of a request."""
+
+    min_score: Annotated[float, Query(ge=0, le=1, description="Least score of a face")] = MIN_SCORE
+    landmarks: Annotated[bool, Query(description="Also 68 points, pose and measures of each face")] = False
+
+
 class Service:
     """The pipeline behind a bounded queue, with its figures."""
 
-    def __init__(self, pipeline: Pipeline, limits: Limits, allow_url: bool):
+    def __init__(self, pipeline: Pipeline, limits: Limits, allow_url: bool, landmarker: Landmarker | None):
+        self.landmarker = landmarker
         self.pipeline, self.limits, self.allow_url, self.is_ready = pipeline, limits, allow_url, False
         self._threads, self._held = ThreadPoolExecutor(limits.workers, "recognize"), 0
         self.registry = prometheus_client.CollectorRegistry()
@@ -88,15 +92,17 @@ class Service:
         self.is_ready = False
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    async def answer(self, request: Request, min_score: float, is_batch: bool) -> list[dict[str, Any]]:
+    async def answer(self, request: Request, asked: Asked, is_batch: bool) -> list[dict[str, Any]]:
         """Read a request and recognize its images; HTTPException says what is wrong with it."""
         if self.is_full:
             raise _busy("the queue is full")
+        if asked.landmarks and self.landmarker is None:
+            raise HTTPException(422, "expected no landmarks=true: this service finds none (serve --landmarks does)")
         self._held += 1
         try:
             body = await asyncio.wait_for(self._read(request), self.limits.seconds)
             sources = await read_sources(request.headers, body, self.limits.max_images if is_batch else 1)
-            work = self._threads.submit(self._recognize, sources, min_score, is_batch)
+            work = self._threads.submit(self._recognize, sources, asked, is_batch)
         except asyncio.TimeoutError as error:
             self._held -= 1
             raise HTTPException(408, f"expected the whole request within {self.limits.seconds:g} s") from error
@@ -125,18 +131,18 @@ class Service:
                 raise HTTPException(413, f"expected at most {most} bytes, got more")
         return bytes(body)
 
-    def _recognize(self, sources: Sequence[Source], min_score: float, is_batch: bool) -> list[dict[str, Any]]:
+    def _recognize(self, sources: Sequence[Source], asked: Asked, is_batch: bool) -> list[dict[str, Any]]:
         results: list[dict[str, Any]] = []
         for source in sources:
             try:
-                results.append(self._recognize_one(source, min_score))
+                results.append(self._recognize_one(source, asked))
             except HTTPException as error:
                 if not is_batch:
                     raise
                 results.append({"error": error.detail})
         return results
 
-    def _recognize_one(self, source: Source, min_score: float) -> dict[str, Any]:
+    def _recognize_one(self, source: Source, asked: Asked) -> dict[str, Any]:
         kind, content = source
         try:
             if kind == "url":
@@ -146,7 +152,11 @@ class Service:
             height, width = read_size(content)
             if height * width > self.limits.max_pixels:
                 raise HTTPException(413, f"expected at most {self.limits.max_pixels} pixels, got {width} x {height}")
-            faces = self.pipeline(read_image(content), min_score=min_score)
+            image = read_image(content)
+            faces = self.pipeline(image, min_score=asked.min_score)
+            if asked.landmarks and self.landmarker is not None:
+                boxes = np.array([face.box_xyxy for face in faces]).reshape(-1, 4)
+                faces = [add_landmarks(face, image, row) for face, row in zip(faces, self.landmarker(image, boxes))]
         except (ValueError, OSError) as error:
             raise HTTPException(422, str(error)) from error
         self.faces.inc(len(faces))
@@ -155,60 +165,6 @@ class Service:
 
 def _busy(reason: str) -> HTTPException:
     return HTTPException(503, f"{reason}; try again later", headers={"Retry-After": str(RETRY_SECONDS)})
-
-
-async def read_sources(headers: Headers, body: bytes, most: int) -> list[Source]:
-    """Return the images of a request: multipart files, one raw image, or JSON with base64 or URLs."""
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "multipart/form-data":
-        sources = await _read_form(headers, body)
-    elif kind == "application/json":
-        sources = _read_json(body)
-    elif kind.startswith("image/") or kind == "application/octet-stream":
-        sources = [("bytes", body)]
-    else:
-        got = f"{kind[:60]!r}" if kind else "none"
-        raise HTTPException(415, f"expected multipart/form-data, image/*, application/json as content type, got {got}")
-    if not 1 <= len(sources) <= most:
-        raise HTTPException(422, f"expected {'one image' if most == 1 else f'1 to {most} images'}, got {len(sources)}")
-    return sources
-
-
-async def _read_form(headers: Headers, body: bytes) -> list[Source]:
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield body
-
-    try:
-        parser = MultiPartParser(headers, stream())
-        parser.spool_max_size = len(body) + 1  # never to the disk
-        form = await parser.parse()
-    except (MultiPartException, KeyError, ValueError) as error:
-        raise HTTPException(422, f"expected multipart/form-data, got: {error}") from error
-    sources = [("bytes", await value.read()) for _, value in form.multi_items() if isinstance(value, UploadFile)]
-    await form.close()
-    return sources
-
-
-def _read_json(body: bytes) -> list[Source]:
-    """Read `{"image": base64}`, `{"url": ...}`, or a list of these under `images`."""
-    try:
-        content = json.loads(body)
-        entries = content.get("images", [content])
-        return [_read_entry(entry) for entry in entries]
-    except (ValueError, RecursionError, AttributeError, TypeError) as error:
-        expected = 'expected JSON {"image": base64} or {"url": address}, for a batch a list of these under "images"'
-        raise HTTPException(422, f"{expected}, got another: {error}") from error
-
-
-def _read_entry(entry: dict[str, Any]) -> Source:
-    if set(entry) == {"url"} and isinstance(entry["url"], str):
-        return "url", entry["url"].encode()
-    if set(entry) != {"image"} or not isinstance(entry["image"], str):
-        raise ValueError(f"the names {sorted(entry)}")
-    try:
-        return "bytes", base64.b64decode(entry["image"].rpartition("base64,")[2], validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"no base64 ({error})") from error
 
 
 class Journal:
@@ -250,6 +206,7 @@ def create_app(
     limits: Limits = Limits(),
     api_key: str | None = None,
     allow_url: bool = False,
+    landmarker: Landmarker | None = None,
 ) -> FastAPI:
     """Build the service.
 
@@ -258,8 +215,9 @@ def create_app(
         limits: What it takes.
         api_key: Clients must send it as X-API-Key; None asks for none.
         allow_url: Also fetch images by URL, from public addresses alone.
+        landmarker: What finds the points that `?landmarks=true` asks for; None refuses it.
     """
-    service = Service(pipeline or Pipeline(), limits, allow_url)
+    service = Service(pipeline or Pipeline(), limits, allow_url, landmarker)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -271,14 +229,14 @@ def create_app(
     shared: dict[str, Any] = {"responses": ERRORS, "dependencies": _key_check(api_key)}
 
     @app.post("/v1/faces", response_model=FacesAnswer, openapi_extra=FACES_BODY, **shared)
-    async def recognize(request: Request, min_score: MinScore = MIN_SCORE) -> Any:
+    async def recognize(request: Request, asked: Annotated[Asked, Depends()]) -> Any:
         """Find the faces of one image and name their expressions."""
-        return (await service.answer(request, min_score, is_batch=False))[0]
+        return (await service.answer(request, asked, is_batch=False))[0]
 
     @app.post("/v1/batch", response_model=BatchAnswer, openapi_extra=BATCH_BODY, **shared)
-    async def recognize_batch(request: Request, min_score: MinScore = MIN_SCORE) -> Any:
+    async def recognize_batch(request: Request, asked: Annotated[Asked, Depends()]) -> Any:
         """Do the same with several images; one that cannot be read has an error instead of faces."""
-        return {"results": await service.answer(request, min_score, is_batch=True)}
+        return {"results": await service.answer(request, asked, is_batch=True)}
 
     _add_open_paths(app, service)
     app.add_middleware(Journal, service=service, paths=[*_OPEN_PATHS, "/v1/faces", "/v1/batch"])

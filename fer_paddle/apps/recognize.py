@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,11 +18,17 @@ from fer_paddle.files import replacing
 from fer_paddle.image_files import Failed, annotate_files, find_images, read_ours
 from fer_paddle.images import FORMATS
 from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.landmarks.measures import Measures
+from fer_paddle.landmarks.points import NUM_POINTS
 from fer_paddle.landmarks.pose import draw_axes
-from fer_paddle.pipeline import Pipeline, fetch_image, is_url
+from fer_paddle.pipeline import Face, Pipeline, fetch_image, is_url
 from fer_paddle.video import is_video
 
 RESULTS_JSON, RESULTS_CSV = "results.json", "results.csv"
+LANDMARK_COLUMNS = (
+    *("yaw_deg", "pitch_deg", "roll_deg", *(one.name for one in fields(Measures))),
+    *(f"{axis}{row}" for row in range(NUM_POINTS) for axis in "xy"),
+)
 
 
 @dataclass
@@ -65,16 +71,23 @@ def recognize_files(
 
     def annotate(image: np.ndarray, scale: float) -> tuple[dict[str, Any], np.ndarray]:
         faces = pipeline(image, min_score=min_score, min_face=pipeline.min_face / scale if scale > 1 else None)
-        drawn = draw_faces(image, faces, language)
-        for face in faces:
-            if face.points is not None and face.pose is not None:
-                drawn = draw_axes(draw_points(drawn, face.points), face.pose)
-        return {"faces": [face.to_json() for face in faces]}, drawn
+        return {"faces": [face.to_json() for face in faces]}, draw_found(image, faces, language)
 
     classes = getattr(pipeline, "classes", EXPRESSIONS)
     report = Report(classes, *annotate_files(paths, folder / RESULTS_JSON, annotate, progress, lambda path: path.name))
     _write_csv(folder / RESULTS_CSV, report)
     return report
+
+
+def draw_found(
+    image: np.ndarray, faces: Sequence[Face], language: str = "en", ids: Sequence[int] | None = None
+) -> np.ndarray:
+    """Draw as draw_faces, and points and axes of the faces that have them, in a copy of the image."""
+    drawn = draw_faces(image, faces, language, ids)
+    for face in faces:
+        if face.points is not None and face.pose is not None:
+            drawn = draw_axes(draw_points(drawn, face.points), face.pose)
+    return drawn
 
 
 @dataclass
@@ -117,7 +130,7 @@ def _fetch_files(urls: Iterable[str], folder: Path) -> tuple[list[Path], list[Fa
 
 def _write_csv(path: Path, report: Report) -> None:
     """Write a row a face: file, box, score, label, the probability of each class, and landmarks where there are any."""
-    landmarks = next((_columns(face) for result in report.results for face in result["faces"]), {})
+    landmarks = next((landmark_columns(face) for result in report.results for face in result["faces"]), {})
     with (
         replacing(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as file,
@@ -127,10 +140,10 @@ def _write_csv(path: Path, report: Report) -> None:
         for result in report.results:
             for face in result["faces"]:
                 row = [result["file"], *face["box_xyxy"], face["score"], face["label"], *face["probs"].values()]
-                writer.writerow([*row, *_columns(face).values()])
+                writer.writerow([*row, *landmark_columns(face).values()])
 
 
-def _columns(face: dict[str, Any]) -> dict[str, float]:
+def landmark_columns(face: dict[str, Any]) -> dict[str, float]:
     """Return pose, measures and points of a face's record as columns of a table; none where it has none."""
     places = {
         f"{axis}{row}": value for row, xy in enumerate(face.get("points_xy", ())) for axis, value in zip("xy", xy)

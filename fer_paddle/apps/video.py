@@ -12,11 +12,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fer_paddle.drawing import draw_faces, find_chinese_font
+from fer_paddle.apps.recognize import LANDMARK_COLUMNS, draw_found, landmark_columns
+from fer_paddle.drawing import find_chinese_font
 from fer_paddle.files import clear_leftovers, read_json, temporary_folder, write_json
 from fer_paddle.image_files import Failed
 from fer_paddle.labels import class_colors, class_names_zh
-from fer_paddle.pipeline import Face, Pipeline
+from fer_paddle.pipeline import Face, Pipeline, add_landmarks
 from fer_paddle.tracking import Tracker
 from fer_paddle.video import Camera, Frame, Video
 
@@ -248,20 +249,28 @@ def _annotate(
     people: dict[int, _Person],
 ) -> Iterable[tuple[np.ndarray, float]]:
     """Yield each frame with its faces and the strip drawn, and its time; write rows, and note who was seen."""
-    writer.writerow(["frame", "seconds", "id", "left", "top", "right", "bottom", "score", "label", *pipeline.classes])
+    more = LANDMARK_COLUMNS if getattr(pipeline, "landmarker", None) else ()
+    head = ["frame", "seconds", "id", "left", "top", "right", "bottom", "score", "label", *pipeline.classes, *more]
+    writer.writerow(head)
     tracker, strip = Tracker(start_score=min_score), None
     for frame in frames:
-        tracked = tracker(pipeline(frame.image, min_score=CONTINUE_RATIO * min_score), frame.seconds)
+        found = tracker(pipeline(frame.image, min_score=CONTINUE_RATIO * min_score), frame.seconds)
+        tracked = [(number, _with_pose(face, frame.image)) for number, face in found]
         for number, face in tracked:
             people.setdefault(number, _Person(frame.seconds)).add(face, frame.seconds)
             values = face.to_json()
             row = [frame.index, f"{frame.seconds:.3f}", number, *values["box_xyxy"], values["score"], values["label"]]
-            writer.writerow([*row, *values["probs"].values()])
+            writer.writerow([*row, *values["probs"].values(), *landmark_columns(values).values()])
         height, width = frame.image.shape[:2]
         strip = strip or Strip(width, max(height // 12, 8), pipeline.classes)
         faces = [face for _, face in tracked]
-        drawn = draw_faces(frame.image, faces, language, [number for number, _ in tracked])
+        drawn = draw_found(frame.image, faces, language, [number for number, _ in tracked])
         yield np.vstack([drawn, strip.draw(faces, frame.seconds)]), frame.seconds
+
+
+def _with_pose(face: Face, image: np.ndarray) -> Face:
+    """Return a face with the pose and measures of its filtered points, where it has any."""
+    return face if face.points is None else add_landmarks(face, image, face.points)
 
 
 def _check_folder(folder: Path) -> None:

@@ -20,9 +20,10 @@ import gradio as gr
 import numpy as np
 
 from fer_paddle.apps.demo import astronaut
+from fer_paddle.apps.recognize import draw_found
 from fer_paddle.apps.video import ANNOTATED, FRAMES_CSV, PLOT, recognize_video
 from fer_paddle.apps.web_texts import LANGUAGES, STYLE, TEXTS, bars, comparison, heading, paragraph, text
-from fer_paddle.drawing import draw_boxes, draw_faces
+from fer_paddle.drawing import draw_boxes
 from fer_paddle.drawn import draw_scene
 from fer_paddle.expression.predict import DEFAULT, Classifier, classifier_file
 from fer_paddle.images import faces_to_batch, to_gray, to_square
@@ -42,9 +43,10 @@ Image = np.ndarray | None  # uint8 [H, W, 3] RGB, as Gradio gives it
 
 
 @functools.lru_cache(maxsize=4)
-def load_pipeline(network: str, runtime: str) -> Pipeline:
+def load_pipeline(network: str, runtime: str, landmarks: bool = False) -> Pipeline:
     """Return the pipeline of a network's name or file; the last few stay loaded."""
-    return Pipeline(classifier=Classifier(network, runtime=runtime if Path(network).suffix in ("", ".onnx") else None))
+    classifier = Classifier(network, runtime=runtime if Path(network).suffix in ("", ".onnx") else None)
+    return Pipeline(classifier=classifier, landmarks=landmarks)
 
 
 @functools.cache
@@ -67,20 +69,24 @@ def networks(own: str | None = None) -> list[tuple[str, str]]:
     return [(Path(own).name, own), *rows] if own else rows
 
 
-def find_faces(image: Image, network: str, runtime: str, score: float, language: str) -> tuple[np.ndarray, list[Face]]:
+def find_faces(
+    image: Image, network: str, runtime: str, landmarks: bool, score: float, language: str
+) -> tuple[np.ndarray, list[Face]]:
     """Return the image in BGR and its faces; gr.Error tells a person what is wrong."""
     if image is None:
         raise gr.Error(text("no_image", language), duration=5)
     try:
         bgr = open_image(image, "RGB")
-        return bgr, load_pipeline(network, runtime)(bgr, min_score=score)
+        return bgr, load_pipeline(network, runtime, landmarks)(bgr, min_score=score)
     except (ValueError, OSError, RuntimeError) as error:
         raise gr.Error(str(error)) from error
 
 
-def recognize(image: Image, network: str, runtime: str, score: float, language: str) -> tuple[Any, ...]:
+def recognize(
+    image: Image, network: str, runtime: str, landmarks: bool, score: float, language: str
+) -> tuple[Any, ...]:
     """Answer the button: annotated image, bars, files to download, and no Grad-CAM of the image before."""
-    bgr, faces = find_faces(image, network, runtime, score, language)
+    bgr, faces = find_faces(image, network, runtime, landmarks, score, language)
     folder = make_folder()
     rows = [face.to_json() for face in faces]
     (folder / "faces.json").write_text(json.dumps({"network": Path(network).name, "faces": rows}, indent=2), "utf-8")
@@ -88,15 +94,15 @@ def recognize(image: Image, network: str, runtime: str, score: float, language: 
         writer = csv.writer(file)
         writer.writerow(["left", "top", "right", "bottom", "score", "label", *load_pipeline(network, runtime).classes])
         writer.writerows([*row["box_xyxy"], row["score"], row["label"], *row["probs"].values()] for row in rows)
-    drawn = draw_faces(bgr, faces, language, range(1, len(faces) + 1))[..., ::-1]
+    drawn = draw_found(bgr, faces, language, range(1, len(faces) + 1))[..., ::-1]
     return drawn, bars(faces, language), str(folder / "faces.json"), str(folder / "faces.csv"), gr.update(visible=False)
 
 
 def explain(
-    image: Image, network: str, runtime: str, score: float, language: str, click: gr.SelectData
+    image: Image, network: str, runtime: str, landmarks: bool, score: float, language: str, click: gr.SelectData
 ) -> dict[str, Any]:
     """Answer a click on the annotated image: Grad-CAM of the face there."""
-    bgr, faces = find_faces(image, network, runtime, score, language)
+    bgr, faces = find_faces(image, network, runtime, landmarks, score, language)
     x, y = click.index
     for face in faces:
         left, top, right, bottom = face.box_xyxy
@@ -127,20 +133,24 @@ def gradient_map(bgr: np.ndarray, face: Face, network: str, language: str) -> np
     return cv2.addWeighted(face_bgr, 0.6, colors, 0.4, 0)[..., ::-1]
 
 
-def recognize_live(image: Image, network: str, runtime: str, score: float, language: str) -> tuple[Any, str]:
+def recognize_live(
+    image: Image, network: str, runtime: str, landmarks: bool, score: float, language: str
+) -> tuple[Any, str]:
     """Answer one frame of the webcam."""
     if image is None:
         return None, ""
-    bgr, faces = find_faces(image, network, runtime, score, language)
-    return draw_faces(bgr, faces, language, range(1, len(faces) + 1))[..., ::-1], bars(faces, language)
+    bgr, faces = find_faces(image, network, runtime, landmarks, score, language)
+    return draw_found(bgr, faces, language, range(1, len(faces) + 1))[..., ::-1], bars(faces, language)
 
 
-def recognize_clip(path: str | None, network: str, runtime: str, score: float, language: str) -> tuple[str, str, str]:
+def recognize_clip(
+    path: str | None, network: str, runtime: str, landmarks: bool, score: float, language: str
+) -> tuple[str, str, str]:
     """Answer the video's button: annotated video, plot and CSV of its first minute."""
     if path is None:
         raise gr.Error(text("no_image", language), duration=5)
     folder = make_folder() / "result"
-    pipeline, name = load_pipeline(network, runtime), Path(path).name
+    pipeline, name = load_pipeline(network, runtime, landmarks), Path(path).name
     try:
         recognize_video(Video(path), name, folder, pipeline, score, language, max_seconds=VIDEO_SECONDS, suffix=".webm")
     except (ValueError, OSError) as error:
@@ -150,7 +160,7 @@ def recognize_clip(path: str | None, network: str, runtime: str, score: float, l
 
 def compare(image: Image, left: str, right: str, score: float, language: str) -> tuple[str, list[Any]]:
     """Answer the course corner: two networks on one image, and the stages of the pipeline as images."""
-    bgr, faces = find_faces(image, left, "onnx", score, language)
+    bgr, faces = find_faces(image, left, "onnx", False, score, language)
     crops = [crop_face(bgr, face.box_xyxy, load_pipeline(left, "onnx").margin) for face in faces]
     rows = []
     for name in (left, right):
@@ -205,8 +215,9 @@ def build_page(weights: str | None = None) -> gr.Blocks:
         with add("settings", gr.Accordion, open=False), gr.Row():
             network = add("network", gr.Dropdown, choices=choices, value=default)
             runtime = add("runtime", gr.Dropdown, choices=runtimes, value="onnx")
+            landmarks = add("landmarks", gr.Checkbox)
             score = add("score", gr.Slider, minimum=0.05, maximum=0.95, step=0.05, value=MIN_SCORE)
-        asked = [network, runtime, score, chosen]
+        asked = [network, runtime, landmarks, score, chosen]
         with add("tab_image", gr.Tab):
             _add_image_tab(add, asked)
         with add("tab_webcam", gr.Tab), gr.Row():

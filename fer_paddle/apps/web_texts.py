@@ -28,6 +28,11 @@ TEXTS = {
     "settings": ("Settings", "设置"),
     "network": ("Network (accuracy, size)", "网络（准确率，大小）"),
     "runtime": ("Runtime", "推理引擎"),
+    "landmarks": ("Landmarks and pose", "关键点与头部姿态"),
+    "pose": (
+        "yaw {yaw_deg:.0f}°, pitch {pitch_deg:.0f}°, roll {roll_deg:.0f}°",
+        "偏航 {yaw_deg:.0f}°，俯仰 {pitch_deg:.0f}°，翻滚 {roll_deg:.0f}°",
+    ),
     "score": ("Least score of a face", "人脸最低置信度"),
     "json": ("JSON", "下载 JSON"),
     "csv": ("CSV", "下载 CSV"),
@@ -107,7 +112,8 @@ def bars(faces: Sequence[Face], language: str) -> str:
             f"<span>{prob:.0%}</span></div>"
             for name, prob, color in zip(names, face.probs.tolist(), class_colors(face.classes))
         )
-        parts.append(f"<div class='face'><h3>{escape(title)}</h3>{rows}</div>")
+        pose = f"<p>{text('pose', language).format(**face.pose.to_json())}</p>" if face.pose else ""
+        parts.append(f"<div class='face'><h3>{escape(title)}</h3>{rows}{pose}</div>")
     return "".join(parts)
 
 

@@ -1,5 +1,7 @@
 """The filter against its authors' package, and ids over frames that a test makes up."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,14 @@ def test_a_still_face_shakes_less_and_a_moving_one_lags_little():
     moving = [tracker([face(200 * index / RATE)], index / RATE)[0][1].box_xyxy[0] for index in range(60)]
     lags = 200 * np.arange(60) / RATE - moving
     assert lags.max() < 6 and lags[-1] < 3  # pixels, of a face that is 80 wide and crosses 200 a second
+
+
+def test_points_are_filtered_as_boxes_are():
+    rng, tracker = np.random.default_rng(0), Tracker()
+    spread = np.float32([[0, 0], [80, 0], [40, 80]])
+    noisy = [replace(face(100), points=spread + 100 + rng.normal(size=(3, 2)).astype(np.float32)) for _ in range(200)]
+    still = [tracker([one], index / RATE)[0][1].points for index, one in enumerate(noisy)]
+    assert np.std([points[0, 0] for points in still[30:]]) < 0.6 * np.std([one.points[0, 0] for one in noisy[30:]])
 
 
 MOVES = [

@@ -25,6 +25,7 @@ def serve(
     max_images: Annotated[PositiveInt, "largest batch"] = 16,
     seconds: Annotated[PositiveFloat, "longest upload, and longest wait for an answer"] = 20.0,
     allow_url: Annotated[bool, "also fetch images by URL, from public addresses alone"] = False,
+    landmarks: Annotated[bool, "also find the points and pose that ?landmarks=true asks for"] = False,
 ) -> Output:
     """Serve faces and expressions over HTTP: POST /v1/faces, /v1/batch; GET /healthz, /readyz, /metrics, /openapi.json.
 
@@ -33,6 +34,7 @@ def serve(
     from fer_paddle.apps.api import Limits, create_app
     from fer_paddle.apps.api import serve as run
     from fer_paddle.expression.predict import Classifier
+    from fer_paddle.landmarks.predict import Landmarker
     from fer_paddle.pipeline import Pipeline
     from yolo3tiny.predict import Detector
 
@@ -41,8 +43,9 @@ def serve(
         raise ValueError("expected a key in FER_API_KEY, got an empty one")
     # One thread a network: the workers are what fills the cores.
     pipeline = Pipeline(Detector(threads=1), Classifier(weights, threads=1))
+    landmarker = Landmarker(threads=1) if landmarks else None
     limits = Limits(max_bytes, max_pixels, max_images, seconds, workers, queue)
-    run(create_app(pipeline, limits, api_key, allow_url), host, port)
+    run(create_app(pipeline, limits, api_key, allow_url, landmarker), host, port)
     return Output({"stopped": True}, "stopped")
 
 

@@ -16,17 +16,18 @@ from fer_paddle.apps import web
 from fer_paddle.apps.demo import astronaut
 from fer_paddle.apps.video import VideoWriter
 from fer_paddle.apps.web_texts import TEXTS, bars, comparison
+from fer_paddle.drawn import make_faces
 from fer_paddle.expression.predict import DEFAULT
-from fer_paddle.pipeline import Face
+from fer_paddle.pipeline import Face, Pipeline
 
-ASKED = (DEFAULT, "onnx", 0.5)
+ASKED = (DEFAULT, "onnx", False, 0.5)
 PORTRAIT = astronaut()[..., ::-1]
 EMPTY = np.full((60, 80, 3), 90, np.uint8)
 
 
 def test_every_text_is_there_in_both_languages():
     for key, (english, chinese) in TEXTS.items():
-        assert english.isascii() and english.strip() and chinese.strip(), key
+        assert english.replace("°", "").isascii() and english.strip() and chinese.strip(), key
         assert chinese.isascii() == (key in ("json", "csv") and chinese.isascii()), key
 
 
@@ -37,6 +38,16 @@ def test_the_button_gives_image_bars_and_files():
     with Path(in_csv).open(newline="", encoding="utf-8-sig") as file:
         (row,) = csv.DictReader(file)
     assert row["label"] == face["label"] == "happy" and float(row["happy"]) == face["probs"]["happy"]
+
+
+def test_landmarks_are_an_option(monkeypatch):
+    points, ours = make_faces(1, 64, seed=3).points / 64, web.load_pipeline(DEFAULT, "onnx")
+    mark = lambda image, boxes: boxes[:, None, :2] + points * (boxes[:, 2:] - boxes[:, :2])[:, None]  # noqa: E731
+    marking = Pipeline(ours.detector, ours.classifier, landmarks=mark)
+    monkeypatch.setattr(web, "load_pipeline", lambda network, runtime, landmarks=False: marking if landmarks else ours)
+    plain, marked = (web.recognize(PORTRAIT, DEFAULT, "onnx", landmarks, 0.5, "en") for landmarks in (False, True))
+    assert (plain[0] != marked[0]).any() and "yaw" in marked[1] and "yaw" not in plain[1]
+    assert "points_xy" in Path(marked[2]).read_text(encoding="utf-8")
 
 
 def test_no_image_and_no_face_are_told():
@@ -53,7 +64,7 @@ def test_a_click_on_a_face_shows_where_the_network_looked():
     assert shown["visible"] and shown["value"].shape[2] == 3 and shown["value"].std() > 20
     assert web.explain(PORTRAIT, *ASKED, "en", SimpleNamespace(index=(5, 500)))["visible"] is False
     with pytest.raises(gr.Error, match="safetensors"):
-        web.explain(PORTRAIT, "distresnet_int8.fer2013", "onnx", 0.5, "en", SimpleNamespace(index=(225, 120)))
+        web.explain(PORTRAIT, "distresnet_int8.fer2013", "onnx", False, 0.5, "en", SimpleNamespace(index=(225, 120)))
 
 
 def test_files_to_download_go_after_ten_minutes():

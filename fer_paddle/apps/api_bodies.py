@@ -1,0 +1,69 @@
+"""The images of a request's body: multipart files, one raw image, or JSON with base64 or URLs; never on disk."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from fastapi import HTTPException
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+Source = tuple[str, bytes]  # "bytes" with an encoded image, or "url" with an address
+
+
+async def read_sources(headers: Headers, body: bytes, most: int) -> list[Source]:
+    """Return the images of a request: multipart files, one raw image, or JSON with base64 or URLs."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        sources = await _read_form(headers, body)
+    elif kind == "application/json":
+        sources = _read_json(body)
+    elif kind.startswith("image/") or kind == "application/octet-stream":
+        sources = [("bytes", body)]
+    else:
+        got = f"{kind[:60]!r}" if kind else "none"
+        raise HTTPException(415, f"expected multipart/form-data, image/*, application/json as content type, got {got}")
+    if not 1 <= len(sources) <= most:
+        raise HTTPException(422, f"expected {'one image' if most == 1 else f'1 to {most} images'}, got {len(sources)}")
+    return sources
+
+
+async def _read_form(headers: Headers, body: bytes) -> list[Source]:
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    try:
+        parser = MultiPartParser(headers, stream())
+        parser.spool_max_size = len(body) + 1  # never to the disk
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError) as error:
+        raise HTTPException(422, f"expected multipart/form-data, got: {error}") from error
+    sources = [("bytes", await value.read()) for _, value in form.multi_items() if isinstance(value, UploadFile)]
+    await form.close()
+    return sources
+
+
+def _read_json(body: bytes) -> list[Source]:
+    """Read `{"image": base64}`, `{"url": ...}`, or a list of these under `images`."""
+    try:
+        content = json.loads(body)
+        entries = content.get("images", [content])
+        return [_read_entry(entry) for entry in entries]
+    except (ValueError, RecursionError, AttributeError, TypeError) as error:
+        expected = 'expected JSON {"image": base64} or {"url": address}, for a batch a list of these under "images"'
+        raise HTTPException(422, f"{expected}, got another: {error}") from error
+
+
+def _read_entry(entry: dict[str, Any]) -> Source:
+    if set(entry) == {"url"} and isinstance(entry["url"], str):
+        return "url", entry["url"].encode()
+    if set(entry) != {"image"} or not isinstance(entry["image"], str):
+        raise ValueError(f"the names {sorted(entry)}")
+    try:
+        return "bytes", base64.b64decode(entry["image"].rpartition("base64,")[2], validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"no base64 ({error})") from error
