@@ -17,7 +17,7 @@ from fer_paddle.deployment.runtimes.base import check_images
 from fer_paddle.deployment.runtimes.model_files import read_manifest, size_on_disk, write_manifest
 from fer_paddle.deployment.runtimes.paddle import write_inference_model
 from fer_paddle.environment import REPOSITORY
-from fer_paddle.expression.predict import WEIGHTS, Classifier, classifier_file, load_expression_model
+from fer_paddle.expression.predict import COURSE, WEIGHTS, Classifier, classifier_file, load_expression_model
 from yolo3tiny.predict import load_network
 
 PACKAGES = {"openvino": "openvino", "ncnn": "ncnn", "mnn": "MNN"}
@@ -36,7 +36,7 @@ def threads_for(runtime):
 
 @pytest.fixture(scope="module")
 def faces():
-    size = Classifier(threads=1).input_size
+    size = Classifier(COURSE, threads=1).input_size
     return np.random.default_rng(0).normal(size=(5, 1, size, size)).astype(np.float32)
 
 
@@ -60,7 +60,7 @@ def folder(tmp_path_factory):
     (folder / "net.onnx").write_bytes(WEIGHTS.read_bytes())
     convert_onnx(WEIGHTS, folder / "net.param")
     convert_onnx(WEIGHTS, folder / "net.mnn")
-    model = load_expression_model(classifier_file(runtime="paddle"))
+    model = load_expression_model(classifier_file(COURSE, "paddle"))
     write_inference_model(model.network, folder / "net.pdmodel", model.input_spec, model.metadata)
     return folder
 
@@ -68,7 +68,7 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("runtime", OTHERS)
 def test_same_numbers_for_faces(runtime, faces, expected):
     need(runtime)
-    runner = Classifier(runtime=runtime, threads=threads_for(runtime)).runner
+    runner = Classifier(COURSE, runtime=runtime, threads=threads_for(runtime)).runner
     for chosen in (slice(0, 5), slice(1, 2)):  # another batch size through the same runner
         (logits,) = runner(faces[chosen])
         assert logits.dtype == np.float32
