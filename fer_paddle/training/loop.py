@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+import os
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -279,7 +280,11 @@ def graceful_shutdown() -> Iterator[threading.Event]:
         yield interrupted
         return
 
+    owner = os.getpid()
+
     def note(number: int, frame: Any) -> None:
+        if os.getpid() != owner:
+            return  # a reader process that has just been forked: it is this process that ends the run
         interrupted.set()
         logger.warning("interrupted: the step or the validation is finished first, then the run is saved")
         if number == signal.SIGINT:
