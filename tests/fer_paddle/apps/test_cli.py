@@ -97,7 +97,7 @@ WRONG_USE = [
     ["prune-speed", __file__],
     ["export", "--weights", "missing.safetensors", "--out", "x.onnx"],
     ["export", "--weights", __file__, "--out", "x.param"],
-    ["export", "--weights", WEIGHTS, "--out", "x.tflite"],
+    ["export", "--weights", WEIGHTS, "--out", "x.pt"],
     ["export", "--weights", WEIGHTS, "--out", "x.param", "--data", "no_such_pack.npz"],
     ["benchmark", "--runs", "0"],
     ["benchmark", "--weights", "missing.onnx"],
