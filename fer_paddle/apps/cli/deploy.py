@@ -47,7 +47,9 @@ def export(
         Literal["fp32", "fp16", "int8"],
         "of the weights stored: fp16 for .param, int8 for .mnn, both for .tflite; not compared to 1e-4 then",
     ] = "fp32",
-    opset: Annotated[int, Number(int, 11, 16), "ONNX's version, of an .onnx file from .safetensors"] = 13,
+    opset: Annotated[
+        int, Number(int, 9, 16), "ONNX's version, of an .onnx file from .safetensors; 10 for OpenCV 4.6"
+    ] = 13,
     batch: Annotated[Batch | None, "images of a run, fixed, of such a file (default: any number)"] = None,
     labels: Annotated[
         Literal["both", "fer2013", "ferplus"], "label set that a network of two, such as vgg8.photos, answers by"
