@@ -37,7 +37,7 @@ class Combination:
 
     prior_fer2013: Sequence[float]
     prior_ferplus: Sequence[float]
-    share: float = 0.9
+    share: float = 0.95
     prior_power: float = 0.25
 
     def __post_init__(self) -> None:
