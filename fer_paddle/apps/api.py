@@ -97,7 +97,7 @@ class Service:
         if self.is_full:
             raise _busy("the queue is full")
         if asked.landmarks and self.landmarker is None:
-            raise HTTPException(422, "expected no landmarks=true: this service finds none (serve --landmarks does)")
+            raise HTTPException(403, "expected no landmarks=true: this service finds none (serve --landmarks does)")
         self._held += 1
         try:
             body = await asyncio.wait_for(self._read(request), self.limits.seconds)

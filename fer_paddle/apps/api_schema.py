@@ -70,7 +70,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text}
     for status, text in {
         401: "No or another API key",
-        403: "A URL, which this service does not fetch",
+        403: "A URL or landmarks, which this service does not fetch or find",
         408: "The request did not come in time",
         413: "Too many bytes or pixels",
         415: "Another content type",

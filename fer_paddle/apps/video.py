@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,6 +134,7 @@ class VideoReport:
         folder: Where the files are.
         frames: Frames recognized.
         seconds: Time of the last.
+        frames_per_second: How many were recognized and written in a second of this machine.
         people: A record an id: when it was seen, mean probabilities, frames of each label.
         warning: What is wrong with the video; None where nothing was found.
         stopped: Ctrl-C ended it.
@@ -142,6 +144,7 @@ class VideoReport:
     folder: str
     frames: int = 0
     seconds: float = 0.0
+    frames_per_second: float = 0.0
     people: list[dict[str, Any]] = field(default_factory=list)
     warning: str | None = None
     stopped: bool = False
@@ -182,7 +185,7 @@ def recognize_video(
     from fer_paddle.analysis.plots import save_figure  # before the work: matplotlib may be missing
 
     _check_folder(folder)
-    report = VideoReport(name, str(folder))
+    report, start = VideoReport(name, str(folder)), time.perf_counter()
     people: dict[int, _Person] = {}
     with temporary_folder(folder) as aside:
         writer = VideoWriter(aside / f"{ANNOTATED}{suffix}", source.rate)
@@ -202,6 +205,7 @@ def recognize_video(
             writer.close()
         if not report.frames:
             raise ValueError(f"{name!r}: expected a readable video, got one without a single readable frame")
+        report.frames_per_second = round(report.frames / (time.perf_counter() - start), 1)
         report.people = [person.to_json(number, pipeline.classes) for number, person in people.items()]
         save_figure(plot_people(people, pipeline.classes, language), aside / PLOT)
         write_json(aside / SUMMARY, vars(report))

@@ -51,7 +51,7 @@ def measure_face(points: np.ndarray) -> Measures:
     gap = np.mean([_distance(upright, upper, lower) for upper, lower in ((61, 67), (62, 66), (63, 65))])
     lift = upright[[51, 57, 62, 66], 1].mean() - upright[[48, 54], 1].mean()
     ratio = float(np.mean([_eye_ratio(upright[eye]) for eye in (LEFT_EYE, RIGHT_EYE)]))
-    closed = min(max(1 - ratio / OPEN_EYE, 0.0), 1.0)
+    closed = np.clip(1 - ratio / OPEN_EYE, 0, 1)
     return Measures(float(gap / inner_width), float(lift / mouth_width), float(closed))
 
 

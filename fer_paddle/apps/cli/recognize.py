@@ -78,7 +78,8 @@ def _show(report: Any, videos: Sequence[Any], folder: Path) -> Output:
     if report.results or not videos:
         texts = [_table_of_images(report.results), f"{len(report.results)} images written to {folder}"]
     for video in videos:
-        texts.append(f"{video.file}: {video.frames} frames, {video.seconds:.1f} s, written to {video.folder}")
+        speed = f"{video.frames} frames, {video.seconds:.1f} s, recognized at {video.frames_per_second} frames/s"
+        texts.append(f"{video.file}: {speed}, written to {video.folder}")
         texts += [_table_of_people(video.people)] if video.people else []
         texts += ["stopped by Ctrl-C; what was done is kept"] if video.stopped else []
     failed = [{"file": file, "reason": reason} for file, reason in report.failed]
