@@ -20,6 +20,8 @@ from fer_paddle.expression.predict import WEIGHTS, Classifier
 from fer_paddle.images import crop_square, write_image
 from fer_paddle.pipeline import Pipeline
 from yolo3tiny.boxes import letterbox
+from yolo3tiny.keypoint.predict import TASK as KEYPOINT
+from yolo3tiny.keypoint.strips import SIZE_HW
 from yolo3tiny.predict import WEIGHTS as DETECTOR_WEIGHTS
 from yolo3tiny.predict import Detector, NetworkSettings
 
@@ -64,8 +66,9 @@ def time_side_by_side(
     functions: dict[tuple[Path, int], Callable[[], Any]] = {}
     for path in files:
         channels, height, width = input_shape(path)
-        side = max(height, width)
-        images = np.random.default_rng(0).random((batch, channels, side, side), np.float32)
+        if width < 2 * height:  # no strip
+            height = width = max(height, width)
+        images = np.random.default_rng(0).random((batch, channels, height, width), np.float32)
         functions |= {(path, count): partial(OnnxRunner(path, count), images) for count in threads}
     return [
         {"file": str(path), "threads": count, "batch": batch, "file_bytes": path.stat().st_size, **figures}
@@ -80,11 +83,13 @@ def shipped_networks() -> list[Path]:
 
 
 def input_shape(path: Path) -> tuple[int, int, int]:
-    """Return channels, height and width of what a network takes: a face, or a 640x480 photo."""
+    """Return channels, height and width of what a network takes: a face, a 640x480 photo, or a strip."""
     metadata = read_metadata(path)
+    if metadata.get("task") == KEYPOINT:
+        return 3, *SIZE_HW
     if "input_size" in metadata:
         return 1, int(metadata["input_size"]), int(metadata["input_size"])
     if "anchors" not in metadata:
-        raise ValueError(f"expected an expression network or a face detector in {path}, its metadata say neither")
+        raise ValueError(f"expected an expression network or a detector in {path}, its metadata say neither")
     padded, _ = letterbox(photo_640x480(), longest=NetworkSettings.from_metadata(metadata).longest)
     return 3, padded.shape[0], padded.shape[1]

@@ -44,6 +44,7 @@ def test_any_task_by_name():
     assert ExpressionModel.load("mouth.smile").input_size == 56
     assert load_model("mouth.smile").classes == ("neutral", "smile")
     assert load_model("yolo3tiny.face").settings == Detector("yolo3tiny.face").settings
+    assert load_model("keypoint.belt").metadata["task"] == list_models("keypoint*")[0].task == "keypoint"
     assert find_model("yolo3tiny_int8.face").name == "yolo3tiny_int8.face.onnx"
     with pytest.raises(ValueError, match="or a network such as yolo3tiny.face"):
         Detector("yolo3tiny.faces")

@@ -78,6 +78,8 @@ def detect(
     find_marks = KeypointDetector(weights)
 
     def annotate(image: np.ndarray, scale: float) -> tuple[dict[str, Any], np.ndarray]:
+        if scale > 1:
+            raise ValueError("expected an image that can be read at full size, got one with too many pixels")
         found = find_marks(image, min_score)
         marks = [
             {"class": find_marks.classes[label], "center_xy": [round(side, 2) for side in center], "score": score}

@@ -37,6 +37,8 @@ class KeypointRecipe(FitConfig):
 # Drawn strips, other ones in every epoch; marks are denser in small ones, so most steps are cheap.
 STRIPS = KeypointRecipe(name="strips", epochs=5, sizes=((0, 192), (4, 320)), halve_every=750)
 # From the weights of another look, on some hundred files.
-FINE_TUNE = KeypointRecipe(name="fine_tune", epochs=24, learning_rate=1e-3, halve_every=200, validate_every=4)
+FINE_TUNE = KeypointRecipe(
+    name="fine_tune", epochs=16, sizes=((0, 192),), learning_rate=2e-3, halve_every=180, validate_every=4
+)
 
 KEYPOINT_RECIPES = {recipe.name: recipe for recipe in (STRIPS, FINE_TUNE)}
