@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fer_paddle.expression import predict as expressions
 from fer_paddle.files import read_json
+from fer_paddle.landmarks import predict as landmarks
 from fer_paddle.shipped import find_weights, shipped_names
 from yolo3tiny import predict as faces
 from yolo3tiny.keypoint import predict as marks
@@ -24,8 +25,8 @@ FOLDERS = (expressions.FOLDER, faces.FOLDER, marks.FOLDER)
 class ShippedModel:
     """A network that ships."""
 
-    name: str  # `Classifier(name)`, `Detector(name)` or `KeypointDetector(name)` loads it
-    task: str  # "expression", "mouth", "face detection" or "keypoint"
+    name: str  # `Classifier(name)`, `Detector(name)`, `KeypointDetector(name)` or `Landmarker(name)` loads it
+    task: str  # "expression", "mouth", "face detection", "keypoint" or "landmarks"
     classes: tuple[str, ...]  # names of its classes
     input_size: int  # side in pixels of a face, or longer side of a photo
     parameters: int  # trained numbers
@@ -57,6 +58,8 @@ def load_model(weights: str | os.PathLike[str]) -> Model:
     card = read_json(path.with_suffix(".json"), "the card of the weights")
     if card.get("task") == marks.TASK:
         return marks.load_model(path)
+    if card.get("task") == landmarks.TASK:
+        return landmarks.load_landmark_model(path)
     return faces.load_model(path) if "anchors" in card else expressions.load_expression_model(path)
 
 
@@ -73,7 +76,7 @@ def _describe(path: Path) -> ShippedModel:
     sets = read_json(measured_file, "measured figures")["sets"] if measured_file.is_file() else [{}]
     figure = sets[0].get("ap" if "anchors" in card else "accuracy")
     kind = "face detection" if "anchors" in card else "mouth" if "train_mouths" in card else "expression"
-    kind = marks.TASK if card.get("task") == marks.TASK else kind
+    kind = card["task"] if card.get("task") in (marks.TASK, landmarks.TASK) else kind
     return ShippedModel(
         name=path.stem,
         task=kind,

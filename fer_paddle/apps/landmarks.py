@@ -12,10 +12,12 @@ import numpy as np
 
 from fer_paddle.drawing import draw_points
 from fer_paddle.landmarks.data.faces import (
+    PACK,
     LandmarkFaces,
     cut_faces,
     draw_landmark_faces,
     join_faces,
+    load_faces,
     make_landmark_faces,
     read_pack,
 )
@@ -23,7 +25,7 @@ from fer_paddle.landmarks.data.readers import MarkedPhoto, read_300w, read_group
 from fer_paddle.landmarks.measures import measure_face
 from fer_paddle.landmarks.pose import draw_axes, estimate_pose
 from yolo3tiny.boxes import iou
-from yolo3tiny.predict import Detections
+from yolo3tiny.predict import Detections, Detector
 
 MIN_SCORE, MIN_IOU = 0.3, 0.4
 BORDER = 0.5  # about a crop, as a ratio of its side: a detector is not made for a face that fills the image
@@ -88,6 +90,17 @@ def read_crops(
         assert marks is not None
         return cut_photos(progress(read_wflw(marks, photos)), detector)
     return cut_photos(progress(read_300w(photos) if layout == "300w" else read_groups(photos, marks)), detector)
+
+
+def load_detected(
+    name: str, split: str, detector: Callable[..., Detections] | None = None, progress: Progress = iter
+) -> LandmarkFaces:
+    """Read the faces of a split: of a file of `landmarks crops`, or of the pack, with boxes of the shipped detector."""
+    if Path(name).name != PACK:
+        faces = load_faces(name)
+        return faces.take(faces.split == split)
+    faces = read_pack(None if name == PACK else Path(name).parent)
+    return detect_boxes(faces.take(faces.split == split), detector or Detector(), BORDER, progress)
 
 
 def make_annotator(

@@ -7,7 +7,7 @@ from typing import Any
 
 from fer_paddle.landmarks.model import LandmarkNetwork
 from fer_paddle.landmarks.points import NUM_POINTS
-from fer_paddle.landmarks.predict import FOLDER, LandmarkSettings
+from fer_paddle.landmarks.predict import FOLDER, TASK, LandmarkSettings
 from fer_paddle.models.model import Model
 
 
@@ -20,7 +20,8 @@ class LandmarkModel(Model):
     def of(cls, network: LandmarkNetwork, margin: float, card: Mapping[str, Any] | None = None) -> LandmarkModel:
         """Describe a network; `card` has more for its card: figures, recipe, command, machine, data."""
         own = {
-            "task": "68 facial landmarks",
+            "task": TASK,
+            "classes": [],
             "model": network.backbone_name,
             "arguments": dict(network.arguments),
             "read_out": network.read_out,
@@ -35,7 +36,7 @@ class LandmarkModel(Model):
     def build(card: Mapping[str, Any]) -> LandmarkNetwork:
         """Build the network of a card at full size."""
         try:
-            if card["points"] != NUM_POINTS:
+            if (card["task"], card["points"]) != (TASK, NUM_POINTS):
                 raise ValueError(f"{card['points']} points")
             return LandmarkNetwork(card["model"], card["arguments"], card["input_size"], card["read_out"])
         except (KeyError, TypeError, ValueError) as error:

@@ -62,8 +62,10 @@ def cell_centers(height: int, width: int) -> np.ndarray:
 
 def soft_argmax(maps: paddle.Tensor) -> paddle.Tensor:
     """Read raw maps [N, 68, h, w] by the center of mass of their softmax: [N, 68, 2], as ratios of the sides."""
-    centers = paddle.to_tensor(cell_centers(*maps.shape[2:]))
-    return paddle.matmul(nn.functional.softmax(maps.flatten(2)), centers)
+    x, y = paddle.to_tensor(cell_centers(*maps.shape[2:]).T)
+    mass = nn.functional.softmax(maps.flatten(2))
+    # Sums, not a product of matrices: that would be made int8 with the layers, and so coarse is no center of mass.
+    return paddle.stack([(mass * x).sum(-1), (mass * y).sum(-1)], axis=-1)
 
 
 def draw_heatmaps(points_norm: paddle.Tensor, height: int, width: int, sigma: float) -> paddle.Tensor:

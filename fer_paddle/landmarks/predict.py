@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parents[1] / "weights"
 DEFAULT = "landmarks.68"
+TASK = "landmarks"  # in the card and in the metadata
 INPUT = "gray face crop, float32 [N, 1, size, size], (pixel / 255 - mean) / std"
 
 Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
@@ -45,7 +46,12 @@ class LandmarkSettings:
 
     def to_metadata(self) -> dict[str, str]:
         """Return the settings as the metadata of an ONNX file."""
-        words: dict[str, object] = {"points": NUM_POINTS, "input_size": self.input_size, "margin": self.margin}
+        words: dict[str, object] = {
+            "task": TASK,
+            "points": NUM_POINTS,
+            "input_size": self.input_size,
+            "margin": self.margin,
+        }
         words |= {"mean": FER_MEAN, "std": FER_STD, "input": INPUT}
         return {name: str(word) for name, word in words.items()}
 

@@ -97,7 +97,19 @@ POINTS68 = LandmarkRecipe(
     ),
 )
 
-LANDMARK_RECIPES = {recipe.name: recipe for recipe in (POINTS68,)}
+# Goes on from the weights of the first.
+FINE = dataclasses.replace(
+    POINTS68,
+    name="points68_fine",
+    epochs=4,
+    sizes=((0, 80),),
+    learning_rate=1.5e-3,
+    warmup_epochs=0.1,
+    repeat=(("afw", 4), ("helen_train", 4)),
+    augment=dataclasses.replace(POINTS68.augment, rotate_deg=20, scale=0.12, shift=0.04, erase=0.25),
+)
+
+LANDMARK_RECIPES = {recipe.name: recipe for recipe in (POINTS68, FINE)}
 
 
 def choose_recipe(name: str, changes: Mapping[str, Any]) -> LandmarkRecipe:

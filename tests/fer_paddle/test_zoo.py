@@ -14,6 +14,7 @@ from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.deployment.runtimes.paddle import NetworkRunner
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.landmarks.predict import Landmarker
 from fer_paddle.zoo import find_model, list_models, load_model
 from yolo3tiny import Detector
 
@@ -29,6 +30,8 @@ def test_what_ships():
     assert (best.task, best.classes, best.input_size, best.parameters) == ("expression", EXPRESSIONS, 56, 403_767)
     assert (best.accuracy, models["yolo3tiny.face"].accuracy) == (0.66, 0.862)
     assert (models["yolo3tiny.face"].task, models["yolo3tiny.face"].input_size) == ("face detection", 544)
+    assert (models["landmarks.68"].task, models["landmarks.68"].input_size) == ("landmarks", 80)
+    assert models["landmarks.68"].file_kb < 2000 and models["landmarks_int8.68"].file_kb < 700
     assert [model.name for model in list_models("vgg8*")] == [
         *("vgg8.fer2013", "vgg8.fer2013_seed2", "vgg8.photos", "vgg8_flat.fer2013", "vgg8_flat.photos"),
     ]
@@ -43,6 +46,7 @@ def test_the_command(capsys):
 def test_any_task_by_name():
     assert ExpressionModel.load("mouth.smile").input_size == 56
     assert load_model("mouth.smile").classes == ("neutral", "smile")
+    assert load_model("landmarks.68").settings == Landmarker("landmarks.68").settings
     assert load_model("yolo3tiny.face").settings == Detector("yolo3tiny.face").settings
     assert load_model("keypoint.belt").metadata["task"] == list_models("keypoint*")[0].task == "keypoint"
     assert find_model("yolo3tiny_int8.face").name == "yolo3tiny_int8.face.onnx"

@@ -17,7 +17,7 @@ from fer_paddle.weights import load_card
 
 SHIPPED = tuple(REPOSITORY / package / "weights" for package in ("fer_paddle", "yolo3tiny"))
 MEASURED, TEXT = ".measured.json", ".md"
-KINDS = ("expression", "ferplus", "photos", "classes", "mouth", "detector")
+KINDS = ("expression", "ferplus", "photos", "classes", "mouth", "detector", "landmarks")
 # Fields of the JSON card that a reader wants first, and what they are called.
 FACTS = {
     "task": "task",
@@ -102,6 +102,8 @@ def render(name: str, card: Mapping[str, Any], measured: Mapping[str, Any]) -> s
 def _kind(card: Mapping[str, Any]) -> str | None:
     if "anchors" in card:
         return "detector"
+    if card.get("task") == "landmarks":
+        return "landmarks"
     if "train_mouths" in card:
         return "mouth"
     if "heads" in card:

@@ -75,6 +75,15 @@ class Faces:
 
         return FaceRule(self.min_faces, self.max_faces, self.min_score, self.min_px, self.min_sharpness)
 
+    def landmarks(self) -> Any:
+        """Return what finds the points of a face, by which mouths are cut; None for what needs none."""
+        if self.what != "mouths":
+            return None
+        from fer_paddle.landmarks.predict import Landmarker
+
+        landmarker = Landmarker()
+        return lambda image, box: landmarker(image, box[None])[0]
+
 
 def run(
     classes: Annotated[
@@ -111,10 +120,10 @@ def run(
         min_side=web.min_side,
         max_images=web.max_images,
     )
-    detector, reports = Detector(), []
+    detector, landmarks, reports = Detector(), face_options.landmarks(), []
     with web.fetcher() as fetcher:
         for name, one in given.items():
-            reports.append(collect_class(name, one, out, work, fetcher, rules, detector, progress=bar))
+            reports.append(collect_class(name, one, out, work, fetcher, rules, detector, landmarks, bar))
     warn(*(warning for report in reports for warning in report.warnings))
     rows = [[one.name, one.images, one.refused, one.cut, one.copies, one.files] for one in reports]
     text = table(["class", "images", "without a face", "cut out", "copies", f"{face_options.what} now"], rows)
@@ -259,7 +268,8 @@ def select(
             raise ValueError(f"expected --what mouths to sort them, got {face_options.what}")
         sort = Classifier(mouth_weights or "mouth.smile").name
     rule, what = face_options.rule(), face_options.what
-    report = select_faces(find_images(images, out), out, rule, what, sort=sort, progress=bar("images"))
+    landmarks, paths = face_options.landmarks(), find_images(images, out)
+    report = select_faces(paths, out, rule, what, landmarks=landmarks, sort=sort, progress=bar("images"))
     rows = [["images kept", len(report.kept)], ["refused", len(report.refused)]]
     rows += [["unreadable", len(report.failed)], ["done before", report.done_before]]
     text = table(["", ""], [*rows, [f"{what} written", len(report.files)]])

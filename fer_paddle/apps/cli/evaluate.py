@@ -18,6 +18,7 @@ CARD_DATA = {
     "photos": ["fer2013_publictest.npz", "lfw_expr_dev.npz", "fer2013_publictest.npz:votes"],
     "ferplus": ["fer2013_publictest.npz", "lfw_expr_dev.npz"],
     "mouth": ["mouth_smile.npz"],
+    "landmarks": ["landmarks68_160.npz:val", "landmarks68_160.npz:test"],
     "detector": ["facedet.tar:val", "facedet_pseudo.tar:held_out"],
 }
 
@@ -201,7 +202,8 @@ def _measure(weights: Path, kind: str, data: Sequence[str]) -> dict[str, Any]:
 
     if not data and kind not in CARD_DATA:
         raise ValueError(f"expected --data to measure {weights} on, got none: its classes are your own")
-    measure_one = _measure_detector if kind == "detector" else _measure_expressions
+    measures = {"detector": _measure_detector, "landmarks": _measure_landmarks}
+    measure_one = measures.get(kind, _measure_expressions)
     sets = [{"data": name, **measure_one(weights, name)} for name in data or CARD_DATA.get(kind, ())]
     return {"kind": kind, **provenance(), "sets": sets}
 
@@ -223,10 +225,22 @@ def _measure_detector(weights: Path, data: str) -> dict[str, Any]:
     from yolo3tiny.predict import Detector
     from yolo3tiny.splits import load_split
 
+    return measure_detector(Detector(weights), load_split(*_name_and_split(data)), bar("photos"))
+
+
+def _measure_landmarks(weights: Path, data: str) -> dict[str, Any]:
+    from fer_paddle.apps.landmarks import load_detected
+    from fer_paddle.landmarks.measure import measure_landmarks
+    from fer_paddle.landmarks.predict import Landmarker
+
+    return measure_landmarks(Landmarker(weights), load_detected(*_name_and_split(data), progress=bar("faces")))
+
+
+def _name_and_split(data: str) -> tuple[str, str]:
     name, colon, split = data.rpartition(":")
     if not colon or "/" in split or "\\" in split:  # a colon within a path
         name, split = data, "val"
-    return measure_detector(Detector(weights), load_split(name, split), bar("photos"))
+    return name, split
 
 
 def _read_logits(runner: Any, faces: Any, size: int) -> Any:

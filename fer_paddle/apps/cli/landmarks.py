@@ -37,7 +37,7 @@ def train(
     data: Faces,
     *,
     out: Annotated[Path, "folder of the run"] = Path("runs/landmarks"),
-    recipe: Annotated[str, "points68"] = "points68",
+    recipe: Annotated[str, "points68, or points68_fine with a start"] = "points68",
     start: Annotated[Path | None, "weights to begin with, .safetensors of the same network"] = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
@@ -63,18 +63,17 @@ def train(
 
 
 def evaluate(
-    data: Faces,
     *,
-    weights: Weights = None,
+    data: Annotated[str, "the pack, or faces as `landmarks crops` writes them (.npz)"] = "landmarks68_160.npz",
     split: Annotated[Literal["train", "val", "test"], "faces to measure on"] = "val",
+    weights: Weights = None,
 ) -> Output:
     """Measure a network on faces with points: errors by three norms, failure rates, areas under the curve."""
-    from fer_paddle.landmarks.data.faces import join_faces, load_faces
+    from fer_paddle.apps.landmarks import load_detected
     from fer_paddle.landmarks.evaluate import evaluate as measure
     from fer_paddle.landmarks.predict import Landmarker
 
-    faces = join_faces(load_faces(path) for path in data)
-    figures = measure(Landmarker(weights), faces.take(faces.split == split))
+    figures = measure(Landmarker(weights), load_detected(data, split, progress=bar("faces")))
     rows = [
         [source, figure["faces"], f"{figure['nme']:.2%}", f"{figure['failure_rate']:.2%}"]
         for source, figure in [*figures["by_source"].items(), ("all", _whole(figures))]

@@ -8,6 +8,9 @@ from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.measure import measure_expressions
 from fer_paddle.files import file_digest, write_json
 from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.landmarks.data.faces import draw_landmark_faces
+from fer_paddle.landmarks.measure import measure_landmarks
+from fer_paddle.landmarks.points import PARTS
 from fer_paddle.weights import load_card
 from yolo3tiny.measure import measure_detector
 from yolo3tiny.metrics import average_precision
@@ -139,11 +142,21 @@ def test_card_of_a_detector(tmp_path):
     assert "AP of the source far" in text and "0 to 16 px" in text and "photos" in text and "nan" not in text
 
 
+def test_card_of_landmarks(tmp_path):
+    weights = make_weights(tmp_path, {"task": "landmarks", "trained_on": "faces"})
+    faces = draw_landmark_faces(4, 96)
+    figures = measure_landmarks(lambda image, boxes: faces.points[:1] + 1, faces, resamples=5)
+    assert figures["by_source"]["drawn"]["faces"] == 4 and set(figures["by_part"]) == set(PARTS)
+    text = write_text(weights, {"data": "v", **figures}, kind="landmarks")
+    assert "mean error, inter-ocular" in text and "| drawn | 4 |" in text and "nan" not in text and "None" not in text
+
+
 @pytest.mark.parametrize(
     ("card", "kind"),
     [
         ({"classes": list(EXPRESSIONS)}, "expression"),
         ({"anchors": [], "classes": ["face"]}, "detector"),
+        ({"task": "landmarks", "classes": [], "input_size": 80}, "landmarks"),
         ({"classes": [*EXPRESSIONS, "contempt"]}, "ferplus"),
         ({"classes": ["neutral", "smile"], "train_mouths": {"neutral": 9, "smile": 9}}, "mouth"),
         ({"classes": ["laugh", "pout"], "input_size": 56}, "classes"),
