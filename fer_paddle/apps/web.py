@@ -117,8 +117,10 @@ def gradient_map(bgr: np.ndarray, face: Face, network: str, language: str) -> np
         from fer_paddle.analysis.features import last_layer_of_side
         from fer_paddle.analysis.gradcam import grad_cam
         from fer_paddle.analysis.plots import scale_to_one
+        from fer_paddle.environment import paddle
         from fer_paddle.expression.files import ExpressionModel
 
+        paddle.disable_static()  # dynamic mode is a thread's own, and Gradio's threads begin without it
         path = classifier_file(network, "dynamic").with_suffix(".safetensors")
         model = ExpressionModel.load(path)
     except (ImportError, FileNotFoundError) as error:

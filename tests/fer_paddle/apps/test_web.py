@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -65,6 +67,23 @@ def test_a_click_on_a_face_shows_where_the_network_looked():
     assert web.explain(PORTRAIT, *ASKED, "en", SimpleNamespace(index=(5, 500)))["visible"] is False
     with pytest.raises(gr.Error, match="safetensors"):
         web.explain(PORTRAIT, "distresnet_int8.fer2013", "onnx", False, 0.5, "en", SimpleNamespace(index=(225, 120)))
+
+
+@pytest.mark.slow
+def test_threads_that_did_not_import_paddle_explain_too():
+    """Paddle's dynamic mode belongs to the thread that imports it: this needs a process without Paddle."""
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from fer_paddle.apps import web
+click = SimpleNamespace(index=(225, 120))
+for _ in range(2):
+    with ThreadPoolExecutor(1) as thread:
+        asked = web.astronaut()[..., ::-1], web.DEFAULT, "onnx", False, 0.5, "en", click
+        assert thread.submit(web.explain, *asked).result()["visible"]
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_files_to_download_go_after_ten_minutes():
