@@ -19,7 +19,6 @@ from fer_paddle.images import read_image
 from yolo3tiny import predict
 
 SQUARE = 416
-NETWORK = "yolo3tiny.face"  # tiny YOLOv3, as in the tutorial
 
 
 class Detector:
@@ -36,12 +35,12 @@ class Detector:
         if not is_ours:
             warnings.warn(
                 f"{os.fspath(modelPath)}: the tutorial's file format is one that Paddle 2 no longer reads; "
-                f"using {NETWORK}.onnx, which ships with yolo3tiny",
+                f"using {predict.TINY}.onnx, which ships with yolo3tiny",
                 stacklevel=2,
             )
         if USE_CUDA:
             warnings.warn("USE_CUDA: this detector runs on the CPU, in ONNX Runtime", stacklevel=2)
-        self._find = predict.Detector(modelPath if is_ours else NETWORK)
+        self._find = predict.Detector(modelPath if is_ours else predict.TINY)
 
     def __call__(
         self, imgList: Sequence[np.ndarray], confidence_threshold: float = 0.5, nms_threshold: float = 0.3

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from yolo3tiny.files import DetectorModel
 
 FOLDER = Path(__file__).parent / "weights"
-DEFAULT = "yolo3lite.face"
+DEFAULT, TINY = "yolo3lite.face", "yolo3tiny.face"  # TINY: the tutorial's network, which chapters prune and quantize
 WEIGHTS = FOLDER / f"{DEFAULT}.onnx"
 FAST = 320  # longer side of the input in pixels of a fast detector
 CLASSES = ("face",)

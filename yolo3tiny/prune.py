@@ -15,7 +15,6 @@ import numpy as np
 
 from fer_paddle.compression.prune_study import PruneTask, ema_decay
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.study import digest
 from fer_paddle.training.loop import BEST, RunOptions
 from fer_paddle.training.run import training_cost
 from fer_paddle.weights import load_arrays, load_card, load_into
@@ -24,7 +23,7 @@ from yolo3tiny.evaluate import evaluate
 from yolo3tiny.export import export_network
 from yolo3tiny.files import DetectorModel
 from yolo3tiny.losses import Yolo3Loss
-from yolo3tiny.photos import Photo
+from yolo3tiny.photos import Photo, digest_photos
 from yolo3tiny.predict import Detector
 from yolo3tiny.recipes import CROWD, DetectorRecipe
 from yolo3tiny.train import paddle_forward, train_detector
@@ -127,11 +126,6 @@ def finetune_recipe(card: Mapping[str, Any], epochs: int, learning_rate: float, 
         validate_every=max(epochs // 2, 1),
         seed=seed,
     )
-
-
-def digest_photos(photos: Sequence[Photo]) -> str:
-    """Return a digest of the photos' names, sizes and boxes."""
-    return digest([photo.name for photo in photos], [photo.size_hw for photo in photos], [p.boxes_xyxy for p in photos])
 
 
 def fit_to_photos(recipe: DetectorRecipe, photos: Sequence[Photo]) -> DetectorRecipe:

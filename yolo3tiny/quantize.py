@@ -24,9 +24,8 @@ from yolo3tiny.boxes import letterbox
 from yolo3tiny.evaluate import evaluate
 from yolo3tiny.files import DetectorModel
 from yolo3tiny.model import NETWORKS
-from yolo3tiny.photos import Photo
+from yolo3tiny.photos import Photo, digest_photos
 from yolo3tiny.predict import Detector, NetworkSettings, to_input
-from yolo3tiny.prune import digest_photos
 from yolo3tiny.recipes import CROWD, DetectorRecipe
 from yolo3tiny.train import train_detector
 

@@ -15,7 +15,6 @@ import numpy as np
 from tqdm import tqdm
 
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.models.model import pruned_shapes
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
 from fer_paddle.training.checkpoint import LAST, load_progress
@@ -31,7 +30,7 @@ from yolo3tiny.losses import Yolo3Loss
 from yolo3tiny.model import NETWORKS, Network
 from yolo3tiny.negatives import make_negatives
 from yolo3tiny.photos import Photo, check_readable, class_name, digest_photos
-from yolo3tiny.predict import CLASSES, Detector
+from yolo3tiny.predict import Detector
 from yolo3tiny.recipes import DetectorRecipe
 from yolo3tiny.splits import find_train_valid
 
@@ -63,9 +62,9 @@ def train_detector(
     anchors: Sequence[Sequence[float]],
     options: RunOptions = RunOptions(),
     about: str = "",
-    found: str = CLASSES[0],
+    told: Mapping[str, Any] | None = None,
 ) -> list[dict[str, float]]:
-    """Train `network`, which may be pruned, in place to find one class; return the history of loop.fit."""
+    """Train `network` in place; return the history of loop.fit. `told`: class and shapes of layers, for an export."""
     sources_with_faces(valid_photos)
     digests = {"train": digest_photos(photos), "validation": digest_photos(valid_photos)}
     photos = repeat_photos(photos, dict(recipe.repeat))
@@ -73,9 +72,8 @@ def train_detector(
     model = parallel.prepare_model(network)
     data = FaceTrainingData(photos, recipe.sizes, recipe.augment, recipe.seed)
     loader = make_loader(data, recipe.batch_size, True, recipe.seed, options.workers)
-    shapes = pruned_shapes(network, NETWORKS[network.kind](width=network.width))
-    task: dict[str, Any] = {"anchors": anchors, "photos": len(photos), "classes": [found], DIGESTS: digests}
-    task |= ({"data": about} if about else {}) | ({"shapes": shapes} if shapes else {})
+    task: dict[str, Any] = {"anchors": anchors, "photos": len(photos), DIGESTS: digests, **(told or {})}
+    task |= {"data": about} if about else {}
 
     def validate(trained: paddle.nn.Layer) -> dict[str, float]:
         forward, longest = paddle_forward(trained), recipe.longest
@@ -127,7 +125,8 @@ def train_from_files(
     network = begin.network if begin else NETWORKS[recipe.network](width=recipe.width)
     callbacks = [ProgressBar(), Curves(folder, "ap"), VisualDL(folder / "visualdl")]
     options = dataclasses.replace(options, callbacks=callbacks, progress=partial(bar, desc="measuring"))
-    return train_detector(network, photos, valid_photos, recipe, anchors, options, about, class_name(classes))
+    told = {"classes": [class_name(classes)], "shapes": begin.card.get("shapes", {}) if begin else {}}
+    return train_detector(network, photos, valid_photos, recipe, anchors, options, about, told)
 
 
 def _find_anchors(photos: Sequence[Photo], recipe: DetectorRecipe, begun: Path | None, bar: Progress) -> list:

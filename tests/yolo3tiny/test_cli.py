@@ -64,11 +64,15 @@ WRONG = [
     ["evaluate", "--data", "{empty}"],
     ["evaluate", "--data", "{photos}", "--split", "nosuch"],
     ["evaluate", "--data", "{photos}", "--longest", "0"],
+    ["evaluate", "--data", "{photos}", "--tiles", "crowds=64"],
     ["train", "--data", "{photos}"],
     ["train", "--data", "{photos}", "--out", "{out}", "--recipe", "nosuch"],
     ["train", "--data", "{photos}", "--out", "{out}", "--epochs", "none"],
     ["train", "--data", "{photos}", "--out", "{out}", "--repeat", "drawn"],
     ["train", "--data", "{photos}", "--out", "{out}", "--repeat", "drawn=0"],
+    ["train", "--data", "{photos}", "--out", "{out}", "--start", "nosuch.safetensors"],
+    ["train", "--data", "{photos}", "--out", "{out}", "--start", "yolo3tiny_int8.face"],
+    ["train", "--data", "{photos}", "--out", "{out}", "--learning-rate", "0"],
     ["export", "--run", "{empty}"],
 ]
 

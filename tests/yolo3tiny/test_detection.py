@@ -81,7 +81,7 @@ def test_it_says_that_it_loads_another_network(finder):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Detector("ours.onnx")
-    assert finder == [None, "ours.onnx", "ours.onnx"]
+    assert finder == ["yolo3tiny.face", "ours.onnx", "ours.onnx"]
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("default")
         for _ in range(3):

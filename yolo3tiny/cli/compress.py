@@ -10,10 +10,12 @@ from fer_paddle import options as opt
 from fer_paddle.console import Output, bar, table
 from fer_paddle.options import PositiveInt
 
+TINY = Path("yolo3tiny.face")
+
 
 def prune(
     *,
-    weights: opt.Weights = None,
+    weights: Annotated[Path, "network: .safetensors or a name"] = TINY,
     data: Annotated[tuple[str, ...], f"photos with boxes, may be given several times: {opt.PHOTOS}"],
     options: opt.PruneOptions,
     epochs: Annotated[PositiveInt, "epochs of each fine-tuning"] = 4,
@@ -33,14 +35,12 @@ def prune(
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
     from yolo3tiny.photos import check_readable
-    from yolo3tiny.predict import WEIGHTS
     from yolo3tiny.prune import DetectorPruneTask
     from yolo3tiny.splits import find_train_valid
 
     check_new(options.out, options.resume)
     cost, ratios = options.cost((0.5,))
     settings = PruneSettings(ratios, options.criterion, options.steps, options.multiple, cost)
-    weights = weights or WEIGHTS.with_suffix(".safetensors")
     found = find_train_valid(data)
     check_readable(bar("reading")(found[0] + found[1]))
     task = DetectorPruneTask(
@@ -55,7 +55,7 @@ def prune(
 
 def quantize(
     *,
-    weights: Annotated[Path | None, "network, .onnx, for slim- methods its .safetensors beside it"] = None,
+    weights: Annotated[Path, "network: .onnx or a name; slim- methods need its .safetensors"] = TINY,
     data: Annotated[str, "photos with boxes: the split val measures, train calibrates"],
     methods: opt.Methods = ("ort-minmax",),
     calibrate: opt.Calibrate = None,
@@ -79,15 +79,16 @@ def quantize(
 
     environment.prepare(threads)
     from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images, table_of
+    from fer_paddle.shipped import find_weights
     from fer_paddle.study import provenance
     from yolo3tiny.photos import check_readable
-    from yolo3tiny.predict import WEIGHTS
+    from yolo3tiny.predict import FOLDER
     from yolo3tiny.quantize import DetectorQuantizeTask
     from yolo3tiny.splits import TRAIN, VALIDATION, choose_split, find_photos
 
     progress = bar("it")
     chosen = METHODS if methods == ("all",) else methods
-    weights = weights or WEIGHTS
+    weights = find_weights(weights, FOLDER)
     found = find_photos(data)
     valid = choose_split(found, VALIDATION)
     train = choose_split(found, TRAIN) if calibrate is None or "slim-qat" in chosen else []
