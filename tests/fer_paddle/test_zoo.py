@@ -25,7 +25,14 @@ def weights_of(name):
 
 def test_what_ships():
     models = {model.name: model for model in fer_paddle.list_models()}
-    assert {"distresnet.fer2013", "distresnet.ferplus", "vgg8.fer2013", "mouth.smile", "yolo3tiny.face"} <= set(models)
+    assert {
+        "distresnet.fer2013",
+        "distresnet.ferplus",
+        "vgg8.fer2013",
+        "mouth.smile",
+        "yolo3lite.face",
+        "yolo3tiny.face",
+    } <= set(models)
     best = models["distresnet.fer2013"]
     assert (best.task, best.classes, best.input_size, best.parameters) == ("expression", EXPRESSIONS, 56, 403_767)
     assert (best.accuracy, models["yolo3tiny.face"].accuracy) == (0.66, 0.862)
