@@ -39,7 +39,7 @@ _THUMBNAIL_PX = 160
 _KEEP_SECONDS = 600  # how long uploads and results stay
 _PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino", "ncnn": "ncnn", "mnn": "MNN"}
 
-Image = np.ndarray | None  # uint8 [H, W, 3] RGB, as Gradio gives it
+Image = np.ndarray | bytes | None  # uint8 [H, W, 3] RGB, as Gradio gives a camera's, or an uploaded file
 
 
 @functools.lru_cache(maxsize=4)
@@ -257,6 +257,7 @@ def _add_image_tab(add: Any, asked: list[Any]) -> None:
     with gr.Row():
         with gr.Column():
             image = add("image", gr.Image, sources=["upload", "clipboard", "webcam"], height=360)
+            image.preprocess = _read_upload
             run = add("run", gr.Button, variant="primary")
             gr.Examples([[astronaut()[..., ::-1]], [scene[..., ::-1]]], image, label=TEXTS["examples"][0])
         with gr.Column():
@@ -267,6 +268,11 @@ def _add_image_tab(add: Any, asked: list[Any]) -> None:
                 files = [add("json", gr.DownloadButton, size="sm"), add("csv", gr.DownloadButton, size="sm")]
     run.click(recognize, [image, *asked], [annotated, found, *files, why])
     annotated.select(explain, [image, *asked], why)
+
+
+def _read_upload(payload: Any) -> bytes | None:
+    """Return an uploaded file as it is: our own reader has clearer errors than Gradio's."""
+    return None if payload is None else Path(payload.path).read_bytes()
 
 
 def _switch(parts: list[tuple[str, Any]], language: str) -> list[Any]:

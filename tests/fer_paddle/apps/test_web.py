@@ -56,6 +56,8 @@ def test_no_image_and_no_face_are_told():
     with pytest.raises(gr.Error, match="请先选择"):
         web.recognize(None, *ASKED, "zh")
     assert "No face was found" in web.recognize(EMPTY, *ASKED, "en")[1]
+    with pytest.raises(gr.Error, match="expected a JPEG"):
+        web.recognize(b"no image", *ASKED, "en")
     assert web.recognize_live(None, *ASKED, "en") == (None, "")
     with pytest.raises(gr.Error, match="expected"):
         web.recognize_clip(__file__, *ASKED, "en")
@@ -123,6 +125,8 @@ def test_the_page_offers_an_own_network_first_and_switches_its_language():
     client = TestClient(gr.mount_gradio_app(FastAPI(), page, "/"))
     assert client.get("/").status_code == 200
     config = client.get("/config").json()
+    upload = next(part for part in page.blocks.values() if getattr(part, "label", "") == TEXTS["image"][0])
+    assert upload.preprocess(SimpleNamespace(path=__file__)) == Path(__file__).read_bytes()
     labels = {part["props"].get("label") for part in config["components"]}
     assert {english for key, (english, _) in TEXTS.items() if key.startswith("tab_")} <= labels
     switch = max(page.fns.values(), key=lambda one: len(one.outputs))
