@@ -26,7 +26,7 @@ ANNOTATED, FRAMES_CSV, PLOT, SUMMARY = "annotated", "frames.csv", "expressions.p
 CODECS = {".mp4": "mp4v", ".webm": "VP80"}  # browsers play the second, which takes ten times as long to write
 STRIP_SECONDS = 10.0
 CONTINUE_RATIO = 0.6  # of the least score: a face that is known may be found as weakly as this
-_BIN_SECONDS = 0.2  # of the plot; keeps memory flat
+_BIN_SECONDS, _MOST_BINS = 0.2, 1500  # of the plot; wider ones in long videos keep memory flat
 _LONGEST_GAP_SECONDS = 10.0  # a larger step of a damaged video's clock is left out
 _MOST_PLOTTED = 6
 
@@ -40,12 +40,17 @@ class _Person:
     frames: int = 0
     named: dict[str, int] = field(default_factory=dict)  # frames of each label
     bins: dict[int, np.ndarray] = field(default_factory=dict)  # number of the time bin -> [C + 1] sums, frames last
+    bin_seconds: float = _BIN_SECONDS
 
     def add(self, face: Face, seconds: float) -> None:
         self.last_seconds, self.frames = seconds, self.frames + 1
         self.named[face.label] = self.named.get(face.label, 0) + 1
-        sums = self.bins.setdefault(int(seconds / _BIN_SECONDS), np.zeros(len(face.probs) + 1))
+        sums = self.bins.setdefault(int(seconds / self.bin_seconds), np.zeros(len(face.probs) + 1))
         sums += np.append(face.probs, 1)
+        if len(self.bins) > _MOST_BINS:
+            former, self.bins, self.bin_seconds = self.bins, {}, 2 * self.bin_seconds
+            for number, part in former.items():
+                self.bins[number // 2] = self.bins.get(number // 2, 0) + part
 
     def to_json(self, number: int, classes: Sequence[str]) -> dict[str, Any]:
         *sums, frames = np.sum(list(self.bins.values()), axis=0)
@@ -301,7 +306,7 @@ def plot_people(people: dict[int, _Person], classes: Sequence[str], language: st
         probs = np.zeros((len(classes), len(places)))
         for place, sums in bins.items():
             probs[:, place - places[0]] = sums[:-1] / sums[-1]
-        axis.stackplot(places * _BIN_SECONDS, probs, colors=colors, labels=names, step="post")
+        axis.stackplot(places * people[number].bin_seconds, probs, colors=colors, labels=names, step="post")
         axis.set(ylim=(0, 1), ylabel=f"person {number}")
     axes[-1].set_xlabel("seconds")
     if shown:

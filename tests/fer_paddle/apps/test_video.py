@@ -175,9 +175,11 @@ def test_a_camera_ends_with_its_window(tmp_path, monkeypatch):
     assert {path.name for path in (tmp_path / "camera0").iterdir()} == FILES
 
 
-def test_what_is_kept_of_a_person_grows_by_the_fifth_of_a_second(tmp_path):
+def test_what_is_kept_of_a_person_has_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(app, "_MOST_BINS", 30)
     people, frames = {}, Frames(np.arange(200) / 20, (64, 80))
     with (tmp_path / "rows.csv").open("w") as file:
         for image, _ in app._annotate(frames, SquareFinder(), 0.5, "en", csv.writer(file), people):
             assert image.shape == (88, 64, 3)
-    assert people[1].frames == 200 and len(people[1].bins) == 50
+    assert people[1].frames == 200 and len(people[1].bins) == 25 and people[1].bin_seconds == 0.4
+    assert sum(sums[-1] for sums in people[1].bins.values()) == 200
