@@ -223,7 +223,6 @@ def runs(run, photo_folder, tmp_path):
     ("argv", "why"),
     [
         ("--data {photos} --out {run}", "--resume"),
-        ("--data {photos} --out {run} --resume --epochs 6", "epochs"),
         ("--data {photos} --out {run} --resume", None),  # it was finished: nothing is left to train
         ("--data {changed} --out {run} --resume", "data_digests"),
         ("--data {changed} --out {run} --resume --data-changed", None),

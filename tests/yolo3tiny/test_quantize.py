@@ -8,6 +8,7 @@ import pytest
 from fer_paddle.compression.quantize import compare
 from fer_paddle.deployment.onnx_graph import read_onnx
 from fer_paddle.drawn import draw_scene
+from yolo3tiny.boxes import iou
 from yolo3tiny.photos import Photo
 from yolo3tiny.predict import FOLDER, WEIGHTS, Detector
 from yolo3tiny.quantize import DetectorQuantizeTask, calibration_batches, read_detector_card
@@ -43,7 +44,8 @@ def test_int8_finds_the_same_faces_and_keeps_the_heads_in_float(name, heads, pho
     assert path.stat().st_size < 0.4 * weights.stat().st_size
     exact, found = (Detector(file, threads=1)(images[0], 0.6) for file in (weights, path))
     assert len(exact) == len(found)
-    assert np.abs(exact.boxes_xyxy - found.boxes_xyxy).max(initial=0) < 8
+    pairs = iou(exact.boxes_xyxy, found.boxes_xyxy).argmax(axis=1)  # scores so close may change places
+    assert np.abs(exact.boxes_xyxy - found.boxes_xyxy[pairs]).max(initial=0) < 8
     assert Detector(path).settings == Detector(weights).settings
 
 
