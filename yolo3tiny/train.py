@@ -118,7 +118,11 @@ def train_from_files(
     logger.info("%s", about)
     bar = partial(tqdm, disable=None, leave=False)  # on stderr, where a person looks on
     check_readable(bar(photos + valid_photos, desc="reading"))
-    recipe = recipe.as_longer(load_progress(folder)["config"]) if is_begun else recipe
+    if is_begun:
+        begun = load_progress(folder)
+        if "anchors" not in begun["task"]:
+            raise ValueError(f"expected the run of a face detector in {folder}, got that of another network")
+        recipe = recipe.as_longer(begun["config"])
     anchors = begin.settings.anchors if begin else _find_anchors(photos, recipe, folder if is_begun else None, bar)
     logger.info("anchors %s", anchors)
     seed_everything(recipe.seed)
@@ -132,10 +136,7 @@ def train_from_files(
 def _find_anchors(photos: Sequence[Photo], recipe: DetectorRecipe, begun: Path | None, bar: Progress) -> list:
     """Return the anchors of a run that was begun, or those that fit the samples of a new one."""
     if begun is not None:
-        anchors = load_progress(begun)["task"].get("anchors")
-        if anchors is None:
-            raise ValueError(f"expected the run of a face detector in {begun}, got that of another network")
-        return anchors
+        return load_progress(begun)["task"]["anchors"]
     repeated, canvas = repeat_photos(photos, dict(recipe.repeat)), recipe.sizes[-1][1]
     # The samples are not kept: they hold decoded photos, as those of the training will.
     samples = partial(FaceTrainingData, repeated, canvas, recipe.augment, recipe.seed)

@@ -235,7 +235,7 @@ def test_train_goes_on_with_the_same_run_only(argv, why, run, runs, small, capsy
     words = [word.format(**runs) for word in argv.split()]
     assert call("train", "--recipe", "small", *words, "--json") == (2 if why else 0)
     out, err = capsys.readouterr()
-    assert why in err if why else json.loads(out) == run[1]
+    assert why in err if why else json.loads(out) == run[1], err
 
 
 @pytest.mark.slow
