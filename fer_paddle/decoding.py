@@ -199,24 +199,24 @@ def _decode(file: BinaryIO, max_pixels: int | None) -> np.ndarray:
     image = _open_image(file)
     divisor = _divisor(image, max_pixels)
     image.draft(None, (image.width // divisor, image.height // divisor))  # of a JPEG, which is faster
-    bgr = _to_bgr(image, max_pixels)
-    image.close()
-    return bgr
+    stored, orientation = _to_stored(image, max_pixels)
+    image.close()  # before it is turned: a large image is not held a third time
+    return _turn(stored, orientation)
 
 
 def convert_pillow(image: Image.Image) -> np.ndarray:
     """Return the pixels of a Pillow image as `read_image` those of a file; ValueError where they cannot be read."""
     try:
         _check_pixels(*image.size)
-        return _to_bgr(image)
+        return _turn(*_to_stored(image))
     except _RefusedError:
         raise
     except _DAMAGE as error:
         raise ValueError(f"expected a readable Pillow image, got {type(error).__name__}: {error}") from error
 
 
-def _to_bgr(image: Image.Image, max_pixels: int | None = None) -> np.ndarray:
-    """Decode strip by strip, so that a large image is not held a third time, or only reduced."""
+def _to_stored(image: Image.Image, max_pixels: int | None = None) -> tuple[np.ndarray, int]:
+    """Decode strip by strip, whole or reduced: BGR as the file stores it, and how it is to be turned."""
     if isinstance(image, TiffImageFile):
         with _warnings_off():  # of tags, while its pixels are read
             image.load()
@@ -229,6 +229,11 @@ def _to_bgr(image: Image.Image, max_pixels: int | None = None) -> np.ndarray:
         strip = image.crop((0, top, image.width, min(top + rows, image.height)))
         pixels = _strip_to_bgr(strip) if levels is None else _deep_to_bgr(strip, *levels)
         stored[top // divisor : (top + rows) // divisor] = _reduce(pixels, divisor)
+    return stored, orientation
+
+
+def _turn(stored: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn decoded pixels upright."""
     return np.ascontiguousarray(_UPRIGHT[orientation](stored))
 
 
