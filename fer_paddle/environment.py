@@ -21,12 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fer_paddle.packages import REPOSITORY
-from fer_paddle.packages import check as check  # what a notebook's first cell calls
-
 if TYPE_CHECKING:
     import paddle as paddle  # for the type checker: at run time __getattr__ imports it
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 AISTUDIO_DATA = Path("/home/aistudio/data")
 # Values of MKL_DEBUG_CPU_TYPE, the best first, and the flags of the processor that each needs. On a Zen 5 core a matrix
 # product of 1024 takes 0.4 of its time with AVX2 and 0.22 with AVX-512: left alone, MKL takes its slowest path on AMD.
@@ -102,6 +100,13 @@ def __getattr__(name: str) -> ModuleType:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     prepare()
     return importlib.import_module("paddle")
+
+
+def check(install: bool = True) -> str:
+    """Add what the course lacks and say what is wrong: packages.check, which a notebook's first cell calls."""
+    from fer_paddle import packages  # not at every start: it reads what is installed
+
+    return packages.check(install)
 
 
 @contextmanager

@@ -22,7 +22,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from fer_paddle.environment import REPOSITORY
+
 EXTRAS = ("train", "collect", "report", "runtimes")  # what the notebooks import, of those in pyproject.toml
 PINS = "requirements-common.txt"
 PADDLE = "paddlepaddle"
