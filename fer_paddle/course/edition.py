@@ -74,19 +74,22 @@ def read_blocks(path: str | os.PathLike[str]) -> dict[str, Block]:
     return blocks
 
 
-def build_edition(notebooks: Path) -> list[Path]:
-    """Write `notebooks/zh/*.ipynb` from the English notebooks and their blocks, and return the paths.
+def build_edition(notebooks: Path, glossary: Mapping[str, Sequence[str]]) -> dict[Path, list[str]]:
+    """Write `notebooks/zh/*.ipynb` from the English notebooks and their blocks.
 
     A cell without a block, or with a stale one, keeps its English text under a line that says so.
+
+    Returns:
+        The faults of each notebook by the path that was written, see `find_faults`.
     """
-    written = []
+    faults = {}
     for english, texts in find_pairs(notebooks):
-        target = texts.with_suffix(".ipynb")
-        notebook = translate(nbformat.read(english, as_version=4), read_blocks(texts), english, target)
+        target, blocks = texts.with_suffix(".ipynb"), read_blocks(texts)
+        notebook = nbformat.read(english, as_version=4)
+        faults[target] = find_faults(notebook, blocks, glossary)
         with replacing(target) as temporary:
-            nbformat.write(notebook, temporary)
-        written.append(target)
-    return written
+            nbformat.write(translate(notebook, blocks, english, target), temporary)
+    return faults
 
 
 def outline(notebook: Any, blocks: Mapping[str, Block]) -> str:

@@ -17,20 +17,15 @@ def build(*, notebooks: Notebooks = REPOSITORY / "notebooks") -> Output:
     Names every cell whose Chinese text is missing, stale, or differs in a number, formula, link or term; then the
     exit code is 1.
     """
-    import nbformat
+    from fer_paddle.course.edition import build_edition, read_glossary
 
-    from fer_paddle.course.edition import build_edition, find_faults, find_pairs, read_blocks, read_glossary
-
-    glossary = read_glossary(REPOSITORY / "docs" / "glossary.csv")
+    built = build_edition(notebooks, read_glossary(REPOSITORY / "docs" / "glossary.csv"))
     faults = {
-        texts.relative_to(notebooks).as_posix(): found
-        for english, texts in find_pairs(notebooks)
-        if (found := find_faults(nbformat.read(english, as_version=4), read_blocks(texts), glossary))
+        path.relative_to(notebooks).with_suffix(".md").as_posix(): found for path, found in built.items() if found
     }
-    written = [str(path) for path in build_edition(notebooks)]
     lines = [f"{file}: {fault}" for file, found in faults.items() for fault in found]
-    text = "\n".join([*lines, f"{len(written)} notebooks written to {notebooks / 'zh'}"])
-    return Output({"written": written, "faults": faults}, text, code=FAILED if faults else OK)
+    text = "\n".join([*lines, f"{len(built)} notebooks written to {notebooks / 'zh'}"])
+    return Output({"written": [*map(str, built)], "faults": faults}, text, code=FAILED if faults else OK)
 
 
 def outline(notebook: Annotated[Path, "an English notebook"]) -> Output:

@@ -69,7 +69,8 @@ def test_a_notebook_is_built_with_the_same_code_and_moved_links(tmp_path):
     nbformat.write(make_notebook(), english)
     text = "\n".join(f"<!-- {cell_id} {block.digest} -->\n{block.text}\n" for cell_id, block in blocks_of().items())
     (tmp_path / "zh" / "04.md").write_text(text, encoding="utf-8")
-    [path] = edition.build_edition(tmp_path)
+    [(path, faults)] = edition.build_edition(tmp_path, {}).items()
+    assert faults == []
     cells = nbformat.read(path, as_version=4).cells
     assert cells[0].source == CHINESE.replace("../docs", "../../docs")
     assert cells[1].source == 'def double(x):\n    """加倍。"""\n    return x * 2  # 两倍\n'
