@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from fer_paddle.pipeline import Face
-from yolo3tiny.boxes import iou
+from yolo3tiny.boxes import iou, pair_greedily
 
 
 class OneEuro:
@@ -130,9 +130,4 @@ class _Track:
 
 def match_boxes(expected_xyxy: np.ndarray, found_xyxy: np.ndarray, min_iou: float) -> dict[int, int]:
     """Pair boxes [N, 4] and [M, 4], the largest IoU first; return the expected box of each found one that has any."""
-    overlaps, pairs = iou(expected_xyxy, found_xyxy), {}
-    while overlaps.size and overlaps.max() >= min_iou:
-        row, column = np.unravel_index(overlaps.argmax(), overlaps.shape)
-        pairs[int(column)] = int(row)
-        overlaps[row], overlaps[:, column] = -1, -1
-    return pairs
+    return {column: row for row, column in pair_greedily(iou(expected_xyxy, found_xyxy), min_iou).tolist()}

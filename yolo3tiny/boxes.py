@@ -57,6 +57,16 @@ def clip(boxes_xyxy: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     return np.clip(_check(boxes_xyxy), 0, np.array([width, height, width, height], dtype=np.float32))
 
 
+def pair_greedily(scores: np.ndarray, least: float) -> np.ndarray:
+    """Pair rows and columns of scores [N, M] one to one, the highest first, none below `least` -> int64 [P, 2]."""
+    left, pairs = np.array(scores, np.float64), []
+    while left.size and left.max() >= least:
+        row, column = np.unravel_index(left.argmax(), left.shape)
+        pairs.append((row, column))
+        left[row], left[:, column] = -np.inf, -np.inf
+    return np.array(pairs, np.int64).reshape(-1, 2)
+
+
 @dataclass(frozen=True)
 class Letterbox:
     """How an image lies in the padded one: network pixel = image pixel * scale + (left, top)."""

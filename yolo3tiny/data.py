@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from fer_paddle.training.config import side_at
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.boxes import area, xyxy_to_cxcywh
 from yolo3tiny.mosaic import Pyramid, augment
@@ -58,7 +59,7 @@ class FaceTrainingData:
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch, 0 or more, whose samples are drawn."""
         self.epoch = epoch
-        self.size = [side for first, side in self._sizes if first <= epoch][-1]
+        self.size = side_at(self._sizes, epoch)
 
     def __len__(self) -> int:
         """Return the samples of an epoch: one for each photo of the list."""

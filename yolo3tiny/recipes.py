@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from fer_paddle.training.config import FitConfig, check_stages
+from fer_paddle.training.config import FitConfig, check_stages, scale_stages
 from yolo3tiny.augment import AugmentConfig
 
 
@@ -45,11 +45,8 @@ class DetectorRecipe(FitConfig):
     def with_epochs(self, epochs: int) -> DetectorRecipe:
         """Return the recipe in another number of epochs: its stages and warm-up shrink or grow with it."""
         ratio = epochs / self.epochs
-        # Of two stages that would begin together the later stays.
-        stages = {int(first * ratio): side for first, side in self.sizes}
-        return dataclasses.replace(
-            self, epochs=epochs, sizes=tuple(stages.items()), warmup_epochs=self.warmup_epochs * ratio
-        )
+        sizes, warmup_epochs = scale_stages(self.sizes, ratio), self.warmup_epochs * ratio
+        return dataclasses.replace(self, epochs=epochs, sizes=sizes, warmup_epochs=warmup_epochs)
 
     def as_longer(self, former: Mapping[str, Any]) -> DetectorRecipe:
         """Return the recipe with the stages of the run that it goes on with for more epochs, else itself."""

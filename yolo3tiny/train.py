@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -20,7 +19,7 @@ from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
 from fer_paddle.training.checkpoint import LAST, load_progress
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import RunOptions, fit
-from fer_paddle.training.optim import adamw, make_schedule
+from fer_paddle.training.optim import cosine_adamw
 from fer_paddle.training.run import DIGESTS
 from yolo3tiny.anchors import ANCHORS, kmeans_anchors
 from yolo3tiny.data import FaceTrainingData, repeat_photos
@@ -109,6 +108,9 @@ def train_from_files(
     is_begun = (folder / LAST).is_file()
     if is_begun and not options.resume:
         raise ValueError(f"expected a new folder, or --resume to go on with the run in {folder}")
+    begun = load_progress(folder) if is_begun else None
+    if begun is not None and "anchors" not in begun["task"]:
+        raise ValueError(f"expected the run of a face detector in {folder}, got that of another network")
     begin = DetectorModel.load(start) if start is not None else None
     if begin is not None:
         recipe = dataclasses.replace(recipe, network=begin.network.kind, width=begin.network.width)
@@ -118,12 +120,13 @@ def train_from_files(
     logger.info("%s", about)
     bar = partial(tqdm, disable=None, leave=False)  # on stderr, where a person looks on
     check_readable(bar(photos + valid_photos, desc="reading"))
-    if is_begun:
-        begun = load_progress(folder)
-        if "anchors" not in begun["task"]:
-            raise ValueError(f"expected the run of a face detector in {folder}, got that of another network")
-        recipe = recipe.as_longer(begun["config"])
-    anchors = begin.settings.anchors if begin else _find_anchors(photos, recipe, folder if is_begun else None, bar)
+    recipe = recipe.as_longer(begun["config"]) if begun else recipe
+    if begin is not None:
+        anchors = begin.settings.anchors
+    elif begun is not None:
+        anchors = begun["task"]["anchors"]
+    else:
+        anchors = _fit_anchors(photos, recipe, bar)
     logger.info("anchors %s", anchors)
     seed_everything(recipe.seed)
     network = begin.network if begin else NETWORKS[recipe.network](width=recipe.width)
@@ -133,10 +136,8 @@ def train_from_files(
     return train_detector(network, photos, valid_photos, recipe, anchors, options, about, told)
 
 
-def _find_anchors(photos: Sequence[Photo], recipe: DetectorRecipe, begun: Path | None, bar: Progress) -> list:
-    """Return the anchors of a run that was begun, or those that fit the samples of a new one."""
-    if begun is not None:
-        return load_progress(begun)["task"]["anchors"]
+def _fit_anchors(photos: Sequence[Photo], recipe: DetectorRecipe, bar: Progress) -> list:
+    """Return the anchors that fit the samples of a new run."""
     repeated, canvas = repeat_photos(photos, dict(recipe.repeat)), recipe.sizes[-1][1]
     # The samples are not kept: they hold decoded photos, as those of the training will.
     samples = partial(FaceTrainingData, repeated, canvas, recipe.augment, recipe.seed)
@@ -145,10 +146,7 @@ def _find_anchors(photos: Sequence[Photo], recipe: DetectorRecipe, begun: Path |
 
 def make_optimizer(model: paddle.nn.Layer, recipe: DetectorRecipe, steps_per_epoch: int) -> paddle.optimizer.AdamW:
     """Make AdamW with its schedule, counted in steps."""
-    warmup_steps = math.ceil(recipe.warmup_epochs * steps_per_epoch)
-    total_steps = recipe.epochs * steps_per_epoch
-    rate = make_schedule("cosine", recipe.learning_rate, total_steps, warmup_steps=warmup_steps)
-    return adamw(model, rate, recipe.weight_decay, paddle.nn.ClipGradByGlobalNorm(recipe.clip_norm))
+    return cosine_adamw(model, recipe, steps_per_epoch, paddle.nn.ClipGradByGlobalNorm(recipe.clip_norm))
 
 
 def paddle_forward(network: paddle.nn.Layer) -> Callable[[np.ndarray], list[np.ndarray]]:

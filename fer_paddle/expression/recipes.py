@@ -9,7 +9,7 @@ from typing import Any
 from fer_paddle.expression.data.ferplus import MODES
 from fer_paddle.expression.data.mixup import MixBatch
 from fer_paddle.training.augment import AugmentConfig
-from fer_paddle.training.config import FitConfig, check_stages
+from fer_paddle.training.config import FitConfig, check_stages, side_at
 from fer_paddle.training.optim import check_schedule
 
 OPTIMIZERS = ("adam", "adamw", "momentum")
@@ -116,7 +116,7 @@ class Recipe(FitConfig):
 
     def valid_size_at(self, epoch: int) -> int:
         """Return the side in pixels of the validation faces in an epoch, counted from 0."""
-        return [size for first, size in self.valid_sizes if first <= epoch][-1]
+        return side_at(self.valid_sizes, epoch)
 
     def finetune_recipe(self, name: str, epochs: int, learning_rate: float, train_size: int, valid_size: int) -> Recipe:
         """Return a short recipe for weights trained by this one: one size, a half cosine, no layer frozen."""

@@ -9,7 +9,7 @@ from typing import Any
 from fer_paddle.landmarks.losses import LOSSES
 from fer_paddle.landmarks.model import READ_OUTS, LandmarkNetwork
 from fer_paddle.training.augment import AugmentConfig
-from fer_paddle.training.config import FitConfig, check_stages
+from fer_paddle.training.config import FitConfig, check_stages, scale_stages
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,6 @@ def choose_recipe(name: str, changes: Mapping[str, Any]) -> LandmarkRecipe:
         raise ValueError(f"expected a recipe of {', '.join(LANDMARK_RECIPES)}, got {name!r}")
     recipe = LANDMARK_RECIPES[name]
     ratio = changes.get("epochs", recipe.epochs) / recipe.epochs
-    # Of two stages that would begin together the later stays.
-    stages = {int(first * ratio): side for first, side in recipe.sizes}
-    scaled = {"sizes": tuple(stages.items()), "warmup_epochs": recipe.warmup_epochs * min(ratio, 1)}
+    warmup_epochs = recipe.warmup_epochs * min(ratio, 1)
+    scaled = {"sizes": scale_stages(recipe.sizes, ratio), "warmup_epochs": warmup_epochs}
     return dataclasses.replace(recipe, **{**scaled, **changes})

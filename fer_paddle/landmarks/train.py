@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import RunOptions, fit
-from fer_paddle.training.optim import adamw, make_schedule
+from fer_paddle.training.optim import cosine_adamw
 from fer_paddle.training.run import DIGESTS
 from fer_paddle.weights import load_arrays, load_into
 
@@ -55,7 +54,7 @@ def train_landmarks(
     data = LandmarkData(repeated, recipe.sizes, recipe.margin, recipe.augment, recipe.seed)
     loader = make_loader(data, recipe.batch_size, True, recipe.seed, options.workers)
     loss = LandmarkLoss(recipe.loss, recipe.size, recipe.maps_weight)
-    optimizer = make_optimizer(model, recipe, len(loader))
+    optimizer = cosine_adamw(model, recipe, len(loader))
     settings = LandmarkSettings(recipe.size, recipe.margin)
 
     def validate(trained: paddle.nn.Layer) -> dict[str, float]:
@@ -79,14 +78,6 @@ def batch_nme(outputs: Any, points_norm: paddle.Tensor) -> float:
     distances = (sum(points) / len(points) - points_norm).norm(axis=-1).mean(-1)
     first, second = (points_norm[:, corner] for corner in OUTER_CORNERS)
     return float((distances / (first - second).norm(axis=-1)).mean())
-
-
-def make_optimizer(model: paddle.nn.Layer, recipe: LandmarkRecipe, steps_per_epoch: int) -> paddle.optimizer.AdamW:
-    """Make AdamW with its schedule, counted in steps."""
-    warmup_steps = math.ceil(recipe.warmup_epochs * steps_per_epoch)
-    total_steps = recipe.epochs * steps_per_epoch
-    rate = make_schedule("cosine", recipe.learning_rate, total_steps, warmup_steps=warmup_steps)
-    return adamw(model, rate, recipe.weight_decay)
 
 
 def train_from_files(

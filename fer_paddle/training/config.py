@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -85,6 +85,16 @@ def check_stages(stages: Any) -> None:
         is_right = False
     if not is_right:
         raise ValueError(f"expected pairs (first epoch, side), from epoch 0 in rising order, got {stages}")
+
+
+def side_at(stages: Sequence[tuple[int, int]], epoch: int) -> int:
+    """Return the side in pixels of the stage (first epoch, side) that an epoch, counted from 0, belongs to."""
+    return [side for first, side in stages if first <= epoch][-1]
+
+
+def scale_stages(stages: Sequence[tuple[int, int]], ratio: float) -> tuple[tuple[int, int], ...]:
+    """Return the stages of a run that has `ratio` as many epochs; of two that would begin together the later stays."""
+    return tuple({int(first * ratio): side for first, side in stages}.items())
 
 
 def _to_tuples(value: Any) -> Any:

@@ -6,14 +6,28 @@ one cycle from Smith and Topin 2018, arXiv:1708.07120.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from fer_paddle.environment import paddle
 
 SCHEDULES = ("constant", "step", "multi_step", "halve", "cosine", "one_cycle", "plateau")
 _POINTS = {"step": 1, "halve": 1, "plateau": 1}  # of multi_step one or more, of the others none
 _LEAST_CYCLE = 10
+
+
+class StagedRecipe(Protocol):
+    """What `cosine_adamw` reads of a recipe."""
+
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def warmup_epochs(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
 
 
 def make_schedule(
@@ -105,6 +119,15 @@ def adamw(model: paddle.nn.Layer, rate: Any, weight_decay: float, grad_clip: Any
         apply_decay_param_fun=matrices.__contains__,
         grad_clip=grad_clip,
     )
+
+
+def cosine_adamw(
+    model: paddle.nn.Layer, recipe: StagedRecipe, steps_per_epoch: int, grad_clip: Any = None
+) -> paddle.optimizer.AdamW:
+    """Make AdamW for a recipe whose rate rises over its warm-up and falls as a half cosine, counted in steps."""
+    warmup_steps = math.ceil(recipe.warmup_epochs * steps_per_epoch)
+    rate = make_schedule("cosine", recipe.learning_rate, recipe.epochs * steps_per_epoch, warmup_steps=warmup_steps)
+    return adamw(model, rate, recipe.weight_decay, grad_clip)
 
 
 def momentum(model: paddle.nn.Layer, rate: Any, weight_decay: float) -> paddle.optimizer.Momentum:

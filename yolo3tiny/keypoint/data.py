@@ -12,6 +12,7 @@ import numpy as np
 
 from fer_paddle.files import temporary_folder
 from fer_paddle.images import write_image
+from fer_paddle.training.config import side_at
 from yolo3tiny.keypoint.decode import STRIDE, match
 from yolo3tiny.keypoint.strips import LEAST_VISIBLE, LOOKS, Strip, change_light, draw_strip
 from yolo3tiny.photos import ALL, Photo
@@ -58,7 +59,7 @@ def draw_from_files(photos: Sequence[Photo], classes: Sequence[str], sizes: Stag
 
 def _size_of(sizes: Stages, key: tuple[int, int, int]) -> tuple[int, int]:
     """Return height and width of the samples of an epoch."""
-    return ([side for first, side in sizes if first <= key[1]][-1],) * 2
+    return (side_at(sizes, key[1]),) * 2
 
 
 def find_marks(data: str, classes: Sequence[str] | None = None) -> tuple[list[Photo], tuple[str, ...]]:

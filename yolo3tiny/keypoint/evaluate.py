@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from yolo3tiny.boxes import pair_greedily
 from yolo3tiny.keypoint.decode import STRIDE, Marks
 from yolo3tiny.keypoint.strips import Strip
 
@@ -57,12 +58,7 @@ def evaluate(
 def pair(truths: np.ndarray, found: np.ndarray, tolerance_px: float) -> np.ndarray:
     """Pair points [M, 2] and [K, 2] one to one, the nearest first, up to a distance -> int64 [P, 2]."""
     distances = np.linalg.norm(truths[:, None].astype(np.float64) - found, axis=2)  # [M, K]
-    pairs: list[tuple[int, int]] = []
-    while distances.size and distances.min() <= tolerance_px:
-        at = np.unravel_index(distances.argmin(), distances.shape)
-        pairs.append((int(at[0]), int(at[1])))
-        distances[at[0]], distances[:, at[1]] = np.inf, np.inf
-    return np.array(pairs, np.int64).reshape(-1, 2)
+    return pair_greedily(-distances, -tolerance_px)
 
 
 def _summarize(confusion: np.ndarray, errors: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:

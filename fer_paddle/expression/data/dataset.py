@@ -10,6 +10,7 @@ from fer_paddle import images
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.training.augment import AugmentConfig, augment_face
+from fer_paddle.training.config import side_at
 
 
 class ExpressionData:
@@ -47,7 +48,7 @@ class ExpressionData:
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose size and random changes the samples have."""
         self.epoch = epoch
-        self.size = [side for first, side in self.sizes if first <= epoch][-1]
+        self.size = side_at(self.sizes, epoch)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
         """Return (image float32 [1, size, size], (label int64 [] or probs float32 [C], votes float32 [V]))."""

@@ -11,7 +11,7 @@ from fer_paddle.images import cut_square, normalize, resize, to_gray
 from fer_paddle.landmarks.data.faces import LandmarkFaces
 from fer_paddle.landmarks.points import flip_points
 from fer_paddle.training.augment import AugmentConfig, change_pixels, draw_affine
-from fer_paddle.training.config import check_stages
+from fer_paddle.training.config import check_stages, side_at
 
 
 class LandmarkData:
@@ -44,7 +44,7 @@ class LandmarkData:
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose size and random changes the samples have."""
         self.epoch = epoch
-        self.size = [side for first, side in self.sizes if first <= epoch][-1]
+        self.size = side_at(self.sizes, epoch)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return (crop float32 [1, size, size], points float32 [68, 2] as ratios of its sides)."""
