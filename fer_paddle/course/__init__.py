@@ -30,7 +30,7 @@ def set_up(seed: int = 0) -> None:
     display(Markdown(", ".join(f"{name} {version}" for name, version in versions().items())))
 
 
-def show(*images: np.ndarray, width: int, quality: int = 80) -> None:
+def show(*images: np.ndarray, width: int, quality: int = 72) -> None:
     """Show images side by side in a notebook, as one JPEG.
 
     Args:

@@ -1,4 +1,4 @@
-"""Commands that are killed leave nothing hidden behind; `python tests/kills.py 20` kills oftener."""
+"""Commands that are killed leave nothing hidden behind; `python tests/kills.py 20` kills more often."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ SOLUTIONS = FOLDER / "solutions"
 NOTEBOOKS = sorted(path for path in FOLDER.rglob("*.ipynb") if not {".ipynb_checkpoints", "zh"} & {*path.parts})
 CHAPTERS = [path for path in NOTEBOOKS if path.parent == FOLDER]
 
-MAX_FILE_BYTES = 700_000
+MAX_FILE_BYTES = 600_000
 MAX_CELL_LINES = 25
 MAX_IMAGE_BYTES = 250_000
 MAX_IMAGE_SIDE = 1400
