@@ -8,9 +8,7 @@ marks boxes that are neither face nor background.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -20,7 +18,6 @@ from yolo3tiny.boxes import area
 _PROBABILITIES = ("mosaic", "flip", "color", "gray", "blur", "noise", "shrink", "jpeg")
 _RATIOS = ("min_visible", "min_ignore", "brightness", "contrast", "saturation")
 _RANGES = ("face_px", "scale", "blur_px", "noise_std", "shrink_to", "jpeg_quality")
-_FORMER_NAMES = {"colour": "color"}  # fields of older recipes
 _LUMA_BGR = np.array([0.114, 0.587, 0.299])  # ITU-R BT.601
 
 
@@ -69,19 +66,6 @@ class AugmentConfig:
         if self.aspect < 1 or self.gamma < 0 or self.jpeg_quality[1] > 100:
             got = f"{self.aspect}, {self.gamma}, {self.jpeg_quality}"
             raise ValueError(f"expected aspect >= 1, gamma >= 0, jpeg_quality up to 100, got {got}")
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> AugmentConfig:
-        """Read the fields of a recipe's JSON; fields left out keep their defaults, others are a ValueError."""
-        known = {field.name for field in fields(cls)}
-        try:
-            values: dict[str, Any] = {_FORMER_NAMES.get(name, name): value for name, value in content.items()}
-            if not known.issuperset(values):
-                raise TypeError(f"unknown {', '.join(sorted(values.keys() - known))}")
-            values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-            return cls(**values)
-        except (TypeError, AttributeError) as error:
-            raise ValueError(f"expected fields among {', '.join(sorted(known))}, got {content}: {error}") from error
 
 
 def cut_boxes(

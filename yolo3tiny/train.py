@@ -16,7 +16,7 @@ from tqdm import tqdm
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
-from fer_paddle.training.checkpoint import LAST, load_progress
+from fer_paddle.training.checkpoint import LAST, load_progress, with_stages_begun
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import cosine_adamw
@@ -120,7 +120,7 @@ def train_from_files(
     logger.info("%s", about)
     bar = partial(tqdm, disable=None, leave=False)  # on stderr, where a person looks on
     check_readable(bar(photos + valid_photos, desc="reading"))
-    recipe = recipe.as_longer(begun["config"]) if begun else recipe
+    recipe = with_stages_begun(recipe, folder, options.resume)
     if begin is not None:
         anchors = begin.settings.anchors
     elif begun is not None:

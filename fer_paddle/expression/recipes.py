@@ -9,83 +9,43 @@ from typing import Any
 from fer_paddle.expression.data.ferplus import MODES
 from fer_paddle.expression.data.mixup import MixBatch
 from fer_paddle.training.augment import AugmentConfig
-from fer_paddle.training.config import FitConfig, check_stages, side_at
+from fer_paddle.training.config import StagedRecipe, check_stages, side_at
 from fer_paddle.training.optim import check_schedule
 
 OPTIMIZERS = ("adam", "adamw", "momentum")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Recipe(FitConfig):
-    """How to train an expression network; the loop's own fields stand in config.FitConfig.
+class Recipe(StagedRecipe):
+    """How to train an expression network."""
 
-    Attributes:
-        name: Name on the command line.
-        batch_size: Faces of one step, over all processes together.
-        sizes: Pairs (first epoch, side in pixels of the training faces), from epoch 0, in rising order.
-        valid_sizes: The same for validation; the side of the best epoch is the one the model ships with.
-        learning_rate: The highest rate.
-        optimizer: One of OPTIMIZERS.
-        weight_decay: Of adamw, where batch normalization and biases do not decay, and of momentum.
-        schedule: One of optim.SCHEDULES.
-        schedule_points: Points of that schedule, in epochs.
-        schedule_factor: Factor of that schedule.
-        warmup_epochs: Epochs of linear rise to `learning_rate`.
-        label_smoothing: See losses.ExpressionLoss.
-        class_balance: Power of losses.balance_weights.
-        balanced_sampling: Power of loader.BalancedSampler; 0 shows every face once an epoch.
-        aux_weight: Weight of the auxiliary head that learns the FER+ votes; 0 trains without it.
-        both_labels: Keep that head, which then learns FER+'s eight classes, and answer by both (heads.Combination).
-        teacher_share: Ratio of the teachers' answers in the targets, where there are teachers (teach.add_soft_targets).
-        soft_labels: Ratio of the FER+ votes in the labels of the seven expressions, see ferplus.mix_votes.
-        ferplus: Learn FER+'s eight classes instead, in one of ferplus.MODES.
-        freeze_epochs: Epochs at first in which only the last layer learns (for a network with a start).
-        backbone_rate: Factor of the learning rate of all layers but the last.
-        augment: Strengths of the augmentation.
-        mixup_alpha: See mixup.MixBatch, as the next two; with both alphas 0 no batch is mixed.
-        cutmix_alpha: Of CutMix.
-        mix_chance: Ratio of the batches that are mixed.
-
-    Raises:
-        ValueError: A field is out of its range.
-    """
-
-    name: str
-    batch_size: int
-    sizes: tuple[tuple[int, int], ...]
+    # The same as `sizes` for validation; the side of the best epoch is the one the model ships with.
     valid_sizes: tuple[tuple[int, int], ...]
-    learning_rate: float
     monitor: str = "valid_accuracy"
     mode: str = "max"
-    optimizer: str = "adam"
-    weight_decay: float = 0.0
-    schedule: str = "constant"
-    schedule_points: tuple[float, ...] = ()
-    schedule_factor: float = 0.1
-    warmup_epochs: float = 0.0
-    label_smoothing: float = 0.0
-    class_balance: float = 0.0
-    balanced_sampling: float = 0.0
-    aux_weight: float = 0.0
-    both_labels: bool = False
-    teacher_share: float = 0.5
-    soft_labels: float = 0.0
-    ferplus: str | None = None
-    freeze_epochs: int = 0
-    backbone_rate: float = 1.0
+    optimizer: str = "adam"  # one of OPTIMIZERS; `weight_decay` counts for adamw and momentum
+    schedule: str = "constant"  # one of optim.SCHEDULES
+    schedule_points: tuple[float, ...] = ()  # points of that schedule, in epochs
+    schedule_factor: float = 0.1  # factor of that schedule
+    label_smoothing: float = 0.0  # see losses.ExpressionLoss
+    class_balance: float = 0.0  # power of losses.balance_weights
+    balanced_sampling: float = 0.0  # power of loader.BalancedSampler; 0 shows every face once an epoch
+    aux_weight: float = 0.0  # weight of the auxiliary head that learns the FER+ votes; 0 trains without it
+    both_labels: bool = False  # keep that head, of FER+'s eight classes, and answer by both (heads.Combination)
+    teacher_share: float = 0.5  # ratio of the teachers' answers in the targets, see teach.add_soft_targets
+    soft_labels: float = 0.0  # ratio of the FER+ votes in the labels of the seven expressions, see ferplus.mix_votes
+    ferplus: str | None = None  # learn FER+'s eight classes instead, in one of ferplus.MODES
+    freeze_epochs: int = 0  # epochs at first in which only the last layer learns, for a network with a start
+    backbone_rate: float = 1.0  # factor of the learning rate of all layers but the last
     augment: AugmentConfig = AugmentConfig()
-    mixup_alpha: float = 0.0
+    mixup_alpha: float = 0.0  # see mixup.MixBatch, as the next two; with both alphas 0 no batch is mixed
     cutmix_alpha: float = 0.0
     mix_chance: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.batch_size < 1 or not self.learning_rate > 0:
-            got = f"{self.batch_size} and {self.learning_rate}"
-            raise ValueError(f"expected a batch_size of at least 1 and a learning_rate above 0, got {got}")
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"expected the optimizer {', '.join(OPTIMIZERS)}, got {self.optimizer!r}")
-        check_stages(self.sizes)
         check_stages(self.valid_sizes)
         check_schedule(self.schedule, self.schedule_points, self.schedule_factor, self.warmup_epochs > 0)
         ratios = {name: getattr(self, name) for name in ("balanced_sampling", "soft_labels", "teacher_share")}
@@ -142,16 +102,10 @@ class Recipe(FitConfig):
         Raises:
             ValueError: A field is unknown, missing or out of its range.
         """
-        try:
-            fields = {**content, "augment": AugmentConfig(**content.get("augment", {}))}
-        except (TypeError, AttributeError) as error:
-            raise ValueError(f"expected the fields of a Recipe, got {content}: {error}") from error
-        if "votes_weight" in fields:
-            fields["aux_weight"] = fields.pop("votes_weight")
-        if "cosine" in fields:
-            decay = "cosine" if fields.pop("cosine") else "constant"
-            fields["schedule"] = fields.get("schedule") or decay
-        return super().from_json(fields)
+        if isinstance(content, Mapping) and "cosine" in content:
+            decay = content.get("schedule") or ("cosine" if content["cosine"] else "constant")
+            content = {name: value for name, value in content.items() if name != "cosine"} | {"schedule": decay}
+        return super().from_json(content)
 
 
 # The tutorial's own. Cost: about 5 hours for FER2013 on two cores; minutes for the tutorial's 1,235 images.

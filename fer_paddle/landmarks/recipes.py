@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 from fer_paddle.landmarks.losses import LOSSES
 from fer_paddle.landmarks.model import READ_OUTS, LandmarkNetwork
 from fer_paddle.training.augment import AugmentConfig
-from fer_paddle.training.config import FitConfig, check_stages, scale_stages
+from fer_paddle.training.config import StagedRecipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LandmarkRecipe(FitConfig):
-    """How to train a landmark network; the loop's own fields stand in config.FitConfig."""
+class LandmarkRecipe(StagedRecipe):
+    """How to train a landmark network: by AdamW, whose rate falls as a half cosine."""
 
-    name: str  # name on the command line
-    batch_size: int  # faces of one step, over all processes together
-    sizes: tuple[tuple[int, int], ...]  # pairs (first epoch, side in pixels of the training crops), from epoch 0
-    learning_rate: float  # the highest rate of AdamW; it rises over `warmup_epochs`, then falls as a half cosine
     backbone: str = "resnet18"  # name in models.MODELS
     arguments: tuple[tuple[str, Any], ...] = ()  # pairs (name, value) of the backbone's constructor
     read_out: str = "both"  # one of model.READ_OUTS
@@ -27,20 +22,14 @@ class LandmarkRecipe(FitConfig):
     maps_weight: float = 0.0  # see LandmarkLoss
     margin: float = 0.1  # added to each side of the square around a box, as a ratio of its side
     monitor: str = "valid_nme"
-    weight_decay: float = 0.01  # of AdamW; not applied to batch normalization and biases
-    warmup_epochs: float = 0.5  # epochs of the rise, fewer than `epochs`
+    weight_decay: float = 0.01
+    warmup_epochs: float = 0.5
     ema_decay: float | None = 0.998
     repeat: tuple[tuple[str, int], ...] = ()  # pairs (source, times an epoch sees its faces); 1 for a source not named
     augment: AugmentConfig = AugmentConfig()
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_stages(self.sizes)
-        if self.batch_size < 1 or not self.learning_rate > 0 or not 0 <= self.warmup_epochs < self.epochs:
-            got = f"{self.batch_size}, {self.learning_rate} and {self.warmup_epochs}"
-            raise ValueError(
-                f"expected a batch_size of 1 or more, a rate above 0 and fewer warmup_epochs than epochs, got {got}"
-            )
         if self.read_out not in READ_OUTS or self.loss not in LOSSES or self.margin < 0:
             got = f"{self.read_out!r}, {self.loss!r} and {self.margin}"
             raise ValueError(
@@ -56,15 +45,6 @@ class LandmarkRecipe(FitConfig):
     def build(self) -> LandmarkNetwork:
         """Build the recipe's network, with random weights."""
         return LandmarkNetwork(self.backbone, dict(self.arguments), self.size, self.read_out)
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> LandmarkRecipe:
-        """Read what `to_json` wrote; fields left out keep their defaults."""
-        try:
-            fields = {**content, "augment": AugmentConfig(**content.get("augment", {}))}
-        except (TypeError, AttributeError) as error:
-            raise ValueError(f"expected the fields of a landmark recipe, got {content}: {error}") from error
-        return super().from_json(fields)
 
 
 # Of the shipped network. Depthwise convolutions, ten times cheaper in operations, cost Paddle ten times the time to
@@ -110,14 +90,3 @@ FINE = dataclasses.replace(
 )
 
 LANDMARK_RECIPES = {recipe.name: recipe for recipe in (POINTS68, FINE)}
-
-
-def choose_recipe(name: str, changes: Mapping[str, Any]) -> LandmarkRecipe:
-    """Return a recipe by name with other fields; with other `epochs` its stages and warm-up follow."""
-    if name not in LANDMARK_RECIPES:
-        raise ValueError(f"expected a recipe of {', '.join(LANDMARK_RECIPES)}, got {name!r}")
-    recipe = LANDMARK_RECIPES[name]
-    ratio = changes.get("epochs", recipe.epochs) / recipe.epochs
-    warmup_epochs = recipe.warmup_epochs * min(ratio, 1)
-    scaled = {"sizes": scale_stages(recipe.sizes, ratio), "warmup_epochs": warmup_epochs}
-    return dataclasses.replace(recipe, **{**scaled, **changes})

@@ -20,6 +20,7 @@ from fer_paddle.landmarks.predict import Landmarker, LandmarkSettings
 from fer_paddle.landmarks.recipes import LandmarkRecipe
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar
+from fer_paddle.training.checkpoint import with_stages_begun
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import cosine_adamw
@@ -94,6 +95,7 @@ def train_from_files(
     if not len(train) or not len(valid):
         raise ValueError(f"expected faces of the splits train and val, got {len(train)} and {len(valid)}")
     logger.info("training on %d faces, measuring on %d", len(train), len(valid))
+    recipe = with_stages_begun(recipe, folder, resume)
     seed_everything(recipe.seed)
     options = RunOptions(folder, resume, [ProgressBar(), Curves(folder, "nme")], workers)
     network = recipe.build()

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fer_paddle import files
 from fer_paddle.environment import paddle
+from fer_paddle.training.config import StagedRecipe
 from fer_paddle.training.ema import EMA
 from fer_paddle.weights import load_arrays, load_into, save_arrays, state_arrays
 
 LAST = "last.json"
+_Recipe = TypeVar("_Recipe", bound=StagedRecipe)
 _MODEL, _AVERAGE, _OPTIMIZER = "model.", "average.", "optimizer."
 
 
@@ -50,6 +52,13 @@ def load_progress(folder: Path) -> dict[str, Any]:
     if not fields <= progress.keys():
         raise ValueError(f"expected a checkpoint with the fields {', '.join(sorted(fields))} in {path}")
     return split_task(progress)
+
+
+def with_stages_begun(recipe: _Recipe, folder: Path, resume: bool) -> _Recipe:
+    """Return the recipe of a run; of one that goes on for more epochs with the stages that it began with."""
+    if not resume or not (folder / LAST).is_file():
+        return recipe
+    return recipe.as_longer(type(recipe).from_json(load_progress(folder)["config"]))
 
 
 def split_task(content: dict[str, Any]) -> dict[str, Any]:

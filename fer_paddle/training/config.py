@@ -6,17 +6,21 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+_Fields = TypeVar("_Fields")
+_Recipe = TypeVar("_Recipe", bound="StagedRecipe")
 # Fields of older checkpoints and cards by the name they have today; None where there is no such field any more.
 _FORMER_NAMES: dict[str, str | None] = {
     "average_decay": "ema_decay",
+    "colour": "color",
     "average_from": "swa_start",
     "sharpness": "sam_radius",
     "global_statistics": None,
+    "votes_weight": "aux_weight",
 }
 
 
@@ -64,16 +68,67 @@ class FitConfig:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote, also under the names of older files; fields left out keep their defaults.
+        """Read what `to_json` wrote, see `read_fields`."""
+        return read_fields(cls, content)
 
-        Raises:
-            ValueError: A field is unknown, missing or out of its range.
-        """
-        try:
-            renamed = {_FORMER_NAMES.get(name, name): _to_tuples(value) for name, value in content.items()}
-            return cls(**{name: value for name, value in renamed.items() if name is not None})
-        except (TypeError, AttributeError) as error:
-            raise ValueError(f"expected the fields of a {cls.__name__}, got {content}: {error}") from error
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StagedRecipe(FitConfig):
+    """What the recipes of all tasks share: samples that grow from stage to stage, a rate that rises before it falls."""
+
+    name: str  # name on the command line
+    batch_size: int  # samples of one step, over all processes together
+    sizes: tuple[tuple[int, int], ...]  # pairs (first epoch, side in pixels of the training samples), from epoch 0
+    learning_rate: float  # the highest rate
+    weight_decay: float = 0.0  # of AdamW not applied to batch normalization and biases
+    warmup_epochs: float = 0.0  # epochs of linear rise to `learning_rate`
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_stages(self.sizes)
+        if self.batch_size < 1 or not self.learning_rate > 0:
+            got = f"{self.batch_size} and {self.learning_rate}"
+            raise ValueError(f"expected a batch_size of at least 1 and a learning_rate above 0, got {got}")
+        if not 0 <= self.warmup_epochs <= self.epochs:
+            raise ValueError(f"expected warmup_epochs from 0 to {self.epochs}, got {self.warmup_epochs}")
+
+    def with_epochs(self, epochs: int) -> Self:
+        """Return the recipe in another number of epochs: its stages and warm-up shrink or grow with it."""
+        ratio = epochs / self.epochs
+        # Of two stages that would begin together the later stays.
+        sizes = tuple({int(first * ratio): side for first, side in self.sizes}.items())
+        return dataclasses.replace(self, epochs=epochs, sizes=sizes, warmup_epochs=self.warmup_epochs * ratio)
+
+    def as_longer(self, begun: Self) -> Self:
+        """Return the recipe with the stages of the run that it goes on with for more epochs, else itself."""
+        if self.epochs <= begun.epochs:
+            return self
+        return dataclasses.replace(self, sizes=begun.sizes, warmup_epochs=begun.warmup_epochs)
+
+
+def choose_recipe(recipes: Mapping[str, _Recipe], name: str, changes: Mapping[str, Any]) -> _Recipe:
+    """Return a recipe by name with other fields, but for those that are None; its stages follow other `epochs`."""
+    if name not in recipes:
+        raise ValueError(f"expected a recipe of {', '.join(recipes)}, got {name!r}")
+    recipe, changes = recipes[name], {field: value for field, value in changes.items() if value is not None}
+    return dataclasses.replace(recipe.with_epochs(changes.pop("epochs", recipe.epochs)), **changes)
+
+
+def read_fields(kind: type[_Fields], content: Mapping[str, Any]) -> _Fields:
+    """Make a data class, and those within it, of JSON, also under older files' names; what is left out is the default.
+
+    Raises:
+        ValueError: A field is unknown, missing or out of its range.
+    """
+    try:
+        values = {_FORMER_NAMES.get(name, name): _to_tuples(value) for name, value in content.items()}
+        values.pop(None, None)
+        for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+            if dataclasses.is_dataclass(field.default) and field.name in values:
+                values[field.name] = read_fields(type(field.default), values[field.name])
+        return kind(**values)  # type: ignore[arg-type]
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"expected the fields of {kind.__name__}, got {content}: {error}") from error
 
 
 def check_stages(stages: Any) -> None:
@@ -90,11 +145,6 @@ def check_stages(stages: Any) -> None:
 def side_at(stages: Sequence[tuple[int, int]], epoch: int) -> int:
     """Return the side in pixels of the stage (first epoch, side) that an epoch, counted from 0, belongs to."""
     return [side for first, side in stages if first <= epoch][-1]
-
-
-def scale_stages(stages: Sequence[tuple[int, int]], ratio: float) -> tuple[tuple[int, int], ...]:
-    """Return the stages of a run that has `ratio` as many epochs; of two that would begin together the later stays."""
-    return tuple({int(first * ratio): side for first, side in stages}.items())
 
 
 def _to_tuples(value: Any) -> Any:

@@ -8,26 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from fer_paddle.environment import paddle
+from fer_paddle.training.config import StagedRecipe
 
 SCHEDULES = ("constant", "step", "multi_step", "halve", "cosine", "one_cycle", "plateau")
 _POINTS = {"step": 1, "halve": 1, "plateau": 1}  # of multi_step one or more, of the others none
 _LEAST_CYCLE = 10
-
-
-class StagedRecipe(Protocol):
-    """What `cosine_adamw` reads of a recipe."""
-
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def warmup_epochs(self) -> float: ...
-    @property
-    def weight_decay(self) -> float: ...
 
 
 def make_schedule(

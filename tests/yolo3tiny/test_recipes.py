@@ -31,7 +31,13 @@ def test_json_of_no_recipe(content):
 
 @pytest.mark.parametrize(
     "change",
-    [{"epochs": 0}, {"batch_size": 0}, {"validate_every": 0}, {"warmup_epochs": -1}, {"warmup_epochs": CROWD.epochs}],
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"validate_every": 0},
+        {"warmup_epochs": -1},
+        {"warmup_epochs": 11},
+    ],
 )
 def test_numbers_out_of_range(change):
     with pytest.raises(ValueError, match=r"^expected .*got"):
@@ -58,6 +64,6 @@ def test_over_other_epochs(epochs, sizes, warmup_epochs):
 
 def test_a_longer_run_keeps_the_stages_that_it_began_with():
     begun = CROWD.with_epochs(6)
-    longer = CROWD.with_epochs(12).as_longer(begun.to_json())
+    longer = CROWD.with_epochs(12).as_longer(begun)
     assert longer == dataclasses.replace(begun, epochs=12)
-    assert begun.as_longer(begun.to_json()) is begun
+    assert begun.as_longer(begun) is begun

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -44,14 +43,13 @@ def train(
     from fer_paddle import environment
 
     environment.prepare(threads)
+    from fer_paddle.training.config import choose_recipe
     from yolo3tiny.keypoint.export import export_run
     from yolo3tiny.keypoint.recipes import KEYPOINT_RECIPES
     from yolo3tiny.keypoint.train import train_from
 
-    chosen = KEYPOINT_RECIPES[recipe]
-    chosen = dataclasses.replace(
-        chosen, epochs=epochs or chosen.epochs, batch_size=batch_size or chosen.batch_size, accumulate=accumulate
-    )
+    changes = {"epochs": epochs, "batch_size": batch_size, "accumulate": accumulate}
+    chosen = choose_recipe(KEYPOINT_RECIPES, recipe, changes)
     history = train_from(chosen, out, data, look, start, classes or None, resume, workers)
     export_run(out, out / "keypoint.onnx")
     best = max((record for record in history if "valid_f1" in record), key=lambda record: record["valid_f1"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,14 +68,11 @@ def train(
     Writes checkpoints, the best weights, curves, a VisualDL log and detector.onnx to the folder of the run.
     """
     from fer_paddle import environment
+    from fer_paddle.training.config import choose_recipe
     from yolo3tiny.recipes import DETECTOR_RECIPES
 
-    if recipe not in DETECTOR_RECIPES:
-        raise ValueError(f"expected a recipe of {', '.join(DETECTOR_RECIPES)}, got {recipe!r}")
-    chosen = DETECTOR_RECIPES[recipe]
-    chosen = chosen.with_epochs(epochs) if epochs is not None else chosen
-    changes: dict[str, Any] = {"repeat": repeat, "batch_size": batch_size, "learning_rate": learning_rate}
-    chosen = dataclasses.replace(chosen, **{name: value for name, value in changes.items() if value})
+    changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "repeat": repeat or None}
+    chosen = choose_recipe(DETECTOR_RECIPES, recipe, changes)
     environment.prepare(threads)
     from fer_paddle.training import parallel
     from fer_paddle.training.loop import RunOptions

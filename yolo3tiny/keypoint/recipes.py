@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 
-from fer_paddle.training.config import FitConfig, check_stages
+from fer_paddle.training.config import StagedRecipe
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class KeypointRecipe(FitConfig):
-    """How to train the one-anchor detector; the loop's own fields stand in config.FitConfig."""
+class KeypointRecipe(StagedRecipe):
+    """How to train the one-anchor detector: by AdamW, whose rate is halved again and again."""
 
-    name: str  # name on the command line
-    batch_size: int = 4  # strips of one step
+    batch_size: int = 4
     strips: int = 3000  # drawn strips of an epoch; of files, all are one epoch
-    sizes: tuple[tuple[int, int], ...] = ((0, 320),)  # pairs (first epoch, side in pixels of the samples), from epoch 0
-    learning_rate: float = 3e-3  # of AdamW at first
+    sizes: tuple[tuple[int, int], ...] = ((0, 320),)
+    learning_rate: float = 3e-3
     halve_every: int = 400  # steps after which the rate is halved
     weight_decay: float = 0.01
     class_weight: float = 0.3  # u, see KeypointLoss
@@ -26,12 +25,10 @@ class KeypointRecipe(FitConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_stages(self.sizes)
         if any(side % 32 for _, side in self.sizes):
             raise ValueError(f"expected sides in multiples of 32, got {self.sizes}")
-        if min(self.batch_size, self.strips, self.halve_every) < 1:
-            got = f"{self.batch_size}, {self.strips} and {self.halve_every}"
-            raise ValueError(f"expected batch_size, strips and halve_every of 1 or more, got {got}")
+        if min(self.strips, self.halve_every) < 1:
+            raise ValueError(f"expected strips and halve_every of 1 or more, got {self.strips} and {self.halve_every}")
 
 
 # Drawn strips, other ones in every epoch; marks are denser in small ones, so most steps are cheap.

@@ -12,6 +12,7 @@ from fer_paddle.deployment.runtimes.paddle import NetworkRunner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar
+from fer_paddle.training.checkpoint import with_stages_begun
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import adamw, make_schedule
@@ -69,6 +70,7 @@ def train_from(
     workers: int = 0,
 ) -> list[dict[str, Any]]:
     """Train on annotated strips, or on drawn ones, from `start` where given: `python -m yolo3tiny keypoint train`."""
+    recipe = with_stages_begun(recipe, folder, resume)
     if data is None:
         draw, length = partial(draw_new, look, recipe.sizes), recipe.strips
         known = LOOKS[look].classes

@@ -51,11 +51,12 @@ def train(
 
     environment.prepare(threads)
     from fer_paddle.landmarks.export import export_run
-    from fer_paddle.landmarks.recipes import choose_recipe
+    from fer_paddle.landmarks.recipes import LANDMARK_RECIPES
     from fer_paddle.landmarks.train import train_from_files
+    from fer_paddle.training.config import choose_recipe
 
     changes = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
-    chosen = choose_recipe(recipe, {name: value for name, value in changes.items() if value is not None})
+    chosen = choose_recipe(LANDMARK_RECIPES, recipe, changes)
     history = train_from_files(data, chosen, out, resume, workers, start)
     export_run(out, out / "model.safetensors", ", ".join(path.name for path in data))
     best = min((record for record in history if "valid_nme" in record), key=lambda record: record["valid_nme"])

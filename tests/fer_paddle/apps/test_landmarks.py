@@ -20,7 +20,7 @@ TINY = dataclasses.replace(
     recipes.POINTS68,
     epochs=2,
     batch_size=8,
-    sizes=((0, 32),),
+    sizes=((0, 32), (1, 48)),
     arguments=(("channels", (8, 8, 8, 8)), ("blocks", (0, 1, 1, 1)), ("stem_stride", 2)),
     repeat=(),
 )
@@ -52,8 +52,10 @@ def test_crops_train_evaluate_detect(tmp_path, monkeypatch, capsys):
     code, made = run("crops", "drawn", "--count", 20, "--out", crops)
     faces = load_faces(crops)
     assert code == 0 and made["faces"] == 20 and (faces.split == "val").sum() == 4 and made["detected"] >= 10
-    code, history = run("train", crops, "--out", tmp_path / "run")
-    assert code == 0 and len(history) == 2
+    code, begun = run("train", crops, "--out", tmp_path / "run")
+    assert code == 0 and len(begun) == 2
+    code, history = run("train", crops, "--out", tmp_path / "run", "--resume", "--epochs", 4)
+    assert code == 0 and len(history) == 4 and history[:2] == begun
     weights = tmp_path / "run" / "model.onnx"
     code, figures = run("evaluate", "--data", crops, "--weights", weights)
     assert code == 0 and figures["faces"] == 4

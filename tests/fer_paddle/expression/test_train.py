@@ -210,6 +210,6 @@ def test_export_refuses_another_run(run_folder, tmp_path):
         export_best(run_folder, path, arguments={"num_classes": 10})
     arrays = load_arrays(run_folder / BEST)
     save_weights(tmp_path / BEST, arrays, {"figures": {"epoch": 1}, "config": {"epochs": 3, "photos": 3}})
-    with pytest.raises(ValueError, match="expected the fields of a Recipe, got .*photos"):
+    with pytest.raises(ValueError, match="expected the fields of Recipe, got .*photos"):
         export_best(tmp_path, path)
     assert not path.exists()

@@ -14,9 +14,10 @@ from fer_paddle.landmarks.files import LandmarkModel
 from fer_paddle.landmarks.metrics import nme
 from fer_paddle.landmarks.model import LandmarkNetwork, pool_to
 from fer_paddle.landmarks.predict import Landmarker, LandmarkSettings
-from fer_paddle.landmarks.recipes import POINTS68, LandmarkRecipe, choose_recipe
+from fer_paddle.landmarks.recipes import LANDMARK_RECIPES, POINTS68, LandmarkRecipe
 from fer_paddle.landmarks.train import train_landmarks
 from fer_paddle.training.augment import AugmentConfig
+from fer_paddle.training.config import choose_recipe
 from fer_paddle.training.loop import RunOptions
 
 TINY = dataclasses.replace(
@@ -127,7 +128,7 @@ def test_pooling_to_a_grid_is_that_of_paddle(side, grid):
 
 
 def test_a_recipe_follows_its_epochs():
-    short = choose_recipe("points68", {"epochs": 4})
+    short = choose_recipe(LANDMARK_RECIPES, "points68", {"epochs": 4})
     assert short.epochs == 4 and short.sizes[0][0] == 0 and short.size == POINTS68.size
     assert LandmarkRecipe.from_json(short.to_json()) == short
 
@@ -138,7 +139,7 @@ def test_a_recipe_follows_its_epochs():
         lambda: LandmarkNetwork(input_size=50),
         lambda: LandmarkNetwork(read_out="mean"),
         lambda: LandmarkNetwork("vgg9"),
-        lambda: choose_recipe("points98", {}),
+        lambda: choose_recipe(LANDMARK_RECIPES, "points98", {}),
         lambda: dataclasses.replace(POINTS68, loss="l3"),
         lambda: LandmarkRecipe.from_json({"name": "x"}),
         lambda: LandmarkSettings.from_metadata({"points": "98"}),

@@ -58,6 +58,17 @@ def test_a_run_becomes_a_network_that_says_what_it_is(run):
     np.testing.assert_allclose(np.sort(first.scores), np.sort(second.scores), atol=1e-4)
 
 
+def test_a_run_that_has_ended_goes_on_for_more_epochs(tmp_path, monkeypatch, capsys):
+    recipe = dataclasses.replace(SMALL, epochs=2, sizes=((0, 96), (1, 128)))
+    monkeypatch.setitem(KEYPOINT_RECIPES, "strips", recipe)
+    monkeypatch.setattr("yolo3tiny.keypoint.train.VALID_STRIPS", 2)
+    assert call("train", "--out", tmp_path, "--json") == 0
+    begun = json.loads(capsys.readouterr().out)
+    assert call("train", "--out", tmp_path, "--json", "--resume", "--epochs", 4) == 0
+    history = json.loads(capsys.readouterr().out)
+    assert len(history) == 4 and history[:2] == begun
+
+
 def test_figures_of_drawn_strips_and_of_files(run, capsys):
     weights = ("--weights", run / "road" / "keypoint.onnx", "--min-score", 0, "--json")
     assert call("evaluate", *weights, "--look", "road", "--strips", 3) == 0
