@@ -168,8 +168,7 @@ def shrink_for_crop(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Shrink an image, and a box in it, where `crop_square` would cut more than MAX_CROP_SIDE.
 
-    Returns:
-        The image, the box, and float64 [2]: by what pixels of the image were multiplied, ones where nothing was done.
+    The third result, float64 [2], is by what pixels were multiplied: ones where nothing was done.
     """
     box = _check_box(box_xyxy)
     length = float((box[2:] - box[:2]).max()) * (1 + 2 * margin)

@@ -27,12 +27,8 @@ Row = Mapping[str, Any]
 class Study:
     """The `rows` of one study; what is added to `content` is kept by the next `save`.
 
-    Args:
-        path: The JSON file; it is made with the first row, read where it is there. None keeps the rows in memory.
-        settings: What decides the rows, as JSON values: a file with other settings is refused.
-        provenance: What else the file says, see `provenance`; of the newest call, never compared.
-        data: Digests of the data by name, see `digest`: a file of other data is refused. A file without any is not.
-        data_changed: Go on all the same where the data are others; the file keeps the former digests.
+    `path` None keeps the rows in memory. A file with other `settings`, or other `data` (digests by name), is refused;
+    `data_changed` goes on all the same with other data, and keeps the former digests. `provenance` is never compared.
     """
 
     def __init__(

@@ -58,13 +58,8 @@ class Tracker:
 
     A face of a new frame belongs to the known one that it overlaps most, once that has moved on at its speed (Bewley
     et al. 2016, "Simple online and realtime tracking", with greedy assignment). A weak face only continues a known one
-    (Zhang et al. 2022, "ByteTrack").
-
-    Args:
-        start_score: Least detector score of a face that gets a new id.
-        min_iou: Least overlap with the place where a known face is expected.
-        max_gap_seconds: How long a face may be unseen and keep its id.
-        smoothing_seconds: Time constant of the mean over the probabilities; 0 smooths nothing.
+    (Zhang et al. 2022, "ByteTrack"); one unseen for `max_gap_seconds` is forgotten. `smoothing_seconds` is the time
+    constant of the mean over the probabilities.
     """
 
     def __init__(

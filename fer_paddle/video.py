@@ -134,14 +134,7 @@ class Video:
 
 
 class Camera:
-    """A camera of this machine, frame by frame until the loop over it is left; times are those since the first.
-
-    Args:
-        number: 0 is the first camera.
-
-    Raises:
-        OSError: There is no such camera, or another program has it.
-    """
+    """A camera of this machine, by number, frame by frame until the loop is left; OSError: it is missing or busy."""
 
     def __init__(self, number: int = 0):
         log_level = cv2.getLogLevel()

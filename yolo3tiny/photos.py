@@ -40,27 +40,17 @@ _MOST_NAMED = 10  # files in one message
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """An image and the faces marked in it.
+    """An image and the faces marked in it."""
 
-    Attributes:
-        name: The image as its table names it, "/" between folders.
-        image: A path, the bytes of a file, or a callable that returns uint8 [H, W, 3] in BGR.
-        boxes_xyxy: float32 [N, 4] in pixels, within the image.
-        ignore: bool [N]; True marks a box that is neither face nor background.
-        size_hw: Height and width in pixels.
-        source: The collection the image comes from, "" if unknown.
-        split: One of labels.SPLITS, or the table's own word, "" if unknown.
-        categories: The table's name of what each box shows, N of them, or none if unknown.
-    """
-
-    name: str
+    name: str  # the image as its table names it, "/" between folders
+    # a path, the bytes of a file, or a callable that returns uint8 [H, W, 3] in BGR
     image: str | os.PathLike[str] | bytes | Callable[[], np.ndarray]
-    boxes_xyxy: np.ndarray
-    ignore: np.ndarray
-    size_hw: tuple[int, int]
-    source: str = ""
-    split: str = ""
-    categories: tuple[str, ...] = ()
+    boxes_xyxy: np.ndarray  # float32 [N, 4] in pixels, within the image
+    ignore: np.ndarray  # bool [N]; True marks a box that is neither face nor background
+    size_hw: tuple[int, int]  # height and width in pixels
+    source: str = ""  # the collection the image comes from, "" if unknown
+    split: str = ""  # one of labels.SPLITS, or the table's own word, "" if unknown
+    categories: tuple[str, ...] = ()  # the table's name of what each box shows, N of them, or none if unknown
 
     def __post_init__(self) -> None:
         if self.ignore.dtype != bool or self.boxes_xyxy.shape != (*self.ignore.shape, 4):

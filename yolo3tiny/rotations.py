@@ -21,17 +21,9 @@ def find_faces(
     min_face: float = 0,
     rotations_deg: Sequence[int] = (),
 ) -> tuple[Detections, np.ndarray]:
-    """Find faces of a least size, in the image as it is and turned.
+    """Find faces of a least side in pixels, in the image as it is and turned by each of `rotations_deg`.
 
-    Args:
-        detect: (image, min_score) -> Detections, such as a Detector.
-        image: uint8 [H, W, 3].
-        min_score: Lowest score of a face.
-        min_face: Least longer side of a face's box in pixels of the image.
-        rotations_deg: Keys of ROTATIONS; each costs as much as the image as it is.
-
-    Returns:
-        The faces in the pixels of `image`, and int64 [N]: the degrees clockwise that turn each upright.
+    Returns them in pixels of the image, and int64 [N]: the degrees clockwise that turn each upright.
     """
     parts = [(0, detect(image, min_score=min_score))]
     for degrees in rotations_deg:

@@ -95,13 +95,8 @@ def train_from_files(
 ) -> list[dict[str, float]]:
     """Read photos, fit the anchors and train: what `python -m yolo3tiny train` does.
 
-    Args:
-        data: Tables of photos, see splits.find_train_valid, and their `classes`.
-        recipe: How to train; `start` brings its own network and width.
-        options: Folder of the run, and whether to resume; callbacks and progress are added.
-        start: A `.safetensors` detector to go on from, by path or by name, with its anchors.
-        tiles: Sides in pixels of the tiles into which the photos of a source are cut.
-        drawn: Images without people that are added to the photos.
+    `start` is a detector to go on from, with its network and anchors; `tiles` are sides in pixels by source, `drawn`
+    counts the images without people that are added.
     """
     assert options.folder is not None
     folder = Path(options.folder)

@@ -208,15 +208,7 @@ def create_app(
     allow_url: bool = False,
     landmarker: Landmarker | None = None,
 ) -> FastAPI:
-    """Build the service.
-
-    Args:
-        pipeline: What recognizes; None takes the networks that ship.
-        limits: What it takes.
-        api_key: Clients must send it as X-API-Key; None asks for none.
-        allow_url: Also fetch images by URL, from public addresses alone.
-        landmarker: What finds the points that `?landmarks=true` asks for; None refuses it.
-    """
+    """Build the service: `api_key` is what clients must send as X-API-Key, None asks for none."""
     service = Service(pipeline or Pipeline(), limits, allow_url, landmarker)
 
     @asynccontextmanager

@@ -36,14 +36,7 @@ Progress = Callable[[Iterable[Any]], Iterable[Any]]
 def detect_boxes(
     faces: LandmarkFaces, detector: Callable[..., Detections], border: float = 0.0, progress: Progress = iter
 ) -> LandmarkFaces:
-    """Put the detector's boxes in the place of those guessed from the points, where it finds the face.
-
-    Args:
-        faces: Faces, one an image or several with the same image one after the other.
-        detector: (image, min_score) -> Detections.
-        border: Repeated edge pixels about each image while it is searched, as a ratio of its longer side.
-        progress: Wraps the faces for a progress bar.
-    """
+    """Put the detector's boxes in the place of guesses where it finds the face; `border` repeats the edge of images."""
     boxes, detected = faces.boxes_xyxy.copy(), faces.detected.copy()
     image: np.ndarray | None = None
     found = np.zeros((0, 4), np.float32)

@@ -132,27 +132,17 @@ class Strip:
 
 @dataclass
 class VideoReport:
-    """What one video gave.
+    """What one video gave."""
 
-    Attributes:
-        file: The video, or the camera.
-        folder: Where the files are.
-        frames: Frames recognized.
-        seconds: Time of the last.
-        frames_per_second: How many were recognized and written in a second of this machine.
-        people: A record an id: when it was seen, mean probabilities, frames of each label.
-        warning: What is wrong with the video; None where nothing was found.
-        stopped: Ctrl-C ended it.
-    """
-
-    file: str
-    folder: str
-    frames: int = 0
-    seconds: float = 0.0
-    frames_per_second: float = 0.0
+    file: str  # the video, or the camera
+    folder: str  # where the files are
+    frames: int = 0  # frames recognized
+    seconds: float = 0.0  # time of the last
+    frames_per_second: float = 0.0  # how many were recognized and written in a second of this machine
+    # a record an id: when it was seen, mean probabilities, frames of each label
     people: list[dict[str, Any]] = field(default_factory=list)
-    warning: str | None = None
-    stopped: bool = False
+    warning: str | None = None  # what is wrong with the video; None where nothing was found
+    stopped: bool = False  # Ctrl-C ended it
 
 
 def recognize_video(
@@ -167,25 +157,10 @@ def recognize_video(
     show: Callable[[np.ndarray], bool] | None = None,
     suffix: str = ".mp4",
 ) -> VideoReport:
-    """Recognize every frame of a video and write `annotated.mp4` (without sound), CSV, plot and summary.
+    """Recognize every frame of a video; write `annotated` (without sound), CSV, plot and summary to a new folder.
 
-    Args:
-        source: What gives the frames.
-        name: What the summary calls it.
-        folder: Where to write; it is made. One with files that no earlier run wrote is refused.
-        pipeline: What recognizes.
-        min_score: Least detector score of a new face; see tracking.Tracker.
-        language: See draw_faces.
-        progress: Wraps the frames for a progress bar.
-        max_seconds: Stop after this time of the video.
-        show: Called with each annotated image; False stops.
-        suffix: Of the annotated video, one of CODECS.
-
-    Returns:
-        The report, which the summary holds too. After Ctrl-C the files hold what was done.
-
-    Raises:
-        ValueError: There is not one readable frame, or the folder has other files.
+    `name` is what the summary calls the video; `max_seconds` ends it early, and so does `show`, called with each image,
+    by False. After Ctrl-C the files hold what was done. ValueError: no frame is readable, the folder has other files.
     """
     from fer_paddle.analysis.plots import save_figure  # before the work: matplotlib may be missing
 
@@ -223,11 +198,7 @@ def recognize_video(
 def recognize_videos(
     sources: Iterable[Path | int], out: Path, pipeline: Pipeline, *arguments: Any
 ) -> tuple[list[VideoReport], list[Failed]]:
-    """Recognize videos and cameras (by their numbers) one after another, each into a folder of its own in `out`.
-
-    Returns:
-        Their reports up to one that Ctrl-C ended, and pairs (video, reason) of those that failed or are damaged.
-    """
+    """Recognize videos and cameras, each into its own folder: reports up to Ctrl-C, and (video, reason) of faults."""
     reports: list[VideoReport] = []
     failed: list[Failed] = []
     stems: list[str] = []

@@ -16,10 +16,7 @@ _RECORDS = (CLEANED, SELECTED, FRAMES, MANIFEST)
 
 
 def find_sources(path: Path) -> list[dict[str, Any]]:
-    """Follow an image back, under any name, to what it was cut from, to a video, to an address and its license.
-
-    Returns the records in its folder and the two above, then where these lead, the nearest first.
-    """
+    """Return the records that lead from an image, under any name, to its address and license, the nearest first."""
     if not path.is_file():
         raise FileNotFoundError(f"{str(path)!r}: expected an image, found no such file")
     found: list[dict[str, Any]] = []

@@ -52,14 +52,10 @@ def quantize_onnx(
     keep_last: bool = False,
     per_channel: bool = True,
 ) -> Path:
-    """Write an ONNX file in int8, its metadata inside, and return the path.
+    """Write a float ONNX file in int8, its metadata inside, and return the path.
 
-    Args:
-        source: The float network; batch normalizations are folded into it first.
-        batches: Calibration images as the network gets them, float32 [N, C, H, W] each.
-        method: One of METHODS: how the range of an activation is chosen.
-        keep_last: Leave the last convolution or matrix product before each output in float.
-        per_channel: A scale for each output channel of a weight; else one for all.
+    `batches` are calibration images as the network gets them, float32 [N, C, H, W]; `method`, of METHODS, chooses the
+    ranges of activations. `keep_last` leaves the last layer before each output in float.
     """
     from onnxruntime import quantization
 

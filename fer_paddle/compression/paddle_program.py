@@ -75,9 +75,7 @@ def program_to_onnx(
 ) -> Path:
     """Write a program as ONNX, the weights of a quantized one as int8, and return the path.
 
-    Args:
-        metadata: Text to keep inside the file.
-        round_outputs: Keep the rounding of outputs that paddle2onnx adds, see drop_idle_rounding; False after QAT.
+    `round_outputs` keeps the rounding of outputs that paddle2onnx adds, see drop_idle_rounding; not wanted after QAT.
     """
     import paddle2onnx
 

@@ -82,14 +82,10 @@ def quantize_static(
 
 
 def quantize_weights(source: str | os.PathLike[str], folder: str | os.PathLike[str], simulated: bool = False) -> Path:
-    """Quantize the weights alone, without images (`quant_post_dynamic`, also weight-only), and return the folder.
+    """Quantize the weights of a program alone, without images (`quant_post_dynamic`), and return the folder.
 
     The result stores int8 and its scales for Paddle Lite. Paddle Inference 2.6.2 takes the integers for real numbers:
-    measure the simulated program.
-
-    Args:
-        source, folder: Of the float program, see paddle_program.save_program, and of the quantized one.
-        simulated: Store the weights after their round trip in float32, which every runtime computes right.
+    measure the `simulated` program, which has the weights after their round trip in float32.
     """
     source, folder = check_program(source), Path(folder)
     with slim(), static_mode(), writing(folder) as aside, quiet():

@@ -161,11 +161,7 @@ class PruningStudy:
         return content
 
     def run(self, ratios: Sequence[float], sensitivities: Sensitivities | None = None) -> dict[str, Any]:
-        """Make a pruned network for each ratio, write `results.json` after each, and return its content.
-
-        A row has the figures of the last round, `pruned`, `recalibrated` and fine-tuned; those of all `rounds`; the
-        `weights` file; `file_bytes` of the ONNX file.
-        """
+        """Make a pruned network for each ratio, write `results.json` after each, and return its content."""
         _ = self.full
         self.study.run([{"kept_share": ratio} for ratio in ratios], lambda row: self._prune_to(row, sensitivities))
         if self.study.rows:

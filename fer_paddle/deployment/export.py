@@ -35,14 +35,10 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class OnnxShape:
-    """What an ONNX file can be asked to be, for runtimes that take no other.
+    """What an ONNX file can be asked to be, for runtimes that take no other."""
 
-    Attributes:
-        opset: Version of ONNX's operators.
-        batch: Images of a run, fixed; None leaves them free. Runner and Classifier take any number all the same.
-    """
-
-    opset: int = OPSET
+    opset: int = OPSET  # version of ONNX's operators
+    # images of a run, fixed; None leaves them free. Runner and Classifier take any number all the same
     batch: int | None = None
 
     def fix(

@@ -27,17 +27,12 @@ class Combination:
     """How two heads answer together: a weighted sum of their logits for the seven expressions.
 
     `share` * (FER+ logits - `prior_power` * log `prior_ferplus`) + (1 - `share`) * FER2013 logits, without contempt.
-
-    Attributes:
-        prior_fer2013: Class shares that the head of FER2013's labels learned, seven.
-        prior_ferplus: Those of the head of FER+'s votes, eight.
-        share: Weight of FER+, 0 to 1.
-        prior_power: How much of the class shares of FER+ is divided out, 0 (nothing) to 1 (all classes alike).
     """
 
-    prior_fer2013: Sequence[float]
-    prior_ferplus: Sequence[float]
-    share: float = 0.95
+    prior_fer2013: Sequence[float]  # class shares that the head of FER2013's labels learned, seven
+    prior_ferplus: Sequence[float]  # those of the head of FER+'s votes, eight
+    share: float = 0.95  # weight of FER+, 0 to 1
+    # how much of the class shares of FER+ is divided out, 0 (nothing) to 1 (all classes alike)
     prior_power: float = 0.25
 
     def __post_init__(self) -> None:

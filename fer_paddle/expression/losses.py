@@ -56,12 +56,9 @@ class ExpressionLoss:
         outputs: paddle.Tensor | tuple[paddle.Tensor, paddle.Tensor],
         targets: tuple[paddle.Tensor, paddle.Tensor],
     ) -> dict[str, paddle.Tensor]:
-        """Return the terms `label` and, with an auxiliary head, `votes`.
+        """Return the terms `label` and, with an auxiliary head, `votes`; a row of zeros among these has none.
 
-        Args:
-            outputs: logits float32 [N, C], or (logits, vote logits [N, V]).
-            targets: (labels int64 [N], or probabilities float32 [N, C] where a label is soft; votes float32 [N, V]
-                as probabilities, where a row of zeros has no votes).
+        Labels are int64 [N], or probabilities float32 [N, C] where soft; votes are probabilities float32 [N, V].
         """
         labels, votes = targets
         logits, vote_logits = outputs if isinstance(outputs, tuple) else (outputs, None)

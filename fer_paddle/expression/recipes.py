@@ -97,11 +97,7 @@ class Recipe(StagedRecipe):
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Recipe:
-        """Read what `to_json` wrote, also that of an older recipe; fields left out keep their defaults.
-
-        Raises:
-            ValueError: A field is unknown, missing or out of its range.
-        """
+        """Read what `to_json` wrote, also that of an older recipe."""
         if isinstance(content, Mapping) and "cosine" in content:
             decay = content.get("schedule") or ("cosine" if content["cosine"] else "constant")
             content = {name: value for name, value in content.items() if name != "cosine"} | {"schedule": decay}

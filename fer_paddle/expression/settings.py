@@ -17,23 +17,13 @@ INPUT = "gray face crop, float32 [N, 1, size, size], (pixel / 255 - mean) / std"
 
 @dataclass(frozen=True)
 class ClassifierSettings:
-    """How to use an expression network.
+    """How to use an expression network."""
 
-    Attributes:
-        classes: Names of its outputs, two or more, all different.
-        input_size: Side in pixels of the faces it was trained for.
-        temperature: Its logits are divided by this before the softmax.
-        model: Name of the network in MODELS.
-        prior: Class shares that its probabilities assume, those of its training faces; empty where unknown.
-
-    Raises:
-        ValueError: A value is of another type or out of range.
-    """
-
-    classes: tuple[str, ...]
-    input_size: int
-    temperature: float = 1.0
-    model: str = ""
+    classes: tuple[str, ...]  # names of its outputs, two or more, all different
+    input_size: int  # side in pixels of the faces it was trained for
+    temperature: float = 1.0  # its logits are divided by this before the softmax
+    model: str = ""  # name of the network in MODELS
+    # class shares that its probabilities assume, those of its training faces; empty where unknown
     prior: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:

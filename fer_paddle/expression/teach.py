@@ -26,14 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class Teachers:
-    """Networks that answer for both label sets, each set by the mean of those that know it; flips are averaged too.
-
-    Args:
-        weights: `.safetensors` files or names of networks of FER2013's seven classes, of FER+'s eight, or of both.
-
-    Raises:
-        ValueError: No network knows one of the label sets, or one has other classes.
-    """
+    """Networks that answer for both label sets, each by the mean of those that know it; flips are averaged too."""
 
     def __init__(self, weights: Sequence[str | os.PathLike[str]]):
         models = [model for path in weights for model in _load_heads(path)]
@@ -62,16 +55,9 @@ def _load_heads(path: str | os.PathLike[str]) -> list[ExpressionModel]:
 def add_soft_targets(
     train: LabelledFaces, teachers: Teachers, share: float, unlabeled: LabelledFaces | None = None
 ) -> LabelledFaces:
-    """Mix the teachers' answers into the targets of ferplus.take_both, and add faces that only the teachers label.
+    """Mix the teachers' answers into the targets of ferplus.take_both, and add faces that only they label, last.
 
-    Args:
-        train: Faces of the seven expressions with FER+ shares float32 [N, 8] as votes.
-        teachers: Whom to ask.
-        share: Of the teachers in the targets of faces with labels, 0 to 1; they alone answer where there are no votes.
-        unlabeled: Faces whose labels, if any, are not looked at.
-
-    Returns:
-        The faces, those without labels last, with `targets` [N, 7] and `votes` [N, 8], rows sum to 1.
+    `share` is that of the teachers for faces with labels; where a face has no votes they alone answer.
     """
     assert train.votes is not None
     labels, votes = teachers(train.images)
@@ -93,18 +79,7 @@ def take_both_labels(
     teachers: Sequence[str | os.PathLike[str]] = (),
     unlabeled: str | os.PathLike[str] | None = None,
 ) -> tuple[LabelledFaces, LabelledFaces]:
-    """Return the faces of a recipe of both label sets, with soft targets where there are teachers; else as they are.
-
-    Args:
-        train: Faces of the seven expressions with FER+ votes.
-        valid: The same to measure on; never with soft targets.
-        recipe: Whose `both_labels` and `teacher_share` count.
-        teachers: Networks for Teachers; none leaves labels and votes.
-        unlabeled: What `load_faces` reads, such as a folder of face crops, or its name in a data folder.
-
-    Raises:
-        ValueError: There are teachers for another recipe, unlabeled faces without teachers, or faces without votes.
-    """
+    """Return the faces of a recipe of both label sets, with soft targets where there are teachers; else as they are."""
     if (teachers and not recipe.both_labels) or (unlabeled and not teachers):
         got = f"{len(teachers)} teachers, the recipe {recipe.name!r} and unlabeled faces {unlabeled}"
         raise ValueError(f"expected teachers with the recipe photos, and unlabeled faces with teachers, got {got}")

@@ -169,24 +169,10 @@ def export_best(
     card: Mapping[str, Any] | None = None,
     arguments: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write the best weights of a run of `train_expressions` as a model to ship.
+    """Write the best weights of a run of `train_expressions` as a model to ship, and return its card.
 
-    The auxiliary head is left out, but for a recipe of both label sets.
-
-    Args:
-        folder: Folder of the run.
-        path: The `.safetensors` file to write, its card beside it.
-        model: Name in MODELS of the network that was trained.
-        input_size: Side in pixels to use it with; None takes the side of the validation faces in the best epoch.
-        card: More for the card, such as the command.
-        arguments: Of the network's constructor, as it was trained.
-
-    Returns:
-        The card: that of `ExpressionModel.save` with the run's `figures`, `recipe`, `hours` and `machine`.
-
-    Raises:
-        FileNotFoundError: The folder holds no best weights.
-        ValueError: The weights are damaged, or of another network or run.
+    The auxiliary head is left out, but for a recipe of both label sets. Without `input_size` the network is for the
+    side of the validation faces in the best epoch.
     """
     arrays, best = load_best(Path(folder))
     figures, recipe = best["figures"], Recipe.from_json(best["config"])

@@ -61,14 +61,7 @@ class TTAClassifier:
 
     @paddle.no_grad()
     def __call__(self, crops: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-        """Return the mean probabilities.
-
-        Args:
-            crops: Face crops uint8, gray [H, W] or BGR [H, W, 3], of any sizes.
-
-        Returns:
-            float32 [N, num_classes]; every row sums to 1.
-        """
+        """Return the mean probabilities, float32 [N, num_classes], of crops uint8, gray or BGR, of any sizes."""
         if not len(crops):
             return np.zeros((0, self.networks[0].num_classes), np.float32)
         return predict(self._mean_probs, crops)

@@ -24,13 +24,7 @@ PARITY_FACES = 128
 
 
 def export_run(run: str | os.PathLike[str], path: str | os.PathLike[str], trained_on: str) -> dict[str, Any]:
-    """Write the best weights of a run as `.safetensors` with their card, and as `.onnx` beside them.
-
-    Args:
-        run: Folder of `train_landmarks`.
-        path: The `.safetensors` file to write.
-        trained_on: The training data in words, for the card.
-    """
+    """Write the best weights of a run as `.safetensors` with their card, and `.onnx` beside; return the card."""
     arrays, told = load_best(Path(run))
     recipe = LandmarkRecipe.from_json(told["config"])
     network = recipe.build()

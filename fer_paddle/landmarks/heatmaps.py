@@ -18,14 +18,10 @@ nn = paddle.nn
 
 
 class HeatmapHead(paddle.nn.Layer):
-    """Feature maps of falling size -> one map a point, of the size of the largest.
+    """Feature maps of falling size, each half of the one before -> one map a point, of the size of the largest.
 
     From the smallest map on, each is enlarged twofold by a transposed convolution, which starts as bilinear
     interpolation, and added to the next. A dilated convolution then sees 5x5 cells at the cost of 3x3.
-
-    Args:
-        channels: Channels of the feature maps, the largest map first; each map has half the side of the one before.
-        width: Channels inside.
     """
 
     def __init__(self, channels: Sequence[int], width: int = 24):

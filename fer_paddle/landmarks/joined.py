@@ -24,12 +24,7 @@ OUTPUTS = ("logits", "points")
 
 
 class JoinedNetwork(paddle.nn.Layer):
-    """A classifier and a landmark head on one backbone: images -> logits [N, C] and points [N, 68, 2].
-
-    Args:
-        classifier: The classifier.
-        landmarks: A landmark network with the same backbone; only its heads are kept.
-    """
+    """A classifier and a landmark head on one backbone: images -> logits [N, C] and points [N, 68, 2]."""
 
     def __init__(self, classifier: FaceNetwork, landmarks: LandmarkNetwork):
         super().__init__()
@@ -43,18 +38,7 @@ class JoinedNetwork(paddle.nn.Layer):
 
 
 def start_on(network: LandmarkNetwork, classifier: FaceNetwork) -> list[str]:
-    """Give a landmark network the backbone of a classifier, frozen, so that a training changes the heads alone.
-
-    Args:
-        network: With the same backbone as the classifier's.
-        classifier: A trained classifier; it is not changed.
-
-    Returns:
-        The names of the frozen parameters.
-
-    Raises:
-        ValueError: The backbones differ.
-    """
+    """Give a landmark network a classifier's backbone, frozen; return what is. ValueError: the backbones differ."""
     arrays = with_prefix(drop_keys(state_arrays(classifier), HEADS[:1]), "backbone.")
     start_from(network, arrays, [pattern for pattern in LANDMARK_HEADS if _has(network, pattern)])
     return freeze(network, ["backbone.*"])
@@ -84,15 +68,7 @@ def join(classifier: FaceNetwork, landmarks: LandmarkNetwork) -> JoinedNetwork:
 def export_joined(
     network: JoinedNetwork, path: str | os.PathLike[str], margin: float, crops: np.ndarray, metadata: dict[str, str]
 ) -> Parity:
-    """Write a joined network as ONNX with the outputs `logits` and `points`, once it agrees with Paddle.
-
-    Args:
-        network: Of `join`.
-        path: The `.onnx` file to write.
-        margin: That of the crops the head was trained on.
-        crops: Crops to compare on, float32 [N, 1, S, S].
-        metadata: What the classifier's file says of itself, such as its classes.
-    """
+    """Write a joined network as ONNX with outputs `logits` and `points`, once it agrees with Paddle on the crops."""
     settings = LandmarkSettings(network.landmarks.input_size, margin)
     size = settings.input_size
     spec = {"images": (None, 1, size, size)}

@@ -71,11 +71,7 @@ LOSSES: dict[str, Callable[[paddle.Tensor], paddle.Tensor]] = {"l1": l1, "l2": l
 class LandmarkLoss:
     """The mean loss of the points in pixels of the crop; a term for each head of the network.
 
-    Args:
-        name: One of LOSSES.
-        input_size: Side of the crop in pixels.
-        maps_weight: Weight of the adaptive wing loss of the heatmaps themselves; 0 leaves them to their soft-argmax.
-        sigma: Standard deviation of their targets as a ratio of the crop's side.
+    `maps_weight` is that of the adaptive wing loss of the heatmaps themselves, with targets of deviation `sigma`.
     """
 
     def __init__(self, name: str, input_size: int, maps_weight: float = 0.0, sigma: float = 0.05):

@@ -24,17 +24,12 @@ _CROPS = {
 
 @dataclass(frozen=True)
 class Measures:
-    """Of one face, free of its size and roll.
+    """Measures of one face, free of its size and roll."""
 
-    Attributes:
-        mouth_open: Gap of the inner lips over the width of the mouth: 0 closed, about 0.3 talking, above 0.6 wide open.
-        smile: How far the corners of the mouth lie above its middle, over its width: above 0 they are up.
-        eye_closed: 0 open to 1 closed, the mean of both eyes.
-    """
-
+    # gap of the inner lips over the width of the mouth: 0 closed, about 0.3 talking, above 0.6 wide open
     mouth_open: float
-    smile: float
-    eye_closed: float
+    smile: float  # how far the corners of the mouth lie above its middle, over its width: above 0 they are up
+    eye_closed: float  # 0 open to 1 closed, the mean of both eyes
 
     def to_json(self) -> dict[str, float]:
         """Return the measures as plain JSON values."""

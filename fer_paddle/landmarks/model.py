@@ -21,15 +21,10 @@ READ_OUTS = ("regression", "heatmap", "both")
 
 
 class RegressionHead(paddle.nn.Layer):
-    """Feature maps -> points: each is thinned by a 1x1 convolution, pooled to one grid, and all are joined.
+    """Feature maps -> points: each map is thinned by a 1x1 convolution, pooled to a grid of cells, and all are joined.
 
     A mean over the whole image would lose where things are, so that the grid keeps the places apart. The last layer
     starts with a mean face. Source of the joined stages: Guo et al. 2019, PFLD, arXiv:1902.10859.
-
-    Args:
-        channels: Channels of the feature maps.
-        grid: Side of the grid in cells.
-        width: Channels that each map keeps.
     """
 
     def __init__(self, channels: Sequence[int], grid: int, width: int = 12):

@@ -31,20 +31,13 @@ _HANDS = np.diag([1.0, 1.0, -1.0])  # the mean face counts depth towards the vie
 
 @dataclass(frozen=True, eq=False)
 class HeadPose:
-    """How a head stands before the camera; see the table at the head of this module.
-
-    Attributes:
-        yaw_deg: Degrees.
-        pitch_deg: Degrees.
-        roll_deg: Degrees.
-        rotation: float64 [3, 3], from the mean face (x right, y down, z towards the viewer) to the camera.
-        translation: float64 [3], from the camera to the head, in half widths of a face; z is away from the camera.
-    """
+    """How a head stands before the camera; see the table at the head of this module."""
 
     yaw_deg: float
     pitch_deg: float
     roll_deg: float
-    rotation: np.ndarray
+    rotation: np.ndarray  # float64 [3, 3], from the mean face (x right, y down, z towards the viewer) to the camera
+    # float64 [3], from the camera to the head, in half widths of a face; z is away from the camera
     translation: np.ndarray
 
     def to_json(self) -> dict[str, float]:

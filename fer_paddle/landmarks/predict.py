@@ -29,15 +29,10 @@ Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 @dataclass(frozen=True)
 class LandmarkSettings:
-    """How to use a landmark network: its card and the metadata of every deployed file say it.
+    """How to use a landmark network: its card and the metadata of every deployed file say it."""
 
-    Attributes:
-        input_size: Side of the crops in pixels.
-        margin: Added to each side of the square around a face's box, as a ratio of its side.
-    """
-
-    input_size: int
-    margin: float
+    input_size: int  # side of the crops in pixels
+    margin: float  # added to each side of the square around a face's box, as a ratio of its side
 
     def __post_init__(self) -> None:
         if type(self.input_size) is not int or self.input_size < 1 or not 0 <= self.margin < 10:
@@ -97,11 +92,7 @@ class Landmarker:
         self.settings = settings or LandmarkSettings.from_metadata(getattr(forward, "metadata", {}))
 
     def __call__(self, image: np.ndarray, boxes_xyxy: np.ndarray) -> np.ndarray:
-        """Find the points of the faces of one image.
-
-        Args:
-            image: uint8 [H, W, 3] BGR or [H, W] gray.
-            boxes_xyxy: Boxes of its faces as the detector gives them, [N, 4] in pixels; they may reach out of it.
+        """Find the points of the faces of one image, uint8 BGR [H, W, 3] or gray [H, W], by boxes [N, 4] in pixels.
 
         Returns:
             float32 [N, 68, 2] in pixels from the image's left and top edge; a point may lie outside of the image.

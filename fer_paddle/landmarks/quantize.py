@@ -27,19 +27,7 @@ def quantize_landmarks(
     images: int = 256,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Write an exported network in int8, and its card beside it.
-
-    Args:
-        source: The `.onnx` file, its card beside it.
-        path: The `.onnx` file to write.
-        faces: Faces to calibrate on, such as the training's.
-        about: What they are, for the card.
-        method: One of onnx_quantize.METHODS.
-        images: How many of the faces are taken, drawn by `seed`.
-
-    Returns:
-        The card as written.
-    """
+    """Write an exported network in int8, calibrated on faces (`about`: what they are); write and return its card."""
     source, path = Path(source), Path(path)
     settings = LandmarkSettings.from_metadata(load_runner(source).metadata)
     data = LandmarkData(faces, settings.input_size, settings.margin)

@@ -47,12 +47,7 @@ class Model:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote, the network in eval mode, by its path (the card beside it) or by a shipped name.
-
-        Raises:
-            FileNotFoundError: The weights or the card are missing.
-            ValueError: The file is of another kind, truncated, or of another network than the card says.
-        """
+        """Read what `save` wrote, the network in eval mode, by its path (the card beside it) or by a shipped name."""
         path = cls.find(path)
         arrays, card = load_arrays(path), load_card(path)
         try:

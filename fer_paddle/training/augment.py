@@ -15,41 +15,23 @@ _LEAST_ERASE_AREA = 0.02
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig:
-    """Strengths of the random changes; every default of zero is "off".
+    """Strengths of the random changes; every default of zero is "off"."""
 
-    Attributes:
-        flip: Probability of a left-right flip.
-        rotate_deg: Largest rotation, degrees, either way.
-        scale: Largest relative change of size, so that 0.1 draws from 0.9 to 1.1.
-        shift: Largest shift along x and y, as a ratio of the side.
-        brightness: Largest shift of all pixels, as a ratio of 255.
-        contrast: Largest relative change of the contrast about the mean.
-        erase: Probability of one random rectangle replaced by noise (Zhong et al. 2017, arXiv:1708.04896).
-        erase_area: Largest area of that rectangle, as a ratio of the image; the least is 0.02.
-        blur: Largest standard deviation of a Gaussian blur, as a ratio of the side; 0.01 is 0.64 px at 64 px.
-        noise: Largest standard deviation of Gaussian noise on each pixel, as a ratio of 255.
-        shrink: Probability of a face of fewer pixels, half of the side or more, enlarged again.
-        jpeg: Probability of the losses of JPEG at a quality of 20 to 80.
-        gamma: Probability of another gamma, 0.6 to 1.6.
-        randaugment: Operations of RandAugment a face, an integer; see randaugment.apply_randaugment.
-        randaugment_strength: Their largest strength, 0 to 3, a tenth of the paper's 0 to 30.
-    """
-
-    flip: float = 0.0
-    rotate_deg: float = 0.0
-    scale: float = 0.0
-    shift: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    erase: float = 0.0
-    erase_area: float = 0.2
-    blur: float = 0.0
-    noise: float = 0.0
-    shrink: float = 0.0
-    jpeg: float = 0.0
-    gamma: float = 0.0
-    randaugment: int = 0
-    randaugment_strength: float = 1.0
+    flip: float = 0.0  # probability of a left-right flip
+    rotate_deg: float = 0.0  # largest rotation, degrees, either way
+    scale: float = 0.0  # largest relative change of size, so that 0.1 draws from 0.9 to 1.1
+    shift: float = 0.0  # largest shift along x and y, as a ratio of the side
+    brightness: float = 0.0  # largest shift of all pixels, as a ratio of 255
+    contrast: float = 0.0  # largest relative change of the contrast about the mean
+    erase: float = 0.0  # probability of one random rectangle replaced by noise (Zhong et al. 2017, arXiv:1708.04896)
+    erase_area: float = 0.2  # largest area of that rectangle, as a ratio of the image; the least is 0.02
+    blur: float = 0.0  # largest standard deviation of a Gaussian blur, as a ratio of the side; 0.01 is 0.64 px at 64 px
+    noise: float = 0.0  # largest standard deviation of Gaussian noise on each pixel, as a ratio of 255
+    shrink: float = 0.0  # probability of a face of fewer pixels, half of the side or more, enlarged again
+    jpeg: float = 0.0  # probability of the losses of JPEG at a quality of 20 to 80
+    gamma: float = 0.0  # probability of another gamma, 0.6 to 1.6
+    randaugment: int = 0  # operations of RandAugment a face, an integer; see randaugment.apply_randaugment
+    randaugment_strength: float = 1.0  # their largest strength, 0 to 3, a tenth of the paper's 0 to 30
 
     def __post_init__(self) -> None:
         ranges = {
@@ -117,12 +99,7 @@ def draw_affine(
 ) -> np.ndarray:
     """Draw the matrix [2, 3] that maps a square of an image onto `size` x `size` pixels, by centers of pixels.
 
-    Args:
-        center_xy: Center of the square, [2] in pixels from the image's left and top edge.
-        side: Its side in pixels.
-        size: Side of the result in pixels.
-        config: Strengths.
-        rng: The only source of randomness.
+    Center [2] and side of the square are in pixels from the image's left and top edge.
     """
     angle = np.deg2rad(rng.uniform(-config.rotate_deg, config.rotate_deg))
     zoom = size / side * (1 + rng.uniform(-config.scale, config.scale))

@@ -115,11 +115,7 @@ def choose_recipe(recipes: Mapping[str, _Recipe], name: str, changes: Mapping[st
 
 
 def read_fields(kind: type[_Fields], content: Mapping[str, Any]) -> _Fields:
-    """Make a data class, and those within it, of JSON, also under older files' names; what is left out is the default.
-
-    Raises:
-        ValueError: A field is unknown, missing or out of its range.
-    """
+    """Make a data class, with those inside it, of JSON, also by older names; ValueError where a field is wrong."""
     try:
         values = {_FORMER_NAMES.get(name, name): _to_tuples(value) for name, value in content.items()}
         values.pop(None, None)

@@ -85,12 +85,9 @@ def average_states(states: Sequence[Arrays], weights: Sequence[float] | None = N
 
 
 def start_from(network: paddle.nn.Layer, arrays: Arrays, new: Sequence[str] = ()) -> list[str]:
-    """Load pretrained weights except for the layers in `new`, which stay as they are.
+    """Load pretrained weights except for the layers whose names match `new`, which stay as they are; return these.
 
-    Args:
-        arrays: Weights by name, such as `load_arrays(path)`; ValueError where, without those of `new`, a name is
-            missing or too many, or a shape differs.
-        new: Patterns of the names that stay, such as transfer.HEADS; these are returned.
+    ValueError: without those, a name is missing or too many, or a shape differs.
     """
     own = state_arrays(network)
     kept = {name: array for name, array in own.items() if _matches(name, new)}

@@ -27,19 +27,12 @@ Shape = Callable[[np.ndarray], object]  # draws in white on a black template
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """An image and its marks.
+    """An image and its marks."""
 
-    Attributes:
-        image: uint8 [H, W, 3] in BGR.
-        boxes_xyxy: float32 [N, 4] in pixels: what is visible of each mark. Its center is the keypoint.
-        labels: int64 [N], positions in the list of classes.
-        ignore: bool [N]; True marks what is neither a mark nor background.
-    """
-
-    image: np.ndarray
-    boxes_xyxy: np.ndarray
-    labels: np.ndarray
-    ignore: np.ndarray
+    image: np.ndarray  # uint8 [H, W, 3] in BGR
+    boxes_xyxy: np.ndarray  # float32 [N, 4] in pixels: what is visible of each mark. Its center is the keypoint
+    labels: np.ndarray  # int64 [N], positions in the list of classes
+    ignore: np.ndarray  # bool [N]; True marks what is neither a mark nor background
 
     @property
     def centers(self) -> np.ndarray:

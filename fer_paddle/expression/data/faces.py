@@ -19,31 +19,26 @@ _COLUMNS = ("images", "labels", "votes", "split", "targets", "names", "shapes")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LabelledFaces:
-    """Gray crops with their labels: faces, mouths, or any images of two classes or more.
+    """Gray crops with their labels: faces, mouths, or any images of two classes or more."""
 
-    Attributes:
-        images: One uint8 [H, W] crop a face, or one array [N, H, W] where all have the same size.
-        labels: int64 [N], indices into `classes`; UNLABELLED where nothing is known, which a quality report takes
-            and a training does not.
-        votes: float32 [N, 10], probs of the FER+ votes in the order of `fer2013.FERPLUS_CLASSES`, or [N, 8] in that of
-            FERPLUS_EXPRESSIONS (ferplus.take_both); None without FER+.
-        split: str [N], the split of each face, such as those of SPLITS; None for an undivided set.
-        classes: Names of the classes, in the order of a network's outputs.
-        targets: float32 [N, len(classes)], probabilities to learn in place of the labels; None without.
-        names: What a person finds each face by, such as its path within the folder; None without.
-        shapes: int64 [N, 2], height and width of each image as it was found; None where that of `images`.
-        skipped: (name, reason) of each image of the source that could not be read.
-    """
-
+    # one uint8 [H, W] crop a face, or one array [N, H, W] where all have the same size
     images: Sequence[np.ndarray] | np.ndarray
+    # int64 [N], indices into `classes`; UNLABELLED where nothing is known, which a quality report takes and a training
+    # does not
     labels: np.ndarray
+    # float32 [N, 10], probs of the FER+ votes in the order of `fer2013.FERPLUS_CLASSES`, or [N, 8] in that of
+    # FERPLUS_EXPRESSIONS (ferplus.take_both); None without FER+
     votes: np.ndarray | None = None
+    # str [N], the split of each face, such as those of SPLITS; None for an undivided set
     split: np.ndarray | None = None
-    classes: tuple[str, ...] = EXPRESSIONS
+    classes: tuple[str, ...] = EXPRESSIONS  # names of the classes, in the order of a network's outputs
+    # float32 [N, len(classes)], probabilities to learn in place of the labels; None without
     targets: np.ndarray | None = None
+    # what a person finds each face by, such as its path within the folder; None without
     names: Sequence[str] | None = None
+    # int64 [N, 2], height and width of each image as it was found; None where that of `images`
     shapes: np.ndarray | None = None
-    skipped: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()  # (name, reason) of each image of the source that could not be read
 
     def __post_init__(self) -> None:
         for name in _COLUMNS:

@@ -21,12 +21,7 @@ Listed = tuple[str, str, Path]  # split, class and path of an image
 
 
 def read_lists(folder: Path, names_of: dict[str, list[str]]) -> list[Listed] | None:
-    """Read all images of a folder's lists; None where it has none.
-
-    Args:
-        folder: What is read.
-        names_of: Names of the classes by the name of the file in LABELS_FILES that numbers them.
-    """
+    """Read all images of a folder's lists, classes numbered by a file of LABELS_FILES; None where it has none."""
     tables = [(parse_split(path.parent.name), path) for path in sorted(folder.glob(f"*/{CLASSES_CSV}"))]
     if tables:
         return [row for split, table in tables if split for row in _read_csv(table, split)]

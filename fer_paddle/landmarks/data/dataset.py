@@ -17,12 +17,7 @@ from fer_paddle.training.config import check_stages, side_at
 class LandmarkData:
     """Normalized crops with their points; a training sample depends on (seed, epoch, index) alone.
 
-    Args:
-        faces: The faces; gray crops of `cut_faces` are read fastest.
-        size: Side of the samples in pixels, or pairs (first epoch, side) in rising order, from epoch 0.
-        margin: Added to each side of the square around the box, as a ratio of its side.
-        augment: Strengths of the random changes; None cuts every face as `Landmarker` does.
-        seed: Seed of the random changes, 0 or more.
+    `size` is a side in pixels, or pairs (first epoch, side); without `augment` every face is cut as `Landmarker` does.
     """
 
     def __init__(

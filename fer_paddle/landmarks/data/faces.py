@@ -27,23 +27,15 @@ FACE_BOX = (0.5, 0.34, 1.04, 1.31)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LandmarkFaces:
-    """Faces with their points; anything that does not fit is a ValueError.
+    """Faces with their points; anything that does not fit is a ValueError."""
 
-    Attributes:
-        images: N arrays uint8, [H, W, 3] BGR or [H, W] gray: a photo or a crop with room about the face.
-        points: float32 [N, 68, 2] in pixels of the image.
-        boxes_xyxy: float32 [N, 4] in pixels of the image: what a detector gives, or a guess from the points.
-        detected: bool [N], whether the box is a detector's.
-        source: str [N], the collection that a face comes from.
-        split: str [N], one of labels.SPLITS.
-    """
-
+    # N arrays uint8, [H, W, 3] BGR or [H, W] gray: a photo or a crop with room about the face
     images: Sequence[np.ndarray]
-    points: np.ndarray
-    boxes_xyxy: np.ndarray
-    detected: np.ndarray
-    source: np.ndarray
-    split: np.ndarray
+    points: np.ndarray  # float32 [N, 68, 2] in pixels of the image
+    boxes_xyxy: np.ndarray  # float32 [N, 4] in pixels of the image: what a detector gives, or a guess from the points
+    detected: np.ndarray  # bool [N], whether the box is a detector's
+    source: np.ndarray  # str [N], the collection that a face comes from
+    split: np.ndarray  # str [N], one of labels.SPLITS
 
     def __post_init__(self) -> None:
         count = len(self.images)
@@ -115,13 +107,7 @@ def draw_landmark_faces(count: int, size: int = 128, seed: int = 0, split: str =
 
 
 def cut_faces(faces: LandmarkFaces, side: float = CROP_SIDE, size: int = CROP_PX) -> LandmarkFaces:
-    """Cut the surroundings of each face out of its image, gray, `size` x `size` px: what a training reads fast.
-
-    Args:
-        faces: Faces in images of any size.
-        side: Side of the square about the box's center, in longer sides of the box.
-        size: Side of the crops in pixels.
-    """
+    """Cut out the gray surroundings of each face, `side` longer sides of its box, to `size` px: fast to read."""
     crops, points, boxes = [], np.empty_like(faces.points), np.empty_like(faces.boxes_xyxy)
     for row, (image, box) in enumerate(zip(faces.images, faces.boxes_xyxy)):
         crop, (left, top) = cut_square(image, box, (side - 1) / 2)

@@ -74,12 +74,7 @@ def read_300w(folder: str | os.PathLike[str]) -> Iterator[MarkedPhoto]:
 
 
 def read_wflw(list_file: str | os.PathLike[str], photos: str | os.PathLike[str]) -> Iterator[MarkedPhoto]:
-    """Give the photos of a list of WFLW, a line a face, with the 68 of its 98 points that are iBUG's.
-
-    Args:
-        list_file: Such as list_98pt_rect_attr_train.txt; one with `test` in its name is for the test.
-        photos: The folder WFLW_images.
-    """
+    """Give the photos of a list of WFLW, such as list_98pt_rect_attr_train.txt, with iBUG's 68 of their 98 points."""
     list_file = Path(list_file)
     split = "test" if "test" in list_file.name else "train"
     lines = [line for line in list_file.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -99,13 +94,7 @@ def read_wflw(list_file: str | os.PathLike[str], photos: str | os.PathLike[str])
 def read_groups(
     photos: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None, test_every: int = 10
 ) -> Iterator[MarkedPhoto]:
-    """Give the group photos with the points that a teacher network found in them.
-
-    Args:
-        photos: Folder of the photos, `dataset/10003.jpg` of the pack as `dataset_10003.jpg`.
-        folder: Where landmarks_groups.npz lies; None looks where data may lie.
-        test_every: Every so many-th photo of the sorted names is for the test.
-    """
+    """Give the group photos, files such as `dataset_10003.jpg`, with the points that a teacher network found."""
     names, boxes, relative = read_arrays(find_data(GROUPS, folder), ("photo", "box", "pts")).values()
     boxes, relative = boxes.astype(np.float64), relative.astype(np.float64)
     points = boxes[:, None, :2] + relative * (boxes[:, 2:] - boxes[:, :2])[:, None]
