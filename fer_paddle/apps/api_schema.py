@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-_FACE: Any = {
-    "box_xyxy": [243.3, 59.7, 337.0, 165.7],
-    "score": 0.9882,
-    "label": "happy",
-    "sure": True,
-    "probs": {
-        "angry": 0.01,
-        "disgust": 0.0,
-        "fear": 0.01,
-        "happy": 0.94,
-        "sad": 0.0,
-        "surprise": 0.01,
-        "neutral": 0.03,
-    },
-}
-_ANSWER: Any = {"width": 640, "height": 480, "faces": [_FACE]}
-_PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4//8/AAX+Av4N70a4AAAAAElFTkSuQmCC"  # one white pixel
-)
+# An answer, and the bodies that the requests may have.
+_SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("api_schema.json").read_text(encoding="utf-8"))
+_ANSWER, FACES_BODY, BATCH_BODY = _SCHEMA["answer"], _SCHEMA["faces_body"], _SCHEMA["batch_body"]
 
 
 class FaceAnswer(BaseModel):
@@ -78,40 +64,3 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         503: "Busy; Retry-After says when to come again",
     }.items()
 }
-_ENTRY = {
-    "type": "object",
-    "properties": {
-        "image": {"type": "string", "contentEncoding": "base64"},
-        "url": {"type": "string", "format": "uri"},
-    },
-    "minProperties": 1,
-    "maxProperties": 1,
-    "additionalProperties": False,
-}
-_FILE = {"type": "string", "contentMediaType": "application/octet-stream", "format": "binary"}
-
-
-def _body(form: dict[str, Any], json_schema: dict[str, Any], example: Any, raw: bool) -> dict[str, Any]:
-    content: dict[str, Any] = {
-        "multipart/form-data": {
-            "schema": {"type": "object", "properties": {"file": form}, "required": ["file"]},
-        },
-        "application/json": {"schema": json_schema, "example": example},
-    }
-    if raw:
-        content |= {kind: {"schema": _FILE} for kind in ("image/jpeg", "image/png", "application/octet-stream")}
-    return {"requestBody": {"required": True, "content": content}}
-
-
-FACES_BODY = _body(_FILE, _ENTRY, {"image": _PIXEL}, raw=True)
-BATCH_BODY = _body(
-    {"type": "array", "items": _FILE, "minItems": 1},
-    {
-        "type": "object",
-        "properties": {"images": {"type": "array", "items": _ENTRY, "minItems": 1}},
-        "required": ["images"],
-        "additionalProperties": False,
-    },
-    {"images": [{"image": _PIXEL}, {"image": _PIXEL}]},
-    raw=False,
-)
