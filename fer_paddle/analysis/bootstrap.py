@@ -59,3 +59,10 @@ def bootstrap(
         low, high = np.quantile(known, [tail, 1 - tail]) if known.size else (np.nan, np.nan)
         intervals.append(Interval(float(value), float(low), float(high)))
     return intervals
+
+
+def mean_interval(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, float | None]:
+    """Return the mean of values [N] with its interval as JSON values; None for all where there is no value."""
+    if not len(values):
+        return Interval(math.nan, math.nan, math.nan).to_json()
+    return bootstrap(lambda chosen: values[chosen].mean(), len(values), resamples, seed=seed)[0].to_json()

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fer_paddle.analysis.bootstrap import RESAMPLES, bootstrap
+from fer_paddle.analysis.bootstrap import RESAMPLES, bootstrap, mean_interval
 from fer_paddle.analysis.calibration import reliability
 from fer_paddle.analysis.metrics import accuracy, confusion_matrix, f1_scores, mean_recall, precisions, recalls, softmax
 from fer_paddle.analysis.mistakes import most_confident_mistakes
@@ -137,10 +137,7 @@ def _calibration(
 
 def _share_right(right: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
     """Return the accuracy of some faces with its interval, and how many they are."""
-    if not len(right):
-        return {"faces": 0, "accuracy": {"value": None, "low": None, "high": None}}
-    (interval,) = bootstrap(lambda chosen: right[chosen].mean(), len(right), resamples, seed=seed)
-    return {"faces": len(right), "accuracy": interval.to_json()}
+    return {"faces": len(right), "accuracy": mean_interval(right, resamples, seed)}
 
 
 def image_qualities(images: Sequence[np.ndarray] | np.ndarray) -> dict[str, np.ndarray]:

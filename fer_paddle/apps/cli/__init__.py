@@ -60,9 +60,8 @@ APP = group(
         "study-scale": study.scale,
         "study-augment": study.augment,
         "distill": study.distill,
-        "measure": evaluate.measure,
-        "calibrate": evaluate.calibrate,
-        "card": evaluate.card,
+        "calibrate": evaluate.calibrate_network,
+        "card": evaluate.write_cards,
     },
     version=__version__,
 )

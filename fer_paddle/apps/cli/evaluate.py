@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import click
 
 from fer_paddle.console import Output, bar, percent, table
-from fer_paddle.options import LabeledData, Number, PositiveFloat, Runtime, ThreadCount, Weights
+from fer_paddle.options import LabeledData, Number, Runtime, ThreadCount, Weights
 
 LATENCY_RUNS = 100
 FLIP, FIVE_CROP = "flip", "five-crop"
@@ -73,13 +73,13 @@ def evaluate(
         if given and not of:
             raise ValueError(f"expected {name} with {with_}, got it otherwise")
     if card:
-        return _write_cards(weights, data, text_only)
+        return write_cards(weights, data=data, text_only=text_only)
     if len(data) != 1:
         raise ValueError(f"expected one --data, got {len(data)}")
     if calibrate:
         if len(weights) > 1:
             raise ValueError(f"expected one network to calibrate, got {len(weights)}")
-        return _calibrate(data[0], weights[0] if weights else None, write, out)
+        return calibrate_network(data=data[0], weights=weights[0] if weights else None, write=write, out=out)
     if tta or len(weights) > 1:
         from fer_paddle.expression.predict import classifier_file
 
@@ -118,19 +118,6 @@ def _evaluate(data: str, split: str | None, weights: Path | None, runtime: str |
     return Output(figures, f"{table(['class', 'recall', 'precision'], rows)}\n\n{text}")
 
 
-def measure(
-    *,
-    weights: Annotated[tuple[Path, ...], "one or more .safetensors"],
-    data: LabeledData,
-    split: Split = None,
-    flip: Annotated[bool, "see the mirror image too"] = False,
-    five_crop: Annotated[bool, "see the four corners and the center"] = False,
-    scales: Annotated[tuple[PositiveFloat, ...], "times the side in each card, such as 0.9 1 1.1"] = (1.0,),
-) -> Output:
-    """Measure one network or the mean of several, in one view or more: `evaluate --tta`."""
-    return _measure_views(data, split, weights, flip, five_crop, scales)
-
-
 def _measure_views(
     data: str, split: str | None, weights: Sequence[Path], flip: bool, five_crop: bool, scales: Sequence[float]
 ) -> Output:
@@ -147,12 +134,10 @@ def _measure_views(
     return Output(result, f"{table(['class', 'recall'], rows)}\n\n{text}")
 
 
-def calibrate(*, data: LabeledData, weights: Weights = None, write: Write = False, out: Diagrams = None) -> Output:
+def calibrate_network(
+    *, data: LabeledData, weights: Weights = None, write: Write = False, out: Diagrams = None
+) -> Output:
     """Fit one temperature so that a network is right as often as it says: `evaluate --calibrate`."""
-    return _calibrate(data, weights, write, out)
-
-
-def _calibrate(data: str, weights: Path | None, write: bool, out: Path | None) -> Output:
     from fer_paddle.expression.calibrate import measure_calibration, plot_before_after, store_temperature
     from fer_paddle.expression.data.expressions import load_measured
     from fer_paddle.expression.predict import Classifier, classifier_file
@@ -176,17 +161,13 @@ def _calibrate(data: str, weights: Path | None, write: bool, out: Path | None) -
     return Output(found, f"{text}\n{table(['expected calibration error', 'value', 'low', 'high'], rows)}")
 
 
-def card(
+def write_cards(
     weights: Annotated[tuple[Path, ...], ".onnx, .safetensors or names of `models` (default: all that ship)"] = (),
     *,
     data: Annotated[tuple[str, ...], "data sets; photos as NAME:SPLIT"] = (),
     text_only: TextOnly = False,
 ) -> Output:
     """Measure weights with confidence intervals, write NAME.measured.json and NAME.md: `evaluate --card`."""
-    return _write_cards(weights, data, text_only)
-
-
-def _write_cards(weights: Sequence[Path], data: Sequence[str], text_only: bool) -> Output:
     from fer_paddle.analysis.card import find_shipped, kind_of, read_measured, write_files
     from fer_paddle.zoo import find_model
 
@@ -221,7 +202,7 @@ def _measure_expressions(weights: Path, data: str) -> dict[str, Any]:
 
 
 def _measure_detector(weights: Path, data: str) -> dict[str, Any]:
-    from yolo3tiny.measure import measure_detector
+    from yolo3tiny.evaluate import measure_detector
     from yolo3tiny.predict import Detector
     from yolo3tiny.splits import load_split
 
@@ -230,7 +211,7 @@ def _measure_detector(weights: Path, data: str) -> dict[str, Any]:
 
 def _measure_landmarks(weights: Path, data: str) -> dict[str, Any]:
     from fer_paddle.apps.landmarks import load_detected
-    from fer_paddle.landmarks.measure import measure_landmarks
+    from fer_paddle.landmarks.evaluate import measure_landmarks
     from fer_paddle.landmarks.predict import Landmarker
 
     return measure_landmarks(Landmarker(weights), load_detected(*_name_and_split(data), progress=bar("faces")))

@@ -9,10 +9,10 @@ from fer_paddle.expression.measure import measure_expressions
 from fer_paddle.files import file_digest, write_json
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.landmarks.data.faces import draw_landmark_faces
-from fer_paddle.landmarks.measure import measure_landmarks
+from fer_paddle.landmarks.evaluate import measure_landmarks
 from fer_paddle.landmarks.points import PARTS
 from fer_paddle.weights import load_card
-from yolo3tiny.measure import measure_detector
+from yolo3tiny.evaluate import measure_detector
 from yolo3tiny.metrics import average_precision
 from yolo3tiny.photos import Photo
 from yolo3tiny.predict import Detections

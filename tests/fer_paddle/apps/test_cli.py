@@ -28,7 +28,7 @@ COMMANDS = (
     *("explain", "models", "export", "benchmark", "bench", "prune", "prune-speed", "quantize"),
     *("web", "serve", "study", "course"),
 )
-HIDDEN = ("compare", "curves", "study-scale", "study-augment", "distill", "measure", "calibrate", "card")
+HIDDEN = ("compare", "curves", "study-scale", "study-augment", "distill", "calibrate", "card")
 
 
 WHOLE = WEIGHTS.with_suffix(".safetensors")
@@ -78,9 +78,9 @@ WRONG_USE = [
     ["evaluate", "--data", ".", ".", "--tta", "flip"],
     *(["evaluate", "--data", ".", "--tta", text] for text in ("0", "-1", "inf", "nan", "two")),
     ["evaluate", "--card", "--weights", "missing.onnx"],
-    ["measure", "--weights", "missing.safetensors", "--data", "."],
-    ["measure", "--weights", WHOLE, FERPLUS, "--data", "."],  # seven classes and eight
-    ["measure", "--weights", WHOLE, "--data", "no_such_pack.npz"],
+    ["evaluate", "--tta", "1", "--weights", "missing.safetensors", "--data", "."],
+    ["evaluate", "--tta", "1", "--weights", WHOLE, FERPLUS, "--data", "."],  # seven classes and eight
+    ["evaluate", "--tta", "1", "--weights", WHOLE, "--data", "no_such_pack.npz"],
     ["explain"],
     ["explain", "no_such_image.jpg"],
     ["explain", "--costs", "--weights", "missing.safetensors"],

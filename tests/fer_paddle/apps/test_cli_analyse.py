@@ -56,12 +56,10 @@ def test_tta_means_the_views_of_all_networks(run, face_folders):
     assert [(found["faces"], found["views"]) for found in figures] == [(70, 1), (70, 8)]
     assert set(figures[0]["recall"]) == set(EXPRESSIONS)
     assert figures[0]["accuracy"] == pytest.approx(np.mean(list(figures[0]["recall"].values())))
-    former = ("measure", "--data", face_folders, "--json", "--weights", WHOLE, VGG8, "--flip", "--scales", 1, 1.2)
-    assert run(*former)[:2] == both[:2]
 
 
-def test_measure_takes_a_network_of_ferplus_on_faces_without_votes(run, face_folders):
-    code, out, err = run("measure", "--data", face_folders, "--weights", FERPLUS)
+def test_tta_takes_a_network_of_ferplus_on_faces_without_votes(run, face_folders):
+    code, out, err = run("evaluate", "--data", face_folders, "--tta", 1, "--weights", FERPLUS)
     assert (code, "over 70 faces, 1 views of each" in out, "contempt" in out) == (0, True, False), err
 
 
