@@ -153,6 +153,7 @@ NOT_ASKED_FOR = {
     "nbformat": "Jupyter brings it",
     "protobuf": "onnx brings it",
     "pydantic": "fastapi brings it",
+    "sqlalchemy": "optuna brings it",
     "starlette": "fastapi brings it",
     "typing-extensions": "for the type checker",
 }

@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from fer_paddle.analysis.complexity import count_parameters, layer_costs, total_costs
-from fer_paddle.deployment.benchmark import time_runs
-from fer_paddle.deployment.export import export_network
-from fer_paddle.deployment.runtimes.onnx import OnnxRunner
-from fer_paddle.environment import paddle, quiet
+from fer_paddle.environment import paddle
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.trials import Trial, TrialStudy
 from fer_paddle.models import find_design
+from fer_paddle.search.cost import measure_cost
 from fer_paddle.training.loop import RunOptions
 
 RESULT = "compare.json"
 COSTS = {"mflops": "million multiply-adds", "parameters": "parameters", "latency_ms": "milliseconds, one face"}
 HEADINGS = ("network", "parameters", "MFLOPs", "ms a face", "accuracy", "in training")
-
-
-def measure_cost(network: paddle.nn.Layer, size: int, runs: int = 50) -> dict[str, float]:
-    """Return `parameters`, `mflops` of one face, and its `latency_ms` (median), `latency_p95_ms` on one thread."""
-    flops = total_costs(layer_costs(network, (1, size, size)))["flops"]
-    face = np.random.default_rng(0).normal(size=(1, 1, size, size)).astype(np.float32)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "network.onnx"
-        with quiet():
-            export_network(network, path, {"images": (None, 1, size, size)}, {}, face)
-        runner = OnnxRunner(path, threads=1)
-    times = time_runs(lambda: runner(face), runs)
-    figures = {"mflops": flops / 1e6, "latency_ms": times["median_ms"], "latency_p95_ms": times["p95_ms"]}
-    return {"parameters": count_parameters(network), **{name: round(figure, 3) for name, figure in figures.items()}}
 
 
 def compare_designs(
@@ -127,4 +108,28 @@ def draw_costs(rows: Sequence[Mapping[str, Any]], costs: Sequence[str] = ("mflop
         axis.set(xscale="log", xlabel=COSTS[cost], ylabel="accuracy, %")
         axis.grid(alpha=0.3, which="both")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+    return figure
+
+
+def draw_front(
+    rows: Sequence[Mapping[str, Any]], cost: str = "mflops", others: Mapping[str, tuple[float, float]] | None = None
+) -> Figure:
+    """Draw the trials of a search, accuracy against a cost, with their frontier.
+
+    Args:
+        rows: Each with `accuracy`, the cost, and the number of its trial in the order of the rows, which is its color.
+        cost: One of COSTS.
+        others: Networks to set beside them: name -> (cost, accuracy).
+    """
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axis, front = figure.subplots(), find_frontier(rows, cost)
+    prices, accuracies = [row[cost] for row in rows], [100 * row["accuracy"] for row in rows]
+    shown = axis.scatter(prices, accuracies, s=22, c=range(1, len(rows) + 1), cmap="viridis")
+    figure.colorbar(shown, label="trial")
+    axis.plot([row[cost] for row in front], [100 * row["accuracy"] for row in front], color="0.6", zorder=0)
+    for name, (price, accuracy) in (others or {}).items():
+        axis.scatter(price, 100 * accuracy, 60, color="tab:red", marker="x")
+        axis.annotate(name, (price, 100 * accuracy), (5, 4), textcoords="offset points", fontsize=8)
+    axis.set(xscale="log", xlabel=COSTS[cost], ylabel="accuracy, %")
+    axis.grid(alpha=0.3, which="both")
     return figure

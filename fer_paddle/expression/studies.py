@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.expression.compare import measure_cost
 from fer_paddle.expression.recipes import STRONG
 from fer_paddle.expression.trials import Trial, TrialStudy
 from fer_paddle.models import build_model, find_design
+from fer_paddle.search.cost import measure_cost
 from fer_paddle.training.augment import AugmentConfig, augment_face
 
 SIZES = (24, 32, 48, 64, 96, 128)

@@ -239,6 +239,7 @@ def train_faces(
     design: str = "distresnet",
     start: Path | None = None,
     data: str = "",
+    arguments: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Train a network of the faces' classes, and write `model.safetensors` with its card into the run's folder.
 
@@ -253,6 +254,7 @@ def train_faces(
         start: Pretrained `.safetensors` of the same kind of network, or the name of one that ships; a last layer for
             other classes stays random.
         data: Where the faces came from, for the card.
+        arguments: More of the network's constructor, such as search.space.plain_arguments.
     """
     if options.folder is None:
         raise ValueError("expected a folder for the weights, got None")
@@ -260,8 +262,7 @@ def train_faces(
         logger.warning("these faces have no FER+ votes: training without the auxiliary head")
         recipe = dataclasses.replace(recipe, aux_weight=0.0)
     train, valid = take_for_training(train, valid, recipe.ferplus)
-    more = {} if len(train.classes) == len(EXPRESSIONS) else {"num_classes": len(train.classes)}
-    model, arguments = find_design(design, more)
+    model, arguments = find_design(design, {**head_arguments(train), **(arguments or {})})
     logger.info("training on %s", describe_classes(train.classes))
     seed_everything(recipe.seed)
     network = with_head(build_model(model, **arguments), recipe)
@@ -276,6 +277,11 @@ def train_faces(
     if parallel.rank() == 0:
         export_best(options.folder, weights, model, card=card, arguments=arguments)
     return Outcome(history, weights, train.classes)
+
+
+def head_arguments(train: LabelledFaces) -> dict[str, Any]:
+    """Return what a network's constructor needs to know of the classes of the faces."""
+    return {} if len(train.classes) == len(EXPRESSIONS) else {"num_classes": len(train.classes)}
 
 
 def _start(network: paddle.nn.Layer, path: Path, classes: Sequence[str], recipe: Recipe) -> None:

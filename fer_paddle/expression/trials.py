@@ -17,7 +17,7 @@ import numpy as np
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces, digest_faces
 from fer_paddle.expression.recipes import Recipe
-from fer_paddle.expression.train import train_expressions
+from fer_paddle.expression.train import head_arguments, train_expressions
 from fer_paddle.models import build_model, find_design
 from fer_paddle.study import Row, Study
 from fer_paddle.training.loop import RunOptions
@@ -34,6 +34,7 @@ class Trial:
     recipe: Recipe
     design: str = "distresnet"  # network of models.DESIGNS
     start: Path | None = None  # weights to begin with, `.safetensors`
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # more of the network's constructor
 
     @property
     def key(self) -> dict[str, Any]:
@@ -76,7 +77,7 @@ class TrialStudy(Study):
     def _train(self, trial: Trial) -> dict[str, Any]:
         folder = self.folder / f"{trial.name}-{trial.recipe.seed}".replace(" ", "-").replace("/", "-")
         resumed, started = folder.is_dir(), time.process_time()
-        model, arguments = find_design(trial.design)
+        model, arguments = find_design(trial.design, {**head_arguments(self.train), **trial.arguments})
         seed_everything(trial.recipe.seed)
         network = build_model(model, **arguments)
         if trial.start is not None:

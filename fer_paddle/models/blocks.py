@@ -17,6 +17,7 @@ ConvNorm = paddle.vision.ops.ConvNormActivation
 InvertedResidual = paddle.vision.models.mobilenetv3.InvertedResidual
 
 ATTENTIONS = ("none", "se", "cbam")
+ACTIVATIONS = {"relu": nn.ReLU, "elu": nn.ELU, "hardswish": nn.Hardswish}
 
 
 class SqueezeExcite(paddle.vision.models.mobilenetv3.SqueezeExcitation):
@@ -72,3 +73,10 @@ def make_attention(kind: str, channels: int) -> paddle.nn.Layer:
         raise ValueError(f"expected attention of {', '.join(ATTENTIONS)}, got {kind!r}")
     kinds = {"none": lambda _: nn.Identity(), "se": SqueezeExcite, "cbam": ConvolutionalAttention}
     return kinds[kind](channels)
+
+
+def find_activation(name: str) -> type[paddle.nn.Layer]:
+    """Return the layer of one of ACTIVATIONS; an unknown name raises ValueError."""
+    if name not in ACTIVATIONS:
+        raise ValueError(f"expected an activation of {', '.join(ACTIVATIONS)}, got {name!r}")
+    return ACTIVATIONS[name]

@@ -15,6 +15,7 @@ from fer_paddle.apps.cli import (
     evaluate,
     landmarks,
     recognize,
+    search,
     serve,
     study,
     train,
@@ -45,7 +46,7 @@ APP = group(
         *(landmarks.detect, landmarks.crops, landmarks.train, landmarks.evaluate),
     ),
     *(analyse.explain, deploy.models, deploy.export, deploy.benchmark, deploy.bench),
-    *(compress.prune, compress.prune_speed, compress.quantize),
+    *(compress.prune, compress.prune_speed, compress.quantize, search.search),
     *(serve.web, serve.serve),
     group(
         "study",

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from fer_paddle.expression import trials
-from fer_paddle.expression.compare import compare_designs, draw_costs, find_frontier, measure_cost
+from fer_paddle.expression.compare import compare_designs, draw_costs, find_frontier
 from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case, trend
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import STUDY
 from fer_paddle.models import build_model, find_design
+from fer_paddle.search.cost import measure_cost
 from fer_paddle.training.loop import Callback, RunOptions
 
 SIDE = ((0, 16),)

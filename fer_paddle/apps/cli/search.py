@@ -1,0 +1,99 @@
+"""The command that searches a network for one's own faces."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+from fer_paddle.console import Output, bar, percent, table
+from fer_paddle.options import (
+    NaturalInt,
+    PositiveFloat,
+    PositiveInt,
+    Resume,
+    Runs,
+    Seed,
+    Threads,
+    TrainData,
+    ValidData,
+    Workers,
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LimitOptions:
+    """What the network may cost; without any of them only accuracy counts."""
+
+    limit_ms: Annotated[PositiveFloat | None, "most milliseconds a face, measured here on one thread"] = None
+    limit_mflops: Annotated[PositiveFloat | None, "most million multiply-adds a face"] = None
+    limit_params: Annotated[PositiveInt | None, "most parameters"] = None
+    limit_activations: Annotated[PositiveInt | None, "most numbers that the convolutions put out a face"] = None
+
+
+def search(
+    *,
+    data: TrainData,
+    valid: ValidData = None,
+    limits: LimitOptions,
+    hours: Annotated[PositiveFloat | None, "time for all; default: an hour, or as long as --trials take"] = None,
+    trials: Annotated[PositiveInt | None, "designs to try (default: as many as half the time allows)"] = None,
+    tuning: Annotated[NaturalInt | None, "trials of the hyper-parameters (default: half of --trials, or time)"] = None,
+    strategy: Annotated[str, "random, evolution or annealing"] = "evolution",
+    faces: Annotated[PositiveInt, "faces that designs are tried on"] = 4000,
+    epochs: Annotated[PositiveInt, "epochs of a trial"] = 6,
+    final_epochs: Annotated[PositiveInt | None, "epochs of the last training (default: what the time allows)"] = None,
+    out: Annotated[Path, "folder of the search"] = Path("runs/search"),
+    seed: Seed = 0,
+    runs: Runs = 50,
+    workers: Workers = 0,
+    threads: Threads = None,
+    resume: Resume = False,
+) -> Output:
+    """Search a network within limits, tune how it trains, train it, and export it.
+
+    Writes search.json, front.png, model.safetensors with its card, and model.onnx to the folder.
+    """
+    from fer_paddle import environment
+
+    environment.prepare(threads)
+    from fer_paddle.analysis.plots import save_figure
+    from fer_paddle.compression.prune_study import check_new
+    from fer_paddle.expression.compare import draw_front
+    from fer_paddle.expression.data.expressions import load_train_valid
+    from fer_paddle.expression.export import export_expression_network
+    from fer_paddle.expression.recipes import STUDY
+    from fer_paddle.expression.search import FaceSearch, SearchPlan
+    from fer_paddle.search.cost import Limits
+    from fer_paddle.study import provenance
+    from fer_paddle.training.callbacks import ProgressBar
+    from fer_paddle.training.loop import RunOptions
+
+    plan = SearchPlan(
+        limits=Limits(limits.limit_mflops, limits.limit_params, limits.limit_activations, limits.limit_ms),
+        strategy=strategy,
+        trials=trials,
+        tuning=tuning,
+        hours=1.0 if hours is None and trials is None else hours,
+        faces=faces,
+        recipe=dataclasses.replace(STUDY, epochs=epochs),
+        epochs=final_epochs,
+        seed=seed,
+        runs=runs,
+    )
+    check_new(out, resume)
+    loaded = load_train_valid(data, valid, seed=seed, progress=bar("images"))
+    options = RunOptions(callbacks=[ProgressBar()], workers=workers)
+    found = FaceSearch(*loaded, plan, out, options, provenance(data=data, valid=valid))
+    best = found.find()
+    save_figure(draw_front(found.rows, "latency_ms" if plan.limits.latency_ms else "mflops"), out / "front.png")
+    outcome = found.train(found.tune(), data)
+    export_expression_network(outcome.weights, outcome.weights.with_suffix(".onnx"))
+    accuracy = max(record["valid_accuracy"] for record in outcome.history)
+    found.study.content["final"] = {"design": best["design"], "accuracy": accuracy, "faces": len(loaded[1])}
+    found.study.save()
+    names = [name for name in ("parameters", "mflops", "activations", "latency_ms") if name in best]
+    shown = sorted(found.rows, key=lambda row: -row["accuracy"])[:10]
+    rows = [[row["description"], percent(row["accuracy"]), *(row[name] for name in names)] for row in shown]
+    text = f"{best['description']}: accuracy {accuracy:.4f} on {len(loaded[1])} faces; written to {out}"
+    return Output(found.study.content, f"{table(['design', 'held out', *names], rows)}\n\n{text}")

@@ -1,0 +1,147 @@
+"""Which design to try next. A strategy asks nothing of a network: `ask` gives a design, `tell` takes its score.
+
+The same seed and the same scores give the same designs, so a search that was stopped goes on by telling the scores of
+its rows again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from fer_paddle.search.space import Design, Space, design_key
+
+TRIES = 2000
+
+
+class Strategy:
+    """Give designs of a space that keep to a limit, none of them twice.
+
+    Args:
+        space: What is searched.
+        accept: Whether a design may be given, such as `Prices.accept`.
+        seed: Of all that is drawn.
+    """
+
+    def __init__(self, space: Space, accept: Callable[[Design], bool] = lambda design: True, seed: int = 0):
+        self.space, self.accept, self.rng = space, accept, np.random.default_rng(seed)
+        self.seen: set[str] = set()
+
+    def ask(self) -> dict[str, Any]:
+        """Return the next design; ValueError where none is found within the limits."""
+        for _ in range(TRIES):
+            design = self.propose()
+            key = design_key(design)
+            if key not in self.seen and self.accept(design):
+                self.seen.add(key)
+                return design
+        raise ValueError(f"expected a new design within the limits, found none in {TRIES} of {len(self.space)}")
+
+    def tell(self, design: Design, score: float) -> None:
+        """Take the score of a design; larger is better, NaN raises ValueError."""
+        if not math.isfinite(score):
+            raise ValueError(f"expected a finite score, got {score}")
+        self.learn(design, score)
+
+    def propose(self) -> dict[str, Any]:
+        """Return a design, perhaps one that was given before."""
+        return self.space.sample(self.rng)
+
+    def learn(self, design: Design, score: float) -> None:
+        """Take a finite score."""
+
+
+class RandomSearch(Strategy):
+    """Draw every design anew: the baseline that others must beat (Li and Talwalkar 2019, arXiv:1902.07638)."""
+
+
+class RegularizedEvolution(Strategy):
+    """Change one value of the best of a few designs out of the youngest; the oldest die, however good they are.
+
+    Source: Real et al. 2019, arXiv:1802.01548, algorithm 1.
+    """
+
+    def __init__(self, *arguments: Any, population: int = 10, tournament: int = 4, **more: Any):
+        super().__init__(*arguments, **more)
+        if not 1 <= tournament <= population:
+            raise ValueError(f"expected a tournament of 1 to {population} designs, got {tournament}")
+        self.tournament = tournament
+        self.population: deque[tuple[float, Design]] = deque(maxlen=population)
+
+    def propose(self) -> dict[str, Any]:
+        if len(self.population) < (self.population.maxlen or 0):
+            return self.space.sample(self.rng)
+        rivals = self.rng.choice(len(self.population), self.tournament, replace=False)
+        _, parent = max((self.population[rival] for rival in rivals), key=lambda one: one[0])
+        return self.space.mutate(parent, self.rng)
+
+    def learn(self, design: Design, score: float) -> None:
+        self.population.append((score, design))
+
+
+class SimulatedAnnealing(Strategy):
+    """Walk from a design to one that differs in one value; a worse one is taken with the chance exp(change / T).
+
+    Source: Kirkpatrick et al. 1983, doi:10.1126/science.220.4598.671; PaddleSlim's SANAS does the same.
+
+    Args:
+        temperature: T at first, in units of the score.
+        decay: Factor of T after each score.
+    """
+
+    def __init__(self, *arguments: Any, temperature: float = 0.05, decay: float = 0.9, **more: Any):
+        super().__init__(*arguments, **more)
+        if not (temperature > 0 and 0 < decay <= 1):
+            raise ValueError(f"expected a temperature above 0 and a decay up to 1, got {temperature} and {decay}")
+        self.temperature, self.decay = temperature, decay
+        self.here: tuple[float, Design] | None = None
+
+    def propose(self) -> dict[str, Any]:
+        if self.here is None:
+            return self.space.sample(self.rng)
+        design = self.space.mutate(self.here[1], self.rng)
+        # two or three steps at once where all neighbors were tried
+        return self.space.mutate(design, self.rng) if design_key(design) in self.seen else design
+
+    def learn(self, design: Design, score: float) -> None:
+        change = math.inf if self.here is None else score - self.here[0]
+        if change >= 0 or self.rng.random() < math.exp(change / self.temperature):
+            self.here = score, design
+        self.temperature *= self.decay
+
+
+STRATEGIES: dict[str, type[Strategy]] = {
+    "random": RandomSearch,
+    "evolution": RegularizedEvolution,
+    "annealing": SimulatedAnnealing,
+}
+
+
+def make_strategy(name: str, *arguments: Any, **more: Any) -> Strategy:
+    """Make one of STRATEGIES; an unknown name raises ValueError."""
+    if name not in STRATEGIES:
+        raise ValueError(f"expected a strategy of {', '.join(STRATEGIES)}, got {name!r}")
+    return STRATEGIES[name](*arguments, **more)
+
+
+def search(
+    strategy: Strategy, score: Callable[[int, Design], float], trials: int | None = None
+) -> Iterator[tuple[Design, float]]:
+    """Try designs one after the other, without end where `trials` is None; give each with its score.
+
+    Args:
+        strategy: Asked for a design, told its score.
+        score: (number of the trial from 0, design) -> score, larger is better.
+        trials: How many to try.
+    """
+    number = 0
+    while (trials is None or number < trials) and number < len(strategy.space):
+        design = strategy.ask()
+        value = score(number, design)
+        strategy.tell(design, value)
+        yield design, value
+        number += 1

@@ -1,0 +1,121 @@
+"""The supernet against the networks that it holds, and the proxies against other ways to compute them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.models.blocks import ConvNorm
+from fer_paddle.search.proxies import grad_norm, naswot, rank_correlation, synflow
+from fer_paddle.search.space import build_plain, plain_space
+from fer_paddle.search.supernet import PlainSupernet, sandwich_loss
+from fer_paddle.training.config import FitConfig
+from fer_paddle.training.loop import fit
+
+SPACE = plain_space(stages=2, widths=(8, 16), depths=(1, 3), kernels=(3, 5), activations=("elu",), sizes=(12,))
+DESIGN = {"width0": 8, "depth0": 3, "kernel0": 5, "width1": 16, "depth1": 1, "kernel1": 3, "activation": "elu"}
+DESIGN["size"] = 12
+
+
+@pytest.fixture
+def batch():
+    seed_everything(0)
+    return paddle.randn([8, 1, 12, 12]), paddle.to_tensor([0, 1, 2, 0, 1, 2, 0, 1])
+
+
+def trained(batch, epochs=3):
+    seed_everything(0)
+    supernet = PlainSupernet(SPACE, num_classes=3)
+    optimizer = paddle.optimizer.Adam(3e-3, parameters=supernet.parameters())
+    loaders = {"train": [batch] * 4}
+    history = fit(supernet, sandwich_loss, loaders, optimizer, config=FitConfig(epochs=epochs, monitor="train_loss"))
+    return supernet, history
+
+
+def test_a_cut_network_has_the_shared_weights_and_gives_the_same_answer(batch):
+    supernet, history = trained(batch)
+    assert history[-1]["train_loss_largest"] < history[0]["train_loss_largest"] - 0.2
+    network = supernet.slice_design(DESIGN)
+    convs = [layer for layer in network.features if isinstance(layer, ConvNorm)]
+    shared = supernet.network.features
+    for conv, whole, kernel in ((convs[2], shared[2], 5), (convs[3], shared[4], 3)):
+        width, before = conv[0].weight.shape[:2]
+        edge = (5 - kernel) // 2
+        cut = whole[0].weight.numpy()[:width, :before, edge : edge + kernel, edge : edge + kernel]
+        assert np.array_equal(conv[0].weight.numpy(), cut)
+    network.train()  # both by the statistics of the batch
+    np.testing.assert_allclose(network(batch[0]).numpy(), supernet.run(DESIGN, batch[0]).numpy(), atol=1e-5)
+
+
+def test_a_cut_network_answers_alone_once_its_norms_are_measured(batch):
+    supernet, _ = trained(batch)
+    expected = supernet.run(DESIGN, batch[0]).numpy()
+    blind = supernet.slice_design(DESIGN)(batch[0]).numpy()
+    measured = supernet.slice_design(DESIGN, [batch[0].numpy()])(batch[0]).numpy()
+    assert np.abs(measured - expected).max() < 0.1 * np.abs(blind - expected).max()
+
+
+def test_every_batch_teaches_the_largest_the_smallest_and_the_same_random_ones_again(batch):
+    supernet = PlainSupernet(SPACE, random_designs=2, num_classes=3)
+    asked = []
+    supernet.run = lambda design, images: asked.append(design) or paddle.zeros([8, 3])
+    for _ in range(2):
+        seed_everything(5)  # as the loop does before each step
+        supernet(batch[0])
+    assert asked[:4] == asked[4:]
+    assert asked[0] == supernet.largest and asked[1] == supernet.smallest and len(asked) == 8
+    supernet.eval()
+    assert len(supernet(batch[0])) == 2
+
+
+def test_a_supernet_of_two_activations_is_refused():
+    with pytest.raises(ValueError, match="expected a space of one activation"):
+        PlainSupernet(plain_space(stages=1))
+
+
+# --- proxies ---
+
+
+def test_the_proxies_leave_the_network_as_it_was(batch):
+    network = build_plain(DESIGN, num_classes=3)
+    before = {name: tensor.numpy().copy() for name, tensor in network.state_dict().items() if "_mean" not in name}
+    network.eval()
+    values = grad_norm(network, *batch), synflow(network, (1, 12, 12)), naswot(network, batch[0])
+    assert np.isfinite(values).all()
+    after = network.state_dict()
+    assert all(np.array_equal(before[name], after[name].numpy()) for name in before if "_variance" not in name)
+    assert not any(weight.grad is not None and weight.grad.any() for weight in network.parameters())
+
+
+def test_grad_norm_and_synflow_of_one_layer_by_hand(batch):
+    network = paddle.nn.Sequential(paddle.nn.Flatten(), paddle.nn.Linear(144, 3))
+    images, labels = batch
+    pixels, weight, bias = images.flatten(1).numpy(), network[1].weight.numpy(), network[1].bias.numpy()
+    scores = np.exp(pixels @ weight + bias)
+    slope = (scores / scores.sum(1, keepdims=True) - np.eye(3)[labels.numpy()]) / 8
+    expected = np.sqrt(((pixels.T @ slope) ** 2).sum() + (slope.sum(0) ** 2).sum())
+    assert grad_norm(network, images, labels) == pytest.approx(expected, rel=1e-4)
+    # Every weight meets a pixel of one and a gradient of one.
+    assert synflow(network, (1, 12, 12)) == pytest.approx(np.log10(np.abs(weight).sum() + np.abs(bias).sum()))
+
+
+def test_naswot_counts_what_two_images_switch_alike():
+    network = paddle.nn.Sequential(paddle.nn.ReLU())
+    images = paddle.to_tensor([[1.0, 1.0, -1.0], [1.0, -1.0, -1.0]])
+    assert naswot(network, images) == pytest.approx(np.log(3 * 3 - 2 * 2))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rank_correlation_equals_scipy(seed):
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, 6, 20)  # ties
+    others = scores + rng.normal(0, 2, 20).round(seed)
+    assert rank_correlation(scores, others) == pytest.approx(spearmanr(scores, others).statistic, abs=1e-12)
+
+
+@pytest.mark.parametrize("lists", [([1], [1]), ([1, 2], [1, 2, 3]), ([1, 1], [1, 2]), ([1, float("nan")], [1, 2])])
+def test_what_has_no_ranks_is_named(lists):
+    with pytest.raises(ValueError, match="expected"):
+        rank_correlation(*lists)
