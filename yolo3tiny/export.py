@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.export import OnnxShape, convert_checked
+from fer_paddle.deployment.export import OnnxShape, Parity, convert_checked
 from fer_paddle.deployment.export import export_network as export_checked
-from fer_paddle.deployment.parity import Parity
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.deployment.runtimes.model_files import check_file
-from fer_paddle.models.pruned_shapes import resize_layers
+from fer_paddle.models.model import resize_layers
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
 from fer_paddle.training.run import load_best, training_cost

@@ -28,8 +28,16 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fer_paddle import __version__
-from fer_paddle.apps.api_bodies import Source, read_sources
-from fer_paddle.apps.api_schema import BATCH_BODY, ERRORS, FACES_BODY, BatchAnswer, FacesAnswer, Problem
+from fer_paddle.apps.api_bodies import (
+    BATCH_BODY,
+    ERRORS,
+    FACES_BODY,
+    BatchAnswer,
+    FacesAnswer,
+    Problem,
+    Source,
+    read_sources,
+)
 from fer_paddle.collect.fetch import FetchPolicy
 from fer_paddle.images import read_image, read_size
 from fer_paddle.landmarks.predict import Landmarker

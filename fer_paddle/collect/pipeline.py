@@ -1,19 +1,21 @@
-"""Collect one class: sources in, a clean folder of faces or mouths out."""
+"""Collect one class: sources in, a clean folder of faces or mouths out; and find back from a file to its source."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.collect.clean import CleanRule, apply_clean, plan_clean
+from fer_paddle.collect.clean import CLEANED, CleanRule, apply_clean, plan_clean
 from fer_paddle.collect.crawl import MANIFEST, Crawler, read_url_list
 from fer_paddle.collect.fetch import Fetcher
-from fer_paddle.collect.frames import save_frames
+from fer_paddle.collect.frames import FRAMES, save_frames
 from fer_paddle.collect.names import safe_name
 from fer_paddle.collect.pages import SeedPages
-from fer_paddle.collect.select import FaceRule, Landmarks, select_faces
+from fer_paddle.collect.select import SELECTED, FaceRule, Landmarks, select_faces
+from fer_paddle.files import file_digest, read_json_lines
 from fer_paddle.images import list_images
 from fer_paddle.video import VIDEO_SUFFIXES, FrameRule
 
@@ -161,3 +163,24 @@ def _take_frames(
         if taken.warning:
             report.warnings.append(f"{video}: {taken.warning}")
     return list_images(folder) if folder.is_dir() else []
+
+
+_RECORDS = (CLEANED, SELECTED, FRAMES, MANIFEST)
+
+
+def find_sources(path: Path) -> list[dict[str, Any]]:
+    """Return the records that lead from an image, under any name, to its address and license, the nearest first."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{str(path)!r}: expected an image, found no such file")
+    found: list[dict[str, Any]] = []
+    waiting = deque([(file_digest(path), path.parent.resolve())])
+    while waiting:
+        digest, folder = waiting.popleft()
+        files = [place / name for place in (folder, *folder.parents[:2]) for name in _RECORDS]
+        for record in (record for file in files for record in read_json_lines(file, missing_ok=True)):
+            if record.get("sha256") != digest or record in found:
+                continue
+            found.append(record)
+            if "source_sha256" in record:
+                waiting.append((record["source_sha256"], Path(record["source"]).parent.resolve()))
+    return found

@@ -26,8 +26,8 @@ import numpy as np
 
 from fer_paddle.compression.slim import slim
 from fer_paddle.environment import paddle
+from fer_paddle.models.model import sized_layers, update_sizes
 from fer_paddle.models.network import evaluating
-from fer_paddle.models.pruned_shapes import sized_layers, update_sizes
 
 CRITERIA = ("l1", "fpgm", "bn_scale")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes.ncnn import NcnnRunner
+from fer_paddle.deployment.runtimes.mobile import NcnnRunner
 
 WARM_UP = 8  # as benchncnn
 COOLING_S = 10

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_paddle.deployment.export import OnnxShape, convert_checked, export_network
-from fer_paddle.deployment.parity import Parity
+from fer_paddle.deployment.export import OnnxShape, Parity, convert_checked, export_network
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.images import faces_to_batch

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fer_paddle.environment import paddle
 from fer_paddle.expression.heads import Combination
 from fer_paddle.expression.losses import AuxiliaryHead
-from fer_paddle.expression.predict import FOLDER
-from fer_paddle.expression.settings import NORMALIZE, ClassifierSettings
+from fer_paddle.expression.predict import FOLDER, NORMALIZE, ClassifierSettings
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.models.model import Model

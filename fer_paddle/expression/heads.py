@@ -16,7 +16,7 @@ import numpy as np
 
 from fer_paddle.environment import paddle
 from fer_paddle.expression.losses import AuxiliaryHead
-from fer_paddle.expression.settings import check_prior
+from fer_paddle.expression.predict import check_prior
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 
 LABEL_SETS = ("both", "fer2013", "ferplus")

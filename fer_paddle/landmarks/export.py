@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.export import convert_checked, export_network
-from fer_paddle.deployment.parity import Parity
+from fer_paddle.deployment.export import Parity, convert_checked, export_network
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.images import cut_square, faces_to_batch
 from fer_paddle.landmarks.data.faces import draw_landmark_faces

@@ -10,8 +10,7 @@ import os
 
 import numpy as np
 
-from fer_paddle.deployment.export import export_network
-from fer_paddle.deployment.parity import Parity
+from fer_paddle.deployment.export import Parity, export_network
 from fer_paddle.environment import paddle
 from fer_paddle.landmarks.model import LandmarkNetwork
 from fer_paddle.landmarks.predict import LandmarkSettings

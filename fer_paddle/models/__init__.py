@@ -7,10 +7,8 @@ from typing import Any
 
 from fer_paddle.environment import paddle
 from fer_paddle.models.distresnet import DistResNet
-from fer_paddle.models.mini_xception import MiniXception
+from fer_paddle.models.families import MiniXception, ResNet18, SqueezeNet
 from fer_paddle.models.mobilenet import MobileNetV2, MobileNetV3Small, PocketNet, ShuffleNetV2
-from fer_paddle.models.resnet import ResNet18
-from fer_paddle.models.squeezenet import SqueezeNet
 from fer_paddle.models.vgg import VGG8
 
 # Name -> constructor. Each network maps float32 [N, in_channels, H, W] to logits [N, num_classes] and has

@@ -9,7 +9,7 @@ import pytest
 
 import fer_paddle
 from fer_paddle.apps.cli import main
-from fer_paddle.deployment.parity import compare
+from fer_paddle.deployment.export import compare
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.deployment.runtimes.paddle import NetworkRunner
 from fer_paddle.expression.files import ExpressionModel

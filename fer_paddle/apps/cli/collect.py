@@ -278,7 +278,7 @@ def select(
 
 def sources(images: Annotated[tuple[Path, ...], "files that the other parts made, under any name"]) -> Output:
     """Show which image, video or address each image came from, and the license that was found there."""
-    from fer_paddle.collect.sources import find_sources
+    from fer_paddle.collect.pipeline import find_sources
 
     found = {str(path): find_sources(path) for path in images}
     names = ("was", "source", "video", "seconds", "url", "page", "license")

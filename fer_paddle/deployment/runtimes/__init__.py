@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 RUNTIMES = {
     "onnx": ("fer_paddle.deployment.runtimes.onnx", "OnnxRunner"),
     "openvino": ("fer_paddle.deployment.runtimes.openvino", "OpenVinoRunner"),
-    "ncnn": ("fer_paddle.deployment.runtimes.ncnn", "NcnnRunner"),
-    "mnn": ("fer_paddle.deployment.runtimes.mnn", "MnnRunner"),
+    "ncnn": ("fer_paddle.deployment.runtimes.mobile", "NcnnRunner"),
+    "mnn": ("fer_paddle.deployment.runtimes.mobile", "MnnRunner"),
     "paddle": ("fer_paddle.deployment.runtimes.paddle", "PaddleInferenceRunner"),
     "dynamic": ("fer_paddle.deployment.runtimes.paddle", "NetworkRunner"),
-    "litert": ("fer_paddle.deployment.runtimes.litert", "LiteRtRunner"),
+    "litert": ("fer_paddle.deployment.runtimes.mobile", "LiteRtRunner"),
     "tensorrt": ("fer_paddle.deployment.runtimes.onnx", "TensorRtRunner"),
 }
 # What each can compute in; the first is the one to compare with others. A quantized file is int8 by itself.

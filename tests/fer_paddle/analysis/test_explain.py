@@ -10,8 +10,7 @@ from fer_paddle.analysis.features import (
     last_layer_of_side,
     spatial_layers,
 )
-from fer_paddle.analysis.gradcam import grad_cam, grad_cam_plus_plus, maps_and_slopes
-from fer_paddle.analysis.saliency import class_saliency, occlusion
+from fer_paddle.analysis.gradcam import class_saliency, grad_cam, grad_cam_plus_plus, maps_and_slopes, occlusion
 from fer_paddle.environment import paddle
 from fer_paddle.expression.explain import plot_explanations, write_figures
 

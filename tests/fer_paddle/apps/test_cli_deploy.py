@@ -39,7 +39,7 @@ def test_export_of_the_detector_on_drawn_scenes(run, tmp_path, monkeypatch):
 
 def test_too_large_a_difference_is_exit_code_1(run, tmp_path, monkeypatch):
     monkeypatch.setattr(expression, "_draw_faces", lambda: list(np.zeros((1, 8, 8), np.uint8)))
-    monkeypatch.setattr("fer_paddle.deployment.parity.LARGEST_DIFFERENCE", -1.0)
+    monkeypatch.setattr("fer_paddle.deployment.export.LARGEST_DIFFERENCE", -1.0)
     code, out, err = run("export", "--weights", WEIGHTS, "--out", tmp_path / "x.param")
     assert code == 1 and not out and err.startswith("error: expected ncnn within") and err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

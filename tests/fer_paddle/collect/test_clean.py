@@ -9,7 +9,7 @@ from PIL import Image
 
 from fer_paddle.collect.clean import CLEANED, CleanRule, apply_clean, plan_clean
 from fer_paddle.collect.copies import fingerprint, group_copies, write_contact_sheets
-from fer_paddle.collect.sources import find_sources
+from fer_paddle.collect.pipeline import find_sources
 from fer_paddle.drawn import draw_face
 from fer_paddle.images import list_images, read_image, write_image
 from fer_paddle.labels import EXPRESSIONS

@@ -10,9 +10,8 @@ import pytest
 
 from fer_paddle.apps.cli import main
 from fer_paddle.collect.names import save_new
-from fer_paddle.collect.pipeline import CollectRules, collect_class, sort_sources
+from fer_paddle.collect.pipeline import CollectRules, collect_class, find_sources, sort_sources
 from fer_paddle.collect.select import FACE_MARGIN
-from fer_paddle.collect.sources import find_sources
 from fer_paddle.drawn import draw_face
 from fer_paddle.expression.data.expressions import load_faces
 from fer_paddle.images import crop_square, list_images, read_image, resize, write_image

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from fer_paddle.deployment.parity import BATCH, compare
+from fer_paddle.deployment.export import BATCH, compare
 
 IMAGES = np.random.default_rng(0).normal(size=(BATCH + 3, 7)).astype(np.float32)
 NAMES = ("here", "there")

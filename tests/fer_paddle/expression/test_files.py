@@ -12,7 +12,7 @@ import pytest
 from fer_paddle import files
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.files import ExpressionModel
-from fer_paddle.expression.settings import ClassifierSettings
+from fer_paddle.expression.predict import ClassifierSettings
 from fer_paddle.images import FER_MEAN, FER_STD
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import MODELS, build_model
