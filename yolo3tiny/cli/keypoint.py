@@ -52,8 +52,9 @@ def train(
     chosen = choose_recipe(KEYPOINT_RECIPES, recipe, changes)
     history = train_from(chosen, out, data, look, start, classes or None, resume, workers)
     export_run(out, out / "keypoint.onnx")
-    best = max((record for record in history if "valid_f1" in record), key=lambda record: record["valid_f1"])
-    text = f"best epoch {best['epoch']}: F1 {best['valid_f1']:.4f}; written to {out / 'keypoint.onnx'}"
+    best = min((record for record in history if chosen.monitor in record), key=lambda record: record[chosen.monitor])
+    figures = f"F1 {best['valid_f1']:.4f}, {best['valid_cost_px']:.2f} px a mark with what is missed or wrong"
+    text = f"best epoch {best['epoch']}: {figures}; written to {out / 'keypoint.onnx'}"
     return Output(history, text)
 
 

@@ -29,9 +29,11 @@ def evaluate(
         tolerance_px: A detection farther than this from every mark is wrong.
 
     Returns:
-        `error_px` and `error_px_p95`, over the pairs of the same class, where there are any; `precision`, `recall` and
-        `f1`, means over the classes that are there, and of each class as `precision_NAME` ...; `confusion`
-        [1 + C, 1 + C], rows the truth, columns what was found, first the background; numbers of `strips` and `marks`.
+        `error_px` and `error_px_p95`, over the pairs of the same class, where there are any; `cost_px`, the mean error
+        where what is missed, extra or of the wrong class counts as `tolerance_px` (OSPA, Schuhmacher et al. 2008,
+        doi:10.1109/TSP.2008.920469); `precision`, `recall` and `f1`, means over the classes that are there, and of each
+        class as `precision_NAME` ...; `confusion` [1 + C, 1 + C], rows the truth, columns what was found, first the
+        background; numbers of `strips` and `marks`.
     """
     confusion = np.zeros((1 + len(classes),) * 2, np.int64)
     errors: list[float] = []
@@ -52,13 +54,20 @@ def evaluate(
         errors += np.linalg.norm(strip.centers[kept][right[:, 0]] - found.centers[right[:, 1]], axis=1).tolist()
     if not confusion[1:].sum():
         raise ValueError(f"expected strips with marks to measure on, got {count} without one")
-    return {**_summarize(confusion, errors, classes), "strips": count, "marks": int(confusion[1:].sum())}
+    figures = {"cost_px": _cost(confusion, errors, tolerance_px), **_summarize(confusion, errors, classes)}
+    return figures | {"strips": count, "marks": int(confusion[1:].sum())}
 
 
 def pair(truths: np.ndarray, found: np.ndarray, tolerance_px: float) -> np.ndarray:
     """Pair points [M, 2] and [K, 2] one to one, the nearest first, up to a distance -> int64 [P, 2]."""
     distances = np.linalg.norm(truths[:, None].astype(np.float64) - found, axis=2)  # [M, K]
     return pair_greedily(-distances, -tolerance_px)
+
+
+def _cost(confusion: np.ndarray, errors: Sequence[float], tolerance_px: float) -> float:
+    """Return the mean error over all that is there or found; what is wrong costs the tolerance."""
+    total = int(confusion.sum())
+    return float(sum(errors) + (total - len(errors)) * tolerance_px) / total
 
 
 def _summarize(confusion: np.ndarray, errors: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from yolo3tiny.photos import digest_photos
 from yolo3tiny.splits import TRAIN, VALIDATION, choose_split
 
 logger = logging.getLogger(__name__)
-VALID_STRIPS, VALID_SEED, VALID_HW = 50, 10**6, (320, 640)
+VALID_STRIPS, VALID_SEED, VALID_HW = 150, 10**6, (320, 640)
 
 
 def train_keypoints(

@@ -56,6 +56,7 @@ def test_figures_counted_by_hand():
     figures = evaluate(detect, strips, CLASSES)
     assert figures["confusion"] == [[0, 1, 1], [0, 2, 0], [1, 1, 0]]
     assert (figures["error_px"], figures["error_px_p95"]) == pytest.approx((2.5, np.percentile([3, 2], 95)))
+    assert figures["cost_px"] == pytest.approx((3 + 2 + 4 * 16) / 6)
     assert (figures["precision_cross"], figures["recall_cross"]) == (0.5, 1.0)
     assert (figures["precision_ring"], figures["recall_ring"], figures["f1_ring"]) == (0, 0, 0)
     assert (figures["precision"], figures["recall"]) == (0.25, 0.5)
@@ -65,5 +66,6 @@ def test_figures_counted_by_hand():
 def test_nothing_found_is_zero_and_nothing_there_an_error():
     figures = evaluate(finder([]), [strip_of([(50, 50, 0)])], CLASSES)
     assert (figures["precision"], figures["recall"]) == (0, 0) and "error_px" not in figures
+    assert figures["cost_px"] == 16
     with pytest.raises(ValueError, match="expected strips with marks to measure on, got 1 without one"):
         evaluate(finder([]), [strip_of([])], CLASSES)
