@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import cv2
@@ -46,9 +47,8 @@ class Face:
         label: The likeliest class.
         classes: Names of the classes.
         rotation_deg: Degrees clockwise that turn the image so that the face stands upright: 0, 90, 180 or 270.
-        points: float32 [68, 2] in pixels of the image, see landmarks.points; these three where they are asked for.
-        pose: Where the head looks.
-        measures: How far mouth and eyes are open, and how much it smiles.
+        points: float32 [68, 2] in pixels of the image, see landmarks.points; None where they are not asked for.
+        image_hw: Height and width of the image in pixels, where there are points.
     """
 
     box_xyxy: np.ndarray
@@ -58,13 +58,22 @@ class Face:
     classes: tuple[str, ...] = EXPRESSIONS
     rotation_deg: int = 0
     points: np.ndarray | None = None
-    pose: HeadPose | None = None
-    measures: Measures | None = None
+    image_hw: tuple[int, int] = (0, 0)
 
     @property
     def sure(self) -> bool:
         """Whether the label has a probability of MIN_PROB or more; an unsure one is drawn with a question mark."""
         return bool(self.probs.max() >= MIN_PROB)
+
+    @cached_property
+    def pose(self) -> HeadPose | None:
+        """Where the head looks, by its points; None without."""
+        return None if self.points is None else estimate_pose(self.points, self.image_hw)
+
+    @cached_property
+    def measures(self) -> Measures | None:
+        """How far mouth and eyes are open, and how much it smiles, by its points; None without."""
+        return None if self.points is None else measure_face(self.points)
 
     def to_json(self) -> dict:
         """Return the face as plain JSON values."""
@@ -76,7 +85,7 @@ class Face:
             "probs": {name: round(float(prob), 4) for name, prob in zip(self.classes, self.probs)},
             **({"rotation_deg": self.rotation_deg} if self.rotation_deg else {}),
         }
-        if self.points is None or self.pose is None or self.measures is None:
+        if self.points is None or self.pose is None or self.measures is None:  # all or none of them
             return found
         points = np.round(self.points.astype(float), 2).tolist()
         return found | {"pose": self.pose.to_json(), "measures": self.measures.to_json(), "points_xy": points}
@@ -123,6 +132,7 @@ class Pipeline:
         min_face: float | None = None,
         channels: Channels = "BGR",
         allow_url: bool = False,
+        landmarks: bool = True,
     ) -> list[Face]:
         """Recognize the faces of one image.
 
@@ -130,6 +140,7 @@ class Pipeline:
             image: Of any kind that `open_image` takes, with its other arguments.
             min_score: Lowest score of a face, 0 to 1.
             min_face: Instead of that of the pipeline.
+            landmarks: False finds no points, though the pipeline could.
 
         Returns:
             The faces, the likeliest first.
@@ -143,10 +154,10 @@ class Pipeline:
             Face(box, float(score), row, self.classes[int(row.argmax())], self.classes, int(degrees))
             for box, score, row, degrees in zip(found.boxes_xyxy, found.scores, probs, turns)
         ]
-        if self.landmarker is None:
+        if self.landmarker is None or not landmarks:
             return faces
-        points = self._find_points(self.landmarker, image, found, turns)
-        return [add_landmarks(face, image, row) for face, row in zip(faces, points)]
+        points, image_hw = self._find_points(self.landmarker, image, found, turns), (image.shape[0], image.shape[1])
+        return [replace(face, points=row, image_hw=image_hw) for face, row in zip(faces, points)]
 
     @staticmethod
     def _find_points(
@@ -165,12 +176,6 @@ class Pipeline:
             placed = landmarker(upright, boxes.boxes_xyxy)
             points[chosen] = turn_points_back(placed, degrees, (image.shape[0], image.shape[1]))
         return points
-
-
-def add_landmarks(face: Face, image: np.ndarray, points: np.ndarray) -> Face:
-    """Add the points of a face in an image, and what they say."""
-    pose = estimate_pose(points, (image.shape[0], image.shape[1]))
-    return replace(face, points=points, pose=pose, measures=measure_face(points))
 
 
 def open_image(source: ImageSource, channels: Channels = "BGR", allow_url: bool = False) -> np.ndarray:

@@ -75,10 +75,7 @@ class Tracker:
         self._ids = itertools.count(1)
 
     def __call__(self, faces: Sequence[Face], seconds: float) -> list[tuple[int, Face]]:
-        """Return the faces of a frame, filtered, each after its id, by id; `seconds` rises from frame to frame.
-
-        Pose and measures stay those of the points as they were found.
-        """
+        """Return the faces of a frame, filtered, each after its id, by id; `seconds` rises from frame to frame."""
         self._tracks = [track for track in self._tracks if seconds - track.seconds <= self.max_gap_seconds]
         expected = np.array([track.expect(seconds) for track in self._tracks]).reshape(-1, 4)
         found = np.array([face.box_xyxy for face in faces]).reshape(-1, 4)

@@ -40,8 +40,7 @@ from fer_paddle.apps.api_bodies import (
 )
 from fer_paddle.collect.fetch import FetchPolicy
 from fer_paddle.images import read_image, read_size
-from fer_paddle.landmarks.predict import Landmarker
-from fer_paddle.pipeline import MIN_SCORE, Pipeline, add_landmarks, fetch_image
+from fer_paddle.pipeline import MIN_SCORE, Pipeline, fetch_image
 
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 1
@@ -72,8 +71,7 @@ class Asked:
 class Service:
     """The pipeline behind a bounded queue, with its figures."""
 
-    def __init__(self, pipeline: Pipeline, limits: Limits, allow_url: bool, landmarker: Landmarker | None):
-        self.landmarker = landmarker
+    def __init__(self, pipeline: Pipeline, limits: Limits, allow_url: bool):
         self.pipeline, self.limits, self.allow_url, self.is_ready = pipeline, limits, allow_url, False
         self._threads, self._held = ThreadPoolExecutor(limits.workers, "recognize"), 0
         self.registry = prometheus_client.CollectorRegistry()
@@ -104,7 +102,7 @@ class Service:
         """Read a request and recognize its images; HTTPException says what is wrong with it."""
         if self.is_full:
             raise _busy("the queue is full")
-        if asked.landmarks and self.landmarker is None:
+        if asked.landmarks and self.pipeline.landmarker is None:
             raise HTTPException(403, "expected no landmarks=true: this service finds none (serve --landmarks does)")
         self._held += 1
         try:
@@ -160,15 +158,12 @@ class Service:
             height, width = read_size(content)
             if height * width > self.limits.max_pixels:
                 raise HTTPException(413, f"expected at most {self.limits.max_pixels} pixels, got {width} x {height}")
-            image = read_image(content)
-            faces = self.pipeline(image, min_score=asked.min_score)
-            if asked.landmarks and self.landmarker is not None:
-                boxes = np.array([face.box_xyxy for face in faces]).reshape(-1, 4)
-                faces = [add_landmarks(face, image, row) for face, row in zip(faces, self.landmarker(image, boxes))]
+            found = self.pipeline(read_image(content), min_score=asked.min_score, landmarks=asked.landmarks)
+            faces = [face.to_json() for face in found]
         except (ValueError, OSError) as error:
             raise HTTPException(422, str(error)) from error
         self.faces.inc(len(faces))
-        return {"width": width, "height": height, "faces": [face.to_json() for face in faces]}
+        return {"width": width, "height": height, "faces": faces}
 
 
 def _busy(reason: str) -> HTTPException:
@@ -214,10 +209,9 @@ def create_app(
     limits: Limits = Limits(),
     api_key: str | None = None,
     allow_url: bool = False,
-    landmarker: Landmarker | None = None,
 ) -> FastAPI:
     """Build the service: `api_key` is what clients must send as X-API-Key, None asks for none."""
-    service = Service(pipeline or Pipeline(), limits, allow_url, landmarker)
+    service = Service(pipeline or Pipeline(), limits, allow_url)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

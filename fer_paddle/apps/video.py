@@ -18,7 +18,7 @@ from fer_paddle.drawing import find_chinese_font
 from fer_paddle.files import clear_leftovers, read_json, temporary_folder, write_json
 from fer_paddle.image_files import Failed
 from fer_paddle.labels import class_colors, class_names_zh
-from fer_paddle.pipeline import Face, Pipeline, add_landmarks
+from fer_paddle.pipeline import Face, Pipeline
 from fer_paddle.tracking import Tracker
 from fer_paddle.video import Camera, Frame, Video
 
@@ -234,8 +234,7 @@ def _annotate(
     writer.writerow(head)
     tracker, strip = Tracker(start_score=min_score), None
     for frame in frames:
-        found = tracker(pipeline(frame.image, min_score=CONTINUE_RATIO * min_score), frame.seconds)
-        tracked = [(number, _with_pose(face, frame.image)) for number, face in found]
+        tracked = tracker(pipeline(frame.image, min_score=CONTINUE_RATIO * min_score), frame.seconds)
         for number, face in tracked:
             people.setdefault(number, _Person(frame.seconds)).add(face, frame.seconds)
             values = face.to_json()
@@ -246,11 +245,6 @@ def _annotate(
         faces = [face for _, face in tracked]
         drawn = draw_found(frame.image, faces, language, [number for number, _ in tracked])
         yield np.vstack([drawn, strip.draw(faces, frame.seconds)]), frame.seconds
-
-
-def _with_pose(face: Face, image: np.ndarray) -> Face:
-    """Return a face with the pose and measures of its filtered points, where it has any."""
-    return face if face.points is None else add_landmarks(face, image, face.points)
 
 
 def _check_folder(folder: Path) -> None:

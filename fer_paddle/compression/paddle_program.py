@@ -1,29 +1,24 @@
 """Paddle programs on disk, which PaddleSlim's quantization reads and writes.
 
-A folder holds the graph, `model.pdmodel`, and its numbers, `model.pdiparams`; both are plain data. Paddle's loader ends
-the process where one is damaged, so they are checked before.
+A folder holds the graph, `model.pdmodel`, and its numbers, `model.pdiparams`; both are plain data.
 """
 
 from __future__ import annotations
 
-import math
 import os
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
 
 from fer_paddle.deployment.onnx_graph import add_metadata, compact, drop_idle_rounding
+from fer_paddle.deployment.runtimes.model_files import check_file
 from fer_paddle.environment import old_ir, paddle, quiet
 from fer_paddle.files import temporary_folder
 
 MODEL, PARAMS = "model.pdmodel", "model.pdiparams"
 OPSET = 13
-# By VarType: bool, int16, int32, int64, float16, float32, float64, uint8, int8, bfloat16.
-_ITEM_BYTES = {0: 1, 1: 2, 2: 4, 3: 8, 4: 2, 5: 4, 6: 8, 20: 1, 21: 1, 22: 2}
 
 
 def save_program(
@@ -46,25 +41,10 @@ def program_bytes(folder: str | os.PathLike[str]) -> int:
 
 
 def check_program(folder: str | os.PathLike[str]) -> Path:
-    """Check that a folder holds both files of a program, whole, and return it."""
-    folder = Path(folder)
+    """Check that a folder holds both files of a program, neither empty nor a pickle, and return it."""
     for name in (MODEL, PARAMS):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"expected a Paddle program in {folder}, it lacks {name}")
-        with (folder / name).open("rb") as file:
-            start = file.read(4)
-        if not start or start[:1] == b"\x80" or start == b"PK\x03\x04":
-            kind = "an empty file" if not start else "a pickle, which can run code"
-            raise ValueError(f"expected a Paddle program at {folder / name}, got {kind}")
-    from paddle.base.proto import framework_pb2
-
-    try:
-        framework_pb2.ProgramDesc.FromString((folder / MODEL).read_bytes())
-        _check_params((folder / PARAMS).read_bytes())
-    except (RuntimeError, ValueError, KeyError, SystemError, struct.error, DecodeError) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise ValueError(f"expected a whole Paddle program in {folder}, got: {reason}") from error
-    return folder
+        check_file(Path(folder, name), [Path(name).suffix], "paddle")
+    return Path(folder)
 
 
 def program_to_onnx(
@@ -100,27 +80,6 @@ def program_to_onnx(
         onnx.save(model, written)
         os.replace(written, path)
     return path
-
-
-def _check_params(content: bytes) -> None:
-    """Walk over the tensors of a `.pdiparams` file; raise where one reaches past the end.
-
-    Each is: version u32, levels u64, (size u64, offsets) a level, version u32, size i32 of a protobuf of type and dims,
-    that protobuf, the numbers.
-    """
-    from paddle.base.proto import framework_pb2
-
-    offset = 0
-    while offset < len(content):
-        (levels,) = struct.unpack_from("<Q", content, offset + 4)
-        offset += 12
-        for _ in range(levels):
-            offset += 8 + struct.unpack_from("<Q", content, offset)[0]
-        (size,) = struct.unpack_from("<i", content, offset + 4)
-        tensor = framework_pb2.VarType.TensorDesc.FromString(content[offset + 8 : offset + 8 + size])
-        offset += 8 + size + math.prod(tensor.dims) * _ITEM_BYTES[tensor.data_type]
-    if offset != len(content):
-        raise ValueError(f"{PARAMS} of {len(content)} bytes, where its tensors need {offset}")
 
 
 @contextmanager

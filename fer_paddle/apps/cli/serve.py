@@ -42,10 +42,10 @@ def serve(
     if api_key is not None and not api_key.strip():
         raise ValueError("expected a key in FER_API_KEY, got an empty one")
     # One thread a network: the workers are what fills the cores.
-    pipeline = Pipeline(Detector(threads=1), Classifier(weights, threads=1))
-    landmarker = Landmarker(threads=1) if landmarks else None
+    landmarker = Landmarker(threads=1) if landmarks else False
+    pipeline = Pipeline(Detector(threads=1), Classifier(weights, threads=1), landmarks=landmarker)
     limits = Limits(max_bytes, max_pixels, max_images, seconds, workers, queue)
-    run(create_app(pipeline, limits, api_key, allow_url, landmarker), host, port)
+    run(create_app(pipeline, limits, api_key, allow_url), host, port)
     return Output({"stopped": True}, "stopped")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import dataclasses
 import io
 import logging
 import threading
@@ -30,16 +31,17 @@ class OneFace:
     classes = EXPRESSIONS
 
     def __init__(self):
-        self.go, self.broken = threading.Event(), False
+        self.go, self.broken, self.landmarker = threading.Event(), False, None
         self.go.set()
 
-    def __call__(self, image, min_score=0.5):
+    def __call__(self, image, min_score=0.5, landmarks=False):
         self.go.wait(10)
         if self.broken:
             raise ZeroDivisionError
         if image.shape[0] <= 20 or min_score > 0.8:
             return []
-        return [Face(np.array([2, 3, 20, 22], np.float32), 0.8, np.eye(7, dtype=np.float32)[4], "sad")]
+        face = Face(np.array([2, 3, 20, 22], np.float32), 0.8, np.eye(7, dtype=np.float32)[4], "sad")
+        return [dataclasses.replace(face, points=self.landmarker, image_hw=image.shape[:2]) if landmarks else face]
 
 
 @pytest.fixture
@@ -52,8 +54,8 @@ def make_client(pipeline):
     """`make_client(key, allow_url, **limits)`: a started service, stopped at the end."""
     clients = []
 
-    def make(key=None, allow_url=False, landmarker=None, **limits):
-        app = create_app(pipeline, Limits(**limits), key, allow_url, landmarker)
+    def make(key=None, allow_url=False, **limits):
+        app = create_app(pipeline, Limits(**limits), key, allow_url)
         clients.append(TestClient(app, raise_server_exceptions=False))
         return clients[-1].__enter__()
 
@@ -81,11 +83,10 @@ def test_every_way_in_gives_the_same(request_, make_client):
     assert face["label"] == "sad" and face["box_xyxy"] == [2, 3, 20, 22] and list(face["probs"]) == list(EXPRESSIONS)
 
 
-def test_landmarks_come_where_they_are_asked_for(make_client):
+def test_landmarks_come_where_they_are_asked_for(make_client, pipeline):
     client = make_client()
     assert client.post("/v1/faces", params={"landmarks": True}, files={"file": PNG}).status_code == 403
-    points = make_faces(1, 64, seed=3).points
-    client = make_client(landmarker=lambda image, boxes: boxes[:, None, :2] + points * 0.3)
+    pipeline.landmarker = make_faces(1, 64, seed=3).points[0] * 0.3
     (face,) = client.post("/v1/faces", params={"landmarks": True}, files={"file": PNG}).json()["faces"]
     assert len(face["points_xy"]) == 68 and set(face["pose"]) == {"yaw_deg", "pitch_deg", "roll_deg"}
     assert "points_xy" not in client.post("/v1/faces", files={"file": PNG}).json()["faces"][0]

@@ -1,6 +1,7 @@
 """Many files at once: names, bad files, what is written."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -11,7 +12,7 @@ from fer_paddle.drawn import draw_face
 from fer_paddle.image_files import find_images, read_ours
 from fer_paddle.images import read_image, write_image
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.pipeline import Face, add_landmarks
+from fer_paddle.pipeline import Face
 
 
 def pipeline(image, min_score, min_face=None):
@@ -53,7 +54,7 @@ def test_landmarks_are_drawn_and_stand_in_both_tables(tmp_path):
     drawn = draw_face("happy", 128, 0)
     write_image(tmp_path / "a.png", drawn.image)
     plain = Face(drawn.box_xyxy, 0.8, np.eye(7, dtype=np.float32)[3], "happy")
-    found = {"with": add_landmarks(plain, drawn.image, drawn.points), "without": plain}
+    found = {"with": dataclasses.replace(plain, points=drawn.points, image_hw=(128, 128)), "without": plain}
     for name, face in found.items():
 
         def find(image, min_score, min_face, face=face):

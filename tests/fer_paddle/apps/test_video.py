@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from fer_paddle.apps import video as app
 from fer_paddle.apps.video import VideoWriter, recognize_video, recognize_videos
 from fer_paddle.drawn import make_faces
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.pipeline import Face, add_landmarks
+from fer_paddle.pipeline import Face
 from fer_paddle.video import Frame, Video
 
 POINTS = make_faces(1, 64, seed=3).points[0] / 64 * 30  # of a face in a square of 30 px
@@ -79,7 +80,8 @@ def test_landmarks_are_columns_and_drawn(tmp_path):
         landmarker = True
 
         def __call__(self, image, min_score):
-            return [add_landmarks(one, image, one.box_xyxy[:2] + POINTS) for one in super().__call__(image, min_score)]
+            found, image_hw = super().__call__(image, min_score), image.shape[:2]
+            return [replace(one, points=one.box_xyxy[:2] + POINTS, image_hw=image_hw) for one in found]
 
     recognize_video(Frames(np.arange(3) / 30), "x", tmp_path / "x", Marker(), 0.5)
     with (tmp_path / "x" / "frames.csv").open(newline="", encoding="utf-8-sig") as file:
