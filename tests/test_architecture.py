@@ -75,25 +75,3 @@ def test_starts_without_paddle(statement):
     command = [sys.executable, "-c", f"{statement}; {loaded}"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
-
-
-DATA = "fer_paddle/collect/a.py"
-STYLE_FAULTS = [
-    # path, source, what the checker says; None: nothing
-    (DATA, "from numpy import *", "star import"),
-    (DATA, "try:\n    x\nexcept:\n    y", "bare except"),
-    (DATA, "try:\n    x\nexcept ValueError:\n    y", None),
-    ("fer_paddle/collect/utils.py", "", "utils.py names no idea"),
-    (DATA, "\n" * MAX_MODULE_LINES, None),
-    (DATA, "\n" * (MAX_MODULE_LINES + 1), "351 lines, at most 350"),
-    (DATA, "def f():\n" + "    x\n" * (MAX_FUNCTION_LINES - 1), None),
-    (DATA, "async def f():\n" + "    x\n" * MAX_FUNCTION_LINES, "f has 71 lines, at most 70"),
-    (DATA, "print(1)", "print outside the command line"),
-    ("fer_paddle/apps/cli.py", "print(1)", None),
-]
-
-
-@pytest.mark.parametrize(("path", "source", "says"), STYLE_FAULTS)
-def test_finds_a_fault_of_style(path, source, says):
-    faults = style_faults({path: source})
-    assert [fault.rpartition(": ")[2] for fault in faults] == ([] if says is None else [says])

@@ -5,7 +5,7 @@ import pytest
 
 from fer_paddle import drawing
 from fer_paddle.drawing import draw_boxes, draw_faces, has_glyphs
-from fer_paddle.labels import COLORS_BGR, EXPRESSIONS, EXPRESSIONS_ZH
+from fer_paddle.labels import EXPRESSIONS, EXPRESSIONS_ZH
 from fer_paddle.pipeline import Face
 
 RED = (0, 0, 255)
@@ -36,35 +36,6 @@ def test_the_line_is_inside_the_box_and_the_image_left_alone():
     draw_boxes(image, [[10, 20, 31, 41]], [0.5])
     draw_faces(image, [face([10, 30, 60, 50])])
     np.testing.assert_array_equal(image, gray(60, 80))
-
-
-@pytest.mark.parametrize("draw", [lambda image: draw_boxes(image, [], []), lambda image: draw_faces(image, [])])
-def test_nothing_to_draw_gives_a_copy(draw):
-    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
-    drawn = draw(image)
-    np.testing.assert_array_equal(drawn, image)
-    assert not np.shares_memory(drawn, image)
-
-
-@pytest.mark.parametrize("label", EXPRESSIONS)
-def test_box_has_the_color_of_its_class(label):
-    drawn = draw_faces(np.zeros((200, 200, 3), np.uint8), [face([40, 80, 160, 190], label)])
-    assert drawn[130, 40].tolist() == list(COLORS_BGR[EXPRESSIONS.index(label)])
-
-
-@pytest.mark.parametrize(
-    "box",
-    [
-        [-50, -50, 30, 30],
-        [-10, -10, 500, 500],
-        [200, 200, 300, 300],
-        [-1e12, -1e12, 1e12, 1e12],  # more than OpenCV's integers hold
-        [10, 10, 10, 10],
-        [30, 30, 10, 10],
-    ],
-)
-def test_boxes_may_lie_anywhere(box):
-    assert draw_boxes(gray(60, 80), [box], [0.5]).shape == (60, 80, 3)
 
 
 @pytest.fixture
@@ -116,43 +87,18 @@ def test_the_name_of_a_tiny_face_is_written_its_score_is_not(texts):
     assert len(texts) == 2
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (8, 8), (12, 400), (400, 12), (6, 300)])
-def test_images_too_small_for_a_text_get_none(shape, texts):
-    whole = [0, 0, shape[1], shape[0]]
-    assert draw_faces(gray(*shape), [face(whole)]).shape == (*shape, 3)
-    if min(shape) < 12:
-        draw_boxes(gray(*shape), [whole], [0.98])
-        assert not texts
-
-
-def test_texts_can_be_read_on_any_color():
-    for color in ((255, 255, 255), (0, 0, 0)):
-        drawn = draw_boxes(gray(240, 320), [[50, 100, 200, 200]], [0.5], color)
-        plate = drawn[:100].reshape(-1, 3)
-        plate = plate[(plate != 100).any(axis=1)]
-        assert np.ptp(plate) > 128
-
-
 @pytest.mark.parametrize(
     ("image", "boxes", "scores"),
     [
         (gray(5, 5)[..., 0], [[0, 0, 1, 1]], None),
-        (gray(5, 5).astype(np.float32), [[0, 0, 1, 1]], None),
         (gray(5, 5), [[0, 0, 1]], None),
-        (gray(5, 5), [0, 0, 1, 1], None),
         (gray(5, 5), [[0, 0, 1, np.nan]], None),
         (gray(5, 5), [[0, 0, 1, 1]], [0.5, 0.5]),
-        (gray(5, 5), [[0, 0, 1, 1]], 0.5),
     ],
 )
 def test_wrong_input_is_refused(image, boxes, scores):
     with pytest.raises(ValueError, match=r"^expected .*got"):
         draw_boxes(image, boxes, scores)
-
-
-def test_unknown_language_is_an_error():
-    with pytest.raises(ValueError, match="expected a language of en, zh, got 'fr'"):
-        draw_faces(np.zeros((9, 9, 3), np.uint8), [], "fr")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -169,10 +115,3 @@ def test_chinese_names_are_drawn_with_the_bundled_font():
     image, faces = np.zeros((200, 200, 3), np.uint8), [face([40, 80, 160, 190])]
     assert (draw_faces(image, faces, "zh") != draw_faces(image, faces, "en")).any()
     assert has_glyphs(drawing.find_chinese_font(), "".join(EXPRESSIONS_ZH) + "嘟嘴大笑囧")
-
-
-def test_a_font_without_the_glyphs_is_told_from_one_with_them():
-    from matplotlib import get_data_path
-
-    font = f"{get_data_path()}/fonts/ttf/DejaVuSans.ttf"
-    assert has_glyphs(font, "happy") and not has_glyphs(font, "高兴")

@@ -59,13 +59,6 @@ def test_flat_images_are_no_near_copies_of_each_other():
     assert duplicates.near_groups(images, []) == []
 
 
-def test_more_images_than_one_block_of_rows():
-    rng = np.random.default_rng(1)
-    images = list(rng.integers(0, 256, (duplicates._ROWS + 20, 16, 16), np.uint8))
-    images[duplicates._ROWS + 7] = cv2.resize(images[3], (32, 32), interpolation=cv2.INTER_NEAREST)
-    assert as_lists(duplicates.near_groups(images, [])) == [[3, duplicates._ROWS + 7]]
-
-
 def test_counts_of_copies():
     assert duplicates.count_across_splits(GROUPS, SPLITS) == {"test also in train": 2}
     assert duplicates.count_within_splits(GROUPS, SPLITS) == {"test": 0, "train": 2}

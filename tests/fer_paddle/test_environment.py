@@ -58,23 +58,6 @@ def test_fer_data_is_the_only_place_once_it_is_set(places, monkeypatch, found):
             find_data(NAME)
 
 
-@pytest.mark.parametrize("kind", [str, Path])
-def test_an_explicit_folder_comes_before_fer_data(places, monkeypatch, kind):
-    monkeypatch.setenv("FER_DATA", str(places["FER_DATA"]))
-    (places["FER_DATA"] / NAME).touch()
-    with pytest.raises(FileNotFoundError, match="given"):
-        find_data(NAME, kind(places["explicit"]))
-    (places["explicit"] / NAME).touch()
-    assert find_data(NAME, kind(places["explicit"])) == places["explicit"] / NAME
-
-
-def test_an_existing_path_is_taken_as_it_is(places, tmp_path):
-    (places["shared"] / NAME).touch()
-    assert find_data(str(tmp_path)) == tmp_path
-    Path(NAME).touch()  # here, in the working directory
-    assert find_data(NAME) == Path(NAME)
-
-
 def test_the_error_names_all_places(places):
     with pytest.raises(FileNotFoundError) as caught:
         find_data(NAME)
@@ -82,11 +65,6 @@ def test_the_error_names_all_places(places):
     assert "\n" not in message and repr(NAME) in message and "FER_DATA" in message
     assert all(str(folder) in message for folder in data_folders())
     assert len(data_folders()) == 4
-
-
-def test_no_mounted_folder_is_no_error(places, monkeypatch, tmp_path):
-    monkeypatch.setattr(environment, "AISTUDIO_DATA", tmp_path / "absent")
-    assert data_folders() == [places["shared"], tmp_path / "absent"]
 
 
 def run_python(code: str, **variables: str) -> dict:
@@ -144,12 +122,6 @@ def test_mkl_takes_the_best_path_of_an_amd_processor(cpuinfo, path):
     assert environment.choose_mkl_path(cpuinfo) == path
 
 
-def test_prepare_leaves_the_choices_of_the_environment():
-    found = run_python(PREPARE.format(threads=None), MKL_DEBUG_CPU_TYPE="4", OPS_UNCHANGE_SHAPE="gelu")
-    assert found["OMP_NUM_THREADS"] is None
-    assert (found["MKL_DEBUG_CPU_TYPE"], found["OPS_UNCHANGE_SHAPE"]) == ("4", "gelu")
-
-
 @pytest.mark.parametrize(
     ("threads", "says"),
     [
@@ -176,11 +148,6 @@ prepared = "OPS_UNCHANGE_SHAPE" in os.environ
 print(json.dumps([modules.index("zlib") < modules.index("paddle"), len(inflated), prepared]))
 """
     assert run_python(code) == [True, 1000, True]
-
-
-def test_a_name_the_module_does_not_have_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="paddles"):
-        environment.paddles  # noqa: B018
 
 
 def test_seed_everything_repeats_all_three_generators():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -17,13 +16,6 @@ def names_in(folder):
     return sorted(entry.name for entry in folder.iterdir())
 
 
-def test_json_ends_with_a_line_break_and_is_readable(tmp_path):
-    path = tmp_path / "a.json"
-    files.write_json(path, {"名": 1})
-    assert path.read_text(encoding="utf-8") == '{\n  "名": 1\n}\n'
-    assert files.read_json(path) == {"名": 1} and names_in(tmp_path) == ["a.json"]
-
-
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", "7", "\x00", "[" * 200_000])
 def test_what_is_no_json_object_is_a_value_error(tmp_path, text):
     path = tmp_path / "a.json"
@@ -32,11 +24,6 @@ def test_what_is_no_json_object_is_a_value_error(tmp_path, text):
         files.read_json(path)
     with pytest.raises(FileNotFoundError, match="expected a card at"):
         files.read_json(tmp_path / "none.json", "a card")
-
-
-def test_file_digest(tmp_path):
-    (tmp_path / "a").write_bytes(bytes(3 << 20))
-    assert files.file_digest(tmp_path / "a") == hashlib.sha256(bytes(3 << 20)).hexdigest()
 
 
 def test_files_written_together_all_change_or_none(tmp_path, monkeypatch):

@@ -22,13 +22,10 @@ def folder(tmp_path):
 CASES = [
     (["a.png"], ["a.png"]),
     (["note.txt"], ["note.txt"]),  # a file that was named is meant, whatever it is
-    (["b.JPG", "a.png"], ["b.JPG", "a.png"]),
     (["a.png", "a.png", "*.png"], ["a.png", "[x].png"]),
     (["*"], ["[x].png", "a.png", "b.JPG", "note.txt"]),
-    (["**/*.webp"], ["deep/c.webp"]),
     (["[x].png"], ["[x].png"]),  # an existing name is no pattern
     (["[ab].*"], ["a.png", "b.JPG"]),
-    (["deep"], ["deep/c.webp"]),
     (["."], ["[x].png", "a.png", "b.JPG", "deep/c.webp"]),
 ]
 
@@ -51,34 +48,15 @@ def test_each_pattern_means_something(pattern, folder):
         find_images([str(folder / "a.png"), str(folder / pattern)])
 
 
-def test_what_cannot_be_looked_into_fails_as_one_image(folder, monkeypatch):
-    (folder / "loop.png").symlink_to("loop.png")
-    assert find_images([str(folder / "loop.png")]) == [folder / "loop.png"]
-    walk = images.os.walk
-
-    def walk_past_a_locked_folder(place, onerror, followlinks):
-        onerror(PermissionError(13, "Permission denied", str(folder / "locked")))
-        return walk(place, onerror=onerror, followlinks=followlinks)
-
-    monkeypatch.setattr(images.os, "walk", walk_past_a_locked_folder)
-    found = find_images([str(folder)])
-    assert {folder / "loop.png", folder / "locked", folder / "a.png"} <= set(found)
-
-
 OUT_CASES = [
     # patterns, the output folder, names drawn there before, what is meant
     (["."], "deep", [], ["[x].png", "a.png", "b.JPG"]),
     (["*/*.webp", "a.png"], "deep", [], ["a.png"]),
     (["deep"], "deep", [], ["deep/c.webp"]),  # the folder itself was named
-    (["deep", "."], "deep", [], ["deep/c.webp", "[x].png", "a.png", "b.JPG"]),
-    (["deep/*"], "deep", [], ["deep/c.webp"]),
     (["deep/c.webp"], "deep", [], ["deep/c.webp"]),
-    (["deep"], ".", [], ["deep/c.webp"]),  # lies in the output folder, and was named
     (["a.png", "deep"], "deep", ["c.webp"], ["a.png"]),  # as a shell makes it of *
     (["a.png", "[x].png"], ".", ["a.png"], ["[x].png"]),  # as a shell makes it of *.png
     (["."], ".", ["a.png", "c.webp"], ["[x].png", "b.JPG", "deep/c.webp"]),
-    (["*.png"], ".", ["a.png"], ["[x].png"]),
-    (["a.png"], "new", [], ["a.png"]),
 ]
 
 
@@ -95,11 +73,6 @@ def test_a_link_to_the_output_folder_is_seen_through(folder):
     (folder / "away").symlink_to(folder.with_name("elsewhere"))
     found = find_images([str(folder)], folder.with_name("elsewhere"))
     assert [path.name for path in found] == ["[x].png", "a.png", "b.JPG"]
-
-
-def test_nothing_but_results_is_said(folder):
-    with pytest.raises(ValueError, match="none but those in the output folder"):
-        find_images([str(folder / "deep")], folder / "deep", ["c.webp"])
 
 
 def names_for(folder, *paths, drawn=()):
@@ -120,12 +93,8 @@ def test_no_image_is_overwritten(folder):
     ("path", "drawn", "name"),
     [
         ("deep/a.png", [], "a-2.png"),  # a.png was not read in this call, and is somebody's all the same
-        ("deep/A.PNG", [], "A-2.png"),
-        ("deep/b.gif", [], "b-2.jpg"),
         ("deep/a.png", ["a.png"], "a.png"),  # an earlier drawing
-        ("deep/a.png", ["b.jpg"], "a-2.png"),
         ("a.png", ["a.png"], "a-2.png"),  # what is read stays, whatever it is
-        ("deep/c.webp", [], "c.webp"),
     ],
 )
 def test_only_earlier_drawings_are_replaced(path, drawn, name, folder):

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,21 +19,10 @@ NOT_IMAGES = [
     None,
     [[0, 0], [0, 0]],
     np.zeros((4, 4, 3), np.float32),
-    np.zeros((4, 4, 3), np.int64),
-    np.zeros((4, 4), bool),
     np.zeros((4, 4, 4), np.uint8),  # BGRA
     np.zeros((4, 4, 1), np.uint8),
-    np.zeros((3, 4, 4), np.uint8),  # channels first
-    np.zeros(4, np.uint8),
-    np.zeros((1, 4, 4, 3), np.uint8),
     np.zeros((0, 4, 3), np.uint8),
-    np.zeros((4, 0), np.uint8),
 ]
-
-
-def test_importing_images_imports_no_paddle() -> None:
-    code = "import sys, fer_paddle.images; assert 'paddle' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 
 @pytest.mark.parametrize("image", NOT_IMAGES)
@@ -86,14 +73,6 @@ def test_unknown_extension(tmp_path: Path, name: str) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_writing_into_nothing(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="expected an existing folder"):
-        images.write_image(tmp_path / "none" / "a.png", NOISE)
-    (tmp_path / "folder.png").mkdir()
-    with pytest.raises(ValueError, match="expected the name of a file"):
-        images.write_image(tmp_path / "folder.png", NOISE)
-
-
 @pytest.mark.parametrize("name", ["a.webp", "a.jpg"])
 def test_image_too_large_for_its_format_leaves_the_old_file(tmp_path: Path, name: str) -> None:
     images.write_image(tmp_path / name, SMOOTH)
@@ -137,14 +116,6 @@ def test_list_images_follows_links_once(tmp_path: Path) -> None:
     assert images.list_images(data) == [data / "sad" / "a.png"]
 
 
-def test_list_images_of_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"none'.*found no such folder"):
-        images.list_images(tmp_path / "none")
-    (tmp_path / "a.png").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"a\.png'.*got a file"):
-        images.list_images(tmp_path / "a.png")
-
-
 def test_to_gray() -> None:
     expected = NOISE.astype(float) @ [0.114, 0.587, 0.299]  # BGR
     gray = images.to_gray(NOISE)
@@ -182,13 +153,6 @@ def test_resize_does_not_overshoot_when_it_grows() -> None:
     assert (np.diff(grown.astype(int), axis=1) >= 0).all()
 
 
-def test_resize_to_its_own_size_is_a_copy() -> None:
-    image = NOISE[:37, :37].copy()
-    same = images.resize(image, 37)
-    assert np.array_equal(same, image)
-    assert not np.shares_memory(same, image)
-
-
 @pytest.mark.parametrize("size", [0, -1, 2.5, "48", None, (48, 48)])
 def test_wrong_size(size: object) -> None:
     with pytest.raises(ValueError, match="expected a size of at least 1 pixel, got"):
@@ -211,27 +175,18 @@ def padded_crop(image: np.ndarray, box: list[float], margin: float) -> np.ndarra
     ("box", "margin"),
     [
         ([10, 8, 20, 18], 0.0),  # a square inside
-        ([10, 8, 20, 28], 0.0),  # tall
         ([10, 8, 40, 18], 0.0),  # wide
-        ([10, 8, 20, 18], 0.25),
         ([10, 8, 20, 18], 0.33),  # side 16.6 -> 17
         ([10.5, 8.25, 20.75, 18.5], 0.0),  # between pixels
         ([10, 8, 21, 18], 0.0),  # odd side, the centre on half a pixel
-        ([11, 8, 22, 18], 0.0),  # the same one further: moves by exactly one pixel
         ([0, 0, 53, 37], 0.0),  # the whole image
-        ([0, 0, 53, 37], 0.5),
         ([0, 0, 5, 5], 0.5),  # every corner
-        ([48, 0, 53, 5], 0.5),
-        ([0, 32, 5, 37], 0.5),
         ([48, 32, 53, 37], 0.5),
         ([-20, -20, 3, 3], 0.0),  # mostly outside
-        ([50, 30, 90, 70], 0.0),
         ([-20, -30, 80, 60], 0.1),  # larger than the image
         ([-100, 10, 1, 11], 0.0),  # one column meets the image
-        ([52, -100, 200, 1], 0.0),
         ([-0.4, 5, 0.3, 5.5], 0.0),  # under a pixel, at the edge
         ([52.9, 36.9, 53.6, 37.6], 0.0),  # rounded, its square lies just outside: the corner pixel
-        ([-0.9, -0.9, 0.1, 0.1], 0.0),
         ([5, 5, 5.001, 5.001], 0.0),  # never less than one pixel
     ],
 )
@@ -246,30 +201,15 @@ def test_crop_square(image: np.ndarray, box: list[float], margin: float) -> None
     assert np.array_equal(images.crop_square(image, np.array(box, np.float64), margin), crop)
 
 
-def test_crop_square_of_many_random_boxes() -> None:
-    for _ in range(300):
-        x1, y1 = RNG.uniform(-30, 52), RNG.uniform(-30, 36)
-        box = [x1, y1, max(x1, 0) + RNG.uniform(0.1, 60), max(y1, 0) + RNG.uniform(0.1, 60)]
-        margin = RNG.choice([0, 0.1, 0.5, 1])
-        assert np.array_equal(images.crop_square(NOISE, box, margin), padded_crop(NOISE, box, margin))
-
-
 @pytest.mark.parametrize(
     "box",
     [
         [5, 5, 5, 9],  # no width
-        [5, 5, 9, 5],
         [9, 5, 5, 9],  # turned round
         [-9, 5, 0, 9],  # ends where the image begins
-        [53, 5, 60, 9],
-        [5, -9, 9, 0],
-        [5, 37, 9, 60],
         [0, 0, float("nan"), 5],
         [0, 0, float("inf"), 5],
-        [float("-inf"), 0, 5, 5],
-        [0, 0, 5],
         [0, 0, 5, 5, 0.9],  # with its score
-        [[0, 0, 5, 5]],
         None,
         [-1e308, 0, 1e308, 5],
         [0, 0, 20_000, 5],
@@ -279,12 +219,6 @@ def test_wrong_box(box: object) -> None:
     with pytest.raises(ValueError, match=r"^expected a (box|square)") as caught:
         images.crop_square(NOISE, box)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("margin", [-0.1, float("nan"), float("inf")])
-def test_wrong_margin(margin: float) -> None:
-    with pytest.raises(ValueError, match="expected a margin of 0 or more"):
-        images.crop_square(NOISE, [0, 0, 5, 5], margin)
 
 
 def test_crop_square_does_not_copy_a_huge_image() -> None:
@@ -303,12 +237,6 @@ def test_normalize() -> None:
     assert normal.dtype == np.float32
     assert normal.shape == gray.shape
     assert np.allclose(normal, (gray.astype(np.float64) / 255 - images.FER_MEAN) / images.FER_STD, atol=1e-6)
-
-
-@pytest.mark.parametrize("gray", [np.zeros((2, 2), np.float32), [[0]], None])
-def test_normalize_wants_uint8(gray: object) -> None:
-    with pytest.raises(ValueError, match="expected a uint8 array, got"):
-        images.normalize(gray)
 
 
 def test_constants_are_those_of_fer2013(data_pack: Callable[[str], Path]) -> None:
@@ -350,19 +278,3 @@ def test_to_square_repeats_the_edges(shape: tuple[int, ...], padding: tuple[tupl
         np.pad(image, [p[::-1] for p in padding], mode="edge").tobytes(),
     }
     assert square.tobytes() in expected  # an odd filling may lie more on either side
-
-
-GRAYS = RNG.integers(0, 256, (3, 48, 48), dtype=np.uint8)
-
-
-@pytest.mark.parametrize("crops", [[], (), GRAYS[:0], GRAYS, np.repeat(GRAYS[..., None], 3, axis=3)])
-def test_no_faces_and_faces_of_one_array_are_a_batch_too(crops: Sequence[np.ndarray]) -> None:
-    batch = images.faces_to_batch(crops, 64)
-    assert batch.shape == (len(crops), 1, 64, 64) and batch.dtype == np.float32
-
-
-@pytest.mark.parametrize("image", [NOISE, NOISE[..., 0]])
-def test_one_image_is_not_a_list_of_crops(image: np.ndarray) -> None:
-    # Else its rows would be taken for crops.
-    with pytest.raises(ValueError, match="expected a list of crops, got one array"):
-        images.faces_to_batch(image, 48)

@@ -12,7 +12,6 @@ from fer_paddle.labels import (
     choose_classes,
     class_colors,
     class_names_zh,
-    describe_classes,
     parse_class,
     parse_expression,
     parse_split,
@@ -24,14 +23,10 @@ FERPLUS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neut
 WRITTEN_OTHERWISE = {
     "HAPPY": "happy",
     " Sad ": "sad",
-    "Surprised": "surprise",
     "4 Happy": "happy",
-    "04-happy": "happy",
     "5.sad": "sad",
     "5_悲伤": "sad",
     "开心": "happy",
-    "恐惧": "fear",
-    "平静": "neutral",
 }
 
 
@@ -59,29 +54,17 @@ def test_parse_refuses_what_is_none_of_the_seven(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "word"),
-    [("Smile", "smile"), ("嘟嘴", "pout"), ("2_大笑", "laugh"), (" neutral ", "neutral"), ("Grin", "Grin")],
-)
-def test_known_names_of_classes(name, word):
-    assert parse_class(name) == word
-
-
-@pytest.mark.parametrize(
     ("names", "wanted", "classes"),
     [
         (EXPRESSIONS_ZH, None, EXPRESSIONS),
         (["sad", "happy"], None, EXPRESSIONS),  # a part of the seven is the seven
-        (["happy", "高兴", "开心"], None, EXPRESSIONS),  # one class, of the seven
         ([*EXPRESSIONS, "contempt"], None, FERPLUS_EXPRESSIONS),
-        (["Happiness", "蔑视"], None, FERPLUS_EXPRESSIONS),
-        (["smile", "neutral"], None, ("neutral", "smile")),
         (["嘟嘴", "大笑", "smile", "微笑"], None, ("laugh", "pout", "smile")),
         ([*EXPRESSIONS, "bored"], None, ("angry", "bored", *EXPRESSIONS[1:4], "neutral", "sad", "surprise")),
         (["10", "9", "1"], None, ("1", "9", "10")),
         (["Zebra", "ant", "无聊"], None, ("Zebra", "ant", "无聊")),
         ([], None, ()),
         (["happy", "悲伤"], ["sad", "happy"], ("sad", "happy")),  # two classes where the user says so
-        (["happy"], ["开心", "smile"], ("happy", "smile")),
         (EXPRESSIONS, FERPLUS, EXPRESSIONS),  # the seven and the eight keep their order
         ([], ["contempt", *FERPLUS], FERPLUS_EXPRESSIONS),
     ],
@@ -109,11 +92,6 @@ def test_every_class_has_a_chinese_name_and_a_color_of_its_own():
     assert class_names_zh(["pout", "bored"]) == ("嘟嘴", "bored")
     colors = class_colors([*EXPRESSIONS, *(f"class {index}" for index in range(43))])
     assert len(set(colors)) == 50 and all(0 <= part <= 255 for color in colors for part in color)
-
-
-def test_classes_in_words():
-    found = [describe_classes(classes) for classes in (EXPRESSIONS, list(FERPLUS_EXPRESSIONS), ("pout", "smile"))]
-    assert found == ["the seven expressions", "the eight expressions with contempt", "2 classes: pout, smile"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.environment import REPOSITORY
-from fer_paddle.study import Study, differing_fields, digest, provenance
+from fer_paddle.study import Study, digest, provenance
 
 NAMES = [{"name": name} for name in "abc"]
 
@@ -34,14 +34,6 @@ def test_rows_are_made_once_and_kept_in_one_file(tmp_path):
     assert (content["command"], content["data"], content["seed"], content["summary"]) == ("another", "x.npz", 3, "all")
     assert {"machine", "python", "numpy"} <= content["versions"].keys() and len(content["date"]) == 10
     assert {file.name for file in path.parent.iterdir()} == {"study.json"}
-
-
-def test_one_call_may_give_several_rows(tmp_path):
-    study = Study(tmp_path / "study.json", {})
-    found = study.run(NAMES[:1], lambda row: [{"runtime": "onnx"}, {"runtime": "paddle"}])
-    assert found == [{"name": "a", "runtime": "onnx"}, {"name": "a", "runtime": "paddle"}]
-    assert study.run(NAMES[:1], pytest.fail) == found
-    assert study.find({"runtime": "paddle"}) == [found[1]]
 
 
 def test_two_runs_do_not_mix(tmp_path):
@@ -84,12 +76,6 @@ def test_other_settings_and_data_are_refused_with_both_values(tmp_path):
     Study(path, {"recipe": {"epochs": 1}}, data={"train": "cc", "valid": "bb"})
 
 
-def test_a_file_without_digests_goes_on(tmp_path):
-    (tmp_path / "study.json").write_text('{"settings": {}, "rows": [{"name": "a"}], "date": "2026-11-01"}')
-    study = Study(tmp_path / "study.json", {}, data={"train": "aa"})
-    assert len(study.rows) == 1 and study.content["data_digests"] == {"train": "aa"}
-
-
 @pytest.mark.parametrize("text", ["{}", "[]", "{", '{"rows": 5}', '{"settings": 1, "rows": []}'])
 def test_other_files_are_refused_and_left_alone(text, tmp_path):
     path = tmp_path / "study.json"
@@ -105,13 +91,6 @@ def test_a_digest_changes_with_any_value():
     found = [digest(value) for value in values] + [digest(array, array), digest()]
     assert len(set(found)) == len(found) and all(len(one) == 16 for one in found)
     assert digest(array, ["x", {"b": 1, "a": 2}]) == digest(array.copy(), ["x", {"a": 2, "b": 1}])
-
-
-def test_differing_fields():
-    assert differing_fields({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 1}, "d": 4}) == [
-        "a.c (2, was None)",
-        "d (3, was 4)",
-    ]
 
 
 @pytest.mark.parametrize("pattern", ["08_[!s]*", "08_sens*", "compare*", "distill*", "quantize*", "study*"])

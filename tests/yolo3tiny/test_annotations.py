@@ -99,21 +99,14 @@ def test_null_in_coco_is_what_is_not_said(tmp_path):
     ("table", "message"),
     [
         ('{"images": [],\n "annotations": [}', r"annotations\.json:2: expected COCO JSON"),
-        ("[1, 2]", "expected COCO JSON"),
         ("[" * 200_000, "expected COCO JSON"),
-        ({"images": []}, "annotations"),
         ({"images": [], "annotations": []}, "expected annotated photos, found none"),
         (coco(bbox=[1, 2, 3]), r"annotations\[1\]: expected .* bbox of four numbers"),
-        (coco(bbox=None), r"annotations\[1\]"),
         (coco(score=float("nan")), r"annotations\[1\]: .* a score of nan, expected 0..1"),
-        (coco(score=93), r"annotations\[1\]: .* a score of 93"),
         (coco(bbox=[1, 2, float("nan"), 4]), r"b\.png: expected finite boxes"),
-        (coco(image_id=8), r"annotations\[1\]"),
         (coco(images=[{"id": 7}, {"id": 9}], annotations=[]), r"2 that cannot be read: .*images\[0\].*images\[1\]"),
         (coco(images=[{"id": 7}, {"id": 7}]), "2 images with 1 ids"),
-        (coco(annotations=None), "expected COCO JSON"),
         (coco(split=3), r"images\[1\]: expected split and source as text, got ValueError: split 3"),
-        (coco(split=["val"]), r"images\[1\]: expected split and source as text"),
         (coco(source=["web"]), r"images\[1\]: expected split and source as text"),
         (coco(file_name="images/none.png"), r"images\[1\].*none\.png"),
         *((coco(file_name=name), r"images\[1\].*outside of the folder") for name in ("../b.png", "images/../../b.png")),
@@ -183,10 +176,8 @@ def test_wider(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("2\n1 2", "two\n1 2", 2),
         *(("2\n1 2", f"{count}\n1 2", 2) for count in ("1e999", "nan", "-3", "1.7", "")),
         ("\n1 2 10 12 0 0 0 0 0 0", "\n1 2 10 0 0 0 0 0 0", 3),
-        ("20 5 8 9", "20 5 eight 9", 4),
         ("2\n1 2", "3\n1 2", 5),  # one row more than there is: the next name is no row
         ("2\n3 4", "9\n3 4", 12),  # ends too early
         ("1--Riot/b", "1--Riot/missing", 8),
@@ -325,9 +316,7 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;&b;&b;">]>\n'
         (BOMB + VOC, "document type"),
         ((BOMB + VOC).encode("utf-16"), "document type"),  # the bytes of <!DOCTYPE are not in the file
         (VOC.replace("<xmin>1</xmin>", ""), r"a\.xml: expected .*bndbox"),
-        (VOC.replace("<xmax>10</xmax>", "<xmax>ten</xmax>"), r"a\.xml: expected .*bndbox"),
         (VOC.replace("<filename>{name}</filename>", ""), r"a\.xml: expected an image that is there"),
-        (VOC.replace("{name}", "other.png"), r"a\.xml: .*other.png"),
         ('<?xml version="1.0" encoding="nosuch"?>' + VOC, r"a\.xml: expected XML in nosuch"),
         (b'<?xml version="1.0" encoding="GBK"?>' + VOC.encode() + b"\xff\xff", r"a\.xml: expected XML in GBK"),
     ],
@@ -363,12 +352,9 @@ FACE, BABY, NOSE = ("face", "baby", "nose")
         ([FACE, NOSE], None, [FACE], "took the category face (1 boxes), not nose"),
         (["人脸", "Head", BABY], None, ["人脸", "Head"], "not baby"),
         ([BABY, NOSE], None, "expected a category called face, got baby, nose: choose with --classes", ""),
-        ([BABY], None, "expected a category called face, got baby", ""),
         ([BABY, NOSE], [BABY], [BABY], "took the category baby (1 boxes), not nose"),
         ([BABY, NOSE], ["all"], [BABY, NOSE], ""),
         ([BABY, NOSE], ["mouth"], "expected categories among baby, nose, got mouth", ""),
-        ([""], None, [""], ""),
-        (["0"], None, ["0"], ""),
         (["0", "1"], None, "expected a category called face, got 0, 1", ""),
     ],
 )
@@ -394,13 +380,6 @@ def test_nothing_to_read_names_what_was_looked_for(tmp_path):
         read_photos(pack(tmp_path, tmp_path.with_suffix(".tar")))
     with pytest.raises(FileNotFoundError, match="missing"):
         read_photos(tmp_path / "missing")
-
-
-@pytest.mark.parametrize("kind", ["coco", "wider"])
-def test_unknown_split_names_those_there_are(tmp_path, kind):
-    save_coco(tmp_path, coco()) if kind == "coco" else save_wider(tmp_path)
-    with pytest.raises(ValueError, match=r"expected a split among \['train'.*got 'pseudo'"):
-        read_photos(tmp_path, "pseudo")
 
 
 @pytest.mark.parametrize(

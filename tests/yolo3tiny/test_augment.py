@@ -30,21 +30,12 @@ def test_config_survives_json() -> None:
     assert read_fields(AugmentConfig, {"mosaic": 0.125, "colour": 0.5}) == AugmentConfig(mosaic=0.125, color=0.5)
 
 
-@pytest.mark.parametrize("content", [{"mosaik": 1}, [1], None, {"flip": "x"}])
-def test_config_from_other_json(content) -> None:
-    with pytest.raises(ValueError, match="expected the fields of AugmentConfig"):
-        read_fields(AugmentConfig, content)
-
-
 @pytest.mark.parametrize(
     "changes",
     [
         {"mosaic": 1.5},
-        {"min_visible": -0.1},
-        {"contrast": 2},
         {"face_px": (0, 8)},  # a log-uniform draw needs a positive low end
         {"scale": (2.0, 0.3)},
-        {"grids": ()},
         {"grids": (0, 2)},
         {"aspect": 0.5},
         {"jpeg_quality": (25, 101)},
@@ -61,18 +52,12 @@ def test_config_refuses(changes: dict) -> None:
         ((10, 10, 30, 30), False, (10, 10, 30, 30), False),  # whole
         ((-10, 10, 10, 30), False, (0, 10, 10, 30), False),  # exactly half remains
         ((-11, 10, 9, 30), False, (0, 10, 9, 30), True),  # less than half: neither face nor background
-        ((-17, 10, 3, 30), False, (0, 10, 3, 30), True),  # 0.15 of it
         ((-19, 10, 1, 30), False, None, None),  # 0.05 of it: dropped
-        ((95, 95, 115, 115), False, None, None),  # a corner of 1/16
-        ((120, 10, 140, 30), False, None, None),  # outside
-        ((-20, -20, -5, -5), False, None, None),  # outside on both axes: negative extents are no area
         ((10, 10, 16, 16), False, (10, 10, 16, 16), False),  # a side of exactly 6 px
         ((10, 10, 15.9, 16), False, (10, 10, 15.9, 16), True),  # smaller: ignored
         ((10, 10, 14, 20), False, (10, 10, 14, 20), False),  # the side is the root of the area: 6.3
         ((10, 10, 11, 11), False, None, None),  # too small to matter
         ((10, 10, 30, 30), True, (10, 10, 30, 30), True),  # an ignored box stays ignored
-        ((-10, 10, 10, 30), True, (0, 10, 10, 30), True),
-        ((-19, 10, 1, 30), True, None, None),
     ],
 )
 def test_cut_boxes(
@@ -88,14 +73,6 @@ def test_cut_boxes(
         assert ignore.tolist() == [expected_ignored]
 
 
-def test_cut_boxes_each_at_its_own_window() -> None:
-    boxes = np.float32([[0, 0, 20, 20], [0, 0, 20, 20]])
-    windows = np.float32([[0, 0, 20, 12], [0, 0, 100, 100]])
-    cut, _ = cut_boxes(boxes, np.zeros(2, bool), windows, AugmentConfig())
-    np.testing.assert_array_equal(cut, [[0, 0, 20, 12], [0, 0, 20, 20]])
-    assert boxes[0, 3] == 20  # the input is left as it was
-
-
 @pytest.mark.parametrize("name", ["", "color", "gray", "blur", "noise", "shrink", "jpeg"])
 def test_each_change_alone_and_none(name: str) -> None:
     config = dataclasses.replace(STILL, **{name: 1} if name else {})
@@ -109,13 +86,6 @@ def test_each_change_alone_and_none(name: str) -> None:
         assert results[0].shape == image.shape and results[0].dtype == np.uint8
         assert (results[0] != image).any() == bool(name)
         np.testing.assert_array_equal(image, before)
-
-
-def test_brightness_keeps_its_limit() -> None:
-    config = dataclasses.replace(STILL, color=1, brightness=0.1, contrast=0, saturation=0, hue_deg=0, gamma=0)
-    gray = np.full((2, 2, 3), 128, np.uint8)
-    changes = [change_color(gray, rng(seed), config)[0, 0, 0] - 128.0 for seed in range(60)]
-    assert max(np.abs(changes)) <= 26 and max(changes) > 15 and min(changes) < -15
 
 
 def test_noise_has_the_strength_asked_for() -> None:

@@ -63,19 +63,6 @@ def test_a_sample_depends_on_seed_epoch_and_index_alone() -> None:
         assert_same_sample(other[index], data[index])
 
 
-def test_side_follows_the_epoch() -> None:
-    data = FaceTrainingData(PHOTOS, [(0, 64), (2, 96)])
-    sides = []
-    for epoch in range(4):
-        data.set_epoch(epoch)
-        sides.append(data[0][0].shape[1])
-    assert sides == [64, 64, 96, 96]
-    # A sample does not depend on which epochs came before.
-    fresh = FaceTrainingData(PHOTOS, [(0, 64), (2, 96)])
-    fresh.set_epoch(3)
-    assert_same_sample(fresh[0], data[0])
-
-
 def test_when_boxes_are_too_many_faces_go_before_ignored_and_large_before_small() -> None:
     sides = [10, 30, 20, 25, 15]
     boxes = np.float32([[5 * i, 5 * i, 5 * i + side, 5 * i + side] for i, side in enumerate(sides)])
@@ -108,9 +95,7 @@ def test_cache_keeps_its_limit_and_serves_repeated_photos() -> None:
     [
         ([], 64, 10, "at least one photo"),
         (PHOTOS, 65, 10, "multiple of 32"),
-        (PHOTOS, 0, 10, "multiple of 32"),
         (PHOTOS, [(1, 64)], 10, "from epoch 0"),
-        (PHOTOS, [(0, 64), (3, 60)], 10, "multiple of 32"),
         (PHOTOS, 64, 0, "max_boxes >= 1"),
     ],
 )

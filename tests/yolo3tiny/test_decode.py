@@ -48,15 +48,6 @@ def test_decode_equals_paddles_yolo_box(h: int, w: int, num_classes: int) -> Non
     assert boxes.dtype == scores.dtype == np.float32
 
 
-def test_decode_one_prediction_by_hand() -> None:
-    heads = [np.full((1, 18, 1, 2), -20, np.float32), np.full((1, 18, 2, 4), -20, np.float32)]
-    # Anchor 1 of the fine head, (23, 27), in row 1, column 2: centre (2.5 * 16, 1.75 * 16), twice as wide.
-    heads[1][0, 6:12, 1, 2] = 0, np.log(3), np.log(2), 0, np.log(4), np.log(9)
-    ((boxes, scores),) = decode_above(heads, 0.5)
-    np.testing.assert_allclose(boxes, [(40 - 23, 28 - 13.5, 40 + 23, 28 + 13.5)], rtol=1e-5)
-    np.testing.assert_allclose(scores, [0.8 * 0.9], rtol=1e-5)
-
-
 @pytest.mark.parametrize("num_classes", [1, 2])
 @pytest.mark.parametrize("min_score", [0.0, 0.2, 0.6, 1.0])
 def test_decode_above_is_decode_filtered(min_score: float, num_classes: int) -> None:
@@ -138,17 +129,3 @@ def test_nms_limits() -> None:
     everything = nms(boxes, scores)
     fiftieth = np.sort(scores)[-50]
     assert nms(boxes, scores, top_k=50).tolist() == [i for i in everything if scores[i] >= fiftieth]
-
-
-@pytest.mark.parametrize(
-    ("boxes", "scores", "threshold", "message"),
-    [
-        (np.zeros((3, 4)), np.zeros(2), 0.5, "expected boxes"),
-        (np.zeros((3, 5)), np.zeros(3), 0.5, "expected boxes"),
-        (np.zeros((3, 4)), np.zeros((3, 1)), 0.5, "expected boxes"),
-        (np.zeros((3, 4)), np.zeros(3), 45, "iou_threshold"),  # a percentage
-    ],
-)
-def test_nms_refuses(boxes: np.ndarray, scores: np.ndarray, threshold: float, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        nms(boxes, scores, threshold)

@@ -49,12 +49,6 @@ def test_each_source_has_its_own_figure():
     assert figures["ap"] == pytest.approx(2 / 3)
 
 
-def test_ignored_boxes_count_neither_way():
-    photo = dataclasses.replace(make_photo("a", [ONE, TWO]), ignore=np.array([False, True]))
-    for answer in (([ONE], [0.9]), ([TWO, ONE], [0.95, 0.9])):
-        assert evaluate(Answers(answer), [photo]) == {"ap": 1.0, "recall_at_0.5": 1.0, "photos": 1, "faces": 1}
-
-
 def test_a_detector_end_to_end():
     def white(height, width, box):
         image = white_on_black(height, width, box)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 
 import numpy as np
 import pytest
@@ -87,28 +86,6 @@ def test_boxes_of_a_mosaic_fit_its_pixels(grid: int) -> None:
         assert len(used) >= grid**2
 
 
-def test_copies_halve_and_serve_every_scale() -> None:
-    photo = black(101, 203)
-    assert [level.shape[:2] for level in photo.levels] == [(101, 203), (51, 102), (26, 51), (13, 26)]
-    for scale in (3.0, 1.0, 0.7, 0.5, 0.49, 0.25, 0.2, 0.126):
-        assert 203 * scale <= photo.at(scale).shape[1] < max(2 * 203 * scale + 1, 204) or scale > 1
-    assert photo.at(0.001).shape[1] == 26  # the smallest there is
-    assert photo.nbytes == sum(level.nbytes for level in photo.levels)
-
-
-@pytest.mark.parametrize(
-    ("sides", "ignore", "expected"),
-    [
-        ([10, 20, 90], [False] * 3, 20),
-        ([10, 20, 90], [False, True, True], 10),  # ignored boxes do not set the scale
-        ([10, 20, 90], [True] * 3, 20),  # unless there are no others
-        ([], [], None),
-    ],
-)
-def test_typical_face(sides: list[int], ignore: list[bool], expected: float | None) -> None:
-    assert black(100, 100, *[(0, 0, side, side) for side in sides], ignore=ignore).face_side == expected
-
-
 def test_mosaics_turn_large_faces_into_a_crowd() -> None:
     rng = np.random.default_rng(0)
     # One face of 150 px in 300 x 400: what helen has, and what crowds have not.
@@ -129,17 +106,6 @@ def test_small_faces_are_not_shrunk_until_they_are_none() -> None:
     for seed in range(20):
         _, found, ignore = scale_and_crop(photo, 416, np.random.default_rng(seed), config)
         assert ignore.tolist() == [False] and found[0, 2] - found[0, 0] >= 7.9
-
-
-@pytest.mark.parametrize("size_wh", [(1, 1), (1, 300), (300, 2), (17, 16), (15, 15)])
-def test_odd_photos(size_wh: tuple[int, int]) -> None:
-    photo = black(*size_wh[::-1], (0, 0, *size_wh))
-    for seed, grid in itertools.product(range(5), (1, 3, 6)):
-        rng = np.random.default_rng(seed)
-        samples = mosaic(lambda: photo, grid, 96, rng, STILL), scale_and_crop(photo, 96, rng, STILL)
-        for image, boxes, _ in samples:
-            assert image.shape == (96, 96, 3)
-            assert np.isfinite(boxes).all() and (boxes >= 0).all() and (boxes <= 96).all()
 
 
 @pytest.mark.parametrize("share", [0, 1])

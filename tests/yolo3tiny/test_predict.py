@@ -11,7 +11,7 @@ import pytest
 from fer_paddle.shipped import shipped_names
 from tests.yolo3tiny.samples import make_heads, white_finder, white_on_black
 from yolo3tiny import Detections, Detector
-from yolo3tiny.predict import FOLDER, WEIGHTS, NetworkSettings, to_input
+from yolo3tiny.predict import FOLDER, WEIGHTS, NetworkSettings
 
 SQUARE = np.zeros((320, 320, 3), np.uint8)
 
@@ -29,12 +29,9 @@ def saying():
 IMAGES = [
     # height, width, the white box in it, and why
     (480, 640, (100, 50, 220, 210)),  # fits without scaling
-    (640, 480, (400, 500, 470, 630)),  # upright
     (416, 416, (0, 0, 416, 416)),  # the whole image
     (1, 1, (0, 0, 1, 1)),  # one pixel becomes hundreds
-    (2, 3, (1, 0, 3, 1)),
     (37, 1001, (700, 5, 733, 31)),  # odd sides, padding above and below
-    (900, 33, (3, 840, 30, 880)),
     (20, 10000, (9000, 0, 9600, 20)),  # one or two rows remain of it
     (2400, 3200, (1600, 1200, 3000, 2300)),  # shrunk by five
 ]
@@ -79,25 +76,10 @@ def test_a_network_gone_mad_finds_nothing():
     assert len(Detector(forward=lambda images: heads, longest=320)(SQUARE)) == 0
 
 
-def test_enormous_boxes_stay_inside():
-    def forward(images):
-        heads = make_heads([(100, 100, 200, 200)], images.shape[2:])
-        for head in heads:
-            head[:, [2, 3, 8, 9, 14, 15]] = 1e4  # the size would overflow
-        return heads
-
-    faces = Detector(forward=forward, longest=320)(SQUARE)
-    assert faces.boxes_xyxy.tolist() == [[0, 0, 320, 320]]
-
-
 NO_IMAGES = [
     np.zeros((48, 64), np.uint8),
-    np.zeros((48, 64, 4), np.uint8),
     np.zeros((48, 64, 3), np.float32),
     np.zeros((0, 64, 3), np.uint8),
-    np.zeros((1, 48, 64, 3), np.uint8),
-    [[0, 0, 0]],
-    None,
     "photo.jpg",
 ]
 
@@ -106,12 +88,6 @@ NO_IMAGES = [
 def test_what_is_no_image_is_refused(image):
     with pytest.raises(ValueError, match="expected an image"):
         Detector(forward=white_finder)(image)
-
-
-@pytest.mark.parametrize("thresholds", [{"min_score": -0.1}, {"min_score": 50}, {"nms_iou": 1.5}])
-def test_thresholds_out_of_range(thresholds):
-    with pytest.raises(ValueError, match=r"expected .* in 0\.\.1"):
-        Detector(forward=white_finder)(np.zeros((48, 64, 3), np.uint8), **thresholds)
 
 
 def test_a_runner_of_another_network_is_refused():
@@ -155,14 +131,9 @@ def test_strides_are_a_list(make_onnx):
     "change",
     [
         {"anchors": "[[1, 2], [3, 4]]"},
-        {"anchors": "[[1, 2], [3]]"},
         {"anchors": '"large"'},
-        {"anchors": "[[1,2],[1,2],[1,2],[1,2],[1,2],[1,0]]"},
         {"anchors": "[[1,2],[1,2],[1,2],[1,2],[1,2],[1,NaN]]"},
-        {"anchors": "{"},
         {"longest": "0"},
-        {"longest": "640.5"},
-        {"longest": "wide"},
         {"channels": "RGB"},
         {"scale": "1"},
     ],
@@ -204,32 +175,17 @@ SCORE = np.array([0.9, 0.1], np.float32)
     ("boxes", "scores", "why"),
     [
         (BOX.astype(np.float64), SCORE, "float32"),
-        (BOX, SCORE.tolist(), "list"),
         (BOX[:1], SCORE, r"\[N\]"),
-        (BOX[:, :3], SCORE, r"\[N, 4\]"),
-        (BOX[0], SCORE, r"\[N, 4\]"),
-        (BOX, SCORE[:, None], r"\[N\]"),
         (BOX[:, [2, 1, 0, 3]], SCORE, "left < right"),
-        (BOX[:, [0, 1, 2, 1]], SCORE, "left < right"),
         (BOX * np.float32(np.nan), SCORE, "finite"),
-        (BOX + np.float32([0, 0, np.inf, 0]), SCORE, "finite"),
         (BOX, SCORE[::-1], "best first"),
         (BOX, SCORE + 1, r"0\.\.1"),
-        (BOX, SCORE - 1, r"0\.\.1"),
         (BOX, SCORE * np.float32(np.nan), r"0\.\.1"),
     ],
 )
 def test_detections_are_checked_when_built(boxes, scores, why):
     with pytest.raises(ValueError, match=why):
         Detections(boxes, scores)
-
-
-def test_to_input_keeps_blue_first():
-    image = np.array([[[255, 51, 0], [0, 102, 255]]], np.uint8)
-    expected = np.float32([[[1, 0]], [[0.2, 0.4]], [[0, 1]]])
-    found = to_input(image)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-    assert found.dtype == np.float32 and found.flags.c_contiguous
 
 
 # What ships

@@ -17,8 +17,7 @@ from yolo3tiny.export import export_network
 from yolo3tiny.files import DetectorModel
 from yolo3tiny.model import Yolo3Lite, Yolo3Tiny
 from yolo3tiny.predict import Detector, NetworkSettings
-from yolo3tiny.prune import DetectorPruneTask, finetune_recipe, fit_to_photos
-from yolo3tiny.recipes import CROWD
+from yolo3tiny.prune import DetectorPruneTask, fit_to_photos
 
 SHAPE = (1, 3, 96, 96)
 SETTINGS = NetworkSettings(ANCHORS, 96)
@@ -48,13 +47,6 @@ def saved(pruned, tmp_path_factory):
     path = tmp_path_factory.mktemp("saved") / "detector.onnx"
     card = export_network(pruned, path, SETTINGS, {"recipe": "tiny"}, {"recipe": RECIPE.to_json()})
     return path, card
-
-
-def test_nine_convolutions_can_be_cut():
-    """Not the heads' outputs, and not what PaddleSlim's missing concat joins."""
-    pruner = FilterPruner(make_network(), SHAPE)
-    assert len(pruner.groups) == 9
-    assert pruner.unprunable() == ["fine.8.0", "up.0.0", "head32.1", "head16.1"]
 
 
 @pytest.mark.parametrize(
@@ -133,12 +125,6 @@ def test_the_task_trains_and_keeps_a_pruned_network(task, tmp_path):
     np.testing.assert_array_equal(again.network(images)[0].numpy(), network(images)[0].numpy())
     assert again.card["pruning"] == {"flops_share": 0.5} and (tmp_path / "model.onnx").is_file()
     assert {"hours", "machine"} <= load_card(tmp_path / "model.safetensors").keys()
-
-
-def test_the_fine_tuning_recipe():
-    recipe = finetune_recipe({"recipe": CROWD.to_json(), "longest": 544}, 4, 1e-4, 3)
-    assert (recipe.epochs, recipe.learning_rate, recipe.seed, recipe.longest) == (4, 1e-4, 3, 544)
-    assert (recipe.sizes, recipe.width, recipe.ema_decay) == (((0, 416),), 0.5, None)
 
 
 @pytest.mark.parametrize(

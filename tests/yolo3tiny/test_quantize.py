@@ -10,8 +10,8 @@ from fer_paddle.deployment.onnx_graph import read_onnx
 from fer_paddle.drawn import draw_scene
 from yolo3tiny.boxes import iou
 from yolo3tiny.photos import Photo
-from yolo3tiny.predict import FOLDER, WEIGHTS, Detector
-from yolo3tiny.quantize import DetectorQuantizeTask, calibration_batches, read_detector_card
+from yolo3tiny.predict import FOLDER, Detector
+from yolo3tiny.quantize import DetectorQuantizeTask, calibration_batches
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +47,3 @@ def test_int8_finds_the_same_faces_and_keeps_the_heads_in_float(name, heads, pho
     pairs = iou(exact.boxes_xyxy, found.boxes_xyxy).argmax(axis=1)  # scores so close may change places
     assert np.abs(exact.boxes_xyxy - found.boxes_xyxy[pairs]).max(initial=0) < 8
     assert Detector(path).settings == Detector(weights).settings
-
-
-@pytest.mark.parametrize("empty", ["calibration", "valid"])
-def test_without_photos(photos, empty):
-    images = [photo.read() for photo in photos]
-    valid = [] if empty == "valid" else photos
-    with pytest.raises(ValueError, match="expected calibration photos"):
-        DetectorQuantizeTask(WEIGHTS, [] if empty == "calibration" else images, valid)
-
-
-def test_qat_needs_the_card_of_a_detector(photos, tmp_path):
-    (tmp_path / "other.json").write_text("{}")
-    with pytest.raises(ValueError, match="lacks anchors"):
-        read_detector_card(tmp_path / "other.safetensors")

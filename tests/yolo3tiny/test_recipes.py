@@ -30,21 +30,6 @@ def test_json_of_no_recipe(content):
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        {"epochs": 0},
-        {"batch_size": 0},
-        {"validate_every": 0},
-        {"warmup_epochs": -1},
-        {"warmup_epochs": 11},
-    ],
-)
-def test_numbers_out_of_range(change):
-    with pytest.raises(ValueError, match=r"^expected .*got"):
-        dataclasses.replace(CROWD, **change)
-
-
-@pytest.mark.parametrize(
     ("epochs", "sizes", "warmup_epochs"),
     [
         (10, ((0, 320), (8, 416)), 1.0),

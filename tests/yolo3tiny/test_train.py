@@ -10,19 +10,17 @@ import pytest
 
 from fer_paddle.compression.plan import plan_evenly
 from fer_paddle.compression.prune import FilterPruner
-from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.environment import seed_everything
 from fer_paddle.files import write_json
 from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import load_arrays
 from tests.yolo3tiny.samples import ANCHORS, SMALL, WHOLE, make_photo
-from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.boxes import iou
 from yolo3tiny.data import FaceTrainingData
 from yolo3tiny.export import export_network, export_run
 from yolo3tiny.model import NETWORKS, Yolo3Tiny
 from yolo3tiny.predict import Detector, NetworkSettings
-from yolo3tiny.splits import find_photos
-from yolo3tiny.train import fit_anchors, make_optimizer, paddle_forward, train_detector, train_from_files
+from yolo3tiny.train import fit_anchors, paddle_forward, train_detector, train_from_files
 
 OVERFIT = dataclasses.replace(SMALL, name="overfit", ema_decay=None, repeat=(("drawn", 25),), augment=WHOLE)
 
@@ -83,10 +81,7 @@ def test_an_export_is_the_same_detector_and_says_what_it_is(run, photos, tmp_pat
     ("change", "why"),
     [
         (lambda card: card["task"].pop("data"), "training data in words"),
-        (lambda card: card["task"].pop("anchors"), "lacks 'anchors'"),
         (lambda card: card["task"].update(anchors=[[1, 2]]), "a multiple of 2 anchors"),
-        (lambda card: card["config"].pop("width"), "lacks 'width'"),
-        (lambda card: card["config"].update(width=0.5), "do not fit"),
         (lambda card: card.update(config="crowd"), "expected the fields of a configuration"),
     ],
 )
@@ -98,14 +93,6 @@ def test_what_is_no_detector_run_is_not_exported(change, why, run, tmp_path):
     with pytest.raises(ValueError, match=why):
         export_run(tmp_path / "run", tmp_path / "detector.onnx")
     assert not (tmp_path / "detector.onnx").exists()
-
-
-def test_an_export_needs_a_run_and_a_name(run, tmp_path):
-    with pytest.raises(FileNotFoundError):
-        export_run(tmp_path, tmp_path / "detector.onnx")
-    with pytest.raises(ValueError, match=r"ends in \.onnx"):
-        export_run(run[2], tmp_path / "detector.pt")
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["best.onnx", "last.onnx", "curves.onnx", "../{run}/best.ONNX"])
@@ -175,24 +162,3 @@ def test_anchors_fit_the_boxes_as_they_are_seen():
     np.testing.assert_allclose(fit_anchors(as_marked), sizes, atol=1e-3)
     # A canvas twice as large shows faces twice as large.
     np.testing.assert_allclose(fit_anchors(FaceTrainingData(photos, 192, WHOLE)), np.array(sizes) * 2, atol=2)
-
-
-def test_anchors_are_the_same_each_time_and_need_boxes(photo_folder, photos):
-    data = FaceTrainingData(find_photos(photo_folder), 96, AugmentConfig(), seed=3)
-    np.testing.assert_array_equal(fit_anchors(data, samples=10), fit_anchors(data, samples=10))
-    with pytest.raises(ValueError, match="at least k=6"):
-        fit_anchors(FaceTrainingData(photos, 96, WHOLE))
-
-
-def test_the_rate_rises_and_falls():
-    network = paddle.nn.Linear(2, 2)
-    recipe = dataclasses.replace(OVERFIT, epochs=3, warmup_epochs=1.0, learning_rate=1.0)
-    optimizer = make_optimizer(network, recipe, steps_per_epoch=4)
-    rates = []
-    for _ in range(12):
-        rates.append(optimizer.get_lr())
-        optimizer._learning_rate.step()
-    np.testing.assert_allclose(rates[:5], [0, 0.25, 0.5, 0.75, 1.0])
-    np.testing.assert_allclose(rates[4:], (1 + np.cos(np.pi * np.arange(8) / 8)) / 2, atol=1e-6)
-    optimizer = make_optimizer(network, dataclasses.replace(recipe, warmup_epochs=0.0), 4)
-    assert optimizer.get_lr() == 1.0  # without a warm-up it only falls

@@ -174,14 +174,6 @@ def test_kinds(card, kind, tmp_path):
             kind_of(weights)
 
 
-def test_unknown_kind_and_bars_in_cells(expression_set):
-    with pytest.raises(ValueError, match="kind"):
-        render("net", {}, {**ORIGIN, "kind": "hands"})
-    file = {"weights": "net.onnx", "sha256": "1", "bytes": 1}
-    text = render("net", {"task": "x|y"}, {**ORIGIN, **file, "kind": "classes", "sets": []})
-    assert "| task | x\\|y |" in text
-
-
 @pytest.mark.parametrize("weights", find_shipped(), ids=lambda path: path.stem)
 def test_shipped_cards_are_up_to_date(weights):
     """Whoever changes weights, their JSON or the text runs `python -m fer_paddle card` (or with --text-only)."""

@@ -68,20 +68,6 @@ def test_by_hand():
     assert (linear.flops, linear.parameters, linear.weight_bytes) == (24, 27, 27 * 4)
 
 
-def test_a_layer_that_runs_twice_costs_twice_and_weighs_once():
-    class Twice(nn.Layer):
-        def __init__(self):
-            super().__init__()
-            self.convolution = nn.Conv2D(1, 1, 3, padding=1)
-
-        def forward(self, images):
-            return self.convolution(self.convolution(images))
-
-    (cost,) = layer_costs(Twice(), (1, 4, 4))
-    assert (cost.flops, cost.parameters, cost.output_bytes) == (2 * 16 * 10, 10, 2 * 16 * 4)
-    assert cost.flops == paddles_flops(Twice(), (1, 4, 4))
-
-
 def test_times_and_traces():
     network = nn.Sequential(nn.Conv2D(1, 2, 3), nn.BatchNorm2D(2))
     network.train()

@@ -8,7 +8,6 @@ from sklearn import metrics as sklearn_metrics
 from fer_paddle.analysis.metrics import confusion_matrix, f1_scores, roc
 from fer_paddle.analysis.plots import (
     plot_confusion,
-    plot_roc,
     tile_images,
 )
 
@@ -24,19 +23,6 @@ def test_roc_is_scikit_learns(decimals):
     np.testing.assert_allclose(curve.false_positive_rate, false_rate)
     np.testing.assert_allclose(curve.true_positive_rate, true_rate)
     assert curve.auc == pytest.approx(sklearn_metrics.roc_auc_score(is_class, scores))
-
-
-@pytest.mark.parametrize(
-    ("scores", "auc"),
-    [
-        ([4, 3, 2, 1], 1.0),  # the class first
-        ([1, 2, 3, 4], 0.0),  # last
-        ([1, 1, 1, 1], 0.5),  # all alike: nothing is known
-        ([4, 1, 3, 2], 0.5),
-    ],
-)
-def test_area_by_hand(scores, auc):
-    assert roc(np.array([True, True, False, False]), np.array(scores)).auc == pytest.approx(auc)
 
 
 @pytest.mark.parametrize("is_class", [[True, True], [False, False], [True]])
@@ -58,13 +44,6 @@ def test_confusion_plot_shows_counts_and_shares():
     assert plot_confusion(np.array([[3, 1], [0, 0]]), axis, names=("a", "b")) is axis.figure
     assert [text.get_text() for text in axis.texts] == ["75%\n3", "25%\n1", "0%\n0", "0%\n0"]
     assert "0.750" in axis.get_title()
-
-
-def test_roc_plot_skips_absent_classes():
-    axis = Figure().subplots()
-    labels = np.array([0, 0, 3, 3])
-    plot_roc(np.random.default_rng(0).random((4, 7)), labels, axis)
-    assert len(axis.lines) == 3  # two classes and the diagonal
 
 
 def test_tiles_stand_in_rows():

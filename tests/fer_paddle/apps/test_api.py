@@ -98,8 +98,6 @@ JSON = {"Content-Type": "application/json"}
 WRONG = [
     # what, request, status, part of what it says
     ("text", {"content": b"no image", "headers": {"Content-Type": "image/png"}}, 422, "expected a JPEG"),
-    ("nothing", {"content": b"", "headers": {"Content-Type": "image/png"}}, 422, "an empty file"),
-    ("half an image", {"content": PNG[:60], "headers": {"Content-Type": "image/png"}}, 422, "expected"),
     ("a bomb", {"content": BOMB.getvalue(), "headers": {"Content-Type": "image/png"}}, 422, "megapixels"),
     (
         "many pixels",
@@ -109,14 +107,10 @@ WRONG = [
     ),
     ("many bytes", {"content": bytes(200_001), "headers": {"Content-Type": "image/png"}}, 413, "200000 bytes"),
     ("no kind", {"content": PNG}, 415, "got none"),
-    ("another kind", {"content": "a=b", "headers": {"Content-Type": "text/csv"}}, 415, "text/csv"),
     ("two files", {"files": [("file", PNG), ("file", PNG)]}, 422, "expected one image, got 2"),
     ("no file", {"content": b"", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 422, "got 0"),
-    ("no boundary", {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 422, "multipart"),
     ("broken JSON", {"content": b"{", "headers": JSON}, 422, "expected JSON"),
     ("deep JSON", {"content": b"[" * 100_000, "headers": JSON}, 422, "expected JSON"),
-    ("a JSON number", {"content": b"5", "headers": JSON}, 422, "expected JSON"),
-    ("another name", {"json": {"picture": BASE64}}, 422, "expected JSON"),
     ("no base64", {"json": {"image": "笑!"}}, 422, "expected JSON"),
     ("a URL", {"json": {"url": "https://example.org/a.png"}}, 403, "fetches none"),
     ("a wrong score", {"content": PNG, "params": {"min_score": 2}}, 422, "min_score"),

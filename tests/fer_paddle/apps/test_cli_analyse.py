@@ -41,13 +41,6 @@ def test_a_trained_run_is_whole(run, face_folders, trained_run, tmp_path):
     assert run(*args)[0] == 0
 
 
-def test_a_folder_smaller_than_a_batch(run, face_folders, tmp_path):
-    args = ["train", "--data", face_folders, "--epochs", 1, "--size", 32, "--out", tmp_path]  # the recipe strong
-    code, out, err = run(*args)
-    assert code == 2 and not out
-    assert err.startswith("error: expected at least 128 samples") and "--batch-size of train" in err
-
-
 @pytest.mark.slow
 def test_tta_means_the_views_of_all_networks(run, face_folders):
     one = run("evaluate", "--data", face_folders, "--json", "--weights", WHOLE, "--tta", 1)
@@ -56,11 +49,6 @@ def test_tta_means_the_views_of_all_networks(run, face_folders):
     assert [(found["faces"], found["views"]) for found in figures] == [(70, 1), (70, 8)]
     assert set(figures[0]["recall"]) == set(EXPRESSIONS)
     assert figures[0]["accuracy"] == pytest.approx(np.mean(list(figures[0]["recall"].values())))
-
-
-def test_tta_takes_a_network_of_ferplus_on_faces_without_votes(run, face_folders):
-    code, out, err = run("evaluate", "--data", face_folders, "--tta", 1, "--weights", FERPLUS)
-    assert (code, "over 70 faces, 1 views of each" in out, "contempt" in out) == (0, True, False), err
 
 
 @pytest.mark.slow
@@ -110,18 +98,6 @@ def test_calibrate_writes_only_when_told(run, face_folders, weights):
     code, out, _ = run("calibrate", "--data", face_folders, "--weights", weights, "--write", "--out", image)
     assert code == 0 and "temperature" in out and image.is_file()
     assert load_card(weights)["calibration"]["data"] == str(face_folders) and weights.read_bytes() != before
-
-
-def test_card_is_written_and_written_anew(run, face_folders, weights):
-    code, _, err = run("evaluate", "--card", "--weights", weights, "--text-only")
-    assert code == 2 and "measure them first" in err
-    code, _, err = run("evaluate", "--card", "--weights", weights, "--data", face_folders)
-    assert code == 0, err
-    text = weights.with_suffix(".md").read_text(encoding="utf-8")
-    assert "# Model card: net" in text and f"On {face_folders}" in text
-    weights.with_suffix(".md").unlink()
-    assert run("card", weights, "--text-only")[0] == 0
-    assert weights.with_suffix(".md").read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize(("with_votes", "named"), [(True, FERPLUS_EXPRESSIONS), (False, EXPRESSIONS)])

@@ -37,21 +37,6 @@ def test_report_of_a_folder(folder, tmp_path, capsys):
     assert sorted(path.read_bytes() for path in folder.rglob("*.png")) == before
 
 
-@pytest.mark.parametrize("source", ["empty", "text.txt"])
-def test_what_is_no_source_ends_in_one_line(tmp_path, capsys, source):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "text.txt").write_text("x")
-    assert main(["report", str(tmp_path / source), "--out", str(tmp_path / "out")]) == 2
-    said = capsys.readouterr()
-    assert said.err.startswith("error: expected") and said.err.count("\n") == 1
-    assert not (tmp_path / "out").exists()
-
-
-def test_the_speed_of_the_augmentation_as_json(capsys):
-    assert main(["benchmark-augment", "--size", "24", "--seconds", "0.01", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["images_per_second"]["strong"] > 0
-
-
 def test_boxes_of_expressions_become_class_folders_that_train_reads(tmp_path, capsys):
     """Of two faces in an image each goes into its class; the splits stay, and a second call adds nothing."""
     from fer_paddle.expression.data.expressions import load_faces

@@ -6,11 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from fer_paddle.apps import speed
 from fer_paddle.deployment import benchmark as timing
 from fer_paddle.expression import export as expression
 from fer_paddle.expression.predict import WEIGHTS
-from yolo3tiny.predict import WEIGHTS as DETECTOR_WEIGHTS
 
 
 @pytest.mark.slow
@@ -26,15 +24,6 @@ def test_export_to_ncnn_on_a_persons_faces(run, face_folders, tmp_path):
     }  # fmt: skip
     code, text, _ = run("bench", 2, 1, 0, -1, 0, out, 48, 48)
     assert code == 0 and all(name in text for name in ("face", "min =", "max =", "avg ="))
-
-
-def test_export_of_the_detector_on_drawn_scenes(run, tmp_path, monkeypatch):
-    pytest.importorskip("ncnn")
-    monkeypatch.setattr("yolo3tiny.export.PARITY_IMAGES", 16)
-    monkeypatch.setattr("yolo3tiny.export.PARITY_PX", 64)
-    code, text, err = run("export", "--weights", DETECTOR_WEIGHTS, "--out", tmp_path / "d.param")
-    assert code == 0, err
-    assert "over 16 pieces of drawn scenes" in text
 
 
 def test_too_large_a_difference_is_exit_code_1(run, tmp_path, monkeypatch):
@@ -59,13 +48,6 @@ def test_benchmark_of_one_row(run, tmp_path):
     (tmp_path / "benchmark.json").write_text("{}")
     code, out, err = run("benchmark", *args, "--resume")
     assert code == 2 and "expected a study with rows" in err
-
-
-def test_quick_names_what_it_does_not_take(run, monkeypatch):
-    monkeypatch.setattr(speed, "benchmark_shipped", lambda runs, progress: [])
-    assert run("benchmark", "--quick", "--runs", 3, "--json") == (0, "[]\n", "")
-    _, _, err = run("benchmark", "--quick", "--runs", 3, "--out", "out", "--threads", 2)
-    assert err == "error: expected --quick with --runs and --json alone, got --threads, --out as well\n"
 
 
 @pytest.fixture
@@ -100,17 +82,6 @@ def test_resume_keeps_the_rows_of_other_cases(run, tmp_path, one_millisecond):
     assert one_millisecond == [4, 1, 2, 5, 3]
     assert run(*args, "--threads", 6)[0] == 0  # without --resume it begins anew
     assert threads_in(tmp_path) == [6]
-
-
-@pytest.mark.slow
-def test_benchmark_of_paddles_own_file(run):
-    args = ["--weights", WEIGHTS.with_suffix(".safetensors"), "--runtime", "dynamic", "paddle", "--precision", "fp32"]
-    code, out, err = run("benchmark", *args, "--threads", 1, "--batch", 1, "--runs", 1, "--json")
-    assert code == 0, err
-    assert [(row["runtime"], row["shape"]) for row in json.loads(out)] == [
-        ("dynamic", [1, 56, 56]),
-        ("paddle", [1, 56, 56]),
-    ]
 
 
 def test_models_and_their_speed(run):

@@ -69,10 +69,3 @@ def test_crops_train_evaluate_detect(tmp_path, monkeypatch, capsys):
     assert code == 1 and [bad["file"] for bad in found["failed"]] == [str(tmp_path / "b.png")]
     (image,) = found["images"]
     assert np.shape(image["faces"][0]["points_xy"]) == (68, 2) and (tmp_path / "out" / "a.png").is_file()
-
-
-@pytest.mark.parametrize("words", [["wflw"], ["300w"], ["groups"], ["lfw"]])
-def test_crops_names_what_it_lacks(words, tmp_path, capsys):
-    assert main(["landmarks", "crops", *words, "--out", str(tmp_path / "faces.npz")]) == 2
-    assert "expected" in capsys.readouterr().err or words == ["lfw"]
-    assert not list(tmp_path.iterdir())

@@ -43,7 +43,3 @@ def test_own_machine_is_refused_in_any_spelling(host, own):
 def test_urls_that_are_none_to_fetch(url):
     with pytest.raises(Refused):
         check_url(url)
-
-
-def test_chinese_urls_are_understood():
-    assert check_url("https://例子.中国/图片.jpg?q=笑").host == "例子.中国"

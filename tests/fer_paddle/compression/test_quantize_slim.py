@@ -62,13 +62,6 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_a_program_computes_what_the_network_does(folder):
-    assert np.abs(run_program(folder / "float")[0] - logits_of(make_tiny())).max() < 1e-5
-    written = programs.save_program(make_tiny(), folder / "again", SHAPE)
-    assert sorted(path.name for path in written.iterdir()) == sorted([programs.MODEL, programs.PARAMS])
-    assert paddle.in_dynamic_mode()  # static mode was left again
-
-
 def test_static_quantisation_is_close_and_runs_in_int8(folder):
     exact = logits_of(make_tiny())
     for int8 in (False, True):
@@ -105,12 +98,6 @@ def test_the_onnx_file_carries_int8_weights(folder, tmp_path):
     assert session.get_modelmeta().custom_metadata_map == {"classes": "seven"}
     assert b"QuantizeLinear" in path.read_bytes()
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_last_layer_can_stay_in_float(folder, tmp_path):
-    post_training.quantize_static(folder / "float", tmp_path, BATCHES, "mse", keep_last=True)
-    shapes = {array.shape for array in post_training.read_int8_weights(tmp_path).values()}
-    assert shapes == {(8, 1, 3, 3), (8, 8, 3, 3)}
 
 
 def test_weight_only(folder, tmp_path):
@@ -169,11 +156,6 @@ def test_what_is_no_program_gives_one_line(folder, tmp_path, name, content, says
         (lambda source: programs.check_program(source / "none"), FileNotFoundError, "expected the network's file"),
         (lambda source: qat.prepare_qat(make_tiny(), keep_float=["head"]), ValueError, "expected layers of Tiny"),
         (lambda source: post_training.quantize_static(source, source / "out", []), ValueError, "at least one batch"),
-        (
-            lambda source: post_training.quantize_static(source, source / "out", BATCHES, "best"),
-            ValueError,
-            "expected an algorithm",
-        ),
     ],
 )
 def test_what_cannot_be_is_refused(folder, use, error, says):

@@ -15,12 +15,10 @@ from onnx import TensorProto, helper, numpy_helper
 from fer_paddle.analysis.plots import save_figure
 from fer_paddle.apps import speed
 from fer_paddle.deployment import benchmark
-from fer_paddle.deployment.benchmark import Case, measure, network_digest, time_in_turns, time_runs
+from fer_paddle.deployment.benchmark import Case, measure, network_digest, time_runs
 from fer_paddle.deployment.benchmark_report import disambiguate, draw_rows, write_csv
 from fer_paddle.deployment.benchncnn import bench
 from fer_paddle.deployment.convert import convert_onnx
-from fer_paddle.deployment.runtimes.model_files import read_manifest
-from fer_paddle.environment import REPOSITORY
 from fer_paddle.expression.predict import WEIGHTS
 from fer_paddle.files import file_digest
 from fer_paddle.study import Study
@@ -68,13 +66,6 @@ def pretend(monkeypatch):
 
 def compare(weights, runtimes, *args, **settings):
     return benchmark.compare_runtimes(weights, speed.input_shape, speed.LOADER, runtimes, *args, **settings)
-
-
-def test_time_in_turns():
-    calls = []
-    times = time_in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, runs=2, warm_up=1)
-    assert calls == ["a", "b"] * 3
-    assert times["a"].keys() == {"median_ms", "p95_ms", "least_ms", "runs"} and times["b"]["runs"] == 2
 
 
 def test_time_runs_counts_only_after_the_warm_up(monkeypatch):
@@ -131,22 +122,11 @@ def test_nothing_to_measure_is_an_error(suffix, runtimes, precisions, says, tiny
     assert not pretend
 
 
-def test_a_name_with_a_dot_keeps_its_precisions_apart(tiny, tmp_path, monkeypatch):
-    path = shutil.copy(tiny, tmp_path / "my.v2.onnx")
-    monkeypatch.setattr(
-        benchmark, "measure", lambda case: {"stored": read_manifest(case.file)["metadata"]["precision"]}
-    )
-    rows = compare([path], ["ncnn"], threads=[1], batches=[1])
-    assert [(row["precision"], row["stored"]) for row in rows] == [("fp32", "fp32"), ("fp16", "fp16")]
-
-
 @pytest.mark.parametrize(
     ("weights", "runtime", "suffix"),
     [
-        (WEIGHTS.with_suffix(".safetensors"), "dynamic", ".safetensors"),
         (WEIGHTS, "dynamic", ".safetensors"),
         (WEIGHTS.with_suffix(".safetensors"), "paddle", ".pdmodel"),
-        (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "paddle", ".pdmodel"),
         (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "dynamic", ".safetensors"),
     ],
 )
@@ -192,19 +172,6 @@ def test_other_weights_are_another_network_in_ncnn(tiny, tmp_path):
     assert path.read_text(encoding="utf-8") == text and network_digest(path) != digest
 
 
-def test_the_table_of_the_course_is_still_read():
-    """Its rows are from before the SHA-256."""
-    rows = Study(REPOSITORY / "notebooks/results/benchmark.json", {}).rows
-    measured = [row for row in rows if "median_ms" in row]
-    assert len(draw_rows(rows).axes) == 6 and disambiguate(measured) == measured
-
-
-def test_both_networks_ship_and_have_an_input_shape():
-    shapes = [speed.input_shape(path) for path in speed.shipped_networks()]
-    assert {shape[0] for shape in shapes} == {1, 3}
-    assert all(height % 32 == width % 32 == 0 for channels, height, width in shapes if channels == 3)
-
-
 def test_a_table_and_a_image(tmp_path):
     row = {"network": "a", "runtime": "onnx", "precision": "fp32", "threads": 1, "batch": 1, "median_ms": 1.23456}
     row |= {"p95_ms": 2.0, "file": "a.onnx", "runs": 3, "shape": [1, 8, 8]}
@@ -229,11 +196,3 @@ def test_the_boards_bench(tiny):
     pytest.importorskip("ncnn")
     figures = bench(tiny, 8, 8, loops=3)
     assert 0 < figures["min_ms"] <= figures["avg_ms"] <= figures["max_ms"] and figures["loops"] == 3
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"width": 0}, {"height": 0}, {"loops": 0}, {"threads": 0}, {"powersave": 3}, {"gpu": -2}]
-)
-def test_the_boards_bench_refuses_what_makes_no_sense(wrong, tiny):
-    with pytest.raises(ValueError, match="expected width, height, loops, threads >= 1"):
-        bench(tiny, **({"width": 8, "height": 8} | wrong))

@@ -15,7 +15,6 @@ from fer_paddle.deployment.export import OnnxShape, convert_checked, export_netw
 from fer_paddle.deployment.onnx_graph import simplify
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.expression import export as expression_module
 from fer_paddle.expression.export import export_expression_network
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.predict import Classifier
@@ -110,19 +109,6 @@ def test_nothing_is_left_and_the_old_file_stays(name, fault, small, tmp_path, mo
     assert (tmp_path / name).read_bytes() == b"the old one"
 
 
-def test_a_full_disk_leaves_nothing(small, tmp_path, monkeypatch):
-    def write_bytes(path, content):
-        if path.parent == tmp_path:
-            raise OSError("no space left")
-        return real(path, content)
-
-    real = type(tmp_path).write_bytes
-    monkeypatch.setattr(type(tmp_path), "write_bytes", write_bytes)
-    with pytest.raises(OSError, match="no space left"):
-        export_network(small, tmp_path / "net.onnx", SPEC, METADATA, IMAGES)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_an_onnx_file_becomes_ncnn(exported, tmp_path):
     need("net.param")
     faces = list(np.random.default_rng(2).integers(0, 256, (3, 40, 40), np.uint8))
@@ -145,25 +131,6 @@ def test_the_file_needs_no_other_file(exported, tmp_path):
     assert [one.name for one in (*session.get_inputs(), *session.get_outputs())] == ["images", "logits"]
 
 
-def test_faces_are_drawn_where_none_are_given(weights, tmp_path, monkeypatch):
-    monkeypatch.setattr(expression_module, "PARITY_FACES", 3)
-    expression_module._draw_faces.cache_clear()
-    parity = export_expression_network(weights, tmp_path / "x.onnx")
-    expression_module._draw_faces.cache_clear()
-    assert (parity.inputs, parity.description) == (3, "drawn faces")
-
-
-def test_wrong_names_are_refused(weights, exported, small, tmp_path):
-    with pytest.raises(ValueError, match=r"expected a file name that ends in \.onnx, \.pdmodel"):
-        export_expression_network(weights, tmp_path / "model.trt", [np.zeros((4, 4), np.uint8)])
-    with pytest.raises(ValueError, match=r"expected a file \.onnx for the runtime"):
-        Classifier(tmp_path / "model.pdparams")
-    with pytest.raises(FileNotFoundError):
-        Classifier(tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match=r"expected \.param in fp32"):
-        convert_checked(exported, tmp_path / "model.param", IMAGES, precision="int8")
-
-
 @pytest.mark.parametrize(("change", "kept"), [(1e-7, True), (1e-3, False)])
 def test_a_simplification_is_kept_where_it_changes_no_more_than_rounding(change, kept, small, tmp_path, monkeypatch):
     simplified = []
@@ -182,8 +149,6 @@ def test_a_simplification_is_kept_where_it_changes_no_more_than_rounding(change,
     assert [output.name for output in written.graph.output] == ["logits"]
 
 
-# (design, file): why it cannot be written, which is said before anything is.
-NO_NCNN = "^expected operators that have a translation to ncnn .*, got "
 REFUSED: dict[tuple[str, str], str] = {}
 
 

@@ -5,7 +5,6 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +12,6 @@ import pytest
 
 from fer_paddle.deployment.convert import convert_onnx
 from fer_paddle.deployment.runtimes import PRECISIONS, RUNTIMES, load_runner
-from fer_paddle.deployment.runtimes.base import check_images
 from fer_paddle.deployment.runtimes.model_files import read_manifest, size_on_disk, write_manifest
 from fer_paddle.deployment.runtimes.paddle import write_inference_model
 from fer_paddle.environment import REPOSITORY
@@ -89,23 +87,6 @@ def test_same_numbers_for_photos_of_other_sizes(runtime, photos, expected):
     assert len(json.loads(runner.metadata["anchors"])) == 6
 
 
-@pytest.mark.parametrize(
-    ("metadata", "shape", "fits"),
-    [
-        ({}, (2, 5, 7, 9), True),
-        ({}, (0, 5, 7, 9), False),
-        ({}, (5, 7, 9), False),
-        ({"input_size": "7"}, (2, 1, 7, 7), True),
-        ({"input_size": "7"}, (2, 1, 7, 8), False),
-        ({"anchors": "[]"}, (1, 3, 32, 96), True),
-        ({"anchors": "[]"}, (1, 3, 32, 90), False),
-    ],
-)
-def test_images_are_what_the_network_says(metadata, shape, fits):
-    with nullcontext() if fits else pytest.raises(ValueError, match="^expected images .*N of 1 or more, got"):
-        check_images(np.zeros(shape, np.float32), metadata)
-
-
 def test_mnn_says_that_it_has_no_answer(copied):
     need("mnn")
     write_manifest(copied / "net.mnn", ["images"], ["logits"], {})  # a file that does not say what it takes
@@ -145,8 +126,6 @@ def test_outputs_that_are_not_finite_are_an_error(folder):
         ("a.onnx", "onnx", {"threads": -1}, ValueError, "threads of 0 or more"),
         ("a.onnx", "tensorrt", {}, RuntimeError, "ONNX Runtime with TensorrtExecutionProvider"),  # it is not here
         ("a.mnn", "onnx", {}, ValueError, "a file .* for the runtime onnx, got"),
-        ("a.param", "openvino", {}, ValueError, "a file .* for the runtime openvino, got"),
-        ("a.safetensors", "mnn", {}, ValueError, "a file .* for the runtime mnn, got"),
     ],
 )
 def test_what_cannot_be_loaded_is_refused(name, runtime, settings, error, why, tmp_path):
@@ -197,13 +176,6 @@ def test_tensorrt_that_does_not_start_is_no_other_runtime(there, monkeypatch):
     monkeypatch.setattr("onnxruntime.InferenceSession", lambda *args, **settings: session)
     with pytest.raises(RuntimeError, match=f"^expected TensorrtExecutionProvider to start, got {there[0]}"):
         load_runner(WEIGHTS, "tensorrt")
-
-
-def test_no_session_changes_its_provider_while_it_runs(monkeypatch):
-    asked = []
-    monkeypatch.setattr("onnxruntime.InferenceSession.disable_fallback", lambda session: asked.append(session))
-    load_runner(WEIGHTS, "onnx", 1)
-    assert len(asked) == 1
 
 
 @pytest.fixture
@@ -264,22 +236,6 @@ def test_a_card_moves_with_its_files(copied, tmp_path):
     assert size_on_disk(tmp_path / "脸.param") > 1e6
     write_manifest(tmp_path / "脸.mnn", ["a"], ["b"], {"c": "d"})
     assert read_manifest(tmp_path / "脸.mnn") == {"inputs": ["a"], "outputs": ["b"], "metadata": {"c": "d"}}
-
-
-@pytest.mark.parametrize(
-    ("runtime", "name"),
-    [(runtime, "net.ONNX") for runtime in ("onnx", "openvino", "ncnn", "mnn")]
-    + [("ncnn", "net.PARAM"), ("mnn", "net.MNN"), ("paddle", "net.PDMODEL")],
-)
-def test_the_case_of_a_suffix_does_not_matter(runtime, name, copied, faces, expected):
-    need(runtime)
-    old, new = copied / name.lower(), copied / name
-    old.rename(new)
-    if (card := copied / f"{old.name}.json").is_file():
-        card.rename(copied / f"{name}.json")
-    (logits,) = load_runner(new, runtime, 1)(faces)
-    np.testing.assert_allclose(logits, expected["faces"][0], atol=1e-4)
-    assert size_on_disk(new) >= new.stat().st_size
 
 
 def test_no_runtime_talks_to_the_network():

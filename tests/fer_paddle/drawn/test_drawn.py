@@ -73,60 +73,19 @@ def test_another_process_with_other_threads_draws_the_same_bytes() -> None:
     assert prints[0] == prints[1]
 
 
-def test_neither_the_global_source_of_chance_nor_what_was_drawn_before_matters() -> None:
-    first = draw_face("happy", 48, 7)
-    np.random.seed(1)
-    cv2.setRNGSeed(1)
-    draw_scene(1, 160, 120)
-    assert np.array_equal(draw_face("happy", 48, 7).image, first.image)
-
-
 def test_the_first_faces_of_a_set_are_the_smaller_set(faces: FaceSet) -> None:
     few = make_faces(10, 48, seed=1)
     for name, values in vars(few).items():
         assert np.array_equal(values, getattr(faces, name)[:10]), name
 
 
-def test_a_face_of_a_set_can_be_drawn_alone(faces: FaceSet) -> None:
-    alone = draw_face(int(faces.labels[5]), 48, (1, 5))
-    assert np.array_equal(alone.image, faces.images[5])
-    assert np.array_equal(alone.points, faces.points[5])
-
-
-def test_another_seed_draws_another_image() -> None:
-    assert not np.array_equal(make_faces(1, 48, seed=1).images, make_faces(1, 48, seed=2).images)
-    assert not np.array_equal(draw_scene(1, 160, 120).image, draw_scene(2, 160, 120).image)
-
-
 # --- shapes, labels and geometry ---
-
-
-def test_set_has_the_promised_shapes_and_types(faces: FaceSet) -> None:
-    assert len(faces) == 910
-    assert faces.images.shape == (910, 48, 48, 3) and faces.images.dtype == np.uint8
-    assert faces.labels.shape == (910,) and faces.labels.dtype == np.int64
-    assert faces.points.shape == (910, 68, 2) and faces.points.dtype == np.float32
-    for boxes in (faces.boxes_xyxy, faces.mouth_boxes_xyxy):
-        assert boxes.shape == (910, 4) and boxes.dtype == np.float32
 
 
 def test_expressions_are_balanced_from_the_start(faces: FaceSet) -> None:
     assert np.bincount(faces.labels).tolist() == [130] * 7
     assert sorted(faces.labels[:7].tolist()) == list(range(7))
     assert faces.labels[:7].tolist() != faces.labels[7:14].tolist()  # the order tells nothing
-
-
-def test_only_the_expressions_asked_for_are_drawn() -> None:
-    labels = make_faces(9, 16, expressions=["sad", "sad", 3]).labels.tolist()
-    assert labels.count(EXPRESSIONS.index("sad")) == 6
-    assert labels.count(3) == 3
-
-
-def test_empty_set_keeps_its_shapes() -> None:
-    empty = make_faces(0, 32)
-    assert empty.images.shape == (0, 32, 32, 3)
-    assert empty.points.shape == (0, 68, 2)
-    assert empty.mouth_boxes_xyxy.shape == empty.boxes_xyxy.shape == (0, 4)
 
 
 def test_points_and_boxes_lie_in_the_image_and_agree(faces: FaceSet) -> None:
@@ -137,15 +96,6 @@ def test_points_and_boxes_lie_in_the_image_and_agree(faces: FaceSet) -> None:
     assert np.array_equal(faces.mouth_boxes_xyxy[:, :2], faces.points[:, 48:].min(1))
     sides = (faces.boxes_xyxy[:, 2:] - faces.boxes_xyxy[:, :2]).max(1) / 48
     assert sides.min() > 0.55 and sides.max() < 0.98
-
-
-def test_points_keep_their_order(faces: FaceSet) -> None:
-    middle = faces.points[:, 27:31].mean(1)
-    left, right = faces.points[:, 36:42].mean(1), faces.points[:, 42:48].mean(1)
-    mouth, chin = faces.points[:, 48:68].mean(1), faces.points[:, 8]
-    assert (left[:, 0] < middle[:, 0]).all() and (middle[:, 0] < right[:, 0]).all()
-    assert (middle[:, 1] < mouth[:, 1]).all() and (mouth[:, 1] < chin[:, 1]).all()
-    assert (faces.points[:, 0, 0] < left[:, 0]).all() and (right[:, 0] < faces.points[:, 16, 0]).all()
 
 
 def test_points_lie_where_eyes_and_mouth_are_drawn() -> None:
@@ -245,15 +195,6 @@ def test_muscles_move_each_face_away_from_its_own_neutral(
     assert min(moved) > 0.25  # pixels of 64
 
 
-def test_happy_corners_stand_above_and_sad_corners_below_the_lips(
-    people: dict[str, list[SyntheticFace]],
-) -> None:
-    for face in people["happy"]:
-        assert face.points[[48, 54], 1].max() < face.points[62, 1]
-    for face in people["sad"]:
-        assert face.points[[48, 54], 1].min() > face.points[62, 1]
-
-
 def test_intensity_is_continuous_and_starts_at_rest() -> None:
     smiles = [_corner_drop(draw_face("happy", 128, 4, strength, FRONTAL)) for strength in np.linspace(0, 1, 6)]
     steps = np.diff(smiles)
@@ -346,27 +287,6 @@ def test_scenes_keep_their_promises(scenes: list[SyntheticScene]) -> None:
     assert np.ptp([len(scene.labels) for scene in scenes]) > 4
 
 
-def test_faces_of_a_scene_are_seen_where_their_boxes_are() -> None:
-    """Among faces of 60 px and more the cascade finds most, and each of its finds lies on a box."""
-    finder = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_alt2.xml")
-    found = wanted = 0
-    for seed in range(4):
-        scene = draw_scene(seed, 480, 360, num_faces=3, min_px=60, max_px=90)
-        hits = finder.detectMultiScale(cv2.cvtColor(scene.image, cv2.COLOR_BGR2GRAY), 1.1, 3, minSize=(40, 40))
-        for x1, y1, x2, y2 in scene.boxes_xyxy:
-            wanted += 1
-            found += any(x1 < x + w / 2 < x2 and y1 < y + h / 2 < y2 for x, y, w, h in hits)
-    assert found >= wanted // 2
-
-
-def test_a_crowd_of_small_faces_is_drawn_in_full() -> None:
-    scene = draw_scene(0, 640, 480, num_faces=40, min_px=12, max_px=30)
-    sides = (scene.boxes_xyxy[:, 2:] - scene.boxes_xyxy[:, :2]).max(1)
-    assert len(scene.labels) == 40
-    assert sides.min() > 11.99 and sides.max() < 30.01
-    assert set(np.bincount(scene.labels, minlength=7).tolist()) <= {5, 6}
-
-
 def test_a_scene_may_be_without_people() -> None:
     scene = draw_scene(5, 128, 96, num_faces=0)
     assert scene.image.shape == (96, 128, 3)
@@ -382,28 +302,15 @@ def test_a_scene_may_be_without_people() -> None:
     [
         (lambda: draw_face("cheerful-ish"), "cheerful-ish"),
         (lambda: draw_face(7), "from 0 to 6, got 7"),
-        (lambda: draw_face(-1), "got -1"),
-        (lambda: draw_face(True), "got True"),
         (lambda: draw_face(0, size=8), "from 16 to 1024, got 8"),
-        (lambda: draw_face(0, size=64.0), "got 64.0"),
         (lambda: draw_face(0, seed=-1), "seed.*got -1"),
-        (lambda: draw_face(0, seed=()), "seed"),
-        (lambda: draw_face(0, seed="7"), "seed.*'7'"),
-        (lambda: draw_face(0, intensity=1.5), "from 0 to 1, got 1.5"),
         (lambda: draw_face(0, intensity=float("nan")), "got nan"),
         (lambda: draw_face(0, pose_deg=(50.0, 0.0, 0.0)), "yaw, pitch and roll"),
-        (lambda: draw_face(0, pose_deg=(0.0, 0.0)), "yaw, pitch and roll"),
         (lambda: make_faces(-1), "count.*0 or more, got -1"),
-        (lambda: make_faces(2, 2000), "size.*got 2000"),
-        (lambda: make_faces(2, seed=-3), "seed.*got -3"),
         (lambda: make_faces(2, expressions=[]), "one or more expressions"),
         (lambda: make_faces(2, expressions="happy"), "one or more expressions, got 'happy'"),
         (lambda: draw_scene(0, width=10), "width.*from 64 to 4096, got 10"),
-        (lambda: draw_scene(0, num_faces=-1), "num_faces"),
         (lambda: draw_scene(0, min_px=50, max_px=20), "min_px <= max_px"),
-        (lambda: draw_scene(0, min_px=4), "8 <= min_px"),
-        (lambda: draw_scene(0, 64, 64, min_px=60), "min_px <= 38"),
-        (lambda: draw_scene(0, 128, 128, num_faces=50, min_px=40), "room for 50 faces in 128 x 128"),
     ],
 )
 def test_wrong_use_is_answered_in_one_line(call: Callable[[], object], message: str) -> None:

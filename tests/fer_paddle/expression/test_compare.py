@@ -10,7 +10,7 @@ import pytest
 
 from fer_paddle.expression import trials
 from fer_paddle.expression.compare import compare_designs, draw_costs, find_frontier
-from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case, trend
+from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import STUDY
 from fer_paddle.models import build_model, find_design
@@ -77,19 +77,6 @@ def test_the_plot_numbers_all_from_the_best_and_draws_the_frontier():
 
 
 # --- curves ---
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([2.0, 1.9, 1.5, 1.2, 1.0, 0.9], "falls"),
-        ([1.0, 1.0, 1.5, 1.2, 2.0, 2.1], "rises"),
-        ([1.9, 2.0, 1.95, 3.0, 1.9, 1.95], "flat"),  # a bump in the middle
-        ([1.9], "flat"),
-    ],
-)
-def test_trend(values, expected):
-    assert trend(values) == expected
 
 
 def test_judge_and_drawing():

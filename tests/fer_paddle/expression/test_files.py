@@ -16,7 +16,7 @@ from fer_paddle.expression.predict import ClassifierSettings
 from fer_paddle.images import FER_MEAN, FER_STD
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import MODELS, build_model
-from fer_paddle.weights import load_arrays, load_card, save_arrays
+from fer_paddle.weights import load_card
 
 BAD_CLASSES = (5, "abcdefg", [*"abcdef", "a"], [1, 2, 3, 4, 5, 6, 7], ["only"], {"a": 1})
 BAD_TEMPERATURES = (0, -1, float("nan"), float("inf"), "1", True, [1])
@@ -80,14 +80,6 @@ def test_the_card(path):
 # --- what is refused at reading ---
 
 
-@pytest.mark.parametrize("keep", [0, 4, 100, -1])
-def test_a_truncated_file(keep, path):
-    path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(ValueError, match="expected a whole safetensors file at") as raised:
-        ExpressionModel.load(path)
-    assert "\n" not in str(raised.value)
-
-
 def test_a_pickle_is_never_opened(tmp_path):
     class Danger:
         def __reduce__(self):
@@ -107,10 +99,8 @@ def test_a_pickle_is_never_opened(tmp_path):
     [
         ({"model": "vgg"}, "expected a model of distresnet.*, got 'vgg'"),
         ({"model": None}, "expected the card of an expression network, it lacks model"),
-        ({"model": ["distresnet"]}, "expected a model's name and its arguments by name"),
         ({"arguments": {"num_classes": 10}}, "expected 10 classes in the card, got 7"),
         ({"arguments": {"depth": 3}}, "expected arguments that the model 'distresnet' has"),
-        ({"arguments": [7]}, "expected a model's name and its arguments by name"),
         ({"arguments": {"num_classes": 10}, "classes": list("0123456789")}, "classify.weight"),  # not the weights'
         ({"normalize": {"mean": 0.5, "std": 0.5}}, "expected a network for pixels normalized by"),
         ({"normalize": {"mean": float("nan"), "std": 0.5}}, "expected a network for pixels normalized by"),
@@ -126,22 +116,11 @@ def test_a_card_of_another_network(changes, says, path):
         ExpressionModel.load(path)
 
 
-def test_missing_files(path):
-    path.with_suffix(".json").unlink()
-    with pytest.raises(FileNotFoundError, match="card"):
-        ExpressionModel.load(path)
-    path.unlink()
-    with pytest.raises(FileNotFoundError, match="found none at"):
-        ExpressionModel.load(path)
-
-
 @pytest.mark.parametrize(
     ("metadata", "says"),
     [
         ({}, "its metadata lack classes, input_size"),
         ({"classes": "5"}, "expected classes as two or more different names, got 5"),
-        ({"classes": "null"}, "got None"),
-        ({"classes": "[" * 100_000}, "as JSON in the metadata"),
         ({"input_size": "big"}, "as JSON in the metadata"),
         ({"temperature": "NaN"}, "expected a finite temperature above 0, got nan"),
         ({"mean": "NaN"}, "expected a network for pixels normalized by"),
@@ -161,7 +140,6 @@ def test_metadata_of_another_network(metadata, says):
     ("changes", "says"),
     [
         ({"path": "model.pdparams"}, "expected a .safetensors file"),
-        ({"name": "vgg"}, "expected a model of distresnet"),
         ({"arguments": {"num_classes": 10}}, "expected 10 classes in the card, got 7"),
         ({"classes": EXPRESSIONS[:3]}, "expected 7 classes in the card, got 3"),
         ({"card": {"classes": []}}, "expected a card without classes, which the model writes itself"),
@@ -174,10 +152,3 @@ def test_nothing_wrong_is_written(changes, says, network, tmp_path):
     with pytest.raises(ValueError, match=says):
         ExpressionModel.of(**arguments).save(path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_weights_of_another_network(path):
-    arrays = load_arrays(path)
-    save_arrays(path, {f"network.{name}": array for name, array in arrays.items()})
-    with pytest.raises(ValueError, match="weights do not fit DistResNet"):
-        ExpressionModel.load(path)

@@ -13,7 +13,7 @@ from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.ferplus import COLUMNS
 from fer_paddle.expression.export import export_expression_network
 from fer_paddle.expression.files import ExpressionModel
-from fer_paddle.expression.heads import Combination, share_classes
+from fer_paddle.expression.heads import Combination
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.predict import Classifier
 from fer_paddle.expression.recipes import PHOTOS, STRONG
@@ -97,13 +97,11 @@ def test_the_answer_of_both_keeps_temperature_and_assumes_a_prior_between(saved)
     [
         (lambda: Combination(LABEL, CROWD, 1.5), "expected share and prior_power from 0 to 1, got 1.5"),
         (lambda: Combination(CROWD, CROWD), "expected a prior of 7 finite class shares above 0"),
-        (lambda: Combination(LABEL, (0.0, *CROWD[1:])), "expected a prior of 8 finite class shares above 0"),
         (lambda: Combination(LABEL, CROWD).classes("raf"), "expected labels of both, fer2013, ferplus, got 'raf'"),
         (lambda: ExpressionModel.load("vgg8.fer2013", "ferplus"), "expected a network of two label sets"),
         (lambda: Teachers(["vgg8.fer2013"]), r"a teacher of each label set or more, got \[1, 0\]"),
         (lambda: Teachers(["mouth.smile"]), "expected teachers of the seven or eight expressions, got neutral, smile"),
         (lambda: dataclasses.replace(PHOTOS, aux_weight=0.0), "an aux_weight above 0 and no soft_labels"),
-        (lambda: dataclasses.replace(PHOTOS, teacher_share=2.0), "expected ratios from 0 to 1"),
     ],
 )
 def test_what_does_not_fit(make, says):
@@ -117,11 +115,6 @@ def test_a_card_of_wrong_heads_is_one_line(wrong, saved, tmp_path):
     save_weights(tmp_path / "wrong.safetensors", load_arrays(saved), card)
     with pytest.raises(ValueError, match=r"expected (heads as the fields of Combination|a prior of 8)"):
         ExpressionModel.load(tmp_path / "wrong.safetensors")
-
-
-def test_class_shares_sum_to_one_and_none_is_zero():
-    assert share_classes(np.array([10, 30, 0])) == [0.25, 0.75, 0.0001]
-    assert share_classes(np.array([1, 4]), 0.5) == [0.3333, 0.6667]
 
 
 # --- training ---

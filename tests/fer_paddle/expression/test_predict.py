@@ -1,8 +1,6 @@
 """What a person relies on in Classifier, with a network that the test makes up."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -50,35 +48,10 @@ def test_any_classes_are_named(classes):
     assert classify.name(crops[0]) == classes[probs[0].argmax()]
 
 
-def test_many_crops_go_in_parts():
-    runner = BrightnessRunner()
-    crops = [np.full((8, 8), value % 256, np.uint8) for value in range(130)]
-    probs = Classifier(runner=runner)(crops)
-    assert len(probs) == 130 and [len(batch) for batch in runner.batches] == [64, 64, 2]
-
-
 def test_softmax_as_scipy_and_safe():
     logits = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32) * 5
     np.testing.assert_allclose(softmax(logits), scipy_softmax(logits, axis=1), rtol=1e-5)
     np.testing.assert_allclose(softmax(np.array([[1000.0, -1000.0]])), [[1, 0]])
-
-
-@pytest.mark.parametrize(
-    ("metadata", "says"),
-    [
-        ({"classes": "5"}, "expected classes as two or more different names, got 5"),
-        ({"classes": "null"}, "expected classes as two or more different names, got None"),
-        ({"classes": '["face"]'}, "expected classes as two or more different names"),
-        ({"temperature": "0"}, "expected a finite temperature above 0, got 0"),
-        ({"input_size": "-1"}, "expected input_size in pixels, 1 to 4096, got -1"),
-        (None, "its metadata lack classes, input_size"),
-    ],
-)
-def test_wrong_metadata_are_one_line(metadata, says):
-    runner = BrightnessRunner()
-    runner.metadata = {**runner.metadata, **metadata} if metadata else {}
-    with pytest.raises(ValueError, match=says):
-        Classifier(runner=runner)
 
 
 def test_probabilities_that_are_not_finite_are_an_error(monkeypatch):
@@ -166,22 +139,3 @@ def test_flip_is_the_mean_of_both_views():
     mean = (one(crops) + one(np.ascontiguousarray(crops[:, :, ::-1]))) / 2
     np.testing.assert_allclose(both(crops), mean, atol=1e-5)
     assert np.abs(one(crops) - mean).max() > 1e-4
-
-
-def test_wrong_crops_are_named():
-    with pytest.raises(ValueError, match="uint8"):
-        Classifier(runner=BrightnessRunner())([np.zeros((8, 8), np.float32)])
-
-
-def test_shipped_network_needs_no_paddle():
-    code = (
-        "import sys, numpy as np; from fer_paddle import Classifier;"
-        "p = Classifier()([np.zeros((48, 48), np.uint8)]); assert p.shape == (1, 7);"
-        "assert 'paddle' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_an_unknown_runtime_is_refused():
-    with pytest.raises(ValueError, match="expected a runtime of onnx"):
-        Classifier(runtime="caffe")

@@ -11,7 +11,6 @@ from fer_paddle.drawn import make_faces
 from fer_paddle.expression.predict import WEIGHTS
 from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS
-from yolo3tiny.cli import main as detect_main
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +44,8 @@ def test_the_table_as_json(faces, tmp_path, capfd):
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda folder: ["--calibrate", folder / "nowhere"], "folder of calibration images"),
         (lambda folder: ["--calibrate", folder], "none of 1 can be read"),
         (lambda folder: ["--methods", "int4"], "expected methods of"),
-        (lambda folder: ["--weights", folder / "model.pdparams"], "expected a .safetensors file"),
         (lambda folder: ["--weights", folder / "model.safetensors"], "card"),
     ],
 )
@@ -67,9 +64,3 @@ def test_a_damaged_network_is_one_line(faces, tmp_path, capfd):
     (tmp_path / "model.onnx").write_bytes(WEIGHTS.read_bytes()[:100_000])
     assert quantize(faces, tmp_path, "--weights", tmp_path / "model.safetensors") == 2
     assert "error: expected an ONNX file" in capfd.readouterr().err
-
-
-def test_the_detectors_command(tmp_path, capsys):
-    assert detect_main(["quantize", "--data", str(tmp_path / "nowhere")]) == 2
-    assert capsys.readouterr().err.startswith("error: expected")
-    assert detect_main(["quantize", "--data", "x", "--images", "0"]) == 2

@@ -7,7 +7,6 @@ import json
 
 import pytest
 
-from fer_paddle.expression.data.mixup import MixBatch
 from fer_paddle.expression.recipes import RECIPES, STRONG, TUTORIAL, Recipe
 from fer_paddle.training.augment import AugmentConfig
 
@@ -46,14 +45,6 @@ def test_an_older_recipe_is_read(older, changes):
     assert Recipe.from_json({**FORMER, **older}) == dataclasses.replace(STRONG, **changes)
 
 
-def test_mixing_of_a_recipe():
-    assert STRONG.mix is None
-    recipe = dataclasses.replace(TUTORIAL, cutmix_alpha=1.0, mix_chance=0.5)
-    assert recipe.mix == MixBatch(0.0, 1.0, 0.5) and Recipe.from_json(recipe.to_json()) == recipe
-    with pytest.raises(ValueError, match="a chance from 0 to 1"):
-        dataclasses.replace(TUTORIAL, mixup_alpha=1.0, mix_chance=2.0)
-
-
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_through_json_and_back(recipe):
     again = Recipe.from_json(json.loads(json.dumps(recipe.to_json())))
@@ -63,41 +54,18 @@ def test_through_json_and_back(recipe):
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        lambda content: content.pop("epochs"),
-        lambda content: content.update(epoch=3),
-        lambda content: content.pop("sizes"),
-        lambda content: content.update(augment={"flop": 1}),
-        lambda content: content.update(sizes=3),
-    ],
-)
-def test_json_of_something_else(change):
-    content = STRONG.to_json()
-    change(content)
-    with pytest.raises(ValueError, match="expected (the fields of (Recipe|AugmentConfig)|pairs)"):
-        Recipe.from_json(content)
-
-
-@pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"epochs": 0}, "epochs >= 1"),
-        ({"batch_size": 0}, "a batch_size of at least 1"),
-        ({"learning_rate": 0.0}, "a learning_rate above 0"),
         ({"learning_rate": float("nan")}, "a learning_rate above 0"),
         ({"optimizer": "sgd"}, "expected the optimizer adam, adamw, momentum, got 'sgd'"),
-        ({"schedule": "linear"}, "expected a schedule of constant, step"),
         ({"schedule": "one_cycle"}, "expected no warm-up for the schedule one_cycle"),
         ({"balanced_sampling": 1.5}, "expected ratios from 0 to 1, got .*1.5"),
         ({"ferplus": "majority"}, "no other use of the votes, got 'majority' with aux_weight 1.0"),
-        ({"ferplus": "mean", "aux_weight": 0}, "expected ferplus of majority, probability, crossentropy"),
         ({"epochs": 3, "swa_start": 3}, "expected swa_start of 0 to 2 and no ema_decay beside it, got 3"),
         ({"freeze_epochs": -1}, "expected freeze_epochs and backbone_rate of 0 or more"),
-        ({"sizes": ()}, "from epoch 0 in rising order"),
         ({"sizes": ((1, 48),)}, "from epoch 0 in rising order"),
         ({"valid_sizes": ((0, 48), (5, 64), (3, 80))}, "from epoch 0 in rising order"),
-        ({"valid_sizes": ((0, 0),)}, "from epoch 0 in rising order"),
     ],
 )
 def test_fields_out_of_range(changes, says):

@@ -12,13 +12,13 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression import train as expression
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.files import ExpressionModel
-from fer_paddle.expression.recipes import STRONG, Recipe
+from fer_paddle.expression.recipes import STRONG
 from fer_paddle.expression.train import export_best, make_optimizer, train_expressions
 from fer_paddle.models import build_model
 from fer_paddle.training.augment import AugmentConfig
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST, Callback, RunOptions
-from fer_paddle.weights import load_arrays, save_weights, state_arrays
+from fer_paddle.weights import load_arrays, state_arrays
 
 SMALL = dataclasses.replace(
     STRONG,
@@ -64,14 +64,6 @@ def train(faces, recipe, *options):
     seed_everything(recipe.seed)
     network = SmallNet()
     return network, train_expressions(network, faces, faces, recipe, RunOptions(*options))
-
-
-def test_history_and_checkpoint(faces, tmp_path):
-    _, history = train(faces, SMALL, tmp_path)
-    assert len(history) == 3 and {"train_loss_votes", "valid_accuracy", "valid_loss_label"} <= history[0].keys()
-    kept = json.loads((tmp_path / LAST).read_text())
-    assert Recipe.from_json(kept["config"]) == SMALL
-    assert (kept["task"]["train_faces"], kept["task"]["valid_faces"]) == (28, 28)
 
 
 def test_a_recipe_mixes_the_training_batches_only(faces):
@@ -200,16 +192,3 @@ def test_export_leaves_the_helping_head_behind(run_folder, tmp_path):
     assert (card["hours"], card["model"], card["recipe"]["name"]) == (0.1, "distresnet", "strong")
     assert "cores" in card["machine"] and export_best(run_folder, path)["hours"] >= 0  # as the run noted them
     assert (card["figures"]["epoch"], card["figures"]["valid_accuracy"]) == (2, pytest.approx(0.3))
-
-
-def test_export_refuses_another_run(run_folder, tmp_path):
-    path = tmp_path / "model.safetensors"
-    with pytest.raises(FileNotFoundError, match="expected a safetensors file, found none at"):
-        export_best(tmp_path, path)
-    with pytest.raises(ValueError, match="weights do not fit"):
-        export_best(run_folder, path, arguments={"num_classes": 10})
-    arrays = load_arrays(run_folder / BEST)
-    save_weights(tmp_path / BEST, arrays, {"figures": {"epoch": 1}, "config": {"epochs": 3, "photos": 3}})
-    with pytest.raises(ValueError, match="expected the fields of Recipe, got .*photos"):
-        export_best(tmp_path, path)
-    assert not path.exists()

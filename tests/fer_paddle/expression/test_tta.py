@@ -71,17 +71,6 @@ def test_an_ensemble_from_files_shows_each_its_own_size(crops, tmp_path):
     assert (both.views, both.sizes, classes[3]) == (2, (16, 24), "happy")
 
 
-def test_networks_of_other_classes_are_refused(tmp_path):
-    for number, name in ((7, "seven"), (2, "two")):
-        classes = ("a", "b") if number == 2 else None
-        more = {"arguments": {"num_classes": 2}, "classes": classes} if classes else {}
-        ExpressionModel.of("mini_xception", build_model("mini_xception", num_classes=number), 16, **more).save(
-            tmp_path / f"{name}.safetensors"
-        )
-    with pytest.raises(ValueError, match="expected networks of the same classes, got 2 different lists"):
-        load_ensemble([tmp_path / "seven.safetensors", tmp_path / "two.safetensors"])
-
-
 def test_figures(crops):
     class Sure(nn.Layer):
         num_classes = 3
@@ -101,9 +90,3 @@ def test_figures(crops):
 def test_nothing_to_look_with(networks, sizes):
     with pytest.raises(ValueError, match="expected a network or more and a size of 1 or more for each"):
         TTAClassifier(networks, sizes)
-
-
-@pytest.mark.parametrize("scales", [[], [0.0], [1, -1]])
-def test_scales_above_zero(scales):
-    with pytest.raises(ValueError, match="expected a scale or more, all above 0"):
-        TTAClassifier([Left()], [16], scales)

@@ -63,19 +63,3 @@ def test_a_crop_is_level_and_holds_its_part(part):
     y, x = np.argwhere(crop > 0.6 * crop.max()).mean(0)
     assert abs(x - 31.5) < 2.5 and abs(y - 31.5) < 2.5
     assert aligned_crop(face.image, points, part, 48).shape == (48, 48, 3)
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda image, points: aligned_crop(image, points, "nose"),
-        lambda image, points: aligned_crop(image, points, "mouth", 0),
-        lambda image, points: aligned_crop(image, np.zeros((68, 2))),
-        lambda image, points: measure_face(np.zeros((68, 2))),
-        lambda image, points: measure_face(points[:20]),
-    ],
-)
-def test_refuses(call):
-    face = draw_face("neutral", 64, 0)
-    with pytest.raises(ValueError, match="expected"):
-        call(face.image, face.points)

@@ -96,15 +96,6 @@ def test_a_box_that_is_none_is_refused(box, trained, drawn):
         Landmarker(trained[0] / "model.onnx")(drawn.images[0], np.array([box]))
 
 
-def test_no_face_has_no_points(trained, drawn):
-    assert Landmarker(trained[0] / "model.onnx")(drawn.images[0], np.zeros((0, 4))).shape == (0, 68, 2)
-
-
-def test_another_network_is_refused():
-    with pytest.raises(ValueError, match="expected a landmark network"):
-        Landmarker("distresnet.fer2013")
-
-
 @pytest.mark.parametrize("read_out", ["regression", "heatmap", "both"])
 @pytest.mark.parametrize(
     ("backbone", "arguments"),
@@ -136,9 +127,7 @@ def test_a_recipe_follows_its_epochs():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: LandmarkNetwork(input_size=50),
         lambda: LandmarkNetwork(read_out="mean"),
-        lambda: LandmarkNetwork("vgg9"),
         lambda: choose_recipe(LANDMARK_RECIPES, "points98", {}),
         lambda: dataclasses.replace(POINTS68, loss="l3"),
         lambda: LandmarkRecipe.from_json({"name": "x"}),

@@ -39,13 +39,6 @@ def test_sharpness_falls_with_blur_and_not_with_contrast_or_size(faces):
     assert pale == pytest.approx(sharp, rel=0.1) and large == pytest.approx(sharp, rel=0.3)
 
 
-def test_extremes_come_worst_first():
-    columns = {"brightness": [0.1, 0.5, 0.05, 0.9], "contrast": [0.2, 0.01, 0.2, 0.2], "sharpness": [0.1, 0, 0.1, 1e-3]}
-    found = measures.find_extremes({name: np.array(values) for name, values in columns.items()})
-    expected = {"dark": [2, 0], "bright": [3], "flat": [1], "blurred": [3]}  # a flat image is not called blurred, too
-    assert {name: indices.tolist() for name, indices in found.items()} == expected
-
-
 # ---- votes
 
 
@@ -110,11 +103,6 @@ def test_small_classes_and_images_without_a_label_are_not_judged():
 
 
 # ---- no face
-
-
-def test_images_of_one_gray_level(faces):
-    images = [faces[0], np.zeros((4, 4), np.uint8), np.full((4, 9), 7, np.uint8)]
-    assert measures.find_constant(images).tolist() == [1, 2]
 
 
 def test_the_detector_sees_the_crop_with_a_border(faces):

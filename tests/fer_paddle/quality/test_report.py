@@ -16,7 +16,7 @@ from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.ferplus import count_votes
 from fer_paddle.images import to_gray
 from fer_paddle.quality import measures, votes
-from fer_paddle.quality.page import render_page, write_page
+from fer_paddle.quality.page import render_page
 from fer_paddle.quality.report import build_report
 
 EVIL = '<script>alert("x")</script>&\'.png'
@@ -102,13 +102,6 @@ def test_the_page_holds_all_it_needs_and_nothing_foreign(samples, report):
     places = {attrs["id"] for _, attrs in tags.found if "id" in attrs}
     assert {value[1:] for value in links if value.startswith("#")} == places
     assert "脸 14.png" in html and "expected an image, got &lt;b&gt;" in html
-
-
-def test_the_page_appears_whole(tmp_path, samples, report):
-    write_page(tmp_path / "report.html", samples, report, "faces")
-    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
-    with pytest.raises(FileNotFoundError):
-        write_page(tmp_path / "gone" / "report.html", samples, report, "faces")
 
 
 def test_images_without_any_class_get_a_report(noise):

@@ -10,7 +10,7 @@ import pytest
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.config import FitConfig
-from fer_paddle.training.loop import Callback, RunOptions, fit, split_batch
+from fer_paddle.training.loop import Callback, RunOptions, fit
 from fer_paddle.training.optim import make_schedule
 from fer_paddle.training.sam import sam_ascent
 from fer_paddle.training.transfer import GradualUnfreezing, freeze
@@ -118,23 +118,6 @@ def test_the_parts_of_a_batch_make_the_step_of_the_whole(parts, batches):
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-6)
     for ours, theirs in zip(cut_history, history):
         assert ours == pytest.approx(theirs, rel=1e-4)
-
-
-def test_batches_are_cut_through_tuples():
-    images, labels, votes = paddle.randn([5, 1]), paddle.arange(5), paddle.randn([5, 2])
-    parts = split_batch(images, (labels, votes), 2)
-    assert [inputs.shape for inputs, _ in parts] == [[2, 1], [3, 1]]
-    assert [targets[0].tolist() for _, targets in parts] == [[0, 1], [2, 3, 4]]
-    mixed = (labels, votes, labels, votes, paddle.to_tensor(0.3))  # of mixup: one ratio for all
-    assert [float(part[4]) for _, part in split_batch(images, mixed, 2)] == [paddle.to_tensor(0.3)] * 2
-    ((same, _),) = split_batch(images, labels, 1)
-    assert same is images
-
-
-def test_other_steps_are_no_resume(batches, tmp_path):
-    train(batches, tmp_path, epochs=1)
-    with pytest.raises(ValueError, match=r"accumulate \(2, was 1\), sam_radius \(0.1, was 0.0\)"):
-        train(batches, tmp_path, epochs=1, resume=True, accumulate=2, sam_radius=0.1)
 
 
 def test_an_older_checkpoint_is_resumed(batches, tmp_path):

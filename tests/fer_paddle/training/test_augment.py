@@ -43,13 +43,6 @@ def rng():
 # ---- off is off
 
 
-def test_off_at_the_same_size_changes_nothing(noise, rng):
-    (image,) = noise(1)
-    before = image.copy()
-    np.testing.assert_array_equal(augment_face(image, 48, OFF, rng), image)
-    np.testing.assert_array_equal(image, before)
-
-
 @pytest.mark.parametrize(("side", "size"), [(256, 64), (256, 128), (192, 48)])
 def test_off_averages_large_images_as_resize_does(noise, rng, side, size):
     """Fine noise, of which a warp alone would pick pixels; at whole ratios both are plain averages."""
@@ -110,10 +103,8 @@ def warp_by_hand(image, size, angle_deg, zoom, flip, shift_px):
 @pytest.mark.parametrize(
     ("size", "turn", "grow", "flip", "shift"),
     [
-        (48, 0.7, 0.0, False, (0, 0)),
         (48, 0.0, -0.5, True, (0, 0)),
         (64, -1.0, 0.9, False, (0.3, -0.8)),
-        (44, 0.9, 0.6, True, (-1.0, 0.4)),
         (128, 0.5, 1.0, True, (0.2, 0.2)),
     ],
 )
@@ -147,14 +138,6 @@ def test_erase_fills_one_rectangle_within_its_area():
         # And it never leaves a small image.
         augment_face(image[:5, :5], 5, AugmentConfig(erase=1, erase_area=1), np.random.default_rng(seed))
     assert 0.01 < min(areas) < 0.05 and 0.15 < max(areas) <= 0.2
-
-
-def test_probabilities(noise):
-    (image,), rng = noise(1), np.random.default_rng(1)
-    for name, probability in (("flip", 0.3), ("erase", 0.7)):
-        config = AugmentConfig(**{name: probability})
-        changed = [(augment_face(image, 48, config, rng) != image).any() for _ in range(1000)]
-        assert np.mean(changed) == pytest.approx(probability, abs=0.05)
 
 
 REFUSED = """

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import signal
-import sys
-import types
 
 import pytest
 
@@ -49,17 +47,6 @@ def test_on_a_terminal_one_bar_which_a_resumed_run_continues(tiny_run, tmp_path,
     assert "\r" in text and text.count("epoch 2: learning_rate") == 1 and " 7/15 [" in text and " 2/15 [" not in text
     last = text.rstrip().rpartition("\r")[2]
     assert "epoch 3/3: 100%" in last and " 15/15 [" in last and "images/s=" in last
-
-
-def test_a_notebook_has_a_bar_though_its_stderr_is_no_terminal(monkeypatch):
-    from fer_paddle.training.callbacks import _in_notebook
-
-    assert not _in_notebook()
-    kernel = types.SimpleNamespace(config={"IPKernelApp": {}})
-    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: kernel))
-    assert _in_notebook()
-    kernel.config = {"TerminalIPythonApp": {}}
-    assert not _in_notebook()
 
 
 @pytest.mark.parametrize(("rank", "lines"), [("0", 1), ("1", 0)])
@@ -125,9 +112,3 @@ def test_visualdl_has_every_figure_once_though_resumed(tiny_run, tmp_path, capsy
         expected = [(record["epoch"], pytest.approx(record[name], rel=1e-6)) for record in history]
         assert scalars[f"epoch/{name}"] == expected
     assert "vdlrecords" not in capsys.readouterr().out  # stdout is for results
-
-
-def test_visualdl_of_a_new_run_forgets_the_former(tiny_run, tmp_path):
-    for _ in range(2):
-        tiny_run.train(None, extra=[VisualDL(tmp_path)], epochs=1)
-    assert len(read_scalars(tmp_path)["epoch/train_loss"]) == 1

@@ -59,9 +59,3 @@ def test_arguments_out_of_range(change, problem):
     network, batches, _ = problem
     with pytest.raises(ValueError, match="expected 0 < lowest < highest and 10 steps or more"):
         find_lr(network, squared, batches, sgd(network), **{"lowest": 1e-5, "highest": 1.0, **change})
-
-
-def test_a_loss_that_is_never_finite(problem):
-    network, batches, _ = problem
-    with pytest.raises(ValueError, match="expected finite losses from the rate"):
-        find_lr(network, lambda outputs, targets: outputs.mean() * float("nan"), batches, sgd(network))

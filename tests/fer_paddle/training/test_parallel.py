@@ -98,9 +98,3 @@ def test_batch_normalization_is_over_the_global_batch_on_a_gpu_alone(two_process
         names = list(model.state_dict())
         prepared = parallel.prepare_model(model)
         assert type(prepared[1]) is kind and list(prepared.state_dict()) == names
-
-
-def test_processes_share_a_batch(two_processes):
-    assert parallel.local_batch(6) == 3
-    with pytest.raises(ValueError, match="that 2 processes can share, got 7"):
-        parallel.local_batch(7)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from fer_paddle.environment import paddle
-from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.models import build_model
 from fer_paddle.training import transfer
 from fer_paddle.training.optim import adamw, momentum
@@ -123,13 +122,6 @@ def test_what_is_unfrozen_learns_again():
     assert network.features[1]._mean.stop_gradient  # a statistic is no parameter to learn
     with pytest.raises(ValueError, match="expected parameters whose names match body.*, got none"):
         transfer.freeze(network, ["body.*"])
-
-
-def test_the_auxiliary_head_is_a_head():
-    network = AuxiliaryHead(Small())
-    transfer.freeze_backbone(network)
-    learning = [name for name, parameter in network.named_parameters() if not parameter.stop_gradient]
-    assert learning == ["network.classify.weight", "network.classify.bias", "votes.weight", "votes.bias"]
 
 
 # --- discriminative rates ---

@@ -64,12 +64,6 @@ def test_what_cells_cannot_say(centers, says):
     assert says in str(caught.value)
 
 
-def test_decode_refuses_what_is_no_map():
-    for outputs in (np.zeros((1, 3, 2, 2)), np.zeros((5, 2, 2)), np.full((1, 5, 2, 2), np.nan)):
-        with pytest.raises(ValueError, match="expected finite outputs"):
-            decode(outputs)
-
-
 def test_a_score_is_the_softmax_of_the_class():
     from scipy.special import softmax
 

@@ -54,9 +54,3 @@ def test_a_batch_without_marks_teaches_background_alone():
     targets = paddle.ones([2, 2, 3, 4]), paddle.zeros([2, 3, 4], "int64")
     found = KeypointLoss(1.0, least_negatives=3)(outputs, targets)
     assert float(found["offset"]) == 0 and float(found["class"]) == pytest.approx(np.log(3))
-
-
-@pytest.mark.parametrize("wrong", [(0,), (2, (4, 4)), (2, (4, 4, 4, 4, 4), (1, 1, 1, 1, 0))])
-def test_wrong_networks(wrong):
-    with pytest.raises(ValueError, match="expected classes, and channels and depths of 5 strides"):
-        KeypointNetwork(*wrong)

@@ -71,13 +71,6 @@ def test_seed_epoch_and_index_decide_a_sample(faces):
     assert (draw(ExpressionData(faces, 48, AUGMENT, seed=4), 5) != first).any(axis=(1, 2, 3)).all()
 
 
-def test_every_index_has_changes_of_its_own_and_the_faces_stay(noise):
-    same = LabelledFaces(noise(1).repeat(6, 0), np.zeros(6, np.int64))
-    drawn = draw(ExpressionData(same, 48, AUGMENT))
-    assert len(np.unique(drawn.reshape(6, -1), axis=0)) == 6
-    np.testing.assert_array_equal(same.images, noise(1).repeat(6, 0))
-
-
 def test_the_size_follows_the_epoch(faces):
     data = ExpressionData(faces, ((0, 44), (26, 60)), STRONG.augment)
     sides = [draw(data, epoch).shape[-1] for epoch in (0, 25, 26, 31, 100)]
@@ -91,10 +84,3 @@ def test_the_size_follows_the_epoch(faces):
 def test_sizes_that_make_no_sense_are_refused(faces, size):
     with pytest.raises(ValueError, match="sides of at least 1 pixel"):
         ExpressionData(faces, size)
-
-
-def test_no_faces_are_no_samples():
-    data = ExpressionData(LabelledFaces([], np.zeros(0, np.int64)), 48)
-    assert len(data) == 0
-    with pytest.raises(IndexError):
-        data[0]

@@ -58,11 +58,8 @@ def test_csv_gives_all_rows(csv_file, images):
     "edit",
     [
         lambda text: text.replace("emotion,pixels,Usage", "emotion, pixels, Usage"),  # icml_face_data.csv
-        lambda text: text.replace("emotion,pixels,Usage", "Emotion,PIXELS,usage"),
         lambda text: "\ufeff" + text,  # saved by a spreadsheet
         lambda text: text.replace("\n", "\r\n"),
-        lambda text: text.replace("\n", "\n\n"),
-        lambda text: text.rstrip("\n"),
         lambda text: re.sub(r",([\d ]+),", r',"\1",', text),  # quoted cells
         lambda text: text.replace("Training", " Training "),
     ],
@@ -76,38 +73,16 @@ def test_csv_in_the_ways_it_is_written(csv_file, edit):
 
 
 @pytest.mark.parametrize(
-    ("content", "labels", "split"),
-    [
-        (f"emotion,pixels\n3,{PIXELS}\n0,{PIXELS}\n", [3, 0], None),  # Kaggle's train.csv: undivided
-        (f"Usage,note,pixels,emotion\nPublicTest,x,{PIXELS},4\n", [4], ["validation"]),  # in another order
-    ],
-)
-def test_csv_with_other_columns(tmp_path, content, labels, split):
-    (tmp_path / "a.csv").write_text(content)
-    faces = read_csv(tmp_path / "a.csv")
-    assert faces.labels.tolist() == labels and (faces.images == 7).all()
-    assert (faces.split if split is None else faces.split.tolist()) == split
-
-
-@pytest.mark.parametrize(
     ("row", "expected"),
     [
         (f"7,{PIXELS},Training", "emotion 7"),
-        (f"-1,{PIXELS},Training", "emotion -1"),
         (f"3.0,{PIXELS},Training", "integers"),
-        (f",{PIXELS},Training", "integers"),
         (f"happy,{PIXELS},Training", "happy"),
         (f"3,{PIXELS[2:]},Training", "2303 pixels"),
-        (f"3,{PIXELS} 7,Training", "2305 pixels"),
-        ("3,,Training", "0 pixels"),
         (f"3,256{PIXELS[1:]},Training", "range"),  # would be 0 in uint8
-        (f"3,-1{PIXELS[1:]},Training", "range"),
-        (f"3,x{PIXELS[1:]},Training", "'x'"),
         (f"3,7.5{PIXELS[1:]},Training", "'7.5'"),
         (f"3,{PIXELS},Other", "Usage 'Other'"),
-        (f"3,{PIXELS},", "Usage ''"),
         (f"3,{PIXELS}", "3 columns .*got 2 in line 4"),
-        (f"3,{PIXELS},Training,", "3 columns .*got 4 in line 4"),
         ("3,\x00,Training", "NUL|integers"),  # Python 3.10 and 3.11 say it differently
         ('3,"' + "7 " * 70000 + '",Training', "field larger"),  # over csv's limit: not this kind of file
     ],
@@ -127,11 +102,9 @@ def test_csv_names_the_line_of_a_malformed_row(tmp_path, row, expected):
     ("content", "expected"),
     [
         (b"", "expected the columns emotion, pixels in .*got none"),
-        (b"emotion,image,Usage\n", "got emotion, image, usage: no pixels"),
         (b"emotion,pixels,Usage\n", "expected rows"),
         ("emotion,pixels,Usage\n3,高兴,Training\n".encode("gbk"), "csv in UTF-8"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "csv in UTF-8"),
-        ("emotion,pixels,Usage\n".encode("utf-16"), "csv in UTF-8"),
     ],
 )
 def test_csv_that_is_another_file(tmp_path, content, expected):
@@ -159,8 +132,6 @@ def test_votes_beside_the_csv_are_picked_up_as_probs(csv_file):
     ("change", "expected"),
     [
         ({(3, 2): ""}, "votes 0 to 255 in line 5"),
-        ({(3, 2): "a"}, "votes 0 to 255 in line 5"),
-        ({(3, 2): "-1"}, "votes 0 to 255 in line 5"),
         ({(3, 2): "1,1"}, "12 columns .*got 13 in line 5"),  # eleven
         ({(3, 0): "PublicTest"}, "split train in line 5.*'PublicTest'"),  # rows of another order
     ],
@@ -201,10 +172,8 @@ def test_pack_leaves_out_training_rows_that_are_no_face(tmp_path, noise, write_p
     ("change", "expected"),
     [
         ({"labels": np.zeros(2, np.uint8)}, r"integers \[3\] as 'labels'"),
-        ({"labels": np.zeros(3)}, "'labels'.*float64"),
         ({"labels": np.array([0, 1, 7])}, "labels 0 to 6, .*got 0 to 7"),
         ({"usage": np.array([0, 1, 3])}, "usage 0 to 2"),
-        ({"usage": np.array([0, 1])}, "'usage'"),
         ({"flag": np.zeros((3, 1), int)}, "'flag'"),
         ({"ferplus": np.zeros((3, 8), np.uint8)}, r"\[3, 10\] as 'ferplus'"),
     ],
@@ -324,10 +293,3 @@ def test_real_training_has_no_test_image_none_that_is_no_face_and_votes_as_probs
     for part in (faces, measured):
         np.testing.assert_allclose(part.votes.sum(1), 1, atol=1e-6)
     np.testing.assert_array_equal(measured.votes.argmax(1), public["ferplus"].argmax(1))
-
-
-def test_votes_for_another_number_of_images(csv_file):
-    for count in (9, 11, 0):
-        write_votes(csv_file, ["Training"] * count)
-        with pytest.raises(ValueError, match=f"votes of 10 images in .*got {count} rows"):
-            read_csv(csv_file)

@@ -95,7 +95,6 @@ def test_classes_of_ones_own(tmp_path, write_classes, caplog, names, classes):
         ({f"c{index}": 1 for index in range(51)}, "expected 2 to 50 classes in .*, got 51: c0, c1, .* and 41 more"),
         ({"smile": 3, "pout": 0}, "images of each class in .*, got none of pout"),
         ({"train/smile": 1, "train/pout": 1, "val/smile": 1}, "in the split validation of .*, as in the other"),
-        ({"train/smile": 1, "test/smile": 1, "test/pout": 1}, "in the split train of .*, got none of pout"),
     ],
 )
 def test_classes_that_cannot_be_trained(tmp_path, write_classes, counts, expected):
@@ -108,10 +107,8 @@ def test_classes_that_cannot_be_trained(tmp_path, write_classes, counts, expecte
     ("folders", "text", "wanted", "classes", "first"),
     [
         ("1 2 3", "laugh\npout\nsmile\n", None, ("laugh", "pout", "smile"), "laugh"),
-        ("0 1 2", "smile\n\npout\nlaugh", None, ("laugh", "pout", "smile"), "smile"),
         ("01 02", "\ufeffwink\nfrown", None, ("frown", "wink"), "wink"),
         ("1 2", "2 happy\n1: wink", None, ("happy", "wink"), "wink"),
-        ("1 2", None, ["wink", "frown"], ("wink", "frown"), "wink"),
         # RAF-DB: the seven in an order of its own
         ("1 2 3 4 5 6 7", "Surprise\nFear\nDisgust\nHappiness\nSadness\nAnger\nNeutral", None, EXPRESSIONS, "surprise"),
     ],
@@ -140,25 +137,14 @@ def test_names_that_do_not_fit_the_folders(tmp_path, write_classes, folders, con
         read_class_folders(folder)
 
 
-def test_folders_that_are_none_of_the_wanted_classes(tmp_path, write_classes):
-    folder = write_classes(tmp_path / "a", {"happy": 1, "sad": 1, "bored": 1})
-    assert read_class_folders(folder, classes=["bored", "sad", "happy"]).classes == ("bored", "sad", "happy")
-    with pytest.raises(ValueError, match="expected the classes happy, sad, got also 'bored' in"):
-        read_class_folders(folder, classes=["happy", "sad"])
-
-
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
         ([], "class folders .*found none"),
         (["face.png"], "class folders .*found none"),  # images, but in no class
-        (["happy/"], "expected images .*found none"),
         (["happy/", "sad/note.txt"], "expected images .*found none"),
-        (["train/", "test/"], "class folders .*found none"),
         (["train/happy/", "test/happy/"], "expected images .*found none"),
         (["train/happy/", "extra/"], "only folders of splits, .*'extra'"),
-        (["train/happy/", "happy/"], "only folders of splits, .*'happy'"),
-        (["train/smile/"], "expected images .*found none"),
     ],
 )
 def test_folders_without_images_of_classes(tmp_path, noise, names, expected):
@@ -175,22 +161,6 @@ def test_folders_without_images_of_classes(tmp_path, noise, names, expected):
     with pytest.raises(ValueError, match=expected) as caught:
         read_class_folders(folder)
     assert str(folder) in str(caught.value)
-
-
-def test_a_missing_folder_and_a_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="none"):
-        read_class_folders(tmp_path / "none")
-    (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match="file"):
-        read_class_folders(tmp_path / "file")
-
-
-def test_loose_images_and_missing_classes_are_noted(tmp_path, write_classes, noise, caplog):
-    folder = write_classes(tmp_path / "a", {"happy": 2, "sad": 1, "fear": 0})
-    write_image(folder / "谁.png", noise(1)[0])
-    assert len(read_class_folders(folder)) == 3
-    loose, missing = warnings_of(caplog)
-    assert "谁.png" in loose and missing.endswith("no image of angry, disgust, fear, surprise, neutral")
 
 
 # ---- unreadable images
@@ -232,9 +202,7 @@ def test_images_of_other_kinds_become_gray(tmp_path, noise):
     ("shape", "expected"),
     [
         ((256, 256), (256, 256)),
-        ((256, 100), (256, 100)),
         ((257, 257), (256, 256)),
-        ((1024, 512), (256, 128)),
         ((300, 1200), (64, 256)),
         ((1, 2000), (1, 256)),  # never zero pixels high
     ],
@@ -263,12 +231,9 @@ def nested(write_classes, folder, **counts):
     ("names", "expected"),
     [
         ({"train": 3, "test": 1}, {"train": 21, "test": 7}),  # as Kaggle's FER2013
-        ({"train": 3, "validation": 2}, {"train": 21, "validation": 14}),
         ({"Train": 3, "Val": 2, "TEST": 1}, {"train": 21, "validation": 14, "test": 7}),
-        ({"training": 3, "valid": 2, "test": 1}, {"train": 21, "validation": 14, "test": 7}),
         ({"训练集": 3, "验证集": 2, "测试集": 1}, {"train": 21, "validation": 14, "test": 7}),
         ({"train": 3}, {"train": 21}),
-        ({"test": 2}, {"test": 14}),
     ],
 )
 def test_splits_by_their_folders(tmp_path, write_classes, caplog, names, expected):

@@ -56,9 +56,7 @@ def test_lists_say_split_and_class(name, tmp_path):
     [
         ("images/a.png 2", "0 to 1, in line 1 of .*train.txt, got 'images/a.png 2'"),
         ("images/a.png", "an image and the number of its class"),
-        ("images/a.png happy", "an image and the number of its class"),
         ("../a.png 0", "within the folder of .*train.txt, got '../a.png'"),
-        ("/etc/a.png 0", "within the folder"),
     ],
 )
 def test_lines_that_make_no_sense_are_named(line, says, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import pytest
 
 from fer_paddle.landmarks.data.dataset import LandmarkData
 from fer_paddle.landmarks.data.faces import cut_faces, load_faces, make_landmark_faces, save_faces
@@ -78,12 +77,3 @@ def test_faces_are_cut_with_their_points_and_kept(drawn, tmp_path):
     again = load_faces(tmp_path / "faces.npz")
     assert again.digest() == cut.digest() and list(again.source) == list(cut.source)
     assert len(again.take(again.split == "train")) == len(drawn)
-
-
-@pytest.mark.parametrize("content", [b"", b"PK\3\4 no archive"])
-def test_a_damaged_file_is_named(tmp_path, content):
-    (tmp_path / "faces.npz").write_bytes(content)
-    with pytest.raises(ValueError, match=r"expected a whole .npz pack at .*faces\.npz"):
-        load_faces(tmp_path / "faces.npz")
-    with pytest.raises(FileNotFoundError, match=r"none\.npz"):
-        load_faces(tmp_path / "none.npz")

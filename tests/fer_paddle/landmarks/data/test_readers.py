@@ -76,8 +76,3 @@ def test_a_bad_list_is_named_with_its_line(line, tmp_path):
     (tmp_path / "list.txt").write_text(line)
     with pytest.raises(ValueError, match=r"list.txt.*expected|expected.*list.txt"):
         list(read_wflw(tmp_path / "list.txt", tmp_path))
-
-
-def test_a_folder_without_points_is_named(tmp_path):
-    with pytest.raises(ValueError, match="expected photos with .pts files"):
-        list(read_300w(tmp_path))
