@@ -30,16 +30,6 @@ class DetectorModel(Model):
         """Anchors, strides and input size."""
         return _settings_of(self.card)
 
-    @property
-    def metadata(self) -> dict[str, str]:
-        """Text that a deployed file of the network carries."""
-        return self.settings.to_metadata()
-
-    @property
-    def input_spec(self) -> dict[str, tuple[int | None, ...]]:
-        """Shape of the input by name, None for a free axis."""
-        return {"images": (None, 3, None, None)}
-
 
 def _settings_of(card: Mapping[str, Any]) -> NetworkSettings:
     strides = tuple(card.get("strides", NETWORKS[card.get("network", "tiny")].strides))

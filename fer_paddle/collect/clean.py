@@ -101,7 +101,7 @@ def plan_clean(
     Args:
         out: The new folder. What an earlier clean put there is done, also where it was deleted by hand since.
     """
-    root, records = folder.resolve(), read_cleaned(out) if out else []
+    root, records = folder.resolve(), read_json_lines(out / CLEANED, missing_ok=True) if out else []
     if out is not None and (out.resolve().is_relative_to(root) or root.is_relative_to(out.resolve())):
         raise ValueError(f"expected a new folder that is neither in {folder} nor above it, got {out}")
     done = {record["source_sha256"] for record in records}
@@ -189,11 +189,6 @@ def apply_clean(
             origin = {"source": str(action.path), "source_sha256": file_digest(action.path)}
             append_json_line(out / CLEANED, {"file": target.relative_to(out).as_posix(), "sha256": digest, **origin})
     return failed
-
-
-def read_cleaned(folder: Path) -> list[dict[str, Any]]:
-    """Read `cleaned.jsonl` of a folder; empty where there is none."""
-    return read_json_lines(folder / CLEANED, missing_ok=True)
 
 
 def _write(target: Path, source: Path, color: str | None) -> None:

@@ -47,7 +47,9 @@ def save_frames(
         raise ValueError(f"expected a suffix of {', '.join(FORMATS)}, got {suffix!r}")
     video, report = Video(path), VideoReport(str(path))
     provenance = {"video": video.path.name, "video_sha256": file_digest(video.path), "rule": asdict(rule)}
-    done = [record for record in read_frame_records(folder) if provenance.items() <= record.items()]
+    done = [
+        record for record in read_json_lines(folder / FRAMES, missing_ok=True) if provenance.items() <= record.items()
+    ]
     if any("frames_read" in record for record in done):
         report.done_before = True
         return report
@@ -74,8 +76,3 @@ def _save_frame(frame: Frame, folder: Path, stem: str, suffix: str) -> dict[str,
     name, write = f"{stem}_{round(frame.seconds * 1000):08}ms", partial(write_image, image=frame.image)
     target, digest = save_new(folder, name, suffix, write)
     return {"file": target.name, "index": frame.index, "seconds": round(frame.seconds, 3), "sha256": digest}
-
-
-def read_frame_records(folder: Path) -> list[dict[str, Any]]:
-    """Read `frames.jsonl` of a folder: a record a frame, and one a finished video."""
-    return read_json_lines(folder / FRAMES, missing_ok=True)

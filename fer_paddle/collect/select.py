@@ -120,7 +120,7 @@ def select_faces(
     detector, report = detector or Detector(), SelectReport()
     recorded: dict[tuple[Any, Any], list[dict[str, Any]]] = defaultdict(list)
     with hold(folder):
-        for record in read_selected(folder):
+        for record in read_json_lines(folder / SELECTED, missing_ok=True):
             recorded[record.get("source_sha256"), record.get("kind")].append(record)
         # An earlier run may have been stopped between two crops; records without their number are older than it.
         done = {key for key, records in recorded.items() if len(records) >= records[-1].get("crops", 0)}
@@ -177,8 +177,3 @@ def _write(source: Path, folder: Path, crop: np.ndarray, kind: str) -> tuple[Pat
 
 def _rounded(box: np.ndarray) -> list[float]:
     return [round(float(side), 1) for side in box]
-
-
-def read_selected(folder: Path) -> list[dict[str, Any]]:
-    """Read `selected.jsonl` of a folder; empty where there is none."""
-    return read_json_lines(folder / SELECTED, missing_ok=True)

@@ -16,6 +16,7 @@ from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import accuracy
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import (
+    STUDENT,
     check_network,
     describe_faces,
     export_best,
@@ -23,19 +24,17 @@ from fer_paddle.expression.train import (
     make_loss,
     make_optimizer,
     train_expressions,
-    trained_classes,
 )
 from fer_paddle.expression.trials import Trial, TrialStudy
 from fer_paddle.images import predict
-from fer_paddle.models import build_model, find_design
+from fer_paddle.models import find_design
 from fer_paddle.training import parallel
 from fer_paddle.training.loop import RunOptions, fit
-from fer_paddle.training.run import load_best, training_cost
+from fer_paddle.training.run import load_best
 from fer_paddle.training.transfer import without_prefix
 from fer_paddle.weights import load_into
 
 KINDS = ("plain", "soft", "hint", "soft+hint")
-_STUDENT = "network."
 
 
 def load_teacher(weights: Sequence[str | os.PathLike[str]]) -> Teacher:
@@ -98,27 +97,7 @@ def distill_expressions(
 def load_student(folder: str | os.PathLike[str], network: paddle.nn.Layer) -> None:
     """Load the best weights of a run of `distill_expressions` into a network of the student's kind."""
     arrays, _ = load_best(Path(folder))
-    load_into(network, without_prefix(arrays, _STUDENT))
-
-
-def export_student(
-    folder: str | os.PathLike[str],
-    path: str | os.PathLike[str],
-    network: paddle.nn.Layer,
-    model: str,
-    arguments: Mapping[str, Any] | None = None,
-    card: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Write the best weights of a run without teacher and regressor, through a network of its kind; return the card."""
-    _, run = load_best(Path(folder))
-    if "distill" not in run["task"]:
-        raise ValueError(f"expected the run of a distillation in {folder}, got one of {', '.join(run['task'])}")
-    load_student(folder, network)
-    figures, recipe = run["figures"], Recipe.from_json(run["config"])
-    size = recipe.valid_size_at(figures["epoch"] - 1)
-    distill = {"distill": run["task"]["distill"]}
-    content = {"figures": figures, "recipe": recipe.to_json(), **distill, **training_cost(run), **(card or {})}
-    return ExpressionModel.of(model, network, size, content, arguments, trained_classes(run["task"], recipe)).save(path)
+    load_into(network, without_prefix(arrays, STUDENT))
 
 
 # --- the study ---
@@ -171,14 +150,12 @@ class DistillStudy(TrialStudy):
         model, arguments = find_design(trial.design)
         folder = options.folder
         assert folder is not None
-        weights = folder / "model.safetensors"
+        faces = (self.train, self.valid, trial.recipe)
         if trial.name == "plain":
-            history = train_expressions(network, self.train, self.valid, trial.recipe, options)
-            export_best(folder, weights, model, arguments=arguments)
-            return history
-        settings = self.plan.settings_of(trial.name)
-        history = distill_expressions(network, self.teacher, self.train, self.valid, trial.recipe, settings, options)
-        export_student(folder, weights, build_model(model, **arguments), model, arguments)
+            history = train_expressions(network, *faces, options)
+        else:
+            history = distill_expressions(network, self.teacher, *faces, self.plan.settings_of(trial.name), options)
+        export_best(folder, folder / "model.safetensors", model, arguments=arguments)
         return history
 
 

@@ -112,11 +112,6 @@ class ExpressionModel(Model):
         return ClassifierSettings.from_card(self.card)
 
     @property
-    def metadata(self) -> dict[str, str]:
-        """Text that a deployed file of the network carries."""
-        return self.settings.to_metadata()
-
-    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the outputs, in order."""
         return self.settings.classes
@@ -125,8 +120,3 @@ class ExpressionModel(Model):
     def input_size(self) -> int:
         """Side in pixels of the faces."""
         return self.settings.input_size
-
-    @property
-    def input_spec(self) -> dict[str, tuple[int | None, ...]]:
-        """Shape of the input by name, None for a free axis."""
-        return {"images": (None, 1, self.input_size, self.input_size)}

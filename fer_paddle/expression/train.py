@@ -32,10 +32,11 @@ from fer_paddle.training.loader import Loader, make_loader
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import adamw, make_schedule, momentum
 from fer_paddle.training.run import DIGESTS, load_best, training_cost
-from fer_paddle.training.transfer import frozen_backbone, start_from_file
+from fer_paddle.training.transfer import frozen_backbone, start_from_file, without_prefix
 from fer_paddle.weights import load_arrays, load_card, load_into
 
 logger = logging.getLogger(__name__)
+STUDENT = "network."  # of the weights of a student in the checkpoints of a distillation
 
 
 def train_expressions(
@@ -169,18 +170,21 @@ def export_best(
     card: Mapping[str, Any] | None = None,
     arguments: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write the best weights of a run of `train_expressions` as a model to ship, and return its card.
+    """Write the best weights of a run of `train_expressions`, or of a student, as a model to ship; return its card.
 
-    The auxiliary head is left out, but for a recipe of both label sets. Without `input_size` the network is for the
-    side of the validation faces in the best epoch.
+    The auxiliary head is left out, but for a recipe of both label sets, and so is what a teacher brought. Without
+    `input_size` the network is for the side of the validation faces in the best epoch.
     """
     arrays, best = load_best(Path(folder))
     figures, recipe = best["figures"], Recipe.from_json(best["config"])
     network = build_model(model, **(arguments or {}))
     learner = with_head(network, recipe)
-    load_into(learner, arrays)
+    is_student = "distill" in best["task"]
+    load_into(learner, without_prefix(arrays, STUDENT) if is_student else arrays)
     size = recipe.valid_size_at(figures["epoch"] - 1) if input_size is None else input_size
     content = {"figures": figures, "recipe": recipe.to_json(), **training_cost(best), **(card or {})}
+    if is_student:
+        content["distill"] = best["task"]["distill"]
     if "heads" in best["task"]:
         network, heads = learner, best["task"]["heads"]
         content |= {"heads": heads, "prior": Combination.from_json(heads).prior("both")}
@@ -198,12 +202,11 @@ class Outcome:
 
 
 def choose_recipe(name: str, changes: Mapping[str, Any]) -> Recipe:
-    """Return a recipe by name with other `epochs`, `batch_size`, `seed` or `size` (one side for all epochs)."""
+    """Return a recipe by name with other fields, but for those that are None; `size` is one side for all epochs."""
     if name not in RECIPES:
         raise ValueError(f"expected a recipe of {', '.join(RECIPES)}, got {name!r}")
-    changes = dict(changes)
-    size = changes.pop("size", None)
-    if size is not None:
+    changes = {field: value for field, value in changes.items() if value is not None}
+    if size := changes.pop("size", None):
         changes |= {"sizes": ((0, size),), "valid_sizes": ((0, size),)}
     return dataclasses.replace(RECIPES[name], **changes)
 

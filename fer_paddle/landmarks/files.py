@@ -46,14 +46,3 @@ class LandmarkModel(Model):
     def settings(self) -> LandmarkSettings:
         """Input size and margin."""
         return LandmarkSettings(self.card["input_size"], self.card["margin"])
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """Text that a deployed file of the network carries."""
-        return self.settings.to_metadata()
-
-    @property
-    def input_spec(self) -> dict[str, tuple[int | None, ...]]:
-        """Shape of the input by name, None for a free axis."""
-        size = self.card["input_size"]
-        return {"images": (None, 1, size, size)}

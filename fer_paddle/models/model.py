@@ -39,14 +39,20 @@ class Model:
         raise NotImplementedError
 
     @property
-    def metadata(self) -> dict[str, str]:
-        """Text that a deployed file of the network carries."""
+    def settings(self) -> Any:
+        """How to use the network, as its card says; `to_metadata` of it is what a deployed file carries."""
         raise NotImplementedError
 
     @property
+    def metadata(self) -> dict[str, str]:
+        """Text that a deployed file of the network carries."""
+        return self.settings.to_metadata()
+
+    @property
     def input_spec(self) -> dict[str, tuple[int | None, ...]]:
-        """Shape of the input by name, None for a free axis."""
-        raise NotImplementedError
+        """Shape of the input by name, None for a free axis: gray crops of one size, or images of any."""
+        size = self.card.get("input_size")
+        return {"images": (None, 1, size, size) if size else (None, 3, None, None)}
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

@@ -27,8 +27,3 @@ class KeypointModel(Model):
     def metadata(self) -> dict[str, str]:
         """Text that a deployed file of the network carries."""
         return {"task": TASK, "classes": json.dumps(self.card["classes"]), "channels": "BGR", "scale": "0..255"}
-
-    @property
-    def input_spec(self) -> dict[str, tuple[int | None, ...]]:
-        """Shape of the input by name, None for a free axis."""
-        return {"images": (None, 3, None, None)}

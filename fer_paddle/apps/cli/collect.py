@@ -309,7 +309,6 @@ def train_mouths(
     from fer_paddle.weights import load_card
 
     changes = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
-    changes = {name: value for name, value in changes.items() if value is not None}
     start = classifier_file(COURSE, "dynamic")
     recipe = choose_recipe("mouths", changes)
     outcome = train_from_files(data, None, "distresnet", recipe, out, resume, start=start)

@@ -199,8 +199,7 @@ def distill(
     from fer_paddle.training.loop import RunOptions
 
     settings = DistillSettings(temperature, soft_weight, hint_weight, teacher_layer, student_layer)
-    changes = {name: value for name, value in (("epochs", epochs), ("size", size)) if value is not None}
-    common = dataclasses.replace(choose_recipe(recipe, changes), aux_weight=0.0)
+    common = dataclasses.replace(choose_recipe(recipe, {"epochs": epochs, "size": size}), aux_weight=0.0)
     plan = DistillPlan(student, common, settings, kinds, seeds, start)
     loaded = load_teacher(teacher)
     train, measured = load_train_valid(data, valid)

@@ -43,7 +43,6 @@ def train(
     from fer_paddle.training import parallel
 
     changes = {"epochs": epochs, "batch_size": batch_size, "size": size, "seed": seed}
-    changes = {name: value for name, value in changes.items() if value is not None}
     chosen = choose_recipe(recipe, changes)
     outcome = train_from_files(
         data, valid, model, chosen, out, resume, workers, start, classes or None, data_changed, teachers, unlabeled

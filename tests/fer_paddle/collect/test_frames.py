@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_paddle.collect.frames import read_frame_records, save_frames
+from fer_paddle.collect.frames import FRAMES, save_frames
+from fer_paddle.files import read_json_lines
 from fer_paddle.images import list_images, read_image
 from fer_paddle.video import Frame, FrameRule, Video, choose_frames
 
@@ -90,7 +91,7 @@ def test_names_times_and_records(clip, tmp_path):
     report = save_frames(clip, tmp_path, FrameRule("rate", 2))
     assert report.files == [f"我的_clip_{ms:08}ms.jpg" for ms in (0, 500, 1000, 1500)]
     assert report.frames_read == 20 and report.warning is None
-    records = [record for record in read_frame_records(tmp_path) if "file" in record]
+    records = [record for record in read_json_lines(tmp_path / FRAMES) if "file" in record]
     assert [(record["index"], record["seconds"]) for record in records] == [(0, 0.0), (5, 0.5), (10, 1.0), (15, 1.5)]
     assert read_image(tmp_path / report.files[2]).shape == (48, 64, 3)
 

@@ -14,11 +14,10 @@ from fer_paddle.collect.select import (
     FaceRule,
     find_faces,
     mouth_box,
-    read_selected,
     select_faces,
 )
 from fer_paddle.drawn import make_faces
-from fer_paddle.files import append_json_line, file_digest
+from fer_paddle.files import append_json_line, file_digest, read_json_lines
 from fer_paddle.images import list_images, read_image, write_image
 from yolo3tiny.predict import Detections
 
@@ -94,7 +93,8 @@ def test_stopped_between_the_crops_of_a_image(photo, tmp_path, monkeypatch, stop
     monkeypatch.undo()
     assert len(select_faces([photo], tmp_path / "out", detector=detector_of(*boxes)).files) == 3 - stop
     assert select_faces([photo], tmp_path / "out", detector=detector_of(*boxes)).done_before == 1
-    assert [record["box_xyxy"] for record in read_selected(tmp_path / "out")] == [list(box) for box in boxes]
+    records = read_json_lines(tmp_path / "out" / SELECTED)
+    assert [record["box_xyxy"] for record in records] == [list(box) for box in boxes]
 
 
 def test_killed_between_a_crop_and_its_record_and_records_of_an_older_version(photo, tmp_path):
@@ -102,7 +102,7 @@ def test_killed_between_a_crop_and_its_record_and_records_of_an_older_version(ph
     select_faces([photo], out, detector=detector_of(BOX))
     (out / SELECTED).unlink()
     assert select_faces([photo], out, detector=detector_of(BOX)).files == ["照片_1.png"]
-    assert len(list_images(out)) == len(read_selected(out)) == 1
+    assert len(list_images(out)) == len(read_json_lines(out / SELECTED)) == 1
     (out / SELECTED).unlink()  # the older version counts as done
     old = {"file": "a.png", "source": str(photo), "kind": "faces", "source_sha256": file_digest(photo)}
     append_json_line(out / SELECTED, old)

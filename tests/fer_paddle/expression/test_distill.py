@@ -14,7 +14,6 @@ from fer_paddle.expression.distill import (
     DistillPlan,
     DistillStudy,
     distill_expressions,
-    export_student,
     load_teacher,
     measure_teacher,
     run_study,
@@ -22,6 +21,7 @@ from fer_paddle.expression.distill import (
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import ExpressionLoss
 from fer_paddle.expression.recipes import FINE_TUNE, Recipe
+from fer_paddle.expression.train import export_best
 from fer_paddle.labels import FERPLUS_EXPRESSIONS
 from fer_paddle.models import DESIGNS, MODELS
 from fer_paddle.training.loop import RunOptions
@@ -176,7 +176,7 @@ def test_export_is_the_network_alone_and_the_teacher_is_not_changed(tmp_path):
     distill_expressions(TinyExpressions(), teacher, *faces, recipe, settings, RunOptions(tmp_path))
     config = load_card(tmp_path / "best.safetensors")["config"]
     assert (config["swa_start"], config["accumulate"]) == (1, 2)
-    card = export_student(tmp_path, tmp_path / "student.safetensors", TinyExpressions(), "tiny", card={"data": "drawn"})
+    card = export_best(tmp_path, tmp_path / "student.safetensors", "tiny", card={"data": "drawn"})
     unchanged = {"teachers": ["TinyExpressions"], "teacher_fingerprints": make_teacher().fingerprints}
     assert card["distill"] == {**settings.to_json(), **unchanged} and teacher.describe() == unchanged
     assert {"hours", "machine"} <= card.keys() and card["data"] == "drawn" and card["input_size"] == SIZE
@@ -198,7 +198,7 @@ def test_a_student_of_ferplus_is_told_its_classes(tmp_path):
     distill_expressions(
         TinyExpressions(8), Teacher([TinyExpressions(8)]), faces, faces, recipe, DistillSettings(), RunOptions(tmp_path)
     )
-    card = export_student(tmp_path, tmp_path / "s.safetensors", TinyExpressions(8), "tiny", {"num_classes": 8})
+    card = export_best(tmp_path, tmp_path / "s.safetensors", "tiny", arguments={"num_classes": 8})
     assert tuple(card["classes"]) == FERPLUS_EXPRESSIONS
     voted = dataclasses.replace(RECIPE, soft_labels=0.5)
     with pytest.raises(ValueError, match="expected faces with FER\\+ votes"):
