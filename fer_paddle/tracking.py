@@ -22,10 +22,6 @@ class OneEuro:
         cutoff_hz: Cutoff of what is still; lower means smoother.
         beta: How much the cutoff rises with the speed; higher means less delay.
         speed_cutoff_hz: Cutoff of the speed itself.
-
-    Attributes:
-        value: The filtered value, an array of any one shape.
-        speed: The filtered speed, per second.
     """
 
     def __init__(self, cutoff_hz: float = 1.0, beta: float = 0.0, speed_cutoff_hz: float = 1.0):

@@ -52,14 +52,8 @@ def recognize_files(
 ) -> Report:
     """Recognize images and write the annotated ones, `results.json` and `results.csv`.
 
-    Args:
-        paths: Image files.
-        folder: Where to write; it is made. Each image keeps its name, with a number where two share one, or where
-            the folder has another file of that name. Only what an earlier `results.json` names as drawn is replaced.
-        pipeline: What recognizes.
-        min_score: See Pipeline.
-        language: See draw_faces.
-        progress: Wraps the paths for a progress bar.
+    Each image keeps its name in the folder, which is made, with a number where two share one, or where another file has
+    it. Only what an earlier `results.json` names as drawn is replaced.
 
     Returns:
         The report that the two files hold; an interrupted run leaves the JSON as far as it came.

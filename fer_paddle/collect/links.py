@@ -42,14 +42,9 @@ class Found:
 
 
 def find_links(html: bytes, url: str, charset: str | None = None) -> Found:
-    """Find the links of an HTML page.
+    """Find the links of an HTML page at a URL, in the charset that its server named or that the page says.
 
     Of an `img` with several sizes the largest is taken, and of one that is loaded late the address it will get.
-
-    Args:
-        html: The page as it came.
-        url: Its address, to which its links are relative unless it names another base.
-        charset: Named by the server; None lets the page say.
     """
     # lxml reads any bytes in linear time; Python's own parser takes minutes on a few kilobytes of open tags.
     page = BeautifulSoup(html, "lxml", from_encoding=charset)

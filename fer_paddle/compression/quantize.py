@@ -73,14 +73,10 @@ def compare(
     progress: Callable[[Iterable[Row]], Iterable[Row]] = iter,
     data_changed: bool = False,
 ) -> dict[str, Any]:
-    """Quantize a network by each method, measure every file, and keep the table after each row.
+    """Quantize a network by each of METHODS, fp32 first, measure every file, and keep the table after each row.
 
-    Args:
-        methods: Of METHODS; fp32 always comes first.
-        folder: For the quantized files, one folder a method.
-        result: The JSON file of the table; rows of an earlier call stay, one of other settings raises ValueError.
-        threads: Of ONNX Runtime while it measures; 0 lets it choose.
-        provenance, data_changed: See study.Study.
+    The files go to one folder a method; rows of an earlier call in `result` stay, one of other settings raises
+    ValueError. `threads` are of ONNX Runtime while it measures; see study.Study for the rest.
 
     Returns:
         The content of the JSON file: `settings`, and `rows` with method, runtime, figure, drop in points of a hundred,

@@ -103,10 +103,10 @@ def compare_runtimes(
         shape_of: Returns channels, height and width of what a network takes; ValueError for a file of another kind.
         loader: "module:function" that reads a `.safetensors` file as a Model.
         precisions: Only these; None takes all that a runtime has. A quantized file is int8 whatever runs it.
-        study: Keeps the rows; those it has are not measured again.
 
     Returns:
-        The rows of `measure` that were asked for; a network that a runtime cannot take has one with `error`.
+        The rows that were asked for, those in `study` not measured again; a network that a runtime cannot take has one
+        with `error`.
     """
     study = study or Study(None, {})
     study.rows[:] = [row for row in study.rows if "error" not in row]

@@ -57,14 +57,10 @@ def bench(
     gpu: int = -1,
     cooling: bool = False,
 ) -> dict[str, Any]:
-    """Time a network in ncnn on one image of a constant.
+    """Time a network, `.param` with its `.bin` and manifest or `.onnx`, in ncnn on one image of a constant.
 
-    Args:
-        model: `.param` with its `.bin` and manifest, or an `.onnx`.
-        width, height: Of the image in pixels.
-        powersave: 0 all cores, 1 the little ones, 2 the big ones.
-        gpu: Number of the Vulkan device, -1 the CPU.
-        cooling: Wait COOLING_S seconds before, so that a hot board does not slow down.
+    `powersave` is 0 for all cores, 1 the little ones, 2 the big ones; `gpu` the Vulkan device, -1 the CPU; `cooling`
+    waits COOLING_S seconds before, so that a hot board does not slow down.
     """
     if min(width, height, loops, threads) < 1 or powersave not in POWERSAVES or gpu < -1:
         got = f"{width} {height} {loops} {threads} {powersave} {gpu}"

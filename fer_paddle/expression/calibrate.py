@@ -42,14 +42,7 @@ def read_logits(
 def measure_calibration(
     logits: np.ndarray, labels: np.ndarray, folds: int = 5, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Any]:
-    """Fit the temperature on all faces; measure what such a fit gives on faces it did not see.
-
-    Args:
-        logits: float [N, C], without any temperature.
-        labels: int [N].
-        folds: See calibration.cross_fitted_probs.
-        resamples: Of the confidence intervals.
-        seed: Of the folds and the intervals.
+    """Fit the temperature on all faces, by logits [N, C]; measure what such a fit gives on faces it did not see.
 
     Returns:
         JSON values: `temperature`, `fold_temperatures`, `faces`, `ece_before` and `ece_after` with their intervals

@@ -34,17 +34,9 @@ def compare_designs(
     provenance: Mapping[str, Any] | None = None,
     data_changed: bool = False,
 ) -> list[dict[str, Any]]:
-    """Train each network by one recipe; a finished one is not trained again, a broken one goes on.
+    """Train each of models.DESIGNS by one recipe; a finished one is not trained again, a broken one goes on.
 
-    Args:
-        names: Names of models.DESIGNS.
-        train: Faces to train on.
-        valid: Faces to measure on.
-        recipe: How to train them all.
-        folder: For `compare.json`, and a run `NAME-SEED/` of each.
-        measure: (trained network, side in pixels) -> further figures for its row.
-        options: Callbacks and workers of every training.
-        provenance: See study.Study, as the next.
+    `folder` gets `compare.json` and a run `NAME-SEED/` of each; `measure` gives further figures of a trained network.
 
     Returns:
         Rows in the order of the names: `name`, `seed`, `accuracy` and `train_accuracy` of the last epoch, `loss`,

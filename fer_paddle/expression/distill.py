@@ -64,20 +64,10 @@ def distill_expressions(
 ) -> list[dict[str, float]]:
     """Train `network` in place with a teacher; else the same as train.train_expressions.
 
-    Args:
-        network: A network of MODELS, fresh from `seed_everything(recipe.seed)` for a repeatable run.
-        teacher: The teacher.
-        train: Faces to train on.
-        valid: Faces to measure on after every epoch.
-        recipe: How to train, without auxiliary head or frozen backbone.
-        settings: What to take from the teacher.
-        options: See loop.fit.
+    The recipe has neither auxiliary head nor frozen backbone; `settings` say what to take from the teacher.
 
     Returns:
         The history of loop.fit, with the terms of DistillLoss.
-
-    Raises:
-        ValueError: See check_recipe, Student and loop.fit.
     """
     check_recipe(recipe)
     check_network(network, train)

@@ -29,15 +29,8 @@ def plot_explanations(
 ) -> Figure:
     """Draw a row for each face: the face, Grad-CAM, Grad-CAM++, saliency and occlusion of the predicted class.
 
-    Args:
-        network: An expression network.
-        crops: Face crops uint8, one or more.
-        size: Side of the network's input in pixels.
-        layer: Of Grad-CAM; None takes features.last_layer_of_side.
-        names: Of the classes.
-
-    Raises:
-        ValueError: There is no crop, or the layer is unknown.
+    Crops are uint8, shown to the network at `size` px; `layer` of Grad-CAM is by default features.last_layer_of_side.
+    ValueError: there is no crop, or the layer is unknown.
     """
     if not len(crops):
         raise ValueError("expected at least one face to explain, got none")

@@ -35,18 +35,10 @@ class ExpressionModel(Model):
         arguments: Mapping[str, Any] | None = None,
         classes: Sequence[str] = EXPRESSIONS,
     ) -> ExpressionModel:
-        """Describe a network.
+        """Describe a network of MODELS by its name, which may be pruned, for faces of `input_size` px.
 
-        Args:
-            name: Name of the network in MODELS.
-            network: The network; it may be pruned.
-            input_size: Side in pixels of the faces it is to be used with.
-            card: More for the card: figures, recipe, command, machine, hours, terms of the data.
-            arguments: What its constructor was called with.
-            classes: Names of its outputs, in order.
-
-        Raises:
-            ValueError: `card` holds a key that describes the network itself.
+        `card` is more for the card (figures, recipe, command, terms of the data), `arguments` what its constructor was
+        called with. ValueError: `card` holds a key that describes the network itself.
         """
         if taken := set(OWN_KEYS) & set(card or {}):
             raise ValueError(f"expected a card without {', '.join(sorted(taken))}, which the model writes itself")

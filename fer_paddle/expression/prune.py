@@ -128,13 +128,7 @@ def finetune_recipe(
 ) -> Recipe:
     """Return a short recipe to fine-tune by: fewer epochs, a lower rate, one size, no average over few epochs.
 
-    Args:
-        card: Of the network; without a recipe in it, that of `strong` at the network's own size.
-        epochs: Passes over the faces, 1 or more.
-        learning_rate: The highest rate.
-        seed: Of the training.
-        with_votes: Whether the faces have FER+ votes for the auxiliary head.
-        other: A recipe to shorten in place of the network's own, at the size in the card.
+    It shortens that of the card or, without one, `strong`, at the network's own size; `other` takes the place of both.
     """
     recipe, size = other or STRONG, int(card["input_size"])
     train_size = size

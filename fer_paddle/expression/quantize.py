@@ -31,16 +31,8 @@ class ExpressionQuantizeTask(QuantizeTask):
         weights: `.safetensors` file of the network; the ONNX file of the same name was exported from it.
         calibration: Crops uint8 [H, W] or [H, W, 3] of any sizes.
         valid: Faces to measure the accuracy on.
-        train: LabelledFaces for QAT; None allows none.
-        epochs: Of QAT.
-        learning_rate: Of QAT.
+        train: Faces for QAT, whose are `epochs`, `learning_rate` and `callbacks`; None allows none.
         keep_last: Leave the linear layer in float.
-        callbacks: Of QAT, see training.loop.fit.
-
-    Raises:
-        FileNotFoundError: The weights, their card or the ONNX file are not there.
-        ValueError: The card is none of an expression network, the faces have other classes than it names, or there is
-            no image to calibrate or measure on.
     """
 
     last_layers = ("classify",)

@@ -72,14 +72,7 @@ def study_augmentation(study: TrialStudy, trial: Trial, seeds: Sequence[int], wi
 
 
 def measure_speed(config: AugmentConfig, size: int, seconds: float = 2.0, side: int = 48) -> float:
-    """Return the images that `augment_face` makes in a second of processor time.
-
-    Args:
-        config: Strengths.
-        size: Side of the results in pixels.
-        seconds: How long to measure, at least.
-        side: Side of the sources in pixels; they are noise.
-    """
+    """Return the images that `augment_face` makes of noise of `side` px in a second of processor time."""
     rng = np.random.default_rng(0)
     sources = rng.integers(0, 256, (64, side, side), np.uint8)
     count, start = 0, time.process_time()

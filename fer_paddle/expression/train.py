@@ -48,13 +48,8 @@ def train_expressions(
 ) -> list[dict[str, float]]:
     """Train `network` in place; it ends with the weights of the last step, the best are in the folder.
 
-    Args:
-        network: A network of MODELS; its weights should come from `seed_everything(recipe.seed)` for a
-            repeatable run.
-        train: Training faces; with `recipe.aux_weight` or `recipe.soft_labels` they need FER+ votes.
-        valid: Validation faces.
-        recipe: How to train.
-        options: Where checkpoints go, whether to resume, callbacks, reader processes.
+    For a repeatable run the network's weights come from `seed_everything(recipe.seed)`. With `recipe.aux_weight` or
+    `recipe.soft_labels` the training faces need FER+ votes.
 
     Returns:
         The history of loop.fit.
@@ -246,18 +241,14 @@ def train_faces(
 ) -> Outcome:
     """Train a network of the faces' classes, and write `model.safetensors` with its card into the run's folder.
 
-    The best epoch is chosen on the validation faces, so its accuracy is slightly optimistic.
+    The best epoch is chosen on the validation faces, so its accuracy is slightly optimistic. The recipe's auxiliary
+    head is left out where the faces have no FER+ votes.
 
     Args:
-        train: Training faces.
-        valid: Validation faces, of the same classes.
-        recipe: How to train; its auxiliary head is left out where the faces have no FER+ votes.
-        options: With the folder of the run.
         design: A name of models.DESIGNS.
         start: Pretrained `.safetensors` of the same kind of network, or the name of one that ships; a last layer for
             other classes stays random.
         data: Where the faces came from, for the card.
-        arguments: More of the network's constructor, such as search.space.plain_arguments.
     """
     if options.folder is None:
         raise ValueError("expected a folder for the weights, got None")

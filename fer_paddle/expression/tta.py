@@ -107,15 +107,7 @@ def measure_views(
     classes: Sequence[str],
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> dict[str, Any]:
-    """Return JSON values: `accuracy`, `faces`, `views` of each, and `recall` by class (of those that have faces).
-
-    Args:
-        classifier: What sees the faces.
-        crops: Face crops, uint8, one or more.
-        labels: int [N], indices into the classes.
-        classes: Their names.
-        progress: Wraps the batches for a progress bar.
-    """
+    """Return JSON values: `accuracy`, `faces`, `views` of each, and `recall` by class, of those that have faces."""
     right = predict(classifier, crops, progress=progress).argmax(axis=1) == labels
     recall = {name: float(right[labels == i].mean()) for i, name in enumerate(classes) if (labels == i).any()}
     return {"accuracy": float(right.mean()), "faces": len(labels), "views": classifier.views, "recall": recall}

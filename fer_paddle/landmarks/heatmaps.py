@@ -65,14 +65,7 @@ def soft_argmax(maps: paddle.Tensor) -> paddle.Tensor:
 
 
 def draw_heatmaps(points_norm: paddle.Tensor, height: int, width: int, sigma: float) -> paddle.Tensor:
-    """Draw a Gaussian of height 1 about each point [N, 68, 2]: [N, 68, height * width], for an adaptive wing loss.
-
-    Args:
-        points_norm: Points as ratios of the image's sides.
-        height: Cells of a map.
-        width: Cells of a map.
-        sigma: Standard deviation as a ratio of the image's side.
-    """
+    """Draw a Gaussian of height 1 and deviation `sigma` about each point [N, 68, 2], all in ratios: [N, 68, h * w]."""
     centers = paddle.to_tensor(cell_centers(height, width))
     distance = ((points_norm.unsqueeze(2) - centers) ** 2).sum(-1)
     return paddle.exp(distance / (-2 * sigma**2))

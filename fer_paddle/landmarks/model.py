@@ -63,13 +63,8 @@ class LandmarkNetwork(paddle.nn.Layer):
     """Face crop -> 68 points, as ratios of its sides.
 
     In training it returns a dict: `regression` and `heatmap`, points float32 [N, 68, 2] of each head that it has, and
-    `maps`, float32 [N, 68, h, w]. In eval mode it returns the mean of the heads' points.
-
-    Args:
-        backbone: Name in models.MODELS.
-        arguments: Of its constructor.
-        input_size: Side of the crops in pixels; with heatmaps a multiple of 16.
-        read_out: One of READ_OUTS.
+    `maps`, float32 [N, 68, h, w]. In eval mode it returns the mean of the heads' points. The backbone is one of
+    models.MODELS with its `arguments`; with heatmaps the side of the crops is a multiple of 16.
     """
 
     def __init__(

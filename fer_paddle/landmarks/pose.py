@@ -105,10 +105,7 @@ def project(points_xyz: np.ndarray, pose: HeadPose, size_hw: tuple[int, int]) ->
 def draw_axes(image: np.ndarray, pose: HeadPose, length: float = 0.8) -> np.ndarray:
     """Draw the head's axes from the tip of its nose: x red (to the viewer's right), y green (down), z blue (outwards).
 
-    Args:
-        image: uint8 [H, W, 3] BGR, not changed.
-        pose: Pose of a head in it.
-        length: Of an axis, in half widths of a face.
+    `length` of an axis is in half widths of a face; the image, uint8 [H, W, 3] BGR, is not changed.
     """
     nose = mean_face()[30]
     ends = project(np.vstack([nose, nose + length * np.eye(3)]), pose, (image.shape[0], image.shape[1]))

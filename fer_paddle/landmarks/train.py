@@ -39,12 +39,8 @@ def train_landmarks(
 ) -> list[dict[str, float]]:
     """Train `network` in place; it ends with the weights of the last step, the best are in the folder.
 
-    Args:
-        network: A LandmarkNetwork, or another layer from crops to points float32 [N, 68, 2].
-        train: Training faces, with a detector's boxes: their jitter is part of what is learned.
-        valid: Validation faces.
-        recipe: How to train.
-        options: Where checkpoints go, whether to resume, callbacks, reader processes.
+    The network is a LandmarkNetwork, or another layer from crops to points float32 [N, 68, 2]. Training faces have a
+    detector's boxes: their jitter is part of what is learned.
 
     Returns:
         The history of loop.fit, with `valid_nme` and `valid_nme_SOURCE`, inter-ocular, and `valid_failures` at 0.10.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ from fer_paddle.images import predict
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.quality import measures, suspects, votes
 
+# Name of a finding -> its title, and how it was found and what to do.
+_WORDS: dict[str, list[str]] = json.loads(Path(__file__).with_name("findings.json").read_text(encoding="utf-8"))
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 Classify = Callable[[Sequence[np.ndarray]], np.ndarray]
@@ -163,30 +167,17 @@ def _count_copies(groups: duplicates.Groups, splits: np.ndarray, disagreeing: du
 def _copy_findings(
     exact: duplicates.Groups, near: duplicates.Groups, faces: LabelledFaces, splits: np.ndarray
 ) -> Iterator[tuple[str, Finding]]:
-    keep = "keep the test split, and leave the image out of training"
     rows = {
-        "exact_across": (duplicates.across_splits(exact, splits), "Exact copies in two splits", keep),
-        "near_across": (
-            duplicates.across_splits(near, splits),
-            "Copies of one photo in two splits, exact and near",
-            f"perceptual hash and correlation; {keep}",
-        ),
-        "exact_disagreeing": (
-            duplicates.disagreeing(exact, faces.labels),
-            "Exact copies with different labels",
-            "at most one label can be right: decide, or leave all out",
-        ),
-        "near_disagreeing": (
-            duplicates.disagreeing(near, faces.labels, list(faces.images)),
-            "Copies of one photo with different labels, exact and near",
-            "decide by eye: a face may change between two shots of a series",
-        ),
-        "near": (sorted(near, key=len, reverse=True), "Copies of one photo, exact and near", "keep one of each group"),
+        "exact_across": duplicates.across_splits(exact, splits),
+        "near_across": duplicates.across_splits(near, splits),
+        "exact_disagreeing": duplicates.disagreeing(exact, faces.labels),
+        "near_disagreeing": duplicates.disagreeing(near, faces.labels, list(faces.images)),
+        "near": sorted(near, key=len, reverse=True),
     }
-    for name, (found, title, advice) in rows.items():
+    for name, found in rows.items():
         more = [f" and {len(group) - 6} more" if len(group) > 6 else "" for group in found]
         notes = [", ".join(_say(faces, index) for index in group[:6]) + rest for group, rest in zip(found, more)]
-        yield name, Finding(title, advice, [group.tolist() for group in found], notes)
+        yield name, _make(name, [group.tolist() for group in found], notes)
 
 
 def _say(faces: LabelledFaces, index: int) -> str:
@@ -196,30 +187,28 @@ def _say(faces: LabelledFaces, index: int) -> str:
     return name if faces.split is None or not faces.split[index] else f"{name} ({faces.split[index]})"
 
 
-def _singles(title: str, advice: str, indices: Iterable[int], notes: Iterable[str]) -> Finding:
+def _make(name: str, groups: list[list[int]], notes: list[str]) -> Finding:
+    title, advice = _WORDS[name]
+    return Finding(title, advice.format(**vars(measures)), groups, notes)
+
+
+def _singles(name: str, indices: Iterable[int], notes: Iterable[str]) -> Finding:
     """Return a finding of images that do not belong together."""
-    return Finding(title, advice, [[int(index)] for index in indices], list(notes))
+    return _make(name, [[int(index)] for index in indices], list(notes))
 
 
 def _measure_findings(measured: dict[str, np.ndarray]) -> Iterator[tuple[str, Finding]]:
-    rows = {
-        "dark": ("Dark images", f"mean brightness below {measures.DARK}", "brightness"),
-        "bright": ("Bright images", f"mean brightness above {measures.BRIGHT}", "brightness"),
-        "flat": ("Images with hardly any contrast", f"contrast below {measures.FLAT}", "contrast"),
-        "blurred": ("Blurred images", f"sharpness below {measures.BLURRED}", "sharpness"),
-    }
+    columns = {"dark": "brightness", "bright": "brightness", "flat": "contrast", "blurred": "sharpness"}
     for name, indices in measures.find_extremes(measured).items():
-        title, advice, column = rows[name]
-        notes = [f"{column} {measured[column][index]:.3f}" for index in indices]
-        yield name, _singles(title, f"{advice}; keep them if such images come in use, too", indices, notes)
+        column = columns[name]
+        yield name, _singles(name, indices, [f"{column} {measured[column][index]:.3f}" for index in indices])
 
 
 def _contradicted(faces: LabelledFaces, ballots: np.ndarray) -> Finding:
     found = votes.find_contradicted(faces.labels, ballots)
     majority = votes.majority_labels(ballots)
     notes = [f"{_say(faces, index)}, the crowd: {EXPRESSIONS[majority[index]]}" for index in found]
-    advice = "no voter of FER+ chose the label, and more than half chose another expression: train on the votes instead"
-    return _singles("Labels that the crowd contradicts", advice, found, notes)
+    return _singles("contradicted", found, notes)
 
 
 def _faceless(faces: LabelledFaces, ballots: np.ndarray | None, scores: np.ndarray | None) -> tuple[Finding, Finding]:
@@ -235,11 +224,7 @@ def _faceless(faces: LabelledFaces, ballots: np.ndarray | None, scores: np.ndarr
     for index in constant:
         found.pop(int(index), None)
     levels = [f"{_say(faces, index)}, gray level {faces.images[index].flat[0]}" for index in constant]
-    advice = "by the votes of FER+, where there are any, and by a detector, which overlooks small and odd faces: look"
-    return (
-        _singles("Images of one gray level", "leave them out", constant, levels),
-        _singles("Images that may be no face", advice, found, found.values()),
-    )
+    return _singles("constant", constant, levels), _singles("faceless", found, found.values())
 
 
 def _suspects(
@@ -256,10 +241,9 @@ def _suspects(
     for group in exact:
         copy_of[group] = group[0]
     found = suspects.find_suspects(suspects.log_features(probs), faces.labels, copy_of, seed)
-    title = "Labels that are likely wrong"
     if found is None:
         reason = f"expected two classes of {suspects.FOLDS} images or more to judge labels by"
-        return {"judged": 0, "reason": reason}, Finding(title, f"not looked for: {reason}", [], [])
+        return {"judged": 0, "reason": reason}, Finding(_WORDS["suspects"][0], f"not looked for: {reason}", [], [])
     figures: dict[str, Any] = {"judged": found.judged}
     figures |= {"suspected": len(found.indices), "accuracy_of_the_judge": found.accuracy}
     if ballots is not None and faces.classes == EXPRESSIONS:
@@ -271,8 +255,4 @@ def _suspects(
         f"{_say(faces, index)}, rather {faces.classes[suggested]} ({confidence:.0%} for its label)"
         for index, suggested, confidence in zip(found.indices, found.suggested, found.self_confidence)
     ]
-    advice = (
-        "confident learning over a logistic regression in five folds on the log probabilities of the classifier; "
-        "the list is a place to look first, not a verdict: change a label only after a look"
-    )
-    return figures, _singles(title, advice, found.indices, notes)
+    return figures, _singles("suspects", found.indices, notes)

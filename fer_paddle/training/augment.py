@@ -51,18 +51,9 @@ class AugmentConfig:
 
 
 def augment_face(image: np.ndarray, size: int, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
-    """Draw one variant of a face.
+    """Draw one variant of a square face uint8 [H, W] at `size` x `size` pixels; `rng` is the only source of randomness.
 
     Flip, rotation, scale, shift and the change of size are one affine warp: pixels are interpolated once.
-
-    Args:
-        image: uint8 [H, W], H = W.
-        size: Side of the result in pixels.
-        config: Strengths.
-        rng: The only source of randomness.
-
-    Returns:
-        uint8 [size, size].
     """
     if image.shape[0] > 2 * size:  # the warp makes one pixel of 2x2: it would leave out others, and alias
         image = resize(image, 2 * size)

@@ -17,10 +17,8 @@ class ExpressionData:
     """Normalized faces with their labels; a training sample depends on (seed, epoch, index) alone.
 
     Args:
-        faces: The faces; they are made square gray once, here.
         size: Side of the samples in pixels, or pairs (first epoch, side) in rising order, from epoch 0.
         augment: Strengths of the random changes; None takes every face as it is.
-        seed: Seed of the random changes, 0 or more.
         targets: float32 [N, C], probabilities to give in place of the labels; None gives the labels.
         draw: Give one class for certain, drawn by the targets, each epoch anew.
     """
