@@ -206,6 +206,8 @@ def _move_links(text: str, english: Path, target: Path) -> str:
         beside = Path(os.path.normpath(english.parent / link.partition("#")[0]))
         if "://" in link or link.startswith("#") or beside.suffix == ".ipynb":
             return match[0]  # notebooks have their like in the Chinese edition
+        if (translated := beside.with_suffix(f".{EDITION}{beside.suffix}")).is_file():
+            beside = translated  # a figure with Chinese labels
         moved = os.path.relpath(beside, target.parent).replace(os.sep, "/")
         return f"]({moved}{link[len(link.partition('#')[0]) :]})"
 

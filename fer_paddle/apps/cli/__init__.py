@@ -53,7 +53,9 @@ APP = group(
         "Compare ways of training under one budget; what is finished is kept.",
         *(study.compare, study.curves, study.scale, study.augment, study.distill),
     ),
-    group("course", "The Chinese edition of the notebooks.", course.build, course.outline),
+    group(
+        "course", "The Chinese edition and the figures of the notebooks.", course.build, course.outline, course.figures
+    ),
     # What these commands were called before; notebooks and the README show some of them.
     hidden={
         "compare": study.compare,

@@ -1,4 +1,4 @@
-"""The editions of the course: `course build`, `course outline`."""
+"""The editions and the figures of the course: `course build`, `course outline`, `course figures`."""
 
 from __future__ import annotations
 
@@ -39,3 +39,12 @@ def outline(notebook: Annotated[Path, "an English notebook"]) -> Output:
     blocks = edition.read_blocks(texts) if texts.is_file() else {}
     text = edition.outline(nbformat.read(notebook, as_version=4), blocks)
     return Output({"file": str(texts), "text": text}, text)
+
+
+def figures(*, folder: Annotated[Path, "where they go"] = REPOSITORY / "notebooks" / "figures") -> Output:
+    """Draw the figures of the notebooks, NAME.svg in English and NAME.zh.svg in Chinese."""
+    from fer_paddle.course.figures import write_figures
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written = write_figures(folder)
+    return Output({"written": [*map(str, written)]}, f"{len(written)} figures written to {folder}")

@@ -77,6 +77,16 @@ def test_a_notebook_is_built_with_the_same_code_and_moved_links(tmp_path):
     assert edition.outline(make_notebook(), blocks_of()).strip() == text.strip()
 
 
+def test_a_figure_is_shown_with_its_chinese_labels(tmp_path):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "iou.zh.svg").touch()
+    text = "![IoU](figures/iou.svg) ![NMS](figures/nms.svg)"
+    notebook = new_notebook(cells=[new_markdown_cell(text, id="a")])
+    english, target = tmp_path / "04.ipynb", tmp_path / "zh" / "04.ipynb"
+    [cell] = edition.translate(notebook, {"a": Block(digest_text(text), text)}, english, target).cells
+    assert cell.source == "![IoU](../figures/iou.zh.svg) ![NMS](../figures/nms.svg)"
+
+
 def test_a_stale_block_leaves_the_english_text(tmp_path):
     blocks = {cell_id: Block("0" * 8, block.text) for cell_id, block in blocks_of().items()}
     cells = edition.translate(make_notebook(), blocks, tmp_path / "a.ipynb", tmp_path / "zh" / "a.ipynb").cells
