@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_paddle.expression import predict as expressions
-from fer_paddle.files import read_json
+from fer_paddle.files import find_weights, read_json, shipped_names
 from fer_paddle.landmarks import predict as landmarks
-from fer_paddle.shipped import find_weights, shipped_names
 from yolo3tiny import predict as faces
 from yolo3tiny.keypoint import predict as marks
 

@@ -151,7 +151,6 @@ NOT_ASKED_FOR = {
     "ai-edge-quantizer": "in an environment of its own",
     "ipython": "Jupyter brings it",
     "nbformat": "Jupyter brings it",
-    "protobuf": "onnx brings it",
     "pydantic": "fastapi brings it",
     "sqlalchemy": "optuna brings it",
     "starlette": "fastapi brings it",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fer_paddle.deployment.runtimes import PADDLES, Runner, load_runner
-from fer_paddle.shipped import find_weights
+from fer_paddle.files import find_weights
 from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks
 from yolo3tiny.boxes import clip, letterbox
 from yolo3tiny.decode import check_heads, decode_above, nms

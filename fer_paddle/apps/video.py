@@ -65,12 +65,7 @@ class _Person:
 
 
 class VideoWriter:
-    """Writes images at their times into a video of a constant rate; a longer gap between two repeats the first.
-
-    Args:
-        path: Its suffix is one of CODECS.
-        rate: Frames a second; 25 where it is no usual one.
-    """
+    """Writes images at their times into a video of a constant rate, 25 where it is no usual one; gaps are filled."""
 
     def __init__(self, path: Path, rate: float):
         self.path, self.rate = path, rate if 1 <= rate <= 120 else 25.0

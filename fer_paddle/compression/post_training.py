@@ -42,14 +42,10 @@ def quantize_static(
     algorithm: str = "hist",
     keep_last: bool = False,
 ) -> Path:
-    """Quantize weights and activations (`quant_post_static`), and return the folder.
+    """Quantize weights and activations of a program (`quant_post_static`), and return the folder of the result.
 
-    Args:
-        source, folder: Of the float program, see paddle_program.save_program, and of the quantized one.
-        batches: Calibration images as the network gets them, float32 [N, C, H, W], all of one size.
-        algorithm: One of activation_ranges.ALGORITHMS, for the activations; weights always go by the largest absolute
-            value of each channel. KL takes about a second an activation.
-        keep_last: Leave the last convolution or matrix product before each output in float.
+    `algorithm`, of activation_ranges.ALGORITHMS, is for the activations (KL takes about a second each); weights always
+    go by the largest absolute value of each channel. `batches` are images as the network gets them, all of one size.
     """
     if algorithm not in ALGORITHMS:
         raise ValueError(f"expected an algorithm of {', '.join(ALGORITHMS)}, got {algorithm!r}")

@@ -57,12 +57,7 @@ class QuantParams:
 
 
 def symmetric(threshold: float | np.ndarray, bits: int = 8, axis: int | None = None) -> QuantParams:
-    """Map zero to zero and `threshold` to the largest integer: 127 for eight bits.
-
-    Args:
-        threshold: Largest absolute value that is not cut off: a number, or one a channel [C] with `axis`.
-        bits: 2 to 16.
-    """
+    """Map zero to zero, and `threshold`, one or one a channel [C] with `axis`, to the largest of 2 to 16 bits."""
     high = _highest(bits)
     threshold = np.asarray(threshold, np.float64)
     if not (np.isfinite(threshold) & (threshold >= 0)).all():

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fer_paddle.environment import paddle
-from fer_paddle.expression.heads import Combination
-from fer_paddle.expression.losses import AuxiliaryHead
+from fer_paddle.expression.losses import AuxiliaryHead, Combination
 from fer_paddle.expression.predict import FOLDER, NORMALIZE, ClassifierSettings
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model

@@ -14,8 +14,8 @@ import numpy as np
 
 from fer_paddle.analysis.metrics import softmax
 from fer_paddle.deployment.runtimes import PADDLES, RUNTIME_OF, Runner, load_runner
+from fer_paddle.files import find_weights
 from fer_paddle.images import FER_MEAN, FER_STD, predict
-from fer_paddle.shipped import find_weights
 
 NORMALIZE = {"mean": FER_MEAN, "std": FER_STD}  # what images.normalize does in training and in every runtime
 MAX_SIDE = 4096  # as on the command line

@@ -20,8 +20,14 @@ from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.expression.data.ferplus import mix_votes, take_for_training
 from fer_paddle.expression.data.mixup import mixed_loss
 from fer_paddle.expression.files import ExpressionModel
-from fer_paddle.expression.heads import Combination, share_classes
-from fer_paddle.expression.losses import AuxiliaryHead, ExpressionLoss, accuracy, balance_weights
+from fer_paddle.expression.losses import (
+    AuxiliaryHead,
+    Combination,
+    ExpressionLoss,
+    accuracy,
+    balance_weights,
+    share_classes,
+)
 from fer_paddle.expression.recipes import RECIPES, Recipe
 from fer_paddle.expression.teach import take_both_labels
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, describe_classes

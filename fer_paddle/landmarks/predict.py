@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_paddle.deployment.runtimes import PADDLES, RUNTIME_OF, load_runner
+from fer_paddle.files import find_weights
 from fer_paddle.images import BATCH, FER_MEAN, FER_STD, cut_square, faces_to_batch, shrink_for_crop
 from fer_paddle.landmarks.points import NUM_POINTS
-from fer_paddle.shipped import find_weights
 
 if TYPE_CHECKING:
     from fer_paddle.landmarks.files import LandmarkModel

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fer_paddle.environment import paddle
+from fer_paddle.files import find_weights
 from fer_paddle.models.network import evaluating
-from fer_paddle.shipped import find_weights
 from fer_paddle.weights import load_arrays, load_card, load_into, save_weights, state_arrays
 
 if TYPE_CHECKING:

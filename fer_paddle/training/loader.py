@@ -101,12 +101,8 @@ class BalancedSampler(EpochSampler):
 class Loader:
     """Batches of a data set as Paddle tensors, read ahead in a thread or in processes.
 
-    paddle.io.DataLoader does the same, but an error of the data set makes it hang or end the epoch early;
-    here it is raised where its batch would have come.
-
-    Args:
-        dataset: Anything with `__len__` and `__getitem__`; where it has `set_epoch`, the loop calls it.
-        collate: Joins a list of samples to a batch (inputs, targets) of arrays; None stacks each field.
+    paddle.io.DataLoader does the same, but an error of the data set makes it hang or end the epoch early; here it is
+    raised where its batch would have come. `collate` joins samples to a batch of arrays; None stacks each field.
     """
 
     def __init__(

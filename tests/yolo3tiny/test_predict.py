@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from fer_paddle.shipped import shipped_names
+from fer_paddle.files import shipped_names
 from tests.yolo3tiny.samples import make_heads, white_finder, white_on_black
 from yolo3tiny import Detections, Detector
 from yolo3tiny.predict import FOLDER, WEIGHTS, NetworkSettings

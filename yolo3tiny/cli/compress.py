@@ -79,7 +79,7 @@ def quantize(
 
     environment.prepare(threads)
     from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images, table_of
-    from fer_paddle.shipped import find_weights
+    from fer_paddle.files import find_weights
     from fer_paddle.study import provenance
     from yolo3tiny.photos import check_readable
     from yolo3tiny.predict import FOLDER

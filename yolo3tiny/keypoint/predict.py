@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from fer_paddle.deployment.runtimes import PADDLES, load_runner
-from fer_paddle.shipped import find_weights
+from fer_paddle.files import find_weights
 from yolo3tiny.keypoint.decode import STRIDE, Marks, decode
 
 if TYPE_CHECKING:

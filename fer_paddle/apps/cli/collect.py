@@ -298,23 +298,22 @@ def train_mouths(
     seed: Seed = 0,
     threads: Threads = None,
     resume: Resume = False,
-) -> Output:
+) -> Output | None:
     """Train the mouth classifier; write checkpoints, curves, model.safetensors and model.onnx to the folder."""
-    from fer_paddle import environment
-
-    environment.prepare(threads)
-    from fer_paddle.expression.export import export_expression_network
-    from fer_paddle.expression.predict import COURSE, classifier_file
-    from fer_paddle.expression.train import choose_recipe, train_from_files
+    from fer_paddle.apps.cli.train import train
+    from fer_paddle.expression.predict import COURSE
     from fer_paddle.weights import load_card
 
-    changes = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
-    start = classifier_file(COURSE, "dynamic")
-    recipe = choose_recipe("mouths", changes)
-    outcome = train_from_files(data, None, "distresnet", recipe, out, resume, start=start)
-    export_expression_network(outcome.weights, outcome.weights.with_suffix(".onnx"))
-    parts = [load_card(outcome.weights)[f"{part}_faces"] for part in ("train", "valid")]
-    text = table(["class", "train", "validation"], [[n, parts[0][n], parts[1][n]] for n in outcome.classes])
-    best = max(outcome.history, key=lambda record: record["valid_accuracy"])
-    text += f"\n\nbest epoch {best['epoch']}: accuracy {best['valid_accuracy']:.4f}; written to {out}"
-    return Output(outcome.history, text)
+    how: dict[str, Any] = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "seed": seed,
+        "threads": threads,
+        "resume": resume,
+    }
+    trained = train(data=data, recipe="mouths", start=Path(COURSE), out=out, threads=threads, resume=resume, **how)
+    if trained is None:
+        return None
+    card = load_card(out / "model.safetensors")
+    rows = [[name, card["train_faces"][name], card["valid_faces"][name]] for name in card["classes"]]
+    return Output(trained.result, f"{table(['class', 'train', 'validation'], rows)}\n\n{trained.text}")

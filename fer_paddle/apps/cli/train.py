@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 from fer_paddle.console import Output
-from fer_paddle.options import BatchSize, Epochs, Resume, Seed, Size, Threads, TrainData, ValidData, Workers
+from fer_paddle.options import FACES, BatchSize, Epochs, Resume, Seed, Size, Threads, ValidData, Workers
 
 
 def train(
     *,
-    data: TrainData,
+    data: Annotated[tuple[str, ...], f"faces to train on, may be given several times: {FACES}"],
     valid: ValidData = None,
     recipe: Annotated[
         str, "tutorial, strong, accurate, sam, ferplus, photos, study, compact, fine_tune, mouths"
@@ -44,9 +44,8 @@ def train(
 
     changes = {"epochs": epochs, "batch_size": batch_size, "size": size, "seed": seed}
     chosen = choose_recipe(recipe, changes)
-    outcome = train_from_files(
-        data, valid, model, chosen, out, resume, workers, start, classes or None, data_changed, teachers, unlabeled
-    )
+    how = (model, chosen, out, resume, workers, start, classes or None, data_changed, teachers, unlabeled)
+    outcome = train_from_files(data if len(data) > 1 else data[0], valid, *how)
     if parallel.rank() != 0:
         return None
     from fer_paddle.expression.export import export_expression_network

@@ -13,8 +13,7 @@ from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.ferplus import COLUMNS
 from fer_paddle.expression.export import export_expression_network
 from fer_paddle.expression.files import ExpressionModel
-from fer_paddle.expression.heads import Combination
-from fer_paddle.expression.losses import AuxiliaryHead
+from fer_paddle.expression.losses import AuxiliaryHead, Combination
 from fer_paddle.expression.predict import Classifier
 from fer_paddle.expression.recipes import PHOTOS, STRONG
 from fer_paddle.expression.teach import Teachers, add_soft_targets, take_both_labels
