@@ -21,7 +21,9 @@ NOT_ON_PADDLE_3 = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the real data, and skip what the Paddle that is installed cannot do."""
+    """Notebooks first, marks for what needs the real data, skips for what the installed Paddle cannot do."""
+    # A notebook may take a minute: one that a worker begins last would leave the other idle.
+    items.sort(key=lambda item: item.get_closest_marker("notebook") is None)
     versions = environment.versions()
     on_paddle_3 = versions.get("paddlepaddle", versions.get("paddlepaddle-gpu", "")).startswith("3.")
     for item in items:

@@ -3,7 +3,6 @@
 import io
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -60,19 +59,6 @@ def write_below(path):
 def test_an_exception_is_one_line_and_a_code(error, code, line, capsys):
     assert call(fail_by(error)) == code
     assert capsys.readouterr() == ("", f"error: {line}\n")
-
-
-def test_ctrl_c_that_a_package_turned_into_an_error_is_ctrl_c(capsys):
-    def work():
-        import signal
-
-        try:
-            signal.raise_signal(signal.SIGINT)
-        except KeyboardInterrupt:
-            raise ImportError("initialization failed") from None
-
-    assert call(work) == 130
-    assert capsys.readouterr().err == "error: stopped by Ctrl-C\n"
 
 
 @pytest.mark.parametrize(
@@ -176,23 +162,6 @@ def test_groups_have_help_a_version_and_hidden_commands(capsys):
     assert out.startswith("3\n") and "everything  Return its arguments." in out and "old" not in out
     assert [run(app, argv.split()) for argv in ("", "fly", "deep", "deep fly")] == [2, 2, 2, 2]
     assert capsys.readouterr().err.count("\n") == 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grouped:
-    """Options of several commands."""
-
-    width: options.Side
-    depth: options.Side = 3
-
-
-def test_a_dataclass_is_the_options_that_are_its_fields(capsys):
-    def work(name: options.Images, *, group: Grouped, fast: Annotated[bool, "hurry"] = False):
-        return Output([*name, group.width, group.depth, fast], "")
-
-    assert call(work, "--json", "a", "--width", "7", "--fast") == 0
-    assert json.loads(capsys.readouterr().out) == ["a", 7, 3, True]
-    assert call(work, "a") == 2
 
 
 # Encodings

@@ -79,14 +79,6 @@ def test_text_stands_whole_inside_the_image(box, kind, texts):
         assert 0 <= left < right <= 300 and 0 <= top < bottom <= 200
 
 
-def test_the_name_of_a_tiny_face_is_written_its_score_is_not(texts):
-    box = [292, 192, 300, 200]  # a score would bury its neighbors in a crowd
-    draw_boxes(gray(200, 300), [box], [0.98])
-    assert not texts
-    draw_faces(gray(200, 300), [face(box)])
-    assert len(texts) == 2
-
-
 @pytest.mark.parametrize(
     ("image", "boxes", "scores"),
     [

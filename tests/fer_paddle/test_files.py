@@ -47,16 +47,6 @@ def test_leftovers_of_killed_processes_are_cleared(tmp_path):
     assert set(names_in(tmp_path)) == kept
 
 
-def test_long_names_get_a_temporary_name_and_no_name_twice(tmp_path):
-    path = tmp_path / ("名" * 80 + ".json")
-    files.write_json(path, {})
-    assert names_in(tmp_path) == [path.name]
-    assert files.temporary_name(path) != files.temporary_name(path)
-    with files.temporary_folder(path) as folder:
-        (folder / "a").write_text("x")
-    assert names_in(tmp_path) == [path.name]
-
-
 def test_a_folder_is_held_by_one_run_that_is_named(tmp_path):
     folder = tmp_path / "run"
     with files.hold(folder):

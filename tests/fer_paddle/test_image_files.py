@@ -84,11 +84,6 @@ def test_every_image_has_a_copy_of_its_own(tmp_path):
     assert names_for(tmp_path / "out", *paths) == ["a.png", "a-2.png", "A-3.png", "b.jpg"]
 
 
-def test_no_image_is_overwritten(folder):
-    paths = [folder / "a.png", folder / "b.JPG", folder / "deep" / "c.webp"]
-    assert names_for(folder, *paths) == ["a-2.png", "b-2.jpg", "c.webp"]
-
-
 @pytest.mark.parametrize(
     ("path", "drawn", "name"),
     [

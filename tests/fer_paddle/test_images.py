@@ -145,14 +145,6 @@ def test_resize_averages_when_it_shrinks() -> None:
     assert np.unique(images.resize(stripes, 10)).tolist() == [40]
 
 
-def test_resize_does_not_overshoot_when_it_grows() -> None:
-    edge = np.repeat([[50, 200]], 2, axis=0).astype(np.uint8)
-    grown = images.resize(edge, 16)
-    assert grown.min() == 50
-    assert grown.max() == 200
-    assert (np.diff(grown.astype(int), axis=1) >= 0).all()
-
-
 @pytest.mark.parametrize("size", [0, -1, 2.5, "48", None, (48, 48)])
 def test_wrong_size(size: object) -> None:
     with pytest.raises(ValueError, match="expected a size of at least 1 pixel, got"):
@@ -219,6 +211,24 @@ def test_wrong_box(box: object) -> None:
     with pytest.raises(ValueError, match=r"^expected a (box|square)") as caught:
         images.crop_square(NOISE, box)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda folder: images.write_image(folder / "none" / "a.png", NOISE),
+        lambda folder: images.write_image(folder, NOISE),
+        lambda folder: images.list_images(folder / "none"),
+        lambda folder: images.list_images(folder / "file"),
+        lambda folder: images.crop_square(NOISE, [0, 0, 5, 5], -0.1),
+        lambda folder: images.normalize([[0]]),
+        lambda folder: images.faces_to_batch(NOISE, 48),  # else its rows would be taken for crops
+    ],
+)
+def test_other_wrong_use_is_refused(call: Callable[[Path], object], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises((ValueError, FileNotFoundError), match="expected"):
+        call(tmp_path)
 
 
 def test_crop_square_does_not_copy_a_huge_image() -> None:

@@ -29,13 +29,6 @@ def test_images_come_back_in_order(tmp_path, noise, write_pack, count, shape, pe
     np.testing.assert_array_equal(pack["images"], images)
 
 
-def test_further_arrays_are_kept(tmp_path, noise, write_pack):
-    names = np.array(["a", "b", "c"])
-    pack = load_pack(str(write_pack(tmp_path / "a.npz", noise(3), labels=np.arange(3, dtype=np.uint8), name=names)))
-    assert pack.keys() == {"images", "labels", "name"}
-    assert pack["labels"].tolist() == [0, 1, 2] and pack["name"].tolist() == ["a", "b", "c"]
-
-
 def test_a_missing_file_is_named(tmp_path):
     for path in (tmp_path / "no.npz", tmp_path):
         with pytest.raises(FileNotFoundError, match=path.name):

@@ -69,16 +69,6 @@ def test_faces_carry_landmarks_where_they_are_asked_for():
     assert plain.points is None and "points_xy" not in plain.to_json()
 
 
-def test_crops_are_those_of_training_in_one_batch():
-    image = np.random.default_rng(1).integers(0, 256, (100, 200, 3), np.uint8)
-    recorder = Recorder()
-    Pipeline(detector_of([10, 20, 50, 60], [150, 70, 200, 100]), recorder, margin=0.2)(image)
-    expected = [crop_square(image, box, 0.2) for box in ([10, 20, 50, 60], [150, 70, 200, 100])]
-    assert len(recorder.crops) == 2
-    for crop, wanted in zip(recorder.crops, expected):
-        np.testing.assert_array_equal(crop, wanted)
-
-
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_landmarks_of_a_turned_face_are_found_upright_and_turned_back(degrees):
     drawn = draw_face("happy", 128, 0)

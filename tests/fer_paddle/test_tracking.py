@@ -1,5 +1,7 @@
 """The filter against its authors' package, and ids over frames that a test makes up."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,14 @@ MOVES = [
     ("faces in another order", [[face(50), face(300)][:: (-1) ** k] for k in range(10)], [1, 2], 2),
     ("a weak face goes on", [[face(50, score=0.9 if k < 3 else 0.35)] for k in range(10)], [1], 1),
 ]
+
+
+def test_points_are_filtered_as_boxes_are():
+    rng, tracker = np.random.default_rng(0), Tracker()
+    spread = np.float32([[0, 0], [80, 0], [40, 80]])
+    noisy = [replace(face(100), points=spread + 100 + rng.normal(size=(3, 2)).astype(np.float32)) for _ in range(200)]
+    still = [tracker([one], index / RATE)[0][1].points for index, one in enumerate(noisy)]
+    assert np.std([points[0, 0] for points in still[30:]]) < 0.6 * np.std([one.points[0, 0] for one in noisy[30:]])
 
 
 @pytest.mark.parametrize(("frames", "last", "count"), [move[1:] for move in MOVES], ids=[move[0] for move in MOVES])

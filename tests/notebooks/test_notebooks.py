@@ -1,8 +1,7 @@
 """Holds how a notebook reads, and runs each from top to bottom.
 
 Every notebook under notebooks/ is executed as JupyterLab does it: in a kernel of its own whose working
-directory is the notebook's folder. The checks are functions from a notebook to its faults, so that the tests
-at the end can show them faulty ones.
+directory is the notebook's folder. A check is a function from a notebook to its faults.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ import numpy as np
 import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 SOLUTIONS = FOLDER / "solutions"
@@ -143,65 +141,3 @@ def markdown(notebook: NotebookNode) -> str:
     """The text of a notebook without blocks of code, whose comments look like titles."""
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     return re.sub(r"^```.*?^```", "", "\n\n".join(texts), flags=re.MULTILINE | re.DOTALL)
-
-
-def code(source: str = "1 + 1", count: int = 1, outputs: list[NotebookNode] | None = None) -> NotebookNode:
-    return new_notebook(cells=[new_code_cell(source, execution_count=count, outputs=outputs or [])])
-
-
-def image(side: int) -> NotebookNode:
-    noise = np.random.default_rng(0).integers(0, 256, (side, 8), np.uint8)
-    encoded = base64.b64encode(cv2.imencode(".png", noise)[1]).decode()
-    return new_output("display_data", {"image/png": encoded})
-
-
-@pytest.mark.parametrize(
-    ("notebook", "fault"),
-    [
-        (code(), None),
-        (code(outputs=[image(64), new_output("stream", text="runs/mine and /home/aistudio/work")]), None),
-        (code(count=2), "run as number 2"),
-        (code(count=None), "run as number None"),
-        (code("1\n" * 26), "26 lines"),
-        (code(""), "0 lines"),
-        (code("open('/home/me/face.png')"), "path of one machine"),
-        (code(r"open('C:\\Users\\me')"), "path of one machine"),
-        (code(outputs=[new_output("stream", text="written to /tmp/x")]), "path of one machine"),
-        (code(outputs=[new_output("display_data", {"text/plain": "'/root/x'"})]), "path of one machine"),
-        (code(outputs=[new_output("stream", text="x" * 5001)]), "5001 characters"),
-        (code(outputs=[image(1401)]), "1401 px"),
-        (code(outputs=[new_output("display_data", {"text/plain": "<Figure size 9x9 with 1 Axes>"})]), "without its"),
-        (code(outputs=[new_output("error", ename="ValueError", evalue="no", traceback=[])]), "ValueError"),
-    ],
-)
-def test_the_checks_of_cells_can_fail(notebook: NotebookNode, fault: str | None):
-    found = list(cell_faults(notebook))
-    assert found == [] if fault is None else len(found) == 1 and fault in found[0]
-
-
-GOOD = [
-    "# 01 Faces 人脸\n**Goal.** See.",
-    "```bash\n# a comment\n```\n## Summary 小结",
-    "## Exercises 练习\n\n1. One.\n2. Two.\n3. Three.",
-]
-SOLVED = "# Solutions\n## Exercise 1: one\n## Exercise 2\n## 3 Three"
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "faults"),
-    [
-        ("", "", []),
-        ("**Goal.**", "", ["goal"]),
-        ("人脸", "", ["Chinese"]),
-        ("Summary", "End", ["Summary"]),
-        ("3. Three.", "", ["3 to 5"]),
-        ("2. Two.", "4. Two.", ["3 to 5", "Exercise 4"]),
-        ("## 3 Three", "", ["Exercise 3"]),
-    ],
-)
-def test_the_checks_of_a_chapter_can_fail(old: str, new: str, faults: list[str]):
-    chapter = new_notebook(cells=[new_markdown_cell(text.replace(old, new)) for text in GOOD])
-    solutions = new_notebook(cells=[new_markdown_cell(SOLVED.replace(old, new))])
-    found = list(chapter_faults(chapter, solutions))
-    assert len(found) == len(faults)
-    assert all(part in fault for part, fault in zip(faults, found))

@@ -90,11 +90,6 @@ def test_coco_values(tmp_path, form):
     assert first.read().shape == second.read().shape == (HEIGHT, WIDTH, 3)
 
 
-def test_null_in_coco_is_what_is_not_said(tmp_path):
-    photos = read_photos(save_coco(tmp_path, coco(split=None, source=None, width=None, score=None)))
-    assert [(photo.split, photo.source) for photo in photos] == [("train", "web"), ("", "")]
-
-
 @pytest.mark.parametrize(
     ("table", "message"),
     [

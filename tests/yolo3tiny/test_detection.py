@@ -103,27 +103,6 @@ def test_recover_img_gives_every_level_back(shape):
     np.testing.assert_array_equal(square[top : top + shape[0], left : left + shape[1]], image)
 
 
-def test_recover_img_takes_what_the_tutorial_gives_it():
-    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
-    scaled = np.float32(image / 255)
-    for given in (image, scaled, scaled.astype(np.float64), scaled.transpose(2, 0, 1), image.astype(np.float32)):
-        before = given.copy()
-        np.testing.assert_array_equal(recover_img(given), image)
-        np.testing.assert_array_equal(given, before)  # the tutorial's own changed its argument
-    dark = np.ones((20, 30, 3), np.uint8)  # levels 0 and 1 are no float in 0..1
-    np.testing.assert_array_equal(recover_img(dark), dark)
-
-
-def test_files_that_are_no_image(tmp_path):
-    for name, content in (("empty.jpg", b""), ("text.jpg", b"no image")):
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(ValueError, match="expected a JPEG"):
-            scale_img(tmp_path / name)
-    for use, name in ((scale_img, "nosuch.jpg"), (Detector, "nosuch.onnx")):
-        with pytest.raises(FileNotFoundError):
-            use(str(tmp_path / name))
-
-
 def test_draw_bbox_cuts_before_it_draws():
     image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
     boxes = np.array([[10.4, 20, 30, 49.6, 0.9], [-5, -5, 8, 9, 0.8], [70, 50, 99, 99, 0.7]], np.float32)

@@ -11,17 +11,6 @@ from yolo3tiny.predict import WEIGHTS, Detector, load_network
 PHOTOS = list(np.random.default_rng(0).integers(0, 256, (3, 30, 50, 3), np.uint8))
 
 
-@pytest.mark.parametrize("runtime", ["openvino", "ncnn", "mnn", "paddle", "dynamic"])
-def test_every_runtime_finds_the_same_face(runtime):
-    pytest.importorskip({"mnn": "MNN", "dynamic": "paddle"}.get(runtime, runtime))
-    photo = astronaut()
-    expected = Detector(longest=224, threads=1)(photo)
-    found = Detector(runtime=runtime, longest=224, threads=0 if runtime == "dynamic" else 1)(photo)
-    assert len(expected) == 1
-    np.testing.assert_allclose(found.boxes_xyxy, expected.boxes_xyxy, atol=0.01)
-    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
-
-
 @pytest.mark.parametrize(("weights", "name"), [(".safetensors", "face.onnx"), (".onnx", "face.param")])
 def test_exported_files_agree_and_work_alone(weights, name, tmp_path):
     if name.endswith(".param"):

@@ -1,4 +1,4 @@
-"""Average precision against a table worked by hand and against plain loops."""
+"""Average precision against tables worked by hand."""
 
 from __future__ import annotations
 
@@ -54,11 +54,8 @@ FACE, SAME = (0, 0, 10, 0), (0, 0, 10)
     ("detections", "truths", "expected"),
     [
         ([(*SAME, 0.9)], [FACE], 1.0),
-        ([], [FACE], 0.0),
-        ([(50, 50, 10, 0.9)], [FACE], 0.0),
         ([(*SAME, 0.9), (50, 50, 10, 0.1)], [FACE], 1.0),  # a wrong one after full recall costs nothing
         ([(*SAME, 0.1), (50, 50, 10, 0.9)], [FACE], 0.5),  # before it, it does
-        ([(*SAME, 0.9), (*SAME, 0.8)], [FACE], 1.0),  # a copy after full recall
         ([(*SAME, 0.9), (*SAME, 0.8), (50, 0, 10, 0.7)], [FACE, (50, 0, 10, 0)], 5 / 6),  # before it
         # Inside an ignored crowd, IoU 1/25: left out for its share, not for its IoU.
         ([(*SAME, 0.1), (60, 60, 10, 0.9)], [FACE, (50, 50, 50, 1)], 1.0),
@@ -80,61 +77,6 @@ FACE, SAME = (0, 0, 10, 0), (0, 0, 10)
 def test_table_of_single_photos(detections: list, truths: list, expected: float) -> None:
     result = average_precision([faces(*detections)], [faces(*truths)])
     assert result.ap == pytest.approx(expected)
-
-
-def make_photos(seed: int) -> tuple[list, list]:
-    """Twelve photos of up to six truths, some ignored, with jittered detections, copies and inventions."""
-    rng = np.random.default_rng(seed)
-    truths, detections = [], []
-    for _ in range(12):
-        count = rng.integers(0, 7)
-        corners, sides = rng.uniform(0, 60, (count, 2)), rng.uniform(8, 30, (count, 2))
-        boxes = np.concatenate([corners, corners + sides], axis=1)
-        truths.append((boxes, (rng.random(count) < 0.25).astype(float)))
-        found = np.concatenate([boxes, boxes[rng.random(count) < 0.5], rng.uniform(0, 60, (3, 4))])
-        found[-3:, 2:] = found[-3:, :2] + 15
-        found = found + rng.normal(0, 2, found.shape)
-        detections.append((found, rng.integers(1, 20, len(found)) / 20))  # coarse scores: many are equal
-    return truths, detections
-
-
-def plain_iou(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """IoU, and share of a inside b."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    overlap = max(width, 0.0) * max(height, 0.0)
-    area_a, area_b = (a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1])
-    return overlap / (area_a + area_b - overlap), overlap / area_a
-
-
-def plain_average_precision(detections: list, truths: list) -> float:
-    judged, num_truths = [], 0
-    for (boxes, scores), (true_boxes, ignore) in zip(detections, truths):
-        free = [i for i in range(len(true_boxes)) if not ignore[i]]
-        num_truths += len(free)
-        for k in sorted(range(len(boxes)), key=lambda k: -scores[k]):
-            best = max(free, key=lambda i: plain_iou(boxes[k], true_boxes[i])[0], default=None)
-            if best is not None and plain_iou(boxes[k], true_boxes[best])[0] >= 0.5:
-                free.remove(best)
-                judged.append((scores[k], True))
-                continue
-            pairs = [plain_iou(boxes[k], true_boxes[i]) for i in range(len(true_boxes)) if ignore[i]]
-            if not any(iou >= 0.5 or share >= 0.5 for iou, share in pairs):
-                judged.append((scores[k], False))
-    points = []  # recall and precision at each threshold
-    for threshold in {score for score, _ in judged}:
-        accepted = [right for score, right in judged if score >= threshold]
-        points.append((sum(accepted) / num_truths, sum(accepted) / len(accepted)))
-    # Area: at each right detection more, the best precision at that recall or beyond.
-    recalls = [(i + 1) / num_truths - 1e-12 for i in range(num_truths)]
-    return sum(max((p for r, p in points if r >= recall), default=0.0) for recall in recalls) / num_truths
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_equals_plain_loops(seed: int) -> None:
-    truths, detections = make_photos(seed)
-    expected = plain_average_precision(detections, truths)
-    assert 0.1 < expected < 0.95
-    assert average_precision(detections, truths).ap == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("truths", [[], [NOTHING], [([], [])], [faces((0, 0, 10, 1))]])  # lists do for arrays, too

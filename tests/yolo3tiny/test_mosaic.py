@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.yolo3tiny.samples import STILL
-from yolo3tiny.mosaic import Pyramid, augment, mosaic, scale_and_crop
+from yolo3tiny.mosaic import Pyramid, mosaic, scale_and_crop
 
 COLOURS = [(255, green, red) for green in range(0, 256, 15) for red in range(0, 256, 15)]
 
@@ -86,40 +86,9 @@ def test_boxes_of_a_mosaic_fit_its_pixels(grid: int) -> None:
         assert len(used) >= grid**2
 
 
-def test_mosaics_turn_large_faces_into_a_crowd() -> None:
-    rng = np.random.default_rng(0)
-    # One face of 150 px in 300 x 400: what helen has, and what crowds have not.
-    photo = black(400, 300, (80, 120, 230, 270))
-    sides = []
-    for grid in (2, 3, 4, 5, 6) * 3:
-        _, found, ignore = mosaic(lambda: photo, grid, 416, rng, STILL)
-        sides += np.sqrt((found[~ignore, 2:] - found[~ignore, :2]).prod(axis=1)).tolist()
-    sides = np.array(sides)
-    assert len(sides) > 15 * 20
-    assert ((sides >= 8) & (sides < 40)).mean() > 0.6
-    assert ((sides >= 8) & (sides < 16)).mean() > 0.15
-
-
 def test_small_faces_are_not_shrunk_until_they_are_none() -> None:
     photo = black(416, 416, (100, 100, 112, 112))
     config = dataclasses.replace(STILL, scale=(0.1, 1.0), aspect=1.0, face_px=(8.0, 80.0))
     for seed in range(20):
         _, found, ignore = scale_and_crop(photo, 416, np.random.default_rng(seed), config)
         assert ignore.tolist() == [False] and found[0, 2] - found[0, 0] >= 7.9
-
-
-@pytest.mark.parametrize("share", [0, 1])
-def test_augment_chooses_between_one_photo_and_a_mosaic(share: int) -> None:
-    rng = np.random.default_rng(0)
-    first, other = make_photo(COLOURS[1], rng), make_photo(COLOURS[80], rng)
-    picked = []
-
-    def pick() -> Pyramid:
-        picked.append(other)
-        return other
-
-    config = dataclasses.replace(STILL, mosaic=share, grids=(2,))
-    for seed in range(4):
-        image, _, _ = augment(first, pick, 256, np.random.default_rng(seed), config)
-        assert find_rectangle(image, COLOURS[1]) is not None  # a mosaic, too, holds the photo of the sample
-    assert bool(picked) == bool(share)

@@ -130,11 +130,3 @@ def test_tiles_cover_a_photo_at_its_own_scale(size_hw, starts):
         np.testing.assert_array_equal(tile.boxes_xyxy + [left, top, left, top], photo.boxes_xyxy[: len(tile.ignore)])
     assert seen[: size_hw[0] * 8 // 9].all() and tiles[0].ignore.tolist() == [False]
     assert len({tile.name for tile in tiles}) == len(tiles)
-
-
-def test_a_face_cut_by_a_tile_is_none():
-    boxes = np.float32([[50, 10, 70, 40], [58, 50, 80, 80]])  # 14 of 20, 6 of 22 columns are left of 64
-    photo = Photo("a.png", lambda: None, boxes, np.zeros(2, bool), (100, 128))
-    first = cut_tiles(photo, 64)[0]
-    np.testing.assert_array_equal(first.boxes_xyxy, [[50, 10, 64, 40], [58, 50, 64, 64]])
-    assert first.ignore.tolist() == [False, True]

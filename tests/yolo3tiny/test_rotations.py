@@ -40,13 +40,6 @@ def test_a_face_is_found_whichever_way_it_lies(degrees):
     assert len(find_faces(upright_faces, image)[0]) == (degrees == 0)
 
 
-@pytest.mark.parametrize(("min_face", "count"), [(0, 1), (40, 1), (40.5, 0)])
-def test_small_faces_are_left_out(min_face, count):
-    for degrees in (0, 90):
-        found, turns = find_faces(upright_faces, draw(degrees)[0], min_face=min_face, rotations_deg=(90,))
-        assert len(found) == len(turns) == count
-
-
 def test_a_face_found_twice_is_told_once_as_it_is_surest():
     def detect(image, min_score):
         height, width = image.shape[:2]

@@ -103,14 +103,6 @@ def test_an_export_leaves_the_run_as_it_is(name, run, tmp_path):
     with pytest.raises(ValueError, match="leaves best.safetensors, last.json, curves.json of the run alone"):
         export_run(folder, folder / name.format(run=folder.name))
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
-    # Into another folder than the run's, with other words for the data.
-    assert export_run(folder, tmp_path / "best.onnx", "other words")["trained_on"] == "other words"
-
-
-def test_photos_without_a_face_to_measure_on(photos, tmp_path):
-    with pytest.raises(ValueError, match="expected faces to measure on, got 1 photos without one"):
-        train_detector(Yolo3Tiny(width=0.25), photos, [make_photo("c", [])], OVERFIT, ANCHORS, RunOptions(tmp_path))
-    assert list(tmp_path.iterdir()) == []
 
 
 # Going on from other weights
@@ -118,19 +110,18 @@ def test_photos_without_a_face_to_measure_on(photos, tmp_path):
 
 @pytest.fixture(scope="module")
 def starts(run, tmp_path_factory):
-    """Detectors to go on from: each kind of network, one of them pruned."""
+    """Detectors to go on from: one of each kind of network, that of the tiny kind pruned."""
     folder = tmp_path_factory.mktemp("starts")
-    for kind in NETWORKS:
-        network = NETWORKS[kind](width=0.25)
-        settings = NetworkSettings(ANCHORS, 96, network.strides)
-        export_network(network, folder / f"{kind}.onnx", settings, {}, {"recipe": OVERFIT.to_json()})
+    lite = NETWORKS["lite"](width=0.25)
+    settings = NetworkSettings(ANCHORS, 96, lite.strides)
+    export_network(lite, folder / "lite.onnx", settings, {}, {"recipe": OVERFIT.to_json()})
     pruner = FilterPruner(tiny := Yolo3Tiny(width=0.25), (1, 3, 96, 96))
     pruner.prune(plan_evenly(pruner, 0.5).kept)
     export_network(tiny, folder / "pruned.onnx", NetworkSettings(ANCHORS, 96), {}, {"recipe": OVERFIT.to_json()})
     return folder
 
 
-@pytest.mark.parametrize("start", ["tiny", "lite", "pruned"])
+@pytest.mark.parametrize("start", ["lite", "pruned"])
 def test_a_run_goes_on_from_any_detector_with_boxes_of_another_class(start, starts, photo_folder, tmp_path):
     shutil.copytree(photo_folder, tmp_path / "hands")
     table = json.loads((tmp_path / "hands" / "annotations.json").read_text())

@@ -28,17 +28,6 @@ def test_covers_the_truth_about_as_often_as_it_says():
     assert 86 <= covered <= 100  # 95 expected, standard deviation 2.2
 
 
-def test_several_figures_at_once_and_one_that_does_not_exist():
-    labels = np.array([0, 0, 1, 1, 1])
-
-    def figures(chosen):
-        return np.array([labels[chosen].mean(), np.nan])
-
-    mean, absent = bootstrap(figures, 5, resamples=50)
-    assert mean.low <= mean.value == 0.6 <= mean.high
-    assert absent.to_json() == {"value": None, "low": None, "high": None}
-
-
 @pytest.mark.parametrize("arguments", [{"count": 0}, {"resamples": 0}, {"level": 1.0}, {"level": 0.0}])
 def test_wrong_arguments_are_named(arguments):
     with pytest.raises(ValueError, match="expected"):

@@ -135,13 +135,6 @@ def test_figures_of_other_weights_are_refused(expression_set, tmp_path):
         read_measured(weights)
 
 
-def test_card_of_a_detector(tmp_path):
-    weights = make_weights(tmp_path, {"anchors": [[9, 12]], "trained_on": "photos"})
-    figures = measure_detector(detect, make_photos(), resamples=5)
-    text = write_text(weights, {"data": "v", **figures}, kind="detector")
-    assert "AP of the source far" in text and "0 to 16 px" in text and "photos" in text and "nan" not in text
-
-
 def test_card_of_landmarks(tmp_path):
     weights = make_weights(tmp_path, {"task": "landmarks", "trained_on": "faces"})
     faces = draw_landmark_faces(4, 96)

@@ -7,8 +7,6 @@ from fer_paddle.analysis.embeddings import embed, lay_out, plot_embedding
 from fer_paddle.analysis.features import (
     capture,
     feature_maps,
-    last_layer_of_side,
-    spatial_layers,
 )
 from fer_paddle.analysis.gradcam import class_saliency, grad_cam, grad_cam_plus_plus, occlusion
 from fer_paddle.environment import paddle
@@ -109,15 +107,6 @@ def test_grad_cam_of_a_frozen_network(tiny_network):
     finally:
         for parameter in tiny_network.parameters():
             parameter.stop_gradient = False
-
-
-def test_layers_with_maps(tiny_network):
-    found = spatial_layers(tiny_network, 16)
-    assert found == {"stem.0": (4, 8), "stem.1": (4, 8), "stem": (4, 8), "pool": (4, 1)}
-    assert last_layer_of_side(tiny_network, 16) == "stem"
-    assert last_layer_of_side(tiny_network, 16, least_side=1) == "pool"
-    with pytest.raises(ValueError, match="9 px"):
-        last_layer_of_side(tiny_network, 16, least_side=9)
 
 
 def test_embedding_is_the_networks_and_groups_stay_together(tiny_network):

@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from sklearn import metrics as sklearn_metrics
 
 from fer_paddle.analysis.metrics import confusion_matrix, f1_scores, roc
 from fer_paddle.analysis.plots import (
-    plot_confusion,
     tile_images,
 )
 
@@ -37,13 +35,6 @@ def test_f1_is_scikit_learns():
     found = f1_scores(confusion_matrix(labels, predicted, 5))
     np.testing.assert_allclose(found[:4], sklearn_metrics.f1_score(labels, predicted, average=None))
     assert np.isnan(found[4])  # neither true nor named
-
-
-def test_confusion_plot_shows_counts_and_shares():
-    axis = Figure().subplots()
-    assert plot_confusion(np.array([[3, 1], [0, 0]]), axis, names=("a", "b")) is axis.figure
-    assert [text.get_text() for text in axis.texts] == ["75%\n3", "25%\n1", "0%\n0", "0%\n0"]
-    assert "0.750" in axis.get_title()
 
 
 def test_tiles_stand_in_rows():

@@ -8,13 +8,8 @@ from matplotlib.figure import Figure
 
 from fer_paddle.drawn import draw_scene
 from fer_paddle.expression import predict as classifier
-from fer_paddle.expression.data import expressions
-from fer_paddle.expression.data.faces import LabelledFaces
-from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
-from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.images import write_image
-from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
-from fer_paddle.models import build_model
+from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.weights import load_card
 
 WHOLE = classifier.WEIGHTS.with_suffix(".safetensors")
@@ -98,25 +93,6 @@ def test_calibrate_writes_only_when_told(run, face_folders, weights):
     code, out, _ = run("calibrate", "--data", face_folders, "--weights", weights, "--write", "--out", image)
     assert code == 0 and "temperature" in out and image.is_file()
     assert load_card(weights)["calibration"]["data"] == str(face_folders) and weights.read_bytes() != before
-
-
-@pytest.mark.parametrize(("with_votes", "named"), [(True, FERPLUS_EXPRESSIONS), (False, EXPRESSIONS)])
-def test_a_network_of_ferplus_is_measured_by_votes_or_by_labels(with_votes, named, run, monkeypatch, tmp_path):
-    weights = tmp_path / "eight.safetensors"
-    network = build_model("mini_xception", num_classes=8)
-    ExpressionModel.of("mini_xception", network, 16, arguments={"num_classes": 8}, classes=FERPLUS_EXPRESSIONS).save(
-        weights
-    )
-    columns = np.array([FERPLUS_CLASSES.index(name) for name in ("anger", "happiness", "contempt")]).repeat(4)
-    votes = np.eye(10, dtype=np.float32)[columns]
-    images = np.random.default_rng(0).integers(0, 256, (12, 16, 16)).astype(np.uint8)
-    faces = LabelledFaces(images, np.arange(12) % 7, votes if with_votes else None)
-    monkeypatch.setattr(expressions, "find_data", str)
-    monkeypatch.setattr(expressions, "load_faces", lambda *_: faces)
-    assert run("card", weights, "--data", "drawn")[0] == 0
-    (measured,) = load_card(tmp_path / "eight.measured.json")["sets"]
-    assert tuple(measured["counts"]) == named and measured["faces"] == 12
-    assert not with_votes or measured["counts"] == {**dict.fromkeys(named, 0), "angry": 4, "happy": 4, "contempt": 4}
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,12 +9,10 @@ import pytest
 
 from fer_paddle.apps import video as app
 from fer_paddle.apps.video import VideoWriter, recognize_video, recognize_videos
-from fer_paddle.drawn import make_faces
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.pipeline import Face
 from fer_paddle.video import Frame, Video
 
-POINTS = make_faces(1, 64, seed=3).points[0] / 64 * 30  # of a face in a square of 30 px
 FILES = {"annotated.mp4", "frames.csv", "expressions.png", "summary.json"}
 
 
@@ -73,21 +70,6 @@ def test_a_video_becomes_four_files(tmp_path):
     assert person["frames"] == summary["frames"] == report.frames == 60 and person["last_seconds"] == 1.967
     assert set(person["frames_named"]) == {"happy", "sad"} and sum(person["frames_named"].values()) == 60
     assert sum(person["mean_probs"].values()) == pytest.approx(1, abs=1e-3)
-
-
-def test_landmarks_are_columns_and_drawn(tmp_path):
-    class Marker(SquareFinder):
-        landmarker = True
-
-        def __call__(self, image, min_score):
-            found, image_hw = super().__call__(image, min_score), image.shape[:2]
-            return [replace(one, points=one.box_xyxy[:2] + POINTS, image_hw=image_hw) for one in found]
-
-    recognize_video(Frames(np.arange(3) / 30), "x", tmp_path / "x", Marker(), 0.5)
-    with (tmp_path / "x" / "frames.csv").open(newline="", encoding="utf-8-sig") as file:
-        (first, *_) = csv.DictReader(file)
-    assert float(first["x0"]) == pytest.approx(float(first["left"]) + POINTS[0, 0], abs=0.02)
-    assert abs(float(first["yaw_deg"])) < 20 and 0 <= float(first["mouth_open"]) < 1 and len(first) == 9 + 7 + 6 + 136
 
 
 RATES = [

@@ -17,9 +17,7 @@ from fer_paddle.apps import web
 from fer_paddle.apps.demo import astronaut
 from fer_paddle.apps.video import VideoWriter
 from fer_paddle.apps.web_texts import TEXTS
-from fer_paddle.drawn import make_faces
 from fer_paddle.expression.predict import DEFAULT
-from fer_paddle.pipeline import Pipeline
 
 ASKED = (DEFAULT, "onnx", False, 0.5)
 PORTRAIT = astronaut()[..., ::-1]
@@ -33,16 +31,6 @@ def test_the_button_gives_image_bars_and_files():
     with Path(in_csv).open(newline="", encoding="utf-8-sig") as file:
         (row,) = csv.DictReader(file)
     assert row["label"] == face["label"] == "happy" and float(row["happy"]) == face["probs"]["happy"]
-
-
-def test_landmarks_are_an_option(monkeypatch):
-    points, ours = make_faces(1, 64, seed=3).points / 64, web.load_pipeline(DEFAULT, "onnx")
-    mark = lambda image, boxes: boxes[:, None, :2] + points * (boxes[:, 2:] - boxes[:, :2])[:, None]  # noqa: E731
-    marking = Pipeline(ours.detector, ours.classifier, landmarks=mark)
-    monkeypatch.setattr(web, "load_pipeline", lambda network, runtime, landmarks=False: marking if landmarks else ours)
-    plain, marked = (web.recognize(PORTRAIT, DEFAULT, "onnx", landmarks, 0.5, "en") for landmarks in (False, True))
-    assert (plain[0] != marked[0]).any() and "yaw" in marked[1] and "yaw" not in plain[1]
-    assert "points_xy" in Path(marked[2]).read_text(encoding="utf-8")
 
 
 def test_no_image_and_no_face_are_told():
@@ -79,13 +67,6 @@ for _ in range(2):
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-def test_two_networks_and_the_stages():
-    table, stages = web.compare(PORTRAIT, DEFAULT, "vgg8.fer2013", 0.5, "en")
-    assert "vgg8.fer2013" in table and table.count("<tr>") == 3 and "happy" in table
-    assert [caption[0] for _, caption in stages] == ["1", "2", "3", "4"]
-    assert len(web.compare(EMPTY, DEFAULT, "vgg8.fer2013", 0.5, "en")[1]) == 1
 
 
 def test_a_video_is_given_back_in_a_form_that_browsers_play(tmp_path):

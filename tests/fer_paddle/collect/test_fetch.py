@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from fer_paddle.collect.addresses import Refused
-from fer_paddle.collect.fetch import Expect, Fetcher, FetchPolicy, Unreachable, read_cookies
+from fer_paddle.collect.fetch import MAX_DELAY_SECONDS, Expect, Fetcher, FetchPolicy, Unreachable, read_cookies
 from fer_paddle.pipeline import fetch_image, open_image
 
 ANY = Expect(10_000)
@@ -173,14 +173,15 @@ def test_a_server_that_wants_too_much_patience_and_one_that_recovers(site, make_
     assert make_fetcher().get(f"{site.url}/", ANY).body == b"well"
 
 
-def test_a_pause_between_two_requests_to_one_host(site, make_fetcher):
-    site.put("/robots.txt", "User-agent: *\nCrawl-delay: 3", "text/plain")
+@pytest.mark.parametrize(("delay", "pause"), [("3", 3), ("-1", 1), ("nan", 1), ("1e9", MAX_DELAY_SECONDS)])
+def test_a_pause_between_two_requests_to_one_host(site, make_fetcher, delay, pause):
+    site.put("/robots.txt", f"User-agent: *\nCrawl-delay: {delay}", "text/plain")
     site.put("/a", "a")
     slept: list[float] = []
     fetcher = make_fetcher(slept.append, pause_seconds=1.0)
     fetcher.get(f"{site.url}/a", ANY)
     fetcher.get(f"{site.url}/a", ANY)
-    assert [round(seconds) for seconds in slept] == [3, 3]  # after robots.txt, then after the first page
+    assert [round(seconds) for seconds in slept] == [pause] * 2  # after robots.txt, then after the first page
     assert site.asked["/robots.txt"] == 1
 
 
@@ -188,6 +189,7 @@ def test_a_pause_between_two_requests_to_one_host(site, make_fetcher):
     ("robots", "error"),
     [
         ((200, {}, b"User-agent: *\nDisallow: /a"), Refused),
+        ((200, {}, b"User-agent: fer_paddle\nDisallow: /all\n\nUser-agent: *\nDisallow: /"), None),  # our group alone
         ((200, {}, b"User-agent: *\nDisallow: /a\n" + b"#" * 600_000), Refused),  # only its start is read
         ((500, {}, b""), Unreachable),  # RFC 9309: then the whole site is left alone
         ((404, {}, b""), None),

@@ -124,6 +124,14 @@ def test_parts_by_hand(capsys, site, tmp_path, portraits):
     assert code == 0 and len(json.loads(out)["files"]) == 2
 
 
+def test_bad_videos_are_named_and_the_rest_goes_on(capsys, tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(b"no")
+    code, out, err = run(
+        capsys, "frames", tmp_path / "bad.mp4", tmp_path / "none.mp4", "--out", tmp_path / "f", "--json"
+    )
+    assert code == 1 and err.count("error: ") == 2 and len(json.loads(out)["failed"]) == 2
+
+
 def test_class_names_stay_in_the_folder_and_the_work_folder_is_no_class(tmp_path):
     for name in ("../happy", "a/b", "CON", ".hidden", ""):
         with pytest.raises(ValueError, match="class name"):

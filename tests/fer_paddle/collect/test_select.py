@@ -13,10 +13,8 @@ from fer_paddle.collect.select import (
     SELECTED,
     FaceRule,
     find_faces,
-    mouth_box,
     select_faces,
 )
-from fer_paddle.drawn import make_faces
 from fer_paddle.files import append_json_line, file_digest, read_json_lines
 from fer_paddle.images import list_images, read_image, write_image
 from yolo3tiny.predict import Detections
@@ -116,16 +114,6 @@ def test_each_kind_is_done_by_itself_and_once(photo, tmp_path):
         assert (again.done_before, len(again.files)) == (1, 0), kind
         assert len(list_images(tmp_path / "out")) == number
     assert (tmp_path / "out" / first.files[0]).read_bytes() == photo.read_bytes()  # a whole image, as it was
-
-
-def test_the_mouth_by_the_box_alone_meets_the_drawn_one():
-    """Drawn faces know their mouth: its centre must lie well within the square that the face's box gives."""
-    faces = make_faces(14, 128, seed=3)
-    for box, mouth in zip(faces.boxes_xyxy, faces.mouth_boxes_xyxy):
-        square = mouth_box(box)
-        centre = (mouth[:2] + mouth[2:]) / 2
-        side = square[2] - square[0]
-        assert (np.abs((square[:2] + square[2:]) / 2 - centre) < 0.3 * side).all()
 
 
 def test_mouths_are_sorted_by_a_classifier(photo, tmp_path):

@@ -13,9 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fer_paddle.compression import onnx_quantize as ort
 from fer_paddle.compression import quant_params
-from fer_paddle.compression.quantize import compare, read_calibration_images
+from fer_paddle.compression.quantize import compare
 from fer_paddle.deployment.onnx_graph import add_metadata, compact, drop_idle_rounding, read_onnx
-from fer_paddle.images import write_image
 from fer_paddle.weights import load_card
 
 RNG = np.random.default_rng(0)
@@ -153,14 +152,6 @@ def test_weights_and_scales_are_those_by_hand(network, tmp_path):
     assert abs(int(arrays[first.input[2]]) - int(by_hand.zero_point)) <= 1
 
 
-def test_the_last_layer_can_stay_in_float(network, tmp_path):
-    assert ort.last_layers(onnx.load(network)) == ["linear"]
-    whole = read_onnx(ort.quantize_onnx(network, tmp_path / "a.onnx", BATCHES))
-    kept = read_onnx(ort.quantize_onnx(network, tmp_path / "b.onnx", BATCHES, keep_last=True))
-    assert (16, 7) in weights_of(whole) or (7, 16) in weights_of(whole)
-    assert weights_of(kept).keys() == {(16, 1, 3, 3), (16, 16, 3, 3)}
-
-
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -178,20 +169,6 @@ def test_a_damaged_file_gives_one_line(network, tmp_path, content, says):
         ort.quantize_onnx(path, tmp_path / "out.onnx", BATCHES)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out.onnx").exists()
-
-
-def test_calibration_images(tmp_path, caplog):
-    with pytest.raises(FileNotFoundError, match="folder of calibration images"):
-        read_calibration_images(tmp_path / "none", 4)
-    with pytest.raises(ValueError, match="found no image file"):
-        read_calibration_images(tmp_path, 4)
-    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no more")
-    with pytest.raises(ValueError, match="none of 1 can be read") as caught:
-        read_calibration_images(tmp_path, 4)
-    assert "\n" not in str(caught.value)
-    write_image(tmp_path / "good.png", np.full((8, 8, 3), 7, np.uint8))
-    assert [image.shape for image in read_calibration_images(tmp_path, 4)] == [(8, 8, 3)]
-    assert "broken.jpg" in caplog.text
 
 
 class Task:

@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import itertools
 import shutil
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from fer_paddle.analysis.plots import save_figure
 from fer_paddle.apps import speed
 from fer_paddle.deployment import benchmark
-from fer_paddle.deployment.benchmark import Case, measure, network_digest, time_runs
+from fer_paddle.deployment.benchmark import Case, measure, network_digest
 from fer_paddle.deployment.benchmark_report import disambiguate, draw_rows, write_csv
 from fer_paddle.deployment.benchncnn import bench
 from fer_paddle.deployment.convert import convert_onnx
@@ -66,15 +65,6 @@ def pretend(monkeypatch):
 
 def compare(weights, runtimes, *args, **settings):
     return benchmark.compare_runtimes(weights, speed.input_shape, speed.LOADER, runtimes, *args, **settings)
-
-
-def test_time_runs_counts_only_after_the_warm_up(monkeypatch):
-    clock = itertools.count()
-    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: next(clock) ** 2 / 1e3)
-    calls = []
-    figures = time_runs(lambda: calls.append(1), runs=3, warm_up=2)
-    assert len(calls) == 5  # the clock is read once a warm-up: runs of 5, 9 and 13 ms
-    assert figures == {"median_ms": pytest.approx(9), "p95_ms": pytest.approx(12.6), "runs": 3}
 
 
 def test_a_row_tells_time_memory_size_and_load(tiny):

@@ -6,7 +6,6 @@ from functools import partial
 import cv2
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import numpy_helper
 
@@ -18,7 +17,6 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.export import export_expression_network
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.predict import Classifier
-from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import DESIGNS, build_model, find_design
 
 nn = paddle.nn
@@ -118,17 +116,6 @@ def test_an_onnx_file_becomes_ncnn(exported, tmp_path):
     half = convert_checked(exported, tmp_path / "half.param", np.zeros((1, 1, 32, 32), np.float32), precision="fp16")
     sizes = [(tmp_path / name).stat().st_size for name in ("half.bin", "face.bin")]
     assert half.inputs == 1 and sizes[0] < 0.55 * sizes[1]
-
-
-def test_the_file_needs_no_other_file(exported, tmp_path):
-    alone = tmp_path / "alone.onnx"
-    alone.write_bytes(exported.read_bytes())
-    assert Classifier(alone).input_size == 32
-    session = onnxruntime.InferenceSession(str(alone))
-    metadata = session.get_modelmeta().custom_metadata_map
-    assert json.loads(metadata["classes"]) == list(EXPRESSIONS)
-    assert float(metadata["mean"]) == 0.5077 and float(metadata["std"]) == 0.2550
-    assert [one.name for one in (*session.get_inputs(), *session.get_outputs())] == ["images", "logits"]
 
 
 @pytest.mark.parametrize(("change", "kept"), [(1e-7, True), (1e-3, False)])

@@ -22,7 +22,6 @@ from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import ExpressionLoss
 from fer_paddle.expression.recipes import FINE_TUNE, Recipe
 from fer_paddle.expression.train import export_best
-from fer_paddle.labels import FERPLUS_EXPRESSIONS
 from fer_paddle.models import DESIGNS, MODELS
 from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import load_arrays, load_card, state_arrays
@@ -184,25 +183,6 @@ def test_export_is_the_network_alone_and_the_teacher_is_not_changed(tmp_path):
     best = load_arrays(tmp_path / "best.safetensors")
     assert any(name.startswith("regressor") for name in best)
     assert all((best[f"network.{name}"] == array).all() for name, array in state_arrays(loaded).items())
-
-
-def test_a_student_of_ferplus_is_told_its_classes(tmp_path):
-    """Without votes the faces are refused before the training, not after it."""
-    recipe = dataclasses.replace(RECIPE, ferplus="probability")
-    plain = make_faces(16, 0)
-    with pytest.raises(ValueError, match="expected faces of 8 classes, as the network has, got 7: angry, "):
-        distill_expressions(TinyExpressions(8), Teacher([TinyExpressions(8)]), plain, plain, recipe, DistillSettings())
-    labels = np.arange(16) % 8
-    targets = np.eye(8, dtype=np.float32)[labels]
-    faces = LabelledFaces(plain.images, labels, classes=FERPLUS_EXPRESSIONS, targets=targets)
-    distill_expressions(
-        TinyExpressions(8), Teacher([TinyExpressions(8)]), faces, faces, recipe, DistillSettings(), RunOptions(tmp_path)
-    )
-    card = export_best(tmp_path, tmp_path / "s.safetensors", "tiny", arguments={"num_classes": 8})
-    assert tuple(card["classes"]) == FERPLUS_EXPRESSIONS
-    voted = dataclasses.replace(RECIPE, soft_labels=0.5)
-    with pytest.raises(ValueError, match="expected faces with FER\\+ votes"):
-        distill_expressions(TinyExpressions(), make_teacher(), plain, plain, voted, DistillSettings())
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,14 @@ from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.prune import (
-    ExpressionPruneTask,
     make_batches,
     measure_faces,
 )
-from fer_paddle.expression.recipes import FERPLUS, TUTORIAL
+from fer_paddle.expression.recipes import TUTORIAL
 from fer_paddle.images import write_image
-from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import build_model, find_design
 from fer_paddle.models.model import count_features
-from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import load_card
 
 SHAPE = (1, 1, 32, 32)
@@ -110,25 +108,6 @@ def test_faces_are_measured_over_all_batches(pruned):
     figures = measure_faces(network, batches)
     assert figures["accuracy"] == pytest.approx((logits.argmax(1) == faces.labels).mean())
     assert figures["loss"] == pytest.approx(-logs[np.arange(130), faces.labels].mean(), rel=1e-4)
-
-
-def test_a_network_of_ferplus_is_pruned_by_the_votes(tmp_path):
-    """Its faces are those with votes; faces of seven classes, or mouths, are another network's."""
-    recipe = dataclasses.replace(FERPLUS, batch_size=4, sizes=((0, 32),), valid_sizes=((0, 32),))
-    weights, seven = tmp_path / "eight.safetensors", make_faces(8)
-    card = {"recipe": recipe.to_json()}
-    eight_classes = {"num_classes": 8}
-    network = build_model("pocketnet", **eight_classes)
-    ExpressionModel.of("pocketnet", network, 32, card, eight_classes, FERPLUS_EXPRESSIONS).save(weights)
-    eight = LabelledFaces(seven.images, np.arange(8), classes=FERPLUS_EXPRESSIONS, targets=np.eye(8, dtype=np.float32))
-    for other in (None, dataclasses.replace(TUTORIAL, batch_size=4)):
-        task = ExpressionPruneTask(weights, eight, eight, epochs=1, sensitivity_faces=4, norm_faces=4, recipe=other)
-        assert task.recipe.ferplus == "probability"
-        network = task.model.network
-        assert task.measure(network)["accuracy"] in np.arange(9) / 8
-    task.fit(network, tmp_path / "run", RunOptions(tmp_path / "run", True))
-    with pytest.raises(ValueError, match="expected faces of the classes angry, .*, contempt, got"):
-        ExpressionPruneTask(weights, seven, seven)
 
 
 # --- the command line ---

@@ -70,10 +70,3 @@ def test_one_file_has_both_answers(classifier, landmarks, drawn, tmp_path):
     assert (tmp_path / "joined.onnx").stat().st_size < 4 * single + 20_000  # the backbone stands in it once
     points = Landmarker(forward=lambda images: runner(images)[1:], settings=LandmarkSettings(40, 0.05))
     assert points(drawn.images[0], drawn.boxes_xyxy[:1]).shape == (1, 68, 2)
-
-
-def test_another_backbone_is_refused(landmarks):
-    with pytest.raises(ValueError, match="classifier's own backbone"):
-        join(build_model("vgg8", width=0.125), landmarks)
-    with pytest.raises(ValueError, match="expected"):
-        start_on(ON_VGG8.build(), build_model("vgg8", width=0.25))

@@ -118,12 +118,6 @@ def test_pooling_to_a_grid_is_that_of_paddle(side, grid):
     np.testing.assert_allclose(pool_to(maps, grid).numpy(), wanted.numpy(), atol=1e-6)
 
 
-def test_a_recipe_follows_its_epochs():
-    short = choose_recipe(LANDMARK_RECIPES, "points68", {"epochs": 4})
-    assert short.epochs == 4 and short.sizes[0][0] == 0 and short.size == POINTS68.size
-    assert LandmarkRecipe.from_json(short.to_json()) == short
-
-
 @pytest.mark.parametrize(
     "call",
     [

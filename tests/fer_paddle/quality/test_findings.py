@@ -103,18 +103,3 @@ def test_small_classes_and_images_without_a_label_are_not_judged():
 
 
 # ---- no face
-
-
-def test_the_detector_sees_the_crop_with_a_border(faces):
-    seen = []
-
-    def find_face(image):
-        seen.append(image)
-        return len(seen) / 100
-
-    scores = measures.face_scores([faces[0], faces[1][:40], faces[2]], find_face)
-    assert all(image.shape == (measures.FACE_SIDE, measures.FACE_SIDE, 3) and image.dtype == np.uint8 for image in seen)
-    middle = cv2.resize(faces[0], (64, 64), interpolation=cv2.INTER_AREA)
-    np.testing.assert_allclose(seen[0][16:80, 16:80, 0], middle, atol=40)  # 64 of 96 px are the crop itself
-    assert measures.find_faceless(scores).tolist() == [0, 1, 2]
-    assert measures.find_faceless(np.array([0.5, 0.03, 0.0])).tolist() == [2, 1]

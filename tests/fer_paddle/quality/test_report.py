@@ -71,14 +71,6 @@ def test_wrong_labels_are_judged_by_any_classifier():
     assert {0, 1} <= suspected and found.figures["wrong_labels"]["judged"] == 70
 
 
-def test_too_few_images_to_judge_labels_is_said(samples):
-    few = LabelledFaces([samples.images[0]], np.array([0]))
-    found = build_report(few, lambda crops: np.full((len(crops), 7), 1 / 7, np.float32))
-    assert "expected two classes" in found.figures["wrong_labels"]["reason"]
-    assert "not looked for" in found.findings["suspects"].advice
-    render_page(few, found, "few")
-
-
 class Tags(HTMLParser):
     def __init__(self):
         super().__init__()

@@ -54,24 +54,6 @@ def test_off_averages_large_images_as_resize_does(noise, rng, side, size):
 # ---- each change alone
 
 
-@pytest.mark.parametrize(("size", "tolerance"), [(48, 0), (44, 3), (64, 1)])
-def test_flip_is_numpys_after_a_change_of_size_too(smooth, size, tolerance):
-    plain = augment_face(smooth, size, OFF, Fixed())
-    flipped = augment_face(smooth, size, AugmentConfig(flip=1), Fixed())
-    assert np.abs(flipped.astype(int) - np.fliplr(plain)).max() <= tolerance
-
-
-@pytest.mark.parametrize(("right", "down"), [(3, 0), (0, 5), (-2, 4), (6, -6)])
-def test_shift_is_numpys_roll_inside_and_the_edge_outside(noise, right, down):
-    (image,) = noise(1)
-    config = AugmentConfig(shift=6 / 48)
-    found = augment_face(image, 48, config, Fixed(0, 0, right / 6, down / 6))
-    inside = (slice(max(down, 0), 48 + min(down, 0)), slice(max(right, 0), 48 + min(right, 0)))
-    np.testing.assert_array_equal(found[inside], np.roll(image, (down, right), (0, 1))[inside])
-    if right > 0:
-        np.testing.assert_array_equal(found[inside[0], :right], found[inside[0], right : right + 1].repeat(right, 1))
-
-
 def test_rotation_by_right_angles_is_numpys_and_scale_by_half_is_resize(noise):
     """A positive angle turns clockwise, for y points down."""
     (image,) = noise(1)

@@ -77,16 +77,6 @@ def test_curves_are_drawn_from_points_and_history(tiny_run, tmp_path):
         assert axis.get_title() == name
 
 
-def test_a_figure_that_was_not_measured_is_not_drawn():
-    """Not as zeros: a detector has no accuracy, and a validation every third epoch leaves gaps."""
-    history = [{"epoch": 1, "valid_loss": 2.0}, {"epoch": 2}, {"epoch": 3, "valid_loss": 1.0}]
-    loss, accuracy = draw_curves([[1, 3.0, None], [2, 2.5, None]], history, 2).axes
-    assert len(loss.lines) == 2 and len(accuracy.lines) == 0
-    assert loss.lines[1].get_xydata().tolist() == [[2, 2.0], [6, 1.0]]  # joined over the gap
-    empty = draw_curves([], [], 2)
-    assert [len(axis.lines) for axis in empty.axes] == [0, 0]
-
-
 # --- VisualDL ---
 
 

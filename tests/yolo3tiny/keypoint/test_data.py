@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.images import write_image
-from yolo3tiny.keypoint.data import StripData, augment, cut, draw_from_files, find_marks, read_strip, write_strips
+from yolo3tiny.keypoint.data import StripData, augment, draw_from_files, find_marks, read_strip, write_strips
 from yolo3tiny.keypoint.decode import IGNORED, STRIDE
 from yolo3tiny.keypoint.strips import Strip, draw_strip
 
@@ -101,14 +101,6 @@ def test_boxes_follow_the_pixels(seed):
             weights = np.maximum(near - 50, 0)
             middle = [(places * weights).sum() / weights.sum() for places in np.mgrid[:7, :7]]
             assert np.abs(np.subtract(middle, 3)).max() < 0.1
-
-
-def test_a_cut_mark_keeps_what_is_visible_of_it():
-    strip = dotted((60, 40), (100, 40), (300, 90))
-    piece = cut(strip, np.array([55, 0]), (128, 128))  # 20.5 of the first mark's 30 px stay
-    assert piece.boxes_xyxy.tolist() == [[0, 25.5, 20.5, 55.5], [30.5, 25.5, 60.5, 55.5]]
-    assert piece.ignore.tolist() == [False, False] and piece.labels.tolist() == [0, 1]
-    assert cut(strip, np.array([65, 0]), (128, 128)).ignore.tolist() == [True, False]
 
 
 def test_samples_depend_on_seed_epoch_and_index_alone(tmp_path):

@@ -207,14 +207,6 @@ def test_faces_to_measure_a_network_on(sources, write_classes, name, classes, sp
 # ---- sources of a report
 
 
-def test_several_undivided_sources_are_splits(tmp_path, write_classes):
-    for seed, name in enumerate(("mine", "yours", "a/mine")):
-        write_classes(tmp_path / name, {"happy": 1}, seed)
-    assert load_sources([tmp_path / "mine"]).split is None
-    assert load_sources([tmp_path / "mine", tmp_path / "yours"]).split.tolist() == ["mine", "yours"]
-    assert len(set(load_sources([tmp_path / "mine", tmp_path / "a" / "mine"]).split)) == 2
-
-
 def test_a_report_reads_every_row(tmp_path, noise, write_pack):
     """Also those that training leaves out: finding them is what a report is for."""
     arrays = {"labels": [3, 4, 0], "usage": [0, 0, 1], "flag": [2, 0, 0], "row": [7, 8, 9]}
@@ -222,20 +214,3 @@ def test_a_report_reads_every_row(tmp_path, noise, write_pack):
     faces = load_sources([write_pack(tmp_path / "fer2013_train.npz", noise(3), **columns)])
     assert faces.names == [f"fer2013_train row {row}" for row in (7, 8, 9)]
     assert faces.split.tolist() == ["train", "train", "validation"]
-
-
-@pytest.mark.parametrize(
-    ("names", "error", "expected"),
-    [
-        ([], ValueError, "at least one source"),
-        (["gone"], FileNotFoundError, "gone"),
-        (["a.txt"], ValueError, "expected a pack"),
-        (["happy", "pouting"], ValueError, "expected sources of the same classes, got angry, .* and pouting"),
-    ],
-)
-def test_what_is_no_source_is_refused(tmp_path, write_classes, names, error, expected):
-    (tmp_path / "a.txt").write_text("x")
-    for name in ("happy", "pouting"):
-        write_classes(tmp_path / name, {name: 1})
-    with pytest.raises(error, match=expected):
-        load_sources([tmp_path / name for name in names])

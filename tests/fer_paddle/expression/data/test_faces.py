@@ -9,7 +9,6 @@ import pytest
 
 from fer_paddle.expression.data.faces import (
     LabelledFaces,
-    check_classes,
     join_faces,
     split_faces,
     take_measured,
@@ -17,7 +16,6 @@ from fer_paddle.expression.data.faces import (
     take_subset,
     without_copies,
 )
-from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 
 
 @pytest.fixture(params=["one array", "list"])
@@ -76,22 +74,6 @@ def test_select_keeps_all_columns_together(faces, chosen, expected):
     assert found.split.tolist() == [faces.split[row] for row in expected]
     assert found.names == [f"{row}.png" for row in expected] and found.shapes.shape == (len(expected), 2)
     assert found.skipped == faces.skipped and type(found.images) is type(faces.images)
-
-
-def test_other_classes(noise):
-    faces = own(noise, ("neutral", "smile"), [0, 1, -1])
-    assert faces.with_classes(["smile", "pout", "neutral"]).labels.tolist() == [2, 0, -1]
-    assert faces.with_classes(("neutral", "smile")) is faces
-    assert LabelledFaces(noise(1), np.array([4])).with_classes(FERPLUS_EXPRESSIONS).labels.tolist() == [4]
-    with pytest.raises(ValueError, match="expected faces of the classes neutral, pout, got also smile"):
-        faces.with_classes(["neutral", "pout"])
-
-
-def test_faces_that_do_not_fit_a_network(noise):
-    with pytest.raises(ValueError, match="expected faces of the classes angry, .*, got neutral, smile"):
-        check_classes(own(noise, ("neutral", "smile"), [0, 1]), EXPRESSIONS)
-    with pytest.raises(ValueError, match="a label for each face, got 1 of 2 without"):
-        check_classes(own(noise, ("neutral", "smile"), [0, -1]), ["neutral", "smile"])
 
 
 def test_without_copies_compares_pixels_and_shape(noise):

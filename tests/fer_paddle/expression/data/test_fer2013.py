@@ -184,17 +184,6 @@ def test_pack_with_other_columns_is_refused(tmp_path, noise, write_pack, change,
         read_pack(path)
 
 
-def test_votes_are_found_by_the_header(csv_file):
-    """FER+'s own columns in another order, as some copies have them; a table without them is refused."""
-    path = write_votes(csv_file)
-    rows = [line.split(",") for line in path.read_text().splitlines()]
-    path.write_text("\n".join(",".join([*row[:1], *row[:1:-1], row[1]]) for row in rows))
-    np.testing.assert_array_equal(read_csv(csv_file).votes, np.eye(10))
-    path.write_text("\n".join(",".join(row[:-1]) for row in rows))
-    with pytest.raises(ValueError, match="expected the columns Usage, neutral, .*: no NF"):
-        read_csv(csv_file)
-
-
 def test_a_pack_in_color_with_classes_of_its_own(tmp_path, noise, write_pack):
     columns = {"labels": np.array([0, 1, 1]), "usage": np.array([0, 1, 0]), "classes": np.array(["neutral", "smile"])}
     faces = read_pack(write_pack(tmp_path / "m.npz", noise(3, shape=(8, 8, 3)), name=np.array(list("abc")), **columns))

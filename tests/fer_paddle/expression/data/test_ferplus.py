@@ -16,7 +16,6 @@ from fer_paddle.expression.data.ferplus import (
     mix_votes,
     take_both,
     take_ferplus,
-    take_for_classes,
     take_strict,
 )
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
@@ -80,13 +79,6 @@ def test_votes_of_nine_people():
     counts = count_votes(shares)
     assert counts.sum(1).tolist() == [9, 10, 0] and counts[0, FERPLUS_CLASSES.index("fear")] == 5
     assert not keep_majority(counts)[2].any() and not keep_leading(counts)[2].any()
-
-
-def test_a_network_is_measured_on_the_faces_of_its_classes():
-    faces = faces_of(votes(happiness=10), votes(contempt=6, neutral=4), votes(NF=10))
-    assert take_for_classes(faces, EXPRESSIONS) is faces
-    assert take_for_classes(faces, list(FERPLUS_EXPRESSIONS)).labels.tolist() == [3, 7]
-    assert take_for_classes(WITHOUT, FERPLUS_EXPRESSIONS) is WITHOUT  # labels of the seven, which come first
 
 
 def test_strict_labels_count_all_votes_and_both_keeps_all_faces():

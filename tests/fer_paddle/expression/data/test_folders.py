@@ -188,16 +188,6 @@ def test_unreadable_images_are_counted_named_and_skipped(tmp_path, write_classes
 # ---- kinds and sizes of images
 
 
-def test_images_of_other_kinds_become_gray(tmp_path, noise):
-    color = noise(1, shape=(20, 30, 3))[0]
-    (tmp_path / "happy").mkdir()
-    for name in ("a.jpg", "b.bmp", "c.webp", "d.gif", "e.tiff", "f.PNG"):
-        write_image(tmp_path / "happy" / name, color)
-    faces = read_class_folders(tmp_path)
-    assert [image.shape for image in faces.images] == [(20, 30)] * 6
-    np.testing.assert_array_equal(faces.images[5], to_gray(color))
-
-
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
@@ -241,15 +231,6 @@ def test_splits_by_their_folders(tmp_path, write_classes, caplog, names, expecte
     faces = read_class_folders(folder)
     assert {split: int((faces.split == split).sum()) for split in faces.found_splits()} == expected
     assert warnings_of(caplog) == []
-
-
-def test_kaggle_names_its_test_images_by_usage(tmp_path, noise):
-    images = iter(noise(6))
-    for name in ("train/Training_1", "test/PublicTest_2", "test/PrivateTest_3", "test/PrivateTest_4"):
-        path = tmp_path / name.replace("/", "/happy/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_image(path.with_suffix(".jpg"), next(images))
-    assert read_class_folders(tmp_path).split.tolist() == ["train", "validation", *["test"] * 2]
 
 
 # ---- for a report

@@ -1,0 +1,42 @@
+"""Rules and sources out of range are refused when they are made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fer_paddle.collect.clean import CleanRule
+from fer_paddle.collect.fetch import FetchPolicy
+from fer_paddle.collect.pages import SearchPages, SeedPages
+from fer_paddle.collect.select import FaceRule, mouth_box
+from fer_paddle.video import FrameRule
+
+SEARCH = "http://a/?q=$query"
+WRONG = [
+    lambda: CleanRule("same"),
+    lambda: CleanRule("{number"),
+    lambda: CleanRule("{number.__class__}"),
+    lambda: CleanRule(suffix=".tga"),
+    lambda: CleanRule(color="blue"),
+    lambda: CleanRule(near_bits=65),
+    lambda: FetchPolicy(pause_seconds=-1),
+    lambda: FetchPolicy(agent="a\r\nX: y"),
+    lambda: SeedPages([]),
+    lambda: SeedPages(["http://a/"], depth=-1),
+    lambda: SearchPages(SEARCH, "x", pages=2),
+    lambda: SearchPages(SEARCH, " "),
+    lambda: FrameRule(mode="all"),
+    lambda: FrameRule(per_second=float("nan")),
+    lambda: FrameRule(scene_change=2),
+    lambda: FrameRule(max_frames=0),
+    lambda: FaceRule(min_faces=3, max_faces=2),
+    lambda: FaceRule(min_score=1.1),
+    lambda: FaceRule(min_px=-1),
+    lambda: mouth_box((0, 0, 9, 9), np.zeros((67, 2))),
+]
+
+
+@pytest.mark.parametrize("make", WRONG)
+def test_refuses(make):
+    with pytest.raises(ValueError, match="expected"):
+        make()
