@@ -6,7 +6,6 @@ uint8 array, [H,W,3] BGR or [H,W] gray; anything else is a ValueError.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 import operator
@@ -66,11 +65,6 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
         raise ValueError(f"{str(path)!r}: expected an image that fits into {kind}, got {got}") from error
     with replacing(path) as temporary:
         temporary.write_bytes(encoded.getbuffer())
-
-
-def pixel_digest(image: np.ndarray) -> str:
-    """Return the SHA-256 of an image's shape and pixels: equal for equal images, whatever file they come from."""
-    return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
 def list_images(folder: str | os.PathLike[str], unreadable: list[Path] | None = None) -> list[Path]:

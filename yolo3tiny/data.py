@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fer_paddle.training.config import side_at
+from fer_paddle.training.config import side_at, to_stages
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.boxes import area, xyxy_to_cxcywh
 from yolo3tiny.mosaic import Pyramid, augment
@@ -44,10 +44,9 @@ class FaceTrainingData:
     ) -> None:
         if not photos:
             raise ValueError("expected at least one photo, got none")
-        self._sizes = ((0, size),) if isinstance(size, int) else tuple(size)
-        starts = [epoch for epoch, _ in self._sizes]
-        if starts[:1] != [0] or starts != sorted(starts) or any(s < 32 or s % 32 for _, s in self._sizes):
-            raise ValueError(f"expected a positive multiple of 32, or pairs from epoch 0, got {size}")
+        self._sizes = to_stages(size)
+        if any(side % 32 for _, side in self._sizes):
+            raise ValueError(f"expected sides in multiples of 32, got {size}")
         if max_boxes < 1:
             raise ValueError(f"expected max_boxes >= 1, got {max_boxes}")
         self.photos, self.config, self.seed, self.max_boxes = list(photos), config, seed, max_boxes

@@ -17,7 +17,7 @@ from fer_paddle.deployment.runtimes.mobile import NcnnRunner
 
 WARM_UP = 8  # as benchncnn
 COOLING_S = 10
-ALL_CORES, LITTLE_CORES, BIG_CORES = POWERSAVES = (0, 1, 2)
+ALL_CORES, POWERSAVES = 0, (0, 1, 2)  # all cores, the little ones, the big ones
 
 
 class _BoardRunner(NcnnRunner):

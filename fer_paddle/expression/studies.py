@@ -15,7 +15,6 @@ from fer_paddle.models import build_model, find_design
 from fer_paddle.search.cost import measure_cost
 from fer_paddle.training.augment import AugmentConfig, augment_face
 
-SIZES = (24, 32, 48, 64, 96, 128)
 BASE = "none"
 # One change a row, of the strength that the recipe `strong` has where it has it.
 CHANGES: dict[str, AugmentConfig] = {

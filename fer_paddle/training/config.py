@@ -138,6 +138,13 @@ def check_stages(stages: Any) -> None:
         raise ValueError(f"expected pairs (first epoch, side), from epoch 0 in rising order, got {stages}")
 
 
+def to_stages(size: Any) -> tuple[tuple[int, int], ...]:
+    """Return the stages of a side in pixels for all epochs, or of pairs as `check_stages` wants them."""
+    stages = ((0, size),) if isinstance(size, int) else size
+    check_stages(stages)
+    return tuple(stages)
+
+
 def side_at(stages: Sequence[tuple[int, int]], epoch: int) -> int:
     """Return the side in pixels of the stage (first epoch, side) that an epoch, counted from 0, belongs to."""
     return [side for first, side in stages if first <= epoch][-1]

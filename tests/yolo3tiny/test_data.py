@@ -94,7 +94,7 @@ def test_cache_keeps_its_limit_and_serves_repeated_photos() -> None:
     ("photos", "size", "max_boxes", "message"),
     [
         ([], 64, 10, "at least one photo"),
-        (PHOTOS, 65, 10, "multiple of 32"),
+        (PHOTOS, 65, 10, "multiples of 32"),
         (PHOTOS, [(1, 64)], 10, "from epoch 0"),
         (PHOTOS, 64, 0, "max_boxes >= 1"),
     ],

@@ -10,7 +10,7 @@ from fer_paddle import images
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.training.augment import AugmentConfig, augment_face
-from fer_paddle.training.config import side_at
+from fer_paddle.training.config import side_at, to_stages
 
 
 class ExpressionData:
@@ -32,10 +32,7 @@ class ExpressionData:
         targets: np.ndarray | None = None,
         draw: bool = False,
     ):
-        self.sizes = ((0, size),) if isinstance(size, int) else tuple(size)
-        epochs, sides = [epoch for epoch, _ in self.sizes], [side for _, side in self.sizes]
-        if not sides or epochs[0] != 0 or epochs != sorted(set(epochs)) or min(sides) < 1:
-            raise ValueError(f"expected sides of at least 1 pixel, from epochs that rise from 0, got {size}")
+        self.sizes = to_stages(size)
         self.faces, self.augment, self.seed, self.targets, self.draw = faces, augment, seed, targets, draw
         self.squares = [images.to_square(images.to_gray(image)) for image in faces.images]
         self.set_epoch(0)

@@ -11,7 +11,7 @@ from fer_paddle.images import cut_square, normalize, resize, to_gray
 from fer_paddle.landmarks.data.faces import LandmarkFaces
 from fer_paddle.landmarks.points import flip_points
 from fer_paddle.training.augment import AugmentConfig, change_pixels, draw_affine
-from fer_paddle.training.config import check_stages, side_at
+from fer_paddle.training.config import side_at, to_stages
 
 
 class LandmarkData:
@@ -28,8 +28,7 @@ class LandmarkData:
         augment: AugmentConfig | None = None,
         seed: int = 0,
     ):
-        self.sizes = ((0, size),) if isinstance(size, int) else tuple(size)
-        check_stages(self.sizes)
+        self.sizes = to_stages(size)
         self.faces, self.margin, self.augment, self.seed = faces, margin, augment, seed
         self.set_epoch(0)
 

@@ -14,6 +14,7 @@ from fer_paddle.landmarks.files import LandmarkModel
 from fer_paddle.landmarks.metrics import nme
 from fer_paddle.landmarks.model import LandmarkNetwork, pool_to
 from fer_paddle.landmarks.predict import Landmarker, LandmarkSettings
+from fer_paddle.landmarks.quantize import quantize_landmarks
 from fer_paddle.landmarks.recipes import LANDMARK_RECIPES, POINTS68, LandmarkRecipe
 from fer_paddle.landmarks.train import train_landmarks
 from fer_paddle.training.augment import AugmentConfig
@@ -56,6 +57,14 @@ def test_paddle_and_onnx_give_the_same_points(trained, drawn):
     model = LandmarkModel.load(folder / "model.safetensors")
     assert model.settings == LandmarkSettings(32, POINTS68.margin)
     assert LandmarkRecipe.from_json(model.card["recipe"]) == TINY
+
+
+def test_int8_is_smaller_and_finds_nearly_the_same_points(trained, drawn):
+    source, path = trained[0] / "model.onnx", trained[0] / "int8.onnx"
+    card = quantize_landmarks(source, path, drawn, "drawn faces", images=16)
+    assert card["quantization"]["calibration_images"] == 16 and card["quantization"]["share"] < 0.7
+    found = [Landmarker(file)(drawn.images[0], drawn.boxes_xyxy[:1]) for file in (source, path)]
+    assert np.abs(found[0] - found[1]).mean() < 2
 
 
 def test_evaluate_counts_faces_and_sources(trained, drawn):

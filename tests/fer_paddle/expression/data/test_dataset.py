@@ -82,5 +82,5 @@ def test_the_size_follows_the_epoch(faces):
     [0, -1, [], [(1, 48)], [(0, 48), (0, 64)], [(0, 48), (5, 64), (3, 32)], [(0, 48), (3, 0)]],
 )
 def test_sizes_that_make_no_sense_are_refused(faces, size):
-    with pytest.raises(ValueError, match="sides of at least 1 pixel"):
+    with pytest.raises(ValueError, match="from epoch 0 in rising order"):
         ExpressionData(faces, size)
