@@ -12,6 +12,7 @@ import pytest
 
 from fer_paddle import __version__
 from fer_paddle.apps.cli import APP
+from fer_paddle.apps.video import VideoWriter
 from fer_paddle.drawn import draw_scene
 from fer_paddle.expression import export
 from fer_paddle.expression.predict import WEIGHTS
@@ -131,6 +132,20 @@ def test_recognize_goes_on_past_a_bad_file(run, tmp_path):
     assert read_image(tmp_path / "out" / "许多脸.png").shape == (240, 320, 3)
     for face in told["images"][0]["faces"]:
         assert face["label"] in EXPRESSIONS and sum(face["probs"].values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_recognize_takes_images_and_videos_together(run, tmp_path):
+    write_image(tmp_path / "a.png", np.zeros((60, 60, 3), np.uint8))
+    writer = VideoWriter(tmp_path / "走.mp4", 25)
+    for index in range(3):
+        writer.write(np.zeros((48, 64, 3), np.uint8), index / 25)
+    writer.close()
+    code, out, err = run("recognize", tmp_path / "*.*", "7", "--out", tmp_path / "out", "--json")
+    told = json.loads(out)
+    assert code == 1 and err == "error: camera 7: expected a camera of number 7, found none that can be opened\n"
+    assert [image["drawn"] for image in told["images"]] == ["a.png"]
+    assert [(video["frames"], video["people"]) for video in told["videos"]] == [(3, [])]
+    assert (tmp_path / "out" / "走" / "frames.csv").is_file()
 
 
 @pytest.mark.slow

@@ -95,6 +95,18 @@ def test_calibrate_writes_only_when_told(run, face_folders, weights):
     assert load_card(weights)["calibration"]["data"] == str(face_folders) and weights.read_bytes() != before
 
 
+def test_card_is_written_and_written_anew(run, face_folders, weights):
+    code, _, err = run("evaluate", "--card", "--weights", weights, "--text-only")
+    assert code == 2 and "measure them first" in err
+    code, _, err = run("evaluate", "--card", "--weights", weights, "--data", face_folders)
+    assert code == 0, err
+    text = weights.with_suffix(".md").read_text(encoding="utf-8")
+    assert "# Model card: net" in text and f"On {face_folders}" in text
+    weights.with_suffix(".md").unlink()
+    assert run("card", weights, "--text-only")[0] == 0
+    assert weights.with_suffix(".md").read_text(encoding="utf-8") == text
+
+
 @pytest.mark.slow
 def test_distill_a_tiny_study(run, face_folders, weights, tmp_path):
     args = ["--data", face_folders, "--teacher", weights.with_suffix(".safetensors"), "--epochs", 1, "--size", 24]

@@ -37,6 +37,11 @@ def test_report_of_a_folder(folder, tmp_path, capsys):
     assert sorted(path.read_bytes() for path in folder.rglob("*.png")) == before
 
 
+def test_the_speed_of_the_augmentation_as_json(capsys):
+    assert main(["benchmark-augment", "--size", "24", "--seconds", "0.01", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["images_per_second"]["strong"] > 0
+
+
 def test_boxes_of_expressions_become_class_folders_that_train_reads(tmp_path, capsys):
     """Of two faces in an image each goes into its class; the splits stay, and a second call adds nothing."""
     from fer_paddle.expression.data.expressions import load_faces

@@ -7,6 +7,7 @@ import pytest
 
 from fer_paddle.deployment import benchmark as timing
 from fer_paddle.expression.predict import WEIGHTS
+from yolo3tiny.predict import WEIGHTS as DETECTOR_WEIGHTS
 
 
 @pytest.mark.slow
@@ -22,6 +23,15 @@ def test_export_to_ncnn_on_a_persons_faces(run, face_folders, tmp_path):
     }  # fmt: skip
     code, text, _ = run("bench", 2, 1, 0, -1, 0, out, 48, 48)
     assert code == 0 and all(name in text for name in ("face", "min =", "max =", "avg ="))
+
+
+def test_export_of_the_detector_on_drawn_scenes(run, tmp_path, monkeypatch):
+    pytest.importorskip("ncnn")
+    monkeypatch.setattr("yolo3tiny.export.PARITY_IMAGES", 16)
+    monkeypatch.setattr("yolo3tiny.export.PARITY_PX", 64)
+    code, text, err = run("export", "--weights", DETECTOR_WEIGHTS, "--out", tmp_path / "d.param")
+    assert code == 0, err
+    assert "over 16 pieces of drawn scenes" in text
 
 
 @pytest.mark.slow

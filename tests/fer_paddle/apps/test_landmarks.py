@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from fer_paddle.apps.cli import main
+from fer_paddle.apps.landmarks import detect_boxes
 from fer_paddle.drawn import draw_face
 from fer_paddle.images import write_image
 from fer_paddle.landmarks import recipes
-from fer_paddle.landmarks.data.faces import load_faces
+from fer_paddle.landmarks.data.faces import draw_landmark_faces, load_faces
+from yolo3tiny.predict import Detections
 
 TINY = dataclasses.replace(
     recipes.POINTS68,
@@ -22,6 +24,21 @@ TINY = dataclasses.replace(
     arguments=(("channels", (8, 8, 8, 8)), ("blocks", (0, 1, 1, 1)), ("stem_stride", 2)),
     repeat=(),
 )
+
+
+def test_boxes_of_the_detector_take_the_place_of_guesses():
+    faces = draw_landmark_faces(2, 100)
+    wanted = faces.boxes_xyxy[0] + 3
+
+    def detector(image, min_score):
+        assert image.shape == (200, 200, 3)
+        boxes = [np.array([0, 0, 20, 20], np.float32), *left.pop()]
+        return Detections(np.stack(boxes), np.linspace(0.9, 0.8, len(boxes), dtype=np.float32))
+
+    left: list[list[np.ndarray]] = [[], [wanted + 50]]  # the border adds 50 px; of the second face it finds nothing
+    found = detect_boxes(faces, detector, border=0.5)
+    np.testing.assert_allclose(found.boxes_xyxy, [wanted, faces.boxes_xyxy[1]])
+    assert found.detected.tolist() == [True, False] and not faces.detected.any()
 
 
 def test_crops_train_evaluate_detect(tmp_path, monkeypatch, capsys):

@@ -151,3 +151,9 @@ def test_soft_targets_mix_and_label_what_has_no_labels(faces):
     np.testing.assert_array_equal(taught.votes[[0, 30]], np.eye(8)[[6, 6]])  # the teachers alone
     np.testing.assert_allclose(taught.votes[1], [0, 0.75, 0, 0, 0, 0, 0.25, 0])
     np.testing.assert_allclose(taught.targets.sum(1), 1)
+
+
+def test_teachers_of_both_label_sets_answer_for_both(saved):
+    labels, votes = Teachers([saved])(np.random.default_rng(2).integers(0, 256, (4, 20, 20)).astype(np.uint8))
+    assert labels.shape == (4, 7) and votes.shape == (4, 8)
+    np.testing.assert_allclose(votes.sum(1), 1, rtol=1e-5)

@@ -52,6 +52,16 @@ def test_figures_of_a_known_classifier(faces, logits):
     assert measured["classes_of_enough_faces"] == [] and "accuracy_of_enough_faces" not in measured
 
 
+def test_classes_of_enough_faces(faces, logits):
+    many = np.concatenate([np.flatnonzero(faces.labels == 3)] * 2 + [np.flatnonzero(faces.labels == 1)])
+    wrong = logits[many].copy()
+    wrong[80:] = np.eye(7)[0]  # the class of 40 faces is always wrong
+    measured = measure_expressions(wrong, faces.select(many), resamples=20)
+    assert measured["classes_of_enough_faces"] == ["happy"]
+    assert measured["accuracy_of_enough_faces"]["value"] == pytest.approx(0.75)
+    assert measured["accuracy"]["value"] == pytest.approx(0.5)
+
+
 def test_logits_come_in_batches_and_in_order():
     sizes = []
 

@@ -13,9 +13,10 @@ from fer_paddle.expression.data.ferplus import take_ferplus
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import ExpressionLoss, accuracy
 from fer_paddle.expression.recipes import FERPLUS, FINE_TUNE, TUTORIAL
-from fer_paddle.expression.train import export_best, make_optimizer, train_expressions
+from fer_paddle.expression.train import export_best, make_loaders, make_optimizer, train_expressions
 from fer_paddle.labels import FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
+from fer_paddle.training.loader import BalancedSampler
 from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import state_arrays
 
@@ -71,6 +72,19 @@ def test_fine_tuning_holds_the_backbone_first_and_slows_it_then(faces):
     assert len(history) == 2
     after = state_arrays(network)
     assert not any(np.array_equal(start[name], after[name]) for name in start if name.endswith("weight"))
+
+
+def test_loaders_of_a_recipe(faces):
+    plain, soft, balanced = (
+        make_loaders(faces, faces, dataclasses.replace(TUTORIAL, **TINY, **changes))
+        for changes in ({}, {"soft_labels": 0.5}, {"balanced_sampling": 0.5})
+    )
+    assert plain["train"].dataset.targets is None and soft["train"].dataset.targets.shape == (21, 7)
+    assert soft["valid"].dataset.targets is None  # measured by the labels
+    assert type(balanced["train"].batch_sampler) is BalancedSampler
+    # contempt is none of the seven: what is left of the votes agrees with the label
+    probs = soft["train"].dataset[3][1][0]
+    assert probs.tolist() == pytest.approx(np.eye(7)[3].tolist())
 
 
 @pytest.mark.parametrize(
