@@ -17,7 +17,7 @@ statistics: Li et al. 2020 (EagleEye), arXiv:2007.02491, section 3.3; Izmailov e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,7 @@ from fer_paddle.models.model import sized_layers, update_sizes
 from fer_paddle.models.network import evaluating
 
 CRITERIA = ("l1", "fpgm", "bn_scale")
+Criterion = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,13 @@ class FilterPruner:
         input_shape: Of a batch of one, such as (1, 1, 48, 48).
         criterion: Which filters go first. `l1`: those of the smallest mean absolute weight. `fpgm`: those nearest to
             all others, which these can replace. `bn_scale`: those whose batch normalization scales them the least.
+            A function from the weights [N, ...] of N filters to their scores [N]: those of the smallest score.
 
     `groups` has the prunable groups by the name of their convolution, in the network's order.
     """
 
-    def __init__(self, network: paddle.nn.Layer, input_shape: Sequence[int], criterion: str = "l1"):
-        if criterion not in CRITERIA:
+    def __init__(self, network: paddle.nn.Layer, input_shape: Sequence[int], criterion: str | Criterion = "l1"):
+        if not callable(criterion) and criterion not in CRITERIA:
             raise ValueError(f"expected a criterion of {', '.join(CRITERIA)}, got {criterion!r}")
         self.network, self.input_shape, self.criterion = network, tuple(input_shape), criterion
         with evaluating(network), paddle.utils.unique_name.guard(), slim():
@@ -118,7 +120,7 @@ class FilterPruner:
         return [name for name, layer in layers if isinstance(layer, paddle.nn.Conv2D) and f"{name}.weight" not in cut]
 
 
-def _slim_pruner(criterion: str) -> type:
+def _slim_pruner(criterion: str | Criterion) -> type:
     """Return PaddleSlim's pruner class for a criterion; it has none by BN scales for dynamic networks."""
     from paddleslim.dygraph import FilterPruner as SlimFilterPruner
     from paddleslim.dygraph import FPGMFilterPruner, L1NormFilterPruner
@@ -141,7 +143,18 @@ def _slim_pruner(criterion: str) -> type:
             scores = scores[collection.master_name][collection.master_axis]
             return keep_mask(scores, len(scores) - round(len(scores) * pruned_ratio))
 
-    return {"l1": L1NormFilterPruner, "fpgm": FPGMFilterPruner, "bn_scale": ScaleFilterPruner}[criterion]
+    if isinstance(criterion, str):
+        return {"l1": L1NormFilterPruner, "fpgm": FPGMFilterPruner, "bn_scale": ScaleFilterPruner}[criterion]
+    score = criterion
+
+    class OwnFilterPruner(SlimFilterPruner):
+        """PaddleSlim with the scores of a function."""
+
+        def cal_mask(self, pruned_ratio: float, collection: Any, num_head: int = -1) -> np.ndarray:
+            scores = np.asarray(score(collection.values[collection.master_name]))
+            return keep_mask(scores, len(scores) - round(len(scores) * pruned_ratio))
+
+    return OwnFilterPruner
 
 
 def keep_mask(scores: np.ndarray, count: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Helpers of the notebooks: images, tables and drawn faces to show, one plot style; and the Chinese edition."""
+"""Helpers of the notebooks: images and tables to show, drawn faces, checked exercises; and the Chinese edition."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fer_paddle.course.checks import check as check
+from fer_paddle.course.folder import course_folder as course_folder
+from fer_paddle.course.folder import keep as keep
+from fer_paddle.course.questions import quiz as quiz
 from fer_paddle.drawn import make_faces
 from fer_paddle.environment import versions
 from fer_paddle.expression.data.faces import LabelledFaces

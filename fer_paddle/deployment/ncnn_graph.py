@@ -38,11 +38,11 @@ def to_ncnn(model: onnx.ModelProto, half: bool = False) -> tuple[str, bytes]:
     constants = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
     layers = [_input(one) for one in model.graph.input if one.name not in constants]
     for node in _fuse_shuffles(list(model.graph.node), constants):
-        if node.op_type not in _TRANSLATE:
-            known = ", ".join(sorted(_TRANSLATE))
+        if node.op_type not in TRANSLATIONS:
+            known = ", ".join(sorted(TRANSLATIONS))
             raise ValueError(f"expected operators that have a translation to ncnn ({known}), got {node.op_type}")
         settings = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
-        layers.append(_TRANSLATE[node.op_type](_Node(node, settings, constants)))
+        layers.append(TRANSLATIONS[node.op_type](_Node(node, settings, constants)))
     layers = _split_shared_blobs(_fuse_relu(layers), {one.name for one in model.graph.output})
     return _param_text(layers), _weights_bytes(layers, half)
 
@@ -190,7 +190,8 @@ def _clip(node: _Node) -> _Layer:
     return node.layer("Clip", {0: low, 1: high})
 
 
-_TRANSLATE: dict[str, Callable[[_Node], _Layer]] = {
+# By ONNX operator, a function from its node to the ncnn layer; another entry teaches another operator.
+TRANSLATIONS: dict[str, Callable[[_Node], _Layer]] = {
     "Conv": _convolution,
     "BatchNormalization": _batch_norm,
     "Elu": lambda node: node.layer("ELU", {0: node.settings.get("alpha", 1.0)}),

@@ -68,6 +68,7 @@ def test_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))  # no start-up files of the user
     monkeypatch.setenv("FER_DATA", str(tmp_path))  # an empty folder: the default run needs no data
+    monkeypatch.setenv("FER_COURSE", str(tmp_path / "my_course"))
     files = set(FOLDER.rglob("*"))
     notebook = nbformat.read(path, 4)
     place = {"metadata": {"path": str(path.parent)}}

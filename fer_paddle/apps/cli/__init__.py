@@ -53,8 +53,11 @@ APP = group(
         "Compare ways of training under one budget; what is finished is kept.",
         *(study.compare, study.curves, study.scale, study.augment, study.distill),
     ),
+    course.check,
     group(
-        "course", "The Chinese edition and the figures of the notebooks.", course.build, course.outline, course.figures
+        "course",
+        "The Chinese edition, figures and slides of the notebooks.",
+        *(course.build, course.outline, course.figures, course.slides),
     ),
     # What these commands were called before; notebooks and the README show some of them.
     hidden={

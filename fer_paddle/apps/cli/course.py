@@ -1,11 +1,11 @@
-"""The editions and the figures of the course: `course build`, `course outline`, `course figures`."""
+"""The course: editions, figures, slides, and what is solved: `course build`, `outline`, `figures`, `slides`; `check`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
-from fer_paddle.console import FAILED, OK, Output
+from fer_paddle.console import FAILED, OK, Output, table
 from fer_paddle.environment import REPOSITORY
 
 Notebooks = Annotated[Path, "folder of the English notebooks"]
@@ -48,3 +48,53 @@ def figures(*, folder: Annotated[Path, "where they go"] = REPOSITORY / "notebook
     folder.mkdir(parents=True, exist_ok=True)
     written = write_figures(folder)
     return Output({"written": [*map(str, written)]}, f"{len(written)} figures written to {folder}")
+
+
+def slides(notebook: Annotated[Path, "a notebook"], *, out: Annotated[Path, "the HTML file to write"]) -> Output:
+    """Write slides (reveal.js) of the cells of a notebook that carry the tag `slide`."""
+    from fer_paddle.course.marking import write_slides
+
+    count = write_slides(notebook, out)
+    return Output({"file": str(out), "slides": count}, f"{count} slides written to {out}")
+
+
+def check(
+    *,
+    notebook: Annotated[tuple[Path, ...], "notebooks to mark; without them, show what you have solved yourself"] = (),
+) -> Output:
+    """Show which exercises of the course are solved, or mark the exercises of notebooks.
+
+    Marks are read from what `check` left in the outputs; no code of the notebooks is run. With --notebook the exit code
+    is 0 where all exercises are right, else 1.
+    """
+    return _mark(notebook) if notebook else _show_progress()
+
+
+def _mark(paths: tuple[Path, ...]) -> Output:
+    """Mark notebooks, a row each, with the exercises that are not right."""
+    from fer_paddle.course.marking import mark_notebook, read_notebook
+
+    marked, rows = [], []
+    for path in paths:
+        try:
+            states = mark_notebook(read_notebook(path))
+        except ValueError as error:
+            raise ValueError(str(error) if str(path) in str(error) else f"{error} in {path}") from error
+        right = sum(state == "right" for state in states.values())
+        marked.append({"file": str(path), "right": right, "exercises": len(states), "states": states})
+        others = ", ".join(f"{number} {state}" for number, state in states.items() if state != "right")
+        rows.append([str(path), f"{right}/{len(states)}", others])
+    code = OK if all(one["right"] == one["exercises"] for one in marked) else FAILED
+    return Output({"notebooks": marked}, table(["notebook", "right", "not right"], rows), code=code)
+
+
+def _show_progress() -> Output:
+    """Show solved exercises and right answers of the quiz by chapter."""
+    from fer_paddle.course.folder import count_progress
+
+    counts = count_progress()
+    rows = [
+        [chapter, f"{row['solved']}/{row['exercises']}", f"{row['quiz_right']}/{row['questions']}"]
+        for chapter, row in counts.items()
+    ]
+    return Output(counts, table(["chapter", "exercises", "questions"], rows))

@@ -1,0 +1,75 @@
+"""The texts of exercises and questions, `exercises/NN.json`, and the language in which they are shown."""
+
+from __future__ import annotations
+
+import json
+import locale
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_FOLDER = Path(__file__).with_name("exercises")
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Exercises and questions of one notebook."""
+
+    exercises: list[dict[str, Any]]  # each: answer, what it is to be named and take; hints: two by language
+    quiz: list[dict[str, Any]]  # each: right, a letter; by language the question, and choices with a text and a reason
+
+    def signature(self, exercise: int) -> str:
+        """Return how the answer to an exercise is named, such as `count(num_classes)`; a value has no bracket."""
+        return str(self.exercises[exercise - 1]["answer"])
+
+
+@cache
+def load_chapter(number: str) -> Chapter:
+    """Return a chapter by its two digits; ValueError names those that there are."""
+    if number not in numbers():
+        raise ValueError(f"expected a chapter of {', '.join(numbers())}, got {number!r}")
+    return Chapter(**json.loads((_FOLDER / f"{number}.json").read_text(encoding="utf-8")))
+
+
+@cache
+def numbers() -> tuple[str, ...]:
+    """Return the chapters that have exercises, such as 04, in their order."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.json")))
+
+
+def exercise_numbers() -> list[str]:
+    """Return the exercises of the course, such as 04.2, in their order."""
+    return [f"{chapter}.{i + 1}" for chapter in numbers() for i in range(len(load_chapter(chapter).exercises))]
+
+
+def split_number(number: str) -> tuple[str, int]:
+    """Return chapter and exercise of a number such as 04.2; ValueError where the course has no such exercise."""
+    chapter, _, exercise = number.partition(".")
+    if number not in exercise_numbers():
+        raise ValueError(
+            f"expected an exercise from {exercise_numbers()[0]} to {exercise_numbers()[-1]}, got {number!r}"
+        )
+    return chapter, int(exercise)
+
+
+@cache
+def _read_texts() -> dict[str, dict[str, dict[str, str]]]:
+    texts: dict[str, dict[str, dict[str, str]]] = json.loads(
+        Path(__file__).with_name("texts.json").read_text(encoding="utf-8")
+    )
+    return texts
+
+
+def load_texts(kind: str) -> dict[str, str]:
+    """Return what `check` or `quiz` says, in the language that is chosen."""
+    return _read_texts()[kind][choose_language()]
+
+
+def choose_language() -> str:
+    """Return en or zh: by FER_LANG, by the notebook that Jupyter runs (those of notebooks/zh), or by the locale."""
+    asked = os.environ.get("FER_LANG")
+    if not asked and "zh" in Path(os.environ.get("JPY_SESSION_NAME", "")).parts:
+        return "zh"
+    return "zh" if (asked or locale.getlocale()[0] or "en").lower().startswith(("zh", "chinese")) else "en"
