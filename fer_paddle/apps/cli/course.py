@@ -1,4 +1,4 @@
-"""The course: editions, figures, slides, and what is solved: `course build`, `outline`, `figures`, `slides`; `check`."""
+"""The course: `course build`, `outline`, `figures`, `slides`, and what is solved: `check`."""
 
 from __future__ import annotations
 
