@@ -84,13 +84,14 @@ def fit(
         Interrupted: Ctrl-C or SIGTERM; the checkpoint was written.
         ValueError: The checkpoint to resume is of another configuration or network; or the folder has one and
             `resume` is False; or another run works in the folder; or a loader is empty; or nothing measures the
-            monitored figure.
+            monitored figure; or another process begins with other data or another checkpoint.
     """
     check_arguments(loaders, config, validate)
     run = Run(model, loss, loaders, optimizer, metrics or {}, config, options, task or {})
     # The process that writes holds the folder: two runs in one would mix their weights and cards.
     with hold(run.folder) if run.folder is not None and parallel.rank() == 0 else nullcontext():
         open_folder(run, options.resume)
+        parallel.require_same([config.to_json(), run.task, run.epoch, run.step])
         run.notify("on_fit_start")
         try:
             with graceful_shutdown() as interrupted:

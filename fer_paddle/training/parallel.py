@@ -1,16 +1,20 @@
 """Data-parallel training over processes, each with its part of every global batch.
 
-Started by `python -m paddle.distributed.launch --nproc_per_node 2 --backend gloo script.py`. All processes must bring
-batches of equal size to a step. Gradients are averaged over the processes, so that without batch normalization two
-give what one gives at the same global batch, up to rounding. Batch normalization differs: on a GPU it becomes
-`paddle.nn.SyncBatchNorm`, over the global batch; on a CPU, for which Paddle has no such layer, each process normalizes
-over its own part (as Goyal et al. 2017, arXiv:1706.02677, do), and the running statistics are averaged.
+Started by `python -m paddle.distributed.launch --nproc_per_node 2 script.py`; docs/commands.md says how on several
+machines. All processes must bring batches of equal size to a step. Gradients are averaged over the processes, so that
+without batch normalization two give what one gives at the same global batch, up to rounding. Batch normalization
+differs: on a GPU it becomes `paddle.nn.SyncBatchNorm`, over the global batch; on a CPU, for which Paddle has no such
+layer, each process normalizes over its own part (as Goyal et al. 2017, arXiv:1706.02677, do), and the running
+statistics are averaged.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -101,3 +105,17 @@ def any_rank(flag: bool) -> bool:
     flags = paddle.to_tensor([float(flag)])
     paddle.distributed.all_reduce(flags)
     return bool(flags.item())
+
+
+def require_same(state: Any) -> None:
+    """Raise ValueError in every process unless all begin with the same JSON values; all must call it."""
+    if world_size() == 1:
+        return
+    digest = int(hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:12], 16)  # a float64 holds it
+    ends = paddle.to_tensor(np.array([digest, -digest], np.float64))
+    paddle.distributed.all_reduce(ends, paddle.distributed.ReduceOp.MAX)
+    if float(ends.sum()):
+        raise ValueError(
+            "expected the same configuration, data and checkpoint in every process, got others: do all machines have "
+            "the same data, and the folder of the run on a shared disk?"
+        )

@@ -98,3 +98,12 @@ def test_batch_normalization_is_over_the_global_batch_on_a_gpu_alone(two_process
         names = list(model.state_dict())
         prepared = parallel.prepare_model(model)
         assert type(prepared[1]) is kind and list(prepared.state_dict()) == names
+
+
+def test_processes_that_begin_with_others_are_refused(two_processes, monkeypatch):
+    parallel.require_same({"epoch": 3})
+    theirs = paddle.to_tensor([5.0, -5.0], "float64")
+    both = lambda tensor, op: tensor.set_value(paddle.maximum(tensor, theirs))  # noqa: E731
+    monkeypatch.setattr(paddle.distributed, "all_reduce", both)
+    with pytest.raises(ValueError, match="the same configuration, data and checkpoint in every process, got others"):
+        parallel.require_same({"epoch": 3})
