@@ -16,6 +16,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from fer_paddle.apps.api import Limits, create_app
+from fer_paddle.drawn import make_faces
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.pipeline import Face
 
@@ -80,6 +81,15 @@ def test_every_way_in_gives_the_same(request_, make_client):
     (face,) = answer.json()["faces"]
     assert (answer.json()["width"], answer.json()["height"]) == (40, 30)
     assert face["label"] == "sad" and face["box_xyxy"] == [2, 3, 20, 22] and list(face["probs"]) == list(EXPRESSIONS)
+
+
+def test_landmarks_come_where_they_are_asked_for(make_client, pipeline):
+    client = make_client()
+    assert client.post("/v1/faces", params={"landmarks": True}, files={"file": PNG}).status_code == 403
+    pipeline.landmarker = make_faces(1, 64, seed=3).points[0] * 0.3
+    (face,) = client.post("/v1/faces", params={"landmarks": True}, files={"file": PNG}).json()["faces"]
+    assert len(face["points_xy"]) == 68 and set(face["pose"]) == {"yaw_deg", "pitch_deg", "roll_deg"}
+    assert "points_xy" not in client.post("/v1/faces", files={"file": PNG}).json()["faces"][0]
 
 
 BOMB = io.BytesIO()

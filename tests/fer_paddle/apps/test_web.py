@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,9 @@ from starlette.testclient import TestClient
 from fer_paddle.apps import web
 from fer_paddle.apps.demo import astronaut
 from fer_paddle.apps.video import VideoWriter
-from fer_paddle.apps.web_texts import TEXTS
+from fer_paddle.apps.web_texts import TEXTS, bars, comparison
 from fer_paddle.expression.predict import DEFAULT
+from fer_paddle.pipeline import Face
 
 ASKED = (DEFAULT, "onnx", False, 0.5)
 PORTRAIT = astronaut()[..., ::-1]
@@ -69,6 +71,20 @@ for _ in range(2):
     assert done.returncode == 0, done.stderr
 
 
+def test_files_to_download_go_after_ten_minutes():
+    old = web.make_folder()
+    assert old.is_dir() and web.make_folder().is_dir() and old.is_dir()
+    os.utime(old, (0, 0))
+    assert web.make_folder().is_dir() and not old.exists()
+
+
+def test_two_networks_and_the_stages():
+    table, stages = web.compare(PORTRAIT, DEFAULT, "vgg8.fer2013", 0.5, "en")
+    assert "vgg8.fer2013" in table and table.count("<tr>") == 3 and "happy" in table
+    assert [caption[0] for _, caption in stages] == ["1", "2", "3", "4"]
+    assert len(web.compare(EMPTY, DEFAULT, "vgg8.fer2013", 0.5, "en")[1]) == 1
+
+
 def test_a_video_is_given_back_in_a_form_that_browsers_play(tmp_path):
     writer = VideoWriter(tmp_path / "clip.mp4", 25)
     for index in range(3):
@@ -77,6 +93,12 @@ def test_a_video_is_given_back_in_a_form_that_browsers_play(tmp_path):
     files = web.recognize_clip(str(tmp_path / "clip.mp4"), *ASKED, "en")
     assert [Path(file).name for file in files] == ["annotated.webm", "expressions.png", "frames.csv"]
     assert Path(files[0]).read_bytes()[:4] == b"\x1aE\xdf\xa3"
+
+
+def test_names_of_classes_are_no_html():
+    face = Face(np.array([0, 0, 9, 9], np.float32), 0.9, np.array([0.2, 0.8], np.float32), "<b>", ("a", "<b>"))
+    assert "<b>" not in bars([face], "en") and "&lt;b&gt;" in bars([face], "en")
+    assert "<b>" not in comparison([["<b>"] * 4], "en")
 
 
 def test_the_page_offers_an_own_network_first_and_switches_its_language():

@@ -120,6 +120,19 @@ def test_stopped_and_run_again(mess, tmp_path, stop):
     assert sorted(content(out).values()) == sorted(content(whole).values())
 
 
+def test_an_image_that_does_not_fit_its_new_format_is_named(tmp_path, monkeypatch):
+    folder = write_scenes(tmp_path / "in", a=1, b=2)
+
+    def refuse(path, image):
+        if (image == scene(1)).all():
+            raise ValueError("expected an image that fits into JPEG")
+        write_image(path, image)
+
+    monkeypatch.setattr("fer_paddle.collect.clean.write_image", refuse)
+    failed = clean(folder, tmp_path / "out", CleanRule())
+    assert list(failed) == [str(folder / "a.png")] and len(list_images(tmp_path / "out")) == 1
+
+
 def test_the_new_folder_lies_apart(tmp_path):
     for out in ("in", "in/new", "."):
         with pytest.raises(ValueError, match="neither in"):

@@ -66,6 +66,21 @@ BATCHES = {
 }
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: quant_params.symmetric(1.0, bits=1),
+        lambda: quant_params.symmetric(np.nan),
+        lambda: quant_params.symmetric(-1.0),
+        lambda: quant_params.asymmetric(1.0, 0.0),
+        lambda: quant_params.symmetric([1.0, 2.0]),  # two scales without an axis
+    ],
+)
+def test_wrong_arguments(make):
+    with pytest.raises(ValueError, match="expected"):
+        make()
+
+
 @pytest.mark.parametrize("name", BATCHES)
 def test_thresholds_of_known_order(name):
     found = {algorithm: calibration.find_threshold(BATCHES[name], algorithm) for algorithm in calibration.ALGORITHMS}

@@ -15,6 +15,7 @@ from fer_paddle.compression import onnx_quantize as ort
 from fer_paddle.compression import quant_params
 from fer_paddle.compression.quantize import compare
 from fer_paddle.deployment.onnx_graph import add_metadata, compact, drop_idle_rounding, read_onnx
+from fer_paddle.files import write_json
 from fer_paddle.weights import load_card
 
 RNG = np.random.default_rng(0)
@@ -213,3 +214,15 @@ def test_compare_keeps_its_rows(network, tmp_path):
     assert [row["method"] for row in more["rows"]] == ["fp32", "ort-minmax", "ort-entropy"]
     with pytest.raises(ValueError, match=r"calibration_images \(8, was 16\), data.calibration"):
         compare(Task(network, batches=BATCHES[:1]), ["fp32"], tmp_path, result)
+
+
+def test_a_row_of_training_stays_as_long_as_its_settings(network, tmp_path):
+    result = tmp_path / "table.json"
+    content = compare(Task(network), ["fp32"], tmp_path, result)
+    row = {**content["rows"][0], "method": "slim-qat", "settings": {"epochs": 2}}
+    write_json(result, {**content, "rows": [*content["rows"], row]})
+    for methods, epochs in ((["slim-qat"], 2), (["fp32"], 3)):  # who does not ask for it leaves it alone
+        task = Task(network, finetune_settings={"epochs": epochs})
+        assert compare(task, methods, tmp_path, result)["rows"][1] == row
+    with pytest.raises(RuntimeError, match="begins anew"):
+        compare(Task(network, finetune_settings={"epochs": 3}), ["slim-qat"], tmp_path, result)

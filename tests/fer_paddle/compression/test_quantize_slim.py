@@ -100,6 +100,12 @@ def test_the_onnx_file_carries_int8_weights(folder, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_last_layer_can_stay_in_float(folder, tmp_path):
+    post_training.quantize_static(folder / "float", tmp_path, BATCHES, "mse", keep_last=True)
+    shapes = {array.shape for array in post_training.read_int8_weights(tmp_path).values()}
+    assert shapes == {(8, 1, 3, 3), (8, 8, 3, 3)}
+
+
 def test_weight_only(folder, tmp_path):
     """The stored weights are int8; the simulated program computes on their round trip."""
     post_training.quantize_weights(folder / "float", tmp_path / "int8")

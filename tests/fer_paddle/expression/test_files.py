@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import shutil
 
 import numpy as np
@@ -78,20 +77,6 @@ def test_the_card(path):
 
 
 # --- what is refused at reading ---
-
-
-def test_a_pickle_is_never_opened(tmp_path):
-    class Danger:
-        def __reduce__(self):
-            return (pytest.fail, ("the pickle was loaded",))
-
-    for name in ("model.pdparams", "model.safetensors"):
-        (tmp_path / name).write_bytes(pickle.dumps(Danger()))
-    (tmp_path / "model.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"expected a .safetensors file, got .*model.pdparams: pickled weights"):
-        ExpressionModel.load(tmp_path / "model.pdparams")
-    with pytest.raises(ValueError, match="expected a whole safetensors file"):
-        ExpressionModel.load(tmp_path / "model.safetensors")
 
 
 @pytest.mark.parametrize(

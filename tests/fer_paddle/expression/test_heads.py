@@ -15,7 +15,7 @@ from fer_paddle.expression.export import export_expression_network
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead, Combination
 from fer_paddle.expression.predict import Classifier
-from fer_paddle.expression.recipes import PHOTOS
+from fer_paddle.expression.recipes import PHOTOS, STRONG
 from fer_paddle.expression.teach import Teachers, add_soft_targets, take_both_labels
 from fer_paddle.expression.train import train_faces
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
@@ -157,3 +157,9 @@ def test_teachers_of_both_label_sets_answer_for_both(saved):
     labels, votes = Teachers([saved])(np.random.default_rng(2).integers(0, 256, (4, 20, 20)).astype(np.uint8))
     assert labels.shape == (4, 7) and votes.shape == (4, 8)
     np.testing.assert_allclose(votes.sum(1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("recipe", "teachers", "unlabeled"), [(STRONG, ["x"], None), (TINY, [], "faces")])
+def test_teachers_are_for_both_label_sets(recipe, teachers, unlabeled, faces):
+    with pytest.raises(ValueError, match="expected teachers with the recipe photos, and unlabeled faces with teachers"):
+        take_both_labels(faces, faces, recipe, teachers, unlabeled)

@@ -174,19 +174,6 @@ def test_what_was_moved_is_put_back(batches):
 # --- the plateau ---
 
 
-def test_the_rate_falls_when_the_monitored_figure_stands(batches):
-    """The accuracy of five samples rises five times at most; the record tells the rate of the next step."""
-    _, history = train(batches, **PLATEAU)
-    rate, best, waited = 0.1, -1.0, 0
-    for record in history:
-        better = record["valid_accuracy"] > best * (1 + 1e-4)
-        best, waited = (record["valid_accuracy"], 0) if better else (best, waited + 1)
-        if waited > 1:
-            rate, waited = rate / 2, 0
-        assert record["learning_rate"] == pytest.approx(rate)
-    assert history[-1]["learning_rate"] < 0.1
-
-
 # --- SWA ---
 
 

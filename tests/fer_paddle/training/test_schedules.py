@@ -1,13 +1,10 @@
-"""Schedules: their rates against the formula, and their state through the JSON of a checkpoint."""
+"""Schedules: their rates against the formula."""
 
 from __future__ import annotations
-
-import json
 
 import numpy as np
 import pytest
 
-from fer_paddle.environment import paddle
 from fer_paddle.training.optim import SCHEDULES, make_schedule
 
 PEAK, STEPS = 0.1, 20
@@ -57,18 +54,6 @@ def test_a_plateau_lowers_the_rate_after_so_many_epochs_without_progress():
         schedule.step(accuracy)
         found.append(schedule())
     assert found == [PEAK, PEAK, PEAK, PEAK, PEAK / 2, PEAK / 2, PEAK / 2]
-
-
-@pytest.mark.parametrize("warmup_steps", [0, 4])
-@pytest.mark.parametrize(("name", "points"), [("step", (6,)), ("multi_step", (3, 9)), ("halve", (5,)), ("cosine", ())])
-def test_its_state_goes_through_json(name, points, warmup_steps):
-    """What checkpoint.py keeps: a resumed schedule goes on with the same rates, bit for bit."""
-    whole = rates(make_schedule(name, PEAK, STEPS, points, warmup_steps=warmup_steps))
-    first, second = (make_schedule(name, PEAK, STEPS, points, warmup_steps=warmup_steps) for _ in range(2))
-    rates(first, 8)
-    optimizer = paddle.optimizer.SGD(second, parameters=paddle.nn.Linear(1, 1).parameters())
-    optimizer.set_state_dict({"LR_Scheduler": json.loads(json.dumps(first.state_dict()))})
-    np.testing.assert_array_equal(rates(second, STEPS - 8), whole[8:])
 
 
 @pytest.mark.parametrize(
