@@ -52,13 +52,16 @@ def mark_notebook(notebook: Any) -> dict[str, str]:
         for output in cell.outputs:
             told = output.get("data", {}).get(RECORD)
             if isinstance(told, dict) and told.get("exercise") in states and told.get("state") in _STATES:
-                current = told.get("cell") == digest_text(cell.source.strip())
+                current = told.get("cell") == digest_text(cell.source.strip()) or told["state"] == "unanswered"
                 states[told["exercise"]] = told["state"] if current else "changed"
     return states
 
 
-def make_slides(notebook: Any) -> str:
-    """Return HTML slides (reveal.js) of the cells that carry the tag `slide`, each a slide; ValueError without any."""
+def make_slides(notebook: Any, folder: Path) -> str:
+    """Return HTML slides (reveal.js) of the cells that carry the tag `slide`, each a slide; ValueError without any.
+
+    Images that the cells name, relative to `folder`, are inside.
+    """
     from nbconvert import SlidesExporter
 
     deck = copy.deepcopy(notebook)
@@ -67,7 +70,8 @@ def make_slides(notebook: Any) -> str:
         raise ValueError("expected cells with the tag slide, got none")
     for cell in deck.cells:
         cell.metadata["slideshow"] = {"slide_type": "slide"}
-    html: str = SlidesExporter().from_notebook_node(deck)[0]
+    resources = {"metadata": {"path": str(folder)}}
+    html: str = SlidesExporter(embed_images=True).from_notebook_node(deck, resources=resources)[0]
     return html
 
 
@@ -75,5 +79,5 @@ def write_slides(path: Path, target: Path) -> int:
     """Write the slides of a notebook and return how many there are."""
     notebook = read_notebook(path)
     with replacing(target) as temporary:
-        temporary.write_text(make_slides(notebook), encoding="utf-8")
+        temporary.write_text(make_slides(notebook, path.parent), encoding="utf-8")
     return sum("slide" in cell.metadata.get("tags", ()) for cell in notebook.cells)

@@ -30,7 +30,7 @@ from fer_paddle.environment import REPOSITORY
 NOTEBOOKS = REPOSITORY / "notebooks"
 CHAPTERS = {path.name[:2]: path for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
 CALL = re.compile(r'check\("(\d\d\.\d)", (\w+)')
-WITHOUT = set()  # chapters that have none yet
+WITHOUT = {"11", "15"}  # a search and a page, which have none yet
 
 
 @pytest.fixture(autouse=True)
@@ -137,7 +137,7 @@ def test_the_notebook_asks_what_the_data_say(chapter):
 
 
 def test_every_chapter_has_exercises_that_answer():
-    assert set(numbers()) == set(CHAPTERS) - WITHOUT
+    assert set(CHAPTERS) - WITHOUT <= set(numbers()) <= set(CHAPTERS)
 
 
 @pytest.mark.parametrize(
@@ -327,18 +327,18 @@ def test_the_command_shows_progress(capsys):
     assert json.loads(capsys.readouterr().out)["07"]["solved"] == 1
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
+@pytest.mark.parametrize("chapter", numbers())
 def test_every_chapter_has_slides(chapter):
     cells = nbformat.read(CHAPTERS[chapter], 4).cells
     tagged = [cell for cell in cells if "slide" in cell.metadata.get("tags", ())]
     assert 4 <= len(tagged) <= 14 and tagged[0] is cells[0]
 
 
-def test_slides_hold_the_tagged_cells_alone(tmp_path, capsys):
+def test_slides_hold_the_tagged_cells_alone_with_their_figures(tmp_path):
     target = tmp_path / "slides.html"
-    assert main(["course", "slides", str(CHAPTERS["00"]), "--out", str(target)]) == 0
-    assert "From a photo to an expression" in target.read_text(
-        encoding="utf-8"
-    ) and "Limits and misuse" not in target.read_text(encoding="utf-8")
+    assert main(["course", "slides", str(CHAPTERS["04"]), "--out", str(target)]) == 0
+    html = target.read_text(encoding="utf-8")
+    assert "Train DistResNet" in html and "An expression is not a feeling" not in html
+    assert "data:image/svg" in html and 'src="figures' not in html
     nbformat.write(new_notebook(cells=[new_code_cell("1")]), tmp_path / "a.ipynb")
     assert main(["course", "slides", str(tmp_path / "a.ipynb"), "--out", str(target)]) == 2
