@@ -13,7 +13,7 @@ VENV := .venv$(if $(filter-out $(USUAL_PADDLE),$(PADDLE)),-$(PADDLE))
 VENV_PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test check notebooks zh kernel clean
+.PHONY: help demo test check notebooks zh messages kernel clean
 
 help:
 	@echo "make demo       find faces and name expressions in two images; writes out/"
@@ -21,6 +21,7 @@ help:
 	@echo "make check      lint, format, types, import contracts; under a minute"
 	@echo "make notebooks  run every notebook from top to bottom and save its outputs"
 	@echo "make zh         build the Chinese notebooks, notebooks/zh/"
+	@echo "make messages   compile the Chinese of the command lines after a change of fer_paddle.po"
 	@echo "make kernel     let Jupyter offer .venv as a kernel"
 	@echo "make clean      remove out/ and the caches; .venv, runs/ and the data stay"
 	@echo "The first run makes .venv (about 2 GB) and installs requirements.txt into it."
@@ -45,6 +46,9 @@ notebooks: $(INSTALLED)
 
 zh: $(INSTALLED)
 	$(VENV_PY) -m fer_paddle course build
+
+messages: $(INSTALLED)
+	$(VENV_PY) -c 'from babel.messages.frontend import main; main()' compile -D fer_paddle -d fer_paddle/locale
 
 kernel: $(INSTALLED)
 	$(VENV_PY) -m ipykernel install --user --name fer_paddle-$(PADDLE) --display-name "fer_paddle (Paddle $(PADDLE))"

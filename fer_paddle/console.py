@@ -6,14 +6,16 @@ Exit codes: 0 success, 1 failed work, 2 wrong use, 130 Ctrl-C.
 from __future__ import annotations
 
 import codecs
+import inspect
 import io
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
@@ -22,10 +24,15 @@ from typing import Any
 
 import click
 
+from fer_paddle.labels import class_names_zh
+from fer_paddle.messages import LANGUAGES, choose_language, current_language, say, speaking, width
 from fer_paddle.options import gather, read_parameters, spread_values
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 _WIDE = {"max_content_width": 110}
+# What no line break parts: a word or a wide character, with the Chinese punctuation about it.
+_UNIT = re.compile("[（《“]*(?:[!-~]+|[^\x00-\x7f])[，。、；：？）》”…]*")
+_SPREAD = re.compile(f"({_UNIT.pattern})( *)")
 _OUR_PACKAGES = ("fer_paddle", "yolo3tiny")
 # What pip calls the modules whose packages have another name.
 _PIP_NAMES = {
@@ -58,7 +65,66 @@ class Output:
         return FAILED if self.failed else self.code
 
 
-class Command(click.Command):
+class _Formatter(click.HelpFormatter):
+    """Help in the current language; spaces behind wide characters, taken out at the end, let lines break by width."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        super().write_usage(prog, args, say("Usage: "))
+
+    def write_heading(self, heading: str) -> None:
+        super().write_heading(say(heading))
+
+    def write_text(self, text: str) -> None:
+        super().write_text(_spread_wide(say_paragraphs(text)))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        super().write_dl([(name, _spread_wide(_say_option(text))) for name, text in rows], col_max, col_spacing)
+
+    def getvalue(self) -> str:
+        return _SPREAD.sub(lambda found: found[1] + found[2][_lacking(found[1]) :], super().getvalue())
+
+
+def _spread_wide(text: str) -> str:
+    return _UNIT.sub(lambda unit: unit[0] + " " * _lacking(unit[0]), text)
+
+
+def _lacking(text: str) -> int:
+    return width(text) - len(text)
+
+
+def say_paragraphs(text: str) -> str:
+    """Return a help text in the current language, each paragraph by itself, however its lines are broken."""
+    return "\n\n".join(say(" ".join(one.split())) for one in inspect.cleandoc(text).split("\n\n"))
+
+
+def _say_option(text: str) -> str:
+    """Return the line of an option or command, such as "side in pixels  [default: 48]", in the current language."""
+    words, gap, extra = text.partition("  [")
+    return say(words) + gap + "; ".join(map(say, extra.removesuffix("]").split("; "))) + "]" * bool(gap)
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
+class _Spoken(click.Command):
+    """What commands and groups share: help in the language that --language, FER_LANG or the locale chooses."""
+
+    context_class = _Context
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        if current_language() == "en":
+            return super().get_short_help_str(limit)
+        return say_paragraphs(self.help or "").split("\n\n")[0].partition("。")[0]
+
+
+def _language_option() -> click.Option:
+    """Return the option that `messages.choose_language` has read when this one is parsed."""
+    text = "language of help, errors and tables (default: FER_LANG, then the locale)"
+    return click.Option(["--language"], type=click.Choice(LANGUAGES), expose_value=False, help=text)
+
+
+class Command(_Spoken):
     """A function that returns an Output, as a command; its annotated parameters are read when it is called for."""
 
     def __init__(self, function: Callable[..., Output | None], name: str | None = None, hidden: bool = False):
@@ -73,6 +139,8 @@ class Command(click.Command):
             self.params = read_parameters(self.callback)
             as_json = click.Option(["--json", "as_json"], is_flag=True, help="print JSON instead of text")
             self.params.append(as_json)
+            if "language" not in {parameter.name for parameter in self.params}:
+                self.params.append(_language_option())
         return super().make_context(info_name, args, parent, **extra)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -85,7 +153,7 @@ class Command(click.Command):
         return OK if output is None else output.show(ctx.params["as_json"])
 
 
-class Group(click.Group):
+class Group(_Spoken, click.Group):
     """Commands in the order in which they were given."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -101,6 +169,7 @@ def group(
         made.add_command(function if isinstance(function, click.Command) else Command(function))
     for alias, function in (hidden or {}).items():
         made.add_command(Command(function, alias, hidden=True))
+    made.params.append(_language_option())
     if version is not None:
         click.version_option(version, message="%(version)s")(made)
     return made
@@ -111,11 +180,21 @@ def run(app: click.Command, argv: Sequence[str] | None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    given = list(sys.argv[1:] if argv is None else argv)
+    try:
+        language = choose_language(given, (sys.stdout, sys.stderr))
+    except ValueError as error:
+        return fail(error, WRONG_USE)
+    with speaking(language):
+        return _run(app, given)
+
+
+def _run(app: click.Command, argv: list[str]) -> int:
     pressed = threading.Event()
     try:
         with (
             _noting_interrupts(pressed),
-            app.make_context(app.name, list(sys.argv[1:] if argv is None else argv)) as ctx,
+            app.make_context(app.name, argv) as ctx,
         ):
             return app.invoke(ctx)
     except Exception as error:
@@ -132,7 +211,8 @@ def _fail_by(error: Exception) -> int:
         return error.exit_code
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "command"
-        return fail(f"{error.format_message().rstrip('.')} (see {path} --help)", WRONG_USE)
+        reason = say(error.format_message().rstrip("."))
+        return _print_error(say("{} (see {} --help)").format(reason, path), WRONG_USE)
     if isinstance(error, (ValueError, FileNotFoundError)):
         return fail(error, WRONG_USE)
     if isinstance(error, (RuntimeError, OSError, ArithmeticError)):
@@ -175,17 +255,23 @@ def _file_for_folder(error: Exception) -> Path | None:
 
 
 def fail(reason: object, code: int) -> int:
-    """Print one line on stderr and return the exit code."""
-    line = " ".join(str(reason).split())
-    print(f"error: {line}", file=sys.stderr)
+    """Print one line on stderr, in the current language, and return the exit code."""
+    return _print_error(say(_one_line(reason)), code)
+
+
+def _print_error(line: str, code: int) -> int:
+    print(say("error: {}").format(_one_line(line)), file=sys.stderr)
     return code
 
 
 def warn(*reasons: object) -> None:
     """Print a line on stderr for each; the work goes on."""
     for reason in reasons:
-        line = " ".join(str(reason).split())
-        print(f"warning: {line}", file=sys.stderr)
+        print(say("warning: {}").format(say(_one_line(reason))), file=sys.stderr)
+
+
+def _one_line(reason: object) -> str:
+    return " ".join(str(reason).split())
 
 
 def format_json(content: Any) -> str:
@@ -195,16 +281,22 @@ def format_json(content: Any) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return rows under a header, columns aligned: the first to the left, the others to the right."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    lines = ([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in cells)
+    """Return rows under a header in the current language, columns aligned: the first left, the others right."""
+    cells = [[str(cell) for cell in row] for row in (map(say, header), *rows)]
+    widths = [max(map(width, column)) for column in zip(*cells)]
+    gaps = [[" " * (most - width(cell)) for cell, most in zip(row, widths)] for row in cells]
+    lines = ([row[0] + gap[0], *map(str.__add__, gap[1:], row[1:])] for row, gap in zip(cells, gaps))
     return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print `table(header, rows)`."""
     print(table(header, rows))
+
+
+def shown_name(name: str) -> str:
+    """Return the name of a class as a table shows it: in Chinese where that is the current language."""
+    return class_names_zh([name])[0] if current_language() == "zh" else name
 
 
 def percent(value: float | None) -> str:
@@ -216,7 +308,7 @@ def bar(unit: str) -> Any:
     """Return a tqdm bar on stderr, silent where that is no terminal."""
     from tqdm import tqdm
 
-    return partial(tqdm, unit=unit, disable=None, leave=False)
+    return partial(tqdm, unit=say(unit), disable=None, leave=False)
 
 
 @contextmanager

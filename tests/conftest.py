@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from fer_paddle import environment
 
 environment.prepare()  # before any import of Paddle, which reads its settings then and crashes without zlib
+os.environ["FER_LANG"] = "en"  # whatever the locale of the machine
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402

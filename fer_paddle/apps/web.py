@@ -19,6 +19,7 @@ import cv2
 import gradio as gr
 import numpy as np
 
+from fer_paddle import messages
 from fer_paddle.apps.demo import astronaut
 from fer_paddle.apps.recognize import draw_found
 from fer_paddle.apps.video import ANNOTATED, FRAMES_CSV, PLOT, recognize_video
@@ -79,7 +80,7 @@ def find_faces(
         bgr = open_image(image, "RGB")
         return bgr, load_pipeline(network, runtime, landmarks)(bgr, min_score=score)
     except (ValueError, OSError, RuntimeError) as error:
-        raise gr.Error(str(error)) from error
+        raise gr.Error(messages.say(str(error), language)) from error
 
 
 def recognize(
@@ -156,7 +157,7 @@ def recognize_clip(
     try:
         recognize_video(Video(path), name, folder, pipeline, score, language, max_seconds=VIDEO_SECONDS, suffix=".webm")
     except (ValueError, OSError) as error:
-        raise gr.Error(str(error)) from error
+        raise gr.Error(messages.say(str(error), language)) from error
     return str(folder / f"{ANNOTATED}.webm"), str(folder / PLOT), str(folder / FRAMES_CSV)
 
 

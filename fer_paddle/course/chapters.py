@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import locale
 import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from fer_paddle.messages import language_of_environment
 
 _FOLDER = Path(__file__).with_name("exercises")
 
@@ -69,7 +70,6 @@ def load_texts(kind: str) -> dict[str, str]:
 
 def choose_language() -> str:
     """Return en or zh: by FER_LANG, by the notebook that Jupyter runs (those of notebooks/zh), or by the locale."""
-    asked = os.environ.get("FER_LANG")
-    if not asked and "zh" in Path(os.environ.get("JPY_SESSION_NAME", "")).parts:
+    if not os.environ.get("FER_LANG") and "zh" in Path(os.environ.get("JPY_SESSION_NAME", "")).parts:
         return "zh"
-    return "zh" if (asked or locale.getlocale()[0] or "en").lower().startswith(("zh", "chinese")) else "en"
+    return language_of_environment()

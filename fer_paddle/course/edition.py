@@ -159,16 +159,19 @@ def _compare(cell: Any, block: Block, glossary: Mapping[str, Sequence[str]]) -> 
         if [line[:1] for line in lines] != [remark.string[:1] for remark in remarks]:
             yield f"expected {len(remarks)} comments and docstrings, one a line, got {lines}"
         return
-    english, chinese = cell.source, block.text
+    yield from compare_texts(cell.source, block.text, glossary)
+
+
+def compare_texts(english: str, chinese: str, glossary: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield what a translation has lost or added of `_KEPT`, and the terms that it renders by other words."""
+    text = chinese
     for kind, pattern in _KEPT.items():
         before, after = Counter(pattern.findall(english)), Counter(pattern.findall(chinese))
         if before != after:
             yield f"{kind}: missing {sorted((before - after).elements())}, added {sorted((after - before).elements())}"
         english, chinese = pattern.sub(" ", english), pattern.sub(" ", chinese)
     for term, words in glossary.items():
-        if re.search(rf"\b{re.escape(term)}s?\b", english, re.IGNORECASE) and not any(
-            word in block.text for word in words
-        ):
+        if re.search(rf"\b{re.escape(term)}s?\b", english, re.IGNORECASE) and not any(word in text for word in words):
             yield f"glossary: expected {' or '.join(words)} for {term!r}"
 
 

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from fer_paddle import files
+from fer_paddle.messages import say
 from fer_paddle.training import parallel
 from fer_paddle.training.run import Callback, Run
 from fer_paddle.weights import load_card
@@ -57,7 +58,7 @@ class ProgressBar(Callback):
         now = time.monotonic()
         figures = {name: f"{value:.4f}" for name, value in run.running.items() if name in ("loss", "accuracy")}
         speed = self.samples / max(now - self.started, 1e-9)
-        self.bar.set_description(f"epoch {run.epoch + 1}/{run.config.epochs}", refresh=False)
+        self.bar.set_description(say("epoch {}/{}").format(run.epoch + 1, run.config.epochs), refresh=False)
         self.bar.set_postfix({**figures, "images/s": f"{speed:.0f}"}, refresh=False)
         self.bar.update()
         if not self.is_live and now - self.last_line >= self.line_seconds:
@@ -66,7 +67,7 @@ class ProgressBar(Callback):
 
     def on_epoch_end(self, run: Run) -> None:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in run.history[-1].items() if name != "epoch")
-        self._write(f"epoch {run.epoch}: {figures}")
+        self._write(say("epoch {}: {}").format(run.epoch, figures))
         self.started, self.samples = time.monotonic(), 0
 
     def on_fit_end(self, run: Run) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fer_paddle.console import Output, bar, table
+from fer_paddle.messages import say
 from fer_paddle.options import Images, MinFace, MinScore, Rotations, Weights
 
 RESULTS_JSON = "detected.json"
@@ -55,5 +56,5 @@ def _table_of_faces(images: list[dict[str, Any]]) -> str:
             place = f"{left:.0f},{top:.0f} {right - left:.0f}x{bottom - top:.0f}"
             rows.append([image["file"], f"{face['score']:.2f}", place])
         if not image["faces"]:
-            rows.append([image["file"], "no face", ""])
+            rows.append([image["file"], say("no face"), ""])
     return table(["image", "score", "place and size"], rows)

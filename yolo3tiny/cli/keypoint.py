@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fer_paddle import options as opt
 from fer_paddle.console import Output, bar, table
+from fer_paddle.messages import say
 
 Look = Annotated[Literal["belt", "road"], "kind of the drawn strips"]
 Data = Annotated[
@@ -16,7 +17,7 @@ Network = Annotated[str | None, "network: a file, or the name of one that ships 
 Score = Annotated[opt.UnitInterval, "lowest score of a mark"]
 Drift = Annotated[
     tuple[opt.NonNegativeFloat, ...],
-    "least and most strength of the drift of light; training ends at 1, so 1 1.2 is up to 20 % outside",
+    "least and most strength of the drift of light; training ends at 1, so 1 1.2 lies beyond it",
 ]
 MARK_PX = 30  # side of the boxes that are drawn around what is found
 
@@ -53,8 +54,8 @@ def train(
     history = train_from(chosen, out, data, look, start, classes or None, resume, workers)
     export_run(out, out / "keypoint.onnx")
     best = min((record for record in history if chosen.monitor in record), key=lambda record: record[chosen.monitor])
-    figures = f"F1 {best['valid_f1']:.4f}, {best['valid_cost_px']:.2f} px a mark with what is missed or wrong"
-    text = f"best epoch {best['epoch']}: {figures}; written to {out / 'keypoint.onnx'}"
+    text = say("best epoch {epoch}: F1 {valid_f1:.4f}, {valid_cost_px:.2f} px a mark with what is missed or wrong")
+    text = text.format(**best) + say("; written to {}").format(out / "keypoint.onnx")
     return Output(history, text)
 
 
@@ -91,7 +92,7 @@ def detect(
     rows = [
         [image["file"], mark["class"], "{:.1f},{:.1f}".format(*mark["center_xy"]), f"{mark['score']:.2f}"]
         for image in found
-        for mark in image["marks"] or [{"class": "no mark", "center_xy": (0, 0), "score": 0}]
+        for mark in image["marks"] or [{"class": say("no mark"), "center_xy": (0, 0), "score": 0}]
     ]
     reasons = [{"file": file, "reason": reason} for file, reason in failed]
     text = table(["image", "class", "center", "score"], rows) if rows else ""
@@ -155,8 +156,8 @@ def export(
     from yolo3tiny.keypoint.export import export_run
 
     card = export_run(run, out, trained_on)
-    difference = card["largest_difference_from_paddle"]
-    return Output(card, f"{out}: {card['parameters']} parameters, largest difference from Paddle {difference:.2g}")
+    figures = out, card["parameters"], card["largest_difference_from_paddle"]
+    return Output(card, say("{}: {} parameters, largest difference from Paddle {:.2g}").format(*figures))
 
 
 def draw(
@@ -170,4 +171,4 @@ def draw(
     from yolo3tiny.keypoint.data import write_strips
 
     write_strips(out, look, strips, seed)
-    return Output({"strips": strips, "folder": str(out)}, f"{strips} strips in {out}")
+    return Output({"strips": strips, "folder": str(out)}, say("{} strips in {}").format(strips, out))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import click
 
 from fer_paddle.console import Output, bar, table
+from fer_paddle.messages import say
 from fer_paddle.options import (
     PHOTOS,
     BatchSize,
@@ -85,7 +86,7 @@ def train(
         return None
     export_run(out, out / "detector.onnx")
     best = max((record for record in history if "valid_ap" in record), key=lambda record: record["valid_ap"])
-    text = f"best epoch {best['epoch']}: AP {best['valid_ap']:.4f}; written to {out / 'detector.onnx'}"
+    text = say("best epoch {}: AP {:.4f}; written to {}").format(best["epoch"], best["valid_ap"], out / "detector.onnx")
     return Output(history, text)
 
 
@@ -139,5 +140,5 @@ def export(
     from yolo3tiny.export import export_run
 
     card = export_run(run, out, trained_on, longest)
-    difference = card["largest_difference_from_paddle"]
-    return Output(card, f"{out}: {card['parameters']} parameters, largest difference from Paddle {difference:.2g}")
+    figures = out, card["parameters"], card["largest_difference_from_paddle"]
+    return Output(card, say("{}: {} parameters, largest difference from Paddle {:.2g}").format(*figures))

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fer_paddle.console import FAILED, OK, Output, bar, table, warn
+from fer_paddle.console import FAILED, OK, Output, bar, shown_name, table, warn
+from fer_paddle.messages import say
 from fer_paddle.options import (
     BatchSize,
     Epochs,
@@ -125,10 +126,10 @@ def run(
         for name, one in given.items():
             reports.append(collect_class(name, one, out, work, fetcher, rules, detector, landmarks, bar))
     warn(*(warning for report in reports for warning in report.warnings))
-    rows = [[one.name, one.images, one.refused, one.cut, one.copies, one.files] for one in reports]
+    rows = [[shown_name(one.name), one.images, one.refused, one.cut, one.copies, one.files] for one in reports]
     text = table(["class", "images", "without a face", "cut out", "copies", f"{face_options.what} now"], rows)
     code = OK if all(report.files for report in reports) else FAILED
-    return Output(list(map(asdict, reports)), f"{text}\n\nwritten to {out}", code=code)
+    return Output(list(map(asdict, reports)), f"{text}\n\n" + say("written to {}").format(out), code=code)
 
 
 def crawl(
@@ -169,10 +170,12 @@ def crawl(
     warn(*(f"{one.url[:200]}: {one.reason}" for one in report.records if one.reason and not one.page))
     counts = report.counts()
     result = {**counts, "done_before": report.done_before, "records": list(map(asdict, report.records))}
-    text = table(["addresses", ""], [*counts.items(), ("done before", report.done_before)])
+    rows = [[say(name), count] for name, count in (counts | {"done before": report.done_before}).items()]
+    text = table(["addresses", ""], rows)
     failed = counts[crawling.FAILED] or not (counts[crawling.SAVED] or report.done_before)
     code = FAILED if failed else OK
-    return Output(result, f"{text}\n\nwritten to {out}, what became of each address in manifest.jsonl", code=code)
+    told = say("written to {}, what became of each address in manifest.jsonl").format(out)
+    return Output(result, f"{text}\n\n{told}", code=code)
 
 
 def _read_sources(sources: Sequence[str]) -> list[str]:
@@ -203,7 +206,7 @@ def frames(
         except (ValueError, FileNotFoundError) as error:
             failed.append(("", str(error)))
     rows = [
-        [one.video, one.frames_read, len(one.files), "done before" if one.done_before else one.warning or ""]
+        [one.video, one.frames_read, len(one.files), say("done before") if one.done_before else one.warning or ""]
         for one in reports
     ]
     result = {"videos": list(map(asdict, reports)), "failed": [reason for _, reason in failed]}
@@ -241,9 +244,10 @@ def clean(
         f"{one.kind:9}  {one.path.relative_to(folder)}: {one.reason or f'-> {one.stem}{rule.suffix}'}"
         for one in changes
     ]
-    counts = ", ".join(f"{name} {number}" for name, number in plan.counts().items())
-    lines.append(f"\n{counts}; copies in {len(plan.copies)} groups, to look at: {', '.join(map(str, sheets)) or '-'}")
-    lines.append(f"written to {out}" if out else "a plan only: nothing is written without --out")
+    counts = ", ".join(f"{say(name)} {number}" for name, number in plan.counts().items())
+    copies = say("copies in {} groups, to look at: {}").format(len(plan.copies), ", ".join(map(str, sheets)) or "-")
+    lines.append(f"\n{counts}; {copies}")
+    lines.append(say("written to {}").format(out) if out else say("a plan only: nothing is written without --out"))
     warn(*(f"in several folders, all kept: {', '.join(group)}" for group in conflicts))
     return Output(result, "\n".join(lines), list(failed.items()))
 
@@ -270,9 +274,9 @@ def select(
     rule, what = face_options.rule(), face_options.what
     landmarks, paths = face_options.landmarks(), find_images(images, out)
     report = select_faces(paths, out, rule, what, landmarks=landmarks, sort=sort, progress=bar("images"))
-    rows = [["images kept", len(report.kept)], ["refused", len(report.refused)]]
-    rows += [["unreadable", len(report.failed)], ["done before", report.done_before]]
-    text = table(["", ""], [*rows, [f"{what} written", len(report.files)]])
+    rows = [[say("images kept"), len(report.kept)], [say("refused"), len(report.refused)]]
+    rows += [[say("unreadable"), len(report.failed)], [say("done before"), report.done_before]]
+    text = table(["", ""], [*rows, [say(f"{what} written"), len(report.files)]])
     return Output(asdict(report), text, [("", reason) for reason in report.failed.values()])
 
 
@@ -285,7 +289,7 @@ def sources(images: Annotated[tuple[Path, ...], "files that the other parts made
     text = []
     for path, records in found.items():
         lines = ["  ".join(f"{name}: {record[name]}" for name in names if record.get(name)) for record in records]
-        text.append("\n  ".join([path, *(lines or ["nothing is known"])]))
+        text.append("\n  ".join([path, *(lines or [say("nothing is known")])]))
     return Output(found, "\n".join(text), code=OK if all(found.values()) else FAILED)
 
 
@@ -311,9 +315,9 @@ def train_mouths(
         "threads": threads,
         "resume": resume,
     }
-    trained = train(data=data, recipe="mouths", start=Path(COURSE), out=out, threads=threads, resume=resume, **how)
+    trained = train(data=data, recipe="mouths", start=Path(COURSE), out=out, **how)
     if trained is None:
         return None
     card = load_card(out / "model.safetensors")
-    rows = [[name, card["train_faces"][name], card["valid_faces"][name]] for name in card["classes"]]
+    rows = [[shown_name(name), card["train_faces"][name], card["valid_faces"][name]] for name in card["classes"]]
     return Output(trained.result, f"{table(['class', 'train', 'validation'], rows)}\n\n{trained.text}")

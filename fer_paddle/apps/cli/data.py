@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fer_paddle.console import Output, bar, percent, table
+from fer_paddle.messages import say
 from fer_paddle.options import PHOTOS, NonNegativeFloat, PositiveFloat, Side, Weights
 
 
@@ -37,18 +38,17 @@ def report(
     content = {"sources": list(map(printable, sources)), **found.to_json(faces)}
     write_json(out / "report.json", content)
     write_page(out / "report.html", faces, found, ", ".join(printable(Path(one).resolve().name) for one in sources))
-    rows = [[one.title, len(one.groups), one.num_images] for one in found.findings.values()]
-    rows.append(["Files that cannot be read", "", len(faces.skipped)])
+    rows = [[say(one.title), len(one.groups), one.num_images] for one in found.findings.values()]
+    rows.append([say("Files that cannot be read"), "", len(faces.skipped)])
     lines = [table(["finding", "groups", "images"], rows)]
     if "ferplus" in found.figures:
         agreement = percent(found.figures["ferplus"]["agreement"])
-        lines.append(f"\nmost FER+ voters chose the label of {agreement} of the images")
+        lines.append("\n" + say("most FER+ voters chose the label of {} of the images").format(agreement))
     if "suspected" in found.figures.get("wrong_labels", {}):
         accuracy = percent(found.figures["wrong_labels"]["accuracy_of_the_judge"])
-        lines.append(
-            f"the network that judges the labels agrees with {accuracy} of them: where that is low, trust it less"
-        )
-    lines.append(f"\n{len(faces)} images; {out / 'report.html'} shows them")
+        text = say("the network that judges the labels agrees with {} of them: where that is low, trust it less")
+        lines.append(text.format(accuracy))
+    lines.append("\n" + say("{} images; {} shows them").format(len(faces), out / "report.html"))
     figures = {name: value for name, value in content.items() if name not in ("findings", "unreadable")}
     return Output(figures, "\n".join(lines))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fer_paddle.console import FAILED, OK, Output, bar, fail, table
+from fer_paddle.messages import say
 from fer_paddle.options import FACES, Batch, Int, Number, PositiveInt, Runs, Runtime, Side, ThreadCount
 
 PARITY_IMAGES = 256
@@ -80,11 +81,10 @@ def export(
 
         faces = load_faces(find_data(data), bar("images")).images[:PARITY_IMAGES] if data else None
         parity = export_expression_network(weights, out, faces, f"faces of {name}", precision, shape, labels)
-    agreement = "" if parity.top1_agreement is None else f", same class for {parity.top1_agreement:.1%}"
-    text = (
-        f"{out}: from {parity.reference} at most {parity.max_difference:.2g}, on average "
-        f"{parity.mean_difference:.2g}{agreement}, over {parity.inputs} {parity.description}"
-    )
+    figures = out, parity.reference, parity.max_difference, parity.mean_difference, parity.inputs
+    text = say("{}: from {} at most {:.2g}, on average {:.2g}, over {} {}").format(*figures, say(parity.description))
+    if parity.top1_agreement is not None:
+        text += say(", same class for {:.1%}").format(parity.top1_agreement)
     return Output(parity.to_json() | {"file": str(out)}, text)
 
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import click
 
-from fer_paddle.console import Output, bar, percent, table
+from fer_paddle.console import Output, bar, percent, shown_name, table
+from fer_paddle.messages import say
 from fer_paddle.options import LabeledData, Number, Runtime, ThreadCount, Weights
 
 LATENCY_RUNS = 100
@@ -108,13 +109,14 @@ def _evaluate(data: str, split: str | None, weights: Path | None, runtime: str |
         "weights": file.name,
         "file_bytes": size_on_disk(file),
     }
-    rows = [[name, *(percent(figures[kind][name]) for kind in ("recall", "precision"))] for name in figures["recall"]]
-    some = figures["mean_recall_of_20"]
-    text = (
-        f"accuracy {figures['accuracy']:.4f}, mean recall {figures['mean_recall']:.4f} over {figures['faces']} faces"
-        f"{'' if some is None else f' ({some:.4f} over the classes of 20 and more)'}"
-        f"; {figures['latency_ms']:.2f} ms a face, {figures['file_bytes'] / 1000:.0f} kB"
-    )
+    rows = [
+        [shown_name(name), *(percent(figures[kind][name]) for kind in ("recall", "precision"))]
+        for name in figures["recall"]
+    ]
+    text = say("accuracy {accuracy:.4f}, mean recall {mean_recall:.4f} over {faces} faces").format(**figures)
+    if (some := figures["mean_recall_of_20"]) is not None:
+        text += say(" ({:.4f} over the classes of 20 and more)").format(some)
+    text += say("; {:.2f} ms a face, {:.0f} kB").format(figures["latency_ms"], figures["file_bytes"] / 1000)
     return Output(figures, f"{table(['class', 'recall', 'precision'], rows)}\n\n{text}")
 
 
@@ -128,8 +130,8 @@ def _measure_views(
     classifier, classes = load_ensemble(weights, scales, flip, five_crop)
     measured = load_measured(data, classes, split, bar("images"))
     figures = measure_views(classifier, measured.images, measured.labels, classes, bar("batches"))
-    rows = [[name, f"{value:.3f}"] for name, value in figures["recall"].items()]
-    text = f"accuracy {figures['accuracy']:.4f} over {figures['faces']} faces, {figures['views']} views of each"
+    rows = [[shown_name(name), f"{value:.3f}"] for name, value in figures["recall"].items()]
+    text = say("accuracy {accuracy:.4f} over {faces} faces, {views} views of each").format(**figures)
     result = {"weights": [str(path) for path in weights], "data": data, **figures}
     return Output(result, f"{table(['class', 'recall'], rows)}\n\n{text}")
 
@@ -154,7 +156,7 @@ def calibrate_network(
         save_figure(plot_before_after(logits, faces.labels), out)
     if write:
         found["written"] = [str(path) for path in store_temperature(classifier_file(weights), found)]
-    text = f"temperature {found['temperature']} from {found['faces']} faces (folds: {found['fold_temperatures']})"
+    text = say("temperature {temperature} from {faces} faces (folds: {fold_temperatures})").format(**found)
     rows = [
         [name, *(f"{found[name][end]:.4f}" for end in ("value", "low", "high"))] for name in ("ece_before", "ece_after")
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fer_paddle.console import Output, bar, table
+from fer_paddle.messages import say
 from fer_paddle.options import BatchSize, Epochs, Images, MinScore, PositiveInt, Resume, Seed, Threads, Weights, Workers
 
 RESULTS_JSON = "landmarks.json"
@@ -30,7 +31,9 @@ def crops(
     save_faces(out, faces)
     found = int(faces.detected.sum())
     result = {"faces": len(faces), "detected": found, "file": str(out)}
-    return Output(result, f"{len(faces)} faces written to {out}, {found} of them found by the detector")
+    return Output(
+        result, say("{faces} faces written to {file}, {detected} of them found by the detector").format(**result)
+    )
 
 
 def train(
@@ -60,7 +63,8 @@ def train(
     history = train_from_files(data, chosen, out, resume, workers, start)
     export_run(out, out / "model.safetensors", ", ".join(path.name for path in data))
     best = min((record for record in history if "valid_nme" in record), key=lambda record: record["valid_nme"])
-    return Output(history, f"best epoch {best['epoch']}: error {best['valid_nme']:.4f} inter-ocular; written to {out}")
+    text = say("best epoch {}: error {:.4f} inter-ocular; written to {}").format(best["epoch"], best["valid_nme"], out)
+    return Output(history, text)
 
 
 def evaluate(
@@ -77,7 +81,7 @@ def evaluate(
     figures = measure(Landmarker(weights), load_detected(data, split, progress=bar("faces")))
     rows = [
         [source, figure["faces"], f"{figure['nme']:.2%}", f"{figure['failure_rate']:.2%}"]
-        for source, figure in [*figures["by_source"].items(), ("all", _whole(figures))]
+        for source, figure in [*figures["by_source"].items(), (say("all"), _whole(figures))]
     ]
     text = table(["source", "faces", "error, inter-ocular", "failures at 0.10"], rows)
     return Output(figures, text)
@@ -120,5 +124,5 @@ def _table_of_faces(images: list[dict[str, Any]]) -> str:
             place = f"{left:.0f},{top:.0f} {right - left:.0f}x{bottom - top:.0f}"
             rows.append([image["file"], place, *angles, *measures])
         if not image["faces"]:
-            rows.append([image["file"], "no face", *[""] * 6])
+            rows.append([image["file"], say("no face"), *[""] * 6])
     return table(["image", "place and size", "yaw", "pitch", "roll", "mouth open", "smile", "eye closed"], rows)

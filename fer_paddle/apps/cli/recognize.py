@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from fer_paddle.console import INTERRUPTED, OK, Output, bar, table
+from fer_paddle.console import INTERRUPTED, OK, Output, bar, shown_name, table
+from fer_paddle.messages import say
 from fer_paddle.options import MinFace, MinScore, PositiveFloat, Rotations, Weights
 
 Out = Annotated[Path, "folder for the annotated images"]
@@ -23,7 +24,7 @@ def recognize(
     min_score: MinScore = 0.5,
     min_face: MinFace = 0,
     rotations: Rotations = (),
-    language: Annotated[Literal["en", "zh"], "names in the images"] = "en",
+    language: Annotated[Literal["en", "zh"], "names in the images; where it is given, also what is printed"] = "en",
     weights: Weights = None,
     allow_url: Annotated[bool, "fetch the URLs, from public addresses alone"] = False,
     seconds: Annotated[PositiveFloat | None, "stop a video or camera after this time"] = None,
@@ -76,12 +77,12 @@ def demo(*, out: Out = Path("out")) -> Output:
 def _show(report: Any, videos: Sequence[Any], folder: Path) -> Output:
     texts = []
     if report.results or not videos:
-        texts = [_table_of_images(report.results), f"{len(report.results)} images written to {folder}"]
+        texts = [_table_of_images(report.results), say("{} images written to {}").format(len(report.results), folder)]
     for video in videos:
-        speed = f"{video.frames} frames, {video.seconds:.1f} s, recognized at {video.frames_per_second} frames/s"
-        texts.append(f"{video.file}: {speed}, written to {video.folder}")
+        figures = video.file, video.frames, video.seconds, video.frames_per_second, video.folder
+        texts.append(say("{}: {} frames, {:.1f} s, recognized at {} frames/s, written to {}").format(*figures))
         texts += [_table_of_people(video.people)] if video.people else []
-        texts += ["stopped by Ctrl-C; what was done is kept"] if video.stopped else []
+        texts += [say("stopped by Ctrl-C; what was done is kept")] if video.stopped else []
     failed = [{"file": file, "reason": reason} for file, reason in report.failed]
     result = {"images": report.results, "videos": [vars(video) for video in videos], "failed": failed}
     code = INTERRUPTED if any(video.stopped for video in videos) else OK
@@ -92,8 +93,9 @@ def _table_of_people(people: list[dict[str, Any]]) -> str:
     rows = []
     for person in people:
         named = sorted(person["frames_named"].items(), key=lambda item: -item[1])[:3]
-        names = ", ".join(f"{name} {frames / person['frames']:.0%}" for name, frames in named)
-        rows.append([person["id"], f"{person['first_seconds']:.1f} to {person['last_seconds']:.1f} s", names])
+        names = ", ".join(f"{shown_name(name)} {frames / person['frames']:.0%}" for name, frames in named)
+        seen = say("{:.1f} to {:.1f} s").format(person["first_seconds"], person["last_seconds"])
+        rows.append([person["id"], seen, names])
     return table(["id", "seen", "frames named"], rows)
 
 
@@ -104,9 +106,8 @@ def _table_of_images(results: list[dict[str, Any]]) -> str:
         for face in result["faces"]:
             left, top, right, bottom = (round(side) for side in face["box_xyxy"])
             prob, place = face["probs"][face["label"]], f"{left},{top} {right - left}x{bottom - top}"
-            rows.append(
-                [name, face["label"] + ("" if face["sure"] else "?"), f"{prob:.0%}", f"{face['score']:.2f}", place]
-            )
+            label = shown_name(face["label"]) + ("" if face["sure"] else "?")
+            rows.append([name, label, f"{prob:.0%}", f"{face['score']:.2f}", place])
         if not result["faces"]:
-            rows.append([name, "no face", "", "", ""])
+            rows.append([name, say("no face"), "", "", ""])
     return table(["image", "expression", "sure", "face score", "place and size"], rows)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fer_paddle.console import Output, bar, percent, table
+from fer_paddle.messages import say
 from fer_paddle.options import (
     NaturalInt,
     PositiveFloat,
@@ -95,5 +96,6 @@ def search(
     names = [name for name in ("parameters", "mflops", "activations", "latency_ms") if name in best]
     shown = sorted(found.rows, key=lambda row: -row["accuracy"])[:10]
     rows = [[row["description"], percent(row["accuracy"]), *(row[name] for name in names)] for row in shown]
-    text = f"{best['description']}: accuracy {accuracy:.4f} on {len(loaded[1])} faces; written to {out}"
+    figures = best["description"], accuracy, len(loaded[1]), out
+    text = say("{}: accuracy {:.4f} on {} faces; written to {}").format(*figures)
     return Output(found.study.content, f"{table(['design', 'held out', *names], rows)}\n\n{text}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fer_paddle.console import Output
+from fer_paddle.messages import say
 from fer_paddle.options import INT_MAX, NaturalInt, Number, PositiveFloat, PositiveInt, ThreadCount, Weights
 
 Port = Annotated[int, Number(int, 1, 65535), "port to listen at"]
@@ -46,7 +47,7 @@ def serve(
     pipeline = Pipeline(Detector(threads=1), Classifier(weights, threads=1), landmarks=landmarker)
     limits = Limits(max_bytes, max_pixels, max_images, seconds, workers, queue)
     run(create_app(pipeline, limits, api_key, allow_url), host, port)
-    return Output({"stopped": True}, "stopped")
+    return Output({"stopped": True}, say("stopped"))
 
 
 def web(
@@ -62,4 +63,4 @@ def web(
     from fer_paddle.apps.web import build_page, launch
 
     launch(build_page(str(weights) if weights else None), host, port, share == "on")
-    return Output({"stopped": True}, "stopped")
+    return Output({"stopped": True}, say("stopped"))

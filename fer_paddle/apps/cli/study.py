@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fer_paddle.console import Output, bar, percent, table
+from fer_paddle.messages import say
 from fer_paddle.options import (
     DataChanged,
     Epochs,
@@ -99,7 +100,8 @@ def compare(
     )
     result = read_json(out / RESULT, "the comparison")
     save_figure(draw_costs(result["rows"]), out / "compare.png")
-    text = f"{len(train)} faces of {size} px, {epochs} epochs, measured on {len(measured)}; written to {out}"
+    figures = len(train), size, epochs, len(measured), out
+    text = say("{} faces of {} px, {} epochs, measured on {}; written to {}").format(*figures)
     return Output(result, f"{table(HEADINGS, list_rows(result['rows']))}\n\n{text}")
 
 
@@ -215,7 +217,7 @@ def distill(
         accuracies = [f"{row['accuracy']:.4f}", f"{row['least']:.4f}-{row['most']:.4f}"]
         rows.append([row["name"], row["seeds"], *accuracies, gain])
     text = table(["training", "seeds", "accuracy", "range", "gain over plain"], rows)
-    return Output(found, f"{text}\n\nteacher: accuracy {found['teacher_accuracy']:.4f}")
+    return Output(found, f"{text}\n\n" + say("teacher: accuracy {teacher_accuracy:.4f}").format(**found))
 
 
 def _load(source: Data) -> tuple[Any, Any]:

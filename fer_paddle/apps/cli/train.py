@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fer_paddle.console import Output
+from fer_paddle.messages import say
 from fer_paddle.options import FACES, BatchSize, Epochs, Resume, Seed, Size, Threads, ValidData, Workers
 
 
@@ -52,6 +53,6 @@ def train(
 
     export_expression_network(outcome.weights, outcome.weights.with_suffix(".onnx"))
     best = (max if chosen.mode == "max" else min)(outcome.history, key=lambda record: record[chosen.monitor])
-    accuracy = f"accuracy {best['valid_accuracy']:.4f} on {describe_classes(outcome.classes)}"
-    text = f"best epoch {best['epoch']}: {accuracy}; written to {out}"
+    figures = best["epoch"], best["valid_accuracy"], say(describe_classes(outcome.classes)), out
+    text = say("best epoch {}: accuracy {:.4f} on {}; written to {}").format(*figures)
     return Output(outcome.history, text)

@@ -1,0 +1,115 @@
+"""Messages in Chinese: the catalogue of gettext, and errors translated by their frames.
+
+Raise sites speak English, "expected X, got Y". An error is translated where it is shown: its text is matched with the
+frames of the catalogue (msgctxt `frame`), such as "expected {}, got {}" or "a recipe of {}", and so are the parts that
+stand in the places; what no frame knows stays English. `locale/zh_CN/LC_MESSAGES/fer_paddle.po` is the source.
+"""
+
+from __future__ import annotations
+
+import gettext
+import locale
+import os
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+LANGUAGES = ("en", "zh")
+CATALOGUE = Path(__file__).parent / "locale" / "zh_CN" / "LC_MESSAGES" / "fer_paddle.mo"
+# Where a part of another script was put in: Chinese stands apart from Latin by a space.
+_SEAM = re.compile("(?<=[\u4e00-\u9fff])\1+(?=[!-~])|(?<=[!-~])\1+(?=[\u4e00-\u9fff])")
+_LANGUAGE = ContextVar("language", default="en")
+
+
+def choose_language(argv: Sequence[str], streams: Sequence[Any]) -> str:
+    """Return the language of a command: `--language`, FER_LANG or the locale; English where a stream has no Chinese.
+
+    Raises:
+        ValueError: FER_LANG names another language.
+    """
+    own = argv[: argv.index("--")] if "--" in argv else argv
+    pairs = [*zip(own, own[1:]), *(one.split("=", 1) for one in own if "=" in one)]
+    asked = [value for option, value in pairs if option == "--language" and value in LANGUAGES]
+    language = asked[-1] if asked else language_of_environment()
+    return language if all(map(_holds_chinese, streams)) else "en"
+
+
+def language_of_environment() -> str:
+    """Return the language of FER_LANG, such as zh or zh_CN.UTF-8, else that of the locale.
+
+    Raises:
+        ValueError: FER_LANG names another language.
+    """
+    if name := os.environ.get("FER_LANG"):
+        if (language := re.split("[_.-]", name)[0].lower()) not in LANGUAGES:
+            raise ValueError(f"expected a language of {', '.join(LANGUAGES)} in FER_LANG, got {name!r}")
+        return language
+    named = (os.environ.get(name) for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"))
+    found = next(filter(None, named), None) or locale.getlocale()[0] or ""
+    return "zh" if found.lower().startswith(("zh", "chinese")) else "en"
+
+
+def _holds_chinese(stream: Any) -> bool:
+    try:
+        "应为，实际为".encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Let `say` translate into a language meanwhile."""
+    token = _LANGUAGE.set(language)
+    try:
+        yield
+    finally:
+        _LANGUAGE.reset(token)
+
+
+def current_language() -> str:
+    """Return `en` or `zh`."""
+    return _LANGUAGE.get()
+
+
+class _Catalogue(gettext.GNUTranslations):
+    _catalog: dict[str, str]
+
+    def frames(self) -> list[tuple[re.Pattern[str], str]]:
+        """Return patterns with their translations, those of the longest own text first."""
+        texts = {key.partition("\4")[2]: text for key, text in self._catalog.items() if key.startswith("frame\4")}
+        ordered = sorted(texts, key=lambda frame: -len(frame.replace("{}", "")))
+        return [(re.compile(re.escape(frame).replace(r"\{\}", "(.+?)"), re.DOTALL), texts[frame]) for frame in ordered]
+
+
+@cache
+def _read() -> tuple[_Catalogue, list[tuple[re.Pattern[str], str]]]:
+    with CATALOGUE.open("rb") as file:
+        catalogue = _Catalogue(file)
+    return catalogue, catalogue.frames()
+
+
+def say(text: str, language: str | None = None) -> str:
+    """Return a text in a language, by default the current one: as the catalogue has it, or as far as frames know it."""
+    if not text or (language or current_language()) == "en":
+        return text
+    whole = _read()[0].gettext(text)
+    return whole if whole != text else _fill_frames(text)
+
+
+def _fill_frames(text: str) -> str:
+    for frame, translation in _read()[1]:
+        if match := frame.fullmatch(text):
+            filled = translation.format(*(f"\1{_fill_frames(part)}\1" for part in match.groups()))
+            return _SEAM.sub(" ", filled).replace("\1", "")
+    return text
+
+
+def width(text: str) -> int:
+    """Return the columns that a text takes in a terminal: two for each wide character."""
+    return sum(1 + (unicodedata.east_asian_width(one) in "WF") - bool(unicodedata.combining(one)) for one in text)
