@@ -159,6 +159,13 @@ class Group(_Spoken, click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command of two words, such as `export web`, before one of its first word."""
+        two = " ".join(args[:2])
+        return super().resolve_command(ctx, [two, *args[2:]] if two in self.commands else args)
+
 
 def group(
     name: str, text: str, *functions: Any, hidden: Mapping[str, Any] | None = None, version: str | None = None

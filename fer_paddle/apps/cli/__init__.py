@@ -20,7 +20,7 @@ from fer_paddle.apps.cli import (
     study,
     train,
 )
-from fer_paddle.console import group, run
+from fer_paddle.console import Command, group, run
 
 APP = group(
     "python -m fer_paddle",
@@ -45,7 +45,14 @@ APP = group(
         "Find 68 points of faces; cut faces to train on, train and measure.",
         *(landmarks.detect, landmarks.crops, landmarks.train, landmarks.evaluate),
     ),
-    *(analyse.explain, deploy.models, deploy.export, deploy.benchmark, deploy.bench),
+    *(
+        analyse.explain,
+        deploy.models,
+        deploy.export,
+        Command(deploy.export_web, "export web"),
+        deploy.benchmark,
+        deploy.bench,
+    ),
     *(compress.prune, compress.prune_speed, compress.quantize, search.search),
     *(serve.web, serve.serve),
     group(

@@ -59,7 +59,7 @@ def export(
     """Write an expression network or a face detector for a runtime, with classes, size and normalization.
 
     Compares it with Paddle (an .onnx file with ONNX Runtime) on 256 images, writes the report beside it, and refuses
-    with exit code 1 where an output differs by more than 1e-4 in fp32.
+    with exit code 1 where an output differs by more than 1e-4 in fp32. `export web` writes a page for browsers.
     """
     from fer_paddle.deployment.export import OnnxShape
     from fer_paddle.environment import find_data
@@ -86,6 +86,32 @@ def export(
     if parity.top1_agreement is not None:
         text += say(", same class for {:.1%}").format(parity.top1_agreement)
     return Output(parity.to_json() | {"file": str(out)}, text)
+
+
+def export_web(
+    *,
+    out: Annotated[Path, "folder to write: new, empty, or an earlier page, which is replaced"],
+    weights: Annotated[Path | None, "expression network: .onnx, or a name of `models` (default: vgg8.photos)"] = None,
+    detector: Annotated[Path, "face detector, or one of another class: .onnx, or a name"] = Path("yolo3lite.face"),
+    landmarks: Annotated[Path, "landmark network: .onnx, or a name; none: no landmarks"] = Path("landmarks.68"),
+    prior: Annotated[
+        Literal["trained", "uniform"], "class shares to expect: those of the training, or as many of each class"
+    ] = "trained",
+    runtime: Annotated[
+        Path | None, "the file of `npm pack onnxruntime-web@1.23.2` (default: ~/.cache/fer_paddle, else fetched there)"
+    ] = None,
+) -> Output:
+    """Write the page without a server: a folder for any static host that recognizes faces in the visitor's browser.
+
+    Images, videos and the camera never leave the browser; works offline from the second visit on; English and Chinese.
+    """
+    from fer_paddle.apps.browser import write_site
+
+    marks = None if str(landmarks) == "none" else landmarks
+    site = write_site(out, weights, detector, marks, None if prior == "trained" else prior, runtime)
+    networks = {name: site[name]["name"] for name in ("expression", "detector", "landmarks") if name in site}
+    text = f"{out}: {', '.join(networks.values())}, {site['mb']} MB; look at it: python -m http.server -d {out}"
+    return Output({"folder": str(out), "mb": site["mb"], **networks}, text)
 
 
 def benchmark(
