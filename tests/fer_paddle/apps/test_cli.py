@@ -23,7 +23,7 @@ from yolo3tiny.cli import APP as DETECTOR_APP
 
 COMMANDS = (
     *("collect", "report", "crop", "benchmark-augment", "recognize", "demo", "train", "evaluate", "landmarks"),
-    *("explain", "models", "export", "benchmark", "bench", "prune", "prune-speed", "quantize", "search"),
+    *("explain", "models", "export", "export web", "benchmark", "bench", "prune", "prune-speed", "quantize", "search"),
     *("web", "serve", "study", "course"),
 )
 HIDDEN = ("compare", "curves", "study-scale", "study-augment", "distill", "calibrate", "card")
@@ -35,7 +35,9 @@ FERPLUS = WEIGHTS.with_name("distresnet.ferplus.safetensors")
 
 def test_the_commands_are_these(run):
     _, out, _ = run("--help")
-    assert tuple(re.findall(r"^  ([a-z-]+)", out.partition("Commands:")[2], flags=re.MULTILINE)) == COMMANDS
+    assert (
+        tuple(re.findall(r"^  ([a-z-]+(?: [a-z]+)?)  ", out.partition("Commands:")[2], flags=re.MULTILINE)) == COMMANDS
+    )
     assert run("--version") == (0, f"{__version__}\n", "")
 
 
