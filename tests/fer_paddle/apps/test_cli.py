@@ -24,7 +24,7 @@ from yolo3tiny.cli import APP as DETECTOR_APP
 COMMANDS = (
     *("collect", "report", "crop", "benchmark-augment", "recognize", "demo", "train", "evaluate", "landmarks"),
     *("explain", "models", "export", "export web", "benchmark", "bench", "prune", "prune-speed", "quantize", "search"),
-    *("web", "serve", "study", "course"),
+    *("web", "serve", "study", "check", "course"),
 )
 HIDDEN = ("compare", "curves", "study-scale", "study-augment", "distill", "calibrate", "card")
 
