@@ -20,7 +20,7 @@ def exercise_1(count: Callable[..., Any]) -> Iterator[Case]:
     from fer_paddle.analysis.complexity import count_parameters
     from yolo3tiny.model import Yolo3Tiny
 
-    for width in (1.0, 0.5):
+    for width in (0.5, 1.0):
         yield Case(f"count({width})", partial(count, width), count_parameters(Yolo3Tiny(width=width)))
 
 

@@ -8,7 +8,7 @@ import threading
 import nbformat
 import numpy as np
 import pytest
-from nbclient import NotebookClient
+from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from fer_paddle.apps.cli import main
@@ -268,24 +268,27 @@ def test_what_is_made_is_kept_whole(my_course, tmp_path):
         learner.keep(tmp_path / "nowhere", "a.txt")
 
 
-CELL = 'def repaired(clean, noisy, taught):\n    return {}\n\n\ncheck("07.4", repaired)'
+CELL = 'def box_share(margin):\n    return {}\n\n\ncheck("00.3", box_share)'
 
 
 @pytest.fixture
-def student(tmp_path):
-    """A notebook of chapter 07 as a kernel leaves it: one right answer, one wrong, two not given."""
-    slope = 'check("07.1", lambda z, v, t: z)'
-    start = "import sys; sys.path.insert(0, '../..')\nfrom fer_paddle.course import check"
-    sources = [start, slope, CELL.format("(taught - noisy) / (clean - noisy)")]
-    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
-    NotebookClient(notebook, resources={"metadata": {"path": str(NOTEBOOKS / "solutions")}}).execute()
+def student(tmp_path, monkeypatch):
+    """A notebook of chapter 00 as a kernel leaves it: one right answer, one wrong, two not given."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    sources = ['check("00.4", lambda report: {})', CELL.format("1 / (1 + 2 * margin) ** 2")]
+    notebook, shell = new_notebook(), InteractiveShell.instance(user_ns={"check": check})
+    for source in sources:
+        result = shell.run_cell(source, store_history=True).result
+        outputs = [new_output("execute_result", shell.display_formatter.format(result)[0], execution_count=1)]
+        notebook.cells.append(new_code_cell(source, outputs=outputs))
+    InteractiveShell.clear_instance()
     path = tmp_path / "student.ipynb"
     nbformat.write(notebook, path)
     return path
 
 
 def test_a_notebook_is_marked_by_what_its_run_recorded(student, capsys):
-    states = {"07.1": "wrong", "07.2": "unchecked", "07.3": "unchecked", "07.4": "right"}
+    states = {"00.1": "unchecked", "00.2": "unchecked", "00.3": "right", "00.4": "wrong"}
     assert marking.mark_notebook(marking.read_notebook(student)) == states
     assert main(["check", "--notebook", str(student), "--json"]) == 1
     assert json.loads(capsys.readouterr().out) == {
@@ -293,7 +296,7 @@ def test_a_notebook_is_marked_by_what_its_run_recorded(student, capsys):
     }
     notebook = nbformat.read(student, 4)
     notebook.cells[-1].source = CELL.format("0.5")  # written after the check
-    assert marking.mark_notebook(notebook)["07.4"] == "changed"
+    assert marking.mark_notebook(notebook)["00.3"] == "changed"
 
 
 @pytest.mark.parametrize(("state", "code"), [("right", 0), ("wrong", 1), ("unanswered", 1), ("better than right", 1)])
