@@ -180,24 +180,26 @@ async function choose(made) {
 // Recognizes frame after frame until another source is chosen or it is stopped.
 async function follow(made) {
   const next = () => new Promise((done) => made.picture.requestVideoFrameCallback(done));
+  let frame = next();
   await made.picture.play();
   while (source === made) {
+    await frame;
+    frame = next(); // one that comes while this one is recognized is not waited for
     await update();
-    await next();
   }
 }
 
 async function openFile(file) {
+  let made;
   try {
-    const made = await (file.type.startsWith("video/") ? openVideo(file) : openImage(file));
-    if (Math.max(made.picture.videoWidth || made.picture.width, made.picture.videoHeight || made.picture.height) > MAX_SIDE) {
-      return say("too_large", { name: file.name, most: MAX_SIDE });
-    }
-    await choose(made);
+    made = await (file.type.startsWith("video/") ? openVideo(file) : openImage(file));
   } catch (error) {
     if (!(error instanceof DOMException || error instanceof MediaError)) throw error;
-    say("bad_file", { name: file.name });
+    return say("bad_file", { name: file.name });
   }
+  const { videoWidth, videoHeight, width, height } = made.picture;
+  if (Math.max(videoWidth || width, videoHeight || height) > MAX_SIDE) return say("too_large", { name: file.name, most: MAX_SIDE });
+  await choose(made);
 }
 
 async function openImage(file) {

@@ -14,6 +14,7 @@ from PIL import Image
 
 from fer_paddle.apps import browser
 from fer_paddle.apps.demo import astronaut
+from fer_paddle.apps.video import VideoWriter
 from fer_paddle.apps.web_texts import TEXTS
 from fer_paddle.drawn import draw_scene
 from fer_paddle.expression.predict import Classifier
@@ -25,6 +26,7 @@ chromium = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(chromium)
 
 SCENE = draw_scene(2, 640, 480, num_faces=4, min_px=70).image
+ALONE = draw_scene(2, 640, 480, num_faces=1, min_px=150).image
 
 
 @pytest.fixture
@@ -135,6 +137,15 @@ def write_images(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.png"))
 
 
+def write_video(path: Path) -> Path:
+    """Two seconds of a drawn face."""
+    writer = VideoWriter(path, 25)
+    for index in range(50):
+        writer.write(ALONE, index / 25)
+    writer.close()
+    return path
+
+
 @pytest.mark.slow
 def test_the_page_answers_as_python(site, tmp_path):
     pipeline, answered = Pipeline(landmarks=True), 0
@@ -162,7 +173,7 @@ def test_the_page_behaves(site, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no image")
     (tmp_path / "bad.webm").write_bytes(b"no video")
     click, text = "document.getElementById('{}').click()", "document.getElementById('{}').textContent"
-    camera = chromium.film(tmp_path / "face.y4m", draw_scene(2, 640, 480, num_faces=1, min_px=150).image)
+    camera = chromium.film(tmp_path / "face.y4m", ALONE)
     with chromium.browse(camera) as page:
         with chromium.serve(site) as address:
             page.open(f"{address}below/site/")
@@ -173,6 +184,12 @@ def test_the_page_behaves(site, tmp_path):
             assert page.recognize(tmp_path / "empty.png", tmp_path)["faces"] == []
             assert "No face was found" in page.evaluate(text.format("faces"))
             assert len(page.recognize(tmp_path / "astronaut.png", tmp_path)["faces"]) == 1
+            page.choose(write_video(tmp_path / "clip.webm"))
+            page.wait("!document.getElementById('stop').hidden")
+            page.wait("document.getElementById('stop').hidden")  # at the end
+            frames = page.download(tmp_path)["frames"]
+            assert frames and all(len(frame["faces"]) == 1 and 0 <= frame["time_s"] <= 2 for frame in frames)
+            page.recognize(tmp_path / "astronaut.png", tmp_path)
             page.evaluate(click.format("language"))
             assert "高兴" in page.evaluate(text.format("faces")) and page.evaluate("document.title") == "人脸表情识别"
             few, many = (len(Pipeline()(small, min_score=score)) for score in (0.95, 0.5))
