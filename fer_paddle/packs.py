@@ -8,15 +8,35 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 
-from fer_paddle.files import largest_content
+from fer_paddle.files import largest_content, replacing
 from fer_paddle.images import read_image, to_gray
 
 # What np.load and zipfile raise on damaged, encrypted and foreign files.
 _DAMAGE: tuple[type[Exception], ...] = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, MemoryError)
 _DAMAGE += (NotImplementedError, RuntimeError)
+
+PER_ROW, ROWS = 64, 64  # images of a row, and rows of a sheet
+
+
+def save_pack(path: str | os.PathLike[str], images: np.ndarray, **columns: np.ndarray) -> Path:
+    """Write gray images, uint8 [N, H, W], and other arrays as a pack that `load_pack` reads; returns its path."""
+    count, height, width = images.shape
+    arrays: dict[str, Any] = {"shape": np.array(images.shape, np.int32), "per_row": np.int32(PER_ROW)}
+    for number, start in enumerate(range(0, count, PER_ROW * ROWS)):
+        part = images[start : start + PER_ROW * ROWS]
+        rows = math.ceil(len(part) / PER_ROW)
+        tiles = np.zeros((rows * PER_ROW, height, width), np.uint8)
+        tiles[: len(part)] = part
+        sheet = tiles.reshape(rows, PER_ROW, height, width).swapaxes(1, 2).reshape(rows * height, PER_ROW * width)
+        arrays[f"sheet{number:04}"] = cv2.imencode(".png", sheet)[1].ravel()
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **(arrays | columns))
+    return Path(path)
 
 
 def load_pack(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

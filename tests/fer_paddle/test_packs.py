@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from fer_paddle.packs import load_pack
+from fer_paddle.packs import load_pack, save_pack
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,14 @@ def test_images_come_back_in_order(tmp_path, noise, write_pack, count, shape, pe
     assert pack.keys() == {"images"}
     assert pack["images"].dtype == np.uint8
     np.testing.assert_array_equal(pack["images"], images)
+
+
+@pytest.mark.parametrize("count", [0, 1, 64, 65, 4096, 4097])  # a row, a sheet, and one more
+def test_what_is_saved_comes_back(tmp_path, noise, count):
+    images, labels = noise(count, shape=(3, 2)), np.arange(count)
+    pack = load_pack(save_pack(tmp_path / "a.npz", images, labels=labels))
+    np.testing.assert_array_equal(pack["images"], images)
+    np.testing.assert_array_equal(pack["labels"], labels)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -32,6 +32,7 @@ APP = group(
         *(collect.sources, collect.train_mouths),
     ),
     *(
+        data.data_,
         data.report,
         data.crop,
         data.benchmark_augment,

@@ -1,4 +1,4 @@
-"""Commands that judge data and time the augmentation."""
+"""Commands that make packs, judge data and time the augmentation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,30 @@ from typing import Annotated, Any
 from fer_paddle.console import Output, bar, percent, table
 from fer_paddle.messages import say
 from fer_paddle.options import PHOTOS, NonNegativeFloat, PositiveFloat, Side, Weights
+
+
+def data_(
+    csv: Annotated[
+        Path, "Kaggle's fer2013.csv or icml_face_data.csv; the FER+ votes of a fer2013new.csv beside it are taken in"
+    ],
+    *,
+    out: Annotated[Path, "folder of the packs"],
+) -> Output:
+    """Make the packs of FER2013, one a split, from the official csv, and read them back.
+
+    Commands and notebooks find them by name, such as --data fer2013_train.npz, where FER_DATA names the folder.
+    """
+    from fer_paddle.expression.data.fer2013 import PUBLISHED, read_pack, write_packs
+
+    found, rows = [], []
+    for split, path in bar("packs")(write_packs(csv, out).items()):
+        faces = read_pack(path, keep_faults=True)
+        has_votes = faces.votes is not None
+        row = {"file": path.name, "split": split, "images": len(faces), "published": PUBLISHED[split]}
+        rows.append([*row.values(), say("yes") if has_votes else say("no")])
+        found.append({**row, "votes": has_votes})
+    text = table(["file", "split", "images", "published", "FER+ votes"], rows)
+    return Output(found, f"{text}\n\n" + say("written to {}").format(out))
 
 
 def report(

@@ -19,7 +19,7 @@ import numpy as np
 from fer_paddle.expression.data.faces import UNLABELLED, LabelledFaces, join_faces
 from fer_paddle.images import to_gray
 from fer_paddle.labels import EXPRESSIONS, SPLITS, choose_classes, parse_split
-from fer_paddle.packs import load_pack
+from fer_paddle.packs import load_pack, save_pack
 
 _VOTED = "neutral happiness surprise sadness anger disgust fear contempt unknown NF"
 FERPLUS_CLASSES = tuple(_VOTED.split())
@@ -29,6 +29,7 @@ PACKS = dict(zip(SPLITS, ("fer2013_train.npz", "fer2013_publictest.npz", "fer201
 CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
 FERPLUS_CSV = "fer2013new.csv"
 TRAINING_ROWS = 28709
+PUBLISHED = dict(zip(SPLITS, (TRAINING_ROWS, 3589, 3589)))  # images of each split
 # Of the training images that are no faces, which the csv does not mark: the first digits of the SHA-256 of the 141
 # different ones among those with FLAG_NOT_A_FACE in the pack, 148 of them no face to all ten FER+ raters.
 _NO_FACES = frozenset(json.loads(Path(__file__).with_name("fer2013_faults.json").read_text(encoding="utf-8")))
@@ -63,10 +64,15 @@ def read_csv(path: str | os.PathLike[str], keep_faults: bool = False) -> Labelle
     votes = _to_probs(_read_votes(votes_path, len(labels), split)) if votes_path.is_file() else None
     names = [f"{path.stem} row {row}" for row in range(len(labels))]
     faces = LabelledFaces(images, labels, votes, split, names=names)
-    training = np.zeros(len(labels), bool) if split is None else split == "train"
-    if keep_faults or training.sum() != TRAINING_ROWS:  # a user's own csv may hold a black image on purpose
-        return faces
-    return faces.select(~(training & [is_no_face(image) for image in images]))
+    return faces if keep_faults else faces.select(~_find_no_faces(images, split))
+
+
+def _find_no_faces(images: np.ndarray, split: np.ndarray | None) -> np.ndarray:
+    """Return which images are training images that are no faces; a user's own csv may hold a black one on purpose."""
+    training = np.zeros(len(images), bool) if split is None else split == "train"
+    if training.sum() != TRAINING_ROWS:
+        return np.zeros(len(images), bool)
+    return training & [is_no_face(image) for image in images]
 
 
 def read_pack(path: str | os.PathLike[str], keep_faults: bool = False) -> LabelledFaces:
@@ -96,6 +102,34 @@ def read_pack(path: str | os.PathLike[str], keep_faults: bool = False) -> Labell
     if keep_faults or split is None or "flag" not in columns:
         return faces
     return faces.select((split != "train") | (columns["flag"] & FLAG_NOT_A_FACE == 0))
+
+
+def write_packs(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> dict[str, Path]:
+    """Write the official csv, with the FER+ votes of `fer2013new.csv` beside it, as packs of PACKS.
+
+    Returns:
+        The path of the pack by its split.
+
+    Raises:
+        ValueError: The csv is malformed, or has no Usage.
+    """
+    path, folder = Path(path), Path(folder)
+    images, labels, split = _read_faces(path)
+    if split is None:
+        raise ValueError(f"expected the column Usage in {path}, got none")
+    votes_path = path.with_name(FERPLUS_CSV)
+    votes = {"ferplus": _read_votes(votes_path, len(labels), split)} if votes_path.is_file() else {}
+    flags = FLAG_NOT_A_FACE * _find_no_faces(images, split).astype(np.uint8)
+    columns = {"labels": labels.astype(np.uint8), "flag": flags, "row": np.arange(len(labels)), **votes}
+    names = {"classes": np.array(EXPRESSIONS), **({"ferplus_classes": np.array(FERPLUS_CLASSES)} if votes else {})}
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for number, (name, file) in enumerate(PACKS.items()):
+        if (chosen := split == name).any():
+            own = {key: column[chosen] for key, column in columns.items()}
+            usage = np.full(chosen.sum(), number, np.uint8)
+            written[name] = save_pack(folder / file, images[chosen], usage=usage, **own, **names)
+    return written
 
 
 def is_no_face(image: np.ndarray) -> bool:

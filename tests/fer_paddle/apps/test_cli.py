@@ -22,7 +22,7 @@ from fer_paddle.options import read_parameters
 from yolo3tiny.cli import APP as DETECTOR_APP
 
 COMMANDS = (
-    *("collect", "report", "crop", "benchmark-augment", "recognize", "demo", "train", "evaluate", "landmarks"),
+    *("collect", "data", "report", "crop", "benchmark-augment", "recognize", "demo", "train", "evaluate", "landmarks"),
     *("explain", "models", "export", "export web", "benchmark", "bench", "prune", "prune-speed", "quantize", "search"),
     *("web", "serve", "study", "check", "course"),
 )

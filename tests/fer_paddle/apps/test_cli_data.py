@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.apps.cli import main
+from fer_paddle.expression.data.expressions import load_train_valid
 from fer_paddle.images import write_image
 
 
@@ -22,6 +23,19 @@ def folder(tmp_path):
     (tmp_path / "我的图片" / "高兴" / "坏.png").write_bytes(whole[:60])
     (tmp_path / "我的图片" / "悲伤" / "同.png").write_bytes(whole)
     return tmp_path / "我的图片"
+
+
+def test_packs_are_made_of_a_csv_and_found_by_name(tmp_path, noise, write_csv, capsys, monkeypatch):
+    path = write_csv(tmp_path / "下载" / "fer2013.csv", noise(3), [0, 1, 2], ["Training", "PublicTest", "PublicTest"])
+    assert main(["data", str(path), "--out", str(tmp_path / "数据"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [list(row.values()) for row in found] == [
+        ["fer2013_train.npz", "train", 1, 28709, False],
+        ["fer2013_publictest.npz", "validation", 2, 3589, False],
+    ]
+    monkeypatch.setenv("FER_DATA", str(tmp_path / "数据"))
+    train, valid = load_train_valid("fer2013_train.npz")
+    assert (train.labels.tolist(), valid.labels.tolist()) == ([0], [1, 2])
 
 
 def test_report_of_a_folder(folder, tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 
 from fer_paddle.expression.data import fer2013
 from fer_paddle.expression.data.faces import take_split, without_copies
-from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES, read_csv, read_fer2013, read_pack
+from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES, PACKS, read_csv, read_fer2013, read_pack, write_packs
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.packs import load_pack
 
@@ -198,6 +198,24 @@ def test_a_pack_in_color_with_classes_of_its_own(tmp_path, noise, write_pack):
 
 
 # ---- whole FER2013
+
+
+@pytest.mark.parametrize("with_votes", [True, False])
+def test_packs_made_of_the_csv_hold_what_it_holds(csv_file, tmp_path, with_votes):
+    if with_votes:
+        write_votes(csv_file)
+    written = write_packs(csv_file, tmp_path / "packs")
+    assert {split: path.name for split, path in written.items()} == PACKS
+    expected, found = read_csv(csv_file), read_fer2013(tmp_path / "packs")
+    for name in ("images", "labels", "split", "votes"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+def test_packs_are_not_made_of_a_csv_that_is_not_divided(csv_file, tmp_path):
+    csv_file.write_text("".join(line.rpartition(",")[0] + "\n" for line in csv_file.read_text().splitlines()))
+    with pytest.raises(ValueError, match="expected the column Usage in .*, got none"):
+        write_packs(csv_file, tmp_path / "packs")
+    assert not (tmp_path / "packs").exists()
 
 
 @pytest.fixture
