@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fer_paddle.deployment.runtimes import PADDLES, Runner, load_runner
+from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.files import find_weights
 from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks
 from yolo3tiny.boxes import clip, letterbox
@@ -30,8 +31,6 @@ CLASSES = ("face",)
 CHANNELS, SCALE = "BGR", "1/255"  # what `to_input` does
 NMS_IOU = 0.45
 MAX_SIDE = 4096  # of the network's input, as on the command line
-
-Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False)

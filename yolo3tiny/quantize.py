@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.compression.quantize import Forward, QuantizeTask
+from fer_paddle.compression.quantize import QuantizeTask
+from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.deployment.runtimes.onnx import OnnxRunner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.callbacks import ProgressBar

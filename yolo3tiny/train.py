@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from fer_paddle.deployment.runtimes.base import Forward
+from fer_paddle.deployment.runtimes.paddle import NetworkRunner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
@@ -144,11 +146,6 @@ def make_optimizer(model: paddle.nn.Layer, recipe: DetectorRecipe, steps_per_epo
     return cosine_adamw(model, recipe, steps_per_epoch, paddle.nn.ClipGradByGlobalNorm(recipe.clip_norm))
 
 
-def paddle_forward(network: paddle.nn.Layer) -> Callable[[np.ndarray], list[np.ndarray]]:
+def paddle_forward(network: paddle.nn.Layer) -> Forward:
     """Return the network as the `forward` of a Detector: NumPy images in, NumPy heads out."""
-
-    def forward(images: np.ndarray) -> list[np.ndarray]:
-        with paddle.no_grad():
-            return [head.numpy() for head in network(paddle.to_tensor(images))]
-
-    return forward
+    return NetworkRunner(network, {})

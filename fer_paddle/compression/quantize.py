@@ -24,6 +24,7 @@ import numpy as np
 
 from fer_paddle.compression import onnx_quantize
 from fer_paddle.compression.activation_ranges import ALGORITHMS
+from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.deployment.runtimes.onnx import OnnxRunner
 from fer_paddle.files import file_digest, write_json
 from fer_paddle.images import list_images, read_image
@@ -36,8 +37,6 @@ SLIM_METHODS = tuple(f"slim-{algorithm}" for algorithm in ALGORITHMS)
 METHODS = ("fp32", *ORT_METHODS, *SLIM_METHODS, "slim-weights", "slim-qat")
 CALIBRATION_PIXELS = 1_000_000  # of an image: networks see less
 MEASURED = ("figures", "measured", "calibration")  # of a card: what was measured of that very file
-
-Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 
 class QuantizeTask(Protocol):

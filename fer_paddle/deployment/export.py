@@ -22,14 +22,13 @@ import onnx
 from fer_paddle.deployment.convert import convert_onnx
 from fer_paddle.deployment.onnx_graph import add_metadata, read_onnx, rename_outputs, simplify
 from fer_paddle.deployment.runtimes import RUNTIME_OF, load_runner
-from fer_paddle.deployment.runtimes.base import FIXED_BATCH
+from fer_paddle.deployment.runtimes.base import FIXED_BATCH, Forward
 from fer_paddle.deployment.runtimes.paddle import InputSpec, NetworkRunner, write_inference_model
 from fer_paddle.environment import old_ir, paddle
 from fer_paddle.files import write_together
 
 BATCH = 32
 LARGEST_DIFFERENCE = 1e-4
-Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 
 @dataclass(frozen=True)

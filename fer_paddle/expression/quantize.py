@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.compression.quantize import Forward, QuantizeTask, to_batches
+from fer_paddle.compression.quantize import QuantizeTask, to_batches
+from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces, check_classes
 from fer_paddle.expression.files import ExpressionModel

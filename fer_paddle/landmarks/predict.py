@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fer_paddle.deployment.runtimes import PADDLES, RUNTIME_OF, load_runner
+from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.files import find_weights
 from fer_paddle.images import BATCH, FER_MEAN, FER_STD, cut_square, faces_to_batch, shrink_for_crop
 from fer_paddle.landmarks.points import NUM_POINTS
@@ -23,8 +24,6 @@ FOLDER = Path(__file__).parents[1] / "weights"
 DEFAULT = "landmarks.68"
 TASK = "landmarks"  # in the card and in the metadata
 INPUT = "gray face crop, float32 [N, 1, size, size], (pixel / 255 - mean) / std"
-
-Forward = Callable[[np.ndarray], Sequence[np.ndarray]]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import re
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +21,8 @@ from fer_paddle.deployment.runtimes.model_files import check_file
 LOAD_BYTES = 768 << 20  # to load a network and run it once, beside what its files' size explains
 FIXED_BATCH = "batch"  # of the metadata: the number of images that the network takes, where it is fixed
 DETECTOR_STEP = 32  # the sides of a face detector's input are multiples of this
+
+Forward = Callable[[np.ndarray], Sequence[np.ndarray]]  # images -> outputs, as every Runner
 
 _one_bound = threading.RLock()  # the bound is the process's
 
