@@ -43,6 +43,8 @@ _PIP_NAMES = {
     "google": "protobuf",
     "paddle": "paddlepaddle",
     "pkg_resources": "setuptools",
+    "pyarrow": "ray[data]",
+    "ray": "ray[data]",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
 }

@@ -2,6 +2,7 @@
 
 It starts the service itself, so that nothing else is ever loaded. Clients ask one after another over a connection of
 their own; every tenth request is broken on purpose with `--faults`. After a 503 a client waits as it was told.
+`--service "COMMAND {port}"` loads another service that answers at /v1/faces, /readyz and /metrics.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import collections
 import json
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -82,9 +84,8 @@ def resident_mb(port: int) -> float:
     return float(found[1]) / 1e6
 
 
-def start_service(port: int, workers: int) -> subprocess.Popen[bytes]:
+def start_service(port: int, command: list[str]) -> subprocess.Popen[bytes]:
     """Start a service and wait until it is ready."""
-    command = [sys.executable, "-m", "fer_paddle", "serve", "--port", str(port), "--workers", str(workers)]
     service = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     for _ in range(240):
         try:
@@ -103,6 +104,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--faults", action="store_true", help="break every tenth request")
+    ours = f"{shlex.quote(sys.executable)} -m fer_paddle serve --port {{port}} --workers {{workers}}"
+    parser.add_argument(
+        "--service", default=ours, help="command of another service; {port} and {workers} are filled in"
+    )
     asked = parser.parse_args()
     photo = cv2.imencode(".jpg", photo_640x480(), [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
     pipeline, times = Pipeline(Detector(threads=1), Classifier(threads=1)), []
@@ -113,7 +118,7 @@ def main() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    service = start_service(port, asked.workers)
+    service = start_service(port, shlex.split(asked.service.format(port=port, workers=asked.workers)))
     try:
         requests = make_requests(photo, asked.faults)
         asyncio.run(load(port, requests, asked.clients, min(asked.seconds, 5)))  # memory grows up to its working size

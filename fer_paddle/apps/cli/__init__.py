@@ -37,6 +37,7 @@ APP = group(
         data.crop,
         data.benchmark_augment,
         recognize.recognize,
+        recognize.batch,
         recognize.demo,
         train.train,
         evaluate.evaluate,

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from fer_paddle.console import INTERRUPTED, OK, Output, bar, shown_name, table
+from fer_paddle.console import FAILED, INTERRUPTED, OK, Output, bar, shown_name, table
 from fer_paddle.messages import say
-from fer_paddle.options import MinFace, MinScore, PositiveFloat, Rotations, Weights
+from fer_paddle.options import MinFace, MinScore, PositiveFloat, PositiveInt, Rotations, ThreadCount, Weights
 
 Out = Annotated[Path, "folder for the annotated images"]
 
@@ -72,6 +72,32 @@ def demo(*, out: Out = Path("out")) -> Output:
     from fer_paddle.pipeline import MIN_SCORE, Pipeline
 
     return _show(recognize_files(write_demo_images(out / "originals"), out, Pipeline(), MIN_SCORE), (), out)
+
+
+def batch(
+    *,
+    data: Annotated[Path, "folder of images, with those below it"],
+    out: Annotated[Path, "folder of the Parquet files"],
+    workers: Annotated[ThreadCount, "processes that label, a core each"] = 2,
+    part: Annotated[PositiveInt, "images of a file: what a killed worker does again"] = 500,
+    min_score: MinScore = 0.5,
+    min_face: MinFace = 0,
+    weights: Weights = None,
+    resume: Annotated[bool, "go on with what is in the folder"] = False,
+) -> Output:
+    """Label millions of images on this machine, or on the Ray cluster that RAY_ADDRESS names.
+
+    Writes Parquet files of one row an image: file, width, height, faces, error. After a kill, --resume does what is
+    missing, and images that have come since. Exits with 1 if an image is unreadable.
+    """
+    from fer_paddle.apps.batch import label_folder
+
+    settings = {"weights": str(weights) if weights else None, "min_score": min_score, "min_face": min_face}
+    result = label_folder(data, out, settings, workers, part, resume, bar("parts"))
+    unreadable = f", {result['failed']} unreadable (see their errors)" if result["failed"] else ""
+    parts = f"{result['parts']} parts in {out}, {result['done_now']} of this run"
+    code = FAILED if result["failed"] else OK
+    return Output(result, f"{result['images']} images{unreadable} in {parts}", code=code)
 
 
 def _show(report: Any, videos: Sequence[Any], folder: Path) -> Output:

@@ -22,9 +22,9 @@ from fer_paddle.options import read_parameters
 from yolo3tiny.cli import APP as DETECTOR_APP
 
 COMMANDS = (
-    *("collect", "data", "report", "crop", "benchmark-augment", "recognize", "demo", "train", "evaluate", "landmarks"),
-    *("explain", "models", "export", "export web", "benchmark", "bench", "prune", "prune-speed", "quantize", "search"),
-    *("web", "serve", "study", "check", "course"),
+    *("collect", "data", "report", "crop", "benchmark-augment", "recognize", "batch", "demo", "train", "evaluate"),
+    *("landmarks", "explain", "models", "export", "export web", "benchmark", "bench", "prune", "prune-speed"),
+    *("quantize", "search", "web", "serve", "study", "check", "course"),
 )
 HIDDEN = ("compare", "curves", "study-scale", "study-augment", "distill", "calibrate", "card")
 
