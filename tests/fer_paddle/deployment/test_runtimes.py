@@ -104,7 +104,7 @@ def test_eight_threads_get_their_own_answers(runtime, folder):
     own = [classifier([crop]) for crop in crops]
 
     def work(index):
-        return max(float(np.abs(classifier([crops[index]]) - own[index]).max()) for _ in range(40))
+        return max(float(np.abs(classifier([crops[index]]) - own[index]).max()) for _ in range(20))
 
     with ThreadPoolExecutor(8) as pool:
         assert max(pool.map(work, range(8))) < 1e-5

@@ -64,6 +64,22 @@ def test_load_faces_reads_every_kind(sources, name, split, count):
 
 
 @pytest.mark.parametrize(
+    ("name", "error", "expected"),
+    [
+        *((name, FileNotFoundError, name) for name in ("nothing", "nothing.npz", "nothing.csv")),
+        ("classes/happy/0.png", ValueError, r"expected a pack .* got .*0\.png"),
+        ("classes/happy", ValueError, "expected class folders"),
+        ("unlabelled.npz", ValueError, "expected a pack with 'labels' at .*, got images without"),
+    ],
+)
+def test_load_faces_refuses(sources, noise, write_pack, name, error, expected):
+    write_pack(sources / "unlabelled.npz", noise(3))
+    with pytest.raises(error, match=expected) as caught:
+        load_faces(sources / name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("data", "valid", "expected"),
     [
         ("packs", None, (20, 20)),

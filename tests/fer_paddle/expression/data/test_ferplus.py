@@ -81,6 +81,19 @@ def test_votes_of_nine_people():
     assert not keep_majority(counts)[2].any() and not keep_leading(counts)[2].any()
 
 
+@pytest.mark.parametrize(
+    ("mode", "faces", "says"),
+    [
+        ("mean", faces_of(votes(happiness=10)), "a mode of majority, probability, crossentropy, got 'mean'"),
+        ("majority", faces_of(votes(NF=10)), "expected faces with FER\\+ votes for an expression, got none of 1"),
+        ("majority", WITHOUT, "expected faces with FER\\+ votes, got faces without"),
+    ],
+)
+def test_what_cannot_be_taken(mode, faces, says):
+    with pytest.raises(ValueError, match=says):
+        take_ferplus(faces, mode)
+
+
 def test_strict_labels_count_all_votes_and_both_keeps_all_faces():
     rows = [
         votes(happiness=6, neutral=4),

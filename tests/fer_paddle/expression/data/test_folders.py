@@ -166,6 +166,14 @@ def test_folders_without_images_of_classes(tmp_path, noise, names, expected):
 # ---- unreadable images
 
 
+def test_a_missing_folder_and_a_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="none"):
+        read_class_folders(tmp_path / "none")
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="file"):
+        read_class_folders(tmp_path / "file")
+
+
 def damage(folder, names):
     for name in names:
         content = (folder / "happy" / "0.png").read_bytes()
