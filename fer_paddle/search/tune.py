@@ -21,7 +21,7 @@ HEARTBEAT_SECONDS = 2  # a trial that is silent for twice as long has lost its p
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 
 
-def open_study(path: Path | None, seed: int = 0, worker: int = 0, startup: int = 4, warm_up: int = 1) -> optuna.Study:
+def open_study(path: Path | None, seed: int = 0, worker: int = 0, startup: int = 4, warm_up: int = 0) -> optuna.Study:
     """Open the study of a file, new where there is none; its objective is larger for a better trial.
 
     A trial whose process died is tried again, by whoever works on the study next, some seconds after.
@@ -49,7 +49,7 @@ def open_study(path: Path | None, seed: int = 0, worker: int = 0, startup: int =
                 )
             except DatabaseError as error:
                 raise ValueError(f"expected an Optuna study in {path}, got another file: {error.orig}") from error
-    pruner = optuna.pruners.MedianPruner(startup, warm_up)
+    pruner = optuna.pruners.MedianPruner(startup, warm_up + 1)  # epochs count from 1
     study = optuna.create_study(
         storage=storage, study_name="tuning", direction="maximize", pruner=pruner, load_if_exists=True
     )
