@@ -93,6 +93,10 @@ def test_a_stale_block_leaves_the_english_text(tmp_path):
     assert cells[0].source.startswith("（本段待译）\n\nThe learning rate") and cells[1].source == CODE
 
 
+def test_every_notebook_has_chinese_text():
+    assert {english for english, _ in PAIRS} == {*NOTEBOOKS.glob("*.ipynb"), *NOTEBOOKS.glob("solutions/*.ipynb")}
+
+
 @pytest.mark.parametrize(("english", "texts"), PAIRS, ids=[texts.stem for _, texts in PAIRS])
 def test_the_edition_is_whole_and_current(english, texts):
     notebook, blocks = nbformat.read(english, as_version=4), edition.read_blocks(texts)
