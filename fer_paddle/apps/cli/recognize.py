@@ -94,10 +94,9 @@ def batch(
 
     settings = {"weights": str(weights) if weights else None, "min_score": min_score, "min_face": min_face}
     result = label_folder(data, out, settings, workers, part, resume, bar("parts"))
-    unreadable = f", {result['failed']} unreadable (see their errors)" if result["failed"] else ""
-    parts = f"{result['parts']} parts in {out}, {result['done_now']} of this run"
-    code = FAILED if result["failed"] else OK
-    return Output(result, f"{result['images']} images{unreadable} in {parts}", code=code)
+    text = say("{} images, {} of them unreadable, in {} parts in {}, {} of this run")
+    counts = result["images"], result["failed"], result["parts"], out, result["done_now"]
+    return Output(result, text.format(*counts), code=FAILED if result["failed"] else OK)
 
 
 def _show(report: Any, videos: Sequence[Any], folder: Path) -> Output:
