@@ -28,7 +28,7 @@ class Chapter:
 
 @cache
 def load_chapter(number: str) -> Chapter:
-    """Return a chapter by its two digits; ValueError names those that there are."""
+    """Return a chapter by its number, such as 04 or 00b; ValueError names those that there are."""
     if number not in numbers():
         raise ValueError(f"expected a chapter of {', '.join(numbers())}, got {number!r}")
     return Chapter(**json.loads((_FOLDER / f"{number}.json").read_text(encoding="utf-8")))

@@ -18,7 +18,7 @@ from fer_paddle.course.checks import RECORD
 from fer_paddle.course.edition import digest_text
 from fer_paddle.files import replacing
 
-_CALL = re.compile(r"\bcheck\(\s*[\"'](\d\d)\.(\d+)[\"']")
+_CALL = re.compile(r"\bcheck\(\s*[\"'](\d\d[a-z]?)\.(\d+)[\"']")
 _STATES = {"right", "wrong", "unanswered"}
 
 

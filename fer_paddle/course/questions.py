@@ -22,7 +22,7 @@ def quiz(chapter: str, question: int | None = None, choice: str | None = None) -
     """Show the questions of a chapter, one of them, or what is right or wrong about a choice.
 
     Args:
-        chapter: Two digits, such as "04".
+        chapter: Its number, such as "04" or "00b".
         question: 1 to 5; None shows all.
         choice: Its letter; the last choice of each question is kept in my_course/progress.json.
 

@@ -28,8 +28,8 @@ from fer_paddle.course.questions import quiz
 from fer_paddle.environment import REPOSITORY
 
 NOTEBOOKS = REPOSITORY / "notebooks"
-CHAPTERS = {path.name[:2]: path for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
-CALL = re.compile(r'check\("(\d\d\.\d)", (\w+)')
+CHAPTERS = {path.name.partition("_")[0]: path for path in sorted(NOTEBOOKS.glob("[0-9][0-9]*_*.ipynb"))}
+CALL = re.compile(r'check\("(\d\d[a-z]?\.\d)", (\w+)')
 WITHOUT = {"15"}  # the page, which has none yet
 
 
@@ -48,7 +48,7 @@ def code_of(path):
 
 def solve(number):
     """Run the cell of a solution notebook that answers an exercise, after the imports of all cells."""
-    sources = code_of(NOTEBOOKS / "solutions" / CHAPTERS[number[:2]].name)
+    sources = code_of(NOTEBOOKS / "solutions" / CHAPTERS[split_number(number)[0]].name)
     (cell,) = [source for source in sources if f'assert check("{number}"' in source]
     imports = [
         node for source in sources for node in ast.parse(source).body if isinstance(node, (ast.Import, ast.ImportFrom))
@@ -194,7 +194,7 @@ def test_what_is_wrong_is_told_in_the_language_of_the_notebook(monkeypatch):
         (lambda: check("4.2"), "expected an exercise from 00.1"),
         (lambda: check("04.9"), "got '04.9'"),
         (lambda: check("04.2", hint=3), "expected a hint from 1 to 2, got 3"),
-        (lambda: quiz("99"), "expected a chapter of 00, 01"),
+        (lambda: quiz("99"), "expected a chapter of 00, 00b, 01"),
         (lambda: quiz("04", 6), "expected a question from 1 to 5, got 6"),
         (lambda: quiz("04", 1, "d"), "expected a choice of a, b, c, got 'd'"),
         (lambda: quiz("04", choice="a"), "expected the number of a question"),
