@@ -61,7 +61,8 @@ def soft_argmax(maps: paddle.Tensor) -> paddle.Tensor:
     x, y = paddle.to_tensor(cell_centers(*maps.shape[2:]).T)
     mass = nn.functional.softmax(maps.flatten(2))
     # Sums, not a product of matrices: that would be made int8 with the layers, and so coarse is no center of mass.
-    return paddle.stack([(mass * x).sum(-1), (mass * y).sum(-1)], axis=-1)
+    # As means, since Paddle 3.3 does not export a sum.
+    return paddle.stack([(mass * x).mean(-1), (mass * y).mean(-1)], axis=-1) * mass.shape[-1]
 
 
 def draw_heatmaps(points_norm: paddle.Tensor, height: int, width: int, sigma: float) -> paddle.Tensor:

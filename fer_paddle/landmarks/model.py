@@ -56,7 +56,9 @@ def pool_to(features: paddle.Tensor, grid: int) -> paddle.Tensor:
     for cell in range(grid):
         first, end = cell * side // grid, -(-(cell + 1) * side // grid)
         rows[cell, first:end] = 1 / (end - first)
-    return paddle.matmul(paddle.matmul(paddle.to_tensor(rows), features), paddle.to_tensor(rows.T))
+    weights = paddle.to_tensor(rows.T)
+    columns = nn.functional.linear(features, weights).transpose((0, 1, 3, 2))  # Paddle 3.3 exports no matmul
+    return nn.functional.linear(columns, weights).transpose((0, 1, 3, 2))
 
 
 class LandmarkNetwork(paddle.nn.Layer):

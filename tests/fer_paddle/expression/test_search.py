@@ -124,7 +124,8 @@ def test_the_command_ends_in_a_network_that_the_classifier_loads(folders, tmp_pa
         (["--data", "no_such_folder"], 2, "no_such_folder"),
     ],
 )
-def test_wrong_use_is_one_line_and_leaves_nothing(options, code, says, folders, tmp_path, capsys):
+def test_wrong_use_is_one_line_and_leaves_nothing(options, code, says, folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("fer_paddle.search.strategies.TRIES", 20)
     base = [] if "--data" in options else ["--data", str(folders)]
     assert main(["search", *base, *options, "--out", str(tmp_path / "out")]) == code
     error = capsys.readouterr().err.strip().splitlines()[-1]
