@@ -155,7 +155,7 @@ def one_anchor_cell(say: Say) -> Canvas:
     draw.text(x + 22, 20 + 1.18 * cell, "dy", SMALL, RED)
     draw.text(20 + 0.5 * cell, 20 + 2.5 * cell, "32 px", SMALL, SOFT)
     for row, (name, value) in enumerate(
-        (("dx", "0.62"), ("dy", "0.38"), ("background", ""), ("cross", ""), ("disc", ""))
+        (("dx", "0.62"), ("dy", "0.38"), ("background", ""), ("cross", ""), ("ring", ""))
     ):
         draw.box(330, 20 + 40 * row, 120, 34, name, color=RED if row < 2 else SOFT, size=SMALL + 1)
         if value:
