@@ -3,7 +3,8 @@
 `_plan.parquet` says which images belong to which part. A worker labels one part after another and puts each in place
 whole, as the one row group of `part-NUMBER.parquet`; a part is done once that file has as many rows as planned. So a
 worker that dies costs its part, which Ray gives to another, a driver that dies the parts under way, and a part that is
-done twice replaces its file by the same. What reads Parquet folders skips names that begin with `_`.
+done twice replaces its file by the same. The plan notes size and time of each image, and the network's digest: a part
+with an image that has changed is labeled again. What reads Parquet folders skips names that begin with `_`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
-from fer_paddle.expression.predict import Classifier
-from fer_paddle.files import clear_leftovers, hold, replacing
+from fer_paddle.expression.predict import Classifier, classifier_file
+from fer_paddle.files import clear_leftovers, file_digest, hold, replacing
 from fer_paddle.image_files import annotate_files
 from fer_paddle.images import list_images
 from fer_paddle.pipeline import Pipeline
@@ -48,7 +49,8 @@ def label_folder(
         settings: `weights`, `min_score` and `min_face`, see Classifier and Pipeline.
         workers: Processes that label, a core each.
         part_size: Images of a part.
-        resume: Go on with what is in `out`; images that have come since make new parts.
+        resume: Go on with what is in `out`; images that have come since make new parts, and a part with an image that
+            has changed or is gone is labeled again.
         progress: Wraps the numbers of the parts to do for a progress bar.
 
     Returns:
@@ -61,8 +63,10 @@ def label_folder(
     """
     found = [os.fsencode(path.relative_to(data)) for path in list_images(data)]
     with hold(out):
-        parts = _plan(found, out, {"data": str(data.resolve()), **settings}, part_size, resume)
-        files = [out / f"part-{number:06d}.parquet" for number in range(len(parts))]
+        network = file_digest(classifier_file(settings["weights"]))
+        told = {"data": str(data.resolve()), **settings, "network": network}
+        parts = _plan(found, out, told, part_size, resume)
+        files = [_file(out, number) for number in range(len(parts))]
         numbers = [number for number, file in enumerate(files) if not _is_done(file, len(parts[number]))]
         if numbers:
             rows = [{"part": str(files[number].resolve()), "files": parts[number]} for number in numbers]
@@ -113,28 +117,47 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def _file(out: Path, number: int) -> Path:
+    return out / f"part-{number:06d}.parquet"
+
+
 def _plan(
     found: Sequence[bytes], out: Path, settings: dict[str, Any], part_size: int, resume: bool
 ) -> list[list[bytes]]:
     """Return the files of each part: those planned in `out`, then new ones in parts of their own; note them there."""
     parts: list[list[bytes]] = []
+    stamps: list[list[list[int]]] = []
     if (out / PLAN).exists():
         if not resume:
             raise ValueError(f"expected a folder without a run, got {out} with one: resume it or choose another folder")
         table = pq.read_table(out / PLAN)
         if differing := differing_fields(settings, json.loads(table.schema.metadata[b"settings"])):
             raise ValueError(f"expected the settings of the run in {out}, got others: {', '.join(differing)}")
-        parts = table["files"].to_pylist()
+        parts, stamps = table["files"].to_pylist(), table["stamps"].to_pylist()
     known = {file for files in parts for file in files}
     new = [file for file in found if file not in known]
     if not known and not new:
         raise ValueError(f"expected images in {settings['data']}, found none")
     parts += [new[start : start + part_size] for start in range(0, len(new), part_size)]
-    if new:
-        table = pa.table({"files": pa.array(parts, pa.list_(pa.binary()))})
+    now = [[_stamp(Path(settings["data"], os.fsdecode(file))) for file in files] for files in parts]
+    for number in range(len(stamps)):
+        if now[number] != stamps[number]:
+            _file(out, number).unlink(missing_ok=True)
+    if now != stamps:
+        columns = {"files": pa.list_(pa.binary()), "stamps": pa.list_(pa.list_(pa.int64()))}
+        table = pa.table({name: pa.array(rows, columns[name]) for name, rows in (("files", parts), ("stamps", now))})
         with replacing(out / PLAN) as temporary:
             pq.write_table(table.replace_schema_metadata({"settings": json.dumps(settings)}), temporary)
     return parts
+
+
+def _stamp(path: Path) -> list[int]:
+    """Return size and time of change of an image, nothing where it is gone."""
+    try:
+        told = path.stat()
+    except FileNotFoundError:
+        return []
+    return [told.st_size, told.st_mtime_ns]
 
 
 def _is_done(file: Path, rows: int) -> bool:

@@ -97,12 +97,24 @@ def test_every_image_is_a_row_and_resume_does_what_is_missing(batch, images, tmp
     assert not [path.name for path in out.iterdir() if path.name.startswith(".")]
 
 
+def test_a_part_whose_images_have_changed_is_labeled_again(batch, images, tmp_path):
+    out = tmp_path / "out"
+    batch.label_folder(images, out, SETTINGS, 1, 3)
+    write_image(images / "0.png", draw_scene((9, 1), 200, 160, 1, 40, 70).image)
+    (images / "broken.jpg").unlink()
+    done = batch.label_folder(images, out, SETTINGS, 1, 3, resume=True)
+    rows = rows_of(out)
+    assert (done["done_now"], rows["0.png"]["width"]) == (2, 200)
+    assert "found no such file" in rows["broken.jpg"]["error"]
+    assert batch.label_folder(images, out, SETTINGS, 1, 3, resume=True)["done_now"] == 0
+
+
 @pytest.mark.parametrize(
     ("change", "resume", "said"),
     [
         ({}, False, "expected a folder without a run"),
         ({"min_score": 0.4}, True, "got others: min_score"),
-        ({"weights": "distresnet.fer2013"}, True, "got others: weights"),
+        ({"weights": "distresnet.fer2013"}, True, "got others: network .*, weights "),
     ],
 )
 def test_another_run_is_refused(change, resume, said, batch, images, tmp_path):
