@@ -140,8 +140,8 @@ def _plan(
         raise ValueError(f"expected images in {settings['data']}, found none")
     parts += [new[start : start + part_size] for start in range(0, len(new), part_size)]
     now = [[_stamp(Path(settings["data"], os.fsdecode(file))) for file in files] for files in parts]
-    for number in range(len(stamps)):
-        if now[number] != stamps[number]:
+    for number, (before, after) in enumerate(zip(stamps, now)):
+        if before != after:
             _file(out, number).unlink(missing_ok=True)
     if now != stamps:
         columns = {"files": pa.list_(pa.binary()), "stamps": pa.list_(pa.list_(pa.int64()))}

@@ -37,7 +37,8 @@ PAGE = Path(__file__).with_name("browser_page")
 STYLE = Path(__file__).with_name("web.css")
 SITE = "site.json"
 MADE_BY = "python -m fer_paddle export web"
-RUNTIME = "onnxruntime-web-1.23.2.tgz"  # of the npm package; the version of ONNX Runtime in requirements.txt
+RUNTIME_VERSION = "1.23.2"  # that of ONNX Runtime in requirements.txt
+RUNTIME = f"onnxruntime-web-{RUNTIME_VERSION}.tgz"  # file of the npm package
 RUNTIME_URL = "https://registry.npmjs.org"  # NPM_CONFIG_REGISTRY names a mirror
 RUNTIME_SHA512 = "T09JUtMn+CZLk3mFwqiH0lgQf+4S7+oYHHtk6uhaYAAJI95bTcKi5bOOZYwORXfS/RLZCjDDEXGWIuOCAFlEjg=="
 RUNTIME_FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")  # SIMD; threads where the page may use them
@@ -118,7 +119,7 @@ def _fetch_runtime() -> bytes:
         if not _is_runtime(content):
             raise OSError("another file, or a part of it")
     except OSError as error:
-        way_out = f"--runtime takes the file of `npm pack {RUNTIME.rpartition('-')[0]}@{RUNTIME[16:-4]}`"
+        way_out = f"--runtime takes the file of `npm pack onnxruntime-web@{RUNTIME_VERSION}`"
         raise RuntimeError(f"expected {RUNTIME} at {CACHE} or from {url}, got: {error}; {way_out}") from error
     CACHE.parent.mkdir(parents=True, exist_ok=True)
     with replacing(CACHE) as temporary:

@@ -151,7 +151,7 @@ def test_every_notebook_starts_with_the_same_cell():
     [
         ("course", "course"),
         ("course", "course/notebooks/solutions"),
-        ("home/work", "home"),
+        ("home/work", "home"),  # where AI Studio keeps a project
         ("home/work/my course", "home/work"),
         ("home/work/fer_paddle", "home/work"),  # the folder has the package's name: it would be imported itself
         ("home/fer_paddle", "elsewhere"),

@@ -40,11 +40,16 @@ def test_any_design_gives_a_network_and_costs_what_is_counted(seed):
 def test_a_latency_is_measured_once_and_only_where_it_counts(monkeypatch):
     measured = []
 
-    def fake(network, size, runs):
+    def count(network, size, runs):
         measured.append(runs)
-        return {"parameters": 10, "mflops": 2.0, "activations": 5} | ({"latency_ms": 0.3} if runs else {})
+        return {"parameters": 10, "mflops": 2.0, "activations": 5}
 
-    monkeypatch.setattr("fer_paddle.search.cost.measure_cost", fake)
+    def clock(network, size, runs):
+        measured.append(runs)
+        return {"latency_ms": 0.3}
+
+    monkeypatch.setattr("fer_paddle.search.cost.measure_cost", count)
+    monkeypatch.setattr("fer_paddle.search.cost.measure_latency", clock)
     known: dict = {}
     assert not Prices(build_plain, Limits(parameters=9, latency_ms=1), known).accept(FLAT) and measured == [0]
     prices = Prices(build_plain, Limits(mflops=2.0, latency_ms=0.2), runs=7)
