@@ -182,8 +182,9 @@ async function follow(made) {
   const next = () => new Promise((done) => made.picture.requestVideoFrameCallback(done));
   let frame = next();
   await made.picture.play();
-  while (source === made) {
+  for (;;) {
     await frame;
+    if (source !== made || made.stream?.active === false) return; // a camera that was stopped shows black once more
     frame = next(); // one that comes while this one is recognized is not waited for
     await update();
   }
