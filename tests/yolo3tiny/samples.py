@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ SMALL = DetectorRecipe(
     name="small", epochs=3, batch_size=2, sizes=((0, 96),), width=0.25, learning_rate=3e-3, longest=96
 )
 NO_FACE, SURE = -20.0, 12.0  # logits
+WIDTH, HEIGHT = 40, 30  # of `save_image`
 ANCHORS = [[10, 14], [20, 26], [30, 40], [36, 46], [60, 60], [90, 90]]  # for photos of 96 px
 
 
@@ -88,3 +90,20 @@ def write_coco(path: Path, photos: Sequence[Photo]) -> None:
             annotations.append({"image_id": number, "category_id": 1, "bbox": bbox, "ignore": int(ignore)})
     categories = [{"id": 1, "name": "face"}]
     write_json(path, {"categories": categories, "images": images, "annotations": annotations})
+
+
+def save_image(path: Path, width: int = WIDTH, height: int = HEIGHT) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(path.suffix, np.full((height, width, 3), 90, np.uint8))[1].tobytes())
+
+
+def save_text(path: Path, text: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def pack(folder: Path, tar_path: Path, prefix: str = "pack") -> Path:
+    with tarfile.open(tar_path, "w") as tar:
+        tar.add(folder, prefix)
+    return tar_path
