@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import pkgutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,11 +56,9 @@ def load_model(weights: str | os.PathLike[str]) -> Model:
     """Read a `.safetensors` network of any task with its card, by path or by name; imports Paddle."""
     path = find_model(weights, ".safetensors")
     card = read_json(path.with_suffix(".json"), "the card of the weights")
-    if card.get("task") == marks.TASK:
-        return marks.load_model(path)
-    if card.get("task") == landmarks.TASK:
-        return landmarks.load_landmark_model(path)
-    return faces.load_model(path) if "anchors" in card else expressions.load_expression_model(path)
+    by_task = {marks.TASK: marks.LOADER, landmarks.TASK: landmarks.LOADER}
+    loader = by_task.get(card.get("task", ""), faces.LOADER if "anchors" in card else expressions.LOADER)
+    return pkgutil.resolve_name(loader)(path)
 
 
 def find_model(weights: str | os.PathLike[str], suffix: str = ".onnx") -> Path:

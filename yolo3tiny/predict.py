@@ -9,23 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes import PADDLES, Runner, load_runner
+from fer_paddle.deployment.runtimes import Runner, load_runner, network_file
 from fer_paddle.deployment.runtimes.base import Forward
-from fer_paddle.files import find_weights
 from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks
 from yolo3tiny.boxes import clip, letterbox
 from yolo3tiny.decode import check_heads, decode_above, nms
 
-if TYPE_CHECKING:
-    from yolo3tiny.files import DetectorModel
-
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT, TINY = "yolo3lite.face", "yolo3tiny.face"  # TINY: the tutorial's network, which chapters prune and quantize
 WEIGHTS = FOLDER / f"{DEFAULT}.onnx"
+LOADER = "yolo3tiny.files:DetectorModel.load"  # imports Paddle
 FAST = 320  # longer side of the input in pixels of a fast detector
 CLASSES = ("face",)
 CHANNELS, SCALE = "BGR", "1/255"  # what `to_input` does
@@ -121,8 +118,8 @@ def load_network(
     weights: str | os.PathLike[str] | None = None, runtime: str = "onnx", threads: int = 0, precision: str = "fp32"
 ) -> Runner:
     """Load the detector's network for `Detector(forward=...)`, and run it once; arguments and errors as load_runner."""
-    path = find_weights(weights or DEFAULT, FOLDER, ".safetensors" if runtime in PADDLES else ".onnx")
-    runner = load_runner(path, runtime, threads, precision, load_model)
+    path = network_file(weights or DEFAULT, FOLDER, runtime)
+    runner = load_runner(path, runtime, threads, precision, LOADER)
     settings = NetworkSettings.from_metadata(runner.metadata)
     masks = anchor_masks(len(settings.anchors), settings.strides)
     try:
@@ -131,13 +128,6 @@ def load_network(
     except Exception as error:  # the runtimes' own errors share no narrower base
         raise ValueError(f"expected a face detector at {path}, got another network: {error}") from error
     return runner
-
-
-def load_model(path: str | os.PathLike[str]) -> DetectorModel:
-    """Read a `.safetensors` detector; imports Paddle."""
-    from yolo3tiny.files import DetectorModel
-
-    return DetectorModel.load(path)
 
 
 class Detector:

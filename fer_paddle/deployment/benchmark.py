@@ -150,11 +150,10 @@ def measure_here(case_json: str, answer: str) -> None:
     """Measure a case in this process and write the figures as JSON: what `measure` starts."""
     case = Case(**json.loads(case_json))
     images = np.random.default_rng(0).random((case.batch, *case.shape), np.float32)
-    load_model = pkgutil.resolve_name(case.loader) if case.loader else None
 
     def load() -> tuple[Runner, float]:
         start = time.perf_counter()
-        runner = load_runner(case.file, case.runtime, case.threads, case.load_as, load_model)
+        runner = load_runner(case.file, case.runtime, case.threads, case.load_as, case.loader)
         return runner, (time.perf_counter() - start) * 1e3
 
     start_ms = load()[1]

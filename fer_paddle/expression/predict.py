@@ -8,13 +8,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fer_paddle.analysis.metrics import softmax
-from fer_paddle.deployment.runtimes import PADDLES, RUNTIME_OF, Runner, load_runner
-from fer_paddle.files import find_weights
+from fer_paddle.deployment.runtimes import Runner, load_runner, network_file
 from fer_paddle.images import FER_MEAN, FER_STD, predict
 
 NORMALIZE = {"mean": FER_MEAN, "std": FER_STD}  # what images.normalize does in training and in every runtime
@@ -93,13 +92,11 @@ def check_prior(prior: Any, count: int) -> tuple[float, ...]:
     return tuple(share / sum(prior) for share in prior)
 
 
-if TYPE_CHECKING:
-    from fer_paddle.expression.files import ExpressionModel
-
 FOLDER = Path(__file__).parents[1] / "weights"
 DEFAULT = "vgg8.photos"
 COURSE = "distresnet.fer2013"  # the network of chapter 4, which the course makes smaller and exports
 WEIGHTS = FOLDER / f"{COURSE}.onnx"
+LOADER = "fer_paddle.expression.files:ExpressionModel.load"  # imports Paddle
 
 
 class Classifier:
@@ -142,8 +139,7 @@ class Classifier:
         path = None
         if runner is None:
             path = classifier_file(weights, runtime)
-            runtime = runtime or RUNTIME_OF.get(path.suffix.lower(), "onnx")
-            runner = load_runner(path, runtime, threads, load_model=load_expression_model)
+            runner = load_runner(path, runtime, threads, loader=LOADER)
         self.runner = runner
         try:
             self.settings = ClassifierSettings.from_metadata(runner.metadata)
@@ -190,12 +186,4 @@ class Classifier:
 
 def classifier_file(weights: str | os.PathLike[str] | None = None, runtime: str | None = None) -> Path:
     """Return the file of a network that ships, by name, as a runtime reads it; a path stays as it is."""
-    suffix = ".safetensors" if runtime in PADDLES else ".tflite" if runtime == "litert" else ".onnx"
-    return find_weights(weights or DEFAULT, FOLDER, suffix)
-
-
-def load_expression_model(path: str | os.PathLike[str]) -> ExpressionModel:
-    """Read a `.safetensors` network; imports Paddle."""
-    from fer_paddle.expression.files import ExpressionModel
-
-    return ExpressionModel.load(path)
+    return network_file(weights or DEFAULT, FOLDER, runtime)

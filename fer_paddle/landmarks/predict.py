@@ -7,21 +7,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes import PADDLES, RUNTIME_OF, load_runner
+from fer_paddle.deployment.runtimes import load_runner, network_file
 from fer_paddle.deployment.runtimes.base import Forward
-from fer_paddle.files import find_weights
 from fer_paddle.images import BATCH, FER_MEAN, FER_STD, cut_square, faces_to_batch, shrink_for_crop
 from fer_paddle.landmarks.points import NUM_POINTS
 
-if TYPE_CHECKING:
-    from fer_paddle.landmarks.files import LandmarkModel
-
 FOLDER = Path(__file__).parents[1] / "weights"
 DEFAULT = "landmarks.68"
+LOADER = "fer_paddle.landmarks.files:LandmarkModel.load"  # imports Paddle
 TASK = "landmarks"  # in the card and in the metadata
 INPUT = "gray face crop, float32 [N, 1, size, size], (pixel / 255 - mean) / std"
 
@@ -84,9 +80,7 @@ class Landmarker:
         if weights is not None and forward is not None:
             raise ValueError("expected weights or forward, got both")
         if forward is None:
-            path = find_weights(weights or DEFAULT, FOLDER, ".safetensors" if runtime in PADDLES else ".onnx")
-            runtime = runtime or RUNTIME_OF.get(path.suffix.lower(), "onnx")
-            forward = load_runner(path, runtime, threads, load_model=load_landmark_model)
+            forward = load_runner(network_file(weights or DEFAULT, FOLDER, runtime), runtime, threads, loader=LOADER)
         self.forward = forward
         self.settings = settings or LandmarkSettings.from_metadata(getattr(forward, "metadata", {}))
 
@@ -115,10 +109,3 @@ class Landmarker:
         shrunk, box, scale_xy = shrink_for_crop(image, box_xyxy, self.settings.margin)
         crop, corner = cut_square(shrunk, box, self.settings.margin)
         return crop, np.array(corner) / scale_xy, crop.shape[0] / scale_xy
-
-
-def load_landmark_model(path: str | os.PathLike[str]) -> LandmarkModel:
-    """Read a `.safetensors` network; imports Paddle."""
-    from fer_paddle.landmarks.files import LandmarkModel
-
-    return LandmarkModel.load(path)

@@ -6,20 +6,16 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from fer_paddle.deployment.runtimes import PADDLES, load_runner
-from fer_paddle.files import find_weights
+from fer_paddle.deployment.runtimes import load_runner, network_file
 from yolo3tiny.keypoint.decode import STRIDE, Marks, decode
-
-if TYPE_CHECKING:
-    from yolo3tiny.keypoint.files import KeypointModel
 
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "keypoint.belt"
+LOADER = "yolo3tiny.keypoint.files:KeypointModel.load"  # imports Paddle
 TASK = "keypoint"
 
 
@@ -46,8 +42,8 @@ class KeypointDetector:
         if weights is not None and forward is not None:
             raise ValueError("expected weights or forward, got both")
         if forward is None:
-            path = find_weights(weights or DEFAULT, FOLDER, ".safetensors" if runtime in PADDLES else ".onnx")
-            forward = load_runner(path, runtime, threads, load_model=load_model)
+            path = network_file(weights or DEFAULT, FOLDER, runtime)
+            forward = load_runner(path, runtime, threads, loader=LOADER)
             told = forward.metadata
             if told.get("task") != TASK:
                 raise ValueError(f"expected a network that finds marks at {path}, got another")
@@ -80,10 +76,3 @@ def pad(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     """Repeat the last row and column of an image [H, W, 3] until it has a size."""
     height, width = image.shape[:2]
     return cv2.copyMakeBorder(image, 0, size_hw[0] - height, 0, size_hw[1] - width, cv2.BORDER_REPLICATE)
-
-
-def load_model(path: str | os.PathLike[str]) -> KeypointModel:
-    """Read a `.safetensors` detector of marks; imports Paddle."""
-    from yolo3tiny.keypoint.files import KeypointModel
-
-    return KeypointModel.load(path)

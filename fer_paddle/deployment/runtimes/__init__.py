@@ -16,15 +16,12 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
+import pkgutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fer_paddle.deployment.runtimes.base import LOAD_BYTES, Runner, bounded_memory
 from fer_paddle.deployment.runtimes.model_files import check_file, size_on_disk
-
-if TYPE_CHECKING:
-    from fer_paddle.models.model import Model
+from fer_paddle.files import find_weights
 
 # Name -> module and class; a module is imported, and its package with it, when it is asked for.
 RUNTIMES = {
@@ -59,21 +56,27 @@ RUNTIME_OF = {
 PADDLES = ("paddle", "dynamic")  # which also run a `.safetensors` network that a task can load
 
 
+def network_file(weights: str | os.PathLike[str], folder: Path, runtime: str | None = None) -> Path:
+    """Return the file of a network that ships, by name, as a runtime reads it; a path stays as it is."""
+    suffix = ".safetensors" if runtime in PADDLES else ".tflite" if runtime == "litert" else ".onnx"
+    return find_weights(weights, folder, suffix)
+
+
 def load_runner(
     path: str | os.PathLike[str],
-    runtime: str = "onnx",
+    runtime: str | None = "onnx",
     threads: int = 0,
     precision: str = "fp32",
-    load_model: Callable[[Path], Model] | None = None,
+    loader: str = "",
 ) -> Runner:
     """Load a network file.
 
     Args:
         path: The file; the table at the head of this module says which runtime reads which.
-        runtime: One of RUNTIMES.
+        runtime: One of RUNTIMES; None takes the one that the file was made for, else ONNX Runtime.
         threads: Threads of one run; 0 lets the runtime choose.
         precision: One of PRECISIONS of the runtime: what it computes in.
-        load_model: Loads a `.safetensors` network of the task for PADDLES, such as `ExpressionModel.load`.
+        loader: "module:function" that reads a `.safetensors` network of a task as a Model, for PADDLES.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -81,6 +84,7 @@ def load_runner(
             runtime reads, damaged, or a pickle.
         RuntimeError: The runtime's package is not installed.
     """
+    runtime = runtime or RUNTIME_OF.get(Path(path).suffix.lower(), "onnx")
     if runtime not in RUNTIMES:
         raise ValueError(f"expected a runtime of {', '.join(RUNTIMES)}, got {runtime!r}")
     if precision not in PRECISIONS[runtime]:
@@ -90,10 +94,10 @@ def load_runner(
     module, name = RUNTIMES[runtime]
     try:
         loaded = importlib.import_module(module)
-        if load_model is not None and runtime in PADDLES and Path(path).suffix.lower() == ".safetensors":
-            model = load_model(check_file(path, (".safetensors",), runtime))
+        if loader and runtime in PADDLES and Path(path).suffix.lower() == ".safetensors":
+            model = pkgutil.resolve_name(loader)(check_file(path, (".safetensors",), runtime))
             runner = loaded.run_model(model, runtime, threads, precision)
-            runner._made_of = load_runner, (path, runtime, threads, precision, load_model)
+            runner._made_of = load_runner, (path, runtime, threads, precision, loader)
             return runner
     except ModuleNotFoundError as error:
         package = {"paddle": "paddlepaddle"}.get(error.name or "", error.name)

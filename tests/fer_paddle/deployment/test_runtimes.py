@@ -15,7 +15,8 @@ from fer_paddle.deployment.runtimes import PRECISIONS, RUNTIMES, load_runner
 from fer_paddle.deployment.runtimes.model_files import read_manifest, size_on_disk, write_manifest
 from fer_paddle.deployment.runtimes.paddle import write_inference_model
 from fer_paddle.environment import REPOSITORY
-from fer_paddle.expression.predict import COURSE, WEIGHTS, Classifier, classifier_file, load_expression_model
+from fer_paddle.expression.predict import COURSE, WEIGHTS, Classifier
+from fer_paddle.zoo import load_model
 from yolo3tiny.predict import load_network
 
 PACKAGES = {"openvino": "openvino", "ncnn": "ncnn", "mnn": "MNN"}
@@ -58,7 +59,7 @@ def folder(tmp_path_factory):
     (folder / "net.onnx").write_bytes(WEIGHTS.read_bytes())
     convert_onnx(WEIGHTS, folder / "net.param")
     convert_onnx(WEIGHTS, folder / "net.mnn")
-    model = load_expression_model(classifier_file(COURSE, "paddle"))
+    model = load_model(COURSE)
     write_inference_model(model.network, folder / "net.pdmodel", model.input_spec, model.metadata)
     return folder
 

@@ -7,8 +7,8 @@ import pytest
 from scipy.special import softmax as scipy_softmax
 
 from fer_paddle import EXPRESSIONS, Classifier
-from fer_paddle.expression import predict as classifier
-from fer_paddle.expression.predict import WEIGHTS, softmax
+from fer_paddle.deployment import runtimes
+from fer_paddle.expression.predict import WEIGHTS, classifier_file, softmax
 from fer_paddle.labels import FERPLUS_EXPRESSIONS
 
 
@@ -70,21 +70,23 @@ def test_wrong_files(tmp_path):
         Classifier(WEIGHTS, runner=BrightnessRunner())
 
 
-def test_a_classifier_takes_the_runtime_of_the_file(monkeypatch, tmp_path):
-    asked = []
-
-    def load_runner(path, runtime, threads, load_model):
-        asked.append((path, runtime, threads))
-        return BrightnessRunner()
-
-    monkeypatch.setattr(classifier, "load_runner", load_runner)
-    for name in ("a.onnx", "a.safetensors", "a.pdmodel", "a.param", "a.mnn"):
-        Classifier(tmp_path / name)
-    assert [runtime for _, runtime, _ in asked] == ["onnx", "dynamic", "paddle", "ncnn", "mnn"]
-    Classifier(tmp_path / "a.onnx", runtime="openvino", threads=2)
-    assert asked[-1] == (tmp_path / "a.onnx", "openvino", 2)
-    Classifier(runtime="paddle")  # what ships, as the file that this runtime reads
-    assert asked[-1][0] == WEIGHTS.with_name("vgg8.photos.safetensors")
+@pytest.mark.parametrize(
+    ("weights", "runtime", "file", "taken"),
+    [
+        ("a.onnx", None, "a.onnx", "onnx"),
+        ("a.safetensors", None, "a.safetensors", "dynamic"),
+        ("a.pdmodel", None, "a.pdmodel", "paddle"),
+        ("a.param", None, "a.param", "ncnn"),
+        ("a.mnn", None, "a.mnn", "mnn"),
+        ("a.onnx", "openvino", "a.onnx", "openvino"),
+        (None, "paddle", "vgg8.photos.safetensors", "paddle"),  # what ships, as the file that this runtime reads
+    ],
+)
+def test_a_classifier_takes_the_runtime_of_the_file(monkeypatch, weights, runtime, file, taken):
+    monkeypatch.setattr(runtimes, "RUNTIMES", {})
+    with pytest.raises(ValueError, match=f"got '{taken}'"):
+        Classifier(weights, runtime=runtime)
+    assert classifier_file(weights, runtime).name == file
 
 
 def test_shipped_networks_by_name():
