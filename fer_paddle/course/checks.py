@@ -1,7 +1,7 @@
 """`check("04.2", answer)`: whether the answer to an exercise is right, which case is wrong, and hints.
 
-The cases of an exercise are a generator `exercise_2(answer)` in `exercises/c04.py`; they compute what they expect by
-the library, so that an answer is compared with what the course itself uses.
+The cases of exercise 04.2 are a generator `exercise_04_2` in a module of `exercises/`; they compute what they expect
+by the library, so that an answer is compared with what the course itself uses.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from fer_paddle.course.chapters import (
 )
 from fer_paddle.course.folder import read_progress, record
 
+# The first notebook of each module of exercises/.
+_MODULES = {"00": "data", "04": "training", "07": "compression", "11": "further"}
 RECORD = "application/vnd.fer-paddle.check+json"  # kept in a notebook's outputs, read by marking.py
 
 
@@ -43,10 +45,14 @@ class Between:
 class Case:
     """One thing that an answer must get right."""
 
-    name: str  # shown when it is wrong: a call such as count(7)
-    found: Any  # the answer's value, or a function without arguments that computes it
+    arguments: tuple[Any, ...] | None  # what the answer is called with; None: it is a value
     expected: Any  # bool, number, Between, text, array, or a list, set or dict of them
     tolerance: float = 0.0  # largest difference of a number
+    name: str = ""  # shown when it is wrong; without one the call, such as count(7)
+    of: Callable[[Any], Any] = lambda value: value  # from what the answer returns to what is compared
+
+
+Cases = Iterator[Case]
 
 
 @dataclass(frozen=True)
@@ -129,27 +135,32 @@ def _judge_answer(
 ) -> tuple[str, str]:
     """Return state and text of an answer: the first case that is wrong decides."""
     signature = content.signature(exercise)
+    function, is_function, _ = signature.partition("(")
     if is_missing(answer):
         return "unanswered", texts["unanswered"]
-    if "(" in signature and not callable(answer):
-        wanted = texts["function"].format(signature)
-        return "wrong", texts["wrong"].format(signature.partition("(")[0], wanted, _describe(answer))
-    for number, case in enumerate(_cases(chapter, exercise, answer)):
+    if is_function and not callable(answer):
+        return "wrong", texts["wrong"].format(function, texts["function"].format(signature), _describe(answer))
+    for number, case in enumerate(_cases(chapter, exercise)):
+        name = case.name or function
+        if case.arguments is not None and not case.name:
+            name += f"({', '.join(map(_describe, case.arguments))})"
         try:
-            found = case.found() if callable(case.found) else case.found
+            found = answer if case.arguments is None else answer(*case.arguments)
+            found = found if is_missing(found) else case.of(found)
         except Exception as error:  # whatever a learner's function raises
-            return "wrong", texts["raised"].format(case.name, type(error).__name__, error)
+            return "wrong", texts["raised"].format(name, type(error).__name__, error)
         if number == 0 and is_missing(found):
             return "unanswered", texts["unanswered"]
         if not agrees(found, case.expected, case.tolerance):
             wanted = _describe_expected(case.expected, texts)
-            return "wrong", texts["wrong"].format(case.name, wanted, _explain(found, case.expected, texts))
+            return "wrong", texts["wrong"].format(name, wanted, _explain(found, case.expected, texts))
     return "right", texts["right"]
 
 
-def _cases(chapter: str, exercise: int, answer: Any) -> Iterator[Case]:
-    module = importlib.import_module(f"fer_paddle.course.exercises.c{chapter}")
-    cases: Iterator[Case] = getattr(module, f"exercise_{exercise}")(answer)
+def _cases(chapter: str, exercise: int) -> Cases:
+    name = [module for first, module in _MODULES.items() if first <= chapter][-1]
+    module = importlib.import_module(f"fer_paddle.course.exercises.{name}")
+    cases: Cases = getattr(module, f"exercise_{chapter}_{exercise}")()
     return cases
 
 
@@ -157,16 +168,6 @@ def is_missing(answer: Any) -> bool:
     """Return whether an answer, or a part of a list or dict of answers, was not filled in."""
     parts = answer.values() if isinstance(answer, dict) else answer if isinstance(answer, (list, tuple)) else [answer]
     return any(part is None or part is ... for part in parts)
-
-
-def then(call: Callable[[], Any], function: Callable[[Any], Any]) -> Callable[[], Any]:
-    """Return a function without arguments for a Case: `function` of what a call returns, once it is an answer."""
-
-    def compute() -> Any:
-        found = call()
-        return found if is_missing(found) else function(found)
-
-    return compute
 
 
 def mean_difference(found: Any, wanted: np.ndarray) -> float:

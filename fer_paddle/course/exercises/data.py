@@ -1,0 +1,256 @@
+"""Cases of notebooks 00 to 03."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_paddle.collect.addresses import names_own_network
+from fer_paddle.collect.fetch import Response
+from fer_paddle.course.checks import Between, Case, Cases, mean_difference
+from fer_paddle.drawn import draw_face, make_faces
+from fer_paddle.expression.data.mixup import cutmix
+from fer_paddle.images import crop_square, list_images, read_image, to_gray
+from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.training.randaugment import OPERATIONS
+from yolo3tiny.boxes import iou
+
+
+def exercise_00_1() -> Cases:
+    """True and false boxes above a threshold, drawn as squares that are moved."""
+    drawn = np.array([[x, 40, x + 60, 100] for x in (20, 120, 220, 320)], np.float32)
+    found = np.concatenate([drawn[:3] + 5, drawn[:1] - 4, [[500, 300, 560, 360]]]).astype(np.float32)
+    scores = np.array([0.95, 0.6, 0.3, 0.8, 0.4], np.float32)
+    overlap = iou(found, drawn) >= 0.5
+    for least in (0.2, 0.5, 0.9):
+        chosen = overlap[scores >= least]
+        true = int(chosen.any(axis=0).sum())
+        name = f"count_true(boxes, scores, drawn, {least})"
+        yield Case((found, scores, drawn, least), (true, len(chosen) - true), name=name)
+
+
+def exercise_00_2() -> Cases:
+    """The mean of a face and its mirror image, of a function that favors one side."""
+
+    def classify(crops: Any) -> np.ndarray:
+        rows = np.array([[*crop[:, :3].mean(axis=(0, 2)), *crop[:4, -1].mean(axis=1)] for crop in crops])
+        return np.asarray(rows / rows.sum(axis=1, keepdims=True))
+
+    for image in make_faces(2, 48, seed=3).images:
+        expected = classify([image, image[:, ::-1]]).mean(axis=0)
+        yield Case((classify, image), expected, 1e-5, "mean_probs(classify, face)")
+
+
+def exercise_00_3() -> Cases:
+    """The area of a white box in its crop."""
+    image = np.zeros((600, 600), np.uint8)
+    image[200:400, 200:400] = 255
+    for margin in (0.0, 0.06, 0.2, 0.5):
+        yield Case((margin,), float(crop_square(image, (200, 200, 400, 400), margin).mean() / 255), 0.01)
+
+
+def exercise_00_4() -> Cases:
+    """Reports as results.json has them."""
+    for count in (5, 11):
+        labels = [EXPRESSIONS[i * i % 7] for i in range(count)]
+        images: list[dict[str, Any]] = [{"file": "0.png", "faces": []}]
+        images += [{"file": f"{i}.png", "faces": [{"label": name} for name in labels[i::3]]} for i in range(3)]
+        yield Case(({"images": images},), dict(Counter(labels)), name=f"count_labels(report of {count} faces)")
+
+
+def exercise_00b_1() -> Cases:
+    """Slopes along W1, b1, W2, b2 of small networks with ReLU, against Paddle's own."""
+    from fer_paddle.environment import paddle
+
+    for pixels, hidden, classes in ((6, 4, 3), (9, 8, 5)):
+        rng = np.random.default_rng(pixels)
+        weights = [rng.normal(0, 1, shape) for shape in ((pixels, hidden), hidden, (hidden, classes), classes)]
+        x, y = rng.normal(0, 1, (12, pixels)), rng.integers(0, classes, 12)
+        w1, b1, w2, b2 = tensors = [paddle.to_tensor(weight, stop_gradient=False) for weight in weights]
+        logits = paddle.nn.functional.relu(paddle.to_tensor(x) @ w1 + b1) @ w2 + b2
+        paddle.nn.functional.cross_entropy(logits, paddle.to_tensor(y)).backward()
+        name = f"relu_gradients({pixels} inputs, {hidden} hidden, {classes} classes)"
+        yield Case((weights, x, y), [tensor.grad.numpy() for tensor in tensors], 1e-9, name)
+
+
+def exercise_00b_2() -> Cases:
+    """Losses of three classes: flat, falling, shaking, and falling from far above guessing."""
+    flat, falling = [1.09, 1.08, 1.07], [0.58, 0.26, 0.12]
+    for losses, expected in (
+        ({0.001: flat, 0.1: falling, 10: [51.5, 11.8, 23.1]}, 0.1),
+        ({0.1: falling, 0.01: flat, 1: [0.5, 0.1, 0.2]}, 0.1),
+        ({0.01: flat, 0.1: falling, 10: [51.5, 40.5, 34.8]}, 0.1),
+        ({0.01: flat, 0.1: [0.9, 1.0, 0.8]}, 0.01),
+    ):
+        yield Case((losses,), expected, 1e-9, f"largest_rate({losses})")
+
+
+def exercise_00b_3() -> Cases:
+    """Steps where batches come out even, and where the last one is smaller."""
+    for faces, size, epochs in ((420, 20, 5), (420, 1, 5), (420, 420, 5), (30, 20, 3), (10, 20, 2)):
+        yield Case((faces, size, epochs), epochs * -(-faces // size))
+
+
+def exercise_00b_4() -> Cases:
+    """Accuracy and the pair that is confused most, both ways together."""
+    for name, counts, pair in (
+        ("one way", [[8, 1, 1], [0, 10, 0], [0, 4, 6]], {"sad", "surprise"}),
+        ("both ways", [[5, 3, 3], [0, 9, 0], [2, 0, 7]], {"happy", "surprise"}),
+    ):
+        table = np.array(counts)
+        expected = (float(np.trace(table) / table.sum()), pair)
+        yield Case((table, ["happy", "sad", "surprise"]), expected, 1e-9, f"read_confusion({name}, names)")
+
+
+def exercise_01_1() -> Cases:
+    """A page source that reads JSON."""
+    site = "https://faces.example"
+    url = f"{site}/api?page=1"
+    yield Case((site,), [url], name="JsonSite(site).first()", of=lambda source: source.first())
+    for files, following in ((("/a.png", "/b.png"), 2), ((), None)):
+        content = {"pictures": [{"file": file, "by": "Li"} for file in files], "next": following}
+        page = Response(url, url, "application/json", None, json.dumps(content).encode(), None)
+        name = f"JsonSite(site).read(page with {len(files)} images)"
+        yield Case((site,), [site + file for file in files], name=f"{name}.images", of=partial(_image_urls, page))
+        pages = [f"{site}/api?page={following}"] if following else []
+        yield Case((site,), pages, name=f"{name}.pages", of=partial(_page_urls, page))
+
+
+def _image_urls(page: Response, source: Any) -> list[str]:
+    return [link.url for link in source.read(page).images]
+
+
+def _page_urls(page: Response, source: Any) -> list[str]:
+    return list(source.read(page).pages)
+
+
+def exercise_01_2() -> Cases:
+    """Bits that differ between hashes."""
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        one = rng.random((8, 8)) < 0.5
+        other = one ^ (rng.random((8, 8)) < number / 4)
+        yield Case((one, other), np.count_nonzero(one != other), name=f"count_bits(hash {number}, other)")
+
+
+def exercise_01_3() -> Cases:
+    """Hosts whose text already tells that they are of the own network."""
+    hosts = ("8.8.8.8", "2130706433", "::ffff:10.0.0.1", "localhost.example.org", "0x7f.1", "169.254.169.254")
+    yield Case(None, {host for host in hosts if names_own_network(host)})
+
+
+def exercise_01_4() -> Cases:
+    """Confusion matrices, true in the rows: mistakes of a pair in both directions."""
+    classes = ("neutral", "smile", "laugh")
+    for mistakes, pair in (
+        ([[9, 2, 0], [2, 9, 3], [0, 0, 9]], {"neutral", "smile"}),
+        ([[9, 0, 4], [1, 9, 1], [0, 1, 9]], {"neutral", "laugh"}),
+    ):
+        yield Case((np.array(mistakes), classes), pair, name=f"most_mixed_up({mistakes}, classes)")
+
+
+def exercise_02_1() -> Cases:
+    """Drawn faces, one or two of them again as their mirror images."""
+    images = [to_gray(image) for image in make_faces(24, 48, seed=0).images]
+    for mirrored in ((4,), (1, 9)):
+        spoilt = [*images, *(images[index][:, ::-1].copy() for index in mirrored)]
+        expected = {(index, len(images) + number) for number, index in enumerate(mirrored)}
+        name = f"mirrored_pairs(24 faces and mirror images of {list(mirrored)})"
+        yield Case((spoilt,), expected, name=name, of=_as_pairs)
+
+
+def _as_pairs(found: Any) -> set[tuple[int, ...]]:
+    return {tuple(sorted(map(int, pair))) for pair in found}
+
+
+def exercise_02_2() -> Cases:
+    """Wrong labels by number, place and range."""
+    labels = np.arange(420) % 7
+    for count in (0, 10, 40):
+        planted = labels.copy(), count, np.random.default_rng(count)
+        yield Case(planted, (count, 0, 0), name=f"plant(labels, {count}, rng)", of=partial(_count_wrong, labels))
+
+
+def _count_wrong(labels: np.ndarray, planted: Any) -> tuple[int, int, int]:
+    """Return how many labels are wrong, how many of them beyond the first 320, how many are no class."""
+    found = np.asarray(planted)
+    wrong = found != labels
+    return int(wrong.sum()), int(wrong[320:].sum()), int(((found < 0) | (found > 6)).sum())
+
+
+def exercise_02_3() -> Cases:
+    """A folder with a damaged file and a Chinese name: counts of what the answer wrote."""
+    with tempfile.TemporaryDirectory() as folder:
+        read = partial(_read_folder, Path(folder))
+        yield Case((Path(folder),), (True, True, 1), name="write_folder(folder)", of=read)
+
+
+def _read_folder(folder: Path, damaged: Any) -> tuple[bool, bool, int]:
+    """Return whether a name is Chinese, whether images can be read, and how many files are damaged."""
+    paths, broken = list_images(folder), 0
+    for path in paths:
+        try:
+            read_image(path)
+        except ValueError:
+            broken += path.name == Path(damaged).name
+    chinese = any("\u4e00" <= letter <= "\u9fff" for path in paths for letter in str(path.relative_to(folder)))
+    return chinese, len(paths) > broken, broken
+
+
+def exercise_02_4() -> Cases:
+    """Images in 1 GB, by the library's count of outputs."""
+    from fer_paddle.analysis.complexity import layer_costs, total_costs
+    from fer_paddle.models import build_model
+
+    network = build_model("distresnet")
+    for side in (24, 48):
+        expected = 1e9 / total_costs(layer_costs(network, (1, side, side)))["output_bytes"]
+        yield Case((side,), Between(expected - 1, expected))
+
+
+def exercise_03_1() -> Cases:
+    """Mean difference from the library's shear, in gray levels."""
+    for seed, strength in ((3, 2.0), (8, 1.0)):
+        face = to_gray(draw_face("happy", size=64, seed=seed).image)
+        difference = partial(mean_difference, wanted=OPERATIONS["shear_x"](face, strength))
+        name = f"|shear(face, {strength / 10}) - library|.mean()"
+        yield Case((face, strength / 10), Between(0, 0.5), name=name, of=difference)
+
+
+def exercise_03_2() -> Cases:
+    """The share of sharpness that rotations lose, of each way the one that OpenCV loses."""
+    import cv2
+
+    from fer_paddle.quality.measures import measure_images
+
+    face = to_gray(draw_face("happy", size=64, seed=3).image)
+    for angles in ([30], [10, 10, 10]):
+        turned = face
+        for angle in angles:
+            matrix = cv2.getRotationMatrix2D((31.5, 31.5), angle, 1)
+            turned = cv2.warpAffine(turned, matrix, (64, 64), borderMode=cv2.BORDER_REPLICATE)
+        before, after = measure_images([face, turned])["sharpness"]
+        yield Case((face, angles), 1 - after / before, 0.08, f"sharpness_lost(face, {angles})")
+
+
+def exercise_03_3() -> Cases:
+    """Answers by angle: the last angle before the first other answer, in both directions."""
+    for changes in ({-60, 75, 90}, {45, -90}, {15}):
+        answers = {angle: "sad" if angle in changes else "happy" for angle in range(-90, 91, 15)}
+        expected = max(angle for angle in range(0, 91, 15) if not any(abs(one) <= angle for one in changes))
+        yield Case((answers,), expected, name=f"largest_angle(other answers at {sorted(changes)})")
+
+
+def exercise_03_4() -> Cases:
+    """The measured share of batches with less than a quarter left."""
+    images, partners = np.zeros((2, 1, 64, 64), np.float32), np.array([1, 0])
+    for alpha in (1.0, 0.2):
+        rng = np.random.default_rng(1)
+        left = [cutmix(images, partners, rng.beta(alpha, alpha), rng)[1] for _ in range(2000)]
+        yield Case((alpha,), float(np.mean(np.array(left) < 0.25)), 0.016)

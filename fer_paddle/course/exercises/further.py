@@ -1,0 +1,243 @@
+"""Cases of notebooks 11 to 15."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fer_paddle.course.checks import Between, Case, Cases, mean_difference
+from fer_paddle.drawn import draw_face
+from fer_paddle.landmarks.measures import measure_face
+from fer_paddle.landmarks.metrics import nme
+from fer_paddle.landmarks.pose import estimate_pose
+from yolo3tiny.anchors import kmeans_anchors, mean_best_iou
+from yolo3tiny.boxes import iou
+from yolo3tiny.decode import nms
+from yolo3tiny.metrics import average_precision
+
+
+def exercise_11_1() -> Cases:
+    """Neighbors in a small space, listed, and in the course's."""
+    from fer_paddle.search.space import PLAIN
+
+    small = {"width": (8, 16, 32), "depth": (1, 2), "activation": ("relu",)}
+    yield Case((small,), 3, name=f"count_neighbors({small})")
+    changed = [(name, value) for name, values in PLAIN.choices.items() for value in values[1:]]
+    yield Case((dict(PLAIN.choices),), len(changed), name="count_neighbors(PLAIN.choices)")
+
+
+def exercise_11_2() -> Cases:
+    """The first and the smallest of scores."""
+    for scores in ([0.5, 0.9, 0.2, 0.7], [0.1, 0.3, 0.4]):
+        for rule, expected in (("worst", scores.index(min(scores))), ("oldest", 0)):
+            yield Case((scores, rule), expected)
+
+
+def _two_costs(count: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(count)
+    costs = rng.permutation(count).astype(float)
+    return costs, costs + rng.normal(0, count / 4, count)
+
+
+def exercise_11_3() -> Cases:
+    """Rank correlations, against the library's."""
+    from fer_paddle.search.proxies import rank_correlation
+
+    for count in (8, 40):
+        costs, others = _two_costs(count)
+        expected = rank_correlation(list(costs), list(others))
+        yield Case((costs, others), expected, 1e-6, f"rank_agreement({count} costs, others)")
+
+
+def exercise_11_4() -> Cases:
+    """Kendall's tau, against scipy's."""
+    from scipy.stats import kendalltau
+
+    for count in (4, 12):
+        scores, others = _two_costs(count)
+        expected = float(kendalltau(scores, others).statistic)
+        yield Case((scores, others), expected, 1e-6, f"kendall({count} scores, others)")
+
+
+def exercise_12_1() -> Cases:
+    """Parameters of the network as it is built."""
+    from fer_paddle.analysis.complexity import count_parameters
+    from yolo3tiny.model import Yolo3Tiny
+
+    for width in (0.5, 1.0):
+        yield Case((width,), count_parameters(Yolo3Tiny(width=width)))
+
+
+def exercise_12_2() -> Cases:
+    """The distance from which NMS keeps both boxes, found in steps of a quarter pixel."""
+    for width, threshold in ((60, 0.45), (60, 0.7), (100, 0.3)):
+        for moved in np.arange(0, width, 0.25):
+            boxes = np.array([[0, 0, width, 80], [moved, 0, width + moved, 80]], np.float32)
+            if len(nms(boxes, np.array([0.9, 0.8], np.float32), threshold)) == 2:
+                break
+        yield Case((width, threshold), float(moved), 0.5)
+
+
+def exercise_12_3() -> Cases:
+    """The toy table of section 9 with its second face ignored."""
+
+    def squares(*lefts: float) -> np.ndarray:
+        return np.array([[x, 0.0, x + 50, 50.0] for x in lefts])
+
+    truths = [(squares(0, 100, 200), np.array([0, 1, 0])), (squares(0, 100), np.zeros(2))]
+    scores = [np.array([0.95, 0.80, 0.60, 0.50]), np.array([0.90, 0.70])]
+    detections = list(zip((squares(2, 103, 5, 400), squares(300, 98)), scores))
+    yield Case(None, average_precision(detections, truths).ap, 0.001)
+
+
+def exercise_12_4() -> Cases:
+    """How well anchors fit sizes."""
+    sizes = np.random.default_rng(4).lognormal(3.5, 0.6, (80, 2))
+    for k in (1, 3, 6):
+        anchors = kmeans_anchors(sizes, k)
+        yield Case((sizes, anchors), mean_best_iou(sizes, anchors), 1e-4, f"fit_of(sizes, {k} anchors)")
+
+
+def exercise_12_5() -> Cases:
+    """The found shares of small and of large faces, of which some are moved too far."""
+    rng = np.random.default_rng(5)
+    corner, side = rng.uniform(0, 900, (30, 2)), rng.uniform(15, 90, (30, 1))
+    drawn = np.concatenate([corner, corner + side], axis=1)
+    found = drawn[::2] + side[::2] * rng.uniform(-0.3, 0.3, (15, 1))
+    hit, small = (iou(drawn, found) >= 0.5).any(axis=1), side[:, 0] < 40
+    expected = (float(hit[small].mean()), float(hit[~small].mean()))
+    yield Case((drawn, found), expected, 1e-6, "recalls(drawn, found)")
+    yield Case((drawn, drawn), (1.0, 1.0), 1e-6, "recalls(drawn, drawn)")
+
+
+def _points(yaw_deg: float = 0.0, seed: int = 3) -> np.ndarray:
+    return draw_face("neutral", 256, seed, pose_deg=(yaw_deg, 0, 0), clean=True).points.astype(float)
+
+
+def exercise_13_1() -> Cases:
+    """The same error in pixels on a turned head, over that on a frontal one."""
+    frontal = _points()
+    for yaw in (15, 35):
+        turned = _points(yaw)
+        for norm in ("inter_ocular", "box"):
+            before, after = (nme(points[None] + (3, 0), points[None], norm)[0] for points in (frontal, turned))
+            name = f"growth(frontal, turned by {yaw}, {norm!r})"
+            yield Case((frontal, turned, norm), float(after / before), 0.01, name)
+
+
+def exercise_13_2() -> Cases:
+    """Gradients, against Paddle's."""
+    from fer_paddle.environment import paddle
+    from fer_paddle.landmarks.losses import wing
+
+    for error, epsilon in ((0.1, 0.5), (0.1, 2.0), (3.0, 8.0), (12.0, 2.0)):
+        tensor = paddle.to_tensor([error], stop_gradient=False)
+        wing(tensor, 10.0, epsilon).sum().backward()
+        yield Case((error, 10.0, epsilon), float(tensor.grad.numpy()[0]), 1e-3)
+
+
+def exercise_13_3() -> Cases:
+    """Changes of yaw, pitch and roll, against estimate_pose."""
+    points = _points()
+    before = estimate_pose(points, (256, 256))
+    for point, pull in ((30, (6, 0)), (30, (0, -6)), (8, (6, 0))):
+        moved = points.copy()
+        moved[point] += pull
+        after = estimate_pose(moved, (256, 256))
+        names = ("yaw_deg", "pitch_deg", "roll_deg")
+        expected = np.array([abs(getattr(after, name) - getattr(before, name)) for name in names])
+        yield Case((points.copy(), point, pull), expected, 0.05, f"angle_changes(points, {point}, {pull})")
+
+
+def exercise_13_4() -> Cases:
+    """How closed the library finds eyes whose lids were moved together."""
+    for seed, ratio in ((3, 0.0), (3, 0.5), (5, 0.75), (3, 1.0)):
+        points, lids = _points(seed=seed), _points(seed=seed)
+        for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
+            middle = points[[upper, lower]].mean(axis=0)
+            lids[[upper, lower]] = (1 - ratio) * points[[upper, lower]] + ratio * middle
+        name = f"measure_face(close_eyes(points, {ratio})).eye_closed"
+        yield Case((points, ratio), measure_face(lids).eye_closed, 0.01, name, of=_measure)
+
+
+def _measure(points: Any) -> float:
+    return measure_face(np.asarray(points)).eye_closed
+
+
+def exercise_14_1() -> Cases:
+    """Receptive fields: of the network, of it without a layer, of a layer."""
+    layers = [(3, 2), (3, 2), (3, 2), (3, 1), (3, 2), (3, 1), (3, 2), (3, 1)]  # kernel, stride
+    yield Case((layers,), 175, name="field(all layers)")
+    yield Case((layers[:-1],), 111, name="field(all but the last layer)")
+    yield Case(([(5, 1)],), 5, name="field(one layer of 5)")
+
+
+def exercise_14_2() -> Cases:
+    """Mean difference, in gray levels, from OpenCV's shift."""
+    image = cv2.GaussianBlur(np.random.default_rng(2).integers(0, 256, (24, 40), np.uint8), (0, 0), 2)
+    for pixels in (0.25, 1.0, -2.5):
+        matrix = np.array([[1, 0, pixels], [0, 1, 0]], np.float32)
+        wanted = cv2.warpAffine(image, matrix, image.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+        name = f"|shift_right(image, {pixels}) - OpenCV|.mean()"
+        yield Case((image, pixels), Between(0, 1), name=name, of=partial(mean_difference, wanted=wanted))
+
+
+def exercise_14_3() -> Cases:
+    """Marks with their scores, of which some are right."""
+    scores = np.array([0.95, 0.9, 0.8, 0.7, 0.6, 0.4, 0.3, 0.2])
+    right = np.array([1, 1, 1, 0, 1, 1, 0, 0], bool)
+    for least in (0.1, 0.5, 0.85):
+        chosen = right[scores >= least]
+        expected = (float(chosen.mean()), float(chosen.sum() / 6))
+        yield Case((scores, right, 6, least), expected, 1e-6, f"precision_recall(scores, right, 6, {least})")
+
+
+def exercise_14_4() -> Cases:
+    """The drift at which a curve of recalls falls through 0.9, on straight lines between the points."""
+    for drifts, recalls in (([1.0, 1.5, 2.0, 3.0], [0.98, 0.94, 0.84, 0.4]), ([1.0, 2.0], [1.0, 0.8])):
+        yield Case((drifts, recalls), float(np.interp(-0.9, -np.array(recalls), drifts)), 0.005)
+
+
+def exercise_15_1() -> Cases:
+    """Policies with connect-src, with default-src alone, and with neither."""
+    elsewhere = "https://example.org"
+    for policy, place, expected in (
+        ("default-src 'none'; connect-src 'self'", "'self'", True),
+        ("default-src 'none'; connect-src 'self'", elsewhere, False),
+        (f"default-src 'none'; img-src {elsewhere}", elsewhere, False),
+        (f"default-src 'self' {elsewhere}", elsewhere, True),
+        ("connect-src *", elsewhere, True),
+        ("script-src 'self'", elsewhere, True),
+    ):
+        yield Case((policy, place), expected, name=f'may_fetch("{policy}", "{place}")')
+
+
+def exercise_15_2() -> Cases:
+    """Rows as the page's JSON has them, at several least probabilities."""
+    rows = [
+        {"label": label, "probs": {"happy": happy, "neutral": neutral, "sad": 1 - happy - neutral}}
+        for label, happy, neutral in (("happy", 0.9, 0.0625), ("sad", 0.25, 0.25), ("happy", 0.5, 0.375))
+    ]
+    for least, expected in (
+        (0.0, {"happy": 2, "sad": 1}),
+        (0.5, {"happy": 2, "sad": 1}),
+        (0.75, {"happy": 1, "?": 2}),
+        (0.95, {"?": 3}),
+    ):
+        yield Case((rows, least), expected, name=f"count_labels(faces, {least})")
+    yield Case(([], 0.5), {})
+
+
+def exercise_15_3() -> Cases:
+    """A file with other bytes, one that is new, one that is gone, none."""
+    before = {"index.html": b"<html>", "expression.onnx": b"abc", "old.js": b"1"}
+    after = {"index.html": b"<html>", "expression.onnx": b"abd", "new.js": b"1"}
+    for name, new, expected in (
+        ("a network of the same size, new.js for old.js", after, {"expression.onnx", "new.js"}),
+        ("old.js gone", {name: before[name] for name in ("index.html", "expression.onnx")}, set()),
+        ("the same files", dict(before), set()),
+    ):
+        yield Case((dict(before), new), expected, name=f"changed(old, new): {name}")
