@@ -112,6 +112,7 @@ class FaceSearch:
     def find(self) -> dict[str, Any]:
         """Try designs until the trials or the time are used up, and return the row of the best; see `rows`."""
         strategy = make_strategy(self.plan.strategy, self.plan.space, self.prices.accept, seed=self.plan.seed)
+        self.prices.check(self.plan.space)
         self._began = time.monotonic()
         for _ in search(strategy, self._score, self.plan.trials):
             if not self._has_time(SEARCH_UNTIL):

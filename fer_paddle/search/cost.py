@@ -15,7 +15,7 @@ from fer_paddle.deployment.benchmark import time_runs
 from fer_paddle.deployment.export import export_network
 from fer_paddle.deployment.runtimes.onnx import OnnxRunner
 from fer_paddle.environment import paddle, quiet
-from fer_paddle.search.space import Design, design_key
+from fer_paddle.search.space import Design, Space, design_key
 
 
 def measure_cost(network: paddle.nn.Layer, size: int, runs: int = 50) -> dict[str, float]:
@@ -101,6 +101,15 @@ class Prices:
                 costs |= measure_latency(network, design["size"], self.runs)
             self.known[key] = costs
         return self.known[key]
+
+    def check(self, space: Space) -> None:
+        """Raise ValueError for limits that not even the smallest design of a space keeps to."""
+        if not self.accept(space.smallest):
+            costs = self(space.smallest)
+            over = {name: limit for name, limit in self.limits.given.items() if costs.get(name, 0) > limit}
+            least = ", ".join(f"{name} {costs[name]:g}" for name in over)
+            asked = ", ".join(f"{name} {limit:g}" for name, limit in over.items())
+            raise ValueError(f"expected limits that a design can keep to, got {asked}: the smallest has {least}")
 
     def accept(self, design: Design) -> bool:
         """Return whether a design keeps to the limits."""

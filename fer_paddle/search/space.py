@@ -39,6 +39,17 @@ class Space:
         """Draw a design, each value with the same chance."""
         return {name: values[rng.integers(len(values))] for name, values in self.choices.items()}
 
+    @property
+    def smallest(self) -> dict[str, Any]:
+        """The design of the least numbers; of words, such as an activation, the first."""
+        words = {name for name, values in self.choices.items() if isinstance(values[0], str)}
+        return {name: values[0] if name in words else min(values) for name, values in self.choices.items()}
+
+    def shrink(self, design: Design, rng: np.random.Generator) -> dict[str, Any]:
+        """Return the design with some of its values, few or many, replaced by those of the smallest."""
+        ratio, smallest = rng.random(), self.smallest
+        return {name: smallest[name] if rng.random() < ratio else value for name, value in design.items()}
+
     def mutate(self, design: Design, rng: np.random.Generator) -> dict[str, Any]:
         """Return the design with one of its values changed."""
         names = [name for name, values in self.choices.items() if len(values) > 1]

@@ -18,13 +18,15 @@ from fer_paddle.training.callbacks import Callback
 from fer_paddle.training.run import Run
 
 HEARTBEAT_SECONDS = 2  # a trial that is silent for twice as long has lost its process
+MOST_RETRIES = 2
 FINISHED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 
 
 def open_study(path: Path | None, seed: int = 0, worker: int = 0, startup: int = 4, warm_up: int = 0) -> optuna.Study:
     """Open the study of a file, new where there is none; its objective is larger for a better trial.
 
-    A trial whose process died is tried again, by whoever works on the study next, some seconds after.
+    A trial whose process died is tried again, by whoever works on the study next, some seconds after; MOST_RETRIES
+    times, for it may be what the process dies of.
 
     Args:
         path: The SQLite file; None keeps the study in memory.
@@ -45,7 +47,7 @@ def open_study(path: Path | None, seed: int = 0, worker: int = 0, startup: int =
                     engine_kwargs={"connect_args": {"timeout": 60}},  # seconds that one process waits for another
                     heartbeat_interval=HEARTBEAT_SECONDS,
                     grace_period=2 * HEARTBEAT_SECONDS,
-                    heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(),
+                    heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(MOST_RETRIES),
                 )
             except DatabaseError as error:
                 raise ValueError(f"expected an Optuna study in {path}, got another file: {error.orig}") from error

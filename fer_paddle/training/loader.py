@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any
 
@@ -130,6 +131,11 @@ class Loader:
                     yield _to_tensors(waiting.popleft().result())
             while waiting:
                 yield _to_tensors(waiting.popleft().result())
+        except BrokenProcessPool as error:
+            raise RuntimeError(
+                f"expected {self.workers} reader processes, but one of them was ended, as by a crash or for want of "
+                "memory; with 0 workers it is this process that reads"
+            ) from error
         finally:
             executor.shutdown(cancel_futures=True)
 

@@ -120,17 +120,22 @@ def test_the_command_ends_in_a_network_that_the_classifier_loads(folders, tmp_pa
         (["--limit-mflops", "nan"], 2, "expected a number above 0, got 'nan'"),
         (["--hours", "-1"], 2, "expected a number above 0, got '-1'"),
         (["--strategy", "grid"], 2, "expected a strategy of random, evolution, annealing, got 'grid'"),
-        (["--limit-params", "10", "--trials", "1"], 2, "expected a new design within the limits, found none"),
+        (["--limit-params", "10"], 2, "expected limits that a design can keep to, got parameters 10: the smallest has"),
+        (["--limit-mflops", "0.2", "--limit-ms", "1e-9"], 2, "got mflops 0.2: the smallest has mflops 0.289"),
+        (["--limit-ms", "1e-5", "--runs", "1"], 2, "got latency_ms 1e-05: the smallest has latency_ms "),
         (["--data", "no_such_folder"], 2, "no_such_folder"),
     ],
 )
 def test_wrong_use_is_one_line_and_leaves_nothing(options, code, says, folders, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("fer_paddle.search.strategies.TRIES", 20)
+    measured = []
+    monkeypatch.setattr(
+        "fer_paddle.search.cost.measure_cost", lambda *given: measured.append(1) or measure_cost(*given)
+    )
     base = [] if "--data" in options else ["--data", str(folders)]
     assert main(["search", *base, *options, "--out", str(tmp_path / "out")]) == code
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ") and says in error
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out").exists() and len(measured) <= 1
 
 
 def test_a_damaged_study_fails_and_names_the_file(folders, tmp_path, capsys):

@@ -10,7 +10,7 @@ from fer_paddle.environment import paddle
 from fer_paddle.models import build_model, find_design
 from fer_paddle.search.cost import Limits, Prices, measure_cost
 from fer_paddle.search.space import PLAIN, Space, build_plain, describe_plain, plain_space
-from fer_paddle.search.strategies import STRATEGIES, Strategy, make_strategy, search
+from fer_paddle.search.strategies import FREE_TRIES, STRATEGIES, Strategy, make_strategy, search
 
 FLAT = {f"{name}{i}": value for i, width in enumerate((24, 32, 48, 48)) for name, value in
         (("width", width), ("depth", 2), ("kernel", 3))} | {"activation": "relu", "size": 40}  # fmt: skip
@@ -94,6 +94,18 @@ def test_a_search_keeps_to_its_limit_repeats_no_design_and_goes_on_by_its_scores
     found = run(scores)
     assert found == run({})
     assert all(accept(design) for design, _ in found) and len({str(design) for design, _ in found}) == 40
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_limit_that_hardly_any_design_keeps_to_is_met(name):
+    asked = []
+
+    def accept(design):
+        asked.append(design)
+        return sum(design.values()) <= 2  # 45 of 390,625
+
+    strategy = make_strategy(name, TOY, accept, seed=1)
+    assert len(list(search(strategy, lambda _, design: height(design), 10))) == 10 and len(asked) < 10 * FREE_TRIES * 2
 
 
 def test_a_small_space_is_tried_whole_and_then_ends():

@@ -12,7 +12,7 @@ import optuna
 import pytest
 
 from fer_paddle.environment import REPOSITORY
-from fer_paddle.search.tune import Pruning, count_finished, open_study, tune
+from fer_paddle.search.tune import MOST_RETRIES, Pruning, count_finished, open_study, tune
 
 # A process that works on the study of a file until 12 trials ended; each takes 0.3 seconds.
 WORKER = """
@@ -58,6 +58,14 @@ def running(path):
     """The trials that have their value and have not ended."""
     trials = open_study(path).get_trials(states=[optuna.trial.TrialState.RUNNING])
     return [trial for trial in trials if trial.params]
+
+
+def test_a_trial_that_ends_each_process_is_given_up(tmp_path):
+    study = open_study(tmp_path / "tune.db")
+    study.enqueue_trial({"x": 0.5})
+    for _ in range(5):
+        study._storage.get_heartbeat_stale_trial_callback()(study, study.trials[-1])
+    assert len(study.trials) == 1 + MOST_RETRIES
 
 
 def test_a_study_goes_on_in_another_process_with_other_draws(tmp_path):

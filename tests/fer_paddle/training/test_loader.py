@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import threading
 
 import cv2
@@ -117,17 +119,19 @@ def test_loader_gives_batches_of_the_chosen_epoch(workers, tiny_run):
 
 
 class Squares:
-    """Samples resized by OpenCV when they are read, of which the sixth cannot be read where `damaged`."""
+    """Samples resized by OpenCV when they are read, of which the sixth is `damaged`: an error or a crash."""
 
-    def __init__(self, length, damaged=False):
+    def __init__(self, length, damaged=None):
         self.length, self.damaged = length, damaged
 
     def __len__(self):
         return self.length
 
     def __getitem__(self, index):
-        if self.damaged and index == 5:
+        if index == 5 and self.damaged == "error":
             raise ValueError("expected an image, got a letter")
+        if index == 5 and self.damaged == "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
         square = cv2.resize(np.full((600, 600), index, np.uint8), (8, 8), interpolation=cv2.INTER_AREA)
         return square, (np.int64(1), np.zeros(2, np.float32))
 
@@ -135,12 +139,19 @@ class Squares:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_error_of_the_data_set_is_raised_in_its_place(workers):
     """paddle.io.DataLoader ends the epoch early, or hangs, or says `Blocking queue is killed`."""
-    batches = iter(make_loader(Squares(10, damaged=True), 2, shuffle=False, workers=workers))
+    batches = iter(make_loader(Squares(10, "error"), 2, shuffle=False, workers=workers))
     images, (labels, votes) = next(batches)
     assert (images[:, 0, 0].tolist(), labels.tolist(), votes.shape) == ([0, 1], [1, 1], [2, 2])
     next(batches)
     with pytest.raises(ValueError, match="expected an image, got a letter"):
         next(batches)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_reader_that_dies_is_an_error_and_no_wait():
+    with pytest.raises(RuntimeError, match="expected 2 reader processes, but one of them was ended"):
+        list(make_loader(Squares(60, "crash"), 2, shuffle=False, workers=2))
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.parametrize("workers", [0, 2])
