@@ -1,15 +1,8 @@
 """A few damaged and foreign files of every kind; `python tests/bad_files.py 200 100` tries many."""
 
-from __future__ import annotations
-
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-_spec = importlib.util.spec_from_file_location("bad_files", Path(__file__).parents[1] / "bad_files.py")
-bad_files = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(bad_files)
+from tests import bad_files
 
 
 @pytest.mark.parametrize("name", bad_files.whole_files())

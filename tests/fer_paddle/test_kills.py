@@ -1,17 +1,11 @@
 """Commands that are killed leave nothing hidden behind; `python tests/kills.py 20` kills more often."""
 
-from __future__ import annotations
-
-import importlib.util
 import random
 import sys
-from pathlib import Path
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("kills", Path(__file__).parents[1] / "kills.py")
-kills = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(kills)
+from tests import kills
 
 
 @pytest.mark.slow

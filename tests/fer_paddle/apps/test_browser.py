@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import importlib.util
 import io
 import json
 import tarfile
@@ -20,10 +19,7 @@ from fer_paddle.drawn import draw_scene
 from fer_paddle.expression.predict import Classifier
 from fer_paddle.images import write_image
 from fer_paddle.pipeline import Pipeline
-
-_spec = importlib.util.spec_from_file_location("chromium", Path(__file__).parents[2] / "chromium.py")
-chromium = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(chromium)
+from tests import chromium
 
 SCENE = draw_scene(2, 640, 480, num_faces=4, min_px=70).image
 ALONE = draw_scene(2, 640, 480, num_faces=1, min_px=150).image

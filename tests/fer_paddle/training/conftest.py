@@ -1,8 +1,5 @@
 """Hands out the tiny training, in this process and in one that can be killed."""
 
-from __future__ import annotations
-
-import importlib.util
 import os
 import subprocess
 import sys
@@ -10,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parent / "tiny_run.py"
+from tests.fer_paddle.training import tiny_run
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="session")
-def tiny_run():
-    """The module tiny_run.py; modules in this folder cannot import one another by name."""
-    spec = importlib.util.spec_from_file_location("tiny_run", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def unbroken(tmp_path_factory):
+    """The folder, network, optimizer and history of a whole tiny training."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    return folder, *tiny_run.train(folder)
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +25,7 @@ def start_tiny_run():
 
     def start(folder: Path, how: str, launcher: tuple[str, ...] = ()) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [sys.executable, *launcher, str(SCRIPT), str(folder), how],
+            [sys.executable, *launcher, tiny_run.__file__, str(folder), how],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
             start_new_session=True,

@@ -1,7 +1,5 @@
 """Accumulated gradients, SAM, the plateau, SWA, unfreezing, and their exact resume."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np
@@ -106,9 +104,6 @@ def test_it_is_resumed_bit_for_bit(place, arguments, batches, tmp_path):
     assert ends[0] == {**ends[1], "seconds": ends[0]["seconds"]}
 
 
-# --- accumulated gradients ---
-
-
 @pytest.mark.parametrize("parts", [2, 3, 99])  # 5 samples: 2 + 3, 1 + 2 + 2, and one by one
 def test_the_parts_of_a_batch_make_the_step_of_the_whole(parts, batches):
     """Without batch normalization the gradient of a mean is the weighted mean of the parts' gradients."""
@@ -132,9 +127,6 @@ def test_an_older_checkpoint_is_resumed(batches, tmp_path):
     assert train(batches, tmp_path, resume=True, **settings)[1] == history
     with pytest.raises(ValueError, match=r"task.samples \(21, was 20\)"):
         train(batches, tmp_path, resume=True, **{**settings, "task": {"samples": 21}})
-
-
-# --- SAM ---
 
 
 def test_a_sharpness_aware_step_is_that_of_the_paper():
@@ -171,12 +163,6 @@ def test_what_was_moved_is_put_back(batches):
         np.testing.assert_array_equal(array, before[name], err_msg=name)
 
 
-# --- the plateau ---
-
-
-# --- SWA ---
-
-
 def test_swa_is_the_mean_over_the_ends_of_the_epochs(batches, tmp_path):
     ends = []
 
@@ -190,6 +176,3 @@ def test_swa_is_the_mean_over_the_ends_of_the_epochs(batches, tmp_path):
     for name in ends[0]:
         expected = np.mean([end[name] for end in ends[1:]], axis=0)
         np.testing.assert_allclose(kept[f"average.{name}"], expected, rtol=1e-5, atol=1e-7)
-
-
-# --- unfreezing ---

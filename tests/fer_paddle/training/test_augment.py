@@ -1,7 +1,5 @@
 """The augmentation against ways of one's own: NumPy's flip and roll, and a warp by hand."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest
@@ -40,18 +38,12 @@ def rng():
     return np.random.default_rng(0)
 
 
-# ---- off is off
-
-
 @pytest.mark.parametrize(("side", "size"), [(256, 64), (256, 128), (192, 48)])
 def test_off_averages_large_images_as_resize_does(noise, rng, side, size):
     """Fine noise, of which a warp alone would pick pixels; at whole ratios both are plain averages."""
     (image,) = noise(1, shape=(side, side))
     difference = augment_face(image, size, OFF, rng).astype(int) - resize(image, size)
     assert np.abs(difference).max() <= 1
-
-
-# ---- each change alone
 
 
 def test_rotation_by_right_angles_is_numpys_and_scale_by_half_is_resize(noise):
@@ -133,9 +125,6 @@ def test_strengths_out_of_range_are_refused(change):
     name, value = change.split("=")
     with pytest.raises(ValueError, match=f"expected {name} from|an integer as {name}"):
         AugmentConfig(**{name: float(value)})
-
-
-# ---- damage of photos
 
 
 @pytest.mark.parametrize("kind", ["shrink", "jpeg", "gamma"])

@@ -1,7 +1,5 @@
 """What shows a run: lines or a bar, the curves, the VisualDL log; and nothing twice after a resume."""
 
-from __future__ import annotations
-
 import io
 import json
 import signal
@@ -10,6 +8,7 @@ import pytest
 
 from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL, draw_curves
 from fer_paddle.training.loop import Interrupted
+from tests.fer_paddle.training import tiny_run
 
 
 class Terminal(io.StringIO):
@@ -17,10 +16,7 @@ class Terminal(io.StringIO):
         return True
 
 
-# --- progress bar ---
-
-
-def test_in_a_log_file_a_line_now_and_then_and_for_each_epoch(tiny_run, monkeypatch):
+def test_in_a_log_file_a_line_now_and_then_and_for_each_epoch(monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     streams = [io.StringIO(), io.StringIO()]
     bars = [ProgressBar(stream, line_seconds) for stream, line_seconds in zip(streams, (60.0, 0.0))]
@@ -37,7 +33,7 @@ def test_in_a_log_file_a_line_now_and_then_and_for_each_epoch(tiny_run, monkeypa
         assert all(name in line for name in ("loss=", "accuracy=", "images/s=", "<"))  # "<": time left
 
 
-def test_on_a_terminal_one_bar_which_a_resumed_run_continues(tiny_run, tmp_path, monkeypatch):
+def test_on_a_terminal_one_bar_which_a_resumed_run_continues(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     with pytest.raises(Interrupted):
         tiny_run.train(tmp_path, extra=[tiny_run.SignalAt(signal.SIGINT, 1, 2)])
@@ -50,7 +46,7 @@ def test_on_a_terminal_one_bar_which_a_resumed_run_continues(tiny_run, tmp_path,
 
 
 @pytest.mark.parametrize(("rank", "lines"), [("0", 1), ("1", 0)])
-def test_of_several_processes_the_first_alone_writes(rank, lines, tiny_run, tmp_path, monkeypatch):
+def test_of_several_processes_the_first_alone_writes(rank, lines, tmp_path, monkeypatch):
     monkeypatch.setenv("PADDLE_TRAINER_ID", rank)
     stream = io.StringIO()
     folder = tmp_path / "out"
@@ -59,10 +55,7 @@ def test_of_several_processes_the_first_alone_writes(rank, lines, tiny_run, tmp_
     assert folder.exists() == bool(lines)
 
 
-# --- curves ---
-
-
-def test_curves_are_drawn_from_points_and_history(tiny_run, tmp_path):
+def test_curves_are_drawn_from_points_and_history(tmp_path):
     _, _, history = tiny_run.train(None, extra=[Curves(tmp_path / "new", every=2)])
     points = json.loads((tmp_path / "new" / "curves.json").read_text())["points"]
     assert [step for step, *_ in points] == [2, 4, 6, 8, 10, 12, 14]
@@ -77,9 +70,6 @@ def test_curves_are_drawn_from_points_and_history(tiny_run, tmp_path):
         assert axis.get_title() == name
 
 
-# --- VisualDL ---
-
-
 def read_scalars(folder):
     """{tag: [(step, value), ...]} as the VisualDL page reads it."""
     from visualdl import LogReader
@@ -90,7 +80,7 @@ def read_scalars(folder):
     return {tag.replace("%", "/"): [(one.id, one.value) for one in data.get_data("scalar", tag)] for tag in tags}
 
 
-def test_visualdl_has_every_figure_once_though_resumed(tiny_run, tmp_path, capsys):
+def test_visualdl_has_every_figure_once_though_resumed(tmp_path, capsys):
     with pytest.raises(Interrupted):
         log = VisualDL(tmp_path / "log", every=2)
         tiny_run.train(tmp_path / "run", extra=[log, tiny_run.SignalAt(signal.SIGINT, 1, 3)])

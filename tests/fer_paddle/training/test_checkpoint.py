@@ -1,9 +1,7 @@
 """Checkpoint files: what is in them, what survives a kill, what is said of a damaged one.
 
-That a run resumes bit for bit stands in test_loop.py.
+That a run resumes bit for bit stands in test_resume.py.
 """
-
-from __future__ import annotations
 
 import json
 

@@ -1,7 +1,5 @@
 """The moving average of the weights; SWA stands in test_accumulate."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

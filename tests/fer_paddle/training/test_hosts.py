@@ -1,13 +1,9 @@
 """Two hosts with one process each, which are network namespaces, give what one process gives."""
 
-from __future__ import annotations
-
-import importlib.util
 import json
 import os
 import shutil
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,12 +12,9 @@ from fer_paddle.environment import paddle
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.run import BEST
 from fer_paddle.weights import load_arrays
+from tests import hosts
+from tests.fer_paddle.training import tiny_run
 
-_spec = importlib.util.spec_from_file_location("hosts", Path(__file__).parents[2] / "hosts.py")
-hosts = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(hosts)
-
-TINY_RUN = str(Path(__file__).parent / "tiny_run.py")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -31,18 +24,18 @@ pytestmark = [
 ]
 
 
-def test_two_hosts_give_what_one_process_gives_and_refuse_different_checkpoints(tiny_run, tmp_path):
+def test_two_hosts_give_what_one_process_gives_and_refuse_different_checkpoints(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     two.mkdir()
     tiny_run.train(one / "plain", dropout=0.0, norm=paddle.nn.Identity)
     with hosts.two_hosts(tmp_path) as both:
-        for code, text in hosts.launch(both, two, [TINY_RUN, str(two), "parallel"]):
+        for code, text in hosts.launch(both, two, [tiny_run.__file__, str(two), "parallel"]):
             assert code == 0, text
         ours, theirs = (load_arrays(folder / "plain" / BEST) for folder in (one, two))
         for name in ours:
             np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-5, atol=1e-5, err_msg=name)
         assert json.loads((two / "plain" / LAST).read_text())["epoch"] == tiny_run.EPOCHS
         before = (two / "plain" / LAST).read_bytes()
-        for code, text in hosts.launch(both, two, [TINY_RUN, str(two), "apart"]):
+        for code, text in hosts.launch(both, two, [tiny_run.__file__, str(two), "apart"]):
             assert code != 0 and "expected the same configuration, data and checkpoint in every process" in text, text
         assert (two / "plain" / LAST).read_bytes() == before

@@ -1,7 +1,5 @@
 """The order of the samples: of seed and epoch alone, from any step on, shared by processes; and errors."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.training.loader import BalancedSampler, EpochSampler, make_loader
+from tests.fer_paddle.training import tiny_run
 
 LABELS = np.repeat([0, 1, 3], [60, 30, 10])  # no face of class 2
 
@@ -104,7 +103,7 @@ def test_what_gives_no_batches(make, says):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_loader_gives_batches_of_the_chosen_epoch(workers, tiny_run):
+def test_loader_gives_batches_of_the_chosen_epoch(workers):
     data = tiny_run.TinyData(10)
     loader = make_loader(data, 4, shuffle=True, seed=2, workers=workers)
     for epoch, first_step in ((0, 0), (4, 1)):
@@ -155,7 +154,7 @@ def test_a_reader_that_dies_is_an_error_and_no_wait():
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_loader_left_in_mid_epoch_ends_its_readers(workers, tiny_run):
+def test_a_loader_left_in_mid_epoch_ends_its_readers(workers):
     before = threading.active_count()
     batches = iter(make_loader(tiny_run.TinyData(40), 2, shuffle=False, workers=workers))
     next(batches)

@@ -1,7 +1,5 @@
 """The range test: it finds the rate at which a known problem diverges, and leaves no trace."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Two processes give what one gives at the same global batch, up to rounding, but for batch normalization."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np
@@ -13,12 +11,13 @@ from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
 from fer_paddle.training.parallel import Means
 from fer_paddle.weights import load_arrays, load_card
+from tests.fer_paddle.training import tiny_run
 
 LAUNCHER = ("-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo")
 
 
 @pytest.fixture(scope="module")
-def both(tiny_run, start_tiny_run, tmp_path_factory):
+def both(start_tiny_run, tmp_path_factory):
     """The folders of the same training in one process and in two, without and with batch normalization."""
     one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
     tiny_run.train(one / "plain", dropout=0.0, norm=paddle.nn.Identity)
@@ -60,7 +59,7 @@ def test_both_processes_end_with_the_same(name, both):
     assert len({json.dumps(load_card(path)) for path in ranks}) == 1
 
 
-def test_one_process_changes_nothing(tiny_run):
+def test_one_process_changes_nothing():
     model = tiny_run.TinyNet()
     means = Means({"loss": [1.0, 2]})
     parallel.start()

@@ -1,7 +1,5 @@
 """RandAugment and the other later changes of `augment_face`, against NumPy and by their promises."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Schedules: their rates against the formula."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

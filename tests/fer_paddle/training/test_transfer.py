@@ -1,7 +1,5 @@
 """Transfer learning: names and patterns, what freezes, what starts anew, which rate acts."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -34,9 +32,6 @@ def arrays(*names, value=0.0):
     return {name: np.full(2, value, np.float32) for name in names}
 
 
-# --- two state dicts ---
-
-
 def test_names_by_pattern_and_prefix():
     state = arrays("stem.weight", "stages.0.weight", "stages.10.weight", "classify.bias")
     assert list(transfer.drop_keys(state, ["stages.1*", "classify.*"])) == ["stem.weight", "stages.0.weight"]
@@ -66,9 +61,6 @@ def test_means_of_weights():
             transfer.average_states(wrong, weights)
 
 
-# --- start ---
-
-
 def test_start_keeps_what_is_new():
     old, new = Small(7), Small(8)
     head = new.classify.weight.numpy().copy()
@@ -86,9 +78,6 @@ def test_a_file_of_other_classes_gives_all_but_the_last_layer(num_classes, kept,
     assert len(transfer.start_from_file(Small(num_classes), tmp_path / "old.safetensors")) == kept
     with pytest.raises(ValueError, match="weights do not fit"):
         transfer.start_from_file(build_model("mini_xception"), tmp_path / "old.safetensors")
-
-
-# --- freeze ---
 
 
 def step(network, optimizer):
@@ -122,9 +111,6 @@ def test_what_is_unfrozen_learns_again():
     assert network.features[1]._mean.stop_gradient  # a statistic is no parameter to learn
     with pytest.raises(ValueError, match="expected parameters whose names match body.*, got none"):
         transfer.freeze(network, ["body.*"])
-
-
-# --- discriminative rates ---
 
 
 @pytest.mark.parametrize("make", [adamw, momentum])

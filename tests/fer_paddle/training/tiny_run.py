@@ -4,8 +4,6 @@ It has everything that a resumed run could lose: batch normalization, dropout, a
 schedule of two parts, a moving average, samples that change from epoch to epoch, and terms of the loss.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
