@@ -1,6 +1,4 @@
-"""Writes small packs, csv files and class folders, drawn as noise: every image differs from every other."""
-
-from __future__ import annotations
+"""Runs the command line; writes small packs, csv files and class folders, of noise: no two images are alike."""
 
 import json
 import subprocess
@@ -12,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from fer_paddle.apps.cli import main
 from fer_paddle.drawn import make_faces
 from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS, EXPRESSIONS_ZH
@@ -40,6 +39,17 @@ def trained_run(face_folders, tmp_path_factory) -> tuple[Path, list[dict]]:
 
 
 @pytest.fixture
+def run(capsys):
+    """`run(*args)`: exit code, stdout and stderr of `python -m fer_paddle ARGS`."""
+
+    def call(*args: object) -> tuple[int, str, str]:
+        code = main([str(arg) for arg in args])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="session")
 def noise() -> Callable[..., np.ndarray]:
     """`noise(count, seed, shape)`: images uint8 [count, *shape]."""
 
@@ -49,7 +59,7 @@ def noise() -> Callable[..., np.ndarray]:
     return draw
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_pack() -> Callable[..., Path]:
     """`write_pack(path, images, per_row, rows, **columns)`: sheets of `rows` times `per_row` images."""
 
@@ -70,7 +80,7 @@ def write_pack() -> Callable[..., Path]:
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_csv() -> Callable[..., Path]:
     """`write_csv(path, images, labels, usages)`: the layout of the official fer2013.csv."""
 
@@ -86,7 +96,7 @@ def write_csv() -> Callable[..., Path]:
     return write
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_classes(noise) -> Callable[..., Path]:
     """`write_classes(folder, {"happy": 3}, seed)`: class folders with so many images 0.png, 1.png, ..."""
 

@@ -1,24 +1,10 @@
-"""Runs the command line in this process."""
-
-from __future__ import annotations
+"""Copies of what ships."""
 
 import shutil
 
 import pytest
 
-from fer_paddle.apps.cli import main
 from fer_paddle.expression.predict import WEIGHTS
-
-
-@pytest.fixture
-def run(capsys):
-    """`run(*args)`: exit code, stdout and stderr of `python -m fer_paddle ARGS`."""
-
-    def call(*args: object) -> tuple[int, str, str]:
-        code = main([str(arg) for arg in args])
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture

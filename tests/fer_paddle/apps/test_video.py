@@ -6,6 +6,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from fer_paddle.apps import video as app
 from fer_paddle.apps.video import VideoWriter, recognize_video, recognize_videos
@@ -50,6 +51,12 @@ class Frames:
         return None
 
 
+@pytest.fixture
+def no_plot(monkeypatch):
+    """A tiny figure for the plot, whose drawing takes longer than all the rest."""
+    monkeypatch.setattr(app, "plot_people", lambda *_: Figure((1, 1)))
+
+
 def read_back(path):
     """Rate, frames and size of a video."""
     frames = list(Video(path))
@@ -84,12 +91,12 @@ RATES = [
 @pytest.mark.parametrize(
     ("times", "size_wh", "rate", "expected"), [row[1:] for row in RATES], ids=[row[0] for row in RATES]
 )
-def test_the_copy_keeps_the_time(times, size_wh, rate, expected, tmp_path):
+def test_the_copy_keeps_the_time(times, size_wh, rate, expected, no_plot, tmp_path):
     recognize_video(Frames(times, size_wh, rate=rate), "x", tmp_path / "x", SquareFinder(), 0.5)
     assert read_back(tmp_path / "x" / "annotated.mp4") == expected
 
 
-def test_ctrl_c_keeps_what_was_done(tmp_path):
+def test_ctrl_c_keeps_what_was_done(no_plot, tmp_path):
     report = recognize_video(Frames(np.arange(60) / 30, stop_at=20), "x", tmp_path / "x", SquareFinder(), 0.5)
     assert report.stopped and report.frames == 20
     assert read_back(tmp_path / "x" / "annotated.mp4")[1] == 20
@@ -98,7 +105,7 @@ def test_ctrl_c_keeps_what_was_done(tmp_path):
     assert not again.stopped and again.frames == 4  # an earlier run's files are replaced
 
 
-def test_bad_videos_are_named_and_the_others_go_on(tmp_path):
+def test_bad_videos_are_named_and_the_others_go_on(no_plot, tmp_path):
     good, cut = tmp_path / "good.avi", tmp_path / "cut.avi"
     writer = VideoWriter(tmp_path / "made.mp4", 25)
     images = np.random.default_rng(0).integers(0, 140, (40, 48, 64, 3), np.uint8)
@@ -118,7 +125,7 @@ def test_bad_videos_are_named_and_the_others_go_on(tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"cut", "good", "made"}
 
 
-def test_two_of_one_name_and_a_folder_of_something_else(tmp_path):
+def test_two_of_one_name_and_a_folder_of_something_else(no_plot, tmp_path):
     (tmp_path / "a").mkdir()
     for path in (tmp_path / "clip.mp4", tmp_path / "a" / "clip.mp4", tmp_path / "mine.mp4"):
         writer = VideoWriter(path, 25)
@@ -133,7 +140,7 @@ def test_two_of_one_name_and_a_folder_of_something_else(tmp_path):
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["diary.txt"]
 
 
-def test_a_camera_ends_with_its_window(tmp_path, monkeypatch):
+def test_a_camera_ends_with_its_window(no_plot, tmp_path, monkeypatch):
     class FakeCapture:
         """A camera of one gray frame after another."""
 

@@ -8,13 +8,11 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import gradio as gr
 import numpy as np
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from fer_paddle.apps import web
 from fer_paddle.apps.demo import astronaut
 from fer_paddle.apps.video import VideoWriter
 from fer_paddle.apps.web_texts import TEXTS, bars, comparison
@@ -26,7 +24,15 @@ PORTRAIT = astronaut()[..., ::-1]
 EMPTY = np.full((60, 80, 3), 90, np.uint8)
 
 
-def test_the_button_gives_image_bars_and_files():
+@pytest.fixture(scope="module")
+def web():
+    """The page; Gradio is large, and so is not imported where tests are only collected."""
+    from fer_paddle.apps import web
+
+    return web
+
+
+def test_the_button_gives_image_bars_and_files(web):
     drawn, html, in_json, in_csv, why = web.recognize(PORTRAIT, *ASKED, "zh")
     assert drawn.shape == PORTRAIT.shape and (drawn != PORTRAIT).any() and "高兴" in html and why["visible"] is False
     (face,) = json.loads(Path(in_json).read_text(encoding="utf-8"))["faces"]
@@ -35,22 +41,22 @@ def test_the_button_gives_image_bars_and_files():
     assert row["label"] == face["label"] == "happy" and float(row["happy"]) == face["probs"]["happy"]
 
 
-def test_no_image_and_no_face_are_told():
-    with pytest.raises(gr.Error, match="请先选择"):
+def test_no_image_and_no_face_are_told(web):
+    with pytest.raises(web.gr.Error, match="请先选择"):
         web.recognize(None, *ASKED, "zh")
     assert "No face was found" in web.recognize(EMPTY, *ASKED, "en")[1]
-    with pytest.raises(gr.Error, match="expected a JPEG"):
+    with pytest.raises(web.gr.Error, match="expected a JPEG"):
         web.recognize(b"no image", *ASKED, "en")
     assert web.recognize_live(None, *ASKED, "en") == (None, "")
-    with pytest.raises(gr.Error, match="expected"):
+    with pytest.raises(web.gr.Error, match="expected"):
         web.recognize_clip(__file__, *ASKED, "en")
 
 
-def test_a_click_on_a_face_shows_where_the_network_looked():
+def test_a_click_on_a_face_shows_where_the_network_looked(web):
     shown = web.explain(PORTRAIT, *ASKED, "en", SimpleNamespace(index=(225, 120)))
     assert shown["visible"] and shown["value"].shape[2] == 3 and shown["value"].std() > 20
     assert web.explain(PORTRAIT, *ASKED, "en", SimpleNamespace(index=(5, 500)))["visible"] is False
-    with pytest.raises(gr.Error, match="safetensors"):
+    with pytest.raises(web.gr.Error, match="safetensors"):
         web.explain(PORTRAIT, "distresnet_int8.fer2013", "onnx", False, 0.5, "en", SimpleNamespace(index=(225, 120)))
 
 
@@ -71,21 +77,21 @@ for _ in range(2):
     assert done.returncode == 0, done.stderr
 
 
-def test_files_to_download_go_after_ten_minutes():
+def test_files_to_download_go_after_ten_minutes(web):
     old = web.make_folder()
     assert old.is_dir() and web.make_folder().is_dir() and old.is_dir()
     os.utime(old, (0, 0))
     assert web.make_folder().is_dir() and not old.exists()
 
 
-def test_two_networks_and_the_stages():
+def test_two_networks_and_the_stages(web):
     table, stages = web.compare(PORTRAIT, DEFAULT, "vgg8.fer2013", 0.5, "en")
     assert "vgg8.fer2013" in table and table.count("<tr>") == 3 and "happy" in table
     assert [caption[0] for _, caption in stages] == ["1", "2", "3", "4"]
     assert len(web.compare(EMPTY, DEFAULT, "vgg8.fer2013", 0.5, "en")[1]) == 1
 
 
-def test_a_video_is_given_back_in_a_form_that_browsers_play(tmp_path):
+def test_a_video_is_given_back_in_a_form_that_browsers_play(web, tmp_path):
     writer = VideoWriter(tmp_path / "clip.mp4", 25)
     for index in range(3):
         writer.write(np.zeros((48, 64, 3), np.uint8), index / 25)
@@ -101,11 +107,11 @@ def test_names_of_classes_are_no_html():
     assert "<b>" not in comparison([["<b>"] * 4], "en")
 
 
-def test_the_page_offers_an_own_network_first_and_switches_its_language():
+def test_the_page_offers_an_own_network_first_and_switches_its_language(web):
     own = str(web.classifier_file(DEFAULT))
     assert web.networks(own)[0] == (f"{DEFAULT}.onnx", own)
     page = web.build_page(own)
-    client = TestClient(gr.mount_gradio_app(FastAPI(), page, "/"))
+    client = TestClient(web.gr.mount_gradio_app(FastAPI(), page, "/"))
     assert client.get("/").status_code == 200
     config = client.get("/config").json()
     upload = next(part for part in page.blocks.values() if getattr(part, "label", "") == TEXTS["image"][0])

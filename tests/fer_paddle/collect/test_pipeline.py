@@ -1,14 +1,11 @@
 """The chapter as a person meets it: one command from a site, a video and a folder to class folders that train reads."""
 
-from __future__ import annotations
-
 import json
 import shlex
 
 import cv2
 import pytest
 
-from fer_paddle.apps.cli import main
 from fer_paddle.collect.names import save_new
 from fer_paddle.collect.pipeline import CollectRules, collect_class, find_sources, sort_sources
 from fer_paddle.collect.select import FACE_MARGIN
@@ -17,11 +14,10 @@ from fer_paddle.expression.data.expressions import load_faces
 from fer_paddle.images import crop_square, list_images, read_image, resize, write_image
 
 
-def run(capsys, *args):
-    """Runs `collect ...` in this process: (exit code, stdout, stderr)."""
-    code = main(["collect", *map(str, args)])
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
+@pytest.fixture
+def collect(run):
+    """`collect(*args)`: exit code, stdout and stderr of `python -m fer_paddle collect ARGS`."""
+    return lambda *args: run("collect", *args)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +33,7 @@ def put_portraits(site, portraits):
         site.put(f"/{seed}.png", cv2.imencode(".png", portraits[seed])[1].tobytes(), "image/png")
 
 
-def test_from_a_site_a_video_and_a_folder_to_class_folders(capsys, site, tmp_path, portraits):
+def test_from_a_site_a_video_and_a_folder_to_class_folders(collect, site, tmp_path, portraits):
     put_portraits(site, portraits)
     page = site.put("/page", "<img src=4.png><img data-src=5.png><img src=gone.png>")
     (tmp_path / "urls.txt").write_text(f"# pages\n{page}\n")
@@ -53,7 +49,7 @@ def test_from_a_site_a_video_and_a_folder_to_class_folders(capsys, site, tmp_pat
     writer.release()
     command = ("run", f"happy={tmp_path / 'urls.txt'}", f"happy={folder}", f"平静={video}", "--out", tmp_path / "数据")
     options = ("--allow-private", "--pause", 0, "--json")
-    code, out, err = run(capsys, *command, *options)
+    code, out, err = collect(*command, *options)
     assert code == 0, err
     happy, calm = json.loads(out)
     assert happy["crawled"]["saved"] == 2 and happy["files"] == 2 and happy["copies"] == 1
@@ -63,12 +59,12 @@ def test_from_a_site_a_video_and_a_folder_to_class_folders(capsys, site, tmp_pat
     assert faces.counts()["happy"] == 2 and faces.counts()["neutral"] == 1
     assert sorted(path.name for path in list_images(folder)) == ["又.png", "坏.jpg", "墙.png"]
     asked = dict(site.asked)
-    code, out, err = run(capsys, *command, *options)  # again: it goes on, and nothing comes twice
+    code, out, err = collect(*command, *options)  # again: it goes on, and nothing comes twice
     assert code == 0 and [told["files"] for told in json.loads(out)] == [2, 1]
     assert site.asked["/4.png"] == asked["/4.png"]
-    code, out, _ = run(capsys, "sources", *list_images(tmp_path / "数据" / "happy"))
+    code, out, _ = collect("sources", *list_images(tmp_path / "数据" / "happy"))
     assert code == 0 and all(f"url: {site.url}/{name}.png" in out for name in (4, 5)) and f"page: {page}" in out
-    code, out, _ = run(capsys, "sources", *list_images(tmp_path / "数据" / "平静"), video, "--json")
+    code, out, _ = collect("sources", *list_images(tmp_path / "数据" / "平静"), video, "--json")
     calm, unknown = json.loads(out).values()
     assert code == 1 and unknown == [] and [record.get("video") for record in calm] == 2 * [None] + 2 * ["clip.avi"]
 
@@ -97,38 +93,36 @@ train-mouths --data nowhere.npz"""  # the first line is empty: no arguments
     "args",
     WRONG.splitlines(),
 )
-def test_wrong_use_is_one_line_and_code_2(capsys, tmp_path, monkeypatch, args):
+def test_wrong_use_is_one_line_and_code_2(collect, tmp_path, monkeypatch, args):
     monkeypatch.chdir(tmp_path)
-    code, out, err = run(capsys, *shlex.split(args))
+    code, out, err = collect(*shlex.split(args))
     assert code == 2 and not out
     assert err.startswith("error: ") and err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []  # nothing half done
 
 
-def test_parts_by_hand(capsys, site, tmp_path, portraits):
+def test_parts_by_hand(collect, site, tmp_path, portraits):
     """crawl, clean, select one after the other."""
     put_portraits(site, portraits)
     web = tmp_path / "web"
     urls = [f"{site.url}/{name}.png" for name in (4, 5, 404)]
-    code, out, err = run(capsys, "crawl", *urls, "--out", web, "--allow-private", "--pause", 0, "--json")
+    code, out, err = collect("crawl", *urls, "--out", web, "--allow-private", "--pause", 0, "--json")
     assert code == 0 and json.loads(out)["saved"] == 2 and "404" in err
     write_image(web / "copy.png", portraits[4])
-    code, out, _ = run(capsys, "clean", web, "--format", ".png")
+    code, out, _ = collect("clean", web, "--format", ".png")
     assert code == 0 and "leave out" in out and "without --out" in out and len(list_images(web)) == 3
     tidy = tmp_path / "tidy"
-    code, out, _ = run(capsys, "clean", web, "--format", ".png", "--out", tidy, "--json")
+    code, out, _ = collect("clean", web, "--format", ".png", "--out", tidy, "--json")
     assert code == 0 and json.loads(out)["leave out"] == 1 and len(list_images(web)) == 3
     assert [path.name for path in list_images(tidy)] == ["tidy_00001.png", "tidy_00002.png"]
     assert read_image(tmp_path / "tidy-copies.jpg").size
-    code, out, _ = run(capsys, "select", tidy, "--out", tmp_path / "mouths", "--what", "mouths", "--json")
+    code, out, _ = collect("select", tidy, "--out", tmp_path / "mouths", "--what", "mouths", "--json")
     assert code == 0 and len(json.loads(out)["files"]) == 2
 
 
-def test_bad_videos_are_named_and_the_rest_goes_on(capsys, tmp_path):
+def test_bad_videos_are_named_and_the_rest_goes_on(collect, tmp_path):
     (tmp_path / "bad.mp4").write_bytes(b"no")
-    code, out, err = run(
-        capsys, "frames", tmp_path / "bad.mp4", tmp_path / "none.mp4", "--out", tmp_path / "f", "--json"
-    )
+    code, out, err = collect("frames", tmp_path / "bad.mp4", tmp_path / "none.mp4", "--out", tmp_path / "f", "--json")
     assert code == 1 and err.count("error: ") == 2 and len(json.loads(out)["failed"]) == 2
 
 
@@ -143,7 +137,7 @@ def test_class_names_stay_in_the_folder_and_the_work_folder_is_no_class(tmp_path
 
 
 @pytest.mark.parametrize("source", ["data/happy", "link", "data/happy/a.png"])
-def test_a_source_within_the_data_set(capsys, tmp_path, portraits, source):
+def test_a_source_within_the_data_set(collect, tmp_path, portraits, source):
     """Each run would cut faces out of faces, and mix them into the originals."""
     (tmp_path / "data" / "happy").mkdir(parents=True)
     write_image(tmp_path / "data" / "happy" / "a.png", portraits[4])
@@ -151,12 +145,12 @@ def test_a_source_within_the_data_set(capsys, tmp_path, portraits, source):
     other = tmp_path / "other.png"
     write_image(other, portraits[5])
     command = ("run", f"sad={other}", f"happy={tmp_path / source}", "--out", tmp_path / "data")
-    code, _, err = run(capsys, *command)
+    code, _, err = collect(*command)
     assert code == 2 and "outside of the data set" in err and err.count("\n") == 1
     assert not (tmp_path / "data" / "sad").exists() and len(list_images(tmp_path / "data")) == 1
 
 
-def test_a_run_that_was_stopped_goes_on(capsys, tmp_path, monkeypatch, portraits):
+def test_a_run_that_was_stopped_goes_on(collect, tmp_path, monkeypatch, portraits):
     source, out = tmp_path / "src", tmp_path / "data"
     source.mkdir()
     for name, seed in (("happy_00002", 4), ("b", 5), ("c", 6)):
@@ -170,12 +164,12 @@ def test_a_run_that_was_stopped_goes_on(capsys, tmp_path, monkeypatch, portraits
         return save_new(*args)
 
     monkeypatch.setattr("fer_paddle.collect.clean.save_new", stop)
-    assert run(capsys, "run", f"happy={source}", "--out", out)[0] == 130 and len(list_images(out)) == 1
+    assert collect("run", f"happy={source}", "--out", out)[0] == 130 and len(list_images(out)) == 1
     monkeypatch.undo()
-    code, told, _ = run(capsys, "run", f"happy={source}", "--out", out, "--json")
+    code, told, _ = collect("run", f"happy={source}", "--out", out, "--json")
     assert code == 0 and json.loads(told)[0]["files"] == 3
     tidy = tmp_path / "tidy"
-    code, told, _ = run(capsys, "clean", out / "happy", "--format", ".jpg", "--out", tidy, "--json")
+    code, told, _ = collect("clean", out / "happy", "--format", ".jpg", "--out", tidy, "--json")
     assert code == 0 and json.loads(told)["convert"] == 3
     for path in list_images(tidy):  # by three new names and a new format
         found = find_sources(path)

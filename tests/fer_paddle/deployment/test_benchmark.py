@@ -18,10 +18,12 @@ from fer_paddle.deployment.benchmark import Case, measure, network_digest
 from fer_paddle.deployment.benchmark_report import disambiguate, draw_rows, write_csv
 from fer_paddle.deployment.benchncnn import bench
 from fer_paddle.deployment.convert import convert_onnx
-from fer_paddle.expression.predict import WEIGHTS
+from fer_paddle.expression.predict import classifier_file
 from fer_paddle.files import file_digest
 from fer_paddle.study import Study
 from yolo3tiny.predict import WEIGHTS as DETECTOR_WEIGHTS
+
+SMALL = classifier_file("vgg8_flat.fer2013")
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +117,8 @@ def test_nothing_to_measure_is_an_error(suffix, runtimes, precisions, says, tiny
 @pytest.mark.parametrize(
     ("weights", "runtime", "suffix"),
     [
-        (WEIGHTS, "dynamic", ".safetensors"),
-        (WEIGHTS.with_suffix(".safetensors"), "paddle", ".pdmodel"),
+        (SMALL, "dynamic", ".safetensors"),
+        (SMALL.with_suffix(".safetensors"), "paddle", ".pdmodel"),
         (DETECTOR_WEIGHTS.with_suffix(".safetensors"), "dynamic", ".safetensors"),
     ],
 )

@@ -1,7 +1,5 @@
 """LiteRT: the shipped file, and files that the converter writes where its environment is there."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor
 

@@ -49,17 +49,18 @@ def expected(faces, photos):
     return {"faces": load_runner(WEIGHTS, threads=1)(faces), "photos": load_network(threads=1)(photos)}
 
 
+SMALL = "vgg8_flat.fer2013"
 SUFFIX = {"onnx": ".onnx", "openvino": ".onnx", "ncnn": ".param", "mnn": ".mnn", "paddle": ".pdmodel"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The shipped expression network in every format."""
-    folder = tmp_path_factory.mktemp("formats")
-    (folder / "net.onnx").write_bytes(WEIGHTS.read_bytes())
-    convert_onnx(WEIGHTS, folder / "net.param")
-    convert_onnx(WEIGHTS, folder / "net.mnn")
-    model = load_model(COURSE)
+    """A small shipped expression network in every format."""
+    model = load_model(SMALL)
+    source, folder = classifier_file(SMALL), tmp_path_factory.mktemp("formats")
+    (folder / "net.onnx").write_bytes(source.read_bytes())
+    convert_onnx(source, folder / "net.param")
+    convert_onnx(source, folder / "net.mnn")
     write_inference_model(model.network, folder / "net.pdmodel", model.input_spec, model.metadata)
     return folder
 
@@ -234,7 +235,7 @@ def test_a_card_moves_with_its_files(copied, tmp_path):
     for path in list(copied.glob("net.*")):
         path.rename(tmp_path / path.name.replace("net", "脸"))
     assert read_manifest(tmp_path / "脸.param")["inputs"] == ["images"]
-    assert size_on_disk(tmp_path / "脸.param") > 1e6
+    assert size_on_disk(tmp_path / "脸.param") > 1e5
     write_manifest(tmp_path / "脸.mnn", ["a"], ["b"], {"c": "d"})
     assert read_manifest(tmp_path / "脸.mnn") == {"inputs": ["a"], "outputs": ["b"], "metadata": {"c": "d"}}
 

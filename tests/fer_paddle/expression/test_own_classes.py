@@ -1,7 +1,5 @@
 """Classes of a user's own, from folders to every place where their names are seen; the mouths that ship."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 
@@ -26,13 +24,6 @@ from fer_paddle.training.transfer import start_from_file
 from fer_paddle.weights import load_card, state_arrays
 
 CLASSES = ("laugh", "pout", "smile", "无聊")
-
-
-def run(capsys, *args):
-    """Run the command line in this process: (exit code, stdout, stderr)."""
-    code = main([str(arg) for arg in args])
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 @pytest.fixture(scope="module")
@@ -75,18 +66,16 @@ def test_the_names_are_in_the_card_and_in_the_exported_file(trained, folders):
 
 
 @pytest.mark.slow
-def test_commands_name_them(trained, folders, capsys, tmp_path):
+def test_commands_name_them(trained, folders, run, tmp_path):
     weights = trained / "model.onnx"
-    code, out, err = run(capsys, "evaluate", "--data", folders, "--weights", weights, "--json")
+    code, out, err = run("evaluate", "--data", folders, "--weights", weights, "--json")
     assert code == 0 and list(json.loads(out)["recall"]) == list(CLASSES), err
-    code, _, err = run(capsys, "card", weights)
+    code, _, err = run("card", weights)
     assert code == 2 and "expected --data to measure" in err
-    code, _, err = run(capsys, "card", weights, "--data", folders)
+    code, _, err = run("card", weights, "--data", folders)
     assert code == 0 and "| 无聊 | 20 |" in weights.with_suffix(".md").read_text(encoding="utf-8"), err
     write_image(tmp_path / "face.png", draw_scene(3, 320, 240, num_faces=1, min_px=100).image)
-    code, out, err = run(
-        capsys, "recognize", tmp_path / "face.png", "--out", tmp_path / "out", "--weights", weights, "--json"
-    )
+    code, out, err = run("recognize", tmp_path / "face.png", "--out", tmp_path / "out", "--weights", weights, "--json")
     assert code == 0, err
     (face,) = json.loads(out)["images"][0]["faces"]
     assert list(face["probs"]) == list(CLASSES) and face["label"] in CLASSES
@@ -107,7 +96,7 @@ def test_pipeline_and_drawing_name_them(trained, language):
 
 
 @pytest.mark.slow
-def test_training_on_numbered_folders_says_the_classes(tmp_path, capsys, folders):
+def test_training_on_numbered_folders_says_the_classes(tmp_path, run, folders):
     data = tmp_path / "numbered"
     for number, folder in enumerate(sorted(folders.iterdir()), 1):
         (data / str(number)).mkdir(parents=True)
@@ -115,10 +104,10 @@ def test_training_on_numbered_folders_says_the_classes(tmp_path, capsys, folders
             (data / str(number) / path.name).write_bytes(path.read_bytes())
     args = ["train", "--data", data, "--recipe", "tutorial", "--epochs", 1, "--size", 16, "--batch-size", 4]
     args += ["--model", "mini_xception", "--out", tmp_path / "run", "--classes", "d", "c", "b", "a"]
-    code, out, err = run(capsys, *args)
+    code, out, err = run(*args)
     assert code == 0 and "on 4 classes: d, c, b, a; written to" in out, err
     assert load_card(tmp_path / "run" / "model.safetensors")["classes"] == ["d", "c", "b", "a"]
-    code, _, err = run(capsys, *args[:-4], "a", "b")
+    code, _, err = run(*args[:-4], "a", "b")
     assert code == 2 and err.startswith("error: expected folders 1 to 2 ") and err.count("\n") == 1
 
 

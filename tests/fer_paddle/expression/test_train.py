@@ -1,7 +1,5 @@
 """Training by a recipe, from labelled faces to a model file."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 
@@ -14,7 +12,7 @@ from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.recipes import STRONG
 from fer_paddle.expression.train import export_best, make_optimizer, train_expressions
-from fer_paddle.models import build_model
+from fer_paddle.models import build_model, find_design
 from fer_paddle.training.augment import AugmentConfig
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST, Callback, RunOptions
@@ -159,12 +157,9 @@ def test_decay_is_for_matrices_only():
         np.testing.assert_allclose(parameter.numpy(), expected, rtol=1e-6, err_msg=name)
 
 
-# --- from a run to a model that ships ---
-
-
 @pytest.fixture(scope="module")
 def run_folder(faces, tmp_path_factory):
-    """A run of DistResNet with the helping head, the best epoch being the second: before the last size."""
+    """A run of a small VGG8 with the helping head, the best epoch being the second: before the last size."""
     folder = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
         accuracies = iter([0.1] * 4 + [0.3] * 4 + [0.2] * 4)  # four validation batches an epoch
@@ -174,7 +169,8 @@ def run_folder(faces, tmp_path_factory):
 
         patch.setattr(expression, "accuracy", accuracy)
         seed_everything(0)
-        train_expressions(build_model("distresnet"), faces, faces, SMALL, RunOptions(folder))
+        model, arguments = find_design("vgg8_tiny")
+        train_expressions(build_model(model, **arguments), faces, faces, SMALL, RunOptions(folder))
     return folder
 
 
@@ -189,6 +185,6 @@ def test_export_leaves_the_helping_head_behind(run_folder, tmp_path):
     assert any(name.startswith("votes.") for name in best) and len(best) == len(arrays) + 2
     for name, array in arrays.items():
         np.testing.assert_array_equal(array, best[f"network.{name}"])
-    assert (card["hours"], card["model"], card["recipe"]["name"]) == (0.1, "distresnet", "strong")
+    assert (card["hours"], card["model"], card["recipe"]["name"]) == (0.1, "vgg8", "strong")
     assert "cores" in card["machine"] and export_best(run_folder, path)["hours"] >= 0  # as the run noted them
     assert (card["figures"]["epoch"], card["figures"]["valid_accuracy"]) == (2, pytest.approx(0.3))

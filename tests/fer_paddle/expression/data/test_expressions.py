@@ -1,8 +1,7 @@
 """Reading faces from wherever they lie, and parting them for a training."""
 
-from __future__ import annotations
-
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -19,10 +18,10 @@ def bytes_of(faces):
     return {image.tobytes() for image in faces.images}
 
 
-@pytest.fixture
-def sources(tmp_path, noise, write_pack, write_csv, write_classes):
-    """Data sets of every kind, by name; each has its own images."""
-    root = tmp_path / "我的 数据"
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory, noise, write_pack, write_csv, write_classes):
+    """Data sets of every kind, by name; each has its own images. Read only."""
+    root = tmp_path_factory.mktemp("我的 数据")
     labels, usage = np.arange(40) % 7, np.repeat([0, 1], 20)
     images = noise(80, seed=1)
     named = ["Training"] * 20 + ["PublicTest"] * 20
@@ -36,10 +35,10 @@ def sources(tmp_path, noise, write_pack, write_csv, write_classes):
     write_classes(root / "classes", dict.fromkeys(EXPRESSIONS, 10), seed=5)
     write_classes(root / "kaggle" / "train", dict.fromkeys(EXPRESSIONS, 4), seed=6)
     write_classes(root / "kaggle" / "test", dict.fromkeys(EXPRESSIONS, 2), seed=7)
+    write_classes(root / "single", dict.fromkeys(EXPRESSIONS, 1), seed=8)
+    write_classes(root / "mouths", {"smile": 2, "嘟嘴": 2}, seed=9)
+    write_pack(root / "unlabelled.npz", noise(3))
     return root
-
-
-# ---- load_faces
 
 
 @pytest.mark.parametrize(
@@ -60,9 +59,6 @@ def test_load_faces_reads_every_kind(sources, name, split, count):
     assert len(faces if split is None else take_split(faces, split)) == count
 
 
-# ---- load_train_valid
-
-
 @pytest.mark.parametrize(
     ("name", "error", "expected"),
     [
@@ -72,8 +68,7 @@ def test_load_faces_reads_every_kind(sources, name, split, count):
         ("unlabelled.npz", ValueError, "expected a pack with 'labels' at .*, got images without"),
     ],
 )
-def test_load_faces_refuses(sources, noise, write_pack, name, error, expected):
-    write_pack(sources / "unlabelled.npz", noise(3))
+def test_load_faces_refuses(sources, name, error, expected):
     with pytest.raises(error, match=expected) as caught:
         load_faces(sources / name)
     assert "\n" not in str(caught.value)
@@ -109,13 +104,13 @@ def test_a_class_folder_is_split_by_class_and_seed(sources):
     assert load_train_valid(sources / "classes", ratio=0.3)[1].counts() == dict.fromkeys(EXPRESSIONS, 3)
 
 
-def test_valid_images_are_never_learned(sources, caplog):
+def test_valid_images_are_never_learned(sources, tmp_path, caplog):
     """Images to measure on that also lie among those to learn from, there under other labels."""
     caplog.set_level(logging.INFO)
-    (sources / "mine" / "sad").mkdir(parents=True)
+    (tmp_path / "sad").mkdir()
     for index, image in enumerate(load_faces(sources / "classes").images[:3]):
-        write_image(sources / "mine" / "sad" / f"{index}.png", image)
-    train, valid = load_train_valid(sources / "classes", sources / "mine")
+        write_image(tmp_path / "sad" / f"{index}.png", image)
+    train, valid = load_train_valid(sources / "classes", tmp_path)
     assert len(train) == 67 and len(valid) == 3
     assert "left 3 faces out" in caplog.text
 
@@ -129,13 +124,14 @@ def test_copies_across_the_split_are_dropped_from_training(tmp_path, write_class
     assert not bytes_of(train) & bytes_of(valid)
 
 
-def test_private_test_images_are_neither_learned_nor_measured(sources, noise, write_pack):
+def test_private_test_images_are_neither_learned_nor_measured(sources, tmp_path, noise, write_pack):
+    packs = shutil.copytree(sources / "packs", tmp_path / "packs")
     private = noise(3, seed=9)
-    private[0] = load_faces(sources / "packs" / TRAIN).images[5]
-    write_pack(sources / "packs" / PRIVATE, private, labels=np.zeros(3, int), usage=np.full(3, 2))
-    train, valid = load_train_valid(sources / "packs")
+    private[0] = load_faces(packs / TRAIN).images[5]
+    write_pack(packs / PRIVATE, private, labels=np.zeros(3, int), usage=np.full(3, 2))
+    train, valid = load_train_valid(packs)
     assert (len(train), len(valid)) == (19, 20)
-    train, valid = load_train_valid(sources / "packs", sources / "plain.npz")
+    train, valid = load_train_valid(packs, sources / "plain.npz")
     assert (len(train), len(valid)) == (19, 40)
     assert not bytes_of(train) & {image.tobytes() for image in private}
 
@@ -148,8 +144,7 @@ def test_private_test_images_are_neither_learned_nor_measured(sources, noise, wr
         ("single", None, "class of two faces or more"),
     ],
 )
-def test_data_that_cannot_be_parted_are_refused(sources, write_classes, data, valid, expected):
-    write_classes(sources / "single", dict.fromkeys(EXPRESSIONS, 1), seed=8)
+def test_data_that_cannot_be_parted_are_refused(sources, data, valid, expected):
     with pytest.raises(ValueError, match=expected):
         load_train_valid(sources / data, valid and sources / valid)
 
@@ -158,9 +153,6 @@ def test_real_training_pack_by_its_name(data_pack):
     train, valid = load_train_valid(data_pack(TRAIN))
     assert not bytes_of(train) & bytes_of(valid)
     assert train.votes.shape == (28218, 10) and valid.votes.shape == (3589, 10)
-
-
-# ---- classes of one's own, several sources
 
 
 def test_own_classes_of_folders_and_a_pack_are_united(tmp_path, noise, write_pack, write_classes, caplog):
@@ -211,16 +203,12 @@ def test_the_eight_are_measured_on_the_seven(tmp_path, write_classes):
         ("mouths", ("laugh", "pout", "smile"), None, 4, ("laugh", "pout", "smile")),
     ],
 )
-def test_faces_to_measure_a_network_on(sources, write_classes, name, classes, split, count, found):
-    write_classes(sources / "mouths", {"smile": 2, "嘟嘴": 2}, seed=9)
+def test_faces_to_measure_a_network_on(sources, name, classes, split, count, found):
     faces = load_measured(sources / name, classes, split)
     assert len(faces) == count and faces.classes == found
     for classes in (EXPRESSIONS, ("neutral", "smile")):  # of other classes
         with pytest.raises(ValueError, match="expected faces of the classes .*, got also pout"):
             load_measured(sources / "mouths", classes)
-
-
-# ---- sources of a report
 
 
 def test_a_report_reads_every_row(tmp_path, noise, write_pack):
