@@ -1,7 +1,5 @@
 """Prepares the process before any test module is imported, and hands out what many tests share."""
 
-from __future__ import annotations
-
 import os
 import random
 import sys

@@ -3,8 +3,6 @@
 Who may import whom is held by import-linter (pyproject.toml, `make check`).
 """
 
-from __future__ import annotations
-
 import ast
 import subprocess
 import sys

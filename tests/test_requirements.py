@@ -1,7 +1,5 @@
 """The requirement files: only pins, one list for every Paddle, wheels for every platform, and what is installed."""
 
-from __future__ import annotations
-
 import ast
 import importlib.metadata
 import os

@@ -1,7 +1,5 @@
 """Exact and near copies, counted by split and label."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

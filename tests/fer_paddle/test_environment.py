@@ -1,7 +1,5 @@
 """Where data are looked for, and how the process is prepared for Paddle."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os

@@ -1,7 +1,5 @@
 """Files appear whole or not at all, lines survive a crash, and a folder is held by one run."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Order, names and colors of the classes, what the names of class folders mean, and the names of splits."""
 
-from __future__ import annotations
-
 import pytest
 
 from fer_paddle.labels import (

@@ -1,7 +1,5 @@
 """Files from elsewhere that ask for gigabytes are read or refused within a fixed amount of memory and time."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import re

@@ -148,23 +148,20 @@ def test_translations_keep_places_numbers_code_words_and_terms():
         ("do --language fr", {"FER_LANG": "zh"}, "zh"),  # click refuses it
         ("do -- --language zh", {}, "en"),
         ("do --language", {}, "en"),
+        ("", {"system": "zh_CN"}, "zh"),
+        ("", {"system": "Chinese (Simplified)_China"}, "zh"),
+        ("", {"system": "de_DE"}, "en"),
     ],
 )
 def test_the_option_then_fer_lang_then_the_locale(argv, environment, language, monkeypatch):
     for name in ("FER_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(messages.locale, "getlocale", lambda: (None, None))
+    environment = dict(environment)
+    system = environment.pop("system", None)
+    monkeypatch.setattr(messages.locale, "getlocale", lambda: (system, "936"))
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert messages.choose_language(argv.split(), [io.StringIO()]) == language
-
-
-@pytest.mark.parametrize(("name", "language"), [("zh_CN", "zh"), ("Chinese (Simplified)_China", "zh"), ("de_DE", "en")])
-def test_without_variables_the_locale_of_the_system_counts(name, language, monkeypatch):
-    for variable in ("FER_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(messages.locale, "getlocale", lambda: (name, "936"))
-    assert messages.choose_language([], []) == language
 
 
 @pytest.mark.parametrize(("encoding", "language"), [("cp1252", "en"), ("ascii", "en"), ("gbk", "zh"), ("utf-8", "zh")])

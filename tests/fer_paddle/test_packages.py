@@ -1,7 +1,5 @@
 """The first cell of a notebook in a Python that is there: it finds the project, adds what lacks, keeps the rest."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from importlib import metadata

@@ -1,7 +1,5 @@
 """A study keeps what is done, makes what is missing, and refuses other settings and other data."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

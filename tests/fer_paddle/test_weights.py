@@ -1,7 +1,5 @@
 """Weights and their cards on disk: whole or not at all, and never code."""
 
-from __future__ import annotations
-
 import os
 import pickle
 from pathlib import Path

@@ -4,8 +4,6 @@ Every notebook under notebooks/ is executed as JupyterLab does it: in a kernel o
 directory is the notebook's folder. A check is a function from a notebook to its faults.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 from collections.abc import Iterator

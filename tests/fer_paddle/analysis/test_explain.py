@@ -67,25 +67,21 @@ def test_occlusion_loses_what_the_covered_place_gave(tiny_network):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"patch": 17}, {"patch": 0}, {"stride": 0}, {"patch": 4, "stride": 5}, {"label": 3}]
-)
-def test_occlusion_names_wrong_settings(tiny_network, settings):
-    with pytest.raises(ValueError, match="expected"):
-        occlusion(tiny_network, IMAGES[0], **settings)
-
-
-@pytest.mark.parametrize(
-    ("layer", "classes", "words"),
+    ("call", "words"),
     [
-        ("nowhere", None, "nowhere"),
-        ("classify", None, "maps"),  # a layer without maps
-        ("stem", np.array([3, 0]), "from 0 to 2"),
-        ("stem", np.array([1]), "expected 2 classes"),
+        *(
+            (lambda network, settings=settings: occlusion(network, IMAGES[0], **settings), "expected")
+            for settings in ({"patch": 17}, {"patch": 0}, {"stride": 0}, {"patch": 4, "stride": 5}, {"label": 3})
+        ),
+        (lambda network: grad_cam(network, IMAGES, "nowhere"), "nowhere"),
+        (lambda network: grad_cam(network, IMAGES, "classify"), "maps"),  # a layer without maps
+        (lambda network: grad_cam(network, IMAGES, "stem", np.array([3, 0])), "from 0 to 2"),
+        (lambda network: grad_cam(network, IMAGES, "stem", np.array([1])), "expected 2 classes"),
     ],
 )
-def test_grad_cam_names_wrong_arguments(tiny_network, layer, classes, words):
+def test_wrong_arguments_are_named(tiny_network, call, words):
     with pytest.raises(ValueError, match=words):
-        grad_cam(tiny_network, IMAGES, layer, classes)
+        call(tiny_network)
 
 
 def test_the_network_is_left_as_it_was(tiny_network):

@@ -1,7 +1,5 @@
 """Labeling of folders: what is planned, written and refused, and that kills lose and double nothing."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """The commands of the data chapter on a person's own folder: Chinese names, damaged files, no folder."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

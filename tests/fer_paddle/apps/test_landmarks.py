@@ -1,7 +1,5 @@
 """The commands of landmarks from faces on disk to points in an image, and a detector's boxes for a training."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 

@@ -1,7 +1,5 @@
 """A site on the loopback with every kind of answer a crawler meets, and images to serve."""
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Tidying a folder: the plan, the deed, the copies, and back."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

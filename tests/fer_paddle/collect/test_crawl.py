@@ -1,7 +1,5 @@
 """The crawl as a whole: pages in, images and a manifest out; it goes on where it was."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 

@@ -1,7 +1,5 @@
 """Downloads from a real server that is slow, broken, redirecting, huge and lying."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 
@@ -71,9 +69,9 @@ def test_redirects_that_lead_nowhere(site, make_fetcher, target, says):
 
 
 def drip(handler, start=b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n") -> None:
-    """Sends a byte now and then: no single read takes long."""
+    """Sends a byte now and then without end: no single read takes long."""
     handler.wfile.write(start)
-    for _ in range(100):
+    while True:
         handler.wfile.write(b"x")
         handler.wfile.flush()
         time.sleep(0.05)
@@ -104,11 +102,9 @@ def send(*blocks: bytes) -> Callable[..., None]:
 def test_slow_and_broken_servers_are_left_for_later(site, make_fetcher, page):
     site.pages["/"] = page
     fetcher = make_fetcher(total_seconds=0.4, read_seconds=0.3, attempts=2, respect_robots=False)
-    started = time.monotonic()
     with pytest.raises(Unreachable, match="in 2 attempts"):
         fetcher.get(f"{site.url}/", ANY)
     assert site.asked["/"] == 2
-    assert time.monotonic() - started < 4  # dripping alone would take ten seconds
 
 
 @pytest.mark.parametrize(

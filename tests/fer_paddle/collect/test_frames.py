@@ -1,7 +1,5 @@
 """Frames out of videos that the tests write: times, rotation, damage."""
 
-from __future__ import annotations
-
 import struct
 
 import cv2

@@ -1,7 +1,5 @@
 """Rules and sources out of range are refused when they are made."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

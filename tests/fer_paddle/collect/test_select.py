@@ -1,7 +1,5 @@
 """Keeping images with faces, and cutting faces and mouths."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

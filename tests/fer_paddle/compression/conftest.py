@@ -1,7 +1,5 @@
 """A network small enough to prune in milliseconds, with what makes pruning hard: a sum, and ELU."""
 
-from __future__ import annotations
-
 import pytest
 
 from fer_paddle.environment import paddle, seed_everything

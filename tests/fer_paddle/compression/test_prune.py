@@ -1,7 +1,5 @@
 """Filter pruning: the criteria against ones written by hand, and a network that is whole before and after."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -14,9 +12,6 @@ from fer_paddle.environment import paddle
 
 nn = paddle.nn
 SHAPE = (1, 1, 8, 8)
-
-
-# --- the criteria by hand: which filters stay ---
 
 
 def l1_scores(layer, norm):
@@ -45,9 +40,6 @@ def test_the_filters_that_stay_are_those_chosen_by_hand(criterion, count, small_
     np.testing.assert_array_equal(layer.weight.numpy(), weight[stay])
     np.testing.assert_array_equal(norm.weight.numpy(), scale[stay])
     np.testing.assert_array_equal(small_net.second[0].weight.numpy(), following[:, stay])
-
-
-# --- what goes together ---
 
 
 def test_groups(small_net):
@@ -104,9 +96,6 @@ def test_a_depthwise_convolution_loses_whole_groups():
     FilterPruner(network, SHAPE).prune({"0": 3})
     assert (network[3].weight.shape, network[3]._groups, network[6]._in_channels) == ([3, 1, 3, 3], 3, 3)
     assert network(paddle.randn([2, 1, 8, 8])).shape == [2, 4, 1, 1]
-
-
-# --- FLOPs and plans ---
 
 
 def test_flops_are_those_of_the_formula_and_of_paddleslim(small_net):

@@ -1,7 +1,5 @@
 """Sensitivities, plain zeros, recalibration, and a whole study that is stopped and goes on."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -29,9 +27,6 @@ def filters_left(network):
     """A measure that says exactly what was pruned: every lost filter costs its place in the network."""
     lost = 8 - network.stem[0].weight.shape[0] + 10 * (6 - network.first[0].weight.shape[0])
     return {"loss": 1.0 + lost, "accuracy": 1 - lost / 100}
-
-
-# --- sensitivities ---
 
 
 def test_every_layer_is_measured_alone(small_net):
@@ -74,9 +69,6 @@ def test_a_file_of_another_measurement(small_net, tmp_path):
         measure_sensitivities(pruner, filters_left, RATIOS, path, {"faces": 5}, {"train": "a"})
 
 
-# --- single weights ---
-
-
 @pytest.mark.parametrize("share", [0.3, 0.7])
 def test_masks_are_those_of_paddleslim(share, small_net, make_net, capfd):
     from paddleslim.dygraph import UnstructuredPruner
@@ -106,9 +98,6 @@ def test_zeros_stay_zero_in_training(small_net):
     assert all((small_net.state_dict()[name].numpy()[mask == 0] == 0).all() for name, mask in masks.items())
 
 
-# --- recalibration ---
-
-
 def test_statistics_are_those_of_the_batches(small_net):
     batches = [np.random.default_rng(seed).normal(seed, 2, (5, 1, 8, 8)).astype(np.float32) for seed in range(3)]
     outputs = [small_net.stem[0](paddle.to_tensor(images)).numpy() for images in batches]
@@ -123,9 +112,6 @@ def test_statistics_are_those_of_the_batches(small_net):
     for name, tensor in small_net.named_parameters():
         if name in weights:
             np.testing.assert_array_equal(tensor.numpy(), weights[name])
-
-
-# --- a whole study ---
 
 
 class SmallTask:

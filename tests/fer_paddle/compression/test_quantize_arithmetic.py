@@ -1,7 +1,5 @@
 """The arithmetic and the thresholds of quantisation, against numbers by hand and against Paddle. NumPy only."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -67,17 +65,23 @@ BATCHES = {
 
 
 @pytest.mark.parametrize(
-    "make",
+    ("make", "says"),
     [
-        lambda: quant_params.symmetric(1.0, bits=1),
-        lambda: quant_params.symmetric(np.nan),
-        lambda: quant_params.symmetric(-1.0),
-        lambda: quant_params.asymmetric(1.0, 0.0),
-        lambda: quant_params.symmetric([1.0, 2.0]),  # two scales without an axis
+        (lambda: quant_params.symmetric(1.0, bits=1), "expected"),
+        (lambda: quant_params.symmetric(np.nan), "expected"),
+        (lambda: quant_params.symmetric(-1.0), "expected"),
+        (lambda: quant_params.asymmetric(1.0, 0.0), "expected"),
+        (lambda: quant_params.symmetric([1.0, 2.0]), "expected"),  # two scales without an axis
+        (lambda: calibration.find_threshold([], "abs_max"), "expected at least one batch"),
+        (lambda: calibration.find_threshold(BATCHES["normal"], "best"), "expected an algorithm of"),
+        (
+            lambda: calibration.find_threshold(BATCHES["normal"], "KL", 12),
+            "at most 1023 steps .*, got 12 bits",
+        ),
     ],
 )
-def test_wrong_arguments(make):
-    with pytest.raises(ValueError, match="expected"):
+def test_wrong_arguments(make, says):
+    with pytest.raises(ValueError, match=says):
         make()
 
 
@@ -105,16 +109,3 @@ def test_kl_is_paddles(name):
     counts, edges = calibration.histogram([batch[:, ..., :] for batch in BATCHES[name]])
     width = edges[1] - edges[0]
     assert abs(calibration.kl_threshold(counts, edges) - cal_kl_threshold(counts, width, 8)) <= width
-
-
-@pytest.mark.parametrize(
-    ("batches", "algorithm", "bits", "says"),
-    [
-        ([], "abs_max", 8, "expected at least one batch"),
-        (BATCHES["normal"], "best", 8, "expected an algorithm of"),
-        (BATCHES["normal"], "KL", 12, "expected at most 1023 steps for a histogram of 2048 bins, got 12 bits"),
-    ],
-)
-def test_wrong_calibration(batches, algorithm, bits, says):
-    with pytest.raises(ValueError, match=says):
-        calibration.find_threshold(batches, algorithm, bits)

@@ -1,7 +1,5 @@
 """ONNX Runtime's road and the smaller files, on a network of two convolutions made here. No Paddle."""
 
-from __future__ import annotations
-
 import json
 import pickle
 

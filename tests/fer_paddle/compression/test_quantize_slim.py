@@ -1,7 +1,5 @@
 """PaddleSlim's roads on a tiny network: static, weight-only and QAT, in Paddle Inference and as ONNX."""
 
-from __future__ import annotations
-
 import pickle
 import shutil
 

@@ -1,7 +1,5 @@
 """Networks under one budget: rows, resume, refusal of another budget; and the five cases of curves."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 
@@ -73,9 +71,6 @@ def test_the_plot_numbers_all_from_the_best_and_draws_the_frontier():
     assert [text.get_text() for text in left.texts] == ["1", "2", "3", "4", "5"]
     assert left.collections[0].get_offsets().tolist() == [[12.0, 60.0]]
     np.testing.assert_allclose(left.lines[0].get_xydata(), [[1, 20], [3, 50], [12, 60]])
-
-
-# --- curves ---
 
 
 def test_judge_and_drawing():

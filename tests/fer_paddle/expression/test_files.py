@@ -1,7 +1,5 @@
 """A network on disk: the same network back, and one clear line for every file that is something else."""
 
-from __future__ import annotations
-
 import json
 import shutil
 
@@ -76,9 +74,6 @@ def test_the_card(path):
     }
 
 
-# --- what is refused at reading ---
-
-
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -116,9 +111,6 @@ def test_metadata_of_another_network(metadata, says):
     assert ClassifierSettings.from_metadata(good).to_metadata() == good
     with pytest.raises(ValueError, match=says):
         ClassifierSettings.from_metadata({**good, **metadata} if metadata else {})
-
-
-# --- what is refused at writing: a file that could not be read back ---
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """One network of two label sets: its answer against SciPy's geometric mean, on disk, in training, as a teacher."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np
@@ -114,9 +112,6 @@ def test_a_card_of_wrong_heads_is_one_line(wrong, saved, tmp_path):
     save_weights(tmp_path / "wrong.safetensors", load_arrays(saved), card)
     with pytest.raises(ValueError, match=r"expected (heads as the fields of Combination|a prior of 8)"):
         ExpressionModel.load(tmp_path / "wrong.safetensors")
-
-
-# --- training ---
 
 
 def test_a_training_of_both_label_sets_is_shipped_with_both_heads(faces, tmp_path):

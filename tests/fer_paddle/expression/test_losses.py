@@ -1,7 +1,5 @@
 """The loss of expression networks against Paddle and SciPy, and the class weights against scikit-learn."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.special import log_softmax

@@ -96,9 +96,6 @@ def test_temperature_is_written_beside_and_into_the_weights(faces, logits, tmp_p
         store_temperature(tmp_path / "other.onnx", found)
 
 
-# --- plain figures: a classifier that is right, wrong or one-sided ---
-
-
 def classify_by_first_pixel(crops):
     """Says the class whose index the first pixel holds."""
     return np.eye(7, dtype=np.float32)[[crop[0, 0] for crop in crops]]

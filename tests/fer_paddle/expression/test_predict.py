@@ -100,8 +100,6 @@ def test_shipped_networks_by_name():
         Classifier("distresnet_int8.fer2013", runtime="paddle")
 
 
-# --- class shares, mirror images ---
-
 BAD_PRIORS = ("[1, 1, true]", "[]", "0", "null", "[1, 1, NaN]", "{}")
 THREE = {"classes": ("a", "b", "c"), "prior": "[0.5, 0.25, 0.25]"}
 CROPS = [np.full((8, 8), value, np.uint8) for value in (20, 130, 140)]

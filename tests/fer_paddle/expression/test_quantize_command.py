@@ -1,7 +1,5 @@
 """The commands: a table and JSON for good input, one line and exit code 2 for bad."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

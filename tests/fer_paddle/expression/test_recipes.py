@@ -1,7 +1,5 @@
 """The recipes: what the course and the issue ask of them, and their way through JSON."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 

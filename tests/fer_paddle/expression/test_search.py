@@ -1,7 +1,5 @@
 """The search for one's own faces: the command, what it leaves, and how it goes on."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 

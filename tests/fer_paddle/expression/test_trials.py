@@ -1,7 +1,5 @@
 """A study runs what is missing, keeps what is done, and repeats what one seed cannot decide."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 

@@ -1,7 +1,5 @@
 """Test-time augmentation: views, their mean, and ensembles from files."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The fields of a recipe that tune a training, from faces to a model file."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

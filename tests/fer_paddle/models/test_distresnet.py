@@ -1,7 +1,5 @@
 """DistResNet as the tutorial has it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

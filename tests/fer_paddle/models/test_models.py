@@ -1,7 +1,5 @@
 """Every design, after timm's test_models.py: shapes, no NaN, a gradient for every parameter, any size, to disk."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -92,9 +90,6 @@ def test_eval_mode_for_a_block(training):
 )
 def test_parameters_by_formula(name, expected, networks):
     assert sum(tensor.size for _, tensor in trainable(networks(name))) == expected
-
-
-# --- blocks ---
 
 
 def test_squeeze_and_excitation_is_the_formula():

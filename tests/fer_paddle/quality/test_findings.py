@@ -1,7 +1,5 @@
 """Each fault planted in a small set, and found; and what is no fault, left alone."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest
@@ -16,9 +14,6 @@ from fer_paddle.quality import measures, suspects, votes
 @pytest.fixture(scope="module")
 def faces():
     return [to_gray(image) for image in make_faces(12, 64, seed=0).images]
-
-
-# ---- measures
 
 
 def test_measures_of_known_images():
@@ -37,9 +32,6 @@ def test_sharpness_falls_with_blur_and_not_with_contrast_or_size(faces):
     sharp, pale, large, *falling = measures.measure_images([faces[0], pale, large, *blurred])["sharpness"]
     assert sharp > falling[0] > falling[1] > falling[2]
     assert pale == pytest.approx(sharp, rel=0.1) and large == pytest.approx(sharp, rel=0.3)
-
-
-# ---- votes
 
 
 def ballot(**counts):
@@ -61,9 +53,6 @@ def test_majority_in_the_order_of_the_labels_and_votes_against_them():
     assert np.sum(found["most_votes"]) == 4
     # Only the last is contradicted: nobody said fear. Of the second four did.
     assert votes.find_contradicted(labels, ballots).tolist() == [3]
-
-
-# ---- likely wrong labels
 
 
 def clusters(per_class, num_classes, seed=0):
@@ -100,6 +89,3 @@ def test_small_classes_and_images_without_a_label_are_not_judged():
     found = suspects.find_suspects(features, labels, np.arange(30))
     assert found.judged == 19 and set(found.suggested) <= {0, 1}
     assert suspects.find_suspects(features, np.zeros(30, int), np.arange(30)) is None
-
-
-# ---- no face

@@ -1,7 +1,5 @@
 """The report as a whole: JSON that can be read back, a page that holds nothing foreign, and FER2013's known faults."""
 
-from __future__ import annotations
-
 import json
 import re
 from html.parser import HTMLParser

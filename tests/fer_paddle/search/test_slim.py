@@ -1,7 +1,5 @@
 """What PaddleSlim's two searches do here, and why the chapter has its own."""
 
-from __future__ import annotations
-
 import numpy as np
 import paddle
 import pytest

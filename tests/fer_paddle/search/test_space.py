@@ -1,7 +1,5 @@
 """The space, what its designs cost, and how the strategies walk through it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """The supernet against the networks that it holds, and the proxies against other ways to compute them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -73,9 +71,6 @@ def test_every_batch_teaches_the_largest_the_smallest_and_the_same_random_ones_a
 def test_a_supernet_of_two_activations_is_refused():
     with pytest.raises(ValueError, match="expected a space of one activation"):
         PlainSupernet(plain_space(stages=1))
-
-
-# --- proxies ---
 
 
 def test_the_proxies_leave_the_network_as_it_was(batch):

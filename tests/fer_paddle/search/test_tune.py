@@ -1,7 +1,5 @@
 """Optuna: median pruning, several processes on one study, and a study that was killed."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Samples: what they are, and that (seed, epoch, index) alone decides them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

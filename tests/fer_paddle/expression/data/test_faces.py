@@ -1,7 +1,5 @@
 """Labelled faces in memory: their checks, choosing, splitting and joining."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

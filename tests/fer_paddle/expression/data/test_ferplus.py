@@ -1,7 +1,5 @@
 """FER+: the paper's rules on single images, soft labels, and the drawn class of an epoch."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
@@ -113,9 +111,6 @@ def test_strict_labels_count_all_votes_and_both_keeps_all_faces():
             take(WITHOUT)
 
 
-# --- soft labels for the seven ---
-
-
 def test_label_and_crowd_mixed():
     shares = np.float32([np.array(votes(fear=6, contempt=4)) / 10, np.array(votes(NF=10)) / 10])
     mixed = mix_votes(np.array([4, 1]), shares, 0.25)
@@ -123,9 +118,6 @@ def test_label_and_crowd_mixed():
     assert mixed[0, 4] == pytest.approx(0.75) and mixed[0, 2] == pytest.approx(0.25)
     assert mixed[1].tolist() == np.eye(7)[1].tolist()
     np.testing.assert_allclose(mixed.sum(1), 1)
-
-
-# --- samples ---
 
 
 def test_a_drawn_class_follows_the_shares_and_depends_on_the_epoch_alone():

@@ -1,7 +1,5 @@
 """Mixup and CutMix: pixels and labels in the same shares, and the same batch always mixed alike."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
