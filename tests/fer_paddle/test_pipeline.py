@@ -146,19 +146,10 @@ def test_paths_and_gray_images_enter_by_the_same_door(tmp_path):
         np.testing.assert_array_equal(open_image(source), np.dstack([gray] * 3))
 
 
-WRONG_SOURCES = [
-    np.zeros((0, 10, 3), np.uint8),
-    b"",
-    None,
-    Image.new("RGB", (30_000, 4_000)),
-    "https://example.org/a.jpg",
-]
-
-
-@pytest.mark.parametrize("source", WRONG_SOURCES, ids=lambda source: type(source).__name__)
-def test_wrong_images_are_refused(source):
-    with pytest.raises(ValueError, match="expected"):
-        Pipeline(detector_of(), Recorder())(source)
+def test_wrong_images_are_refused():
+    for source in (np.zeros((0, 10, 3), np.uint8), b"", None, Image.new("L", (30_000, 4_000)), "https://example.org/a"):
+        with pytest.raises(ValueError, match="expected"):
+            Pipeline(detector_of(), Recorder())(source)
 
 
 def test_a_process_pool_gets_the_same_answer():

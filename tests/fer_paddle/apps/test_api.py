@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import dataclasses
-import io
 import logging
 import threading
 import time
@@ -12,13 +11,13 @@ import cv2
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
 from starlette.testclient import TestClient
 
 from fer_paddle.apps.api import Limits, create_app
 from fer_paddle.drawn import make_faces
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.pipeline import Face
+from tests.fer_paddle.image_bytes import png
 
 PNG = cv2.imencode(".png", np.full((30, 40, 3), 200, np.uint8))[1].tobytes()
 BASE64 = base64.b64encode(PNG).decode()
@@ -92,13 +91,12 @@ def test_landmarks_come_where_they_are_asked_for(make_client, pipeline):
     assert "points_xy" not in client.post("/v1/faces", files={"file": PNG}).json()["faces"][0]
 
 
-BOMB = io.BytesIO()
-Image.new("1", (12_000, 12_000)).save(BOMB, "PNG")
+BOMB = png(12_000, 12_000, 1, 0, b"")
 JSON = {"Content-Type": "application/json"}
 WRONG = [
     # what, request, status, part of what it says
     ("text", {"content": b"no image", "headers": {"Content-Type": "image/png"}}, 422, "expected a JPEG"),
-    ("a bomb", {"content": BOMB.getvalue(), "headers": {"Content-Type": "image/png"}}, 422, "megapixels"),
+    ("a bomb", {"content": BOMB, "headers": {"Content-Type": "image/png"}}, 422, "megapixels"),
     (
         "many pixels",
         {"files": {"file": cv2.imencode(".png", np.zeros((400, 300), np.uint8))[1].tobytes()}},

@@ -14,17 +14,22 @@ from fer_paddle.environment import REPOSITORY
 
 NOTEBOOKS = REPOSITORY / "notebooks"
 FOLDER = NOTEBOOKS / "figures"
-DRAWN = figures.render_all()
+NAMES = sorted(path.name for path in FOLDER.iterdir())
 MAX_BYTES = 15_000
 FONT = ImageFont.truetype(str(find_chinese_font()), 100)
 SHOWN = re.compile(r"!\[([^\]]+)\]\((?:\.\./)?figures/(\S+?)\)")
 
 
-def test_the_files_are_current():
+@pytest.fixture(scope="module")
+def drawn():
+    return figures.render_all()
+
+
+def test_the_files_are_current(drawn):
     """After a change: `python -m fer_paddle course figures`."""
-    assert sorted(DRAWN) == sorted(path.name for path in FOLDER.iterdir())
-    assert [name for name, svg in DRAWN.items() if (FOLDER / name).read_bytes() != svg.encode()] == []
-    assert {name: len(svg) for name, svg in DRAWN.items() if len(svg) > MAX_BYTES} == {}
+    assert sorted(drawn) == NAMES
+    assert [name for name, svg in drawn.items() if (FOLDER / name).read_bytes() != svg.encode()] == []
+    assert {name: len(svg) for name, svg in drawn.items() if len(svg) > MAX_BYTES} == {}
 
 
 def test_each_figure_is_shown_in_a_notebook_and_described():
@@ -52,9 +57,9 @@ def test_each_label_is_used_and_translated(monkeypatch):
         figures.render("iou")
 
 
-@pytest.mark.parametrize("name", DRAWN)
-def test_no_label_leaves_the_figure_or_covers_another(name):
-    root = ElementTree.fromstring(DRAWN[name])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_label_leaves_the_figure_or_covers_another(name, drawn):
+    root = ElementTree.fromstring(drawn[name])
     width, height = float(root.get("width")), float(root.get("height"))
     boxes = [(element.text, *_extent(element)) for element in root.iter("{http://www.w3.org/2000/svg}text")]
     for text, left, top, right, bottom in boxes:
@@ -64,9 +69,9 @@ def test_no_label_leaves_the_figure_or_covers_another(name):
             assert min(right, right2) <= max(left, left2) or min(bottom, bottom2) <= max(top, top2), (text, other)
 
 
-def test_a_command_writes_them(tmp_path):
+def test_a_command_writes_them(drawn, tmp_path):
     written = figures.write_figures(tmp_path)
-    assert sorted(path.name for path in written) == sorted(DRAWN) == sorted(path.name for path in tmp_path.iterdir())
+    assert sorted(path.name for path in written) == sorted(drawn) == sorted(path.name for path in tmp_path.iterdir())
     assert Path(written[0]).read_text(encoding="utf-8").startswith("<svg")
 
 

@@ -175,8 +175,8 @@ def run_folder(faces, tmp_path_factory):
 
 
 def test_export_leaves_the_helping_head_behind(run_folder, tmp_path):
-    path = tmp_path / "model.safetensors"
-    card = export_best(run_folder, path, card={"hours": 0.1})
+    path, design = tmp_path / "model.safetensors", dict(zip(("model", "arguments"), find_design("vgg8_tiny")))
+    card = export_best(run_folder, path, **design, card={"hours": 0.1})
     model = ExpressionModel.load(path)
     network, read = model.network, model.card
     assert read == card
@@ -186,5 +186,5 @@ def test_export_leaves_the_helping_head_behind(run_folder, tmp_path):
     for name, array in arrays.items():
         np.testing.assert_array_equal(array, best[f"network.{name}"])
     assert (card["hours"], card["model"], card["recipe"]["name"]) == (0.1, "vgg8", "strong")
-    assert "cores" in card["machine"] and export_best(run_folder, path)["hours"] >= 0  # as the run noted them
+    assert "cores" in card["machine"] and export_best(run_folder, path, **design)["hours"] >= 0  # as the run noted them
     assert (card["figures"]["epoch"], card["figures"]["valid_accuracy"]) == (2, pytest.approx(0.3))
