@@ -21,13 +21,16 @@ NOT_ON_PADDLE_3 = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Notebooks first, marks for what needs the real data, skips for what the installed Paddle cannot do."""
-    # A notebook may take minutes: one that a worker begins last would leave the other idle. Of two workers each gets
-    # one half of the list, so half of the notebooks stand in its middle.
+    """Long tests first, marks for what needs the real data, skips for what the installed Paddle cannot do."""
+    # A test that takes minutes and begins last leaves the other worker idle. Of two workers each gets one half of the
+    # list, so both begin with notebooks, by turns since those of one chapter are alike, then with their share of slow.
     notebooks = [item for item in items if item.get_closest_marker("notebook")]
-    others = [item for item in items if not item.get_closest_marker("notebook")]
-    middle = len(others) // 2
-    items[:] = notebooks[::2] + others[:middle] + notebooks[1::2] + others[middle:]
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    marked = {*notebooks, *slow}
+    others = [item for item in items if item not in marked]
+    long = [notebooks[::2] + slow[: len(slow) // 2], notebooks[1::2] + slow[len(slow) // 2 :]]
+    middle = len(items) // 2 - len(long[0])
+    items[:] = long[0] + others[:middle] + long[1] + others[middle:]
     versions = environment.versions()
     on_paddle_3 = versions.get("paddlepaddle", versions.get("paddlepaddle-gpu", "")).startswith("3.")
     for item in items:
