@@ -47,6 +47,7 @@ _PIP_NAMES = {
     "ray": "ray[data]",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
+    "yaml": "PyYAML",
 }
 
 

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
+from typing import Any
 from xml.etree import ElementTree
 from xml.parsers import expat
 
@@ -17,8 +18,6 @@ from yolo3tiny.rows import ONE_IMAGE_BYTES, Marked, Row, existing, located, numb
 
 _VOC_SIDES = ("xmin", "ymin", "xmax", "ymax")
 _ENCODING = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.-]+)["'][^>]*\?>""")
-# A key of YAML, or of darknet's obj.data, and its value: in its line, or as a list below it.
-_SETTING = re.compile(r"^(\w+)[ \t]*[:=]([^\n]*(?:\n[ \t]*-[^\n]*)*)", re.MULTILINE)
 _LOG = logging.getLogger(__name__)
 
 
@@ -143,34 +142,39 @@ def read_yolo(folder: Path) -> Iterator[Row | str]:
 
 def _yolo_settings(folder: Path) -> tuple[dict[str, str], dict[Path, str]]:
     """Read the categories by number, and the split of folders and images, from data.yaml, obj.data or classes.txt."""
-    names: list[tuple[str, str]] = []
-    places: dict[Path, str] = {}
-    settings = [folder / "data.yaml", *sorted(folder.glob("*.y*ml")), *sorted(folder.glob("*.data"))]
-    if table := next((path for path in settings if path.is_file()), None):
-        text = read_text(table)
-        listed = re.search(r"^names\s*:\s*\[(.*?)\]", text, re.MULTILINE | re.DOTALL)
-        block = re.search(r"^names\s*:\s*\n((?:\s*(?:-|\d+\s*:).*\n?)+)", text, re.MULTILINE)
-        if listed:
-            names = [(str(number), name) for number, name in enumerate(listed[1].split(","))]
-        elif block:
-            lines = [re.match(r"\s*(?:-|(\d+)\s*:)\s*(.*)", line) for line in block[1].splitlines()]
-            names = [(line[1] or str(number), line[2]) for number, line in enumerate(lines) if line]
-        for word, value in re.findall(_SETTING, text):
-            if split := parse_split(word):
-                for place in _items(value):
-                    places |= dict.fromkeys(_listed(folder, place), split)
-        if not names and (table := next(iter(sorted(folder.rglob("obj.names"))), folder)).is_file():
-            names = [(str(number), name) for number, name in enumerate(read_text(table).splitlines())]
-    elif (table := next(iter(sorted(folder.rglob("classes.txt"))), folder / "obj.names")).is_file():
-        names = [(str(number), name) for number, name in enumerate(read_text(table).splitlines())]
-    return {number: name.strip().strip("\"'") for number, name in names if name.strip()}, places
+    files = [folder / "data.yaml", *sorted(folder.glob("*.y*ml")), *sorted(folder.glob("*.data"))]
+    table = next((path for path in files if path.is_file()), None)
+    settings = _read_settings(table) if table else {}
+    names = settings.get("names", "")
+    if isinstance(names, str):  # darknet has them in a file of its own
+        lists = [*sorted(folder.rglob("obj.names")), *sorted(folder.rglob("classes.txt"))]
+        names = read_text(lists[0]).splitlines() if lists else []
+    by_number = names if isinstance(names, dict) else {str(number): name for number, name in enumerate(names)}
+    places = {
+        found: split
+        for word, value in settings.items()
+        if (split := parse_split(word))
+        for place in filter(None, [value] if isinstance(value, str) else value)
+        for found in _listed(folder, str(place))
+    }
+    return {number: str(name).strip() for number, name in by_number.items() if str(name).strip()}, places
 
 
-def _items(value: str) -> list[str]:
-    """Return the places that a setting names: one, or those of a list in one line or of a line each."""
-    lines = re.findall(r"^[ \t]*-[ \t]*(.*)$", value, re.MULTILINE) or value.strip().strip("[]").split(",")
-    places = [re.sub(r"\s+#.*", "", line).strip().strip("\"'") for line in lines]
-    return [place for place in places if place and not place.startswith("#")]
+def _read_settings(table: Path) -> dict[str, Any]:
+    """Read the values of YAML or of darknet's `name = value` by name; every number stays text."""
+    text = read_text(table, ONE_IMAGE_BYTES)
+    if table.suffix == ".data":
+        return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in text.splitlines())}
+    import yaml
+
+    with located(str(table), "YAML with settings by name"):
+        try:
+            content = yaml.load(text, yaml.BaseLoader) or {}
+        except yaml.YAMLError as error:
+            raise ValueError(" ".join(str(error).split())) from error
+        if not isinstance(content, dict):
+            raise ValueError(repr(content))
+    return content
 
 
 def _listed(folder: Path, place: str) -> list[Path]:

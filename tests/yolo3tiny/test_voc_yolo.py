@@ -43,6 +43,7 @@ DATA_YAML = "train: ../one/images\nval: two/images\nnc: 2\nnames: {names}\n"
         ("data.yaml", DATA_YAML.format(names="['nose', \"face\"]")),
         ("data.yaml", DATA_YAML.format(names="\n- nose\n- face")),
         ("data.yaml", DATA_YAML.format(names="\n  1: face\n  0: nose")),
+        ("data.yaml", DATA_YAML.format(names="{0: nose, 1: face}  # of two")),
         ("one/labels/classes.txt", "nose\nface\n"),
     ],
 )
@@ -55,6 +56,16 @@ def test_yolo_obeys_its_settings(tmp_path, table, text, caplog):
     assert [photo.split for photo in photos] == (["train", "validation"] if table == "data.yaml" else ["", ""])
     assert [len(photo.boxes_xyxy) for photo in photos] == [1, 1]
     assert "took the category face (2 boxes), not nose" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["train: [a\nval: b", "- train", "[" * 5000, "train: \t@"])
+def test_malformed_yolo_settings(tmp_path, text):
+    save_image(tmp_path / "a.png")
+    save_text(tmp_path / "a.txt", "0 0.5 0.5 0.25 0.5\n")
+    save_text(tmp_path / "data.yaml", text)
+    with pytest.raises(ValueError, match=r"data\.yaml: expected YAML with settings by name, got \w+: .") as caught:
+        read_photos(tmp_path)
+    assert len(str(caught.value)) < 500 and "\n" not in str(caught.value)
 
 
 VOC = """<annotation><filename>{name}</filename><size><width>0</width><height>0</height></size>
