@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle import images
+from fer_paddle.console import Output, bar
 from fer_paddle.files import read_bytes, write_json
 
 MAX_RESULTS_BYTES = 1 << 30
@@ -76,6 +77,19 @@ def name_copies(
         taken.add(name.lower())
         copies[path] = out / name
     return copies
+
+
+def annotate_images(
+    patterns: Sequence[str],
+    results: Path | None,
+    annotate: Callable[[np.ndarray, float], tuple[dict[str, Any], Any]],
+    table_of: Callable[[list[dict[str, Any]]], str],
+) -> Output:
+    """Find images and go through them by `annotate_files`: the output of a command, with a table of the records."""
+    out, ours = (results.parent, read_ours(results)) if results else (None, set())
+    found, failed = annotate_files(find_images(patterns, out, ours), results, annotate, bar("images"))
+    reasons = [{"file": file, "reason": reason} for file, reason in failed]
+    return Output({"images": found, "failed": reasons}, table_of(found) if found else "", failed)
 
 
 def annotate_files(

@@ -15,6 +15,7 @@ ANCHORS = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))
 ANCHOR_MASKS = ((3, 4, 5), (0, 1, 2))  # which anchors each head uses: large boxes on the coarse head
 MAX_STEPS = 300  # of k-means, if clusters still change
 STRIDES = (32, 16)  # input pixels per cell of each head, the coarsest first
+OUTPUTS = 6  # of an anchor in a cell: center x and y, logarithms of width and height, objectness, class
 
 
 def anchor_masks(num_anchors: int, strides: Sequence[int]) -> tuple[tuple[int, ...], ...]:

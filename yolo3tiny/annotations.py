@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_paddle.images import list_images
-from fer_paddle.labels import parse_split
 from yolo3tiny.coco_wider import TABLE_NAME, WIDER_LISTS, coco_tables, read_coco, read_wider, wider_lists
 from yolo3tiny.photos import Photo, collect
 from yolo3tiny.rows import Row
@@ -33,20 +32,19 @@ FORMATS = (
     TableFormat("WIDER FACE", WIDER_LISTS, lambda path: bool(wider_lists(path)), read_wider),
     TableFormat("COCO", TABLE_NAME, lambda path: path.is_file() or bool(coco_tables(path)), read_coco),
     TableFormat("VOC", "[Annotations/]*.xml", lambda path: bool(voc_tables(path)), read_voc),
-    TableFormat("YOLO", "an image's .txt", lambda path: _has_yolo(path), read_yolo),
+    TableFormat(
+        "YOLO",
+        "an image's .txt",
+        lambda path: any(yolo_table(image).is_file() for image in list_images(path)),
+        read_yolo,
+    ),
 )
 
 
-def read_photos(
-    path: str | os.PathLike[str], split: str | None = None, classes: Sequence[str] | None = None
-) -> list[Photo]:
+def read_photos(path: str | os.PathLike[str], classes: Sequence[str] | None = None) -> list[Photo]:
     """Read images with boxes in whichever of FORMATS is there."""
     path = Path(path)
-    photos = collect(str(path), _reader_of(path).read(path), classes)
-    wanted = split and (parse_split(split) or split)
-    if not (chosen := [photo for photo in photos if wanted in (None, photo.split)]):
-        raise ValueError(f"{path}: expected a split among {sorted({p.split for p in photos})}, got {split!r}")
-    return chosen
+    return collect(str(path), _reader_of(path).read(path), classes)
 
 
 def read_categories(path: str | os.PathLike[str]) -> list[str]:
@@ -63,7 +61,3 @@ def _reader_of(path: Path) -> TableFormat:
         formats = ", ".join(f"{reader.looks} ({reader.name})" for reader in FORMATS)
         raise ValueError(f"{path}: expected {formats}, found none of them")
     return reader
-
-
-def _has_yolo(folder: Path) -> bool:
-    return any(yolo_table(image).is_file() for image in list_images(folder))

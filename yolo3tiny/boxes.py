@@ -103,7 +103,7 @@ def letterbox(
     Returns:
         The padded image uint8 [h, w, 3], and the Letterbox that maps boxes both ways.
     """
-    _check_image(image)
+    check_image(image)
     height, width = image.shape[:2]
     if size_hw is None:
         if longest < 1:
@@ -125,7 +125,8 @@ def letterbox(
     return padded, Letterbox(scale, left, top)
 
 
-def _check_image(image: np.ndarray) -> None:
+def check_image(image: np.ndarray) -> None:
+    """Raise ValueError for what is no image uint8 [H, W, 3], or has no pixels."""
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         raise ValueError(f"expected an image uint8 [H, W, 3], got {got}")

@@ -38,8 +38,8 @@ def read_coco(path: Path) -> Iterator[Row | str]:
 
 def coco_tables(folder: Path) -> list[Path]:
     """Return annotations.json, or the tables that Roboflow writes into the folder of each split."""
-    if (folder / TABLE_NAME).is_file() or not folder.is_dir():
-        return [folder / TABLE_NAME] if folder.is_dir() else []
+    if (folder / TABLE_NAME).is_file():
+        return [folder / TABLE_NAME]
     tables = sorted(folder.glob(f"*/{_ROBOFLOW_NAME}")) or sorted(folder.glob(_ROBOFLOW_NAME))
     return tables or [table for table in sorted(folder.glob("annotations/*.json")) if _split_of(table)]
 

@@ -7,20 +7,21 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fer_paddle.training.config import side_at, to_stages
+from fer_paddle.training.loader import EpochData
 from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.boxes import area, xyxy_to_cxcywh
 from yolo3tiny.mosaic import Pyramid, augment
 from yolo3tiny.photos import Photo
 from yolo3tiny.predict import to_input
 
+MAX_BOXES = 200  # of a sample; of more, the smallest ignored boxes are left out first, then the smallest faces
 
-class FaceTrainingData:
+
+class FaceTrainingData(EpochData):
     """Augmented samples of face photos; paddle.io.DataLoader takes it as a dataset.
 
-    A sample depends on (seed, epoch, index) alone: on no other sample, no order and no number of workers, so
-    a resumed training sees what an unbroken one sees. Call `set_epoch` before each epoch (and before workers
-    are started).
+    A sample depends on (seed, epoch, index) alone: on no other sample, no order and no number of workers. Call
+    `set_epoch` before each epoch (and before workers are started).
 
     Args:
         photos: The photos; one that is twice in the list is seen twice in an epoch.
@@ -28,8 +29,6 @@ class FaceTrainingData:
             order, from epoch 0.
         config: How photos are changed.
         seed: Seed of all randomness, together with the epoch and the index.
-        max_boxes: Rows of the padded targets. Should a sample have more, the smallest ignored boxes go
-            first, then the smallest faces.
         cache_mb: Decoded photos are kept in memory up to this size; 0 keeps none.
     """
 
@@ -39,26 +38,17 @@ class FaceTrainingData:
         size: int | Sequence[tuple[int, int]] = 416,
         config: AugmentConfig = AugmentConfig(),
         seed: int = 0,
-        max_boxes: int = 200,
         cache_mb: int = 2000,
     ) -> None:
         if not photos:
             raise ValueError("expected at least one photo, got none")
-        self._sizes = to_stages(size)
-        if any(side % 32 for _, side in self._sizes):
+        super().__init__(size, seed)
+        if any(side % 32 for _, side in self.sizes):
             raise ValueError(f"expected sides in multiples of 32, got {size}")
-        if max_boxes < 1:
-            raise ValueError(f"expected max_boxes >= 1, got {max_boxes}")
-        self.photos, self.config, self.seed, self.max_boxes = list(photos), config, seed, max_boxes
-        self._longest = math.ceil(max(side for _, side in self._sizes) * config.scale[1])
-        self.set_epoch(0)
+        self.photos, self.config = list(photos), config
+        self._longest = math.ceil(max(side for _, side in self.sizes) * config.scale[1])
         self._cache: dict[int, Pyramid] = {}
         self._cache_left = cache_mb * 2**20
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, 0 or more, whose samples are drawn."""
-        self.epoch = epoch
-        self.size = side_at(self._sizes, epoch)
 
     def __len__(self) -> int:
         """Return the samples of an epoch: one for each photo of the list."""
@@ -73,7 +63,7 @@ class FaceTrainingData:
         """Draw a sample to look at: uint8 [size, size, 3] BGR, boxes_xyxy float32 [K, 4], ignore bool [K]."""
         if not 0 <= index < len(self.photos):
             raise IndexError(f"expected 0 <= index < {len(self.photos)}, got {index}")
-        rng = np.random.default_rng((self.seed, self.epoch, index))
+        rng = self.rng(index)
 
         def pick() -> Pyramid:
             return self._load(int(rng.random() * len(self)))
@@ -91,11 +81,11 @@ class FaceTrainingData:
         return pyramid
 
     def _pad(self, boxes_xyxy: np.ndarray, ignore: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if len(boxes_xyxy) > self.max_boxes:
-            order = np.lexsort((-area(boxes_xyxy), ignore))  # faces before ignored, large before small
-            boxes_xyxy, ignore = boxes_xyxy[order[: self.max_boxes]], ignore[order[: self.max_boxes]]
-        padded = np.zeros((self.max_boxes, 4), np.float32)
-        padded_ignore = np.zeros(self.max_boxes, np.float32)
+        if len(boxes_xyxy) > MAX_BOXES:
+            order = np.lexsort((-area(boxes_xyxy), ignore))[:MAX_BOXES]
+            boxes_xyxy, ignore = boxes_xyxy[order], ignore[order]
+        padded = np.zeros((MAX_BOXES, 4), np.float32)
+        padded_ignore = np.zeros(MAX_BOXES, np.float32)
         padded[: len(boxes_xyxy)] = xyxy_to_cxcywh(boxes_xyxy) / self.size
         padded_ignore[: len(ignore)] = ignore
         return padded, padded_ignore

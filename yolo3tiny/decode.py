@@ -11,41 +11,36 @@ from typing import Any
 
 import numpy as np
 
-from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks
+from yolo3tiny.anchors import ANCHORS, OUTPUTS, STRIDES, anchor_masks
 from yolo3tiny.boxes import cxcywh_to_xyxy, iou
 
 MAX_LOG_SIZE = 10.0  # exp(10) anchors is wider than any photo; more would overflow float32
 
 
 def decode(
-    heads: Sequence[np.ndarray], anchors: Sequence = ANCHORS, strides: Sequence[int] = STRIDES, num_classes: int = 1
+    heads: Sequence[np.ndarray], anchors: Sequence = ANCHORS, strides: Sequence[int] = STRIDES
 ) -> tuple[np.ndarray, np.ndarray]:
     """Decode every prediction of a batch.
 
     Args:
-        heads: One float32 array [N, A * (5 + C), H, W] for each head.
+        heads: One float32 array [N, A * 6, H, W] for each head.
         anchors: Width and height in input pixels of all anchors, by area; each head has A of them.
         strides: For each head, input pixels per cell.
-        num_classes: C.
 
     Returns:
         Boxes xyxy float32 [N, P, 4] in pixels of the network input, not clipped, and scores float32 [N, P]
-        in 0..1, objectness times the probability of the likeliest class. P runs over heads, then anchors,
+        in 0..1, objectness times the probability of the class. P runs over heads, then anchors,
         rows and columns.
     """
-    raw, priors = _read_heads(heads, anchors, strides, num_classes)
+    raw, priors = _read_heads(heads, anchors, strides)
     return _boxes(raw, priors), _scores(raw)
 
 
 def decode_above(
-    heads: Sequence[np.ndarray],
-    min_score: float,
-    anchors: Sequence = ANCHORS,
-    strides: Sequence[int] = STRIDES,
-    num_classes: int = 1,
+    heads: Sequence[np.ndarray], min_score: float, anchors: Sequence = ANCHORS, strides: Sequence[int] = STRIDES
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Decode only predictions that score at least min_score: the numbers of `decode`, much sooner -> float32 [K, 4]."""
-    raw, priors = _read_heads(heads, anchors, strides, num_classes)
+    raw, priors = _read_heads(heads, anchors, strides)
     if not 0 <= min_score <= 1:
         raise ValueError(f"expected min_score in 0..1, got {min_score}")
     # A score never exceeds its objectness, so most cells end here.
@@ -91,26 +86,25 @@ def nms(boxes_xyxy: np.ndarray, scores: np.ndarray, iou_threshold: float = 0.45,
 
 
 def _read_heads(
-    heads: Sequence[np.ndarray], anchors: Sequence, strides: Sequence[int], num_classes: int
+    heads: Sequence[np.ndarray], anchors: Sequence, strides: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the raw outputs [N, P, 5 + C] of all heads, checked, and the priors [P, 5] they apply to."""
-    masks = anchor_masks(len(anchors), strides)
-    check_heads(heads, masks, strides, num_classes)
-    raw = np.concatenate([by_cell(head, len(mask)) for head, mask in zip(heads, masks)], axis=1)
-    return raw, prior_boxes([head.shape[2:] for head in heads], anchors, masks, strides)
+    """Return the raw outputs [N, P, 6] of all heads, checked, and the priors [P, 5] they apply to."""
+    check_heads(heads, len(anchors), strides)
+    raw = np.concatenate([by_cell(head) for head in heads], axis=1)
+    return raw, prior_boxes([head.shape[2:] for head in heads], anchors, strides)
 
 
-def prior_boxes(heads_hw: Sequence, anchors: Sequence, masks: Sequence, strides: Sequence[int]) -> np.ndarray:
+def prior_boxes(heads_hw: Sequence, anchors: Sequence, strides: Sequence[int]) -> np.ndarray:
     """Return column, row, anchor width and height and stride of each prediction, read-only float32 [P, 5]."""
     sizes = tuple(tuple(float(side) for side in anchor) for anchor in anchors)
     grids = tuple((int(h), int(w)) for h, w in heads_hw)
-    return _prior_boxes(grids, sizes, tuple(tuple(mask) for mask in masks), tuple(strides))
+    return _prior_boxes(grids, sizes, tuple(strides))
 
 
 @lru_cache(maxsize=32)  # a detector sees few sizes, and building this costs as much as decoding
-def _prior_boxes(heads_hw: tuple, anchors: tuple, masks: tuple, strides: tuple) -> np.ndarray:
+def _prior_boxes(heads_hw: tuple, anchors: tuple, strides: tuple) -> np.ndarray:
     parts = []
-    for (height, width), mask, stride in zip(heads_hw, masks, strides):
+    for (height, width), mask, stride in zip(heads_hw, anchor_masks(len(anchors), strides), strides):
         part = np.empty((len(mask), height, width, 5), dtype=np.float32)
         part[..., 0] = np.arange(width)
         part[..., 1] = np.arange(height)[:, None]
@@ -129,26 +123,22 @@ def boxes_cxcywh(raw: np.ndarray, priors: np.ndarray) -> np.ndarray:
     return np.concatenate([centers, sizes], axis=-1)
 
 
-def check_heads(heads: Sequence, masks: Sequence, strides: Sequence[int], num_classes: int) -> None:
-    """Raise ValueError unless each mask has a head [N, A * (5 + C), H, W], all of one input size."""
-    if not len(heads) == len(masks) == len(strides):
-        got = f"{len(heads)} heads, {len(masks)} masks and {len(strides)} strides"
-        raise ValueError(f"expected as many heads as masks and strides, got {got}")
-    shapes = [tuple(head.shape) for head in heads]
-    for shape, mask in zip(shapes, masks):
-        channels = len(mask) * (5 + num_classes)
-        if len(shape) != 4 or shape[1] != channels or shape[0] != shapes[0][0]:
-            raise ValueError(f"expected heads [N, {channels}, H, W], got shapes {shapes}")
+def check_heads(heads: Sequence, num_anchors: int, strides: Sequence[int]) -> None:
+    """Raise ValueError unless each stride has a head [N, A * 6, H, W], all of one input size."""
+    if len(heads) != len(strides):
+        raise ValueError(f"expected heads at strides {tuple(strides)}, got {len(heads)} heads")
+    shapes, channels = [tuple(head.shape) for head in heads], num_anchors // len(strides) * OUTPUTS
+    if any(len(shape) != 4 or shape[:2] != (shapes[0][0], channels) for shape in shapes):
+        raise ValueError(f"expected heads [N, {channels}, H, W], got shapes {shapes}")
     if len({(shape[2] * stride, shape[3] * stride) for shape, stride in zip(shapes, strides)}) > 1:
         raise ValueError(f"expected heads of one input size at strides {tuple(strides)}, got shapes {shapes}")
 
 
-def by_cell(head: Any, num_anchors: int) -> Any:
-    """Reorder a head [N, A * (5 + C), H, W], of NumPy or Paddle, as [N, A * H * W, 5 + C]."""
+def by_cell(head: Any) -> Any:
+    """Reorder a head [N, A * 6, H, W], of NumPy or Paddle, as [N, A * H * W, 6]."""
     n, channels, height, width = head.shape
-    outputs = channels // num_anchors  # 5 + C
-    split = head.reshape([n, num_anchors, outputs, height * width])
-    return split.transpose([0, 1, 3, 2]).reshape([n, num_anchors * height * width, outputs])
+    split = head.reshape([n, channels // OUTPUTS, OUTPUTS, height * width])
+    return split.transpose([0, 1, 3, 2]).reshape([n, channels // OUTPUTS * height * width, OUTPUTS])
 
 
 def _boxes(raw: np.ndarray, priors: np.ndarray) -> np.ndarray:
@@ -156,7 +146,7 @@ def _boxes(raw: np.ndarray, priors: np.ndarray) -> np.ndarray:
 
 
 def _scores(raw: np.ndarray) -> np.ndarray:
-    return _sigmoid(raw[..., 4]) * _sigmoid(raw[..., 5:].max(axis=-1))
+    return _sigmoid(raw[..., 4]) * _sigmoid(raw[..., 5])
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

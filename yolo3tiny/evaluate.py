@@ -86,7 +86,6 @@ def measure_detector(
     photos: Sequence[Photo],
     progress: Callable[[Iterable], Iterable] = iter,
     resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> dict[str, Any]:
     """Measure one detector on annotated photos."""
     with_faces = sources_with_faces(photos)
@@ -96,7 +95,7 @@ def measure_detector(
         def ap(chosen: np.ndarray) -> float:
             return average_precision([rows[i] for i in of[chosen]], [truths[i] for i in of[chosen]]).ap
 
-        return bootstrap(ap, len(of), resamples, seed=seed)[0].to_json()
+        return bootstrap(ap, len(of), resamples)[0].to_json()
 
     sources = np.array([photo.source for photo in photos])
     alarms = np.array([_false_alarms(*row, *truth) for row, truth in zip(rows, truths)], float)
@@ -105,8 +104,8 @@ def measure_detector(
         "faces": int(sum((ignore == 0).sum() for _, ignore in truths)),
         "ap": interval_of_ap(np.arange(len(photos))),
         "ap_by_source": {source: interval_of_ap(np.flatnonzero(sources == source)) for source in with_faces},
-        "found_by_side": _found_by_side(rows, truths, resamples, seed),
-        "false_alarms": mean_interval(alarms, resamples, seed),
+        "found_by_side": _found_by_side(rows, truths, resamples),
+        "false_alarms": mean_interval(alarms, resamples),
     }
 
 
@@ -116,7 +115,7 @@ def _false_alarms(boxes: np.ndarray, scores: np.ndarray, truths: np.ndarray, ign
     return int((~(iou(sure, truths) >= 0.5).any(axis=1)).sum()) if len(truths) else len(sure)
 
 
-def _found_by_side(rows: Sequence, truths: Sequence, resamples: int, seed: int) -> dict[str, Any]:
+def _found_by_side(rows: Sequence, truths: Sequence, resamples: int) -> dict[str, Any]:
     """Return the ratio of faces with a box of score SCORE on them, by their side in pixels of the photo."""
     sides, hits = [], []
     for (boxes, scores), (true_boxes, ignore) in zip(rows, truths):
@@ -129,5 +128,5 @@ def _found_by_side(rows: Sequence, truths: Sequence, resamples: int, seed: int) 
         inside = hit[(side >= low) & (side < high)]
         if len(inside):
             name = f"{low:.0f} px and more" if np.isinf(high) else f"{low:.0f} to {high:.0f} px"
-            found[name] = {"faces": len(inside), "found": mean_interval(inside, resamples, seed)}
+            found[name] = {"faces": len(inside), "found": mean_interval(inside, resamples)}
     return found

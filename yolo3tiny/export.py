@@ -77,10 +77,7 @@ def export_network(
         "width": network.width,
         "parameters": 0,  # set by save
         **text,
-        "classes": list(settings.classes),
-        "anchors": np.asarray(settings.anchors, np.float64).tolist(),
-        "longest": settings.longest,
-        "strides": list(settings.strides),
+        **settings.to_json(),
         **card,
     }
     model = DetectorModel(network, content)

@@ -30,13 +30,11 @@ class Targets:
     """What the N * P predictions of a batch should be; K pairs of a truth and a prediction that learns it."""
 
     objectness: np.ndarray  # float32 [N, P], 0 or 1
-    objectness_weight: np.ndarray  # float32 [N, P]
+    objectness_weight: np.ndarray  # float32 [N, P], 0 where it is not judged
     slots: np.ndarray  # int64 [K], positions in the flattened N * P
     offsets: np.ndarray  # float32 [K, 2], center inside its cell, 0..1
     log_sizes: np.ndarray  # float32 [K, 2], log(truth / anchor)
-    classes: np.ndarray  # float32 [K, C], one-hot
     box_weights: np.ndarray  # float32 [K, 1]
-    scores: np.ndarray  # float32 [K, 1]
 
 
 class Yolo3Loss(paddle.nn.Layer):
@@ -49,9 +47,7 @@ class Yolo3Loss(paddle.nn.Layer):
 
     Args:
         anchors: Width and height in input pixels of all anchors.
-        masks: For each head, the positions of its anchors in `anchors`; None shares them equally.
         strides: For each head, input pixels per cell.
-        num_classes: C.
         ignore_iou: A prediction whose IoU with some truth is larger counts as no negative.
         extra_anchor_iou: Every anchor whose size has a larger IoU than this with a truth learns it too,
             unless another truth has that place with its best anchor; this gives more positives. None: only
@@ -61,48 +57,42 @@ class Yolo3Loss(paddle.nn.Layer):
     def __init__(
         self,
         anchors: Sequence = ANCHORS,
-        masks: Sequence | None = None,
         strides: Sequence[int] = STRIDES,
-        num_classes: int = 1,
         ignore_iou: float = 0.7,
         extra_anchor_iou: float | None = None,
     ) -> None:
         super().__init__()
-        self.anchors, self.strides, self.num_classes = anchors, strides, num_classes
-        self.masks = anchor_masks(len(anchors), strides) if masks is None else masks
+        self.anchors, self.strides = anchors, strides
         self.ignore_iou, self.extra_anchor_iou = ignore_iou, extra_anchor_iou
 
     def forward(self, heads: Sequence[paddle.Tensor], targets: Sequence) -> dict[str, paddle.Tensor]:
-        """Compute the terms: targets float32 [N, M, 4]."""
-        check_heads(heads, self.masks, self.strides, self.num_classes)
-        raw = paddle.concat(
-            [by_cell(head, len(mask)) for head, mask in zip(heads, self.masks)], axis=1
-        )  # [N, P, 5 + C]
+        """Compute the terms; targets are boxes cxcywh in 0..1, float32 [N, M, 4], padded by 0, and ignore [N, M]."""
+        check_heads(heads, len(self.anchors), self.strides)
+        raw = paddle.concat([by_cell(head) for head in heads], axis=1)  # [N, P, 6]
         built = self.build_targets(raw.numpy(), [head.shape[2:] for head in heads], targets)
         terms = dict.fromkeys(TERMS, paddle.zeros([]))
         terms["objectness"] = _cross_entropy(raw[:, :, 4], built.objectness, built.objectness_weight)
         if len(built.slots):  # Paddle cannot sum an empty tensor
-            hits = paddle.gather(raw.reshape([-1, raw.shape[2]]), paddle.to_tensor(built.slots))  # [K, 5 + C]
+            hits = paddle.gather(raw.reshape([-1, raw.shape[2]]), paddle.to_tensor(built.slots))  # [K, 6]
             log_sizes, box_weights = paddle.to_tensor(built.log_sizes), paddle.to_tensor(built.box_weights)
             terms["xy"] = _cross_entropy(hits[:, :2], built.offsets, built.box_weights)
             terms["wh"] = ((hits[:, 2:4] - log_sizes).abs() * box_weights).sum()
-            terms["class"] = _cross_entropy(hits[:, 5:], built.classes, built.scores)
+            ones = np.ones((len(built.slots), 1), np.float32)
+            terms["class"] = _cross_entropy(hits[:, 5:], ones, ones)
         return {name: term * (1 / raw.shape[0]) for name, term in terms.items()}
 
     def build_targets(self, raw: np.ndarray, heads_hw: Sequence, targets: Sequence) -> Targets:
-        """Match truths with the raw predictions float32 [N, P, 5 + C] that learn them, in the order of decode."""
-        boxes, ignore, labels, scores = _unpack(targets, len(raw), self.num_classes)
+        """Match truths with the raw predictions float32 [N, P, 6] that learn them, in the order of decode."""
+        boxes, ignore = _unpack(targets, len(raw))
         input_wh = np.array(heads_hw[0][::-1], dtype=np.float32) * self.strides[0]
-        priors = prior_boxes(heads_hw, self.anchors, self.masks, self.strides)
+        priors = prior_boxes(heads_hw, self.anchors, self.strides)
         unjudged = self._unjudged(boxes_cxcywh(raw, priors), boxes * np.tile(input_wh, 2), ignore)
         image_at, box_at, slots = self._match(boxes, ~ignore, heads_hw, input_wh)
-        truths, labels, score = boxes[image_at, box_at], labels[image_at, box_at], scores[image_at, box_at]
-
-        # Of two truths in one slot the last decides its objectness, as in yolo_loss.
+        truths = boxes[image_at, box_at]
         objectness = np.zeros(raw.shape[:2], dtype=np.float32)
-        objectness.flat[slots] = score > 0
+        objectness.flat[slots] = 1
         objectness_weight = np.where(unjudged, np.float32(0), np.float32(1))
-        objectness_weight.flat[slots] = np.where(score > 0, score, 1)
+        objectness_weight.flat[slots] = 1
         prior = priors[slots % len(priors)]  # [K, 5]
         return Targets(
             objectness=objectness,
@@ -110,9 +100,7 @@ class Yolo3Loss(paddle.nn.Layer):
             slots=slots,
             offsets=truths[:, :2] * input_wh / prior[:, 4:] - prior[:, :2],
             log_sizes=np.log(truths[:, 2:] * input_wh / prior[:, 2:4]),
-            classes=(labels[:, None] == np.arange(self.num_classes)).astype(np.float32),
-            box_weights=((2 - truths[:, 2] * truths[:, 3]) * score)[:, None],
-            scores=score[:, None],
+            box_weights=(2 - truths[:, 2] * truths[:, 3])[:, None],
         )
 
     def _unjudged(self, predicted: np.ndarray, boxes: np.ndarray, ignore: np.ndarray) -> np.ndarray:
@@ -132,18 +120,17 @@ class Yolo3Loss(paddle.nn.Layer):
         self, boxes: np.ndarray, learnable: np.ndarray, heads_hw: Sequence, input_wh: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Pair truths with predictions: three int64 [K], image and box of the truth, place in the flattened N * P."""
-        starts = np.full(len(self.anchors), -1)  # first prediction of each anchor; -1: no head of ours has it
+        starts = np.zeros(len(self.anchors), np.int64)  # first prediction of each anchor
         grids = np.ones((len(self.anchors), 2), dtype=np.float32)  # columns and rows of its head
         num_priors = 0
-        for (rows, columns), mask in zip(heads_hw, self.masks):
+        for (rows, columns), mask in zip(heads_hw, anchor_masks(len(self.anchors), self.strides)):
             starts[list(mask)] = num_priors + rows * columns * np.arange(len(mask))
             grids[list(mask)] = columns, rows
             num_priors += rows * columns * len(mask)
 
         anchors = np.array(self.anchors, dtype=np.float32)
         fits = size_iou(boxes[..., 2:] * input_wh, anchors)  # [N, M, anchors]
-        learnable = learnable & (boxes[..., 2:] > MIN_SIDE).all(axis=-1)
-        possible = learnable[..., None] & (starts >= 0)
+        possible = (learnable & (boxes[..., 2:] > MIN_SIDE).all(axis=-1))[..., None]
         chosen = possible & (fits.argmax(axis=-1)[..., None] == np.arange(len(self.anchors)))
         # A center on the far border belongs to the last cell.
         cells = np.clip(boxes[..., None, :2] * grids, 0, grids - 1).astype(np.int64)  # [N, M, anchors, 2]
@@ -160,20 +147,13 @@ def _cross_entropy(logits: paddle.Tensor, wanted: np.ndarray, weights: np.ndarra
     return (losses * paddle.to_tensor(weights)).sum()
 
 
-def _unpack(targets: Sequence, num_images: int, num_classes: int) -> tuple[np.ndarray, ...]:
+def _unpack(targets: Sequence, num_images: int) -> tuple[np.ndarray, np.ndarray]:
     """Check the targets and leave out columns that are padding in every image."""
-    if not 2 <= len(targets) <= 4:
-        raise ValueError(f"expected targets (boxes, ignore[, labels[, scores]]), got {len(targets)} arrays")
-    boxes = np.asarray(targets[0], dtype=np.float32)
-    rest = [np.asarray(target) for target in targets[1:]]
-    rows = boxes.shape[:2]
-    if boxes.shape != (num_images, *rows[1:], 4) or any(part.shape != rows for part in rest):
-        got = [boxes.shape, *(part.shape for part in rest)]
-        raise ValueError(f"expected boxes [{num_images}, M, 4] and the rest [{num_images}, M], got {got}")
-    ignore = rest[0] > 0
-    labels = rest[1].astype(np.int64) if len(rest) > 1 else np.zeros(boxes.shape[:2], dtype=np.int64)
-    scores = rest[2].astype(np.float32) if len(rest) > 2 else np.ones(boxes.shape[:2], dtype=np.float32)
-    if labels.size and not (0 <= labels.min() and labels.max() < num_classes):
-        raise ValueError(f"expected labels in 0..{num_classes - 1}, got {labels.min()}..{labels.max()}")
+    if len(targets) != 2:
+        raise ValueError(f"expected targets (boxes, ignore), got {len(targets)} arrays")
+    boxes, ignore = np.asarray(targets[0], dtype=np.float32), np.asarray(targets[1])
+    if boxes.shape != (num_images, *boxes.shape[1:2], 4) or ignore.shape != boxes.shape[:2]:
+        got = f"{boxes.shape} and {ignore.shape}"
+        raise ValueError(f"expected boxes [{num_images}, M, 4] and ignore [{num_images}, M], got {got}")
     used = boxes[..., 2].any(axis=0)
-    return boxes[:, used], ignore[:, used], labels[:, used], scores[:, used]
+    return boxes[:, used], ignore[:, used] > 0

@@ -9,7 +9,7 @@ import math
 
 from fer_paddle.environment import paddle
 from fer_paddle.models.network import check_sizes, scale_channels
-from yolo3tiny.anchors import STRIDES
+from yolo3tiny.anchors import OUTPUTS, STRIDES
 
 nn = paddle.nn
 
@@ -20,7 +20,6 @@ class Yolo3Tiny(paddle.nn.Layer):
     """Tiny YOLOv3: seven 3x3 convolutions with max pools between them; images in, raw outputs of two heads out.
 
     Args:
-        num_classes: Classes C, each with its own sigmoid.
         width: Multiplies every number of channels, rounded to a multiple of 8, at least 8.
     """
 
@@ -28,10 +27,10 @@ class Yolo3Tiny(paddle.nn.Layer):
     strides = STRIDES  # of the heads
     last_layers = ("head32.1", "head16.1")  # whose outputs are the heads
 
-    def __init__(self, num_classes: int = 1, width: float = 1.0) -> None:
+    def __init__(self, width: float = 1.0) -> None:
         super().__init__()
-        check_sizes(num_classes, 3, width)
-        self.num_classes, self.width = num_classes, width
+        check_sizes(1, 3, width)
+        self.width = width
         c16, c32, c64, c128, c256, c512, c1024 = (scale_channels(16 << i, width) for i in range(7))
         self.fine = nn.Sequential(  # to stride 16
             _conv(3, c16),
@@ -53,8 +52,8 @@ class Yolo3Tiny(paddle.nn.Layer):
             _conv(c1024, c256, kernel=1),
         )
         self.up = nn.Sequential(_conv(c256, c128, kernel=1), nn.Upsample(scale_factor=2, mode="nearest"))
-        self.head32 = nn.Sequential(_conv(c256, c512), _head(c512, 3, num_classes))
-        self.head16 = nn.Sequential(_conv(c128 + c256, c256), _head(c256, 3, num_classes))
+        self.head32 = nn.Sequential(_conv(c256, c512), _head(c512, 3))
+        self.head16 = nn.Sequential(_conv(c128 + c256, c256), _head(c256, 3))
 
     def forward(self, images: paddle.Tensor) -> tuple[paddle.Tensor, paddle.Tensor]:
         """Compute the raw outputs, which decode.py turns into boxes: images float32 [N, 3, H, W]."""
@@ -71,7 +70,6 @@ class Yolo3Lite(paddle.nn.Layer):
     the channels at strides 16 and 32. The maps are merged from coarse to fine.
 
     Args:
-        num_classes: Classes C, each with its own sigmoid.
         width: Multiplies every number of channels, rounded to a multiple of 8, at least 8.
 
     Source: residual units after He et al., 2015, arXiv:1512.03385; merging after Lin et al., Feature Pyramid
@@ -82,17 +80,17 @@ class Yolo3Lite(paddle.nn.Layer):
     strides = (32, 16, 8)  # of the heads
     last_layers = ("heads.0", "heads.1", "heads.2")
 
-    def __init__(self, num_classes: int = 1, width: float = 1.0) -> None:
+    def __init__(self, width: float = 1.0) -> None:
         super().__init__()
-        check_sizes(num_classes, 3, width)
-        self.num_classes, self.width = num_classes, width
+        check_sizes(1, 3, width)
+        self.width = width
         c8, c16, c32, c48, c64, c96 = (scale_channels(channels, width) for channels in (8, 16, 32, 48, 64, 96))
         self.stem = nn.Sequential(_conv_relu(3, c8, 3, 2), _conv_relu(c8, c16, 3, 2))  # to stride 4
         shapes = ((c16, c32, 2, False), (c32, c64, 3, True), (c64, c96, 2, True))  # to strides 8, 16 and 32
         self.stages = nn.LayerList([_stage(*shape) for shape in shapes])
         self.laterals = nn.LayerList([_conv_relu(channels, c48, 1) for channels in (c32, c64, c96)])
         self.merges = nn.LayerList([_Residual(c48, False) for _ in self.strides])
-        self.heads = nn.LayerList([_head(c48, 2, num_classes) for _ in self.strides])
+        self.heads = nn.LayerList([_head(c48, 2) for _ in self.strides])
         self.up = nn.Upsample(scale_factor=2, mode="nearest")
 
     def forward(self, images: paddle.Tensor) -> list[paddle.Tensor]:
@@ -155,12 +153,12 @@ def _conv(channels_in: int, channels_out: int, kernel: int = 3) -> paddle.nn.Seq
     )
 
 
-def _head(channels_in: int, num_anchors: int, num_classes: int) -> paddle.nn.Conv2D:
+def _head(channels_in: int, num_anchors: int) -> paddle.nn.Conv2D:
     """Make the last 1x1 convolution, whose cells start with an objectness of about OBJECTNESS_PRIOR."""
-    bias = [0.0, 0.0, 0.0, 0.0, -math.log(1 / OBJECTNESS_PRIOR - 1)] + [0.0] * num_classes
+    bias = [0.0, 0.0, 0.0, 0.0, -math.log(1 / OBJECTNESS_PRIOR - 1), 0.0]
     return nn.Conv2D(
         channels_in,
-        num_anchors * len(bias),
+        num_anchors * OUTPUTS,
         1,
         weight_attr=nn.initializer.Normal(std=0.01),
         bias_attr=nn.initializer.Assign(bias * num_anchors),

@@ -85,16 +85,19 @@ class NetworkSettings:
             raise ValueError(f"expected a detector of one class, got {self.classes!r}")
         anchor_masks(len(sizes), strides)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings as JSON values, for a card."""
+        return {
+            "anchors": np.asarray(self.anchors, np.float64).tolist(),
+            "longest": int(self.longest),
+            "strides": list(self.strides),
+            "classes": list(self.classes),
+        }
+
     def to_metadata(self) -> dict[str, str]:
         """Return the settings as the metadata of an ONNX file."""
-        return {
-            "anchors": json.dumps(np.asarray(self.anchors, np.float64).tolist()),
-            "longest": str(self.longest),
-            "strides": json.dumps(list(self.strides)),
-            "channels": CHANNELS,
-            "scale": SCALE,
-            "classes": json.dumps(list(self.classes), ensure_ascii=False),
-        }
+        values = {name: json.dumps(value, ensure_ascii=False) for name, value in self.to_json().items()}
+        return values | {"channels": CHANNELS, "scale": SCALE}
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> NetworkSettings:
@@ -114,17 +117,14 @@ class NetworkSettings:
         return cls(**values)
 
 
-def load_network(
-    weights: str | os.PathLike[str] | None = None, runtime: str = "onnx", threads: int = 0, precision: str = "fp32"
-) -> Runner:
+def load_network(weights: str | os.PathLike[str] | None = None, runtime: str = "onnx", threads: int = 0) -> Runner:
     """Load the detector's network for `Detector(forward=...)`, and run it once; arguments and errors as load_runner."""
     path = network_file(weights or DEFAULT, FOLDER, runtime)
-    runner = load_runner(path, runtime, threads, precision, LOADER)
+    runner = load_runner(path, runtime, threads, loader=LOADER)
     settings = NetworkSettings.from_metadata(runner.metadata)
-    masks = anchor_masks(len(settings.anchors), settings.strides)
     try:
         heads = runner(np.zeros((1, 3, settings.strides[0], settings.strides[0]), np.float32))
-        check_heads(heads, masks, settings.strides, len(CLASSES))
+        check_heads(heads, len(settings.anchors), settings.strides)
     except Exception as error:  # the runtimes' own errors share no narrower base
         raise ValueError(f"expected a face detector at {path}, got another network: {error}") from error
     return runner

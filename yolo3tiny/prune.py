@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.compression.prune_study import PruneTask, ema_decay
+from fer_paddle.deployment.runtimes.paddle import NetworkRunner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training.loop import BEST, RunOptions
 from fer_paddle.training.run import training_cost
@@ -26,7 +27,7 @@ from yolo3tiny.losses import Yolo3Loss
 from yolo3tiny.photos import Photo, digest_photos
 from yolo3tiny.predict import Detector
 from yolo3tiny.recipes import CROWD, DetectorRecipe
-from yolo3tiny.train import paddle_forward, train_detector
+from yolo3tiny.train import train_detector
 
 BATCH = 8
 Progress = Callable[[Iterable], Iterable]
@@ -60,8 +61,7 @@ class DetectorPruneTask(PruneTask):
         self.input_shape = (1, 3, side, side)
         self.recipe = fit_to_photos(finetune_recipe(self.card, epochs, learning_rate, seed), train)
         recipe, anchors = self.recipe, self.box_settings.anchors
-        strides = self.box_settings.strides
-        self._loss = Yolo3Loss(anchors, None, strides, 1, recipe.ignore_iou, recipe.extra_anchor_iou)
+        self._loss = Yolo3Loss(anchors, self.box_settings.strides, recipe.ignore_iou, recipe.extra_anchor_iou)
         self._batches = make_batches(train, self.recipe, samples)
         side = self.recipe.sizes[-1][1]
         self.measured_on = {"train_photos": len(train), "samples": samples, "seed": seed, "size": side}
@@ -72,9 +72,8 @@ class DetectorPruneTask(PruneTask):
     def measure(self, network: paddle.nn.Layer) -> dict[str, float]:
         """Return the average precision on the validation photos, and the other figures of evaluate."""
         network.eval()
-        anchors, longest, strides = self.box_settings.anchors, self.box_settings.longest, self.box_settings.strides
-        detect = Detector(forward=paddle_forward(network), anchors=anchors, longest=longest, strides=strides)
-        return evaluate(detect, self.valid, self.progress)
+        forward = NetworkRunner(network, self.box_settings.to_metadata())
+        return evaluate(Detector(forward=forward), self.valid, self.progress)
 
     def measure_sensitivity(self, network: paddle.nn.Layer) -> dict[str, float]:
         """Return the training loss on fixed samples, by term, and their sum as `loss`."""

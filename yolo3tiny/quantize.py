@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.compression.quantize import QuantizeTask
+from fer_paddle.compression.quantize import QuantizeTask, to_batches
 from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.deployment.runtimes.onnx import OnnxRunner
 from fer_paddle.environment import paddle, seed_everything
@@ -49,14 +49,13 @@ class DetectorQuantizeTask(QuantizeTask):
         epochs: int = 2,
         learning_rate: float = 1e-4,
         keep_last: bool = True,
-        workers: int = 0,
         progress: Progress = iter,
     ):
         if not len(calibration) or not len(valid):
             got = f"{len(calibration)} and {len(valid)}"
             raise ValueError(f"expected calibration photos and photos to measure on, got {got}")
         self.onnx, self.valid, self.train, self.keep_last = Path(weights), valid, train, keep_last
-        self.workers, self.progress = workers, progress
+        self.progress = progress
         self.box_settings = NetworkSettings.from_metadata(OnnxRunner(self.onnx).metadata)
         longest, strides = self.box_settings.longest, tuple(self.box_settings.strides)
         self.last_layers = next(kind.last_layers for kind in NETWORKS.values() if kind.strides == strides)
@@ -84,16 +83,15 @@ class DetectorQuantizeTask(QuantizeTask):
         assert self.train is not None
         folder.mkdir(parents=True, exist_ok=True)
         seed_everything(self.recipe.seed)
-        options = RunOptions(folder, True, [ProgressBar()], self.workers)
+        options = RunOptions(folder, True, [ProgressBar()])
         train_detector(network, self.train, self.valid, self.recipe, self.card["anchors"], options)
         load_into(network, load_arrays(folder / BEST))
 
 
-def calibration_batches(photos: Sequence[np.ndarray], longest: int, batch_size: int = BATCH) -> list[np.ndarray]:
+def calibration_batches(photos: Sequence[np.ndarray], longest: int) -> list[np.ndarray]:
     """Return photos uint8 [H, W, 3] as batches float32 [N, 3, S, S], padded to squares of one side."""
     side = -(-longest // 32) * 32
-    images = [to_input(letterbox(photo, (side, side))[0]) for photo in photos]
-    return [np.stack(images[start : start + batch_size]) for start in range(0, len(images), batch_size)]
+    return to_batches(np.stack([to_input(letterbox(photo, (side, side))[0]) for photo in photos]), BATCH)
 
 
 def qat_recipe(num_photos: int, longest: int, epochs: int, learning_rate: float) -> DetectorRecipe:

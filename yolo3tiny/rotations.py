@@ -46,14 +46,8 @@ def turn(image: np.ndarray, degrees: int) -> np.ndarray:
 
 def turn_back(found: Detections, degrees: int, shape_hw: tuple[int, int]) -> Detections:
     """Bring faces found in an image that was turned clockwise to the pixels of the image as it was, of shape_hw."""
-    height, width = map(float, shape_hw)
-    x1, y1, x2, y2 = found.boxes_xyxy.T
-    sides = {
-        90: (y1, height - x2, y2, height - x1),
-        180: (width - x2, height - y2, width - x1, height - y1),
-        270: (width - y2, x1, width - y1, x2),
-    }[degrees]
-    return Detections(np.stack(sides, axis=1).astype(np.float32), found.scores)
+    corners = turn_points_back(found.boxes_xyxy.reshape(-1, 2, 2), degrees, shape_hw)
+    return Detections(np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1), found.scores)
 
 
 def turn_points_back(points: np.ndarray, degrees: int, shape_hw: tuple[int, int]) -> np.ndarray:

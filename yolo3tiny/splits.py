@@ -47,17 +47,16 @@ def choose_split(photos: Sequence[Photo], split: str) -> list[Photo]:
 
     Any usual name of a split will do. ValueError: There is no such split.
     """
-    splits = [parse_split(photo.split) or photo.split for photo in photos]
-    own = set(filter(None, splits))
+    own = {photo.split for photo in photos} - {""}
     wanted = parse_split(split) or split
     if wanted == ALL:
         return list(photos)
     if VALIDATION not in own and wanted in (TRAIN, VALIDATION, HELD_OUT):
-        usable = [photo for photo, own_split in zip(photos, splits) if own_split != TEST]
+        usable = [photo for photo in photos if photo.split != TEST]
         held_out = usable[::HELD_OUT_EVERY]
         chosen = [photo for at, photo in enumerate(usable) if at % HELD_OUT_EVERY] if wanted == TRAIN else held_out
     else:
-        chosen = [photo for photo, own_split in zip(photos, splits) if own_split == wanted]
+        chosen = [photo for photo in photos if photo.split == wanted]
     if not chosen:
         known = {ALL, *own} | (set() if VALIDATION in own else {TRAIN, VALIDATION, HELD_OUT})
         raise ValueError(f"expected photos of a split among {', '.join(sorted(known))}, got none of {split!r}")
@@ -83,7 +82,7 @@ def find_train_valid(
     for name in names:
         photos = find_photos(name, classes)
         parts = choose_split(photos, TRAIN), choose_split(photos, VALIDATION)
-        how = "its own split" if any(parse_split(photo.split) == VALIDATION for photo in photos) else "every tenth"
+        how = "its own split" if any(photo.split == VALIDATION for photo in photos) else "every tenth"
         words.append(f"{Path(name).name}: {len(parts[0])} photos, validated on {len(parts[1])} others ({how})")
         train += parts[0]
         valid += parts[1]

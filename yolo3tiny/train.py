@@ -18,7 +18,7 @@ from fer_paddle.deployment.runtimes.paddle import NetworkRunner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
-from fer_paddle.training.checkpoint import LAST, load_progress, with_stages_begun
+from fer_paddle.training.checkpoint import load_begun, with_stages_begun
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import cosine_adamw
@@ -37,22 +37,19 @@ from yolo3tiny.splits import find_train_valid
 
 logger = logging.getLogger(__name__)
 Progress = Callable[..., Iterable]
+ANCHOR_SAMPLES, BOXES_OF_A_SAMPLE = 1000, 6  # that anchors are fitted to, at most
 
 
-def fit_anchors(
-    data: FaceTrainingData,
-    samples: int = 1000,
-    per_sample: int = 6,
-    progress: Progress = iter,
-    num_anchors: int = len(ANCHORS),
-) -> np.ndarray:
-    """Find anchors, float64 [num_anchors, 2] by area, by k-means over the boxes of augmented samples."""
-    rng = np.random.default_rng(data.seed)
+def fit_anchors(photos: Sequence[Photo], recipe: DetectorRecipe, progress: Progress = iter) -> np.ndarray:
+    """Find as many anchors as ANCHORS, float64 [K, 2] by area, by k-means over the boxes of a recipe's samples."""
+    photos, rng = repeat_photos(photos, dict(recipe.repeat)), np.random.default_rng(recipe.seed)
+    # Not those of the training: they hold decoded photos.
+    data = FaceTrainingData(photos, recipe.sizes[-1][1], recipe.augment, recipe.seed)
     sizes = [np.zeros((0, 2), np.float32)]
-    for index in progress(rng.choice(len(data), min(samples, len(data)), replace=False)):
+    for index in progress(rng.choice(len(data), min(ANCHOR_SAMPLES, len(data)), replace=False)):
         _, boxes_xyxy, ignore = data.draw(int(index))
-        sizes.append(rng.permutation((boxes_xyxy[:, 2:] - boxes_xyxy[:, :2])[~ignore])[:per_sample])
-    return kmeans_anchors(np.concatenate(sizes), num_anchors, data.seed)
+        sizes.append(rng.permutation((boxes_xyxy[:, 2:] - boxes_xyxy[:, :2])[~ignore])[:BOXES_OF_A_SAMPLE])
+    return kmeans_anchors(np.concatenate(sizes), len(ANCHORS), recipe.seed)
 
 
 def train_detector(
@@ -81,7 +78,7 @@ def train_detector(
         detect = Detector(forward=forward, anchors=anchors, strides=network.strides, longest=longest)
         return evaluate(detect, valid_photos, options.progress)
 
-    loss = Yolo3Loss(anchors, None, network.strides, 1, recipe.ignore_iou, recipe.extra_anchor_iou)
+    loss = Yolo3Loss(anchors, network.strides, recipe.ignore_iou, recipe.extra_anchor_iou)
     optimizer = make_optimizer(model, recipe, len(loader))
     return fit(model, loss, {"train": loader}, optimizer, config=recipe, options=options, validate=validate, task=task)
 
@@ -102,10 +99,7 @@ def train_from_files(
     """
     assert options.folder is not None
     folder = Path(options.folder)
-    is_begun = (folder / LAST).is_file()
-    if is_begun and not options.resume:
-        raise ValueError(f"expected a new folder, or --resume to go on with the run in {folder}")
-    begun = load_progress(folder) if is_begun else None
+    begun = load_begun(folder, options.resume)
     if begun is not None and "anchors" not in begun["task"]:
         raise ValueError(f"expected the run of a face detector in {folder}, got that of another network")
     begin = DetectorModel.load(start) if start is not None else None
@@ -123,7 +117,7 @@ def train_from_files(
     elif begun is not None:
         anchors = begun["task"]["anchors"]
     else:
-        anchors = _fit_anchors(photos, recipe, bar)
+        anchors = fit_anchors(photos, recipe, partial(bar, desc="anchors")).round().tolist()
     logger.info("anchors %s", anchors)
     seed_everything(recipe.seed)
     network = begin.network if begin else NETWORKS[recipe.network](width=recipe.width)
@@ -131,14 +125,6 @@ def train_from_files(
     options = dataclasses.replace(options, callbacks=callbacks, progress=partial(bar, desc="measuring"))
     told = {"classes": [class_name(classes)], "shapes": begin.card.get("shapes", {}) if begin else {}}
     return train_detector(network, photos, valid_photos, recipe, anchors, options, about, told)
-
-
-def _fit_anchors(photos: Sequence[Photo], recipe: DetectorRecipe, bar: Progress) -> list:
-    """Return the anchors that fit the samples of a new run."""
-    repeated, canvas = repeat_photos(photos, dict(recipe.repeat)), recipe.sizes[-1][1]
-    # The samples are not kept: they hold decoded photos, as those of the training will.
-    samples = partial(FaceTrainingData, repeated, canvas, recipe.augment, recipe.seed)
-    return fit_anchors(samples(), progress=partial(bar, desc="anchors")).round().tolist()
 
 
 def make_optimizer(model: paddle.nn.Layer, recipe: DetectorRecipe, steps_per_epoch: int) -> paddle.optimizer.AdamW:

@@ -44,11 +44,9 @@ def evaluate(locate: Locate, faces: LandmarkFaces) -> dict[str, Any]:
     return {**_figures(predicted, faces, lambda values: float(values.mean())), "auc": areas, "by_source": by_source}
 
 
-def measure_landmarks(
-    locate: Locate, faces: LandmarkFaces, resamples: int = RESAMPLES, seed: int = 0
-) -> dict[str, Any]:
+def measure_landmarks(locate: Locate, faces: LandmarkFaces, resamples: int = RESAMPLES) -> dict[str, Any]:
     """Measure what a model card says, with intervals: errors by norm, source and part of the face, failure rates."""
-    predicted, interval = predict_faces(locate, faces), partial(mean_interval, resamples=resamples, seed=seed)
+    predicted, interval = predict_faces(locate, faces), partial(mean_interval, resamples=resamples)
     by_source = {
         source: {"faces": len(errors), "nme": interval(errors), "failures": interval(errors > LIMIT)}
         for source, errors in _by_source(predicted, faces).items()

@@ -1,4 +1,4 @@
-"""Landmark networks as files: a training run as weights with their card, and these as ONNX or for other runtimes."""
+"""A training run of a landmark network as weights with their card, and as ONNX."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.export import Parity, convert_checked, export_network
-from fer_paddle.deployment.runtimes import load_runner
+from fer_paddle.deployment.export import export_network
 from fer_paddle.images import cut_square, faces_to_batch
 from fer_paddle.landmarks.data.faces import draw_landmark_faces
 from fer_paddle.landmarks.files import LandmarkModel
@@ -29,21 +28,11 @@ def export_run(run: str | os.PathLike[str], path: str | os.PathLike[str], traine
     network = recipe.build()
     load_into(network, arrays)
     more = {"figures": told["figures"], "recipe": recipe.to_json(), "trained_on": trained_on, **training_cost(told)}
-    card = LandmarkModel.of(network, recipe.margin, more).save(path)
-    export_landmarks(path, Path(path).with_suffix(".onnx"))
+    model = LandmarkModel.of(network, recipe.margin, more)
+    card = model.save(path)
+    settings, onnx = model.settings, Path(path).with_suffix(".onnx")
+    export_network(network, onnx, model.input_spec, model.metadata, draw_crops(settings), "drawn faces", ["points"])
     return card
-
-
-def export_landmarks(weights: str | os.PathLike[str], path: str | os.PathLike[str], precision: str = "fp32") -> Parity:
-    """Write `.safetensors` as `.onnx` or `.pdmodel`, or `.onnx` as `.param` or `.mnn`, once both agree."""
-    if Path(weights).suffix.lower() == ".onnx":
-        settings = LandmarkSettings.from_metadata(load_runner(weights).metadata)
-        return convert_checked(weights, path, draw_crops(settings), "drawn faces", precision)
-    if precision != "fp32":
-        raise ValueError(f"expected an .onnx file to write in {precision}, got {weights}")
-    model = LandmarkModel.load(weights)
-    crops = draw_crops(model.settings)
-    return export_network(model.network, path, model.input_spec, model.metadata, crops, "drawn faces", ["points"])
 
 
 @functools.cache

@@ -6,6 +6,7 @@ costs one backbone, and its ONNX file has two outputs. Source: multi-task learni
 
 from __future__ import annotations
 
+import fnmatch
 import os
 
 import numpy as np
@@ -39,7 +40,7 @@ class JoinedNetwork(paddle.nn.Layer):
 def start_on(network: LandmarkNetwork, classifier: FaceNetwork) -> list[str]:
     """Give a landmark network a classifier's backbone, frozen; return what is. ValueError: the backbones differ."""
     arrays = with_prefix(drop_keys(state_arrays(classifier), HEADS[:1]), "backbone.")
-    start_from(network, arrays, [pattern for pattern in LANDMARK_HEADS if _has(network, pattern)])
+    start_from(network, arrays, [heads for heads in LANDMARK_HEADS if fnmatch.filter(network.state_dict(), heads)])
     return freeze(network, ["backbone.*"])
 
 
@@ -72,7 +73,3 @@ def export_joined(
     size = settings.input_size
     spec = {"images": (None, 1, size, size)}
     return export_network(network, path, spec, {**metadata, **settings.to_metadata()}, crops, "crops", OUTPUTS)
-
-
-def _has(network: LandmarkNetwork, pattern: str) -> bool:
-    return any(name.startswith(pattern.rstrip("*")) for name in network.state_dict())

@@ -14,6 +14,7 @@ from fer_paddle.environment import paddle
 from fer_paddle.landmarks.heatmaps import draw_heatmaps
 
 functional = paddle.nn.functional
+SIGMA = 0.05  # of the Gaussians that heatmaps learn, as a ratio of the crop's side
 
 
 def l1(errors: paddle.Tensor) -> paddle.Tensor:
@@ -43,19 +44,13 @@ def wing(errors: paddle.Tensor, width: float = 10.0, epsilon: float = 2.0) -> pa
     return paddle.where(size < width, width * paddle.log1p(size / epsilon), size - offset)
 
 
-def adaptive_wing(
-    errors: paddle.Tensor,
-    targets: paddle.Tensor,
-    omega: float = 14.0,
-    epsilon: float = 1.0,
-    alpha: float = 2.1,
-    theta: float = 0.5,
-) -> paddle.Tensor:
+def adaptive_wing(errors: paddle.Tensor, targets: paddle.Tensor) -> paddle.Tensor:
     """Return the adaptive wing loss of the pixels of heatmaps with targets in 0..1.
 
     omega ln(1 + |e / epsilon|^(alpha - y)) below theta, a straight line above. On the background, y = 0, it is like
     L2, and on a point, y = 1, like wing.
     """
+    omega, epsilon, alpha, theta = 14.0, 1.0, 2.1, 0.5  # of the paper
     size, power = errors.abs(), alpha - targets
     ratio = theta / epsilon
     slope = omega / (1 + ratio**power) * power * ratio ** (power - 1) / epsilon
@@ -71,15 +66,15 @@ LOSSES: dict[str, Callable[[paddle.Tensor], paddle.Tensor]] = {"l1": l1, "l2": l
 class LandmarkLoss:
     """The mean loss of the points in pixels of the crop; a term for each head of the network.
 
-    `maps_weight` is that of the adaptive wing loss of the heatmaps themselves, with targets of deviation `sigma`.
+    `maps_weight` is that of the adaptive wing loss of the heatmaps themselves, with targets of deviation SIGMA.
     """
 
-    def __init__(self, name: str, input_size: int, maps_weight: float = 0.0, sigma: float = 0.05):
+    def __init__(self, name: str, input_size: int, maps_weight: float = 0.0):
         if name not in LOSSES:
             raise ValueError(f"expected a loss of {', '.join(LOSSES)}, got {name!r}")
-        if maps_weight < 0 or not sigma > 0:
-            raise ValueError(f"expected a maps_weight of 0 or more and a sigma above 0, got {maps_weight} and {sigma}")
-        self.loss, self.input_size, self.maps_weight, self.sigma = LOSSES[name], input_size, maps_weight, sigma
+        if maps_weight < 0:
+            raise ValueError(f"expected a maps_weight of 0 or more, got {maps_weight}")
+        self.loss, self.input_size, self.maps_weight = LOSSES[name], input_size, maps_weight
 
     def __call__(self, outputs: Any, points_norm: paddle.Tensor) -> dict[str, paddle.Tensor]:
         """Return the terms by name, outputs as LandmarkNetwork's, points [N, 68, 2] as ratios of the crop's sides."""
@@ -92,6 +87,6 @@ class LandmarkLoss:
         if self.maps_weight and "maps" in heads:
             maps = functional.sigmoid(heads["maps"].flatten(2))
             height, width = heads["maps"].shape[2:]
-            targets = draw_heatmaps(points_norm, height, width, self.sigma)
+            targets = draw_heatmaps(points_norm, height, width, SIGMA)
             terms["maps"] = self.maps_weight * adaptive_wing(maps - targets, targets).mean()
         return terms

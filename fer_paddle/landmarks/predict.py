@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,13 +36,7 @@ class LandmarkSettings:
 
     def to_metadata(self) -> dict[str, str]:
         """Return the settings as the metadata of an ONNX file."""
-        words: dict[str, object] = {
-            "task": TASK,
-            "points": NUM_POINTS,
-            "input_size": self.input_size,
-            "margin": self.margin,
-        }
-        words |= {"mean": FER_MEAN, "std": FER_STD, "input": INPUT}
+        words = {"task": TASK, "points": NUM_POINTS, **asdict(self), "mean": FER_MEAN, "std": FER_STD, "input": INPUT}
         return {name: str(word) for name, word in words.items()}
 
     @classmethod

@@ -47,7 +47,8 @@ def train_landmarks(
     """
     task = {"faces": len(train), DIGESTS: {"train": train.digest(), "validation": valid.digest()}}
     model = parallel.prepare_model(network)
-    repeated = repeat_faces(train, dict(recipe.repeat))
+    times = dict(recipe.repeat)
+    repeated = train.take(np.repeat(np.arange(len(train)), [times.get(source, 1) for source in train.source.tolist()]))
     data = LandmarkData(repeated, recipe.sizes, recipe.margin, recipe.augment, recipe.seed)
     loader = make_loader(data, recipe.batch_size, True, recipe.seed, options.workers)
     loss = LandmarkLoss(recipe.loss, recipe.size, recipe.maps_weight)
@@ -61,12 +62,6 @@ def train_landmarks(
 
     loaders, metrics = {"train": loader}, {"nme": batch_nme}
     return fit(model, loss, loaders, optimizer, metrics, config=recipe, options=options, validate=validate, task=task)
-
-
-def repeat_faces(faces: LandmarkFaces, times: dict[str, int]) -> LandmarkFaces:
-    """Repeat the faces of each source as often as `times` says, once where it says nothing."""
-    counts = np.array([times.get(str(source), 1) for source in faces.source])
-    return faces.take(np.repeat(np.arange(len(faces)), counts))
 
 
 def batch_nme(outputs: Any, points_norm: paddle.Tensor) -> float:
@@ -86,12 +81,12 @@ def train_from_files(
     start: Path | None = None,
 ) -> list[dict[str, float]]:
     """Read faces (see `landmarks crops`) and train: what `python -m fer_paddle landmarks train` does."""
+    recipe = with_stages_begun(recipe, folder, resume)
     faces = join_faces(load_faces(path) for path in data)
     train, valid = (faces.take(faces.split == split) for split in ("train", "val"))
     if not len(train) or not len(valid):
         raise ValueError(f"expected faces of the splits train and val, got {len(train)} and {len(valid)}")
     logger.info("training on %d faces, measuring on %d", len(train), len(valid))
-    recipe = with_stages_begun(recipe, folder, resume)
     seed_everything(recipe.seed)
     options = RunOptions(folder, resume, [ProgressBar(), Curves(folder, "nme")], workers)
     network = recipe.build()

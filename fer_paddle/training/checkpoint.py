@@ -54,11 +54,23 @@ def load_progress(folder: Path) -> dict[str, Any]:
     return split_task(progress)
 
 
+def load_begun(folder: Path, resume: bool) -> dict[str, Any] | None:
+    """Read the progress of the run in a folder, None without one; ValueError where it is not to be resumed."""
+    if not (folder / LAST).is_file():
+        return None
+    progress = load_progress(folder)
+    if not resume:
+        raise ValueError(
+            f"expected a folder without a run, got {folder} with one of {progress['epoch']} finished epochs: "
+            "resume it or choose another folder"
+        )
+    return progress
+
+
 def with_stages_begun(recipe: _Recipe, folder: Path, resume: bool) -> _Recipe:
     """Return the recipe of a run; of one that goes on for more epochs with the stages that it began with."""
-    if not resume or not (folder / LAST).is_file():
-        return recipe
-    return recipe.as_longer(type(recipe).from_json(load_progress(folder)["config"]))
+    begun = load_begun(folder, resume)
+    return recipe if begun is None else recipe.as_longer(type(recipe).from_json(begun["config"]))
 
 
 def split_task(content: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,26 @@ import numpy as np
 
 from fer_paddle.environment import paddle
 from fer_paddle.training import parallel
+from fer_paddle.training.config import side_at, to_stages
+
+
+class EpochData:
+    """Samples that depend on (seed, epoch, index) alone, so that a resumed run sees what an unbroken one sees.
+
+    `size` is their side in pixels, or pairs (first epoch, side) in rising order, from epoch 0.
+    """
+
+    def __init__(self, size: int | Sequence[tuple[int, int]], seed: int):
+        self.sizes, self.seed = to_stages(size), seed
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, 0 or more, whose size and random changes the samples have."""
+        self.epoch, self.size = epoch, side_at(self.sizes, epoch)
+
+    def rng(self, index: int, *use: int) -> np.random.Generator:
+        """Return the random generator of a sample; another for each further `use` of it."""
+        return np.random.default_rng((self.seed, self.epoch, index, *use))
 
 
 class EpochSampler:

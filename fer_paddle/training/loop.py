@@ -22,7 +22,7 @@ import numpy as np
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.files import hold
 from fer_paddle.training import parallel
-from fer_paddle.training.checkpoint import LAST, load_progress
+from fer_paddle.training.checkpoint import load_begun
 from fer_paddle.training.config import FitConfig
 from fer_paddle.training.parallel import Means
 from fer_paddle.training.run import BEST, Callback, Run, RunOptions
@@ -123,15 +123,8 @@ def open_folder(run: Run, resume: bool) -> None:
     if run.folder is None:
         return
     run.folder.mkdir(parents=True, exist_ok=True)
-    if not (run.folder / LAST).is_file():
-        return
-    if not resume:
-        epoch = load_progress(run.folder)["epoch"]
-        raise ValueError(
-            f"expected a folder without a run, got {run.folder} with one of {epoch} finished epochs: "
-            "resume it or choose another folder"
-        )
-    run.restore()
+    if load_begun(run.folder, resume) is not None:
+        run.restore()
 
 
 def train_epoch(run: Run, interrupted: threading.Event) -> None:

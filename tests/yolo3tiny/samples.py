@@ -73,9 +73,9 @@ def white_on_black(height: int, width: int, *boxes: Sequence[int]) -> np.ndarray
     return image
 
 
-def random_heads(n: int, h: int, w: int, num_classes: int = 1, seed: int = 0, spread: float = 1.5) -> list[np.ndarray]:
+def random_heads(n: int, h: int, w: int, seed: int = 0, spread: float = 1.5) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
-    shapes = [(n, 3 * (5 + num_classes), h // stride, w // stride) for stride in STRIDES]
+    shapes = [(n, 18, h // stride, w // stride) for stride in STRIDES]
     return [rng.normal(0, spread, shape).astype(np.float32) for shape in shapes]
 
 

@@ -108,15 +108,8 @@ def test_boxes_follow_the_pixels(photo_hw: tuple, size_hw: tuple | None) -> None
 
 
 @pytest.mark.parametrize(
-    ("image", "arguments", "message"),
-    [
-        (np.zeros((8, 8), np.uint8), {}, "expected an image uint8"),  # gray
-        (np.zeros((8, 8, 3), np.float32), {}, "float32"),
-        (np.zeros((0, 8, 3), np.uint8), {}, "with pixels"),
-        (np.zeros((8, 8, 3), np.uint8), {"size_hw": (416, 400)}, "multiples of 32"),
-        (np.zeros((8, 8, 3), np.uint8), {"longest": 0}, "longest"),
-    ],
+    ("arguments", "message"), [({"size_hw": (416, 400)}, "multiples of 32"), ({"longest": 0}, "longest")]
 )
-def test_letterbox_refuses(image, arguments: dict, message: str) -> None:
+def test_letterbox_refuses(arguments: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        boxes.letterbox(image, **arguments)
+        boxes.letterbox(np.zeros((8, 8, 3), np.uint8), **arguments)

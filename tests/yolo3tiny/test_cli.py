@@ -179,7 +179,7 @@ def runs(run, photo_folder, tmp_path):
 @pytest.mark.parametrize(
     ("argv", "why"),
     [
-        ("--data {photos} --out {run}", "--resume"),
+        ("--data {photos} --out {run}", "resume it or choose another folder"),
         ("--data {photos} --out {run} --resume", None),  # it was finished: nothing is left to train
         ("--data {changed} --out {run} --resume", "data_digests"),
         ("--data {changed} --out {run} --resume --data-changed", None),

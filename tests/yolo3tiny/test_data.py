@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.yolo3tiny.samples import WHOLE
-from yolo3tiny.data import FaceTrainingData, repeat_photos
+from yolo3tiny import data as data_module
+from yolo3tiny.data import MAX_BOXES, FaceTrainingData, repeat_photos
 from yolo3tiny.photos import Photo
 
 
@@ -27,14 +28,14 @@ def assert_same_sample(sample: tuple, other: tuple, same: bool = True) -> None:
 
 
 def test_a_sample_holds_what_the_network_and_the_loss_take() -> None:
-    data = FaceTrainingData(PHOTOS, 96, max_boxes=50)
+    data = FaceTrainingData(PHOTOS, 96)
     assert len(data) == 6
     for index in range(6):
         image, (boxes, ignore) = data[index]
         assert image.shape == (3, 96, 96) and image.dtype == np.float32 and image.flags.c_contiguous
         assert 0 <= image.min() and 0.3 < image.max() <= 1
-        assert boxes.shape == (50, 4) and boxes.dtype == np.float32
-        assert ignore.shape == (50,) and ignore.dtype == np.float32 and set(ignore) <= {0, 1}
+        assert boxes.shape == (MAX_BOXES, 4) and boxes.dtype == np.float32
+        assert ignore.shape == (MAX_BOXES,) and ignore.dtype == np.float32 and set(ignore) <= {0, 1}
         rows = (boxes > 0).any(axis=1)
         count = rows.sum()
         assert rows[:count].all() and not ignore[count:].any()  # padding stands behind the boxes
@@ -63,13 +64,16 @@ def test_a_sample_depends_on_seed_epoch_and_index_alone() -> None:
         assert_same_sample(other[index], data[index])
 
 
-def test_when_boxes_are_too_many_faces_go_before_ignored_and_large_before_small() -> None:
+def test_when_boxes_are_too_many_faces_go_before_ignored_and_large_before_small(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     sides = [10, 30, 20, 25, 15]
     boxes = np.float32([[5 * i, 5 * i, 5 * i + side, 5 * i + side] for i, side in enumerate(sides)])
     ignore = np.array([False, True, False, False, True])
     photo = Photo("a", lambda: np.zeros((64, 64, 3), np.uint8), boxes, ignore, (64, 64))
     for limit, expected in ((3, [25, 20, 10]), (4, [25, 20, 10, 30]), (5, sides)):
-        _, (rows, ignored) = FaceTrainingData([photo], 64, WHOLE, max_boxes=limit)[0]
+        monkeypatch.setattr(data_module, "MAX_BOXES", limit)
+        _, (rows, ignored) = FaceTrainingData([photo], 64, WHOLE)[0]
         np.testing.assert_allclose(rows[:, 2] * 64, expected, atol=1e-3)
         assert ignored.sum() == (np.array(expected) >= 30).sum() + (15 in expected)
 
@@ -91,17 +95,12 @@ def test_cache_keeps_its_limit_and_serves_repeated_photos() -> None:
 
 
 @pytest.mark.parametrize(
-    ("photos", "size", "max_boxes", "message"),
-    [
-        ([], 64, 10, "at least one photo"),
-        (PHOTOS, 65, 10, "multiples of 32"),
-        (PHOTOS, [(1, 64)], 10, "from epoch 0"),
-        (PHOTOS, 64, 0, "max_boxes >= 1"),
-    ],
+    ("photos", "size", "message"),
+    [([], 64, "at least one photo"), (PHOTOS, 65, "multiples of 32"), (PHOTOS, [(1, 64)], "from epoch 0")],
 )
-def test_wrong_arguments(photos: list[Photo], size: int | list, max_boxes: int, message: str) -> None:
+def test_wrong_arguments(photos: list[Photo], size: int | list, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        FaceTrainingData(photos, size, max_boxes=max_boxes)
+        FaceTrainingData(photos, size)
     for index in (-1, 6):
         with pytest.raises(IndexError):  # iteration over the data set ends by it
             FaceTrainingData(PHOTOS, 64)[index]

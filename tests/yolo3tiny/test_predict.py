@@ -11,6 +11,7 @@ import pytest
 from fer_paddle.files import shipped_names
 from tests.yolo3tiny.samples import make_heads, white_finder, white_on_black
 from yolo3tiny import Detections, Detector
+from yolo3tiny.keypoint.predict import KeypointDetector
 from yolo3tiny.predict import FOLDER, WEIGHTS, NetworkSettings
 
 SQUARE = np.zeros((320, 320, 3), np.uint8)
@@ -77,17 +78,19 @@ def test_a_network_gone_mad_finds_nothing():
 
 
 NO_IMAGES = [
-    np.zeros((48, 64), np.uint8),
-    np.zeros((48, 64, 3), np.float32),
-    np.zeros((0, 64, 3), np.uint8),
-    "photo.jpg",
+    (np.zeros((48, 64), np.uint8), r"uint8 \[H, W, 3\], got uint8 \(48, 64\)"),
+    (np.zeros((48, 64, 3), np.float32), "got float32"),
+    (np.zeros((0, 64, 3), np.uint8), "with pixels"),
+    ("photo.jpg", "got str"),
 ]
+FINDERS = Detector(forward=white_finder), KeypointDetector(forward=lambda images: [], classes=("a", "b"))
 
 
-@pytest.mark.parametrize("image", NO_IMAGES)
-def test_what_is_no_image_is_refused(image):
-    with pytest.raises(ValueError, match="expected an image"):
-        Detector(forward=white_finder)(image)
+@pytest.mark.parametrize(("image", "why"), NO_IMAGES)
+@pytest.mark.parametrize("find", FINDERS)
+def test_what_is_no_image_is_refused(find, image, why):
+    with pytest.raises(ValueError, match=f"expected an image.*{why}"):
+        find(image)
 
 
 def test_a_runner_of_another_network_is_refused():

@@ -14,7 +14,6 @@ from yolo3tiny.detection import recover_img
 from yolo3tiny.export import is_detector
 from yolo3tiny.keypoint.decode import decode
 from yolo3tiny.keypoint.model import KeypointNetwork
-from yolo3tiny.keypoint.predict import KeypointDetector
 from yolo3tiny.keypoint.recipes import STRIPS
 from yolo3tiny.keypoint.strips import draw_strip
 from yolo3tiny.photos import Photo
@@ -41,7 +40,6 @@ WRONG = [
     lambda folder: AugmentConfig(contrast=2),
     lambda folder: decode(np.full((1, 5, 2, 2), np.nan)),
     lambda folder: KeypointNetwork(0),
-    lambda folder: KeypointDetector(forward=lambda images: [MAP], classes=("a", "b"))(IMAGE[..., 0]),
     lambda folder: dataclasses.replace(STRIPS, strips=0),
     lambda folder: dataclasses.replace(STRIPS, sizes=((0, 100),)),
     lambda folder: draw_strip("sea"),

@@ -24,10 +24,9 @@ def names(photos):
 
 CASES = [
     # splits of the table, split asked for, positions
-    (["train", "val", "train", "test"], "val", [1]),
-    (["train", "valid", "training", "testing"], "val", [1]),
-    (["train", "val", "train", "test"], "test", [3]),
-    (["train", "val", "train", "test"], "all", [0, 1, 2, 3]),
+    (["train", "validation", "train", "test"], "val", [1]),
+    (["train", "validation", "train", "test"], "test", [3]),
+    (["train", "validation", "train", "test"], "all", [0, 1, 2, 3]),
     ([""] * 21, "val", [0, 10, 20]),
     (["pseudo"] * 21, "held_out", [0, 10, 20]),
     (["pseudo"] * 12, "train", [1, 2, 3, 4, 5, 6, 7, 8, 9, 11]),

@@ -16,7 +16,6 @@ from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import load_arrays
 from tests.yolo3tiny.samples import ANCHORS, SMALL, WHOLE, make_photo
 from yolo3tiny.boxes import iou
-from yolo3tiny.data import FaceTrainingData
 from yolo3tiny.export import export_network, export_run
 from yolo3tiny.model import NETWORKS, Yolo3Tiny
 from yolo3tiny.predict import Detector, NetworkSettings
@@ -149,7 +148,8 @@ def test_a_run_goes_on_from_any_detector_with_boxes_of_another_class(start, star
 def test_anchors_fit_the_boxes_as_they_are_seen():
     sizes = [(12, 16), (20, 20), (28, 36), (40, 40), (52, 64), (72, 80)]
     photos = [make_photo(str(i), [(4, 4, 4 + w, 4 + h)]) for i, (w, h) in enumerate(sizes * 4)]
-    as_marked = FaceTrainingData(photos, 96, WHOLE)
-    np.testing.assert_allclose(fit_anchors(as_marked), sizes, atol=1e-3)
+    recipe = dataclasses.replace(SMALL, augment=WHOLE)
+    np.testing.assert_allclose(fit_anchors(photos, recipe), sizes, atol=1e-3)
     # A canvas twice as large shows faces twice as large.
-    np.testing.assert_allclose(fit_anchors(FaceTrainingData(photos, 192, WHOLE)), np.array(sizes) * 2, atol=2)
+    larger = dataclasses.replace(recipe, sizes=((0, 192),))
+    np.testing.assert_allclose(fit_anchors(photos, larger), np.array(sizes) * 2, atol=2)

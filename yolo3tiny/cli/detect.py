@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from fer_paddle.console import Output, bar, table
+from fer_paddle.console import Output, table
 from fer_paddle.messages import say
 from fer_paddle.options import Images, MinFace, MinScore, Rotations, Weights
 
@@ -26,12 +26,10 @@ def detect(
     import numpy as np
 
     from fer_paddle.drawing import draw_boxes
-    from fer_paddle.image_files import annotate_files, find_images, read_ours
+    from fer_paddle.image_files import annotate_images
     from yolo3tiny.predict import Detector
     from yolo3tiny.rotations import find_faces
 
-    results = out / RESULTS_JSON if out else None
-    paths = find_images(images, out, read_ours(results) if results else ())
     detector, turned_by = Detector(weights, fast=fast), tuple(map(int, rotations))
 
     def annotate(image: np.ndarray, scale: float) -> tuple[dict[str, Any], np.ndarray]:
@@ -43,9 +41,7 @@ def detect(
         ]
         return {"faces": faces}, draw_boxes(image, found.boxes_xyxy, found.scores)
 
-    found, failed = annotate_files(paths, results, annotate, bar("images"))
-    reasons = [{"file": file, "reason": reason} for file, reason in failed]
-    return Output({"images": found, "failed": reasons}, _table_of_faces(found) if found else "", failed)
+    return annotate_images(images, out and out / RESULTS_JSON, annotate, _table_of_faces)
 
 
 def _table_of_faces(images: list[dict[str, Any]]) -> str:

@@ -70,11 +70,9 @@ def detect(
     import numpy as np
 
     from fer_paddle.drawing import draw_boxes
-    from fer_paddle.image_files import annotate_files, find_images, read_ours
+    from fer_paddle.image_files import annotate_images
     from yolo3tiny.keypoint.predict import KeypointDetector
 
-    results = out / "detected.json" if out else None
-    paths = find_images(images, out, read_ours(results) if results else ())
     find_marks = KeypointDetector(weights)
 
     def annotate(image: np.ndarray, scale: float) -> tuple[dict[str, Any], np.ndarray]:
@@ -88,15 +86,16 @@ def detect(
         boxes = np.hstack([found.centers - MARK_PX / 2, found.centers + MARK_PX / 2])
         return {"marks": marks}, draw_boxes(image, boxes, found.scores)
 
-    found, failed = annotate_files(paths, results, annotate, bar("images"))
+    return annotate_images(images, out and out / "detected.json", annotate, _table_of_marks)
+
+
+def _table_of_marks(images: list[dict[str, Any]]) -> str:
     rows = [
         [image["file"], mark["class"], "{:.1f},{:.1f}".format(*mark["center_xy"]), f"{mark['score']:.2f}"]
-        for image in found
+        for image in images
         for mark in image["marks"] or [{"class": say("no mark"), "center_xy": (0, 0), "score": 0}]
     ]
-    reasons = [{"file": file, "reason": reason} for file, reason in failed]
-    text = table(["image", "class", "center", "score"], rows) if rows else ""
-    return Output({"images": found, "failed": reasons}, text, failed)
+    return table(["image", "class", "center", "score"], rows)
 
 
 def evaluate(

@@ -7,22 +7,9 @@ from typing import Annotated, Any
 
 import click
 
+from fer_paddle import options as opt
 from fer_paddle.console import Output, bar, table
 from fer_paddle.messages import say
-from fer_paddle.options import (
-    PHOTOS,
-    BatchSize,
-    NaturalInt,
-    Number,
-    PositiveFloat,
-    PositiveInt,
-    Resume,
-    Runtime,
-    Side,
-    Threads,
-    Weights,
-    Workers,
-)
 
 Classes = Annotated[tuple[str, ...], "category of the data that is a face, or all (default: those called face or head)"]
 
@@ -46,22 +33,22 @@ Tiles = Annotated[
 
 def train(
     *,
-    data: Annotated[tuple[str, ...], f"photos with boxes, may be given several times: {PHOTOS}"],
+    data: Annotated[tuple[str, ...], f"photos with boxes, may be given several times: {opt.PHOTOS}"],
     classes: Classes = (),
     recipe: Annotated[str, "crowd (tiny YOLOv3) or lite (three heads, faster)"] = "crowd",
     out: Annotated[Path, "folder of the run"],
     start: Annotated[
         Path | None, "detector to go on from, .safetensors or a name; its network and anchors are kept"
     ] = None,
-    epochs: Annotated[PositiveInt | None, "instead of the recipe's; its stages shrink or grow with them"] = None,
-    batch_size: BatchSize = None,
-    learning_rate: Annotated[PositiveFloat | None, "highest learning rate, instead of the recipe's"] = None,
+    epochs: Annotated[opt.PositiveInt | None, "instead of the recipe's; its stages shrink or grow with them"] = None,
+    batch_size: opt.BatchSize = None,
+    learning_rate: Annotated[opt.PositiveFloat | None, "highest learning rate, instead of the recipe's"] = None,
     repeat: Annotated[tuple[tuple[str, int], ...], PerSource(), "see the photos of one source N times an epoch"] = (),
     tiles: Tiles = (),
-    drawn: Annotated[NaturalInt, "drawn images without people, source `drawn`, to learn from"] = 0,
-    workers: Workers = 0,
-    threads: Threads = None,
-    resume: Resume = False,
+    drawn: Annotated[opt.NaturalInt, "drawn images without people, source `drawn`, to learn from"] = 0,
+    workers: opt.Workers = 0,
+    threads: opt.Threads = None,
+    resume: opt.Resume = False,
     data_changed: Annotated[bool, "resume though the data are others than before"] = False,
 ) -> Output | None:
     """Train on annotated photos; measure on their split val, or on every tenth of a table without one.
@@ -92,7 +79,7 @@ def train(
 
 def evaluate(
     *,
-    data: Annotated[str, f"photos with boxes: {PHOTOS}"],
+    data: Annotated[str, f"photos with boxes: {opt.PHOTOS}"],
     split: Annotated[
         str,
         "all, or a split of the table. Of a table without a split val, such as facedet_pseudo, every tenth photo by "
@@ -100,11 +87,11 @@ def evaluate(
     ] = "val",
     classes: Classes = (),
     tiles: Tiles = (),
-    drawn: Annotated[NaturalInt, "images without people to count false faces on, added to the photos"] = 0,
-    weights: Weights = None,
-    runtime: Annotated[Runtime, "what runs the network"] = "onnx",
-    longest: Annotated[Side | None, "longer side of the network's input (default: the network's own)"] = None,
-    threads: Annotated[NaturalInt, "threads of the runtime; 0: it chooses"] = 0,
+    drawn: Annotated[opt.NaturalInt, "images without people to count false faces on, added to the photos"] = 0,
+    weights: opt.Weights = None,
+    runtime: Annotated[opt.Runtime, "what runs the network"] = "onnx",
+    longest: Annotated[opt.Side | None, "longer side of the network's input (default: the network's own)"] = None,
+    threads: Annotated[opt.NaturalInt, "threads of the runtime; 0: it chooses"] = 0,
 ) -> Output:
     """Show the average precision at IoU 0.5, over all and by source, false faces, and the median time of a photo."""
     if runtime in ("paddle", "dynamic"):
@@ -134,7 +121,9 @@ def export(
     run: Annotated[Path, "folder of a run of train"],
     out: Annotated[Path, "the .onnx file to write; its card .json stands beside"],
     trained_on: Annotated[str | None, "the training data in words (default: the run's own)"] = None,
-    longest: Annotated[int | None, Number(int, 32, 4096), "longer side of the input (default: the recipe's)"] = None,
+    longest: Annotated[
+        int | None, opt.Number(int, 32, 4096), "longer side of the input (default: the recipe's)"
+    ] = None,
 ) -> Output:
     """Write the best weights of a run as ONNX with their settings inside, after comparing it with Paddle."""
     from yolo3tiny.export import export_run

@@ -44,7 +44,11 @@ class StripData:
         return self.length
 
     def __getitem__(self, index: int) -> Sample:
-        return to_sample(self.draw((self.seed, self.epoch, index)))
+        """Return the image uint8 [3, H, W], H and W multiples of 32, and what decode.match says of its marks."""
+        strip = self.draw((self.seed, self.epoch, index))
+        height, width = strip.image.shape[:2]
+        targets = match(strip.centers, strip.labels, strip.ignore, (height // STRIDE, width // STRIDE))
+        return np.ascontiguousarray(strip.image.transpose(2, 0, 1)), targets
 
 
 def draw_new(look: str, sizes: Stages, key: tuple[int, int, int]) -> Strip:
@@ -125,14 +129,7 @@ def cut(strip: Strip, corner: np.ndarray, size_hw: tuple[int, int]) -> Strip:
     return Strip(image, inside[kept].astype(np.float32), strip.labels[kept], ignore[kept])
 
 
-def to_sample(strip: Strip) -> Sample:
-    """Return the image uint8 [3, H, W], H and W multiples of 32, and what decode.match says of its marks."""
-    height, width = strip.image.shape[:2]
-    targets = match(strip.centers, strip.labels, strip.ignore, (height // STRIDE, width // STRIDE))
-    return np.ascontiguousarray(strip.image.transpose(2, 0, 1)), targets
-
-
-def write_strips(folder: Path, look: str, count: int, seed: int = 0, drift: tuple[float, float] = (0.0, 1.0)) -> None:
+def write_strips(folder: Path, look: str, count: int, seed: int = 0) -> None:
     """Draw strips to a new folder as LabelImg saves them: an XML in Pascal VOC's format beside each image.
 
     ValueError: The folder is there.
@@ -142,7 +139,7 @@ def write_strips(folder: Path, look: str, count: int, seed: int = 0, drift: tupl
     folder.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(folder) as temporary:
         for index in range(count):
-            strip, name = draw_strip(look, (seed, index), drift=drift), f"{look}_{index:04d}"
+            strip, name = draw_strip(look, (seed, index)), f"{look}_{index:04d}"
             write_image(temporary / f"{name}.png", strip.image)
             ElementTree.ElementTree(_to_xml(strip, f"{name}.png", LOOKS[look].classes)).write(temporary / f"{name}.xml")
         temporary.rename(folder)

@@ -11,26 +11,20 @@ from yolo3tiny.boxes import pair_greedily
 from yolo3tiny.keypoint.decode import STRIDE, Marks
 from yolo3tiny.keypoint.strips import Strip
 
-TOLERANCE_PX = STRIDE / 2
+TOLERANCE_PX = STRIDE / 2  # a detection farther than this from every mark is wrong
 
 
-def evaluate(
-    detect: Callable[[np.ndarray], Marks],
-    strips: Iterable[Strip],
-    classes: Sequence[str],
-    tolerance_px: float = TOLERANCE_PX,
-) -> dict[str, Any]:
+def evaluate(detect: Callable[[np.ndarray], Marks], strips: Iterable[Strip], classes: Sequence[str]) -> dict[str, Any]:
     """Compare what is found with what is there.
 
     Args:
         detect: Image uint8 [H, W, 3] -> Marks, such as a KeypointDetector.
         strips: Images with their marks. A detection on an ignored one counts neither way.
         classes: Names of the classes.
-        tolerance_px: A detection farther than this from every mark is wrong.
 
     Returns:
         `error_px` and `error_px_p95`, over the pairs of the same class, where there are any; `cost_px`, the mean error
-        where what is missed, extra or of the wrong class counts as `tolerance_px` (OSPA, Schuhmacher et al. 2008,
+        where what is missed, extra or of the wrong class counts as TOLERANCE_PX (OSPA, Schuhmacher et al. 2008,
         doi:10.1109/TSP.2008.920469); `precision`, `recall` and `f1`, means over the classes that are there, and of each
         class as `precision_NAME` ...; `confusion` [1 + C, 1 + C], rows the truth, columns what was found, first the
         background; numbers of `strips` and `marks`.
@@ -42,32 +36,27 @@ def evaluate(
         count += 1
         found = detect(strip.image)
         kept = ~strip.ignore
-        pairs = pair(strip.centers[kept], found.centers, tolerance_px)
+        pairs = pair(strip.centers[kept], found.centers, TOLERANCE_PX)
         truths, labels = strip.labels[kept], found.labels
         missed = np.setdiff1d(np.arange(len(truths)), pairs[:, 0])
         extra = np.setdiff1d(np.arange(len(found)), pairs[:, 1])
-        near = np.linalg.norm(found.centers[extra][:, None] - strip.centers[~kept], axis=2) <= tolerance_px
+        near = np.linalg.norm(found.centers[extra][:, None] - strip.centers[~kept], axis=2) <= TOLERANCE_PX
         np.add.at(confusion, (1 + truths[pairs[:, 0]], 1 + labels[pairs[:, 1]]), 1)
         np.add.at(confusion, (1 + truths[missed], 0), 1)
         np.add.at(confusion, (0, 1 + labels[extra[~near.any(axis=1)]]), 1)
         right = pairs[truths[pairs[:, 0]] == labels[pairs[:, 1]]]
         errors += np.linalg.norm(strip.centers[kept][right[:, 0]] - found.centers[right[:, 1]], axis=1).tolist()
-    if not confusion[1:].sum():
+    marks, total = int(confusion[1:].sum()), int(confusion.sum())
+    if not marks:
         raise ValueError(f"expected strips with marks to measure on, got {count} without one")
-    figures = {"cost_px": _cost(confusion, errors, tolerance_px), **_summarize(confusion, errors, classes)}
-    return figures | {"strips": count, "marks": int(confusion[1:].sum())}
+    cost_px = float(sum(errors) + (total - len(errors)) * TOLERANCE_PX) / total
+    return {"cost_px": cost_px, **_summarize(confusion, errors, classes), "strips": count, "marks": marks}
 
 
 def pair(truths: np.ndarray, found: np.ndarray, tolerance_px: float) -> np.ndarray:
     """Pair points [M, 2] and [K, 2] one to one, the nearest first, up to a distance -> int64 [P, 2]."""
     distances = np.linalg.norm(truths[:, None].astype(np.float64) - found, axis=2)  # [M, K]
     return pair_greedily(-distances, -tolerance_px)
-
-
-def _cost(confusion: np.ndarray, errors: Sequence[float], tolerance_px: float) -> float:
-    """Return the mean error over all that is there or found; what is wrong costs the tolerance."""
-    total = int(confusion.sum())
-    return float(sum(errors) + (total - len(errors)) * tolerance_px) / total
 
 
 def _summarize(confusion: np.ndarray, errors: Sequence[float], classes: Sequence[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from fer_paddle.deployment.runtimes import load_runner, network_file
+from yolo3tiny.boxes import check_image
 from yolo3tiny.keypoint.decode import STRIDE, Marks, decode
 
 FOLDER = Path(__file__).parent / "weights"
@@ -54,25 +55,12 @@ class KeypointDetector:
 
     def __call__(self, image: np.ndarray, min_score: float = 0.5) -> Marks:
         """Find the marks of one image: uint8 [H, W, 3] in BGR; sides that are no multiples of 32 are padded."""
-        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            got = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
-            raise ValueError(f"expected an image uint8 [H, W, 3], got {got}")
+        check_image(image)
         height, width = image.shape[:2]
-        padded = pad(image, padded_size(height, width))
+        padded = cv2.copyMakeBorder(image, 0, -height % STRIDE, 0, -width % STRIDE, cv2.BORDER_REPLICATE)
         outputs = self.forward(np.ascontiguousarray(padded.transpose(2, 0, 1)[None], np.float32))[0]
         if outputs.shape[1] != 3 + len(self.classes):
             raise ValueError(f"expected {3 + len(self.classes)} numbers a cell, got {outputs.shape[1]}")
         found = decode(outputs, min_score)[0]
         inside = (found.centers <= (width, height)).all(axis=1)
         return Marks(found.centers[inside], found.labels[inside], found.scores[inside])
-
-
-def padded_size(height: int, width: int) -> tuple[int, int]:
-    """Return the smallest size in whole cells that holds an image."""
-    return -(-int(height) // STRIDE) * STRIDE, -(-int(width) // STRIDE) * STRIDE
-
-
-def pad(image: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """Repeat the last row and column of an image [H, W, 3] until it has a size."""
-    height, width = image.shape[:2]
-    return cv2.copyMakeBorder(image, 0, size_hw[0] - height, 0, size_hw[1] - width, cv2.BORDER_REPLICATE)

@@ -97,16 +97,12 @@ def detect(
 ) -> Output:
     """Find faces and their points, and draw them. A bad image is named at the end, with exit code 1."""
     from fer_paddle.apps.landmarks import make_annotator
-    from fer_paddle.image_files import annotate_files, find_images, read_ours
+    from fer_paddle.image_files import annotate_images
     from fer_paddle.landmarks.predict import Landmarker
     from yolo3tiny.predict import Detector
 
-    results = out / RESULTS_JSON if out else None
-    paths = find_images(images, out, read_ours(results) if results else ())
     annotate = make_annotator(Detector(detector), Landmarker(weights), min_score)
-    found, failed = annotate_files(paths, results, annotate, bar("images"))
-    reasons = [{"file": file, "reason": reason} for file, reason in failed]
-    return Output({"images": found, "failed": reasons}, _table_of_faces(found) if found else "", failed)
+    return annotate_images(images, out and out / RESULTS_JSON, annotate, _table_of_faces)
 
 
 def _whole(figures: dict[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from fer_paddle import images
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.training.augment import AugmentConfig, augment_face
-from fer_paddle.training.config import side_at, to_stages
+from fer_paddle.training.loader import EpochData
 
 
-class ExpressionData:
-    """Normalized faces with their labels; a training sample depends on (seed, epoch, index) alone.
+class ExpressionData(EpochData):
+    """Normalized faces with their labels.
 
     Args:
         size: Side of the samples in pixels, or pairs (first epoch, side) in rising order, from epoch 0.
@@ -32,26 +32,19 @@ class ExpressionData:
         targets: np.ndarray | None = None,
         draw: bool = False,
     ):
-        self.sizes = to_stages(size)
-        self.faces, self.augment, self.seed, self.targets, self.draw = faces, augment, seed, targets, draw
+        super().__init__(size, seed)
+        self.faces, self.augment, self.targets, self.draw = faces, augment, targets, draw
         self.squares = [images.to_square(images.to_gray(image)) for image in faces.images]
-        self.set_epoch(0)
 
     def __len__(self) -> int:
         return len(self.squares)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose size and random changes the samples have."""
-        self.epoch = epoch
-        self.size = side_at(self.sizes, epoch)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
         """Return (image float32 [1, size, size], (label int64 [] or probs float32 [C], votes float32 [V]))."""
         if self.augment is None:
             face = images.resize(self.squares[index], self.size)
         else:
-            rng = np.random.default_rng((self.seed, self.epoch, index))
-            face = augment_face(self.squares[index], self.size, self.augment, rng)
+            face = augment_face(self.squares[index], self.size, self.augment, self.rng(index))
         label = self.faces.labels[index] if self.targets is None else self._target(index)
         votes = self.faces.votes
         return images.normalize(face)[None], (
@@ -64,6 +57,6 @@ class ExpressionData:
         probs = self.targets[index]  # type: ignore[index]
         if not self.draw:
             return probs
-        rng = np.random.default_rng((self.seed, self.epoch, index, 1))  # apart from the augmentation's
-        drawn = np.searchsorted(np.cumsum(probs), rng.random() * probs.sum(), side="right")
+        chance = self.rng(index, 1).random()  # apart from the augmentation's
+        drawn = np.searchsorted(np.cumsum(probs), chance * probs.sum(), side="right")
         return np.eye(len(probs), dtype=np.float32)[min(drawn, len(probs) - 1)]

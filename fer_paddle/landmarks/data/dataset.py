@@ -11,14 +11,11 @@ from fer_paddle.images import cut_square, normalize, resize, to_gray
 from fer_paddle.landmarks.data.faces import LandmarkFaces
 from fer_paddle.landmarks.points import flip_points
 from fer_paddle.training.augment import AugmentConfig, change_pixels, draw_affine
-from fer_paddle.training.config import side_at, to_stages
+from fer_paddle.training.loader import EpochData
 
 
-class LandmarkData:
-    """Normalized crops with their points; a training sample depends on (seed, epoch, index) alone.
-
-    `size` is a side in pixels, or pairs (first epoch, side); without `augment` every face is cut as `Landmarker` does.
-    """
+class LandmarkData(EpochData):
+    """Normalized crops with their points; without `augment` every face is cut as `Landmarker` does."""
 
     def __init__(
         self,
@@ -28,17 +25,11 @@ class LandmarkData:
         augment: AugmentConfig | None = None,
         seed: int = 0,
     ):
-        self.sizes = to_stages(size)
-        self.faces, self.margin, self.augment, self.seed = faces, margin, augment, seed
-        self.set_epoch(0)
+        super().__init__(size, seed)
+        self.faces, self.margin, self.augment = faces, margin, augment
 
     def __len__(self) -> int:
         return len(self.faces)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose size and random changes the samples have."""
-        self.epoch = epoch
-        self.size = side_at(self.sizes, epoch)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return (crop float32 [1, size, size], points float32 [68, 2] as ratios of its sides)."""
@@ -52,7 +43,7 @@ class LandmarkData:
         if self.augment is None:
             crop, corner = cut_square(image, box, self.margin)
             return resize(to_gray(crop), self.size), (points - corner) * (self.size / crop.shape[0])
-        rng = np.random.default_rng((self.seed, self.epoch, index))
+        rng = self.rng(index)
         side = float((box[2:] - box[:2]).max()) * (1 + 2 * self.margin)
         matrix = draw_affine((box[:2] + box[2:]) / 2, side, self.size, self.augment, rng)
         crop = cv2.warpAffine(to_gray(image), matrix, (self.size, self.size), borderMode=cv2.BORDER_REPLICATE)

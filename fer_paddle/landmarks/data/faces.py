@@ -100,19 +100,19 @@ def read_pack(folder: str | os.PathLike[str] | None = None) -> LandmarkFaces:
     return make_landmark_faces(images, points, source, split)
 
 
-def draw_landmark_faces(count: int, size: int = 128, seed: int = 0, split: str = "train") -> LandmarkFaces:
+def draw_landmark_faces(count: int, size: int = 128, seed: int = 0) -> LandmarkFaces:
     """Draw portraits by fer_paddle.drawn, whose points are exact."""
     drawn = make_faces(count, size, seed)
-    return make_landmark_faces(list(drawn.images), drawn.points, "drawn", split)
+    return make_landmark_faces(list(drawn.images), drawn.points, "drawn")
 
 
-def cut_faces(faces: LandmarkFaces, side: float = CROP_SIDE, size: int = CROP_PX) -> LandmarkFaces:
-    """Cut out the gray surroundings of each face, `side` longer sides of its box, to `size` px: fast to read."""
+def cut_faces(faces: LandmarkFaces) -> LandmarkFaces:
+    """Cut out the gray surroundings of each face, CROP_SIDE longer sides of its box, to CROP_PX: fast to read."""
     crops, points, boxes = [], np.empty_like(faces.points), np.empty_like(faces.boxes_xyxy)
     for row, (image, box) in enumerate(zip(faces.images, faces.boxes_xyxy)):
-        crop, (left, top) = cut_square(image, box, (side - 1) / 2)
-        scale = size / crop.shape[0]
-        crops.append(resize(to_gray(crop), size))
+        crop, (left, top) = cut_square(image, box, (CROP_SIDE - 1) / 2)
+        scale = CROP_PX / crop.shape[0]
+        crops.append(resize(to_gray(crop), CROP_PX))
         points[row] = (faces.points[row] - (left, top)) * scale
         boxes[row] = (box - (left, top, left, top)) * scale
     return dataclasses.replace(faces, images=crops, points=points, boxes_xyxy=boxes)

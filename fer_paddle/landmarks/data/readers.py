@@ -91,13 +91,11 @@ def read_wflw(list_file: str | os.PathLike[str], photos: str | os.PathLike[str])
         yield MarkedPhoto(read_image(Path(photos, fields[-1])), points[None, WFLW_TO_68] + 0.5, "wflw", split)
 
 
-def read_groups(
-    photos: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None, test_every: int = 10
-) -> Iterator[MarkedPhoto]:
-    """Give the group photos, files such as `dataset_10003.jpg`, with the points that a teacher network found."""
+def read_groups(photos: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None) -> Iterator[MarkedPhoto]:
+    """Give the group photos, files such as `dataset_10003.jpg`, with a teacher's points; each tenth is for test."""
     names, boxes, relative = read_arrays(find_data(GROUPS, folder), ("photo", "box", "pts")).values()
     boxes, relative = boxes.astype(np.float64), relative.astype(np.float64)
     points = boxes[:, None, :2] + relative * (boxes[:, 2:] - boxes[:, :2])[:, None]
     for number, name in enumerate(np.unique(names)):
-        image, split = read_image(Path(photos, name.replace("/", "_"))), "train" if number % test_every else "test"
+        image, split = read_image(Path(photos, name.replace("/", "_"))), "train" if number % 10 else "test"
         yield MarkedPhoto(image, points[names == name], "groups", split)

@@ -58,7 +58,7 @@ def test_a_term_for_each_head_in_pixels_of_the_crop():
     assert float(LandmarkLoss("l1", 96)(points + 0.5, points)["points"]) == pytest.approx(48)
 
 
-@pytest.mark.parametrize("arguments", [("l3", 96), ("wing", 96, -1.0), ("wing", 96, 0.0, 0.0)])
+@pytest.mark.parametrize("arguments", [("l3", 96), ("wing", 96, -1.0)])
 def test_refuses(arguments):
     with pytest.raises(ValueError, match="expected"):
         LandmarkLoss(*arguments)

@@ -47,7 +47,7 @@ def test_groups_stand_relative_to_their_boxes(drawn, tmp_path):
     np.savez(tmp_path / "landmarks_groups.npz", photo=names, box=boxes, pts=relative)
     for row in range(2):
         write_image(tmp_path / f"dataset_{row + 1}.png", drawn.images[row])
-    found = list(read_groups(tmp_path, tmp_path, test_every=2))
+    found = list(read_groups(tmp_path, tmp_path))
     assert [photo.split for photo in found] == ["test", "train"]
     np.testing.assert_allclose(found[1].points[0], drawn.points[1], atol=1e-3)
 
