@@ -12,6 +12,8 @@ let language = navigator.language.startsWith("zh") ? "zh" : "en";
 let source = null; // { name, picture } of an image; { name, picture: <video>, live: true, frames, skipped, stream }
 let found = null; // { faces, ms } of the pixels shown
 let running = false, again = false;
+let due = false; // whether a new frame is to be read; otherwise the one shown is looked at once more
+let turns = 0; // sources asked for: the last is the one to show
 let said = ["loading", {}];
 const times = []; // when the last frames were done
 
@@ -37,14 +39,13 @@ function showTexts() {
   show();
 }
 
-// Draws the current frame into `pixels`: what the networks see is what is shown.
+// Draws the current frame into `pixels`: what the networks see is what is shown, and what later settings are tried on.
 function read({ picture }) {
   const [width, height] = [picture.videoWidth || picture.width, picture.videoHeight || picture.height];
   if (pixels.canvas.width !== width || pixels.canvas.height !== height) Object.assign(pixels.canvas, { width, height });
   pixels.fillStyle = "#fff"; // transparency lies over white, as in Python
   pixels.fillRect(0, 0, width, height);
   pixels.drawImage(picture, 0, 0);
-  return pixels.getImageData(0, 0, width, height);
 }
 
 async function update() {
@@ -54,7 +55,7 @@ async function update() {
   try {
     do {
       again = false;
-      if (source) await recognize(source);
+      if (due || found) await recognize(source);
     } while (again);
   } finally {
     running = false;
@@ -62,22 +63,31 @@ async function update() {
 }
 
 async function recognize(from) {
-  const start = performance.now(), time = from.live && from.picture.currentTime;
+  const start = performance.now(), isNew = due;
+  if (isNew) {
+    read(from);
+    from.time = from.picture.currentTime;
+    due = false;
+  }
   const asked = { minScore: Number(score.value), landmarks: landmarks.checked, longest: longest(from) };
-  const faces = await recognizer.find(read(from), asked);
+  const faces = await recognizer.find(pixels.getImageData(0, 0, pixels.canvas.width, pixels.canvas.height), asked);
   if (source !== from) return;
   found = { faces, ms: performance.now() - start };
-  if (from.live) keepFrame(from, time, faces);
+  if (from.live) keepFrame(from, faces.map(toJson), isNew);
   show();
 }
 
 const longest = (from) => (from.live ? site.detector.fast : site.detector.longest);
 
-function keepFrame(from, time, faces) {
+function keepFrame(from, faces, isNew) {
+  if (!isNew) {
+    if (!from.skipped) from.frames.at(-1).faces = faces;
+    return;
+  }
   times.push(performance.now());
   if (times.length > SPEED_FRAMES) times.shift();
   if (from.frames.length >= MAX_FRAMES) from.skipped += 1;
-  else from.frames.push({ time_s: Number(time.toFixed(3)), faces: faces.map(toJson) });
+  else from.frames.push({ time_s: Number(from.time.toFixed(3)), faces });
 }
 
 function show() {
@@ -86,6 +96,7 @@ function show() {
   draw(faces);
   element("faces").replaceChildren(...(faces.length ? faces.slice(0, 12).map(bars) : [paragraph(text("no_face"))]));
   element("download").hidden = false;
+  if (element("status").classList.contains("error")) return; // of what was asked for beside this source
   if (times.length < 2) return say("speed", values);
   const rate = (1000 * (times.length - 1)) / (times.at(-1) - times[0]);
   say("rate", { ...values, rate: rate.toFixed(0) });
@@ -164,14 +175,24 @@ function download() {
 }
 
 function stop() {
-  source?.stream?.getTracks().forEach((track) => track.stop());
-  source?.picture.pause?.();
+  if (source) release(source);
+  if (source?.stream) due = false; // a camera that was stopped shows black
   element("stop").hidden = true;
 }
 
-async function choose(made) {
+function release({ picture, stream }) {
+  stream?.getTracks().forEach((track) => track.stop());
+  picture?.pause?.();
+}
+
+// Shows what is being opened, or says its problem, unless another source has been asked for meanwhile.
+async function choose(opening) {
+  const turn = ++turns, made = await opening;
+  if (turn !== turns) return release(made);
+  if (made.problem) return say(...made.problem);
   stop();
-  [source, found, times.length] = [made, null, 0];
+  [source, found, due, times.length] = [made, null, !made.live, 0];
+  element("status").classList.remove("error");
   element("stop").hidden = !made.live;
   if (made.live) await follow(made);
   else await update();
@@ -186,6 +207,7 @@ async function follow(made) {
     await frame;
     if (source !== made || made.stream?.active === false) return; // a camera that was stopped shows black once more
     frame = next(); // one that comes while this one is recognized is not waited for
+    due = true;
     await update();
   }
 }
@@ -196,16 +218,20 @@ async function openFile(file) {
     made = await (file.type.startsWith("video/") ? openVideo(file) : openImage(file));
   } catch (error) {
     if (!(error instanceof DOMException || error instanceof MediaError)) throw error;
-    return say("bad_file", { name: file.name });
+    return { problem: ["bad_file", { name: file.name }] };
   }
   const { videoWidth, videoHeight, width, height } = made.picture;
-  if (Math.max(videoWidth || width, videoHeight || height) > MAX_SIDE) return say("too_large", { name: file.name, most: MAX_SIDE });
-  await choose(made);
+  const large = Math.max(videoWidth || width, videoHeight || height) > MAX_SIDE;
+  return large ? { problem: ["too_large", { name: file.name, most: MAX_SIDE }] } : made;
 }
 
 async function openImage(file) {
   // Pixels as they are stored: no color profile, as in Python.
   return { name: file.name, picture: await createImageBitmap(file, { colorSpaceConversion: "none" }) };
+}
+
+async function openExample() {
+  return openFile(new File([await (await fetch("example.jpg")).blob()], "example.jpg"));
 }
 
 async function openVideo(file) {
@@ -223,24 +249,26 @@ function openPlayer(given) {
 }
 
 async function openCamera() {
-  if (!isSecureContext) return say("camera_https");
+  if (!isSecureContext) return { problem: ["camera_https"] };
   let stream;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: { ideal: 640 }, height: { ideal: 480 } } });
   } catch (error) {
-    return say(error.name === "NotAllowedError" ? "camera_refused" : "camera_missing", { reason: error.message });
+    const key = error.name === "NotAllowedError" ? "camera_refused" : "camera_missing";
+    return { problem: [key, { reason: error.message }] };
   }
   const video = await openPlayer({ srcObject: stream, autoplay: true });
-  await choose({ name: "camera", picture: video, live: true, frames: [], skipped: 0, stream });
+  stream.getTracks()[0].onended = stop; // unplugged, or taken back by the visitor
+  return { name: "camera", picture: video, live: true, frames: [], skipped: 0, stream };
 }
 
 function listen() {
   element("file").onchange = ({ target }) => {
-    if (target.files.length) openFile(target.files[0]);
+    if (target.files.length) choose(openFile(target.files[0]));
     target.value = "";
   };
-  element("camera").onclick = openCamera;
-  element("example").onclick = async () => openFile(new File([await (await fetch("example.jpg")).blob()], "example.jpg"));
+  element("camera").onclick = () => choose(openCamera());
+  element("example").onclick = () => choose(openExample());
   element("stop").onclick = stop;
   element("download").onclick = download;
   landmarks.onchange = update;
@@ -252,10 +280,10 @@ function listen() {
     document.addEventListener(kind, (event) => {
       event.preventDefault();
       element("stage").classList.toggle("over", kind === "dragover");
-      if (kind === "drop" && event.dataTransfer.files.length) openFile(event.dataTransfer.files[0]);
+      if (kind === "drop" && event.dataTransfer.files.length) choose(openFile(event.dataTransfer.files[0]));
     });
   }
-  document.addEventListener("paste", ({ clipboardData }) => clipboardData.files.length && openFile(clipboardData.files[0]));
+  document.addEventListener("paste", ({ clipboardData }) => clipboardData.files.length && choose(openFile(clipboardData.files[0])));
   for (const id of ["file", "camera", "example"]) element(id).disabled = false;
 }
 

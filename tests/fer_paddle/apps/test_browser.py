@@ -211,3 +211,64 @@ def test_the_page_behaves(site, tmp_path):
         page.open(f"{address}below/site/")  # nobody serves it now
         assert page.evaluate("crossOriginIsolated")  # by the service worker's headers
         assert len(page.recognize(tmp_path / "astronaut.png", tmp_path)["faces"]) == 1
+
+
+BRIGHTNESS = """(() => {
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  return data.reduce((sum, value, at) => sum + (at % 4 < 3 ? value : 0), 0) / (0.75 * data.length);
+})()"""
+STREAMS = """
+  streams = [];
+  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (asked) => (streams.push(await ask(asked)), streams.at(-1));
+"""
+
+
+@pytest.mark.slow
+def test_what_stands_still_is_looked_at_again_and_the_last_source_asked_for_is_shown(site, tmp_path):
+    write_image(tmp_path / "astronaut.png", astronaut())
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    status, click = "document.getElementById('status').textContent", "document.getElementById('{}').click()"
+    with (
+        chromium.serve(site) as address,
+        chromium.browse(chromium.film(tmp_path / "face.y4m", ALONE), "--use-fake-ui-for-media-stream") as page,
+    ):
+        page.open(f"{address}below/site/")
+
+        def check_settings(before):
+            """Settings are tried on the frame shown: no other is read, none is added."""
+            bright = page.evaluate(BRIGHTNESS)
+            for change in ("landmarks.click()", "score.value = 0.4, score.oninput()"):
+                page.evaluate(f"download.hidden = true, {change}")
+                page.wait("!download.hidden")
+                after = page.download(tmp_path)["frames"]
+                assert len(after) == len(before) and after[:-1] == before[:-1] and len(after[-1]["faces"]) == 1
+                assert after[-1]["time_s"] == before[-1]["time_s"] and "points_xy" not in after[-1]["faces"][0]
+            page.evaluate(click.format("language"))
+            assert abs(page.evaluate(BRIGHTNESS) - bright) < 3
+            page.evaluate("landmarks.click()")
+
+        page.evaluate(STREAMS)
+        page.evaluate(click.format("camera"))
+        page.wait(f"/\\d frames/.test({status})")
+        page.choose(tmp_path / "bad.png")
+        page.wait(f"{status}.startsWith('bad.png: expected')")
+        page.evaluate("new Promise((done) => setTimeout(done, 1000))")  # the camera goes on, the message stays
+        assert page.status().startswith("bad.png: expected")
+        page.evaluate(click.format("stop"))
+        check_settings(page.download(tmp_path)["frames"])
+        page.choose(write_video(tmp_path / "clip.webm"))
+        page.wait("!document.getElementById('stop').hidden")
+        page.wait("document.getElementById('stop').hidden")  # at the end
+        check_settings(page.download(tmp_path)["frames"])
+        for times in (2, 1):  # the last time while the camera is still being opened
+            for _ in range(times):
+                page.evaluate(click.format("camera"))
+            if times == 2:
+                page.wait("streams.length === 3 && streams.filter((one) => one.active).length === 1")
+            page.choose(tmp_path / "astronaut.png")
+            page.wait(f"streams.every((one) => !one.active) && /ms a frame · threads/.test({status})")
+            assert page.evaluate("document.getElementById('stop').hidden")
+            assert len(page.download(tmp_path)["faces"]) == 1
+        page.wait("streams.length === 4 && streams.every((one) => !one.active)")
+        assert len(page.download(tmp_path)["faces"]) == 1
