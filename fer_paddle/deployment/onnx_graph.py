@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def simplify(model: onnx.ModelProto, output_names: Sequence[str] | None = None) 
     _drop_dead_nodes(short.graph)
     short = _fold(short)
     _drop_unused_opsets(short)
+    _fold_scale(short.graph)
     _transpose_linear(short.graph)
     short.ir_version = model.ir_version
     del short.metadata_props[:]
@@ -136,6 +138,26 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
             reason = " ".join(str(error).split())
             raise ValueError(f"expected a network that ONNX Runtime can read, got: {reason}") from error
         return onnx.load(written)
+
+
+def _fold_scale(graph: onnx.GraphProto) -> None:
+    """Scale the weights of the first convolution instead of the image: Mul, Add, Conv become Add, Conv."""
+    if [node.op_type for node in graph.node[:3]] != ["Mul", "Add", "Conv"]:
+        return
+    scale, shift, conv = graph.node[:3]
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    values = [constants.get(node.input[1], np.zeros(0)) for node in (scale, shift, conv)]
+    reads = Counter([*(name for node in graph.node for name in node.input), *(one.name for one in graph.output)])
+    between = [*scale.output, *shift.output]
+    chained = between == [shift.input[0], conv.input[0]] and all(reads[name] == 1 for name in between)
+    if not chained or [value.size for value in values[:2]] != [1, 1] or not values[0].all() or not values[2].size:
+        return
+    for node, value in ((shift, values[1] / values[0]), (conv, values[2] * values[0])):
+        node.input[1] += "_scaled"
+        graph.initializer.append(numpy_helper.from_array(value, node.input[1]))
+    shift.input[0] = scale.input[0]
+    graph.node.remove(scale)
+    _drop_unread(graph)
 
 
 def _transpose_linear(graph: onnx.GraphProto) -> None:

@@ -57,8 +57,9 @@ class KeypointDetector:
         """Find the marks of one image: uint8 [H, W, 3] in BGR; sides that are no multiples of 32 are padded."""
         check_image(image)
         height, width = image.shape[:2]
-        padded = cv2.copyMakeBorder(image, 0, -height % STRIDE, 0, -width % STRIDE, cv2.BORDER_REPLICATE)
-        outputs = self.forward(np.ascontiguousarray(padded.transpose(2, 0, 1)[None], np.float32))[0]
+        if height % STRIDE or width % STRIDE:
+            image = cv2.copyMakeBorder(image, 0, -height % STRIDE, 0, -width % STRIDE, cv2.BORDER_REPLICATE)
+        outputs = self.forward(np.ascontiguousarray(image.transpose(2, 0, 1)[None], np.float32))[0]
         if outputs.shape[1] != 3 + len(self.classes):
             raise ValueError(f"expected {3 + len(self.classes)} numbers a cell, got {outputs.shape[1]}")
         found = decode(outputs, min_score)[0]

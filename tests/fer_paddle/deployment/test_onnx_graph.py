@@ -63,6 +63,28 @@ def test_shorter_and_the_same_bits():
         np.testing.assert_array_equal(run(short, image)[0], run(model, image)[0])
 
 
+@pytest.mark.parametrize(
+    ("factor", "weights", "folded"),
+    [([1 / 255], "w", True), ([0.0], "w", False), ([1 / 255] * 2, "w", False), ([1 / 255], "x", False)],
+)
+def test_the_scale_of_the_image_goes_into_the_first_convolution(factor, weights, folded):
+    arrays = {"factor": np.reshape(factor, (-1, 1, 1)), "offset": np.float64(-0.5), "w": RNG.normal(size=(6, 2, 3, 3))}
+    tensors = [numpy_helper.from_array(np.asarray(array, np.float32), name) for name, array in arrays.items()]
+    nodes = [
+        helper.make_node("Mul", ["x", "factor"], ["a"]),
+        helper.make_node("Add", ["a", "offset"], ["b"]),
+        helper.make_node("Conv", ["b", weights], ["y"], pads=[1, 1, 1, 1]),  # of zeros: they are no pixels of 0
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2, "h", "w"])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "test", [x], [y], tensors if weights == "w" else tensors[:2])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+    short = simplify(model)
+    assert (short.graph.node[0].op_type == "Add") == folded
+    image = RNG.uniform(0, 255, (2, 2, 8, 8)).astype(np.float32)
+    np.testing.assert_allclose(run(short, image)[0], run(model, image)[0], atol=1e-5)
+
+
 def test_other_reshapes_are_left():
     short = simplify(as_paddle_writes_it(rest=6))
     assert "Reshape" in [node.op_type for node in short.graph.node]
