@@ -15,7 +15,8 @@ import numpy as np
 
 from fer_paddle.apps.demo import astronaut
 from fer_paddle.deployment.benchmark import read_metadata, time_in_turns, time_runs
-from fer_paddle.deployment.runtimes.onnx import OnnxRunner
+from fer_paddle.deployment.runtimes import load_runner
+from fer_paddle.deployment.runtimes.model_files import size_on_disk
 from fer_paddle.expression.predict import WEIGHTS, Classifier
 from fer_paddle.images import crop_square, write_image
 from fer_paddle.pipeline import Pipeline
@@ -62,16 +63,16 @@ def time_side_by_side(
     runs: int = 100,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> list[dict[str, Any]]:
-    """Time ONNX files in ONNX Runtime, in turns, so that a busy machine disturbs all alike; photos are square."""
+    """Time files, each in its runtime, in turns, so that a busy machine disturbs all alike; photos are square."""
     functions: dict[tuple[Path, int], Callable[[], Any]] = {}
     for path in files:
         channels, height, width = input_shape(path)
         if width < 2 * height:  # no strip
             height = width = max(height, width)
         images = np.random.default_rng(0).random((batch, channels, height, width), np.float32)
-        functions |= {(path, count): partial(OnnxRunner(path, count), images) for count in threads}
+        functions |= {(path, count): partial(load_runner(path, None, count), images) for count in threads}
     return [
-        {"file": str(path), "threads": count, "batch": batch, "file_bytes": path.stat().st_size, **figures}
+        {"file": str(path), "threads": count, "batch": batch, "file_bytes": size_on_disk(path), **figures}
         for (path, count), figures in time_in_turns(functions, runs, progress).items()
     ]
 

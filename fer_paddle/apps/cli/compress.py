@@ -60,14 +60,17 @@ def prune(
 
 
 def prune_speed(
-    files: Annotated[tuple[Path, ...], "expression networks or face detectors: .onnx files, or names of `models`"],
+    files: Annotated[
+        tuple[Path, ...],
+        "expression networks or face detectors: .onnx, .tflite, .param, .mnn files, or names of `models`",
+    ],
     *,
-    threads: Annotated[tuple[opt.ThreadCount, ...], "threads of ONNX Runtime"] = (1, 2),
+    threads: Annotated[tuple[opt.ThreadCount, ...], "threads of one run"] = (1, 2),
     batch: Annotated[opt.Batch, "images of a run"] = 1,
     runs: opt.Runs = 100,
     results: opt.Results = None,
 ) -> Output:
-    """Time ONNX files in ONNX Runtime, in turns, so that a busy machine disturbs all alike."""
+    """Time files, each in the runtime it is made for, in turns, so that a busy machine disturbs all alike."""
     from fer_paddle.apps.speed import time_side_by_side
     from fer_paddle.files import write_json
     from fer_paddle.zoo import find_model

@@ -1,6 +1,7 @@
 """The commands of the deployment chapter as a person meets them."""
 
 import dataclasses
+import importlib.util
 import json
 
 import pytest
@@ -92,5 +93,13 @@ def test_models_and_their_speed(run):
     assert [one["name"] for one in found] == names
     assert found[0]["accuracy"] > 0.69 and all(one["latency_ms"] > 0 for one in found)
     assert run("models", "yolo3tiny.face", "--runs", 0)[1].splitlines()[1].split()[0] == "yolo3tiny.face"
-    code, out, _ = run("prune-speed", WEIGHTS, "--threads", 1, "--runs", 2, "--json")
-    assert code == 0 and [row["threads"] for row in json.loads(out)] == [1]
+
+
+def test_files_of_several_runtimes_are_timed_in_turns(run):
+    files = [WEIGHTS] + [WEIGHTS.parent / "vgg8_flat.fer2013.tflite"] * (
+        importlib.util.find_spec("ai_edge_litert") is not None
+    )
+    code, out, _ = run("prune-speed", *files, "--threads", 1, "--runs", 2, "--json")
+    rows = json.loads(out)
+    assert code == 0 and [(row["file"], row["threads"]) for row in rows] == [(str(file), 1) for file in files]
+    assert [row["file_bytes"] for row in rows] == [file.stat().st_size for file in files]
