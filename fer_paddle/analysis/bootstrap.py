@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 RESAMPLES = 1000
-LEVEL = 0.95
+ENDS = (0.025, 0.975)  # of an interval that holds 95 % of the draws
 
 
 @dataclass(frozen=True)
@@ -33,30 +33,24 @@ def bootstrap(
     statistic: Callable[[np.ndarray], float | np.ndarray],
     count: int,
     resamples: int = RESAMPLES,
-    level: float = LEVEL,
     seed: int = 0,
 ) -> list[Interval]:
-    """Measure the spread of figures over samples drawn with replacement: one interval for each figure.
+    """Measure the spread of figures over samples drawn with replacement: an interval of 95 % for each figure.
 
     The interval covers chance in which faces were measured, not other cameras, other people or another training.
 
-    Args:
-        statistic: indices int [count] -> one figure or an array [K] of figures of these samples, nan where one does not
-            exist for a draw.
-        level: Ratio of draws inside the interval, above 0 and below 1.
+    `statistic` maps indices int [count] to one figure or an array [K] of figures of these samples, nan where one does
+    not exist for a draw.
     """
-    if count < 1 or resamples < 1 or not 0 < level < 1:
-        raise ValueError(
-            f"expected count and resamples of 1 or more and a level in (0, 1), got {count}, {resamples} and {level}"
-        )
+    if count < 1 or resamples < 1:
+        raise ValueError(f"expected count and resamples of 1 or more, got {count} and {resamples}")
     rng = np.random.default_rng(seed)
     values = np.atleast_1d(np.asarray(statistic(np.arange(count)), float))
     drawn = np.array([np.atleast_1d(statistic(rng.integers(0, count, count))) for _ in range(resamples)], float)
-    tail = (1 - level) / 2
     intervals = []
     for value, column in zip(values, drawn.T):
         known = column[~np.isnan(column)]
-        low, high = np.quantile(known, [tail, 1 - tail]) if known.size else (np.nan, np.nan)
+        low, high = np.quantile(known, ENDS) if known.size else (np.nan, np.nan)
         intervals.append(Interval(float(value), float(low), float(high)))
     return intervals
 

@@ -5,12 +5,14 @@ Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fer_paddle.analysis.bootstrap import RESAMPLES, bootstrap
 from fer_paddle.analysis.metrics import softmax
 from fer_paddle.analysis.plots import figure_of, take_axis
 
@@ -55,6 +57,17 @@ def reliability(probs: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS)
     return Reliability(means, accuracies, counts, ece)
 
 
+def ece_intervals(
+    answers: Sequence[np.ndarray], labels: np.ndarray, resamples: int = RESAMPLES
+) -> list[dict[str, float | None]]:
+    """Return the calibration error of each of some probs [N, C] with its interval, as JSON values."""
+
+    def errors(chosen: np.ndarray) -> np.ndarray:
+        return np.array([reliability(probs[chosen], labels[chosen]).ece for probs in answers])
+
+    return [one.to_json() for one in bootstrap(errors, len(labels), resamples)]
+
+
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """Find the temperature, 0.01 to 100, of the least negative log-likelihood of logits [N, C] and labels int [N].
 
@@ -97,15 +110,13 @@ def cross_fitted_probs(
     return probs, temperatures
 
 
-def plot_reliability(
-    probs: np.ndarray, labels: np.ndarray, axis: Axes | None = None, title: str = "", num_bins: int = NUM_BINS
-) -> Figure:
+def plot_reliability(probs: np.ndarray, labels: np.ndarray, axis: Axes | None = None, title: str = "") -> Figure:
     """Draw accuracy over confidence of probs [N, C]; on the diagonal a network is right as often as it says."""
     axis = take_axis(axis)
-    found = reliability(probs, labels, num_bins)
-    middles = (np.arange(num_bins) + 0.5) / num_bins
+    found = reliability(probs, labels)
+    middles = (np.arange(NUM_BINS) + 0.5) / NUM_BINS
     filled = found.counts > 0
-    width = 0.92 / num_bins
+    width = 0.92 / NUM_BINS
     axis.bar(middles, found.counts / found.counts.sum(), width, color="0.85", label="ratio of the faces")
     axis.bar(middles[filled], found.accuracy[filled], width, color="tab:blue", alpha=0.7, label="accuracy")
     axis.plot(found.confidence[filled], found.accuracy[filled], ".", color="black", markersize=4)

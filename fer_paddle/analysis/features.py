@@ -16,6 +16,8 @@ from fer_paddle.analysis.plots import figure_of, scale_to_one, take_axis, tile_i
 from fer_paddle.environment import paddle
 from fer_paddle.models.network import evaluating, hooked
 
+COLUMNS = 8  # of a sheet
+
 
 def find_layer(network: paddle.nn.Layer, name: str) -> paddle.nn.Layer:
     """Return a layer by its name in the network, such as `stages.8`; ValueError names some where there is none."""
@@ -67,13 +69,13 @@ def last_layer_of_side(network: paddle.nn.Layer, size: int, least_side: int = 6)
     return [name for name, found in large.items() if found == (channels, side)][-1]
 
 
-def plot_filters(weights: np.ndarray, axis: Axes | None = None, columns: int = 8, title: str = "") -> Figure:
+def plot_filters(weights: np.ndarray, axis: Axes | None = None, title: str = "") -> Figure:
     """Draw the kernels of a convolution [out, in, k, k], of several input channels the first; gray is zero."""
     if weights.ndim != 4:
         raise ValueError(f"expected the weights [out, in, k, k] of a convolution, got the shape {weights.shape}")
     kernels = weights[:, 0]
     largest = np.abs(kernels).max(axis=(1, 2), keepdims=True)
-    sheet = tile_images(list(kernels / np.maximum(largest, 1e-12)), columns, gap=np.nan)
+    sheet = tile_images(list(kernels / np.maximum(largest, 1e-12)), COLUMNS, gap=np.nan)
     axis = take_axis(axis, (4.0, 4.0 * sheet.shape[0] / sheet.shape[1] + 0.3))
     axis.imshow(sheet, cmap="gray", vmin=-1, vmax=1)
     axis.set_title(title, fontsize=9)
@@ -81,11 +83,9 @@ def plot_filters(weights: np.ndarray, axis: Axes | None = None, columns: int = 8
     return figure_of(axis)
 
 
-def plot_feature_maps(
-    maps: np.ndarray, axis: Axes | None = None, columns: int = 8, most: int = 32, title: str = ""
-) -> Figure:
-    """Draw the first `most` maps [C, h, w] of one face, each stretched to black and white."""
-    sheet = tile_images([scale_to_one(one) for one in maps[:most]], columns)
+def plot_feature_maps(maps: np.ndarray, axis: Axes | None = None, title: str = "") -> Figure:
+    """Draw the first 32 maps [C, h, w] of one face, each stretched to black and white."""
+    sheet = tile_images([scale_to_one(one) for one in maps[:32]], COLUMNS)
     axis = take_axis(axis, (5.0, 5.0 * sheet.shape[0] / sheet.shape[1] + 0.3))
     axis.imshow(sheet, cmap="gray", vmin=0, vmax=1)
     axis.set_title(title, fontsize=9)

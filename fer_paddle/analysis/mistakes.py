@@ -49,9 +49,9 @@ def plot_mistakes(
     mistakes: Sequence[Mistake],
     axis: Axes | None = None,
     names: Sequence[str] = EXPRESSIONS,
-    columns: int = 6,
 ) -> Figure:
     """Draw the faces of mistakes, one or more, of gray `images`, with "label, named" above them."""
+    columns = 6
     rows = -(-len(mistakes) // columns)
     axis = take_axis(axis, (1.3 * min(columns, len(mistakes)), 1.5 * rows))
     head = 18  # rows of white above each face for its two names

@@ -66,9 +66,7 @@ def plot_heat(face: np.ndarray, heat: np.ndarray, axis: Axes | None = None, titl
     return figure_of(axis)
 
 
-def plot_confusion(
-    confusion: np.ndarray, axis: Axes | None = None, names: Sequence[str] = EXPRESSIONS, title: str = ""
-) -> Figure:
+def plot_confusion(confusion: np.ndarray, axis: Axes | None = None, names: Sequence[str] = EXPRESSIONS) -> Figure:
     """Draw the ratio of each true class (row) that got each name (column), with counts, of an int [C, C] matrix."""
     axis = take_axis(axis, (5.2, 4.6))
     ratios = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
@@ -81,13 +79,11 @@ def plot_confusion(
     axis.set_xticks(ticks, names, rotation=40, ha="right", fontsize=8)
     axis.set_yticks(ticks, names, fontsize=8)
     axis.set(xlabel="named", ylabel="true")
-    axis.set_title(f"{title} accuracy {accuracy(confusion):.3f}".strip(), fontsize=10)
+    axis.set_title(f"accuracy {accuracy(confusion):.3f}", fontsize=10)
     return figure_of(axis)
 
 
-def plot_class_figures(
-    confusion: np.ndarray, axis: Axes | None = None, names: Sequence[str] = EXPRESSIONS, title: str = ""
-) -> Figure:
+def plot_class_figures(confusion: np.ndarray, axis: Axes | None = None, names: Sequence[str] = EXPRESSIONS) -> Figure:
     """Draw precision, recall and F1 of each class of a confusion matrix; a class without faces has no bar."""
     axis = take_axis(axis, (6.0, 3.0))
     rows = {"precision": precisions(confusion), "recall": recalls(confusion), "F1": f1_scores(confusion)}
@@ -96,13 +92,12 @@ def plot_class_figures(
         axis.bar(places + (number - 1) * 0.27, values, 0.25, label=label)
     axis.set_xticks(places, names, fontsize=8)
     axis.set(ylim=(0, 1.15), yticks=np.linspace(0, 1, 6), ylabel="ratio")  # with room for the legend
-    axis.set_title(title, fontsize=10)
     axis.legend(fontsize=7, ncols=3, loc="upper right")
     return figure_of(axis)
 
 
 def plot_roc(
-    probs: np.ndarray, labels: np.ndarray, axis: Axes | None = None, names: Sequence[str] = EXPRESSIONS, title: str = ""
+    probs: np.ndarray, labels: np.ndarray, axis: Axes | None = None, names: Sequence[str] = EXPRESSIONS
 ) -> Figure:
     """Draw the ROC curve of every class that has faces, each against the others, of probs [N, C] and labels [N]."""
     axis = take_axis(axis, (4.4, 4.0))
@@ -115,6 +110,5 @@ def plot_roc(
         axis.plot(curve.false_positive_rate, curve.true_positive_rate, color=color, linewidth=1.3, label=label)
     axis.plot([0, 1], [0, 1], ":", color="0.5")
     axis.set(xlabel="others named so", ylabel="found", xlim=(0, 1), ylim=(0, 1.01))
-    axis.set_title(title, fontsize=10)
     axis.legend(title="area under it", fontsize=7, title_fontsize=7, loc="lower right")
     return figure_of(axis)

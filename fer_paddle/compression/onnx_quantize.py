@@ -50,7 +50,6 @@ def quantize_onnx(
     batches: Sequence[np.ndarray],
     method: str = "minmax",
     keep_last: bool = False,
-    per_channel: bool = True,
 ) -> Path:
     """Write a float ONNX file in int8, its metadata inside, and return the path.
 
@@ -77,7 +76,7 @@ def quantize_onnx(
             CalibrationBatches(model.graph.input[0].name, batches),
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=list(QUANTIZED),
-            per_channel=per_channel,
+            per_channel=True,
             activation_type=quantization.QuantType.QInt8,
             weight_type=quantization.QuantType.QInt8,
             nodes_to_exclude=last_layers(named) if keep_last else [],

@@ -6,7 +6,7 @@ A folder holds the graph, `model.pdmodel`, and its numbers, `model.pdiparams`; b
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,16 +22,19 @@ OPSET = 13
 
 
 def save_program(
-    network: paddle.nn.Layer, folder: str | os.PathLike[str], input_shape: Sequence[int | None], name: str = "images"
+    network: paddle.nn.Layer,
+    folder: str | os.PathLike[str],
+    input_shape: Sequence[int | None],
+    save: Callable[..., None] = paddle.jit.save,
 ) -> Path:
     """Write a network, put into eval mode, as a Paddle program and return the folder.
 
-    `input_shape` is [N, C, H, W] with None for a free axis.
+    `input_shape` is [N, C, H, W] with None for a free axis; `save` writes the program as paddle.jit.save does.
     """
     network.eval()
-    spec = paddle.static.InputSpec([*input_shape], "float32", name)
+    spec = paddle.static.InputSpec([*input_shape], "float32", "images")
     with writing(folder) as aside, old_ir(), quiet():
-        paddle.jit.save(network, str(aside / "model"), input_spec=[spec])
+        save(network, str(aside / "model"), input_spec=[spec])
     return Path(folder)
 
 

@@ -66,17 +66,15 @@ def plan_by_sensitivity(
     pruner: FilterPruner,
     sensitivities: Sensitivities,
     ratio: float,
-    figure: str = "loss",
     multiple: int = 1,
     cost: str = "flops",
 ) -> Plan:
-    """Plan greedily: prune, step by step, the layer with the least rise of the figure per cost saved.
+    """Plan greedily: prune, step by step, the layer with the least rise of the loss per cost saved.
 
     No group is cut further than it was measured; ValueError where the target is out of reach.
 
     Args:
         ratio: Of the cost to keep at most, above 0 to 1.
-        figure: One that is better the smaller it is.
         multiple: Filters are kept in multiples of this, or all: 8 or 16 suit the processor.
         cost: What to save: `flops`; `parameters` for a small file; `activations` for speed where memory limits it, as
             in networks of many thin layers.
@@ -85,7 +83,7 @@ def plan_by_sensitivity(
         raise ValueError("expected the sensitivities of this network's layers, got those of others or unfinished ones")
     model = CostModel(pruner, cost)
     target = _target(model, ratio)
-    curves = {name: _curve(sensitivities, name, figure, multiple) for name in pruner.groups}
+    curves = {name: _curve(sensitivities, name, multiple) for name in pruner.groups}
     kept = {name: group.filters for name, group in pruner.groups.items()}
     while (now := model.predict(kept)) > target:
         steps = []
@@ -106,9 +104,9 @@ def plan_by_sensitivity(
     return _plan(pruner, kept)
 
 
-def _curve(sensitivities: Sensitivities, name: str, figure: str, multiple: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many filters a group may keep, int [K] from the fewest to all, and the rise of the figure at each."""
-    ratios, rises = sensitivities.rise(name, figure)
+def _curve(sensitivities: Sensitivities, name: str, multiple: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many filters a group may keep, int [K] from the fewest to all, and the rise of the loss at each."""
+    ratios, rises = sensitivities.rise(name)
     filters = sensitivities.layers[name]["filters"]
     counts = np.arange(1, filters + 1)
     can_stay = (counts % multiple == 0) | (counts == filters)
@@ -117,17 +115,13 @@ def _curve(sensitivities: Sensitivities, name: str, figure: str, multiple: int) 
     return counts, np.interp(1 - counts / filters, ratios, np.maximum.accumulate(rises))
 
 
-def plan_evenly(pruner: FilterPruner, ratio: float, multiple: int = 1) -> Plan:
+def plan_evenly(pruner: FilterPruner, ratio: float) -> Plan:
     """Plan to cut every group alike to a ratio of the multiply-adds: what a plan from sensitivities must beat."""
     model = CostModel(pruner)
     target = _target(model, ratio)
 
     def keep(cut: float) -> dict[str, int]:
-        kept = {}
-        for name, group in pruner.groups.items():
-            count = round(group.filters * (1 - cut) / multiple) * multiple
-            kept[name] = min(max(count, multiple), group.filters)
-        return kept
+        return {name: max(round(group.filters * (1 - cut)), 1) for name, group in pruner.groups.items()}
 
     if model.predict(keep(1.0)) > target:
         raise ValueError(_out_of_reach(model, keep(1.0), ratio))

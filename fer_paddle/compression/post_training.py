@@ -22,19 +22,6 @@ _WRITTEN = {f"save_{name}": value for name, value in _READ.items()}
 QUANTIZED = ("conv2d", "depthwise_conv2d", "mul", "matmul", "matmul_v2")
 
 
-class _Images(paddle.io.Dataset):
-    """Calibration batches as a data set of single images."""
-
-    def __init__(self, batches: Sequence[np.ndarray]):
-        self._images = [image for batch in batches for image in batch]
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray]:
-        return (self._images[index],)
-
-
 def quantize_static(
     source: str | os.PathLike[str],
     folder: str | os.PathLike[str],
@@ -57,10 +44,10 @@ def quantize_static(
 
         shape = [None, *batches[0].shape[1:]]
         program, (name,), outputs = _load(source, executor)
-        images = paddle.static.data(name, shape, "float32")
-        loader = paddle.io.DataLoader(
-            _Images(batches), [images], executor.place, return_list=False, batch_size=len(batches[0])
-        )
+        inputs = [paddle.static.data(name, shape, "float32")]
+        images = [(image,) for batch in batches for image in batch]
+        size = len(batches[0])
+        loader = paddle.io.DataLoader(images, inputs, executor.place, return_list=False, batch_size=size)
         quant_post_static(
             executor,
             str(source),

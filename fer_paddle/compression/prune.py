@@ -130,31 +130,28 @@ def _slim_pruner(criterion: str | Criterion) -> type:
     if "elu" not in prune_worker.OPS_UNCHANGE_SHAPE:
         raise ValueError("expected OPS_UNCHANGE_SHAPE=elu, or fer_paddle.environment imported before paddleslim")
 
-    class ScaleFilterPruner(SlimFilterPruner):
-        """PaddleSlim's criterion `bn_scale`, which it offers to static programs alone."""
+    if criterion in ("l1", "fpgm"):
+        return L1NormFilterPruner if criterion == "l1" else FPGMFilterPruner
+
+    def score(collection: Any) -> np.ndarray:
+        if callable(criterion):
+            return np.asarray(criterion(collection.values[collection.master_name]))
+        graph = collection.all_pruning_details()[0].op._graph
+        try:
+            scores = CRITERION.get("bn_scale")(collection, collection.values, graph)
+        except (IndexError, SystemExit) as error:  # what PaddleSlim raises where there is none
+            got = "found one without; take another criterion"
+            raise ValueError(f"expected batch normalization behind each convolution, {got}") from error
+        return scores[collection.master_name][collection.master_axis]
+
+    class ScoreFilterPruner(SlimFilterPruner):
+        """PaddleSlim with the scores of a function, or of `bn_scale`, which it offers to static programs alone."""
 
         def cal_mask(self, pruned_ratio: float, collection: Any, num_head: int = -1) -> np.ndarray:
-            graph = collection.all_pruning_details()[0].op._graph
-            try:
-                scores = CRITERION.get("bn_scale")(collection, collection.values, graph)
-            except (IndexError, SystemExit) as error:  # what PaddleSlim raises where there is none
-                got = "found one without; take another criterion"
-                raise ValueError(f"expected batch normalization behind each convolution, {got}") from error
-            scores = scores[collection.master_name][collection.master_axis]
+            scores = score(collection)
             return keep_mask(scores, len(scores) - round(len(scores) * pruned_ratio))
 
-    if isinstance(criterion, str):
-        return {"l1": L1NormFilterPruner, "fpgm": FPGMFilterPruner, "bn_scale": ScaleFilterPruner}[criterion]
-    score = criterion
-
-    class OwnFilterPruner(SlimFilterPruner):
-        """PaddleSlim with the scores of a function."""
-
-        def cal_mask(self, pruned_ratio: float, collection: Any, num_head: int = -1) -> np.ndarray:
-            scores = np.asarray(score(collection.values[collection.master_name]))
-            return keep_mask(scores, len(scores) - round(len(scores) * pruned_ratio))
-
-    return OwnFilterPruner
+    return ScoreFilterPruner
 
 
 def keep_mask(scores: np.ndarray, count: int) -> np.ndarray:

@@ -114,11 +114,6 @@ class PruningStudy:
         self.study = Study(folder / RESULTS, fixed, provenance, task.data, data_changed)
         self.study.save()
 
-    @property
-    def needs_sensitivities(self) -> bool:
-        """Whether the criterion prunes filters: single weights are chosen over the whole network."""
-        return self.settings.criterion != MAGNITUDE
-
     @cached_property
     def full(self) -> dict[str, float]:
         """Multiply-adds, parameters and figures of the network before."""
@@ -153,7 +148,8 @@ class PruningStudy:
         progress: Callable[[Iterable[Row]], Iterable[Row]] = iter,
     ) -> dict[str, Any]:
         """Measure the sensitivities, make the network of each ratio in the settings, and return the results."""
-        found = self.measure_sensitivities(sensitivities, progress) if self.needs_sensitivities else None
+        by_filters = self.settings.criterion != MAGNITUDE  # which chooses single weights over the whole network
+        found = self.measure_sensitivities(sensitivities, progress) if by_filters else None
         content = self.run(() if sensitivities_only else self.settings.ratios, found)
         if copy_to is not None:
             copy_to.parent.mkdir(parents=True, exist_ok=True)
@@ -194,7 +190,7 @@ class PruningStudy:
         settings, task = self.settings, self.task
         record: dict[str, Any] = {"criterion": settings.criterion, "cost": settings.cost, "target_share": ratio}
         callbacks = list(self.callbacks)
-        if self.needs_sensitivities:
+        if settings.criterion != MAGNITUDE:
             record |= self._cut(network, ratio, sensitivities)
         else:
             masks = magnitude_masks(network, 1 - ratio)

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.compression.paddle_program import writing
+from fer_paddle.compression.paddle_program import save_program
 from fer_paddle.compression.slim import slim
-from fer_paddle.environment import paddle, quiet
+from fer_paddle.environment import paddle
 
 CONFIG = {
     "weight_quantize_type": "channel_wise_abs_max",
@@ -55,14 +55,10 @@ def observe(network: paddle.nn.Layer, batches: Iterable[np.ndarray]) -> None:
     network.train() if was_training else network.eval()
 
 
-def save_qat(
-    network: paddle.nn.Layer, folder: str | os.PathLike[str], input_shape: Sequence[int | None], name: str = "images"
-) -> Path:
+def save_qat(network: paddle.nn.Layer, folder: str | os.PathLike[str], input_shape: Sequence[int | None]) -> Path:
     """Write a network after QAT as a Paddle program with int8 weights; arguments as paddle_program.save_program."""
-    network.eval()
-    spec = paddle.static.InputSpec([*input_shape], "float32", name)
-    with slim(), writing(folder) as aside, paddle.static.scope_guard(paddle.static.Scope()), quiet():
-        _slim_qat().save_quantized_model(network, str(aside / "model"), input_spec=[spec])
+    with slim(), paddle.static.scope_guard(paddle.static.Scope()):
+        save_program(network, folder, input_shape, _slim_qat().save_quantized_model)
     if hasattr(network.forward, "rollback"):
         network.forward.rollback()  # to_static has replaced it, and Paddle 3 would go on with the old program
     return Path(folder)

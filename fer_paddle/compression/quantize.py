@@ -116,8 +116,6 @@ def check_methods(task: QuantizeTask, methods: Sequence[str]) -> None:
     """Raise ValueError, before anything is computed, for a method that is unknown or not possible."""
     if unknown := [method for method in methods if method not in METHODS]:
         raise ValueError(f"expected methods of {', '.join(METHODS)}, got {', '.join(unknown)}")
-    if not len(task.batches):
-        raise ValueError("expected at least one batch of calibration images, got none")
     if "slim-qat" in methods and task.finetune_settings is None:
         raise ValueError("expected data to train on for slim-qat, got none")
 

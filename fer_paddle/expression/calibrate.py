@@ -14,13 +14,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fer_paddle import files
-from fer_paddle.analysis.bootstrap import RESAMPLES, bootstrap
+from fer_paddle.analysis.bootstrap import RESAMPLES
 from fer_paddle.analysis.calibration import (
     cross_fitted_probs,
+    ece_intervals,
     fit_temperature,
     negative_log_likelihood,
     plot_reliability,
-    reliability,
 )
 from fer_paddle.analysis.metrics import softmax
 from fer_paddle.images import predict
@@ -39,29 +39,22 @@ def read_logits(
     return predict(lambda batch: run(batch)[0], images, size, progress).astype(np.float64)
 
 
-def measure_calibration(
-    logits: np.ndarray, labels: np.ndarray, folds: int = 5, resamples: int = RESAMPLES, seed: int = 0
-) -> dict[str, Any]:
+def measure_calibration(logits: np.ndarray, labels: np.ndarray, resamples: int = RESAMPLES) -> dict[str, Any]:
     """Fit the temperature on all faces, by logits [N, C]; measure what such a fit gives on faces it did not see.
 
     Returns:
         JSON values: `temperature`, `fold_temperatures`, `faces`, `ece_before` and `ece_after` with their intervals
         (after: each face by the temperature of the other folds), `nll_before` and `nll_after`.
     """
-    before = softmax(logits)
-    after, temperatures = cross_fitted_probs(logits, labels, folds, seed)
+    after, temperatures = cross_fitted_probs(logits, labels)
     temperature = fit_temperature(logits, labels)
-
-    def errors(chosen: np.ndarray) -> np.ndarray:
-        return np.array([reliability(probs[chosen], labels[chosen]).ece for probs in (before, after)])
-
-    ece_before, ece_after = bootstrap(errors, len(labels), resamples, seed=seed)
+    ece_before, ece_after = ece_intervals([softmax(logits), after], labels, resamples)
     return {
         "temperature": round(temperature, 4),
         "fold_temperatures": [round(float(one), 4) for one in temperatures],
         "faces": len(labels),
-        "ece_before": ece_before.to_json(),
-        "ece_after": ece_after.to_json(),
+        "ece_before": ece_before,
+        "ece_after": ece_after,
         "nll_before": negative_log_likelihood(logits, labels),
         "nll_after": float(-np.log(after[np.arange(len(labels)), labels]).mean()),
     }

@@ -32,7 +32,6 @@ def compare_designs(
     measure: Callable[[paddle.nn.Layer, int], Mapping[str, Any]] = measure_cost,
     options: RunOptions = RunOptions(),
     provenance: Mapping[str, Any] | None = None,
-    data_changed: bool = False,
 ) -> list[dict[str, Any]]:
     """Train each of models.DESIGNS by one recipe; a finished one is not trained again, a broken one goes on.
 
@@ -47,8 +46,8 @@ def compare_designs(
     """
     for name in names:
         find_design(name)
-    run = (folder, train, valid, {"recipe": recipe.to_json()}, provenance, options, folder / RESULT)
-    study = TrialStudy(*run, data_changed)
+    settings = {"recipe": recipe.to_json()}
+    study = TrialStudy(folder, train, valid, settings, provenance, options, folder / RESULT)
     study.keeps_runs = True
     study.measure = lambda trial, network: measure(network, trial.recipe.input_size)
     return study.run_trials([Trial(name, recipe, name) for name in names])
@@ -103,25 +102,14 @@ def draw_costs(rows: Sequence[Mapping[str, Any]], costs: Sequence[str] = ("mflop
     return figure
 
 
-def draw_front(
-    rows: Sequence[Mapping[str, Any]], cost: str = "mflops", others: Mapping[str, tuple[float, float]] | None = None
-) -> Figure:
-    """Draw the trials of a search, accuracy against a cost, with their frontier.
-
-    Args:
-        rows: Each with `accuracy`, the cost, and the number of its trial in the order of the rows, which is its color.
-        cost: One of COSTS.
-        others: Networks to set beside them: name -> (cost, accuracy).
-    """
+def draw_front(rows: Sequence[Mapping[str, Any]], cost: str = "mflops") -> Figure:
+    """Draw the trials of a search by one of COSTS and accuracy, colored by their order, with their frontier."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axis, front = figure.subplots(), find_frontier(rows, cost)
     prices, accuracies = [row[cost] for row in rows], [100 * row["accuracy"] for row in rows]
     shown = axis.scatter(prices, accuracies, s=22, c=range(1, len(rows) + 1), cmap="viridis")
     figure.colorbar(shown, label="trial")
     axis.plot([row[cost] for row in front], [100 * row["accuracy"] for row in front], color="0.6", zorder=0)
-    for name, (price, accuracy) in (others or {}).items():
-        axis.scatter(price, 100 * accuracy, 60, color="tab:red", marker="x")
-        axis.annotate(name, (price, 100 * accuracy), (5, 4), textcoords="offset points", fontsize=8)
     axis.set(xscale="log", xlabel=COSTS[cost], ylabel="accuracy, %")
     axis.grid(alpha=0.3, which="both")
     return figure

@@ -13,23 +13,12 @@ from fer_paddle.environment import paddle
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.mixup import mixed_loss
 from fer_paddle.expression.files import ExpressionModel
-from fer_paddle.expression.losses import accuracy
 from fer_paddle.expression.recipes import Recipe
-from fer_paddle.expression.train import (
-    STUDENT,
-    check_network,
-    describe_faces,
-    export_best,
-    make_loaders,
-    make_loss,
-    make_optimizer,
-    train_expressions,
-)
+from fer_paddle.expression.train import STUDENT, check_network, export_best, fit_faces, make_loss, train_expressions
 from fer_paddle.expression.trials import Trial, TrialStudy
 from fer_paddle.images import predict
 from fer_paddle.models import find_design
-from fer_paddle.training import parallel
-from fer_paddle.training.loop import RunOptions, fit
+from fer_paddle.training.loop import RunOptions
 from fer_paddle.training.run import load_best
 from fer_paddle.training.transfer import without_prefix
 from fer_paddle.weights import load_into
@@ -62,24 +51,17 @@ def distill_expressions(
     settings: DistillSettings,
     options: RunOptions = RunOptions(),
 ) -> list[dict[str, float]]:
-    """Train `network` in place with a teacher; else the same as train.train_expressions.
+    """Train `network` in place with a teacher, by a recipe without auxiliary head and frozen backbone.
 
-    The recipe has neither auxiliary head nor frozen backbone; `settings` say what to take from the teacher.
-
-    Returns:
-        The history of loop.fit, with the terms of DistillLoss.
+    The rest is as in train.train_expressions; the history has the terms of DistillLoss.
     """
     check_recipe(recipe)
     check_network(network, train)
-    loaders = make_loaders(train, valid, recipe, options.workers)
     student = Student(network, teacher, settings, recipe.sizes[0][1])
-    model = parallel.prepare_model(student)
-    distill = {**settings.to_json(), **teacher.describe()}
-    task = {**describe_faces(recipe, train, valid), "distill": distill}
     loss = DistillLoss(settings, mixed_loss(make_loss(recipe, train)))
-    optimizer = make_optimizer(model, recipe, len(loaders["train"]))
+    task = {"distill": {**settings.to_json(), **teacher.describe()}}
     try:
-        return fit(model, loss, loaders, optimizer, {"accuracy": accuracy}, config=recipe, options=options, task=task)
+        return fit_faces(student, loss, train, valid, recipe, options, task)
     finally:
         student.close()
 
@@ -109,17 +91,14 @@ class DistillPlan:
             raise ValueError(f"expected kinds of {', '.join(KINDS)} and a seed or more, got {self.kinds}, {self.seeds}")
         if set(self.kinds) != {"plain"}:
             check_recipe(self.recipe)
-        for part, weight in self._weights().items():
+        for part, weight in (("soft", self.settings.soft_weight), ("hint", self.settings.hint_weight)):
             if not weight and any(part in kind for kind in self.kinds):
                 kinds = ", ".join(self.kinds)
                 raise ValueError(f"expected a {part}_weight above 0 for the kinds {kinds}, got {weight}")
 
-    def _weights(self) -> dict[str, float]:
-        return {"soft": self.settings.soft_weight, "hint": self.settings.hint_weight}
-
     def settings_of(self, kind: str) -> DistillSettings:
         """Return the settings with the weights of the parts that a kind uses."""
-        soft, hint = (weight if part in kind else 0.0 for part, weight in self._weights().items())
+        soft, hint = self.settings.soft_weight * ("soft" in kind), self.settings.hint_weight * ("hint" in kind)
         return dataclasses.replace(self.settings, soft_weight=soft, hint_weight=hint)
 
     def to_json(self) -> dict[str, Any]:
@@ -158,11 +137,10 @@ def run_study(
     result: Path,
     provenance: Mapping[str, Any],
     options: RunOptions = RunOptions(),
-    data_changed: bool = False,
 ) -> dict[str, Any]:
     """Run the trainings that are missing, each in a folder of its own, and return the content of the JSON `result`."""
     settings = {**plan.to_json(), "teacher_fingerprints": teacher.fingerprints}
-    study = DistillStudy(folder, train, valid, settings, provenance, options, result, data_changed)
+    study = DistillStudy(folder, train, valid, settings, provenance, options, result)
     study.plan, study.teacher = plan, teacher
     if "teacher_accuracy" not in study.content:
         study.content["teacher_accuracy"] = measure_teacher(teacher, valid)

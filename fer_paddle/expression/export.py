@@ -30,19 +30,13 @@ def export_expression_network(
 
     Args:
         weights: Written by ExpressionModel.save, or by this function as `.onnx`.
-        path: The file to write: `.onnx`, `.pdmodel`, `.param` or `.mnn`.
-        faces: Crops uint8, gray or BGR, to compare on; None draws PARITY_FACES.
-        description: What they are, for the report.
+        path: The file to write: `.onnx`, `.pdmodel`, `.param` or `.mnn`; the report that is returned goes beside it.
+        faces: Crops uint8, gray or BGR, to compare on; None draws PARITY_FACES. `description` says what they are.
         precision: Of the stored weights, where the weights are ONNX: as of convert.convert_onnx.
         shape: Opset and batch, where Paddle's weights become ONNX.
-        labels: Of a network of two label sets, which of heads.LABEL_SETS the file answers by.
-
-    Returns:
-        The report, also written beside the file.
+        labels: Of a network of two label sets, which of losses.LABEL_SETS the file answers by.
 
     Raises:
-        FileNotFoundError: There are no weights.
-        ValueError: The weights are damaged, or of another network or runtime, or the path ends otherwise.
         RuntimeError: The runtime differs too much from Paddle (from ONNX Runtime where the weights are ONNX).
     """
     if faces is None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fer_paddle.analysis.complexity import count_parameters
 from fer_paddle.environment import paddle
 from fer_paddle.expression.losses import AuxiliaryHead, Combination
 from fer_paddle.expression.predict import FOLDER, NORMALIZE, ClassifierSettings
@@ -51,11 +52,6 @@ class ExpressionModel(Model):
         }
         return cls(network, own | dict(card or {}))
 
-    def derive(self, network: paddle.nn.Layer, card: Mapping[str, Any]) -> ExpressionModel:
-        """Describe a network made from this one, such as a pruned one, with a new card."""
-        own = self.card
-        return self.of(own["model"], network, self.input_size, card, own["arguments"], self.classes)
-
     @classmethod
     def load(cls, path: str | os.PathLike[str], labels: str = "both") -> Self:
         """Read what `save` wrote, see models.model.Model.
@@ -82,8 +78,7 @@ class ExpressionModel(Model):
         if len(classes) != len(card["classes"]):
             card["arguments"] = {**card["arguments"], "num_classes": len(classes)}
         network = combination.fold(self.network, labels)
-        parameters = sum(tensor.size for tensor in network.parameters() if not tensor.stop_gradient)
-        own = {"classes": list(classes), "prior": combination.prior(labels), "parameters": parameters}
+        own = {"classes": list(classes), "prior": combination.prior(labels), "parameters": count_parameters(network)}
         return type(self)(network, card | own)
 
     @staticmethod

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 
 from fer_paddle.analysis.bootstrap import RESAMPLES, bootstrap, mean_interval
-from fer_paddle.analysis.calibration import reliability
+from fer_paddle.analysis.calibration import ece_intervals
 from fer_paddle.analysis.metrics import accuracy, confusion_matrix, f1_scores, mean_recall, precisions, recalls, softmax
 from fer_paddle.analysis.mistakes import most_confident_mistakes
 from fer_paddle.expression.data.faces import LabelledFaces
-from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
+from fer_paddle.expression.data.ferplus import majority_labels
 from fer_paddle.images import predict, to_gray
-from fer_paddle.labels import EXPRESSIONS, parse_expression
+from fer_paddle.labels import EXPRESSIONS
 
 ENOUGH_FACES = 50  # a class with fewer has an interval too wide to say anything
 SOME_FACES = 20  # the least for a recall that a mean may count
@@ -33,18 +33,12 @@ def evaluate_classifier(
 
     Args:
         classify: crops -> probabilities float32 [N, C], such as a Classifier; those beyond `classes` are left out.
-        images: Face crops, uint8.
-        labels: int [N], indices into the classes.
-        progress: Wraps the batch starts for a progress bar.
-        classes: Names of the labels, in order.
+        labels: int [N] of the `images`, indices into the classes.
 
     Returns:
         JSON values: `accuracy`, `mean_recall` (over the classes present), `mean_recall_of_20` (over those of 20 faces
         or more; None without one), `faces`, `recall` and `precision` by class (None where a class is absent), and the
         `confusion` matrix, true class in rows.
-
-    Raises:
-        ValueError: There is no face.
     """
     probs = predict(classify, images, progress=progress)
     confusion = confusion_matrix(labels, probs[:, : len(classes)].argmax(axis=1), len(classes))
@@ -70,7 +64,6 @@ def measure_expressions(
     faces: LabelledFaces,
     temperature: float = 1.0,
     resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> dict[str, Any]:
     """Measure one network on one data set: logits [N, C]."""
     labels, names = faces.labels, faces.classes
@@ -80,32 +73,32 @@ def measure_expressions(
     right = predicted == labels
     confusion = confusion_matrix(labels, predicted, len(names))
     enough = np.flatnonzero(confusion.sum(axis=1) >= ENOUGH_FACES)
-    mistakes = most_confident_mistakes(softmax(logits, temperature), labels, MISTAKES)
-    sampling = {"resamples": resamples, "seed": seed}
+    probs = softmax(logits, temperature)
+    ece_before, ece_after = ece_intervals([softmax(logits), probs], labels, resamples)
     measured = {
         "faces": len(labels),
         "counts": faces.counts(),
-        **_class_figures(labels, predicted, names, **sampling),
+        **_class_figures(labels, predicted, names, resamples),
         "enough_faces": ENOUGH_FACES,
         "classes_of_enough_faces": [names[index] for index in enough],
-        **_calibration(logits, labels, temperature, **sampling),
-        "by_quality": _by_quality(faces.images, right, **sampling),
+        "temperature": temperature,
+        "ece_before": ece_before,
+        "ece_after": ece_after,
+        "by_quality": _by_quality(faces.images, right, resamples),
         "confusion": confusion.tolist(),
         "confusions": _confusions(confusion, names),
-        "mistakes": [one.to_json(names) for one in mistakes],
+        "mistakes": [one.to_json(names) for one in most_confident_mistakes(probs, labels, MISTAKES)],
     }
     if 0 < len(enough) < len(names):
         kept = np.isin(labels, enough)
-        part = _class_figures(labels[kept], predicted[kept], names, **sampling)
+        part = _class_figures(labels[kept], predicted[kept], names, resamples)
         measured |= {f"{name}_of_enough_faces": part[name] for name in ("accuracy", "mean_recall")}
     if faces.classes == EXPRESSIONS and faces.votes is not None:
-        measured["by_crowd"] = _by_crowd(faces.votes, labels, right, **sampling)
+        measured["by_crowd"] = _by_crowd(faces.votes, labels, right, resamples)
     return measured
 
 
-def _class_figures(
-    labels: np.ndarray, predicted: np.ndarray, names: Sequence[str], resamples: int, seed: int
-) -> dict[str, Any]:
+def _class_figures(labels: np.ndarray, predicted: np.ndarray, names: Sequence[str], resamples: int) -> dict[str, Any]:
     """Return accuracy and mean recall, and recall, precision and F1 by class."""
     num_classes = len(names)
 
@@ -114,7 +107,7 @@ def _class_figures(
         by_class = [recalls(confusion), precisions(confusion), f1_scores(confusion)]
         return np.concatenate([[accuracy(confusion), mean_recall(confusion)], *by_class])
 
-    intervals = [one.to_json() for one in bootstrap(figures, len(labels), resamples, seed=seed)]
+    intervals = [one.to_json() for one in bootstrap(figures, len(labels), resamples)]
     whole, rest = intervals[:2], intervals[2:]
     by_class = {
         name: dict(zip(names, rest[start * num_classes : (start + 1) * num_classes]))
@@ -123,21 +116,9 @@ def _class_figures(
     return {"accuracy": whole[0], "mean_recall": whole[1], **by_class}
 
 
-def _calibration(
-    logits: np.ndarray, labels: np.ndarray, temperature: float, resamples: int, seed: int
-) -> dict[str, Any]:
-    both = [softmax(logits), softmax(logits, temperature)]
-
-    def errors(chosen: np.ndarray) -> np.ndarray:
-        return np.array([reliability(probs[chosen], labels[chosen]).ece for probs in both])
-
-    before, after = (one.to_json() for one in bootstrap(errors, len(labels), resamples, seed=seed))
-    return {"temperature": temperature, "ece_before": before, "ece_after": after}
-
-
-def _share_right(right: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
+def _share_right(right: np.ndarray, resamples: int) -> dict[str, Any]:
     """Return the accuracy of some faces with its interval, and how many they are."""
-    return {"faces": len(right), "accuracy": mean_interval(right, resamples, seed)}
+    return {"faces": len(right), "accuracy": mean_interval(right, resamples)}
 
 
 def image_qualities(images: Sequence[np.ndarray] | np.ndarray) -> dict[str, np.ndarray]:
@@ -150,26 +131,22 @@ def image_qualities(images: Sequence[np.ndarray] | np.ndarray) -> dict[str, np.n
     }
 
 
-def _by_quality(
-    images: Sequence[np.ndarray] | np.ndarray, right: np.ndarray, resamples: int, seed: int
-) -> dict[str, Any]:
+def _by_quality(images: Sequence[np.ndarray] | np.ndarray, right: np.ndarray, resamples: int) -> dict[str, Any]:
     """Return the accuracy in the lowest, middle and highest third of each quality."""
     found = {}
     for name, values in image_qualities(images).items():
         third = np.argsort(np.argsort(values, kind="stable")) * 3 // len(values)
         parts = ("lowest third", "middle third", "highest third")
-        found[name] = {part: _share_right(right[third == index], resamples, seed) for index, part in enumerate(parts)}
+        found[name] = {part: _share_right(right[third == index], resamples) for index, part in enumerate(parts)}
     return found
 
 
-def _by_crowd(votes: np.ndarray, labels: np.ndarray, right: np.ndarray, resamples: int, seed: int) -> dict[str, Any]:
+def _by_crowd(votes: np.ndarray, labels: np.ndarray, right: np.ndarray, resamples: int) -> dict[str, Any]:
     """Return the accuracy where most of the FER+ crowd chose the label, and where they did not."""
-    class_of = {column: parse_expression(name) for column, name in enumerate(FERPLUS_CLASSES[:7])}
-    majority = np.array([class_of.get(column, -1) for column in votes.argmax(axis=1)])
-    agree = majority == labels
+    agree = majority_labels(votes) == labels
     return {
-        "crowd chose the label": _share_right(right[agree], resamples, seed),
-        "crowd chose another": _share_right(right[~agree], resamples, seed),
+        "crowd chose the label": _share_right(right[agree], resamples),
+        "crowd chose another": _share_right(right[~agree], resamples),
     }
 
 

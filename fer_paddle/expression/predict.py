@@ -67,9 +67,7 @@ class ClassifierSettings:
         except (ValueError, RecursionError) as error:
             raise ValueError(f"expected {', '.join(names)} as JSON in the metadata, got: {error}") from error
         normalize = {name: values.pop(name, default) for name, default in NORMALIZE.items()}
-        if normalize != NORMALIZE:
-            raise ValueError(f"expected a network for pixels normalized by {NORMALIZE}, got {normalize}")
-        return cls(**values, model=metadata.get("model", ""))
+        return cls.from_card({**values, "normalize": normalize, "model": metadata.get("model", "")})
 
     def to_metadata(self) -> dict[str, str]:
         """Return the text that a deployed file carries."""

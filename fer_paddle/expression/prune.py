@@ -103,7 +103,8 @@ class ExpressionPruneTask(PruneTask):
         card: dict[str, Any] = {name: self.card[name] for name in ("task", "data", "use") if name in self.card}
         card |= {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
         card |= training_cost(load_card(path.parent / BEST)) | self._describe_teaching()
-        self.model.derive(network, card).save(path)
+        own = self.card
+        ExpressionModel.of(own["model"], network, self.size, card, own["arguments"], own["classes"]).save(path)
 
     def _describe_teaching(self) -> dict[str, Any]:
         if self.distill is None or self.teacher is None:

@@ -26,30 +26,23 @@ BATCH = 64
 
 
 class ExpressionQuantizeTask(QuantizeTask):
-    """An expression network to quantize, see compression.quantize.QuantizeTask.
-
-    Args:
-        weights: `.safetensors` file of the network; the ONNX file of the same name was exported from it.
-        calibration: Crops uint8 [H, W] or [H, W, 3] of any sizes.
-        valid: Faces to measure the accuracy on.
-        train: Faces for QAT, whose are `epochs`, `learning_rate` and `callbacks`; None allows none.
-        keep_last: Leave the linear layer in float.
-    """
+    """An expression network to quantize, see compression.quantize.QuantizeTask."""
 
     last_layers = ("classify",)
 
     def __init__(
         self,
-        weights: str | os.PathLike[str],
-        calibration: Sequence[np.ndarray],
-        valid: LabelledFaces,
-        train: LabelledFaces | None = None,
+        weights: str | os.PathLike[str],  # `.safetensors`; the ONNX file of the same name was exported from it
+        calibration: Sequence[np.ndarray],  # crops uint8 [H, W] or [H, W, 3] of any sizes
+        valid: LabelledFaces,  # to measure the accuracy on
+        train: LabelledFaces | None = None,  # for QAT, whose are epochs, learning rate and callbacks; None allows none
         epochs: int = 2,
         learning_rate: float = 3e-5,
-        keep_last: bool = False,
+        keep_last: bool = False,  # leave the linear layer in float
         callbacks: Sequence[Callback] = (),
     ):
-        self.weights, self.card = Path(weights), read_network_card(weights)
+        self.weights, self.card = Path(weights), load_card(weights)
+        size = ExpressionModel.load(weights).input_size
         self.onnx = self.weights.with_suffix(".onnx")
         if not self.onnx.is_file():
             raise FileNotFoundError(
@@ -61,14 +54,13 @@ class ExpressionQuantizeTask(QuantizeTask):
         for faces in (valid, train):
             if faces is not None:
                 check_classes(faces, self.card["classes"])
-        size = self.card["input_size"]
         self.valid, self.train, self.keep_last, self.callbacks = valid, train, keep_last, callbacks
         self.input_shape = (None, 1, size, size)
         self.batches = to_batches(faces_to_batch(calibration, size))
         self.images = faces_to_batch(list(valid.images), size)
         self.settings = {"measure": "accuracy", "faces": len(valid), "input_size": size}
         self.data = {"valid": digest(valid.images, valid.labels)}
-        self.recipe = _recipe(self.card, size, epochs, learning_rate)
+        self.recipe = _qat_recipe(self.card, epochs, learning_rate)
         self.finetune_settings = None
         if train is not None:
             self.finetune_settings = {"recipe": self.recipe.to_json(), "faces": len(train)}
@@ -91,32 +83,17 @@ class ExpressionQuantizeTask(QuantizeTask):
         load_into(network, load_arrays(folder / BEST))
 
 
-def read_network_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the card beside the `.safetensors` file of an expression network; refuse another."""
-    if Path(weights).suffix != ".safetensors":
-        raise ValueError(f"expected a .safetensors file with the .onnx file beside it, got {weights}")
-    card = load_card(weights)
-    if not isinstance(card.get("input_size"), int):
-        raise ValueError(f"expected the card of an expression network beside {weights}, it lacks input_size")
-    return card
-
-
-def qat_recipe(recipe: Recipe, input_size: int, epochs: int = 2, learning_rate: float = 3e-5) -> Recipe:
-    """Return a recipe that goes on from trained weights with fake quantization: few epochs at a small rate.
+def _qat_recipe(card: Mapping[str, Any], epochs: int, learning_rate: float) -> Recipe:
+    """Return the recipe of the network's own training for few epochs of fake quantization, from its trained weights.
 
     Without auxiliary head, frozen backbone, strong erasing, and average of the weights, which would average the ranges
     of the activations, too.
     """
+    recipe, size = Recipe.from_json(card["recipe"]) if "recipe" in card else STRONG, card["input_size"]
     return dataclasses.replace(
-        recipe.finetune_recipe(f"{recipe.name}-qat", epochs, learning_rate, input_size, input_size),
+        recipe.finetune_recipe(f"{recipe.name}-qat", epochs, learning_rate, size, size),
         warmup_epochs=0.1 * epochs,
         aux_weight=0.0,
         ema_decay=None,
         augment=dataclasses.replace(recipe.augment, erase=0.0),
     )
-
-
-def _recipe(card: Mapping[str, Any], size: int, epochs: int, learning_rate: float) -> Recipe:
-    """Return the recipe of the network's own training where its card holds one, made one for QAT."""
-    base = Recipe.from_json(card["recipe"]) if "recipe" in card else STRONG
-    return qat_recipe(base, size, epochs, learning_rate)

@@ -35,33 +35,20 @@ MOST_EPOCHS = 60
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchPlan:
-    """What is searched, how, and for how long.
+    """What is searched, how, and for how long."""
 
-    Attributes:
-        limits: Costs that no design exceeds.
-        strategy: One of strategies.STRATEGIES.
-        trials: Designs to try; None tries until half the hours have passed.
-        tuning: Trials of the hyper-parameters; None takes half as many, or until 65 % of the hours have passed.
-        hours: For all together; None where `trials` says it.
-        faces: Faces that designs are tried on, held-out ones included; None takes all.
-        recipe: Of a trial, whose size is that of the design.
-        epochs: Of the last training; None takes what the hours leave, at most MOST_EPOCHS.
-        seed: Of the strategy, the split and the trainings.
-        space: A plain space.
-        runs: Timed runs of a latency.
-    """
-
-    limits: Limits = Limits()
-    strategy: str = "evolution"
-    trials: int | None = None
+    limits: Limits = Limits()  # costs that no design exceeds
+    strategy: str = "evolution"  # one of strategies.STRATEGIES
+    trials: int | None = None  # designs to try; None tries until half the hours have passed
+    # trials of the hyper-parameters; None takes half as many, or until 65 % of the hours have passed
     tuning: int | None = None
-    hours: float | None = None
-    faces: int | None = 4000
-    recipe: Recipe = dataclasses.replace(STUDY, epochs=6)
-    epochs: int | None = None
-    seed: int = 0
-    space: Space = PLAIN
-    runs: int = 50
+    hours: float | None = None  # for all together; None where `trials` says it
+    faces: int | None = 4000  # that designs are tried on, held-out ones included; None takes all
+    recipe: Recipe = dataclasses.replace(STUDY, epochs=6)  # of a trial, whose size is that of the design
+    epochs: int | None = None  # of the last training; None takes what the hours leave, at most MOST_EPOCHS
+    seed: int = 0  # of the strategy, the split and the trainings
+    space: Space = PLAIN  # a plain space
+    runs: int = 50  # timed runs of a latency
 
     def __post_init__(self) -> None:
         if self.hours is None and self.trials is None:
@@ -76,13 +63,9 @@ class SearchPlan:
 class FaceSearch:
     """One search in a folder. `find`, `tune` and `train` come one after the other; each goes on where it was.
 
-    Args:
-        train: Faces to train on; a part of them is held out to judge the designs.
-        valid: Faces that only the last training is measured on.
-        plan: See SearchPlan.
-        folder: For `search.json`, `tune.db`, and the network: `model.safetensors` with its card.
-        options: Callbacks and workers of every training.
-        origin: See study.provenance.
+    A part of the `train` faces is held out to judge the designs; on `valid` only the last training is measured. The
+    folder gets `search.json`, `tune.db` and the network, `model.safetensors` with its card. `options` has the callbacks
+    and workers of every training; `origin` is of study.provenance.
     """
 
     def __init__(
@@ -98,12 +81,9 @@ class FaceSearch:
         self.plan, self.folder, self.options = plan, folder, options
         parts = split_faces(take_subset(train, plan.faces, plan.seed), HELD_OUT, plan.seed)
         self.study = TrialStudy(folder, *parts, plan.to_json(), origin, options, folder / RESULT)
-        self.study.measure = self._describe
-        self.designs: dict[str, Design] = {}  # by the name of their trial
         self.seconds: dict[str, float] = self.study.content.setdefault("seconds", {"find": 0.0, "tune": 0.0})
         known = self.study.content.setdefault("costs", {})
         self.prices = Prices(self.build, plan.limits, known, plan.runs)
-        self._began = time.monotonic()
 
     def build(self, design: Design) -> paddle.nn.Layer:
         """Build a design for the classes of the faces."""
@@ -113,7 +93,6 @@ class FaceSearch:
         """Try designs until the trials or the time are used up, and return the row of the best; see `rows`."""
         strategy = make_strategy(self.plan.strategy, self.plan.space, self.prices.accept, seed=self.plan.seed)
         self.prices.check(self.plan.space)
-        self._began = time.monotonic()
         for _ in search(strategy, self._score, self.plan.trials):
             if not self._has_time(SEARCH_UNTIL):
                 break
@@ -142,7 +121,6 @@ class FaceSearch:
         study = open_study(self.folder / TUNING, plan.seed)
         if not study.trials:
             study.enqueue_trial({name: value for name, (value, *_) in HYPER_PARAMETERS.items()})
-        self._began = time.monotonic()
         tune(study, lambda trial: self._try(trial, row["design"], recipe), trials, lambda: self._has_time(TUNE_UNTIL))
         for run in self.folder.glob("tune-*"):
             shutil.rmtree(run)
@@ -163,17 +141,17 @@ class FaceSearch:
         """Return the accuracy of a design after a short training."""
         name, began = f"design-{number:04}", time.monotonic()
         recipe = dataclasses.replace(with_size(self.plan.recipe, design["size"]), seed=self.plan.seed)
-        self.designs[name] = design
+        self.study.measure = lambda trial, network: {
+            "design": design,
+            "description": describe_plain(design),
+            **self.prices(design),
+        }
         trial = Trial(name, recipe, FAMILY, arguments=plain_arguments(design))
         (row,) = self.study.run_trials([trial])
         if row["design"] != design:
             raise ValueError(f"expected the design {design} in row {name} of {self.study.path}, got {row['design']}")
         self._spend("find", began)
         return row["accuracy"]
-
-    def _describe(self, trial: Trial, network: paddle.nn.Layer) -> dict[str, Any]:
-        design = self.designs[trial.name]
-        return {"design": design, "description": describe_plain(design), **self.prices(design)}
 
     def _try(self, trial: optuna.Trial, design: Design, recipe: Recipe) -> float:
         """Return the accuracy of a design trained by the hyper-parameters of a trial."""

@@ -52,19 +52,14 @@ def study_scale(
     return [{**row, **costs.get(row["name"], {})} for row in study.summarize(trials[0].name)]
 
 
-def list_trials(trial: Trial) -> list[Trial]:
-    """List a trial for each change alone, for none, and for the whole policy of `strong`."""
-    changes = {name: {"augment": augment} for name, augment in CHANGES.items()} | MIXES
-    return [_changed(trial, name, **fields) for name, fields in changes.items()]
-
-
 def _changed(trial: Trial, name: str, **fields: Any) -> Trial:
     return dataclasses.replace(trial, name=name, recipe=dataclasses.replace(trial.recipe, **fields))
 
 
 def study_augmentation(study: TrialStudy, trial: Trial, seeds: Sequence[int], within: float) -> list[dict[str, Any]]:
     """Train with each change, repeat those close to no augmentation (and that), and return the summary."""
-    trials = list_trials(trial)
+    changes = {name: {"augment": augment} for name, augment in CHANGES.items()} | MIXES
+    trials = [_changed(trial, name, **fields) for name, fields in changes.items()]
     study.run_trials(trials)
     study.repeat_close_ones(trials, study.first_accuracy(trials[0]), seeds, within)
     return study.summarize(BASE)

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,17 +61,30 @@ def train_expressions(
         The history of loop.fit.
 
     Raises:
-        ValueError: The recipe wants FER+ votes and the faces have none, or other classes; the processes cannot share a
-            batch; there are fewer faces than one batch; or see loop.fit.
+        ValueError: The recipe wants FER+ votes and the faces have none, or other classes; there are fewer faces than
+            one batch; or see loop.fit.
     """
     check_network(network, train)
+    loss, task = mixed_loss(make_loss(recipe, train)), {"valid_faces": len(valid)}
+    return fit_faces(with_head(network, recipe), loss, train, valid, recipe, options, task)
+
+
+def fit_faces(
+    model: paddle.nn.Layer,
+    loss: Callable[[Any, Any], Any],
+    train: LabelledFaces,
+    valid: LabelledFaces,
+    recipe: Recipe,
+    options: RunOptions,
+    task: Mapping[str, Any],
+) -> list[dict[str, float]]:
+    """Train a network or a student by a recipe and a loss; `task` is more for the checkpoint, see loop.fit."""
     loaders = make_loaders(train, valid, recipe, options.workers)
-    model = parallel.prepare_model(with_head(network, recipe))
+    model = parallel.prepare_model(model)
     optimizer = make_optimizer(model, recipe, len(loaders["train"]))
-    loss = mixed_loss(make_loss(recipe, train))
     with frozen_backbone(model, recipe.freeze_epochs, recipe.backbone_rate) as unfreezing:
         options = dataclasses.replace(options, callbacks=[*options.callbacks, *unfreezing])
-        task = {**describe_faces(recipe, train, valid), "valid_faces": len(valid)}
+        task = {**describe_faces(recipe, train, valid), **task}
         return fit(model, loss, loaders, optimizer, {"accuracy": accuracy}, config=recipe, options=options, task=task)
 
 
@@ -105,21 +118,12 @@ def assumed_prior(train: LabelledFaces, recipe: Recipe) -> list[float]:
     return share_classes(counts, max(0, 1 - recipe.class_balance - recipe.balanced_sampling))
 
 
-def trained_classes(task: Mapping[str, Any], recipe: Recipe) -> tuple[str, ...]:
-    """Return the classes of a training from what its checkpoint keeps."""
-    return tuple(task.get("classes", _recipe_classes(recipe)))
-
-
 def _recipe_classes(recipe: Recipe) -> tuple[str, ...]:
     return FERPLUS_EXPRESSIONS if recipe.ferplus else EXPRESSIONS
 
 
 def make_loaders(train: LabelledFaces, valid: LabelledFaces, recipe: Recipe, workers: int = 0) -> dict[str, Loader]:
-    """Make the loaders `train` and `valid` of this process, with the labels and the order that the recipe wants.
-
-    Raises:
-        ValueError: The recipe wants FER+ votes and the faces have none, or the classes of one and the other differ.
-    """
+    """Make the loaders `train` and `valid` of this process, with the labels and the order that the recipe wants."""
     if recipe.ferplus and train.targets is None:
         raise ValueError(f"expected faces of take_ferplus for the recipe {recipe.name!r}, got labels alone")
     if (recipe.aux_weight or recipe.soft_labels) and train.votes is None:
@@ -167,14 +171,13 @@ def export_best(
     folder: str | os.PathLike[str],
     path: str | os.PathLike[str],
     model: str = "distresnet",
-    input_size: int | None = None,
     card: Mapping[str, Any] | None = None,
     arguments: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write the best weights of a run of `train_expressions`, or of a student, as a model to ship; return its card.
 
-    The auxiliary head is left out, but for a recipe of both label sets, and so is what a teacher brought. Without
-    `input_size` the network is for the side of the validation faces in the best epoch.
+    The auxiliary head is left out, but for a recipe of both label sets, and so is what a teacher brought. The network
+    is for the side of the validation faces in the best epoch.
     """
     arrays, best = load_best(Path(folder))
     figures, recipe = best["figures"], Recipe.from_json(best["config"])
@@ -182,14 +185,14 @@ def export_best(
     learner = with_head(network, recipe)
     is_student = "distill" in best["task"]
     load_into(learner, without_prefix(arrays, STUDENT) if is_student else arrays)
-    size = recipe.valid_size_at(figures["epoch"] - 1) if input_size is None else input_size
+    size = recipe.valid_size_at(figures["epoch"] - 1)
     content = {"figures": figures, "recipe": recipe.to_json(), **training_cost(best), **(card or {})}
     if is_student:
         content["distill"] = best["task"]["distill"]
     if "heads" in best["task"]:
         network, heads = learner, best["task"]["heads"]
         content |= {"heads": heads, "prior": Combination.from_json(heads).prior("both")}
-    classes = trained_classes(best["task"], recipe)
+    classes = tuple(best["task"].get("classes", _recipe_classes(recipe)))
     return ExpressionModel.of(model, network, size, content, arguments, classes).save(path)
 
 
@@ -217,22 +220,19 @@ def train_from_files(
     valid: str | None,
     design: str,
     recipe: Recipe,
-    folder: Path,
-    resume: bool = False,
-    workers: int = 0,
+    options: RunOptions,
     start: Path | None = None,
     classes: Sequence[str] | None = None,
-    data_changed: bool = False,
     teachers: Sequence[str | os.PathLike[str]] = (),
     unlabeled: str | None = None,
 ) -> Outcome:
     """Read faces (see expressions.load_train_valid) and train on them: what `python -m fer_paddle train` does."""
+    assert options.folder is not None
     faces = load_train_valid(data, valid, seed=recipe.seed, classes=classes)
     faces = take_both_labels(*faces, recipe, teachers, unlabeled)
-    callbacks = [ProgressBar(), Curves(folder), VisualDL(folder / "visualdl")]
+    callbacks = [ProgressBar(), Curves(options.folder), VisualDL(options.folder / "visualdl")]
     named = data if isinstance(data, str) else ", ".join(data)
-    options = RunOptions(folder, resume, callbacks, workers, data_changed=data_changed)
-    return train_faces(*faces, recipe, options, design, start, named)
+    return train_faces(*faces, recipe, dataclasses.replace(options, callbacks=callbacks), design, start, named)
 
 
 def train_faces(

@@ -60,14 +60,13 @@ class TrialStudy(Study):
         provenance: Mapping[str, Any] | None = None,
         options: RunOptions = RunOptions(),
         path: Path | None = None,
-        data_changed: bool = False,
     ):
         self.folder, self.train, self.valid, self.options = folder, train, valid, options
         # Gives further figures of a trained network for its row.
         self.measure: Callable[[Trial, paddle.nn.Layer], Row] = lambda trial, network: {}
         settings = {**settings, "train_faces": len(train), "valid_faces": len(valid)}
         data = digest_faces(train, valid)
-        super().__init__(path or folder / RESULT, settings, provenance, data, data_changed)
+        super().__init__(path or folder / RESULT, settings, provenance, data, options.data_changed)
 
     def run_trials(self, trials: Sequence[Trial]) -> list[dict[str, Any]]:
         """Run the trials that are not done yet, in order, and return the rows of all."""
@@ -82,7 +81,7 @@ class TrialStudy(Study):
         network = build_model(model, **arguments)
         if trial.start is not None:
             start_from_file(network, trial.start)
-        options = dataclasses.replace(self.options, folder=folder, resume=True, data_changed=self.data_changed)
+        options = dataclasses.replace(self.options, folder=folder, resume=True)
         last = self.fit(trial, network, options)[-1]
         row = {
             # Of the last epoch: choosing one by the faces measured on would flatter.

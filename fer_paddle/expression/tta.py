@@ -29,9 +29,6 @@ class TTAClassifier:
         flip: Add the mirror image of each.
         five_crop: Enlarge each face by 1 / CROP and see its four corners and its center instead of the whole (with
             `flip` the ten crops of the source).
-
-    Raises:
-        ValueError: There is no network or scale, or not one size a network, or the networks have different classes.
     """
 
     def __init__(

@@ -16,7 +16,6 @@ ConvNorm = paddle.vision.ops.ConvNormActivation
 # arXiv:1905.02244, figure 4.
 InvertedResidual = paddle.vision.models.mobilenetv3.InvertedResidual
 
-ATTENTIONS = ("none", "se", "cbam")
 ACTIVATIONS = {"relu": nn.ReLU, "elu": nn.ELU, "hardswish": nn.Hardswish}
 
 
@@ -67,12 +66,14 @@ class DepthwiseSeparable(paddle.nn.Sequential):
         super().__init__(depthwise, ConvNorm(in_channels, out_channels, 1, activation_layer=nn.ReLU if outer else None))
 
 
+ATTENTIONS = {"none": lambda channels: nn.Identity(), "se": SqueezeExcite, "cbam": ConvolutionalAttention}
+
+
 def make_attention(kind: str, channels: int) -> paddle.nn.Layer:
     """Make one of ATTENTIONS over so many channels; an unknown kind raises ValueError."""
     if kind not in ATTENTIONS:
         raise ValueError(f"expected attention of {', '.join(ATTENTIONS)}, got {kind!r}")
-    kinds = {"none": lambda _: nn.Identity(), "se": SqueezeExcite, "cbam": ConvolutionalAttention}
-    return kinds[kind](channels)
+    return ATTENTIONS[kind](channels)
 
 
 def find_activation(name: str) -> type[paddle.nn.Layer]:

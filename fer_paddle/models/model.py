@@ -78,23 +78,16 @@ class Model:
     def save(self, path: str | os.PathLike[str]) -> dict[str, Any]:
         """Write the network as `NAME.safetensors` and its card as `NAME.json`, and return the card as written."""
         path, card = _check_suffix(path), dict(self.card)
-        shapes = pruned_shapes(self.network, self.build(card))
-        if shapes is None:
+        twin = self.build(card)
+        shapes = changed_shapes(self.network, twin)
+        resize_layers(twin, shapes)
+        ours, theirs = ({name: one.shape for name, one in net.state_dict().items()} for net in (self.network, twin))
+        if ours != theirs:
             raise ValueError(f"expected the network that the card builds, got a {type(self.network).__name__}")
         parameters = sum(tensor.size for tensor in self.network.parameters() if not tensor.stop_gradient)
         card |= {"parameters": parameters} | ({"shapes": shapes} if shapes else {})
         save_weights(path, state_arrays(self.network), card)
         return card
-
-
-def pruned_shapes(network: paddle.nn.Layer, twin: paddle.nn.Layer) -> dict[str, list[int]] | None:
-    """Return the layer shapes that turn `twin` into the network, {} for equal sizes, None for another network."""
-    shapes = changed_shapes(network, twin)
-    try:
-        resize_layers(twin, shapes)
-    except ValueError:
-        return None
-    return shapes if _shapes(twin) == _shapes(network) else None
 
 
 def count_features(network: paddle.nn.Layer) -> None:
@@ -118,10 +111,6 @@ def _check_suffix(path: str | os.PathLike[str]) -> Path:
             f"expected a .safetensors file, got {path}: pickled weights (.pdparams) can run code and are never loaded"
         )
     return path
-
-
-def _shapes(network: paddle.nn.Layer) -> dict[str, list[int]]:
-    return {name: tensor.shape for name, tensor in network.state_dict().items()}
 
 
 nn = paddle.nn

@@ -45,7 +45,8 @@ class VGG8(FaceNetwork):
         if not 1 <= len(channels) <= MAX_STAGES or min(channels) < 1:
             raise ValueError(f"expected channels of 1 or more for 1 to {MAX_STAGES} stages, got {channels}")
         counts, sides = ([one] * len(channels) if isinstance(one, int) else [*one] for one in (depths, kernels))
-        if not len(counts) == len(sides) == len(channels) or not _are_right(counts, sides):
+        are_right = set(counts) <= set(range(1, MAX_DEPTH + 1)) and set(sides) <= set(range(1, MAX_KERNEL + 1, 2))
+        if not len(counts) == len(sides) == len(channels) or not are_right:
             raise ValueError(
                 f"expected depths of 1 to {MAX_DEPTH} and odd kernels of 1 to {MAX_KERNEL} for each of {len(channels)} "
                 f"stages, got {depths} and {kernels}"
@@ -59,9 +60,3 @@ class VGG8(FaceNetwork):
             # ceil_mode: an image of fewer than 16 px keeps a pixel
             layers.append(nn.MaxPool2D(2, 2, ceil_mode=True))
         super().__init__(in_channels, num_classes, dropout, features=nn.Sequential(*layers))
-
-
-def _are_right(depths: Sequence[int], kernels: Sequence[int]) -> bool:
-    return all(1 <= depth <= MAX_DEPTH for depth in depths) and all(
-        1 <= kernel <= MAX_KERNEL and kernel % 2 for kernel in kernels
-    )

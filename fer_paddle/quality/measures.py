@@ -24,15 +24,11 @@ FindFace = Callable[[np.ndarray], float]
 
 
 def measure_images(images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Measure each image.
+    """Measure each image uint8 [H, W], of any sizes; float64 [N] each.
 
-    Args:
-        images: uint8 [H, W], of any sizes.
-
-    Returns:
-        float64 [N] each: `brightness` and `contrast`, mean and standard deviation of the pixels over 255; `sharpness`,
-        the variance of the Laplacian over that of the pixels, after bringing the longer side to at most 48 pixels, so
-        that neither a large nor a pale image counts as blurred. An image of one gray level has 0.
+    `brightness` and `contrast`: mean and standard deviation of the pixels over 255. `sharpness`: the variance of the
+    Laplacian over that of the pixels, after bringing the longer side to at most 48 pixels, so that neither a large nor
+    a pale image counts as blurred; an image of one gray level has 0.
 
     Source: variance of the Laplacian, Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy".
     """
@@ -48,11 +44,7 @@ def _sharpness(image: np.ndarray) -> float:
 
 
 def find_extremes(measures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """List the images whose measures are out of bounds, the worst first.
-
-    Returns:
-        Indices int64 by fault: `dark`, `bright`, `flat` (hardly any contrast) and `blurred` (but not flat).
-    """
+    """List the `dark`, `bright`, `flat` (little contrast) and `blurred` (not flat) images: indices, the worst first."""
     brightness, contrast, sharpness = (measures[name] for name in ("brightness", "contrast", "sharpness"))
     faults = {
         "dark": (brightness < DARK, brightness),

@@ -12,13 +12,15 @@ import numpy as np
 
 from fer_paddle import duplicates
 from fer_paddle.expression.data.faces import UNLABELLED, LabelledFaces
-from fer_paddle.expression.data.ferplus import count_votes
+from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
+from fer_paddle.expression.data.ferplus import COLUMNS, count_votes, majority_labels
 from fer_paddle.images import predict
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.quality import measures, suspects, votes
+from fer_paddle.quality import measures, suspects
 
 # Name of a finding -> its title, and how it was found and what to do.
 _WORDS: dict[str, list[str]] = json.loads(Path(__file__).with_name("findings.json").read_text(encoding="utf-8"))
+_NO_FACE = FERPLUS_CLASSES.index("NF")
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 Classify = Callable[[Sequence[np.ndarray]], np.ndarray]
@@ -101,13 +103,13 @@ def build_report(
     findings = {**dict(_copy_findings(exact, near, faces, splits)), **dict(_measure_findings(measured))}
     is_labelled = faces.labels != UNLABELLED
     if ballots is not None and faces.classes == EXPRESSIONS and is_labelled.all():
-        figures["ferplus"] = votes.compare_votes(faces.labels, ballots)
+        figures["ferplus"] = compare_votes(faces.labels, ballots)
         findings["contradicted"] = _contradicted(faces, ballots)
     scores = None if find_face is None else measures.face_scores(images, find_face, progress)
     findings["constant"], findings["faceless"] = _faceless(faces, ballots, scores)
     figures["no_face"] = {
         "constant": len(findings["constant"].groups),
-        "by_the_crowd": None if ballots is None else int(votes.has_no_face(ballots).sum()),
+        "by_the_crowd": None if ballots is None else int(has_no_face(ballots).sum()),
         "by_the_detector": sum(note.startswith("detector") for note in findings["faceless"].notes),
     }
     if classify is not None and is_labelled.any():
@@ -204,9 +206,39 @@ def _measure_findings(measured: dict[str, np.ndarray]) -> Iterator[tuple[str, Fi
         yield name, _singles(name, indices, [f"{column} {measured[column][index]:.3f}" for index in indices])
 
 
+def has_no_face(votes: np.ndarray) -> np.ndarray:
+    """Return for which images more than half of the voters saw no face, bool [N]."""
+    return 2 * votes[:, _NO_FACE] > votes.sum(axis=1)
+
+
+def compare_votes(labels: np.ndarray, votes: np.ndarray) -> dict[str, Any]:
+    """Compare labels int [N] of EXPRESSIONS with FER+ votes int [N, 10]; return JSON values."""
+    agree = majority_labels(votes) == labels
+    table = np.zeros((len(EXPRESSIONS), len(FERPLUS_CLASSES)), np.int64)
+    np.add.at(table, (labels, votes.argmax(axis=1)), 1)
+    by_class = {
+        name: float(agree[labels == index].mean()) if (labels == index).any() else None
+        for index, name in enumerate(EXPRESSIONS)
+    }
+    return {
+        "agreement": float(agree.mean()),
+        "agreement_by_class": by_class,
+        "sure": float((10 * votes.max(axis=1) >= 8 * votes.sum(axis=1)).mean()),
+        "columns": list(FERPLUS_CLASSES),
+        "most_votes": table.tolist(),
+    }
+
+
+def find_contradicted(labels: np.ndarray, votes: np.ndarray) -> np.ndarray:
+    """List the images whose label nobody chose though most agreed on another expression, the surest first; int64."""
+    unchosen = votes[np.arange(len(votes)), np.array(COLUMNS)[labels]] == 0
+    is_majority = (majority_labels(votes) != UNLABELLED) & (2 * votes.max(axis=1) > votes.sum(axis=1))
+    found = np.flatnonzero(unchosen & is_majority)
+    return found[np.argsort(-votes.max(axis=1)[found], kind="stable")]
+
+
 def _contradicted(faces: LabelledFaces, ballots: np.ndarray) -> Finding:
-    found = votes.find_contradicted(faces.labels, ballots)
-    majority = votes.majority_labels(ballots)
+    found, majority = find_contradicted(faces.labels, ballots), majority_labels(ballots)
     notes = [f"{_say(faces, index)}, the crowd: {EXPRESSIONS[majority[index]]}" for index in found]
     return _singles("contradicted", found, notes)
 
@@ -216,8 +248,8 @@ def _faceless(faces: LabelledFaces, ballots: np.ndarray | None, scores: np.ndarr
     constant = measures.find_constant(list(faces.images))
     found: dict[int, str] = {}
     if ballots is not None:
-        for index in np.flatnonzero(votes.has_no_face(ballots)):
-            found[int(index)] = f"{ballots[index, votes.NO_FACE]} of {ballots[index].sum()} voters"
+        for index in np.flatnonzero(has_no_face(ballots)):
+            found[int(index)] = f"{ballots[index, _NO_FACE]} of {ballots[index].sum()} voters"
     if scores is not None:
         for index in measures.find_faceless(scores):
             found.setdefault(int(index), f"detector's score {scores[index]:.3f}")
@@ -240,14 +272,15 @@ def _suspects(
     copy_of = np.arange(len(faces))
     for group in exact:
         copy_of[group] = group[0]
-    found = suspects.find_suspects(suspects.log_features(probs), faces.labels, copy_of, seed)
+    features = np.log(np.maximum(np.asarray(probs, np.float64), 1e-6))  # in which classes lie apart by planes
+    found = suspects.find_suspects(features, faces.labels, copy_of, seed)
     if found is None:
         reason = f"expected two classes of {suspects.FOLDS} images or more to judge labels by"
         return {"judged": 0, "reason": reason}, Finding(_WORDS["suspects"][0], f"not looked for: {reason}", [], [])
     figures: dict[str, Any] = {"judged": found.judged}
     figures |= {"suspected": len(found.indices), "accuracy_of_the_judge": found.accuracy}
     if ballots is not None and faces.classes == EXPRESSIONS:
-        contradicts = votes.majority_labels(ballots) != faces.labels
+        contradicts = majority_labels(ballots) != faces.labels
         suspected = contradicts[found.indices]
         for name, part in (("all", contradicts), ("suspects", suspected), ("first_500", suspected[:500])):
             figures[f"crowd_contradicts_{name}"] = float(part.mean()) if len(part) else None

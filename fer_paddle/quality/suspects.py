@@ -11,7 +11,6 @@ import dataclasses
 import numpy as np
 
 FOLDS = 5
-LEAST_PROB = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,21 +66,13 @@ def out_of_sample_probs(features: np.ndarray, labels: np.ndarray, copies: np.nda
     Labels are 0 to C - 1, each class FOLDS times or more.
     """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    probs = np.zeros((len(labels), labels.max() + 1))
     folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(features, labels, copies))
-    if any(len(np.unique(labels[train])) < probs.shape[1] for train, _ in folds):
+    if any(len(np.unique(labels[train])) <= labels.max() for train, _ in folds):
         # A small class that is all copies would be missing from its own fit.
         folds = list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(features, labels))
-    for train, test in folds:
-        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
-        probs[test] = model.fit(features[train], labels[train]).predict_proba(features[test])
-    return probs
-
-
-def log_features(probs: np.ndarray) -> np.ndarray:
-    """Return the logarithms of probabilities, in which classes lie apart by planes; float64 [N, C]."""
-    return np.log(np.maximum(np.asarray(probs, np.float64), LEAST_PROB))
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
+    return cross_val_predict(model, features, labels, cv=folds, method="predict_proba")

@@ -72,21 +72,14 @@ class Limits:
 
 
 class Prices:
-    """Costs of designs, each measured once: a clock gives other figures each time, and a resumed search needs the same.
-
-    Args:
-        build: Design -> network with any weights.
-        limits: A latency is measured only where they have one, and of what keeps to the others.
-        known: Costs by `design_key`, which is added to; a study keeps it.
-        runs: Timed runs.
-    """
+    """Costs of designs, each measured once: a clock gives others each time, and a resumed search needs the same."""
 
     def __init__(
         self,
-        build: Callable[[Design], paddle.nn.Layer],
-        limits: Limits,
-        known: dict[str, dict[str, Any]] | None = None,
-        runs: int = 50,
+        build: Callable[[Design], paddle.nn.Layer],  # gives a network with any weights
+        limits: Limits,  # a latency is measured only where they have one, and of what keeps to the others
+        known: dict[str, dict[str, Any]] | None = None,  # costs by `design_key`, added to; a study keeps it
+        runs: int = 50,  # timed ones
     ):
         self.build, self.limits, self.runs = build, limits, runs
         self.known = {} if known is None else known

@@ -64,23 +64,14 @@ class Space:
 
 
 def plain_space(
-    stages: int = 4,
-    widths: Sequence[int] = (8, 16, 24, 32, 48, 64),
-    depths: Sequence[int] = (1, 2, 3),
-    kernels: Sequence[int] = (3, 5),
-    activations: Sequence[str] = ("relu", "elu", "hardswish"),
-    sizes: Sequence[int] = (32, 40, 48),
+    stages: int = 4,  # each ends with a pool that halves the image
+    widths: Sequence[int] = (8, 16, 24, 32, 48, 64),  # channels of a stage, multiples of 8
+    depths: Sequence[int] = (1, 2, 3),  # convolutions of a stage
+    kernels: Sequence[int] = (3, 5),  # odd sides of its kernels
+    activations: Sequence[str] = ("relu", "elu", "hardswish"),  # of blocks.ACTIVATIONS, one for the whole network
+    sizes: Sequence[int] = (32, 40, 48),  # sides of the input in pixels
 ) -> Space:
-    """Return the space of plain networks.
-
-    Args:
-        stages: Each ends with a pool that halves the image.
-        widths: Channels of a stage, multiples of 8.
-        depths: Convolutions of a stage.
-        kernels: Odd sides of its kernels.
-        activations: Names of blocks.ACTIVATIONS, one for the whole network.
-        sizes: Sides of the input in pixels.
-    """
+    """Return the space of plain networks."""
     if wrong := [width for width in widths if width < 8 or width % 8]:
         raise ValueError(f"expected widths in multiples of 8, got {wrong}")
     staged = {"width": widths, "depth": depths, "kernel": kernels}

@@ -20,13 +20,7 @@ FREE_TRIES = 100  # of them; the others are shrunk, for a limit that hardly any 
 
 
 class Strategy:
-    """Give designs of a space that keep to a limit, none of them twice.
-
-    Args:
-        space: What is searched.
-        accept: Whether a design may be given, such as `Prices.accept`.
-        seed: Of all that is drawn.
-    """
+    """Give designs of a space that `accept` lets through, such as `Prices.accept`, none of them twice."""
 
     def __init__(self, space: Space, accept: Callable[[Design], bool] = lambda design: True, seed: int = 0):
         self.space, self.accept, self.rng = space, accept, np.random.default_rng(seed)
@@ -134,17 +128,12 @@ def make_strategy(name: str, *arguments: Any, **more: Any) -> Strategy:
 def search(
     strategy: Strategy, score: Callable[[int, Design], float], trials: int | None = None
 ) -> Iterator[tuple[Design, float]]:
-    """Try designs one after the other, without end where `trials` is None; give each with its score.
+    """Try as many designs, or all where `trials` is None, and give each with its score.
 
-    Args:
-        strategy: Asked for a design, told its score.
-        score: (number of the trial from 0, design) -> score, larger is better.
-        trials: How many to try.
+    `score` maps the number of a trial, from 0, and its design to a figure that is larger for a better one.
     """
-    number = 0
-    while (trials is None or number < trials) and number < len(strategy.space):
+    for number in range(len(strategy.space) if trials is None else min(trials, len(strategy.space))):
         design = strategy.ask()
         value = score(number, design)
         strategy.tell(design, value)
         yield design, value
-        number += 1

@@ -68,13 +68,9 @@ def tune(
     trials: int,
     go_on: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Run trials until the study has so many that ended, those of other processes and former runs included.
+    """Run trials until the study has so many that ended, pruned ones and those of other processes and runs included.
 
-    Args:
-        study: See open_study.
-        objective: Trial -> figure, larger is better.
-        trials: Finished trials to have, pruned ones included.
-        go_on: Asked before each trial.
+    `objective` maps a trial to a figure that is larger for a better one; `go_on` is asked before each.
     """
     if study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
         time.sleep(3 * HEARTBEAT_SECONDS)  # of another process, or of one that was killed just now

@@ -25,11 +25,8 @@ from fer_paddle.weights import load_card
 class ProgressBar(Callback):
     """Show a bar over all steps: loss, accuracy, images/s and time left; and a line per epoch.
 
-    Where no bar can move, as in a log file, it writes the same as a line now and then.
-
-    Args:
-        file: Where to write; None takes a widget in a notebook and stderr elsewhere.
-        line_seconds: Seconds between two lines where there is no bar.
+    Where no bar can move, as in a log file, it writes the same as a line every `line_seconds`. Without a `file` it goes
+    to a widget in a notebook and to stderr elsewhere.
     """
 
     every_process = False

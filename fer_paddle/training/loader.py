@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -171,7 +172,7 @@ class Loader:
         cv2.setNumThreads(1)
         try:
             executor = ProcessPoolExecutor(self.workers, context, _start_process, source)
-            executor.submit(_do_nothing).result()  # starts all processes
+            executor.submit(os.getpid).result()  # starts all processes
         finally:
             cv2.setNumThreads(threads)
         return executor
@@ -216,10 +217,6 @@ def _start_process(dataset: Any, collate: Callable[[Sequence[Any]], Any]) -> Non
     # A terminal sends Ctrl-C to every process; the loop ends its readers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _start_reader(dataset, collate)
-
-
-def _do_nothing() -> None:
-    pass
 
 
 def _read_batch(indices: Sequence[int]) -> Any:

@@ -65,13 +65,11 @@ def find_lr(
     """Train with a rate that grows step by step, and put the weights back as they were.
 
     Args:
-        model: The network.
         loss: As in loop.fit.
         batches: (inputs, targets), gone through again where they are fewer than `steps`.
         make_optimizer: rate -> a new optimizer over the model, such as `lambda rate: adamw(model, rate, 0.05)`.
-        lowest: The first rate.
         highest: The last rate; the test ends before it where the loss explodes.
-        steps: Steps from the first to the last, 10 or more.
+        steps: Steps from the lowest rate to it, 10 or more.
 
     Raises:
         ValueError: The rates do not rise, there are too few steps, or the very first losses are not finite.

@@ -40,11 +40,9 @@ def make_schedule(
     | plateau | times `factor` when the monitored figure was no better for more than `points[0]` measured epochs |
 
     Args:
-        name: One of SCHEDULES.
         peak: The highest rate.
         total_steps: Steps of the whole run.
-        points: See the table.
-        factor: See the table, above 0 and below 1.
+        factor: Above 0 and below 1.
         warmup_steps: Steps of linear rise from zero.
         mode: For plateau: `max` where a larger figure is better, else `min`.
 

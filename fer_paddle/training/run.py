@@ -170,10 +170,7 @@ class Run:
         save_checkpoint(self.folder, self.model, self.optimizer, self.average, progress)
 
     def restore(self) -> None:
-        """Go back to the folder's last checkpoint; one of another configuration or network raises ValueError.
-
-        A run that has ended may go on for more epochs, on the schedule of as many.
-        """
+        """Go back to the folder's last checkpoint, of the same configuration but for more epochs after its end."""
         assert self.folder is not None
         progress = load_progress(self.folder)
         their_config = type(self.config).from_json(progress["config"])

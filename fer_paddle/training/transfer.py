@@ -60,28 +60,25 @@ def merge_states(*states: Arrays) -> dict[str, np.ndarray]:
     return merged
 
 
-def average_states(states: Sequence[Arrays], weights: Sequence[float] | None = None) -> dict[str, np.ndarray]:
-    """Return the weighted mean of the same network's weights from several runs that had one start.
+def average_states(states: Sequence[Arrays]) -> dict[str, np.ndarray]:
+    """Return the mean of the same network's weights from several runs that had one start.
 
-    Integers, such as counters, are those of the first; ValueError where names or shapes differ. `weights` has one above
-    0 for each state; None takes all alike.
+    Integers, such as counters, are those of the first; ValueError where names or shapes differ.
     """
-    weights = [1.0] * len(states) if weights is None else list(weights)
-    if not states or len(weights) != len(states) or min(weights) <= 0:
-        raise ValueError(f"expected one weight above 0 for each of one or more states, got {len(states)} and {weights}")
-    shapes = [{name: array.shape for name, array in state.items()} for state in states]
-    if any(one != shapes[0] for one in shapes):
+    if not states:
+        raise ValueError("expected the weights of one run or more, got none")
+    if any(_shapes(one) != _shapes(states[0]) for one in states):
         raise ValueError("expected weights of one network, got other names or shapes")
-    total = sum(weights)
+    return {
+        name: np.mean([state[name] for state in states], axis=0, dtype=first.dtype)
+        if first.dtype.kind == "f"
+        else first
+        for name, first in states[0].items()
+    }
 
-    def mean(name: str) -> np.ndarray:
-        first = states[0][name]
-        if first.dtype.kind != "f":
-            return first
-        parts = [state[name] * (weight / total) for state, weight in zip(states, weights)]
-        return sum(parts[1:], parts[0]).astype(first.dtype)
 
-    return {name: mean(name) for name in states[0]}
+def _shapes(state: Arrays) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in state.items()}
 
 
 def start_from(network: paddle.nn.Layer, arrays: Arrays, new: Sequence[str] = ()) -> list[str]:
@@ -124,8 +121,7 @@ def unfreeze(network: paddle.nn.Layer, patterns: Sequence[str] = ("*",)) -> list
 
 def freeze_backbone(network: paddle.nn.Layer) -> list[str]:
     """Freeze all but the heads, and return the names of the frozen parameters."""
-    names = [name for name, _ in _learnable(network) if not _matches(name, HEADS)]
-    return freeze(network, names)
+    return freeze(network, _backbone(network))
 
 
 def set_rates(network: paddle.nn.Layer, factors: Mapping[str, float]) -> dict[str, float]:
@@ -147,19 +143,11 @@ def set_rates(network: paddle.nn.Layer, factors: Mapping[str, float]) -> dict[st
     return found
 
 
-def set_backbone_rate(network: paddle.nn.Layer, factor: float) -> None:
-    """Give all layers but the heads a learning rate of `factor` times the optimizer's."""
-    set_rates(network, {name: factor for name, _ in _learnable(network) if not _matches(name, HEADS)})
-
-
 @contextmanager
 def frozen_backbone(network: paddle.nn.Layer, freeze_epochs: int, backbone_rate: float) -> Iterator[list[Callback]]:
-    """Freeze all layers but the heads for the first epochs of a training in the `with` block, and slow them after it.
-
-    It gives the callbacks that the training needs for it; after the block all layers learn as before.
-    """
+    """Freeze all but the heads for the first epochs of a training, then slow them; yield the callbacks it needs."""
     if backbone_rate != 1:
-        set_backbone_rate(network, backbone_rate)
+        set_rates(network, dict.fromkeys(_backbone(network), backbone_rate))
     frozen = freeze_backbone(network) if freeze_epochs else []
     try:
         yield [GradualUnfreezing(freeze_epochs)] if frozen else []
@@ -187,6 +175,10 @@ class GradualUnfreezing(Callback):
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _backbone(network: paddle.nn.Layer) -> list[str]:
+    return [name for name, _ in _learnable(network) if not _matches(name, HEADS)]
 
 
 def _learnable(network: paddle.nn.Layer) -> list[tuple[str, paddle.Tensor]]:

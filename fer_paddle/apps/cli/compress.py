@@ -118,13 +118,14 @@ def quantize(
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.ferplus import take_for_training
     from fer_paddle.expression.predict import COURSE, classifier_file
-    from fer_paddle.expression.quantize import ExpressionQuantizeTask, read_network_card
+    from fer_paddle.expression.quantize import ExpressionQuantizeTask
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
+    from fer_paddle.weights import load_card
 
     chosen = METHODS if methods == ("all",) else methods
     weights = classifier_file(weights or COURSE, "dynamic")
-    learnt_by = read_network_card(weights).get("recipe", {})
+    learnt_by = load_card(weights).get("recipe", {})
     train, measured = load_train_valid(data, valid, seed=seed, progress=bar("images"))
     train, measured = take_for_training(train, measured, learnt_by.get("ferplus"))
     if faces is not None:

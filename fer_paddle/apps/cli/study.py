@@ -94,9 +94,8 @@ def compare(
         recipe,
         out,
         lambda network, size: measure_cost(network, size, runs),
-        RunOptions(callbacks=[ProgressBar()]),
-        provenance=source.origin(train, measured),
-        data_changed=data_changed,
+        RunOptions(callbacks=[ProgressBar()], data_changed=data_changed),
+        source.origin(train, measured),
     )
     result = read_json(out / RESULT, "the comparison")
     save_figure(draw_costs(result["rows"]), out / "compare.png")
@@ -208,8 +207,8 @@ def distill(
     origin = provenance(data=data, teacher=[str(path) for path in teacher])
     path = result or out / "result.json"
     subset = take_subset(train, faces)
-    options = RunOptions(callbacks=[ProgressBar()], workers=workers)
-    found = run_study(plan, loaded, subset, measured, out, path, origin, options, data_changed)
+    options = RunOptions(callbacks=[ProgressBar()], workers=workers, data_changed=data_changed)
+    found = run_study(plan, loaded, subset, measured, out, path, origin, options)
     rows = []
     for row in found["summary"]:
         has_gain = row["name"] != "plain" and row["gain"] is not None
@@ -249,8 +248,8 @@ def _open(
     sizes = sizes or STUDY.sizes
     recipe = dataclasses.replace(STUDY, epochs=budget.epochs, sizes=sizes, valid_sizes=sizes)
     settings = {"model": model, "recipe": recipe.to_json()}
-    options, origin = RunOptions(callbacks=[ProgressBar()]), provenance(data=budget.data)
-    study = TrialStudy(out, train, measured, settings, origin, options, data_changed=budget.data_changed)
+    options = RunOptions(callbacks=[ProgressBar()], data_changed=budget.data_changed)
+    study = TrialStudy(out, train, measured, settings, provenance(data=budget.data), options)
     return study, Trial("", recipe, model)
 
 

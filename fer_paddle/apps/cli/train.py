@@ -42,11 +42,13 @@ def train(
     from fer_paddle.expression.train import choose_recipe, train_from_files
     from fer_paddle.labels import describe_classes
     from fer_paddle.training import parallel
+    from fer_paddle.training.loop import RunOptions
 
     changes = {"epochs": epochs, "batch_size": batch_size, "size": size, "seed": seed}
     chosen = choose_recipe(recipe, changes)
-    how = (model, chosen, out, resume, workers, start, classes or None, data_changed, teachers, unlabeled)
-    outcome = train_from_files(data if len(data) > 1 else data[0], valid, *how)
+    options = RunOptions(out, resume, workers=workers, data_changed=data_changed)
+    source = data if len(data) > 1 else data[0]
+    outcome = train_from_files(source, valid, model, chosen, options, start, classes or None, teachers, unlabeled)
     if parallel.rank() != 0:
         return None
     from fer_paddle.expression.export import export_expression_network

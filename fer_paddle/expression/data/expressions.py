@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[Iterable[Any]], Iterable[Any]]
 BY_VOTES = ":votes"
-_VALID_RATIO = 0.1
+VALID_RATIO = 0.1
 
 
 def load_faces(
@@ -52,7 +52,7 @@ def load_faces(
     expected = "expected a pack (.npz), the official csv, a folder with one of them or with class folders"
     if not path.exists():
         raise FileNotFoundError(f"{expected}, found nothing at {path}")
-    if path.is_dir() and not fer2013.holds_fer2013(path):
+    if path.is_dir() and not fer2013.find_fer2013(path):
         return folders.read_class_folders(path, progress, classes, strict)
     if not path.is_dir() and path.suffix.lower() not in (".npz", ".csv"):
         raise ValueError(f"{expected}, got {path}")
@@ -85,7 +85,6 @@ def load_measured(
 def load_train_valid(
     data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     valid: str | os.PathLike[str] | None = None,
-    ratio: float = _VALID_RATIO,
     seed: int = 0,
     progress: Progress = iter,
     classes: Sequence[str] | None = None,
@@ -96,7 +95,7 @@ def load_train_valid(
     the command `report` lists them (of FER2013: 317 images of PublicTest).
 
     The faces to measure on are the validation split (else the test split) of `valid` or, without `valid`, of `data`.
-    Where `data` has none, `ratio` of each class is split off (the tutorial takes the last 100 of its shuffled list).
+    Where `data` has none, a tenth of each class is split off (the tutorial takes the last 100 of its shuffled list).
 
     Args:
         data: What `load_faces` reads, or its name in one of the data folders; or several, whose classes are united.
@@ -107,7 +106,7 @@ def load_train_valid(
         (train, valid), of the same classes.
     """
     sources = [data] if isinstance(data, (str, os.PathLike)) else data
-    pairs = [_load_pair(source, valid is None, ratio, seed, progress, classes) for source in sources]
+    pairs = [_load_pair(source, valid is None, seed, progress, classes) for source in sources]
     train = join_faces([pair[0] for pair in pairs])
     if valid is not None:
         measured = take_measured(load_faces(find_data(os.fspath(valid)), progress, classes))
@@ -135,7 +134,6 @@ def load_train_valid(
 def _load_pair(
     source: str | os.PathLike[str],
     needs_valid: bool,
-    ratio: float,
     seed: int,
     progress: Progress,
     classes: Sequence[str] | None,
@@ -149,7 +147,7 @@ def _load_pair(
     if not needs_valid:
         return train, faces.select(np.zeros(len(faces), bool))
     measured = [name for name in ("validation", "test") if name in faces.found_splits()]
-    return (train, take_split(faces, measured[0], path)) if measured else split_faces(train, ratio, seed)
+    return (train, take_split(faces, measured[0], path)) if measured else split_faces(train, VALID_RATIO, seed)
 
 
 def _check_own_classes(train: LabelledFaces, valid: LabelledFaces, where: str) -> None:

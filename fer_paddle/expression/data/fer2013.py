@@ -37,23 +37,18 @@ _LONGEST_LINE = 200_000  # characters
 _SHOWN = 200  # characters of a malformed line in a message
 
 
-def holds_fer2013(folder: Path) -> bool:
-    """Return whether a folder holds a FER2013 pack or the official csv."""
-    return any((folder / name).is_file() for name in (*PACKS.values(), *CSV_NAMES))
+def find_fer2013(folder: Path) -> list[Path]:
+    """Return the packs of FER2013 in a folder or, where there is none, the official csv; empty for another folder."""
+    packs, tables = ([folder / name for name in names] for names in (PACKS.values(), CSV_NAMES))
+    return [path for path in packs if path.is_file()] or [path for path in tables if path.is_file()][:1]
 
 
 def read_fer2013(path: str | os.PathLike[str], keep_faults: bool = False) -> LabelledFaces:
-    """Read FER2013 from a csv, a pack, or a folder: the packs in it or, where there is none, the official csv."""
-    path = Path(path)
-    if not path.is_dir():
-        return (read_csv if path.suffix.lower() == ".csv" else read_pack)(path, keep_faults)
-    packs = [path / name for name in PACKS.values() if (path / name).is_file()]
-    if packs:
-        return join_faces([read_pack(pack, keep_faults) for pack in packs])
-    for name in CSV_NAMES:
-        if (path / name).is_file():
-            return read_csv(path / name, keep_faults)
-    raise FileNotFoundError(f"expected {', '.join((*PACKS.values(), *CSV_NAMES))} in {path}, found none")
+    """Read FER2013 from a csv, a pack, or a folder of `find_fer2013`."""
+    files = find_fer2013(Path(path)) if Path(path).is_dir() else [Path(path)]
+    if not files:
+        raise FileNotFoundError(f"expected {', '.join((*PACKS.values(), *CSV_NAMES))} in {path}, found none")
+    return join_faces([(read_csv if one.suffix.lower() == ".csv" else read_pack)(one, keep_faults) for one in files])
 
 
 def read_csv(path: str | os.PathLike[str], keep_faults: bool = False) -> LabelledFaces:
@@ -72,7 +67,7 @@ def _find_no_faces(images: np.ndarray, split: np.ndarray | None) -> np.ndarray:
     training = np.zeros(len(images), bool) if split is None else split == "train"
     if training.sum() != TRAINING_ROWS:
         return np.zeros(len(images), bool)
-    return training & [is_no_face(image) for image in images]
+    return training & [hashlib.sha256(image.tobytes()).hexdigest()[:8] in _NO_FACES for image in images]
 
 
 def read_pack(path: str | os.PathLike[str], keep_faults: bool = False) -> LabelledFaces:
@@ -105,14 +100,7 @@ def read_pack(path: str | os.PathLike[str], keep_faults: bool = False) -> Labell
 
 
 def write_packs(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> dict[str, Path]:
-    """Write the official csv, with the FER+ votes of `fer2013new.csv` beside it, as packs of PACKS.
-
-    Returns:
-        The path of the pack by its split.
-
-    Raises:
-        ValueError: The csv is malformed, or has no Usage.
-    """
+    """Write the official csv, with the FER+ votes of FERPLUS_CSV beside it, as PACKS; return their paths by split."""
     path, folder = Path(path), Path(folder)
     images, labels, split = _read_faces(path)
     if split is None:
@@ -130,11 +118,6 @@ def write_packs(path: str | os.PathLike[str], folder: str | os.PathLike[str]) ->
             usage = np.full(chosen.sum(), number, np.uint8)
             written[name] = save_pack(folder / file, images[chosen], usage=usage, **own, **names)
     return written
-
-
-def is_no_face(image: np.ndarray) -> bool:
-    """Return whether a uint8 [48, 48] image is one of FER2013's training images that are no faces."""
-    return hashlib.sha256(image.tobytes()).hexdigest()[:8] in _NO_FACES
 
 
 def _to_probs(votes: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.data.faces import UNLABELLED, LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 
@@ -99,6 +99,13 @@ def count_votes(votes: np.ndarray) -> np.ndarray:
     is_whole = np.abs(votes * VOTERS - counts).max(axis=1, initial=0) < 1e-3
     counts[~is_whole] = np.rint(votes[~is_whole] * (VOTERS - 1))
     return counts
+
+
+def majority_labels(votes: np.ndarray) -> np.ndarray:
+    """Return the class with most of the votes [N, 10], the first of equal ones, int64 [N]; UNLABELLED for no class."""
+    class_of = np.full(len(FERPLUS_CLASSES), UNLABELLED)
+    class_of[list(COLUMNS[: len(EXPRESSIONS)])] = np.arange(len(EXPRESSIONS))
+    return np.where(votes.any(axis=1), class_of[votes.argmax(axis=1)], UNLABELLED)
 
 
 def keep_majority(counts: np.ndarray) -> np.ndarray:

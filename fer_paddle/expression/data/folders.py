@@ -28,65 +28,6 @@ from fer_paddle.labels import (
 
 LABELS_FILES = ("labels.txt", "label.txt", "label_list.txt")
 CLASSES_CSV = "_classes.csv"
-Listed = tuple[str, str, Path]  # split, class and path of an image
-
-
-def read_lists(folder: Path, names_of: dict[str, list[str]]) -> list[Listed] | None:
-    """Read all images of a folder's lists; None where it has none.
-
-    | layout | files |
-    |---|---|
-    | PaddleX, PaddleClas | `train_list.txt` or `train.txt` ..., lines `images/a.jpg 3`; one of LABELS_FILES |
-    | Roboflow | `train/_classes.csv` ... with `filename` and a column of 0 and 1 for each class |
-    """
-    tables = [(parse_split(path.parent.name), path) for path in sorted(folder.glob(f"*/{CLASSES_CSV}"))]
-    if tables:
-        return [row for split, table in tables if split for row in _read_csv(table, split)]
-    lists = [(parse_split(path.stem.removesuffix("_list")), path) for path in sorted(folder.glob("*.txt"))]
-    lists = [(split, path) for split, path in lists if split]
-    if not names_of or not lists:
-        return None
-    names = next(iter(names_of.values()))
-    return [row for split, path in lists for row in _read_list(path, split or "", names)]
-
-
-def _read_list(path: Path, split: str, names: list[str]) -> Iterator[Listed]:
-    for number, line in enumerate(_lines(path), 1):
-        image, _, index = line.strip().rpartition(" " if "\t" not in line else "\t")
-        if not line.strip():
-            continue
-        if not image or not index.isdecimal() or int(index) >= len(names):
-            expected = f"an image and the number of its class, 0 to {len(names) - 1}"
-            raise ValueError(f"expected {expected}, in line {number} of {path}, got {line.strip()[:200]!r}")
-        yield split, names[int(index)], path.parent / _inside(image.strip(), path)
-
-
-def _read_csv(path: Path, split: str) -> Iterator[Listed]:
-    rows = list(csv.DictReader(_lines(path), skipinitialspace=True))
-    for number, row in enumerate(rows, 2):
-        cells = {str(name).strip(): str(value).strip() for name, value in row.items()}
-        image = cells.pop("filename", "")
-        chosen = [name for name, value in cells.items() if value == "1"]
-        if not image or len(chosen) != 1:
-            expected = "a filename and one class with 1 in each line"
-            raise ValueError(f"expected {expected}, in line {number} of {path}, got {image[:200]!r} with {len(chosen)}")
-        yield split, chosen[0], path.parent / _inside(image, path)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return read_bytes(path).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"expected a list in UTF-8 at {path}, got: {error}") from error
-
-
-def _inside(name: str, path: Path) -> str:
-    parts = PureWindowsPath(name)
-    if parts.is_absolute() or parts.drive or name.startswith(("/", "\\")) or ".." in parts.parts:
-        raise ValueError(f"expected images within the folder of {path}, got {name!r}")
-    return name
-
-
 logger = logging.getLogger(__name__)
 
 # All faces stay in memory, and a photo of 12 megapixels would take 12 MB. Networks see at most 128 px a side.
@@ -98,7 +39,7 @@ _NAMES_IN_LOG = 10
 
 class _Image(NamedTuple):
     split: str  # of SPLITS; empty where the set is undivided
-    folder: str  # name of the class folder; empty for an image outside of all
+    folder: str  # name of the class or its folder; empty for an image outside of all
     path: Path
 
 
@@ -144,11 +85,62 @@ def read_class_folders(
 
 
 def _read_lists(path: Path) -> tuple[list[str], list[_Image]] | None:
-    """Return the names of all classes and the images of a folder with lists of them; None where it has none."""
+    """Return the names of all classes and the images of a folder with lists of them; None where it has none.
+
+    | layout | files |
+    |---|---|
+    | PaddleX, PaddleClas | `train_list.txt` or `train.txt` ..., lines `images/a.jpg 3`; one of LABELS_FILES |
+    | Roboflow | `train/_classes.csv` ... with `filename` and a column of 0 and 1 for each class |
+    """
+    tables = [(parse_split(file.parent.name), file) for file in sorted(path.glob(f"*/{CLASSES_CSV}"))]
+    lists = [(parse_split(file.stem.removesuffix("_list")), file) for file in sorted(path.glob("*.txt"))]
+    lists = [(split, file) for split, file in lists if split]
     names_of = {name: _read_names(path / name) for name in LABELS_FILES if (path / name).is_file()}
-    if (rows := read_lists(path, names_of)) is None:
+    if tables:
+        images = [image for split, table in tables if split for image in _read_csv(table, split)]
+    elif names_of and lists:
+        names = next(iter(names_of.values()))
+        images = [image for split, file in lists for image in _read_list(file, split or "", names)]
+    else:
         return None
-    return sorted({name for _, name, _ in rows}), [_Image(*row) for row in rows]
+    return sorted({image.folder for image in images}), images
+
+
+def _read_list(path: Path, split: str, names: list[str]) -> Iterator[_Image]:
+    for number, line in enumerate(_lines(path, f"a list in UTF-8 at {path}"), 1):
+        image, _, index = line.strip().rpartition(" " if "\t" not in line else "\t")
+        if not line.strip():
+            continue
+        if not image or not index.isdecimal() or int(index) >= len(names):
+            expected = f"an image and the number of its class, 0 to {len(names) - 1}"
+            raise ValueError(f"expected {expected}, in line {number} of {path}, got {line.strip()[:200]!r}")
+        yield _Image(split, names[int(index)], path.parent / _inside(image.strip(), path))
+
+
+def _read_csv(path: Path, split: str) -> Iterator[_Image]:
+    rows = list(csv.DictReader(_lines(path, f"a list in UTF-8 at {path}"), skipinitialspace=True))
+    for number, row in enumerate(rows, 2):
+        cells = {str(name).strip(): str(value).strip() for name, value in row.items()}
+        image = cells.pop("filename", "")
+        chosen = [name for name, value in cells.items() if value == "1"]
+        if not image or len(chosen) != 1:
+            expected = "a filename and one class with 1 in each line"
+            raise ValueError(f"expected {expected}, in line {number} of {path}, got {image[:200]!r} with {len(chosen)}")
+        yield _Image(split, chosen[0], path.parent / _inside(image, path))
+
+
+def _lines(path: Path, expected: str) -> list[str]:
+    try:
+        return read_bytes(path).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"expected {expected}, got: {error}") from error
+
+
+def _inside(name: str, path: Path) -> str:
+    parts = PureWindowsPath(name)
+    if parts.is_absolute() or parts.drive or name.startswith(("/", "\\")) or ".." in parts.parts:
+        raise ValueError(f"expected images within the folder of {path}, got {name!r}")
+    return name
 
 
 def _list_images(path: Path, strict: bool) -> tuple[list[str], list[_Image]]:
@@ -200,10 +192,7 @@ def _choose_classes(
 
 def _read_names(path: Path) -> list[str]:
     """Read one class name a line; where all lines begin with a number, in the order of the numbers."""
-    try:
-        lines = [line.strip() for line in read_bytes(path).decode("utf-8-sig").splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"expected names of classes in UTF-8, one a line, in {path}, got: {error}") from error
+    lines = [line.strip() for line in _lines(path, f"names of classes in UTF-8, one a line, in {path}") if line.strip()]
     numbered = [_NUMBERED_NAME.fullmatch(line) for line in lines]
     if lines and all(numbered):
         return [match[2] for match in sorted(numbered, key=lambda match: int(match[1]))]  # type: ignore[index, union-attr]

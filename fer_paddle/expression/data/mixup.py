@@ -24,16 +24,11 @@ class MixBatch:
     chance where both are on. The ratio of the first image is drawn from Beta(alpha, alpha), one for the batch. All
     randomness comes from the pixels of the batch, so that the same batch is always mixed alike: a resumed run repeats
     itself, however many processes read.
-
-    Attributes:
-        mixup_alpha: Alpha of mixup; 0 turns it off. The paper takes 0.2 for ImageNet, 1 for CIFAR.
-        cutmix_alpha: Alpha of CutMix; 0 turns it off. The paper takes 1.
-        chance: Ratio of the batches that are mixed, 0 to 1.
     """
 
-    mixup_alpha: float = 0.0
-    cutmix_alpha: float = 0.0
-    chance: float = 1.0
+    mixup_alpha: float = 0.0  # of mixup; 0 turns it off. The paper takes 0.2 for ImageNet, 1 for CIFAR
+    cutmix_alpha: float = 0.0  # of CutMix; 0 turns it off. The paper takes 1
+    chance: float = 1.0  # ratio of the batches that are mixed, 0 to 1
 
     def __post_init__(self) -> None:
         alphas = self.mixup_alpha, self.cutmix_alpha
@@ -52,17 +47,12 @@ class MixBatch:
         partners, ratio = np.arange(len(images)), 1.0
         if rng.random() < self.chance:
             partners = rng.permutation(len(images))
-            if self._takes_cutmix(rng):
+            if self.cutmix_alpha and (not self.mixup_alpha or rng.random() < 0.5):
                 images, ratio = cutmix(images, partners, rng.beta(self.cutmix_alpha, self.cutmix_alpha), rng)
             else:
                 ratio = rng.beta(self.mixup_alpha, self.mixup_alpha)
                 images = mixup(images, partners, ratio)
         return images, (labels, votes, labels[partners], votes[partners], np.float32(ratio))
-
-    def _takes_cutmix(self, rng: np.random.Generator) -> bool:
-        if self.mixup_alpha and self.cutmix_alpha:
-            return bool(rng.random() < 0.5)
-        return self.cutmix_alpha > 0
 
 
 def mixup(images: np.ndarray, partners: np.ndarray, ratio: float) -> np.ndarray:

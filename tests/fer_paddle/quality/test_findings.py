@@ -6,9 +6,10 @@ import pytest
 
 from fer_paddle.drawn import make_faces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
+from fer_paddle.expression.data.ferplus import majority_labels
 from fer_paddle.images import to_gray
 from fer_paddle.labels import EXPRESSIONS
-from fer_paddle.quality import measures, suspects, votes
+from fer_paddle.quality import measures, report, suspects
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +45,15 @@ def ballot(**counts):
 def test_majority_in_the_order_of_the_labels_and_votes_against_them():
     ballots = [ballot(happiness=9, NF=1), ballot(NF=10), ballot(contempt=6, anger=4), ballot(), ballot(fear=6)]
     names = [*EXPRESSIONS, None]
-    assert [names[label] for label in votes.majority_labels(np.stack(ballots))] == ["happy", None, None, None, "fear"]
+    assert [names[label] for label in majority_labels(np.stack(ballots))] == ["happy", None, None, None, "fear"]
     ballots = np.stack([ballot(happiness=10), ballot(neutral=6, sadness=4), ballot(anger=5, fear=5), ballot(sadness=9)])
     labels = np.array([EXPRESSIONS.index(name) for name in ("happy", "sad", "angry", "fear")])
-    found = votes.compare_votes(labels, ballots)
+    found = report.compare_votes(labels, ballots)
     assert found["agreement"] == 0.5 and found["sure"] == 0.5
     assert found["agreement_by_class"] | {"sad": 0, "happy": 1, "disgust": None} == found["agreement_by_class"]
     assert np.sum(found["most_votes"]) == 4
     # Only the last is contradicted: nobody said fear. Of the second four did.
-    assert votes.find_contradicted(labels, ballots).tolist() == [3]
+    assert report.find_contradicted(labels, ballots).tolist() == [3]
 
 
 def clusters(per_class, num_classes, seed=0):

@@ -13,9 +13,9 @@ from fer_paddle.expression.data.expressions import load_sources
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.ferplus import count_votes
 from fer_paddle.images import to_gray
-from fer_paddle.quality import measures, votes
+from fer_paddle.quality import measures
 from fer_paddle.quality.page import render_page
-from fer_paddle.quality.report import build_report
+from fer_paddle.quality.report import build_report, compare_votes, has_no_face
 
 EVIL = '<script>alert("x")</script>&\'.png'
 
@@ -116,8 +116,8 @@ def test_the_known_faults_of_fer2013(data_pack):
     assert duplicates.count_within_splits(exact, samples.split)["train"] == 1234
     assert len(duplicates.disagreeing(exact, samples.labels)) == 47
     ballots = count_votes(samples.votes)
-    assert len(measures.find_constant(samples.images)) == 12 and votes.has_no_face(ballots).sum() == 160
-    crowd = votes.compare_votes(samples.labels, ballots)
+    assert len(measures.find_constant(samples.images)) == 12 and has_no_face(ballots).sum() == 160
+    crowd = compare_votes(samples.labels, ballots)
     assert crowd["agreement"] == pytest.approx(0.6232, abs=1e-4)
     by_class = {name: round(100 * ratio) for name, ratio in crowd["agreement_by_class"].items()}
     assert by_class == {"angry": 47, "disgust": 30, "fear": 12, "happy": 92, "sad": 40, "surprise": 80, "neutral": 86}
