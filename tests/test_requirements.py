@@ -71,6 +71,7 @@ def test_what_pyproject_asks_for_is_pinned_to_a_version_that_it_allows():
             assert allowed.contains(pin.version), f"{name}{allowed}, pinned {pin}"
 
 
+MACOS = ("13_0", "12_0", "11_0", "10_15", "10_9")
 # What pip calls the wheels of a platform, and what its markers see.
 PLATFORMS = {
     "Linux": (["manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"], "linux", "x86_64"),
@@ -78,11 +79,7 @@ PLATFORMS = {
     "Windows": (["win_amd64"], "win32", "AMD64"),
     "macOS on ARM": ([f"macosx_{major}_0_arm64" for major in (14, 13, 12, 11)], "darwin", "arm64"),
     "macOS on Intel": (
-        [
-            f"macosx_{version}_{kind}"
-            for version in ("13_0", "12_0", "11_0", "10_15", "10_9")
-            for kind in ("x86_64", "universal2")
-        ],
+        [f"macosx_{version}_{kind}" for version in MACOS for kind in ("x86_64", "universal2")],
         "darwin",
         "x86_64",
     ),
@@ -92,17 +89,10 @@ NO_PADDLE_3 = {"Linux on ARM", "macOS on Intel"}
 
 
 def dry_run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--dry-run",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-    ]
-    command += ["--ignore-installed", "--only-binary=:all:", "--retries", "1", "--timeout", "20"]
+    options = (
+        "--dry-run --quiet --disable-pip-version-check --no-deps --ignore-installed --only-binary=:all: --retries 1"
+    )
+    command = [sys.executable, "-m", "pip", "install", *options.split(), "--timeout", "20"]
     return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
 
 

@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from fer_paddle.analysis.calibration import (
-    cross_fitted_probs,
-    fit_temperature,
-    negative_log_likelihood,
-    reliability,
-)
+from fer_paddle.analysis.calibration import cross_fitted_probs, fit_temperature, negative_log_likelihood, reliability
 from fer_paddle.analysis.metrics import softmax
 
 

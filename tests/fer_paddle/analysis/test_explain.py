@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.analysis.embeddings import embed, lay_out, plot_embedding
-from fer_paddle.analysis.features import (
-    capture,
-    feature_maps,
-)
+from fer_paddle.analysis.features import capture, feature_maps
 from fer_paddle.analysis.gradcam import class_saliency, grad_cam, grad_cam_plus_plus, occlusion
 from fer_paddle.environment import paddle
 from fer_paddle.expression.explain import plot_explanations, write_figures

@@ -5,9 +5,7 @@ import pytest
 from sklearn import metrics as sklearn_metrics
 
 from fer_paddle.analysis.metrics import confusion_matrix, f1_scores, roc
-from fer_paddle.analysis.plots import (
-    tile_images,
-)
+from fer_paddle.analysis.plots import tile_images
 
 
 @pytest.mark.parametrize("decimals", [None, 1])  # one decimal makes many scores equal

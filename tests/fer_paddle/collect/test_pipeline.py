@@ -89,10 +89,7 @@ select {shlex.quote(__file__)} --out x --sort-mouths
 train-mouths --data nowhere.npz"""  # the first line is empty: no arguments
 
 
-@pytest.mark.parametrize(
-    "args",
-    WRONG.splitlines(),
-)
+@pytest.mark.parametrize("args", WRONG.splitlines())
 def test_wrong_use_is_one_line_and_code_2(collect, tmp_path, monkeypatch, args):
     monkeypatch.chdir(tmp_path)
     code, out, err = collect(*shlex.split(args))

@@ -6,13 +6,7 @@ import numpy as np
 import pytest
 
 from fer_paddle import pipeline
-from fer_paddle.collect.select import (
-    FACE_MARGIN,
-    SELECTED,
-    FaceRule,
-    find_faces,
-    select_faces,
-)
+from fer_paddle.collect.select import FACE_MARGIN, SELECTED, FaceRule, find_faces, select_faces
 from fer_paddle.files import append_json_line, file_digest, read_json_lines
 from fer_paddle.images import list_images, read_image, write_image
 from yolo3tiny.predict import Detections

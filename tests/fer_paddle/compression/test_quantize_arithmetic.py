@@ -74,10 +74,7 @@ BATCHES = {
         (lambda: quant_params.symmetric([1.0, 2.0]), "expected"),  # two scales without an axis
         (lambda: calibration.find_threshold([], "abs_max"), "expected at least one batch"),
         (lambda: calibration.find_threshold(BATCHES["normal"], "best"), "expected an algorithm of"),
-        (
-            lambda: calibration.find_threshold(BATCHES["normal"], "KL", 12),
-            "at most 1023 steps .*, got 12 bits",
-        ),
+        (lambda: calibration.find_threshold(BATCHES["normal"], "KL", 12), "at most 1023 steps .*, got 12 bits"),
     ],
 )
 def test_wrong_arguments(make, says):

@@ -138,11 +138,7 @@ def test_qat_trains_by_the_loop_and_is_saved(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [
-        (programs.PARAMS, pickle.dumps({"a": 1}), "pickle"),
-        (programs.MODEL, b"", "empty"),
-    ],
+    ("name", "content", "says"), [(programs.PARAMS, pickle.dumps({"a": 1}), "pickle"), (programs.MODEL, b"", "empty")]
 )
 def test_what_is_no_program_gives_one_line(folder, tmp_path, name, content, says):
     shutil.copytree(folder / "float", tmp_path / "bad")

@@ -12,14 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fer_paddle.drawn import (
-    FaceSet,
-    SyntheticFace,
-    SyntheticScene,
-    draw_face,
-    draw_scene,
-    make_faces,
-)
+from fer_paddle.drawn import FaceSet, SyntheticFace, SyntheticScene, draw_face, draw_scene, make_faces
 from fer_paddle.environment import REPOSITORY
 from fer_paddle.labels import EXPRESSIONS
 

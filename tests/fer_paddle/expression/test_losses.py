@@ -18,12 +18,7 @@ def batch():
     votes = rng.dirichlet(np.ones(10), 6)
     votes[2] = 0
     logits = rng.normal(size=(6, 7)) * 4
-    return (
-        np.float32(logits),
-        np.float32(rng.normal(size=(6, 10))),
-        np.array([0, 6, 3, 3, 1, 5]),
-        np.float32(votes),
-    )
+    return (np.float32(logits), np.float32(rng.normal(size=(6, 10))), np.array([0, 6, 3, 3, 1, 5]), np.float32(votes))
 
 
 def evaluate(loss, logits, vote_logits, labels, votes):

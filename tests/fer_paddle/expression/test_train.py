@@ -19,12 +19,7 @@ from fer_paddle.training.loop import BEST, Callback, RunOptions
 from fer_paddle.weights import load_arrays, state_arrays
 
 SMALL = dataclasses.replace(
-    STRONG,
-    epochs=3,
-    batch_size=8,
-    sizes=((0, 14), (2, 18)),
-    valid_sizes=((0, 16), (2, 20)),
-    learning_rate=0.01,
+    STRONG, epochs=3, batch_size=8, sizes=((0, 14), (2, 18)), valid_sizes=((0, 16), (2, 20)), learning_rate=0.01
 )
 
 

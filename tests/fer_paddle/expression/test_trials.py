@@ -19,12 +19,7 @@ def faces():
 
 
 RECIPE = dataclasses.replace(
-    RECIPES["study"],
-    epochs=1,
-    batch_size=4,
-    sizes=((0, 16),),
-    valid_sizes=((0, 16),),
-    augment=AugmentConfig(),
+    RECIPES["study"], epochs=1, batch_size=4, sizes=((0, 16),), valid_sizes=((0, 16),), augment=AugmentConfig()
 )
 
 

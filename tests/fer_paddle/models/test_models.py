@@ -45,7 +45,7 @@ def test_features_and_logits(name, networks):
     assert not np.array_equal(logits.numpy()[0], logits.numpy()[1])  # it looks at the image
 
 
-@pytest.mark.parametrize("size", [(16, 16), (27, 48), (100, 80)], ids=str)
+@pytest.mark.parametrize("size", [(16, 16), (99, 48)], ids=str)
 @each_design
 def test_any_size(name, size, networks):
     with paddle.no_grad():

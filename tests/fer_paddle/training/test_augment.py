@@ -76,11 +76,7 @@ def warp_by_hand(image, size, angle_deg, zoom, flip, shift_px):
 
 @pytest.mark.parametrize(
     ("size", "turn", "grow", "flip", "shift"),
-    [
-        (48, 0.0, -0.5, True, (0, 0)),
-        (64, -1.0, 0.9, False, (0.3, -0.8)),
-        (128, 0.5, 1.0, True, (0.2, 0.2)),
-    ],
+    [(48, 0.0, -0.5, True, (0, 0)), (64, -1.0, 0.9, False, (0.3, -0.8)), (128, 0.5, 1.0, True, (0.2, 0.2))],
 )
 def test_all_geometry_together_is_one_affine_map(smooth, size, turn, grow, flip, shift):
     config = AugmentConfig(flip=0.5, rotate_deg=20, scale=0.2, shift=0.1)

@@ -75,10 +75,7 @@ class InterruptingData(TinyData):
 
 def loss(outputs, targets):
     """Two named terms."""
-    return {
-        "label": paddle.nn.functional.cross_entropy(outputs, targets),
-        "size": 1e-3 * (outputs * outputs).mean(),
-    }
+    return {"label": paddle.nn.functional.cross_entropy(outputs, targets), "size": 1e-3 * (outputs * outputs).mean()}
 
 
 def accuracy(outputs, targets):

@@ -76,8 +76,7 @@ def test_the_size_follows_the_epoch(faces):
 
 
 @pytest.mark.parametrize(
-    "size",
-    [0, -1, [], [(1, 48)], [(0, 48), (0, 64)], [(0, 48), (5, 64), (3, 32)], [(0, 48), (3, 0)]],
+    "size", [0, -1, [], [(1, 48)], [(0, 48), (0, 64)], [(0, 48), (5, 64), (3, 32)], [(0, 48), (3, 0)]]
 )
 def test_sizes_that_make_no_sense_are_refused(faces, size):
     with pytest.raises(ValueError, match="from epoch 0 in rising order"):

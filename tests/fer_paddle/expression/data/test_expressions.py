@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from fer_paddle.expression.data.expressions import load_faces, load_measured, load_sources, load_train_valid
-from fer_paddle.expression.data.faces import take_split
 from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 
@@ -39,24 +38,6 @@ def sources(tmp_path_factory, noise, write_pack, write_csv, write_classes):
     write_classes(root / "mouths", {"smile": 2, "嘟嘴": 2}, seed=9)
     write_pack(root / "unlabelled.npz", noise(3))
     return root
-
-
-@pytest.mark.parametrize(
-    ("name", "split", "count"),
-    [
-        ("packs", None, 40),
-        ("packs", "validation", 20),
-        (f"packs/{PUBLIC}", None, 20),
-        ("csv/fer2013.csv", None, 40),
-        ("plain.npz", None, 40),
-        ("classes", None, 70),
-        ("kaggle", None, 42),
-        ("kaggle", "test", 14),
-    ],
-)
-def test_load_faces_reads_every_kind(sources, name, split, count):
-    faces = load_faces(str(sources / name))
-    assert len(faces if split is None else take_split(faces, split)) == count
 
 
 @pytest.mark.parametrize(
@@ -146,12 +127,6 @@ def test_private_test_images_are_neither_learned_nor_measured(sources, tmp_path,
 def test_data_that_cannot_be_parted_are_refused(sources, data, valid, expected):
     with pytest.raises(ValueError, match=expected):
         load_train_valid(sources / data, valid and sources / valid)
-
-
-def test_real_training_pack_by_its_name(data_pack):
-    train, valid = load_train_valid(data_pack(TRAIN))
-    assert not bytes_of(train) & bytes_of(valid)
-    assert train.votes.shape == (28218, 10) and valid.votes.shape == (3589, 10)
 
 
 def test_own_classes_of_folders_and_a_pack_are_united(tmp_path, noise, write_pack, write_classes, caplog):
