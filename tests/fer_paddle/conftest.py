@@ -1,8 +1,5 @@
 """Runs the command line; writes small packs, csv files and class folders, of noise: no two images are alike."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,17 +21,6 @@ def face_folders(tmp_path_factory) -> Path:
         (folder / name).mkdir(exist_ok=True)
         write_image(folder / name / f"图{number}.png", image)
     return folder
-
-
-@pytest.fixture(scope="session")
-def trained_run(face_folders, tmp_path_factory) -> tuple[Path, list[dict]]:
-    """The folder of `train` on `face_folders`, two epochs from the shell, and what it printed with --json."""
-    folder = tmp_path_factory.mktemp("runs") / "我的训练"
-    command = [sys.executable, "-m", "fer_paddle", "train", "--data", face_folders, "--recipe", "tutorial", "--json"]
-    command += ["--epochs", "2", "--size", "32", "--batch-size", "16", "--threads", "1", "--out", folder]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder, json.loads(done.stdout)  # JSON alone, though Paddle2ONNX prints while it exports, from C++ too
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def test_what_is_no_json_object_is_a_value_error(tmp_path, text):
         files.read_json(tmp_path / "none.json", "a card")
 
 
-def test_files_written_together_all_change_or_none(tmp_path, monkeypatch):
+def test_files_written_together_all_change_or_none(tmp_path):
     first, second = tmp_path / "a", tmp_path / "b"
     files.write_together({first: b"1", second: b"2"})
     with pytest.raises(FileNotFoundError):

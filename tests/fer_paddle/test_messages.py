@@ -261,7 +261,7 @@ def test_a_command_in_chinese(argv, code, out, err, monkeypatch, capsys):
     assert messages.current_language() == "en"
 
 
-def test_the_list_of_commands_has_whole_sentences(monkeypatch, capsys):
+def test_the_list_of_commands_has_whole_sentences(capsys):
     assert call("--help", "--language", "zh") == 0
     assert "\n  do  在图像和视频中找到人脸，说出它们的表情\n" in capsys.readouterr().out
 

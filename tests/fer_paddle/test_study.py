@@ -84,6 +84,8 @@ def test_other_files_are_refused_and_left_alone(text, tmp_path):
 
 @pytest.mark.parametrize("pattern", ["08_[!s]*", "08_sens*", "compare*", "distill*", "quantize*", "study*"])
 def test_shipped_results_are_studies(pattern):
-    for path in (REPOSITORY / "notebooks" / "results").glob(pattern):
+    paths = [*(REPOSITORY / "notebooks" / "results").glob(pattern)]
+    assert paths
+    for path in paths:
         content = json.loads(path.read_text(encoding="utf-8"))
         assert Study(path, content["settings"]).find(content["rows"][-1]) == content["rows"][-1:]
