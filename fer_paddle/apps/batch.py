@@ -4,13 +4,16 @@
 whole, as the one row group of `part-NUMBER.parquet`; a part is done once that file has as many rows as planned. So a
 worker that dies costs its part, which Ray gives to another, a driver that dies the parts under way, and a part that is
 done twice replaces its file by the same. The plan notes size and time of each image, and the network's digest: a part
-with an image that has changed is labeled again. What reads Parquet folders skips names that begin with `_`.
+with an image that has changed is labeled again. A worker notes in `_begun-NUMBER` each image before it reads it, so an
+image that ends worker after worker is told from the others, and not read a fourth time. What reads Parquet folders
+skips names that begin with `_`.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,7 @@ from fer_paddle.study import differing_fields
 from yolo3tiny.predict import Detector
 
 PLAN = "_plan.parquet"
+MOST_DEATHS = 3  # at one image; the first may have another cause, such as the end of the driver
 
 
 def label_folder(
@@ -89,9 +93,15 @@ class Labeler:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, str]:
         """Label the `files` of a `part`."""
+        begun = _begun(Path(row["part"]))
         paths = {str(self.data / os.fsdecode(file)): os.fsdecode(file) for file in row["files"]}
-        records, failed = annotate_files([Path(path) for path in paths], None, self._label)
-        records += [{"file": path, "faces": [], "error": _printable(reason)} for path, reason in failed]
+        deaths = _count_deaths(begun)
+        ended = "expected to label the image, but it ended {} workers, as by a crash or for want of memory"
+        failed = [(path, ended.format(deaths[path])) for path in paths if deaths[path] >= MOST_DEATHS]
+        left = [Path(path) for path in paths if deaths[path] < MOST_DEATHS]
+        records, unreadable = annotate_files(left, None, self._label, lambda files: _note(files, begun))
+        for path, reason in failed + unreadable:
+            records.append({"file": path, "faces": [], "error": _printable(reason)})
         for record in records:
             record["file"] = _printable(paths[record["file"]])
         with replacing(row["part"]) as temporary:
@@ -121,6 +131,26 @@ def _file(out: Path, number: int) -> Path:
     return out / f"part-{number:06d}.parquet"
 
 
+def _begun(part: Path) -> Path:
+    return part.with_name(part.stem.replace("part", "_begun"))
+
+
+def _note(paths: Iterable[Path], begun: Path) -> Iterator[Path]:
+    """Give images, each noted before: a line a worker, names as JSON between tabs; after the last the notes go."""
+    with begun.open("ab", buffering=0) as file:
+        file.write(b"\n")
+        for path in paths:
+            file.write(f"{json.dumps(str(path))}\t".encode())
+            yield path
+    begun.unlink(missing_ok=True)
+
+
+def _count_deaths(begun: Path) -> Counter[str]:
+    """Count how many workers ended at an image: the last that each noted."""
+    lines = begun.read_text("ascii").splitlines() if begun.exists() else []
+    return Counter(json.loads(line.split("\t")[-2]) for line in lines if "\t" in line)
+
+
 def _plan(
     found: Sequence[bytes], out: Path, settings: dict[str, Any], part_size: int, resume: bool
 ) -> list[list[bytes]]:
@@ -142,7 +172,8 @@ def _plan(
     now = [[_stamp(Path(settings["data"], os.fsdecode(file))) for file in files] for files in parts]
     for number, (before, after) in enumerate(zip(stamps, now)):
         if before != after:
-            _file(out, number).unlink(missing_ok=True)
+            for file in (_file(out, number), _begun(_file(out, number))):
+                file.unlink(missing_ok=True)
     if now != stamps:
         columns = {"files": pa.list_(pa.binary()), "stamps": pa.list_(pa.list_(pa.int64()))}
         table = pa.table({name: pa.array(rows, columns[name]) for name, rows in (("files", parts), ("stamps", now))})
@@ -172,7 +203,7 @@ def _run(
 ) -> Iterator[dict[str, str]]:
     """Label parts in the cluster that RAY_ADDRESS names, or else on this machine; yield them as they are done.
 
-    Ray Data starts an actor that died again, and gives its part to another.
+    Ray Data starts an actor that died again, and gives its part to another, without end.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray reports to its makers
     os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
