@@ -65,14 +65,9 @@ def launch(hosts: Sequence[Sequence[str]], folder: Path, arguments: Sequence[str
 
 def main(folder: Path) -> None:
     """Train on drawn faces by the command line over both hosts and print what they wrote."""
-    from fer_paddle.drawn import make_faces
-    from fer_paddle.images import write_image
-    from fer_paddle.labels import EXPRESSIONS
+    from tests.class_folders import write_drawn_faces
 
-    faces = make_faces(140, size=48, seed=1)
-    for number, (image, label) in enumerate(zip(faces.images, faces.labels)):
-        (folder / "faces" / EXPRESSIONS[label]).mkdir(parents=True, exist_ok=True)
-        write_image(folder / "faces" / EXPRESSIONS[label] / f"{number}.png", image)
+    write_drawn_faces(folder / "faces", 140)
     train = f"train --data {folder / 'faces'} --recipe tutorial --epochs 2 --size 24 --batch-size 16 --threads 1"
     with two_hosts(folder) as hosts:
         script = str(ROOT / "fer_paddle/__main__.py")

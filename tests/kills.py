@@ -31,19 +31,6 @@ def command(name: str, data: Path, out: Path) -> list[str]:
     return [sys.executable, "-m", "fer_paddle", *arguments.split()]
 
 
-def write_faces(folder: Path) -> None:
-    """Draw faces as class folders."""
-    from fer_paddle.drawn import make_faces
-    from fer_paddle.images import write_image
-    from fer_paddle.labels import EXPRESSIONS
-
-    faces = make_faces(70, size=48, seed=1)
-    for number, (image, label) in enumerate(zip(faces.images, faces.labels)):
-        place = folder / EXPRESSIONS[label]
-        place.mkdir(parents=True, exist_ok=True)
-        write_image(place / f"{number}.png", image)
-
-
 def kill_at(process: subprocess.Popen, cpu_seconds: float) -> bool:
     """Send SIGKILL to a process and its children once it has used so much of the processor; False: it ended before."""
     ticks = os.sysconf("SC_CLK_TCK")
@@ -64,9 +51,11 @@ def leftovers(folder: Path) -> list[str]:
 
 def run(name: str, kills: int, folder: Path, rng: random.Random) -> int:
     """Kill a command so often, let it end, and check what it leaves; return how many kills came in time."""
+    from tests.class_folders import write_drawn_faces
+
     data, out = folder / "data", folder / "out" / name
     if not data.is_dir():
-        write_faces(data)
+        write_drawn_faces(data, 70)
     out.parent.mkdir(exist_ok=True)
     in_time = 0
     for _ in range(4 * kills):

@@ -7,20 +7,17 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_paddle.drawn import make_faces
 from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS, EXPRESSIONS_ZH
+from tests.class_folders import write_drawn_faces
 
 
 @pytest.fixture(scope="session")
 def face_folders(tmp_path_factory) -> Path:
     """70 drawn faces of 48 px as class folders with English, Chinese and numbered names."""
-    folder, faces = tmp_path_factory.mktemp("表情"), make_faces(70, size=48, seed=1)
-    for number, (image, label) in enumerate(zip(faces.images, faces.labels)):
-        name = (EXPRESSIONS[label], EXPRESSIONS_ZH[label], f"{label}_{EXPRESSIONS[label].title()}")[label % 3]
-        (folder / name).mkdir(exist_ok=True)
-        write_image(folder / name / f"图{number}.png", image)
-    return folder
+    kinds = zip(EXPRESSIONS, EXPRESSIONS_ZH, (f"{label}_{name.title()}" for label, name in enumerate(EXPRESSIONS)))
+    names = [kind[label % 3] for label, kind in enumerate(kinds)]
+    return write_drawn_faces(tmp_path_factory.mktemp("表情"), 70, names)
 
 
 @pytest.fixture

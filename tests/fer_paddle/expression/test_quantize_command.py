@@ -8,17 +8,13 @@ from fer_paddle.apps.cli import main
 from fer_paddle.drawn import make_faces
 from fer_paddle.expression.predict import WEIGHTS
 from fer_paddle.images import write_image
-from fer_paddle.labels import EXPRESSIONS
+from tests.class_folders import write_drawn_faces
 
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory):
     """A folder of class folders with three drawn faces each."""
-    folder, drawn = tmp_path_factory.mktemp("faces"), make_faces(21, 48, 0)
-    for number, (image, label) in enumerate(zip(drawn.images, drawn.labels)):
-        (folder / EXPRESSIONS[label]).mkdir(exist_ok=True)
-        write_image(folder / EXPRESSIONS[label] / f"{number:02}.png", image)
-    return folder
+    return write_drawn_faces(tmp_path_factory.mktemp("faces"), 21, seed=0)
 
 
 def quantize(faces, tmp_path, *more):
