@@ -14,7 +14,7 @@ from fer_paddle.landmarks.measures import measure_face
 from fer_paddle.landmarks.metrics import nme
 from fer_paddle.landmarks.pose import estimate_pose
 from yolo3tiny.anchors import kmeans_anchors, mean_best_iou
-from yolo3tiny.boxes import iou
+from yolo3tiny.boxes import iou, letterbox
 from yolo3tiny.decode import nms
 from yolo3tiny.metrics import average_precision
 
@@ -82,7 +82,7 @@ def exercise_12_2() -> Cases:
 
 
 def exercise_12_3() -> Cases:
-    """The toy table of section 9 with its second face ignored."""
+    """The toy table of section 7 with its second face ignored."""
 
     def squares(*lefts: float) -> np.ndarray:
         return np.array([[x, 0.0, x + 50, 50.0] for x in lefts])
@@ -101,7 +101,7 @@ def exercise_12_4() -> Cases:
         yield Case((sizes, anchors), mean_best_iou(sizes, anchors), 1e-4, f"fit_of(sizes, {k} anchors)")
 
 
-def exercise_12_5() -> Cases:
+def exercise_12b_1() -> Cases:
     """The found shares of small and of large faces, of which some are moved too far."""
     rng = np.random.default_rng(5)
     corner, side = rng.uniform(0, 900, (30, 2)), rng.uniform(15, 90, (30, 1))
@@ -111,6 +111,25 @@ def exercise_12_5() -> Cases:
     expected = (float(hit[small].mean()), float(hit[~small].mean()))
     yield Case((drawn, found), expected, 1e-6, "recalls(drawn, found)")
     yield Case((drawn, drawn), (1.0, 1.0), 1e-6, "recalls(drawn, drawn)")
+
+
+def exercise_12b_2() -> Cases:
+    """Boxes in the middle, at a corner, and in a wide image."""
+    middle, corner, wide = ((270, 60, 370, 180), 640, 480), ((0, 0, 30, 40), 200, 200), ((8, 1, 16, 5), 96, 8)
+    for box, width, height in (middle, corner, wide):
+        left, top, right, bottom = box
+        sides = (right - left) / width, (bottom - top) / height
+        shares = (left + right) / 2 / width, (top + bottom) / 2 / height, *sides
+        line = " ".join(["0", *(f"{share:.6f}" for share in shares)])
+        yield Case((line, width, height), box, 0.01)
+
+
+def exercise_12b_3() -> Cases:
+    """The first size of input whose letterbox shows the face large enough."""
+    for photo, face, needed in ((4000, 60, 8), (960, 30, 10), (640, 160, 8), (1024, 32, 8)):
+        image = np.zeros((8, photo, 3), np.uint8)
+        scales = ((size, letterbox(image, longest=size)[1].scale) for size in range(32, 2048, 32))
+        yield Case((photo, face, needed), next(size for size, scale in scales if scale * face >= needed))
 
 
 def _points(yaw_deg: float = 0.0, seed: int = 3) -> np.ndarray:

@@ -16,6 +16,7 @@ from fer_paddle.analysis.metrics import softmax
 from fer_paddle.course import draw_crops
 from fer_paddle.course.checks import Between, Case, Cases
 from fer_paddle.environment import paddle
+from fer_paddle.expression.data.faces import without_copies
 from fer_paddle.expression.losses import ExpressionLoss
 from fer_paddle.images import write_image
 from fer_paddle.models import build_model
@@ -57,7 +58,7 @@ def exercise_04_3() -> Cases:
         yield Case((losses.tolist(),), expected, name=name)
 
 
-def exercise_04_4() -> Cases:
+def exercise_04b_1() -> Cases:
     """A folder with Chinese names and two broken files."""
     logger = logging.getLogger("fer_paddle")
     level = logger.level
@@ -79,7 +80,7 @@ def _file_names(paths: Any) -> set[str]:
     return {Path(path).name for path in paths}
 
 
-def exercise_04_5() -> Cases:
+def exercise_04b_2() -> Cases:
     """The loss of random logits, and of the logits at which it is smallest."""
     rng = np.random.default_rng(4)
     labels = rng.integers(0, 7, 16)
@@ -90,6 +91,20 @@ def exercise_04_5() -> Cases:
             expected = float(ExpressionLoss(label_smoothing=smoothing)(paddle.to_tensor(logits), targets)["label"])
             name = f"smoothed_loss({which}, labels, {smoothing})"
             yield Case((logits, labels, smoothing), expected, 1e-4, name)
+
+
+def exercise_04b_3() -> Cases:
+    """Copies among faces, beside an image of the same bytes in another shape and one that differs in a pixel."""
+    faces = draw_crops(21, 48, seed=4)
+    train, test = faces.select(np.arange(14)), faces.select(np.arange(9, 21))
+    expected = len(test) - len(without_copies(test, train))
+    yield Case((train.images, test.images), expected, name="leaked(train, test)")
+    image = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    changed = image.copy()
+    changed[0, 0] += 1
+    yield Case(([image], [image, image]), 2, name="leaked([image], the same image twice)")
+    yield Case(([image], [image.reshape(6, 4)]), 0, name="leaked([image], the same bytes in another shape)")
+    yield Case(([image], [changed]), 0, name="leaked([image], one pixel changed)")
 
 
 def exercise_05_1() -> Cases:
