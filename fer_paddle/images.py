@@ -61,7 +61,7 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
         pixels = Image.frombuffer(mode[0], size_wh, np.ascontiguousarray(image), "raw", mode[1], 0, 1)
         pixels.save(encoded, kind, **_SAVE_OPTIONS.get(kind, {}))
     except (OSError, ValueError) as error:
-        got = f"{_describe(image)} ({error})"
+        got = f"{describe(image)} ({error})"
         raise ValueError(f"{str(path)!r}: expected an image that fits into {kind}, got {got}") from error
     with replacing(path) as temporary:
         temporary.write_bytes(encoded.getbuffer())
@@ -197,7 +197,7 @@ def _span(start: int, side: int, length: int) -> tuple[int, int, int, int]:
 def normalize(gray: np.ndarray) -> np.ndarray:
     """Turn uint8 gray of any shape to float32 of the same shape: (gray / 255 - FER_MEAN) / FER_STD."""
     if not isinstance(gray, np.ndarray) or gray.dtype != np.uint8:
-        raise ValueError(f"expected a uint8 array, got {_describe(gray)}")
+        raise ValueError(f"expected a uint8 array, got {describe(gray)}")
     return (gray.astype(np.float32) / 255 - FER_MEAN) / FER_STD
 
 
@@ -213,7 +213,7 @@ def faces_to_batch(crops: Sequence[np.ndarray] | np.ndarray, size: int) -> np.nd
     """
     size = _check_size(size)
     if isinstance(crops, np.ndarray) and (crops.ndim < 3 or (crops.ndim == 3 and crops.shape[2] == 3)):
-        raise ValueError(f"expected a list of crops, got one array {_describe(crops)}")
+        raise ValueError(f"expected a list of crops, got one array {describe(crops)}")
     batch = np.empty((len(crops), 1, size, size), np.uint8)
     for row, crop in zip(batch, crops):
         row[0] = resize(to_gray(to_square(crop)), size)
@@ -245,10 +245,11 @@ def _check_box(box_xyxy: Sequence[float] | np.ndarray) -> np.ndarray:
 def _check_image(image: np.ndarray) -> None:
     is_image = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size > 0
     if not is_image or (image.ndim != 2 and (image.ndim != 3 or image.shape[2] != 3)):
-        raise ValueError(f"expected a uint8 image [H,W,3] or [H,W], got {_describe(image)}")
+        raise ValueError(f"expected a uint8 image [H,W,3] or [H,W], got {describe(image)}")
 
 
-def _describe(value: object) -> str:
+def describe(value: object) -> str:
+    """Return dtype and shape of an array, or the type of what is none, for an error."""
     return f"{value.dtype} {list(value.shape)}" if isinstance(value, np.ndarray) else type(value).__name__
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from fer_paddle.images import describe
+
 PAD_GRAY = 114  # near the mean of images, so that the border is no strong edge
 
 
@@ -128,8 +130,7 @@ def letterbox(
 def check_image(image: np.ndarray) -> None:
     """Raise ValueError for what is no image uint8 [H, W, 3], or has no pixels."""
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise ValueError(f"expected an image uint8 [H, W, 3], got {got}")
+        raise ValueError(f"expected an image uint8 [H, W, 3], got {describe(image)}")
     if image.size == 0:
         raise ValueError(f"expected an image with pixels, got shape {image.shape}")
 

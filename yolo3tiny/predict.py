@@ -15,6 +15,7 @@ import numpy as np
 
 from fer_paddle.deployment.runtimes import Runner, load_runner, network_file
 from fer_paddle.deployment.runtimes.base import Forward
+from fer_paddle.images import describe
 from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks
 from yolo3tiny.boxes import clip, letterbox
 from yolo3tiny.decode import check_heads, decode_above, nms
@@ -46,7 +47,7 @@ class Detections:
         boxes, scores = self.boxes_xyxy, self.scores
         are_float32 = all(isinstance(array, np.ndarray) and array.dtype == np.float32 for array in (boxes, scores))
         if not are_float32 or scores.ndim != 1 or boxes.shape != (len(scores), 4):
-            got = f"{_describe(boxes)} and {_describe(scores)}"
+            got = f"{describe(boxes)} and {describe(scores)}"
             raise ValueError(f"expected boxes float32 [N, 4] and scores float32 [N], got {got}")
         # Every comparison is False for NaN.
         if not (boxes[:, 2:] > boxes[:, :2]).all() or not np.isfinite(boxes).all():
@@ -183,7 +184,3 @@ class Detector:
 def to_input(image: np.ndarray) -> np.ndarray:
     """Turn uint8 [H, W, 3] in BGR into the network's float32 [3, H, W] in 0..1, still blue, green, red."""
     return np.multiply(image.transpose(2, 0, 1), np.float32(1 / 255), dtype=np.float32, order="C")
-
-
-def _describe(value: object) -> str:
-    return f"{value.dtype} {list(value.shape)}" if isinstance(value, np.ndarray) else type(value).__name__

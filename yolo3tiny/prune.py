@@ -95,7 +95,8 @@ class DetectorPruneTask(PruneTask):
         seed_everything(self.recipe.seed)
         anchors = self.box_settings.anchors
         options = dataclasses.replace(options, workers=self.workers, progress=self.progress)
-        train_detector(network, self.train, self.valid, self.recipe, anchors, options, self.trained_on)
+        told = {"data": self.trained_on}
+        train_detector(network, self.train, self.valid, self.recipe, anchors, options, told)
         load_into(network, load_arrays(folder / BEST))
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:

@@ -59,10 +59,12 @@ def train_detector(
     recipe: DetectorRecipe,
     anchors: Sequence[Sequence[float]],
     options: RunOptions = RunOptions(),
-    about: str = "",
     told: Mapping[str, Any] | None = None,
 ) -> list[dict[str, float]]:
-    """Train `network` in place; return the history of loop.fit. `told`: class and shapes of layers, for an export."""
+    """Train `network` in place; return the history of loop.fit.
+
+    `told` is what an export has to know: the data in words, the class and the shapes of pruned layers.
+    """
     sources_with_faces(valid_photos)
     digests = {"train": digest_photos(photos), "validation": digest_photos(valid_photos)}
     photos = repeat_photos(photos, dict(recipe.repeat))
@@ -70,8 +72,7 @@ def train_detector(
     model = parallel.prepare_model(network)
     data = FaceTrainingData(photos, recipe.sizes, recipe.augment, recipe.seed)
     loader = make_loader(data, recipe.batch_size, True, recipe.seed, options.workers)
-    task: dict[str, Any] = {"anchors": anchors, "photos": len(photos), DIGESTS: digests, **(told or {})}
-    task |= {"data": about} if about else {}
+    task = {"anchors": anchors, "photos": len(photos), DIGESTS: digests, **(told or {})}
 
     def validate(trained: paddle.nn.Layer) -> dict[str, float]:
         forward, longest = paddle_forward(trained), recipe.longest
@@ -123,8 +124,9 @@ def train_from_files(
     network = begin.network if begin else NETWORKS[recipe.network](width=recipe.width)
     callbacks = [ProgressBar(), Curves(folder, "ap"), VisualDL(folder / "visualdl")]
     options = dataclasses.replace(options, callbacks=callbacks, progress=partial(bar, desc="measuring"))
-    told = {"classes": [class_name(classes)], "shapes": begin.card.get("shapes", {}) if begin else {}}
-    return train_detector(network, photos, valid_photos, recipe, anchors, options, about, told)
+    shapes = begin.card.get("shapes", {}) if begin else {}
+    told = {"data": about, "classes": [class_name(classes)], "shapes": shapes}
+    return train_detector(network, photos, valid_photos, recipe, anchors, options, told)
 
 
 def make_optimizer(model: paddle.nn.Layer, recipe: DetectorRecipe, steps_per_epoch: int) -> paddle.optimizer.AdamW:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from fer_paddle.landmarks.losses import LOSSES
-from fer_paddle.landmarks.model import READ_OUTS, LandmarkNetwork
+from fer_paddle.landmarks.model import LandmarkNetwork
 from fer_paddle.training.augment import AugmentConfig
 from fer_paddle.training.config import StagedRecipe
 
@@ -27,15 +26,6 @@ class LandmarkRecipe(StagedRecipe):
     ema_decay: float | None = 0.998
     repeat: tuple[tuple[str, int], ...] = ()  # pairs (source, times an epoch sees its faces); 1 for a source not named
     augment: AugmentConfig = AugmentConfig()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.read_out not in READ_OUTS or self.loss not in LOSSES or self.margin < 0:
-            got = f"{self.read_out!r}, {self.loss!r} and {self.margin}"
-            raise ValueError(
-                f"expected a read-out of {', '.join(READ_OUTS)}, a loss of {', '.join(LOSSES)} and a margin of 0 or "
-                f"more, got {got}"
-            )
 
     @property
     def size(self) -> int:

@@ -78,7 +78,7 @@ def test_a_network_gone_mad_finds_nothing():
 
 
 NO_IMAGES = [
-    (np.zeros((48, 64), np.uint8), r"uint8 \[H, W, 3\], got uint8 \(48, 64\)"),
+    (np.zeros((48, 64), np.uint8), r"uint8 \[H, W, 3\], got uint8 \[48, 64\]"),
     (np.zeros((48, 64, 3), np.float32), "got float32"),
     (np.zeros((0, 64, 3), np.uint8), "with pixels"),
     ("photo.jpg", "got str"),

@@ -35,7 +35,7 @@ def run(photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     seed_everything(0)
     network = Yolo3Tiny(width=OVERFIT.width)
-    history = train_detector(network, photos, photos, OVERFIT, ANCHORS, RunOptions(folder), about="two drawings")
+    history = train_detector(network, photos, photos, OVERFIT, ANCHORS, RunOptions(folder), {"data": "two drawings"})
     network.eval()
     return network, history, folder
 

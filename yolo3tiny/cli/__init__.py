@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from fer_paddle import __version__
 from fer_paddle.console import group, run
-from yolo3tiny.cli import compress, detect, keypoint, train
+from yolo3tiny.cli import compress, detector, keypoint
 
 APP = group(
     "python -m yolo3tiny",
     "Faces in photos: find, train, measure, export, compress.",
-    *(detect.detect, train.train, train.evaluate, train.export, compress.prune, compress.quantize),
+    *(detector.detect, detector.train, detector.evaluate, detector.export, compress.prune, compress.quantize),
     group(
         "keypoint",
         "Small marks in wide images: one map, one anchor a cell.",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fer_paddle import options as opt
 from fer_paddle.console import Output, bar, table
 from fer_paddle.messages import say
+from yolo3tiny.cli.detector import show_export, show_figures
 
 Look = Annotated[Literal["belt", "road"], "kind of the drawn strips"]
 Data = Annotated[
@@ -141,8 +142,7 @@ def evaluate(
     watched = Stopwatch(lambda image: detector(image, min_score))
     figures = measure(watched, bar("strips")(found, total=count), detector.classes)
     figures["images_per_second"] = 1e3 / float(np.median(watched.times_ms))
-    rows = [[name, f"{value:.4f}" if isinstance(value, float) else str(value)] for name, value in figures.items()]
-    return Output({**about, "runtime": runtime, **figures}, table(["figure", "value"], rows))
+    return show_figures({**about, "runtime": runtime}, figures)
 
 
 def export(
@@ -154,9 +154,7 @@ def export(
     """Write the best weights of a run as ONNX, after comparing it with Paddle."""
     from yolo3tiny.keypoint.export import export_run
 
-    card = export_run(run, out, trained_on)
-    figures = out, card["parameters"], card["largest_difference_from_paddle"]
-    return Output(card, say("{}: {} parameters, largest difference from Paddle {:.2g}").format(*figures))
+    return show_export(out, export_run(run, out, trained_on))
 
 
 def draw(

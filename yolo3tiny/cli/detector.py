@@ -1,4 +1,4 @@
-"""Commands that train a face detector, measure it and write its network."""
+"""Commands of the face detector: find, train, measure, export."""
 
 from __future__ import annotations
 
@@ -29,6 +29,50 @@ class PerSource(click.ParamType):
 Tiles = Annotated[
     tuple[tuple[str, int], ...], PerSource(), "cut the photos of a source, at their own scale, into tiles of N px"
 ]
+
+
+def detect(
+    images: opt.Images,
+    *,
+    out: Annotated[Path | None, "folder for copies with the boxes drawn in and detected.json (default: none)"] = None,
+    min_score: opt.MinScore = 0.5,
+    min_face: opt.MinFace = 0,
+    rotations: opt.Rotations = (),
+    weights: opt.Weights = None,
+    fast: Annotated[bool, "look at 320 px: faster, for large faces"] = False,
+) -> Output:
+    """Find the faces in images, and draw them. A bad image is named at the end, with exit code 1."""
+    import numpy as np
+
+    from fer_paddle.drawing import draw_boxes
+    from fer_paddle.image_files import annotate_images
+    from yolo3tiny.predict import Detector
+    from yolo3tiny.rotations import find_faces
+
+    detector, turned_by = Detector(weights, fast=fast), tuple(map(int, rotations))
+
+    def annotate(image: np.ndarray, scale: float) -> tuple[dict[str, Any], np.ndarray]:
+        found, turns = find_faces(detector, image, min_score, min_face / scale, turned_by)
+        faces = [
+            {"box_xyxy": [round(side, 2) for side in box], "score": round(score, 4)}
+            | ({"rotation_deg": degrees} if degrees else {})
+            for box, score, degrees in zip(found.boxes_xyxy.tolist(), found.scores.tolist(), turns.tolist())
+        ]
+        return {"faces": faces}, draw_boxes(image, found.boxes_xyxy, found.scores)
+
+    return annotate_images(images, out and out / "detected.json", annotate, _table_of_faces)
+
+
+def _table_of_faces(images: list[dict[str, Any]]) -> str:
+    rows = []
+    for image in images:
+        for face in image["faces"]:
+            left, top, right, bottom = face["box_xyxy"]
+            place = f"{left:.0f},{top:.0f} {right - left:.0f}x{bottom - top:.0f}"
+            rows.append([image["file"], f"{face['score']:.2f}", place])
+        if not image["faces"]:
+            rows.append([image["file"], say("no face"), ""])
+    return table(["image", "score", "place and size"], rows)
 
 
 def train(
@@ -112,8 +156,7 @@ def evaluate(
     figures = measure(watched, photos + make_negatives(drawn, VALIDATION), bar("photos"))
     figures |= {"latency_ms": float(np.median(watched.times_ms)), "longest": detector.settings.longest}
     about = {"data": data, "split": split, "weights": str(weights or WEIGHTS.name), "runtime": runtime}
-    rows = [[name, f"{value:.4f}" if isinstance(value, float) else str(value)] for name, value in figures.items()]
-    return Output({**about, **figures}, table(["figure", "value"], rows))
+    return show_figures(about, figures)
 
 
 def export(
@@ -128,6 +171,16 @@ def export(
     """Write the best weights of a run as ONNX with their settings inside, after comparing it with Paddle."""
     from yolo3tiny.export import export_run
 
-    card = export_run(run, out, trained_on, longest)
+    return show_export(out, export_run(run, out, trained_on, longest))
+
+
+def show_figures(about: dict[str, Any], figures: dict[str, Any]) -> Output:
+    """Show what was measured on what, a row a figure."""
+    rows = [[name, f"{value:.4f}" if isinstance(value, float) else str(value)] for name, value in figures.items()]
+    return Output({**about, **figures}, table(["figure", "value"], rows))
+
+
+def show_export(out: Path, card: dict[str, Any]) -> Output:
+    """Show the card of an exported run."""
     figures = out, card["parameters"], card["largest_difference_from_paddle"]
     return Output(card, say("{}: {} parameters, largest difference from Paddle {:.2g}").format(*figures))
