@@ -171,13 +171,18 @@ def test_our_own_fault_is_a_500_with_an_id(make_client, pipeline):
     assert client.post("/v1/faces", files={"file": PNG}).status_code == 200
 
 
-def ask_at_once(app, count):
-    """Sends requests at the same time; returns the answers in their order."""
+def ask_at_once(app, count, first=0, then=None):
+    """Sends requests at the same time, calls `then` after the first answers; returns the answers in their order."""
 
     async def run():
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
-            return await asyncio.gather(*(client.post("/v1/faces", files={"file": PNG}) for _ in range(count)))
+            asked = [asyncio.create_task(client.post("/v1/faces", files={"file": PNG})) for _ in range(count)]
+            for number, answer in enumerate(asyncio.as_completed(asked), 1):
+                await answer
+                if number == first:
+                    then()
+            return [task.result() for task in asked]
 
     return asyncio.run(run())
 
@@ -185,8 +190,7 @@ def ask_at_once(app, count):
 def test_more_than_the_queue_holds_is_told_to_come_again(pipeline):
     app = create_app(pipeline, Limits(workers=1, queue=2))
     pipeline.go.clear()
-    threading.Timer(0.5, pipeline.go.set).start()
-    answers = ask_at_once(app, 6)
+    answers = ask_at_once(app, 6, 3, pipeline.go.set)
     assert sorted(answer.status_code for answer in answers) == [200] * 3 + [503] * 3
     assert all(answer.headers["Retry-After"] == "1" for answer in answers if answer.status_code == 503)
     assert [answer.status_code for answer in ask_at_once(app, 3)] == [200] * 3
