@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # Seconds of the processor that each command takes to its end, imports and all; a kill may also come too late.
-CPU_SECONDS = {"train": 12.0, "collect": 3.0, "study": 12.0}
+CPU_SECONDS = {"train": 12.0, "collect": 1.0, "study": 12.0}
 _LEFTOVER = re.compile(r"\..*|.*\.tmp")
 
 
