@@ -135,8 +135,41 @@ def receptive_fields(say: Say) -> Canvas:
     return draw
 
 
+def supernet(say: Say) -> Canvas:
+    """What a design takes from the supernet, and who learns from whom in the sandwich rule."""
+    draw, taken, left = Canvas(600, 330, say), "#9cc7e8", "#eceff1"
+    titles = ("width: the first filters", "kernel: its middle", "depth: the first layers")
+    for at, title in enumerate(titles):
+        draw.text(100 + 200 * at, 20, title, SMALL, bold=True)
+    for filter_ in range(8):
+        draw.area(48 + 13 * filter_, 44, 11, 66, taken if filter_ < 4 else left, SOFT)
+    for row in range(5):
+        for column in range(5):
+            middle = 0 < row < 4 and 0 < column < 4
+            draw.area(266 + 14 * column, 42 + 14 * row, 14, 14, taken if middle else left, SOFT)
+    for layer in range(3):
+        x = 424 + 56 * layer
+        draw.box(x, 60, 42, 34, "conv", color=BLUE if layer < 2 else SOFT, size=SMALL)
+        if layer < 2:
+            draw.arrow((x + 43, 77), (x + 55, 77), width=1.5)
+    draw.arrow((529, 78), (529, 114), (588, 114), (588, 82), color=ORANGE)
+    draw.text(558, 130, "skipped", SMALL, ORANGE)
+    draw.box(14, 208, 86, 52, "batch", color=GREEN)
+    for at, name in enumerate(("largest", "random design", "random design", "smallest")):
+        y = 162 + 42 * at
+        draw.arrow((101, 234), (150, y + 16), width=1.5)
+        draw.box(152, y, 190 - 34 * at, 32, name, color=BLUE, size=SMALL)
+    draw.arrow((430, 172), (344, 172), color=RED)
+    draw.text(438, 172, "learns the labels", SMALL, RED, "start")
+    draw.line((343, 188), (400, 188), (400, 304), color=ORANGE)
+    for at in (1, 2, 3):
+        draw.arrow((400, 178 + 42 * at), (344 - 34 * at, 178 + 42 * at), color=ORANGE)
+    draw.text(410, 262, "learn its answers", SMALL, ORANGE, "start")
+    return draw
+
+
 def _map(draw: Canvas, x: float, y: float, color: str) -> None:
     draw.box(x - 14, y - 14, 28, 28, color=color)
 
 
-FIGURES = (residual_block, distresnet, depthwise, small_layers, receptive_fields)
+FIGURES = (residual_block, distresnet, depthwise, small_layers, receptive_fields, supernet)
