@@ -1,7 +1,5 @@
 """Networks that need no training, as they find white rectangles, photos that need no camera, small settings."""
 
-from __future__ import annotations
-
 import dataclasses
 import tarfile
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """k-means over box sizes: finds clusters that are there, repeats itself, and says what it cannot do."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

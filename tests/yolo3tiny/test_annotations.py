@@ -1,7 +1,5 @@
 """Which tables are there, which boxes count, and which splits the layouts of other tools have."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

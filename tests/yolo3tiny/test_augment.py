@@ -1,7 +1,5 @@
 """Settings, the rule for cut boxes as a table, and the changes of pixels."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

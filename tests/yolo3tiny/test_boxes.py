@@ -1,7 +1,5 @@
 """Box conversions, overlap from a table of edge cases, and letterbox geometry checked on pixels."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Readers of one table for many images, on hand-written files: values, splits, malformed input, damaged tars."""
 
-from __future__ import annotations
-
 import json
 import tarfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The data set: shapes and units of samples, and that a sample depends on seed, epoch and index alone."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Decoding and suppression against paddle.vision.ops, and at the ends of float32."""
 
-from __future__ import annotations
-
 import numpy as np
 import paddle
 import pytest

@@ -1,7 +1,5 @@
 """The loss against paddle.vision.ops.yolo_loss, and by hand where Paddle has no answer."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

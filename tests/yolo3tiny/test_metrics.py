@@ -1,7 +1,5 @@
 """Average precision against tables worked by hand."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Both networks: layers, counts and sizes, those of the original, gradients everywhere, the same numbers in ONNX."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Where boxes come to lie, checked on the pixels: photos with one rectangle of a color of its own each."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Photos, and what becomes of boxes that cannot be right."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from PIL import Image

@@ -1,7 +1,5 @@
 """The detector as the task of a comparison: the shipped network on two drawn scenes."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

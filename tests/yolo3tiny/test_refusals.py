@@ -1,7 +1,5 @@
 """Arguments out of range are refused in one line, from boxes to files."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

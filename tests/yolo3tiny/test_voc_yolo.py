@@ -1,7 +1,5 @@
 """Readers of a table for each image, on hand-written files: values, splits, categories, encodings, malformed input."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Drawn faces with exact points, made once."""
 
-from __future__ import annotations
-
 import pytest
 
 from fer_paddle.landmarks.data.faces import LandmarkFaces, draw_landmark_faces

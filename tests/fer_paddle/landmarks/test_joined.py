@@ -1,7 +1,5 @@
 """A landmark head learns on a frozen classifier; both leave as one ONNX file that answers as the two did."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The losses against Paddle's own, the papers' equations, and their gradients at the places that matter."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Measures tell drawn expressions apart, whatever the roll; aligned crops are level and keep what they should."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

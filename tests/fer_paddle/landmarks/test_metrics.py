@@ -1,7 +1,5 @@
 """Errors, curves and areas against scikit-learn, SciPy and faces whose error is known."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sklearn.metrics import auc as sklearn_auc

@@ -1,7 +1,5 @@
 """Poses: the round trip over projected heads, the signs of the axes on drawn heads, and what no pose explains."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A network of each read-out learns; its weights, card and ONNX file give the same points; bad faces have an answer."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Samples: the cut of inference, the same for the same seed, and points that stay on what they mark."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

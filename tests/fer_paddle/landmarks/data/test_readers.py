@@ -1,7 +1,5 @@
 """Published layouts, written here with drawn faces, come back with their points in the pixels of the image."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
