@@ -114,6 +114,22 @@ CalibrationImages = Annotated[PositiveInt, "calibration images"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """How to train."""
+
+    epochs: Epochs = None
+    batch_size: BatchSize = None
+    seed: Annotated[Seed | None, "seed, instead of the recipe's"] = None
+    workers: Workers = 0
+    threads: Threads = None
+    resume: Resume = False
+
+    def changes(self) -> dict[str, int | None]:
+        """Return what a recipe is changed in."""
+        return {"epochs": self.epochs, "batch_size": self.batch_size, "seed": self.seed}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class PruneOptions:
     """How to prune, and where to."""
 

@@ -49,19 +49,22 @@ def convert_onnx(source: str | os.PathLike[str], path: str | os.PathLike[str], p
 
 
 def _convert_to_mnn(model: onnx.ModelProto, path: Path, precision: str) -> None:
-    source = path.with_name(f".{path.name}.onnx")
     settings = ["--weightQuantBits", "8"] if precision == "int8" else []
-    try:
+    command = [sys.executable, "-c", _MNN_CONVERT, *settings, "-f", "ONNX", "--MNNModel", str(path.resolve())]
+    _run_converter("MNN", [*command, "--modelFile"], [], model, path)
+
+
+def _run_converter(name: str, command: list[str], rest: list[str], model: onnx.ModelProto, path: Path) -> None:
+    """Write a network to `path` by another program; the `.onnx` file stands between `command` and `rest`."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "network.onnx")
         onnx.save(model, source)
-        files = ["--modelFile", str(source.resolve()), "--MNNModel", str(path.resolve())]
-        command = [sys.executable, "-c", _MNN_CONVERT, "-f", "ONNX", *files, *settings]
         # MNN keeps a file of its own in the working directory meanwhile, `.__convert_external_data.bin`.
-        done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, errors="replace", check=False)
-    finally:
-        source.unlink(missing_ok=True)
+        whole = [*command, str(source), *rest]
+        done = subprocess.run(whole, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode or not path.is_file():
         reason = " ".join((done.stdout + done.stderr).split())[-300:]
-        raise RuntimeError(f"expected MNN to convert the network, it ended with {done.returncode}: {reason}")
+        raise RuntimeError(f"expected {name} to convert the network, it ended with {done.returncode}: {reason}")
 
 
 def find_tflite_python() -> Path:
@@ -82,12 +85,5 @@ def _convert_to_tflite(model: onnx.ModelProto, path: Path, precision: str) -> No
     sides = [axis.dim_value for axis in model.graph.input[0].type.tensor_type.shape.dim[1:]]
     if not all(sides):
         raise ValueError(f"expected a network of a fixed image size for {path.name}, got one that takes any")
-    python = find_tflite_python()
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "network.onnx")
-        onnx.save(model, source)
-        command = [str(python), str(Path(__file__).with_name("tflite_convert.py")), str(source), str(path), precision]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode or not path.is_file():
-        reason = " ".join((done.stdout + done.stderr).split())[-300:]
-        raise RuntimeError(f"expected onnx2tf to convert the network, it ended with {done.returncode}: {reason}")
+    command = [str(find_tflite_python()), str(Path(__file__).with_name("tflite_convert.py"))]
+    _run_converter("onnx2tf", command, [str(path.resolve()), precision], model, path)

@@ -7,33 +7,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from fer_paddle import options as opt
 from fer_paddle.console import FAILED, OK, Output, bar, shown_name, table, warn
 from fer_paddle.messages import say
-from fer_paddle.options import (
-    BatchSize,
-    Epochs,
-    Images,
-    MinScore,
-    NaturalInt,
-    NonNegativeFloat,
-    Number,
-    PositiveFloat,
-    PositiveInt,
-    Resume,
-    Seed,
-    Threads,
-    UnitInterval,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Web:
     """How to fetch."""
 
-    depth: Annotated[NaturalInt, "follow links of the same host so far"] = 0
-    pause: Annotated[float, Number(float, 0, 3600), "seconds between requests to a host"] = 1.0
-    min_side: Annotated[PositiveInt, "least side of an image in pixels"] = 64
-    max_images: Annotated[PositiveInt | None, "stop a crawl after so many images"] = None
+    depth: Annotated[opt.NaturalInt, "follow links of the same host so far"] = 0
+    pause: Annotated[float, opt.Number(float, 0, 3600), "seconds between requests to a host"] = 1.0
+    min_side: Annotated[opt.PositiveInt, "least side of an image in pixels"] = 64
+    max_images: Annotated[opt.PositiveInt | None, "stop a crawl after so many images"] = None
     proxy: Annotated[str | None, "such as http://localhost:8080; the environment's is not used"] = None
     cookies: Annotated[Path | None, "cookies.txt in Netscape's format"] = None
     allow_private: Annotated[bool, "also fetch from this machine and its network"] = False
@@ -50,9 +36,9 @@ class Frames:
     """Which frames of a video are taken."""
 
     frames: Annotated[Literal["sharpest", "rate", "scenes"], "which frames of a video"] = "sharpest"
-    per_second: Annotated[PositiveFloat, "frames a second"] = 1.0
-    scene_change: Annotated[UnitInterval, "least change of a scene"] = 0.4
-    max_frames: Annotated[PositiveInt, "most frames of a video"] = 1000
+    per_second: Annotated[opt.PositiveFloat, "frames a second"] = 1.0
+    scene_change: Annotated[opt.UnitInterval, "least change of a scene"] = 0.4
+    max_frames: Annotated[opt.PositiveInt, "most frames of a video"] = 1000
 
     def rule(self) -> Any:
         from fer_paddle.video import FrameRule
@@ -65,11 +51,11 @@ class Faces:
     """Which faces are kept."""
 
     what: Annotated[Literal["faces", "mouths", "images"], "what is kept"] = "faces"
-    min_faces: Annotated[PositiveInt, "least faces of an image"] = 1
-    max_faces: Annotated[PositiveInt | None, "most faces of an image"] = None
-    min_score: MinScore = 0.5
-    min_px: Annotated[NonNegativeFloat, "least side of a face in pixels"] = 40.0
-    min_sharpness: Annotated[NonNegativeFloat, "least sharpness of a face"] = 0.0
+    min_faces: Annotated[opt.PositiveInt, "least faces of an image"] = 1
+    max_faces: Annotated[opt.PositiveInt | None, "most faces of an image"] = None
+    min_score: opt.MinScore = 0.5
+    min_px: Annotated[opt.NonNegativeFloat, "least side of a face in pixels"] = 40.0
+    min_sharpness: Annotated[opt.NonNegativeFloat, "least sharpness of a face"] = 0.0
 
     def rule(self) -> Any:
         from fer_paddle.collect.select import FaceRule
@@ -139,7 +125,7 @@ def crawl(
     search: Annotated[str | None, "address of a search with $query and $page, instead of URLs"] = None,
     openverse: Annotated[bool, "search Openverse, whose images have open licenses"] = False,
     query: Annotated[str | None, "what to search for"] = None,
-    pages: Annotated[PositiveInt, "pages of results"] = 1,
+    pages: Annotated[opt.PositiveInt, "pages of results"] = 1,
     again: Annotated[bool, "also try what an earlier crawl refused"] = False,
     web: Web,
 ) -> Output:
@@ -221,7 +207,7 @@ def clean(
     pattern: Annotated[str, "names, of {folder}, {stem} and {number:05}"] = "{folder}_{number:05}",
     format: Annotated[str, "suffix of all images"] = ".jpg",
     color: Annotated[Literal["keep", "color", "gray"], "color of all images"] = "keep",
-    near: Annotated[int, Number(int, -1, 64), "bits of 64 in which copies may differ; -1: exact ones only"] = 4,
+    near: Annotated[int, opt.Number(int, -1, 64), "bits of 64 in which copies may differ; -1: exact ones only"] = 4,
     keep_copies: Annotated[bool, "leave copies where they are"] = False,
 ) -> Output:
     """Write a clean copy of a folder: one name pattern, one format, no copies.
@@ -253,7 +239,7 @@ def clean(
 
 
 def select(
-    images: Images,
+    images: opt.Images,
     *,
     out: Annotated[Path, "folder for the crops and selected.jsonl"],
     sort_mouths: Annotated[bool, "a folder a class of the mouth classifier"] = False,
@@ -297,25 +283,14 @@ def train_mouths(
     *,
     data: Annotated[tuple[str, ...], "mouth_smile.npz and your own folders of neutral, smile, pout, laugh"],
     out: Annotated[Path, "folder of the run"] = Path("runs/mouths"),
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    seed: Seed = 0,
-    threads: Threads = None,
-    resume: Resume = False,
+    options: opt.TrainOptions,
 ) -> Output | None:
     """Train the mouth classifier; write checkpoints, curves, model.safetensors and model.onnx to the folder."""
     from fer_paddle.apps.cli.train import train
     from fer_paddle.expression.predict import COURSE
     from fer_paddle.weights import load_card
 
-    how: dict[str, Any] = {
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "seed": seed,
-        "threads": threads,
-        "resume": resume,
-    }
-    trained = train(data=data, recipe="mouths", start=Path(COURSE), out=out, **how)
+    trained = train(data=data, recipe="mouths", start=Path(COURSE), out=out, options=options)
     if trained is None:
         return None
     card = load_card(out / "model.safetensors")

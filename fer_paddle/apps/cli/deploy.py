@@ -141,14 +141,8 @@ def benchmark(
     from fer_paddle.zoo import find_model
 
     if quick:
-        refused: dict[str, Any] = {
-            "weights": weights,
-            "runtime": runtime,
-            "precision": precision,
-            "threads": threads,
-            "batch": batch,
-        }
-        refused |= {"out": out, "resume": resume}
+        refused: dict[str, Any] = {"weights": weights, "runtime": runtime, "precision": precision, "threads": threads}
+        refused |= {"batch": batch, "out": out, "resume": resume}
         if given := [f"--{name}" for name, value in refused.items() if value]:
             raise ValueError(f"expected --quick with --runs and --json alone, got {', '.join(given)} as well")
         rows = speed.benchmark_shipped(runs, bar("rows"))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fer_paddle.console import Output, bar, table
 from fer_paddle.messages import say
-from fer_paddle.options import BatchSize, Epochs, Images, MinScore, PositiveInt, Resume, Seed, Threads, Weights, Workers
+from fer_paddle.options import Images, MinScore, PositiveInt, TrainOptions, Weights
 
 RESULTS_JSON = "landmarks.json"
 Faces = Annotated[tuple[Path, ...], "faces as `landmarks crops` writes them (.npz)"]
@@ -42,25 +42,19 @@ def train(
     out: Annotated[Path, "folder of the run"] = Path("runs/landmarks"),
     recipe: Annotated[str, "points68, or points68_fine with a start"] = "points68",
     start: Annotated[Path | None, "weights to begin with, .safetensors of the same network"] = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
-    seed: Annotated[Seed | None, "seed, instead of the recipe's"] = None,
-    workers: Workers = 0,
-    threads: Threads = None,
-    resume: Resume = False,
+    options: TrainOptions,
 ) -> Output:
     """Train on faces with points; writes checkpoints, curves, model.safetensors and model.onnx."""
     from fer_paddle import environment
 
-    environment.prepare(threads)
+    environment.prepare(options.threads)
     from fer_paddle.landmarks.export import export_run
     from fer_paddle.landmarks.recipes import LANDMARK_RECIPES
     from fer_paddle.landmarks.train import train_from_files
     from fer_paddle.training.config import choose_recipe
 
-    changes = {"epochs": epochs, "batch_size": batch_size, "seed": seed}
-    chosen = choose_recipe(LANDMARK_RECIPES, recipe, changes)
-    history = train_from_files(data, chosen, out, resume, workers, start)
+    chosen = choose_recipe(LANDMARK_RECIPES, recipe, options.changes())
+    history = train_from_files(data, chosen, out, options.resume, options.workers, start)
     export_run(out, out / "model.safetensors", ", ".join(path.name for path in data))
     best = min((record for record in history if "valid_nme" in record), key=lambda record: record["valid_nme"])
     text = say("best epoch {}: error {:.4f} inter-ocular; written to {}").format(best["epoch"], best["valid_nme"], out)

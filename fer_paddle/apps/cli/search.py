@@ -6,50 +6,43 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated
 
+from fer_paddle import options as opt
 from fer_paddle.console import Output, bar, percent, table
 from fer_paddle.messages import say
-from fer_paddle.options import (
-    NaturalInt,
-    PositiveFloat,
-    PositiveInt,
-    Resume,
-    Runs,
-    Seed,
-    Threads,
-    TrainData,
-    ValidData,
-    Workers,
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LimitOptions:
     """What the network may cost; without any of them only accuracy counts."""
 
-    limit_ms: Annotated[PositiveFloat | None, "most milliseconds a face, measured here on one thread"] = None
-    limit_mflops: Annotated[PositiveFloat | None, "most million multiply-adds a face"] = None
-    limit_params: Annotated[PositiveInt | None, "most parameters"] = None
-    limit_activations: Annotated[PositiveInt | None, "most numbers that the convolutions put out a face"] = None
+    limit_ms: Annotated[opt.PositiveFloat | None, "most milliseconds a face, measured here on one thread"] = None
+    limit_mflops: Annotated[opt.PositiveFloat | None, "most million multiply-adds a face"] = None
+    limit_params: Annotated[opt.PositiveInt | None, "most parameters"] = None
+    limit_activations: Annotated[opt.PositiveInt | None, "most numbers that the convolutions put out a face"] = None
 
 
 def search(
     *,
-    data: TrainData,
-    valid: ValidData = None,
+    data: opt.TrainData,
+    valid: opt.ValidData = None,
     limits: LimitOptions,
-    hours: Annotated[PositiveFloat | None, "time for all; default: an hour, or as long as --trials take"] = None,
-    trials: Annotated[PositiveInt | None, "designs to try (default: as many as half the time allows)"] = None,
-    tuning: Annotated[NaturalInt | None, "trials of the hyper-parameters (default: half of --trials, or time)"] = None,
+    hours: Annotated[opt.PositiveFloat | None, "time for all; default: an hour, or as long as --trials take"] = None,
+    trials: Annotated[opt.PositiveInt | None, "designs to try (default: as many as half the time allows)"] = None,
+    tuning: Annotated[
+        opt.NaturalInt | None, "trials of the hyper-parameters (default: half of --trials, or time)"
+    ] = None,
     strategy: Annotated[str, "random, evolution or annealing"] = "evolution",
-    faces: Annotated[PositiveInt, "faces that designs are tried on"] = 4000,
-    epochs: Annotated[PositiveInt, "epochs of a trial"] = 6,
-    final_epochs: Annotated[PositiveInt | None, "epochs of the last training (default: what the time allows)"] = None,
+    faces: Annotated[opt.PositiveInt, "faces that designs are tried on"] = 4000,
+    epochs: Annotated[opt.PositiveInt, "epochs of a trial"] = 6,
+    final_epochs: Annotated[
+        opt.PositiveInt | None, "epochs of the last training (default: what the time allows)"
+    ] = None,
     out: Annotated[Path, "folder of the search"] = Path("runs/search"),
-    seed: Seed = 0,
-    runs: Runs = 50,
-    workers: Workers = 0,
-    threads: Threads = None,
-    resume: Resume = False,
+    seed: opt.Seed = 0,
+    runs: opt.Runs = 50,
+    workers: opt.Workers = 0,
+    threads: opt.Threads = None,
+    resume: opt.Resume = False,
 ) -> Output:
     """Search a network within limits, tune how it trains, train it, and export it.
 

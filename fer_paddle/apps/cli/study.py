@@ -6,41 +6,26 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated, Any
 
+from fer_paddle import options as opt
 from fer_paddle.console import Output, bar, percent, table
 from fer_paddle.messages import say
-from fer_paddle.options import (
-    DataChanged,
-    Epochs,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    Runs,
-    Seed,
-    Side,
-    Size,
-    Threads,
-    TrainData,
-    UnitInterval,
-    ValidData,
-    Workers,
-)
 
 Out = Annotated[Path, "folder of the study"]
-Faces = Annotated[PositiveInt | None, "train on so many faces, with the classes in proportion (default: all)"]
-ValidFaces = Annotated[PositiveInt | None, "measure on so many faces (default: all)"]
-StudyEpochs = Annotated[PositiveInt, "epochs of each training"]
+Faces = Annotated[opt.PositiveInt | None, "train on so many faces, with the classes in proportion (default: all)"]
+ValidFaces = Annotated[opt.PositiveInt | None, "measure on so many faces (default: all)"]
+StudyEpochs = Annotated[opt.PositiveInt, "epochs of each training"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Data:
     """What compare and curves train and measure on."""
 
-    data: TrainData
-    valid: ValidData = None
+    data: opt.TrainData
+    valid: opt.ValidData = None
     faces: Faces = None
     valid_faces: ValidFaces = None
-    seed: Seed = 0
-    threads: Threads = None
+    seed: opt.Seed = 0
+    threads: opt.Threads = None
 
     def origin(self, train: Any, measured: Any) -> dict[str, Any]:
         from fer_paddle.study import provenance
@@ -52,14 +37,14 @@ class Data:
 class Budget:
     """What the trials of scale and augment share; two hours of two cores by default."""
 
-    data: TrainData = "fer2013_train.npz"
-    valid: ValidData = None
+    data: opt.TrainData = "fer2013_train.npz"
+    valid: opt.ValidData = None
     valid_faces: ValidFaces = None
     epochs: StudyEpochs = 12
-    seeds: Annotated[PositiveInt, "seeds of what one cannot decide"] = 3
-    within: Annotated[UnitInterval, "difference of accuracy that one seed cannot decide"] = 0.02
-    threads: Threads = 1
-    data_changed: DataChanged = False
+    seeds: Annotated[opt.PositiveInt, "seeds of what one cannot decide"] = 3
+    within: Annotated[opt.UnitInterval, "difference of accuracy that one seed cannot decide"] = 0.02
+    threads: opt.Threads = 1
+    data_changed: opt.DataChanged = False
 
 
 def compare(
@@ -67,10 +52,10 @@ def compare(
     source: Data,
     models: Annotated[tuple[str, ...], "names of designs (default: all)"] = (),
     epochs: StudyEpochs = 12,
-    size: Annotated[Side, "side of the faces in pixels"] = 40,
-    runs: Runs = 100,
+    size: Annotated[opt.Side, "side of the faces in pixels"] = 40,
+    runs: opt.Runs = 100,
     out: Out = Path("runs/compare"),
-    data_changed: DataChanged = False,
+    data_changed: opt.DataChanged = False,
 ) -> Output:
     """Train all networks under one budget; write compare.json and compare.png.
 
@@ -133,9 +118,9 @@ def curves(
 
 def scale(
     *,
-    sizes: Annotated[tuple[Side, ...], "sides of the faces in pixels"] = (24, 32, 48, 64, 96, 128),
+    sizes: Annotated[tuple[opt.Side, ...], "sides of the faces in pixels"] = (24, 32, 48, 64, 96, 128),
     model: Annotated[str, "network"] = "distresnet",
-    faces: Annotated[PositiveInt, "faces to train on"] = 4000,
+    faces: Annotated[opt.PositiveInt, "faces to train on"] = 4000,
     budget: Budget,
     out: Out = Path("runs/study-scale"),
 ) -> Output:
@@ -149,10 +134,10 @@ def scale(
 
 def augment(
     *,
-    size: Annotated[Side, "side of the faces in pixels"] = 32,
+    size: Annotated[opt.Side, "side of the faces in pixels"] = 32,
     # VGG8 knows 3,000 faces by heart after 12 epochs; DistResNet has not yet learnt them, and nothing could help it.
     model: Annotated[str, "network"] = "vgg8",
-    faces: Annotated[PositiveInt, "faces to train on"] = 3000,
+    faces: Annotated[opt.PositiveInt, "faces to train on"] = 3000,
     budget: Budget,
     out: Out = Path("runs/study-augment"),
 ) -> Output:
@@ -165,27 +150,27 @@ def augment(
 
 def distill(
     *,
-    data: TrainData,
-    valid: ValidData = None,
+    data: opt.TrainData,
+    valid: opt.ValidData = None,
     teacher: Annotated[tuple[Path, ...], ".safetensors; several make an ensemble"],
     student: Annotated[str, "network or design"] = "pocketnet",
     start: Annotated[Path | None, "weights to begin with, .safetensors of the student's network"] = None,
     recipe: Annotated[str, "recipe of every training"] = "study",
     kinds: Annotated[tuple[str, ...], "plain, soft, hint, soft+hint"] = ("plain", "soft"),
-    seeds: Annotated[tuple[Seed, ...], "a training of each kind for each seed"] = (0, 1, 2),
-    epochs: Epochs = None,
-    size: Size = None,
+    seeds: Annotated[tuple[opt.Seed, ...], "a training of each kind for each seed"] = (0, 1, 2),
+    epochs: opt.Epochs = None,
+    size: opt.Size = None,
     faces: Faces = None,
-    temperature: Annotated[PositiveFloat, "softens the answers of teacher and student"] = 4.0,
-    soft_weight: Annotated[UnitInterval, "weight of the teacher in the loss"] = 0.7,
-    hint_weight: Annotated[NonNegativeFloat, "weight of the hints"] = 0.0,
+    temperature: Annotated[opt.PositiveFloat, "softens the answers of teacher and student"] = 4.0,
+    soft_weight: Annotated[opt.UnitInterval, "weight of the teacher in the loss"] = 0.7,
+    hint_weight: Annotated[opt.NonNegativeFloat, "weight of the hints"] = 0.0,
     teacher_layer: Annotated[str, "layer that gives the hints"] = "pool",
     student_layer: Annotated[str, "layer that takes them"] = "pool",
     out: Out = Path("runs/distill"),
     result: Annotated[Path | None, "JSON of the study (default: result.json in the folder)"] = None,
-    workers: Workers = 0,
-    threads: Threads = None,
-    data_changed: DataChanged = False,
+    workers: opt.Workers = 0,
+    threads: opt.Threads = None,
+    data_changed: opt.DataChanged = False,
 ) -> Output:
     """Train a student plainly and with a teacher, the same epochs, for several seeds."""
     from fer_paddle import environment

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fer_paddle.console import Output
 from fer_paddle.messages import say
-from fer_paddle.options import FACES, BatchSize, Epochs, Resume, Seed, Size, Threads, ValidData, Workers
+from fer_paddle.options import FACES, Size, TrainOptions, ValidData
 
 
 def train(
@@ -23,13 +23,8 @@ def train(
     start: Annotated[Path | None, "weights to begin with, .safetensors of the same network, or a name"] = None,
     teachers: Annotated[tuple[str, ...], "networks whose answers the recipe photos learns too, names or files"] = (),
     unlabeled: Annotated[str | None, "faces that only the teachers label: a folder of crops or a pack"] = None,
-    epochs: Epochs = None,
-    batch_size: BatchSize = None,
     size: Size = None,
-    seed: Annotated[Seed | None, "seed, instead of the recipe's"] = None,
-    workers: Workers = 0,
-    threads: Threads = None,
-    resume: Resume = False,
+    options: TrainOptions,
     data_changed: Annotated[bool, "resume though the data are others than before"] = False,
 ) -> Output | None:
     """Train on labeled faces.
@@ -38,17 +33,16 @@ def train(
     """
     from fer_paddle import environment
 
-    environment.prepare(threads)
+    environment.prepare(options.threads)
     from fer_paddle.expression.train import choose_recipe, train_from_files
     from fer_paddle.labels import describe_classes
     from fer_paddle.training import parallel
     from fer_paddle.training.loop import RunOptions
 
-    changes = {"epochs": epochs, "batch_size": batch_size, "size": size, "seed": seed}
-    chosen = choose_recipe(recipe, changes)
-    options = RunOptions(out, resume, workers=workers, data_changed=data_changed)
+    chosen = choose_recipe(recipe, options.changes() | {"size": size})
+    how = RunOptions(out, options.resume, workers=options.workers, data_changed=data_changed)
     source = data if len(data) > 1 else data[0]
-    outcome = train_from_files(source, valid, model, chosen, options, start, classes or None, teachers, unlabeled)
+    outcome = train_from_files(source, valid, model, chosen, how, start, classes or None, teachers, unlabeled)
     if parallel.rank() != 0:
         return None
     from fer_paddle.expression.export import export_expression_network

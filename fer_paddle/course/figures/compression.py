@@ -100,10 +100,8 @@ def runtimes(say: Say) -> Canvas:
         draw.box(x, y - height / 2, 100, height, *head, ("{}", endings), size=SMALL + 1)
         draw.arrow((x + 102, y), (428, y))
         draw.box(430, y - height / 2, 158, height, *(("{}", engine) for engine in engines), color=GREEN, size=SMALL)
-    draw.line((60, 119), (60, 30))
-    draw.arrow((60, 30), (288, 30))
-    draw.line((109, 152), (130, 152), (130, 110))
-    draw.arrow((130, 110), (158, 110))
+    draw.arrow((60, 119), (60, 30), (288, 30))
+    draw.arrow((109, 152), (130, 152), (130, 110), (158, 110))
     draw.line((210, 141), (210, 284))
     for y in (180, 232, 284):
         draw.arrow((210, y), (288, y))

@@ -40,8 +40,7 @@ def pipeline(say: Say) -> Canvas:
         draw.face(23 + 22 * row, 223 + 22 * row, 48, smile, brows)
     draw.arrow((197, 93), (210, 93))
     draw.arrow((401, 93), (416, 93))
-    draw.line((505, 122), (505, 170), (75, 170))
-    draw.arrow((75, 170), (75, 210))
+    draw.arrow((505, 122), (505, 170), (75, 170), (75, 210))
     draw.text(290, 188, "3 one gray batch of one size", SMALL, SOFT)
     draw.arrow((128, 258), (168, 258))
     draw.box(170, 226, 140, 64, "4 expression", "network", color=ORANGE)
@@ -85,8 +84,7 @@ def quality_flow(say: Say) -> Canvas:
     checks = ("light and sharpness", "copies, near copies", "likely wrong labels", "no face in it", "the crowd's votes")
     for row, check in enumerate(checks):
         y = 22 + 48 * row
-        draw.line((107, 140), (128, 140), (128, y + 19))
-        draw.arrow((128, y + 19), (146, y + 19))
+        draw.arrow((107, 140), (128, 140), (128, y + 19), (146, y + 19))
         draw.box(148, y, 176, 38, check, size=SMALL + 2)
         draw.line((325, y + 19), (346, y + 19), (346, 140))
     draw.arrow((346, 140), (366, 140))

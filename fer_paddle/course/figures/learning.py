@@ -66,8 +66,7 @@ def epochs(say: Say) -> Canvas:
     draw.box(14, 196, 130, 48, "validation set", color=GREEN)
     draw.arrow((145, 220), (190, 220))
     draw.box(192, 196, 230, 48, "measure, learn nothing", color=GREEN)
-    draw.line((473, 159), (473, 220))
-    draw.arrow((473, 220), (424, 220))
+    draw.arrow((473, 159), (473, 220), (424, 220))
     draw.text(530, 220, "then again", SMALL, SOFT)
     return draw
 
@@ -147,10 +146,8 @@ def distillation(say: Say) -> Canvas:
     draw.face(16, 104, 80, 0.6)
     draw.text(56, 200, "the same", SMALL, SOFT)
     draw.text(56, 218, "augmented face", SMALL, SOFT)
-    draw.line((98, 144), (118, 144), (118, 64))
-    draw.arrow((118, 64), (138, 64))
-    draw.line((118, 144), (118, 216))
-    draw.arrow((118, 216), (138, 216))
+    draw.arrow((98, 144), (118, 144), (118, 64), (138, 64))
+    draw.arrow((118, 144), (118, 216), (138, 216))
     draw.box(140, 28, 126, 72, "teacher", "learns nothing", color=SOFT)
     draw.box(152, 190, 102, 52, "student", color=ORANGE)
     for y, heights in ((64, (34, 8, 12, 6)), (216, (26, 14, 10, 12))):

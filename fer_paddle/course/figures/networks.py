@@ -21,8 +21,7 @@ def residual_block(say: Say) -> Canvas:
         draw.arrow((x + 93, 110), (x + 112, 110))
         draw.text(x + 46, 156, ("{} channels", channels), SMALL, SOFT)
     draw.text(240, 58, "F: learns what to add", bold=True)
-    draw.line((58, 110), (58, 212), (434, 212), color=ORANGE, width=2.5)
-    draw.arrow((434, 212), (434, 126), color=ORANGE, width=2.5)
+    draw.arrow((58, 110), (58, 212), (434, 212), (434, 126), color=ORANGE, width=2.5)
     draw.text(240, 194, "W x: a 1×1 conv where the shape changes,", SMALL, ORANGE)
     draw.text(
         240, 232, ("nothing where it does not: {0} of {1} blocks", blocks - len(STAGE_FILTERS), blocks), SMALL, ORANGE
