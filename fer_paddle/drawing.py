@@ -165,11 +165,7 @@ def _load_font(size: int, path: Path) -> ImageFont.FreeTypeFont:
 
 
 def find_chinese_font() -> Path:
-    """Return the font file that names are drawn with: the bundled one, or that of the variable FER_FONT.
-
-    Raises:
-        ValueError: FER_FONT names no font with the characters of EXPRESSIONS_ZH.
-    """
+    """Return the font of names: that of FER_FONT (ValueError: one without Chinese characters), or the bundled one."""
     named = os.environ.get("FER_FONT")
     if named and not has_glyphs(named, "".join(EXPRESSIONS_ZH)):
         raise ValueError(f"FER_FONT: expected the file of a font with Chinese characters, got {named!r}")

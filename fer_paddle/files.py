@@ -184,8 +184,8 @@ def read_json_lines(path: str | os.PathLike[str], missing_ok: bool = False) -> l
     return records
 
 
-def append_json_line(path: str | os.PathLike[str], record: Mapping[str, Any], sync: bool = False) -> None:
-    """Append a line, replacing one that a crash cut off; `sync` waits until it is on the disk."""
+def append_json_line(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
+    """Append a line, replacing one that a crash cut off."""
     with Path(path).open("ab+") as file:
         size = file.seek(0, os.SEEK_END)
         if size:
@@ -194,9 +194,6 @@ def append_json_line(path: str | os.PathLike[str], record: Mapping[str, Any], sy
                 file.seek(0)
                 file.truncate(file.read().rfind(b"\n") + 1)
         file.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
-        if sync:
-            file.flush()
-            os.fsync(file.fileno())
 
 
 SUFFIXES = (".onnx", ".safetensors", ".pdmodel", ".param", ".mnn", ".tflite")

@@ -52,19 +52,10 @@ _TUTORIAL_PREFIX = re.compile(r"^\d+[_\-. ]+")
 
 
 def parse_expression(name: str) -> int:
-    """Return the class index of an expression's name.
+    """Return the index into EXPRESSIONS, 0 to 6, of a name such as `happy`, `Happiness`, `高兴` or `4_Happy`.
 
-    English and Chinese names are known, in any case, with or without the tutorial's number before them: the
-    number of `5_Sad` is the tutorial's own order and is not the index here.
-
-    Args:
-        name: A folder name or a word, such as `happy`, `Happiness`, `高兴` or `4_Happy`.
-
-    Returns:
-        The index into EXPRESSIONS, 0 to 6.
-
-    Raises:
-        ValueError: The name means none of the seven expressions.
+    English and Chinese names are known, in any case, with or without the tutorial's number before them: the number of
+    `5_Sad` is the tutorial's own order and is not the index here. ValueError: the name means none of the seven.
     """
     word = parse_class(name)
     if word not in EXPRESSIONS:

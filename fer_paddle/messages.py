@@ -27,11 +27,7 @@ _LANGUAGE = ContextVar("language", default="en")
 
 
 def choose_language(argv: Sequence[str], streams: Sequence[Any]) -> str:
-    """Return the language of a command: `--language`, FER_LANG or the locale; English where a stream has no Chinese.
-
-    Raises:
-        ValueError: FER_LANG names another language.
-    """
+    """Return the language of a command: `--language`, FER_LANG or the locale; English where a stream has no Chinese."""
     own = argv[: argv.index("--")] if "--" in argv else argv
     pairs = [*zip(own, own[1:]), *(one.split("=", 1) for one in own if "=" in one)]
     asked = [value for option, value in pairs if option == "--language" and value in LANGUAGES]
@@ -40,11 +36,7 @@ def choose_language(argv: Sequence[str], streams: Sequence[Any]) -> str:
 
 
 def language_of_environment() -> str:
-    """Return the language of FER_LANG, such as zh or zh_CN.UTF-8, else that of the locale.
-
-    Raises:
-        ValueError: FER_LANG names another language.
-    """
+    """Return the language of FER_LANG, such as zh or zh_CN.UTF-8 (ValueError: another), else that of the locale."""
     if name := os.environ.get("FER_LANG"):
         if (language := re.split("[_.-]", name)[0].lower()) not in LANGUAGES:
             raise ValueError(f"expected a language of {', '.join(LANGUAGES)} in FER_LANG, got {name!r}")

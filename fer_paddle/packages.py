@@ -36,17 +36,8 @@ _ALONE = ("paddleslim", "paddle2onnx")  # installed without what they ask for: P
 def check(install: bool = True) -> str:
     """Add the packages of the course that this Python lacks, and return what was done and what else is wrong.
 
-    Paddle is never installed, and what is there is not replaced: pip gets its versions as constraints.
-
-    Args:
-        install: Run pip for what is missing; False only names it.
-
-    Returns:
-        A line that names Python and Paddle, then at most one line of each kind: added or missing, of a version that
-        pyproject.toml does not allow, hidden by a second copy.
-
-    Raises:
-        RuntimeError: pip could not add a package; nothing that was there has changed.
+    Paddle is never installed, and what is there is not replaced: pip gets its versions as constraints. Without
+    `install` what is missing is only named. RuntimeError: pip could not add a package; nothing else has changed.
     """
     needed, present = _needed(), _present()
     missing = [name for name in needed if name not in present and name != PADDLE]

@@ -214,12 +214,7 @@ def is_url(source: object) -> bool:
 
 
 def fetch_image(url: str, policy: FetchPolicy | None = None) -> bytes:
-    """Fetch an image by the crawler's rules: from public addresses alone, obeying robots.txt, bounded in time and size.
-
-    Raises:
-        ValueError: The address must not be fetched, or is no image of at most MAX_URL_BYTES.
-        OSError: The server cannot be reached.
-    """
+    """Fetch an image by the crawler's rules: public addresses alone, robots.txt obeyed, bounded in time and size."""
     from fer_paddle.collect.fetch import Expect, Fetcher, FetchPolicy
 
     with Fetcher(policy or FetchPolicy()) as fetcher:

@@ -75,7 +75,8 @@ class Tracker:
         self._tracks = [track for track in self._tracks if seconds - track.seconds <= self.max_gap_seconds]
         expected = np.array([track.expect(seconds) for track in self._tracks]).reshape(-1, 4)
         found = np.array([face.box_xyxy for face in faces]).reshape(-1, 4)
-        pairs = match_boxes(expected, found, self.min_iou)
+        matched = pair_greedily(iou(expected, found), self.min_iou)  # the largest IoU first
+        pairs = {column: row for row, column in matched.tolist()}
         for index, face in enumerate(faces):
             if index in pairs:
                 self._tracks[pairs[index]].update(face, seconds, self.smoothing_seconds)
@@ -114,8 +115,3 @@ class _Track:
         if face.points is None:
             return None
         return (self._points(face.points / self._side, seconds) * self._side).astype(np.float32)
-
-
-def match_boxes(expected_xyxy: np.ndarray, found_xyxy: np.ndarray, min_iou: float) -> dict[int, int]:
-    """Pair boxes [N, 4] and [M, 4], the largest IoU first; return the expected box of each found one that has any."""
-    return {column: row for row, column in pair_greedily(iou(expected_xyxy, found_xyxy), min_iou).tolist()}

@@ -40,14 +40,7 @@ class ShippedModel:
 
 
 def list_models(pattern: str = "*") -> list[ShippedModel]:
-    """List the networks that ship.
-
-    Args:
-        pattern: Of their names, such as "distresnet*" or "*.fer2013".
-
-    Returns:
-        One entry a network, by name.
-    """
+    """List the networks that ship, those whose names fit a pattern such as "distresnet*" or "*.fer2013"."""
     names = [(name, folder) for folder in FOLDERS for name in shipped_names(folder)]
     return [_describe(folder / f"{name}.onnx") for name, folder in names if fnmatch.fnmatch(name, pattern)]
 

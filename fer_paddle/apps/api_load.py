@@ -7,10 +7,8 @@ their own; every tenth request is broken on purpose with `--faults`. After a 503
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import collections
-import json
 import re
 import shlex
 import socket
@@ -19,16 +17,21 @@ import sys
 import time
 import urllib.request
 from itertools import cycle
+from typing import Annotated
 
 import cv2
 import numpy as np
 
 from fer_paddle.apps.speed import photo_640x480
+from fer_paddle.console import Command, Output, format_json, run
+from fer_paddle.deployment.benchmark import time_runs
 from fer_paddle.expression.predict import Classifier
 from fer_paddle.images import read_image
+from fer_paddle.options import PositiveFloat, PositiveInt, ThreadCount
 from fer_paddle.pipeline import Pipeline
 from yolo3tiny.predict import Detector
 
+OURS = f"{shlex.quote(sys.executable)} -m fer_paddle serve --port {{port}} --workers {{workers}}"
 Statuses = collections.Counter[str]
 
 
@@ -97,50 +100,44 @@ def start_service(port: int, command: list[str]) -> subprocess.Popen[bytes]:
     raise OSError(f"expected a service at port {port} within two minutes, found none")
 
 
-def main() -> None:
-    """Load a service and print the figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clients", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--faults", action="store_true", help="break every tenth request")
-    ours = f"{shlex.quote(sys.executable)} -m fer_paddle serve --port {{port}} --workers {{workers}}"
-    parser.add_argument(
-        "--service", default=ours, help="command of another service; {port} and {workers} are filled in"
-    )
-    asked = parser.parse_args()
+def measure(
+    *,
+    clients: Annotated[PositiveInt, "clients, each of which asks again when it has its answer"] = 4,
+    seconds: Annotated[PositiveFloat, "how long they ask"] = 20.0,
+    workers: Annotated[ThreadCount, "threads of the service that compute"] = 2,
+    faults: Annotated[bool, "break every tenth request"] = False,
+    service: Annotated[str, "command of another service; {port} and {workers} are filled in"] = OURS,
+) -> Output:
+    """Load a service of this machine and print the figures as JSON."""
     photo = cv2.imencode(".jpg", photo_640x480(), [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
-    pipeline, times = Pipeline(Detector(threads=1), Classifier(threads=1)), []
-    for _ in range(30):
-        start = time.perf_counter()
-        pipeline(read_image(photo))
-        times.append(time.perf_counter() - start)
+    pipeline = Pipeline(Detector(threads=1), Classifier(threads=1))
+    alone = workers / time_runs(lambda: pipeline(read_image(photo)), 30)["median_ms"] * 1000
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    service = start_service(port, shlex.split(asked.service.format(port=port, workers=asked.workers)))
+    started = start_service(port, shlex.split(service.format(port=port, workers=workers)))
     try:
-        requests = make_requests(photo, asked.faults)
-        asyncio.run(load(port, requests, asked.clients, min(asked.seconds, 5)))  # memory grows up to its working size
+        requests = make_requests(photo, faults)
+        asyncio.run(load(port, requests, clients, min(seconds, 5)))  # memory grows up to its working size
         before = resident_mb(port)
-        seconds, statuses = asyncio.run(load(port, requests, asked.clients, asked.seconds))
+        times, statuses = asyncio.run(load(port, requests, clients, seconds))
         after = resident_mb(port)
     finally:
-        service.terminate()
-        service.wait(60)
-    alone, rate = asked.workers / float(np.median(times)), len(seconds) / asked.seconds
+        started.terminate()
+        started.wait(60)
+    rate = len(times) / seconds
     figures = {
-        "clients": asked.clients,
+        "clients": clients,
         "answers_per_second": round(rate, 1),
         "pipeline_alone_per_second": round(alone, 1),
         "ratio": round(rate / alone, 3),
-        "p50_ms": round(1000 * float(np.quantile(seconds, 0.5)), 1),
-        "p95_ms": round(1000 * float(np.quantile(seconds, 0.95)), 1),
+        "p50_ms": round(1000 * float(np.quantile(times, 0.5)), 1),
+        "p95_ms": round(1000 * float(np.quantile(times, 0.95)), 1),
         "statuses": dict(statuses),
         "memory_mb": [round(before, 1), round(after, 1)],
     }
-    print(json.dumps(figures, indent=2))
+    return Output(figures, format_json(figures))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(Command(measure), None))

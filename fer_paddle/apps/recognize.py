@@ -6,17 +6,14 @@ import csv
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
-from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
 from fer_paddle.drawing import draw_faces, draw_points
 from fer_paddle.files import replacing
 from fer_paddle.image_files import Failed, annotate_files, find_images, read_ours
-from fer_paddle.images import FORMATS
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.landmarks.measures import Measures
 from fer_paddle.landmarks.points import NUM_POINTS
@@ -25,6 +22,7 @@ from fer_paddle.pipeline import Face, Pipeline, fetch_image, is_url
 from fer_paddle.video import is_video
 
 RESULTS_JSON, RESULTS_CSV = "results.json", "results.csv"
+FACE_COLUMNS = ("left", "top", "right", "bottom", "score", "label")
 LANDMARK_COLUMNS = (
     *("yaw_deg", "pitch_deg", "roll_deg", *(one.name for one in fields(Measures))),
     *(f"{axis}{row}" for row in range(NUM_POINTS) for axis in "xy"),
@@ -50,17 +48,11 @@ def recognize_files(
     language: str = "en",
     progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
 ) -> Report:
-    """Recognize images and write the annotated ones, `results.json` and `results.csv`.
+    """Recognize images and write the annotated ones, `results.json` and `results.csv`; return what the two hold.
 
     Each image keeps its name in the folder, which is made, with a number where two share one, or where another file has
-    it. Only what an earlier `results.json` names as drawn is replaced.
-
-    Returns:
-        The report that the two files hold; an interrupted run leaves the JSON as far as it came.
-
-    Raises:
-        ValueError: The folder has a `results.json` of something else.
-        OSError: The folder cannot be written.
+    it. Only what an earlier `results.json` names as drawn is replaced (ValueError: the file is something else). An
+    interrupted run leaves the JSON as far as it came.
     """
 
     def annotate(image: np.ndarray, scale: float) -> tuple[dict[str, Any], np.ndarray]:
@@ -107,16 +99,13 @@ def find_sources(arguments: Sequence[str], out: Path, allow_url: bool = False) -
 
 
 def _fetch_files(urls: Iterable[str], folder: Path) -> tuple[list[Path], list[Failed]]:
-    from fer_paddle.collect.names import safe_name, save_new
+    from fer_paddle.collect.crawl import save_image
 
     paths: list[Path] = []
     failed: list[Failed] = []
     for url in urls:
-        name = PurePosixPath(unquote(urlsplit(url).path))
-        suffix = name.suffix.lower() if name.suffix.lower() in FORMATS else ".jpg"
         try:
-            write = partial(Path.write_bytes, data=fetch_image(url))
-            paths.append(save_new(folder, safe_name(name.stem), suffix, write)[0])
+            paths.append(save_image(folder, url, fetch_image(url)))
         except (ValueError, OSError) as error:
             failed.append((url, str(error)))
     return paths, failed
@@ -130,11 +119,15 @@ def _write_csv(path: Path, report: Report) -> None:
         temporary.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as file,
     ):
         writer = csv.writer(file)
-        writer.writerow(["file", "left", "top", "right", "bottom", "score", "label", *report.classes, *landmarks])
+        writer.writerow(["file", *FACE_COLUMNS, *report.classes, *landmarks])
         for result in report.results:
-            for face in result["faces"]:
-                row = [result["file"], *face["box_xyxy"], face["score"], face["label"], *face["probs"].values()]
-                writer.writerow([*row, *landmark_columns(face).values()])
+            writer.writerows([result["file"], *face_row(face)] for face in result["faces"])
+
+
+def face_row(face: dict[str, Any]) -> list[Any]:
+    """Return the cells of a face's record under FACE_COLUMNS, the classes and, where it has them, LANDMARK_COLUMNS."""
+    row = [*face["box_xyxy"], face["score"], face["label"], *face["probs"].values()]
+    return [*row, *landmark_columns(face).values()]
 
 
 def landmark_columns(face: dict[str, Any]) -> dict[str, float]:

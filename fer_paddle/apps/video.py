@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fer_paddle.apps.recognize import LANDMARK_COLUMNS, draw_found, landmark_columns
+from fer_paddle.apps.recognize import FACE_COLUMNS, LANDMARK_COLUMNS, draw_found, face_row
 from fer_paddle.drawing import find_chinese_font
 from fer_paddle.files import clear_leftovers, read_json, temporary_folder, write_json
 from fer_paddle.image_files import Failed
@@ -225,16 +225,13 @@ def _annotate(
 ) -> Iterable[tuple[np.ndarray, float]]:
     """Yield each frame with its faces and the strip drawn, and its time; write rows, and note who was seen."""
     more = LANDMARK_COLUMNS if getattr(pipeline, "landmarker", None) else ()
-    head = ["frame", "seconds", "id", "left", "top", "right", "bottom", "score", "label", *pipeline.classes, *more]
-    writer.writerow(head)
+    writer.writerow(["frame", "seconds", "id", *FACE_COLUMNS, *pipeline.classes, *more])
     tracker, strip = Tracker(start_score=min_score), None
     for frame in frames:
         tracked = tracker(pipeline(frame.image, min_score=CONTINUE_RATIO * min_score), frame.seconds)
         for number, face in tracked:
             people.setdefault(number, _Person(frame.seconds)).add(face, frame.seconds)
-            values = face.to_json()
-            row = [frame.index, f"{frame.seconds:.3f}", number, *values["box_xyxy"], values["score"], values["label"]]
-            writer.writerow([*row, *values["probs"].values(), *landmark_columns(values).values()])
+            writer.writerow([frame.index, f"{frame.seconds:.3f}", number, *face_row(face.to_json())])
         height, width = frame.image.shape[:2]
         strip = strip or Strip(width, max(height // 12, 8), pipeline.classes)
         faces = [face for _, face in tracked]

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from fer_paddle.collect.links import ImageLink
 from fer_paddle.collect.names import safe_name, save_new
 from fer_paddle.collect.pages import PageSource
 from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
-from fer_paddle.images import FORMATS, list_images, read_image
+from fer_paddle.images import FORMATS, list_images, read_image, read_size
 
 logger = logging.getLogger(__name__)
 
@@ -170,9 +171,7 @@ class Crawler:
         digest = sha256(answer.body).hexdigest()
         known = self._files.get(digest)
         if known is None:
-            body = answer.body
-            path, _ = save_new(self.folder, _stem_of(answer.url), _suffix_of(body), lambda file: file.write_bytes(body))
-            self._files[digest] = path.name
+            self._files[digest] = save_image(self.folder, answer.url, answer.body).name
         self._note(
             link,
             SAVED if known is None else COPY,
@@ -192,14 +191,13 @@ class Crawler:
         self.on_record(record)
 
 
-def _suffix_of(body: bytes) -> str:
-    with Image.open(io.BytesIO(body)) as image:
-        return next((suffix for suffix, kind in FORMATS.items() if kind == image.format), ".image")
-
-
-def _stem_of(url: str) -> str:
+def save_image(folder: Path, url: str, body: bytes) -> Path:
+    """Write the bytes of an image as they came, named by their address, with the suffix of their format."""
+    read_size(body)  # says clearly what is no image
     name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
-    return safe_name(name.rpartition(".")[0] or name)
+    with Image.open(io.BytesIO(body)) as image:
+        suffix = next((suffix for suffix, kind in FORMATS.items() if kind == image.format), ".image")
+    return save_new(folder, safe_name(name.rpartition(".")[0] or name), suffix, partial(Path.write_bytes, data=body))[0]
 
 
 def read_manifest(folder: Path) -> list[dict[str, Any]]:

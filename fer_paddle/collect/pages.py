@@ -11,7 +11,8 @@ from urllib.parse import quote, urlsplit
 from fer_paddle.collect.fetch import Response
 from fer_paddle.collect.links import Found, ImageLink, absolute_url, find_links
 
-MAX_PAGES = 10_000
+MAX_PAGES = 10_000  # of a search
+MAX_SITE_PAGES = 100  # of seeds and what they link to
 
 
 class PageSource(Protocol):
@@ -30,14 +31,12 @@ class SeedPages:
     Args:
         urls: Pages, or images themselves.
         depth: How many links away from a seed a page may be.
-        max_pages: Most pages in all.
     """
 
-    def __init__(self, urls: Sequence[str], depth: int = 0, max_pages: int = 100):
-        if not urls or depth < 0 or not 1 <= max_pages <= MAX_PAGES:
-            got = f"{len(urls)} URLs, depth {depth}, {max_pages} pages"
-            raise ValueError(f"expected URLs, a depth of at least 0 and 1 to {MAX_PAGES} pages, got {got}")
-        self.depth, self.max_pages = depth, max_pages
+    def __init__(self, urls: Sequence[str], depth: int = 0):
+        if not urls or depth < 0:
+            raise ValueError(f"expected URLs and a depth of at least 0, got {len(urls)} URLs, depth {depth}")
+        self.depth = depth
         self._depths = dict.fromkeys(urls, 0)
 
     def first(self) -> Sequence[str]:
@@ -50,7 +49,7 @@ class SeedPages:
             return Found(found.images)
         host = urlsplit(page.url).netloc
         new = [url for url in found.pages if url not in self._depths and urlsplit(url).netloc == host]
-        new = new[: max(self.max_pages - len(self._depths), 0)]
+        new = new[: max(MAX_SITE_PAGES - len(self._depths), 0)]
         self._depths.update(dict.fromkeys(new, depth))
         return Found(found.images, tuple(new))
 
@@ -69,14 +68,13 @@ class SearchPages:
         query: str,
         pages: int = 1,
         read_page: Callable[[Response], Sequence[ImageLink]] | None = None,
-        first_page: int = 1,
     ):
         if not 1 <= pages <= MAX_PAGES or not query.strip():
             raise ValueError(f"expected a query and 1 to {MAX_PAGES} pages, got {query!r} and {pages}")
         if "$query" not in address or (pages > 1 and "$page" not in address):
             raise ValueError(f"expected an address with $query and $page, got {address!r}")
-        self.address, self.query, self.last_page = address, query, first_page + pages - 1
-        self.page, self.read_page = first_page, read_page or _read_html
+        self.address, self.query, self.page, self.last_page = address, query, 1, pages
+        self.read_page = read_page or (lambda page: find_links(page.body, page.url, page.charset).images)
 
     def first(self) -> Sequence[str]:
         return [self._url()]
@@ -90,10 +88,6 @@ class SearchPages:
 
     def _url(self) -> str:
         return string.Template(self.address).safe_substitute(query=quote(self.query, safe=""), page=self.page)
-
-
-def _read_html(page: Response) -> Sequence[ImageLink]:
-    return find_links(page.body, page.url, page.charset).images
 
 
 def openverse(query: str, pages: int = 1) -> SearchPages:

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from fer_paddle.course.checks import check as check
+from fer_paddle.course.checks import quiz as quiz
 from fer_paddle.course.folder import course_folder as course_folder
 from fer_paddle.course.folder import keep as keep
-from fer_paddle.course.questions import quiz as quiz
 from fer_paddle.drawn import make_faces
 from fer_paddle.environment import versions
 from fer_paddle.expression.data.faces import LabelledFaces

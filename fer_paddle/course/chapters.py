@@ -55,17 +55,11 @@ def split_number(number: str) -> tuple[str, int]:
     return chapter, int(exercise)
 
 
-@cache
-def _read_texts() -> dict[str, dict[str, dict[str, str]]]:
-    texts: dict[str, dict[str, dict[str, str]]] = json.loads(
-        Path(__file__).with_name("texts.json").read_text(encoding="utf-8")
-    )
-    return texts
-
-
 def load_texts(kind: str) -> dict[str, str]:
     """Return what `check` or `quiz` says, in the language that is chosen."""
-    return _read_texts()[kind][choose_language()]
+    content = json.loads(Path(__file__).with_name("texts.json").read_text(encoding="utf-8"))
+    texts: dict[str, str] = content[kind][choose_language()]
+    return texts
 
 
 def choose_language() -> str:

@@ -1,4 +1,4 @@
-"""`check("04.2", answer)`: whether the answer to an exercise is right, which case is wrong, and hints.
+"""`check("04.2", answer)`: whether the answer to an exercise is right, which case is wrong, hints; `quiz("04")`.
 
 The cases of exercise 04.2 are a generator `exercise_04_2` in a module of `exercises/`; they compute what they expect
 by the library, so that an answer is compared with what the course itself uses.
@@ -266,3 +266,46 @@ def _digest_cell() -> str | None:
     interactive = sys.modules.get("IPython")
     shell = interactive.get_ipython() if interactive else None
     return digest_text(shell.history_manager.input_hist_raw[-1].strip()) if shell else None
+
+
+@dataclass(frozen=True)
+class Text:
+    """Lines that a notebook shows as they are."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def quiz(chapter: str, question: int | None = None, choice: str | None = None) -> Text:
+    """Show the questions of a chapter, one of them, or what is right or wrong about a choice.
+
+    Args:
+        chapter: Its number, such as "04" or "00b".
+        question: 1 to 5; None shows all.
+        choice: Its letter; the last choice of each question is kept in my_course/progress.json.
+
+    Raises:
+        ValueError: There is no such chapter, question or choice.
+    """
+    questions, language = load_chapter(chapter).quiz, choose_language()
+    texts = load_texts("quiz")
+    if question is not None and question not in range(1, len(questions) + 1):
+        raise ValueError(f"expected a question from 1 to {len(questions)}, got {question!r}")
+    if choice is None:
+        shown = range(1, len(questions) + 1) if question is None else (question,)
+        parts = []
+        for number in shown:
+            asked = questions[number - 1][language]
+            choices = [f"   {letter}) {text}" for letter, (text, _) in asked["choices"].items()]
+            parts.append("\n".join([f"{number}. {asked['question']}", *choices]))
+        return Text("\n".join([*parts, texts["how"].format(chapter)]))
+    if question is None:
+        raise ValueError(f"expected the number of a question with the choice {choice!r}, got none")
+    asked = questions[question - 1]
+    choices = asked[language]["choices"]
+    if choice not in choices:
+        raise ValueError(f"expected a choice of {', '.join(choices)}, got {choice!r}")
+    record("quiz", f"{chapter}.{question}", choice)
+    return Text(texts["right" if choice == asked["right"] else "wrong"].format(choices[choice][1]))

@@ -56,11 +56,7 @@ def digest_text(text: str) -> str:
 
 
 def read_blocks(path: str | os.PathLike[str]) -> dict[str, Block]:
-    """Read the blocks of one notebook by cell id.
-
-    Raises:
-        ValueError: Text before the first head, or two blocks of one cell.
-    """
+    """Read the blocks of one notebook by cell id; ValueError: text before the first head, or two blocks of a cell."""
     parts = _HEAD.split(Path(path).read_text(encoding="utf-8"))
     if parts[0].strip():
         raise ValueError(
@@ -75,12 +71,9 @@ def read_blocks(path: str | os.PathLike[str]) -> dict[str, Block]:
 
 
 def build_edition(notebooks: Path, glossary: Mapping[str, Sequence[str]]) -> dict[Path, list[str]]:
-    """Write `notebooks/zh/*.ipynb` from the English notebooks and their blocks.
+    """Write `notebooks/zh/*.ipynb` from the English notebooks and their blocks; return their faults by path.
 
     A cell without a block, or with a stale one, keeps its English text under a line that says so.
-
-    Returns:
-        The faults of each notebook by the path that was written, see `find_faults`.
     """
     faults = {}
     for english, texts in find_pairs(notebooks):
@@ -109,14 +102,7 @@ def find_pairs(notebooks: Path) -> list[tuple[Path, Path]]:
 
 
 def translate(notebook: Any, blocks: Mapping[str, Block], english: Path, target: Path) -> Any:
-    """Return a copy of a notebook (nbformat 4) with the blocks in place of text and comments.
-
-    Args:
-        notebook: The English one.
-        blocks: Blocks by cell id.
-        english: Path of the English notebook.
-        target: Path of the Chinese one: relative links are changed so that they lead to the same place.
-    """
+    """Return a copy of a notebook with its blocks by cell id, and relative links that lead on from `target`."""
     made = copy.deepcopy(notebook)
     for cell in made.cells:
         block = blocks.get(cell.id)
@@ -131,13 +117,7 @@ def translate(notebook: Any, blocks: Mapping[str, Block], english: Path, target:
 
 
 def find_faults(notebook: Any, blocks: Mapping[str, Block], glossary: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return what is wrong with the Chinese text of a notebook, one line each.
-
-    Args:
-        notebook: The English notebook (nbformat 4).
-        blocks: Blocks by cell id.
-        glossary: English terms in lower case with the Chinese words that may stand for them; see `read_glossary`.
-    """
+    """Return what is wrong with the Chinese text of an English notebook, one line each."""
     needed = {cell.id: cell for cell in notebook.cells if read_text(cell)}
     faults = [f"{cell_id}: no block" for cell_id in needed if cell_id not in blocks]
     faults += [f"{cell_id}: a block without a cell" for cell_id in blocks if cell_id not in needed]

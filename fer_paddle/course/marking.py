@@ -33,14 +33,10 @@ def read_notebook(path: str | os.PathLike[str]) -> Any:
 
 
 def mark_notebook(notebook: Any) -> dict[str, str]:
-    """Return the state of each exercise of a notebook's chapter, by its recorded outputs.
+    """Return by number, such as 04.2, the state of each exercise of a notebook's chapter, by its recorded outputs.
 
-    Returns:
-        By number such as 04.2: right, wrong, unanswered, changed (the cell is another than the one that was checked),
-        or unchecked (no recorded check).
-
-    Raises:
-        ValueError: The notebook checks no exercise, or those of several chapters.
+    It is right, wrong, unanswered, changed (the cell is another than the one that was checked), or unchecked (no
+    recorded check). ValueError: the notebook checks no exercise, or those of several chapters.
     """
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     chapters = {chapter for cell in cells for chapter, _ in _CALL.findall(cell.source)}

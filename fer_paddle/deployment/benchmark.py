@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes import PADDLES, PRECISIONS, RUNTIME_OF, Runner, load_runner
+from fer_paddle.deployment.runtimes import PADDLES, RUNTIME_OF, RUNTIMES, Runner, load_runner
 from fer_paddle.deployment.runtimes.model_files import check_file, parts_of, read_manifest, size_on_disk
 from fer_paddle.environment import REPOSITORY, THREAD_VARIABLES
 from fer_paddle.files import file_digest, read_json
@@ -217,7 +217,7 @@ def _choices(
 
 def _precisions(path: Path, runtime: str) -> list[tuple[str, str]]:
     """List how a runtime can load a file, and what the table calls it."""
-    suffix, all_of_it = path.suffix.lower(), [(name, name) for name in PRECISIONS[runtime]]
+    suffix, all_of_it = path.suffix.lower(), [(name, name) for name in RUNTIMES[runtime][-1]]
     if suffix == ".safetensors":
         return all_of_it if runtime in PADDLES else []
     if suffix != ".onnx":

@@ -1,7 +1,7 @@
 """Draw faces: portraits with one of seven expressions, and scenes with many faces, for notebooks and tests.
 
 A head is a drawn sheet, bent over a relief, turned and lit (2.5-D); its expression is a set of facial action units;
-its box, 68 points and mouth are known exactly. The same seed gives the same bytes, in every process and with any number
+its box and 68 points are known exactly. The same seed gives the same bytes, in every process and with any number
 of threads.
 """
 
@@ -33,7 +33,6 @@ class SyntheticFace:
     label: int  # index into EXPRESSIONS
     box_xyxy: np.ndarray  # face from forehead to chin and ear to ear, float32 [4]
     points: np.ndarray  # the 68 points in iBUG order, float32 [68,2]
-    mouth_box_xyxy: np.ndarray  # box of the points 48 to 67, float32 [4]
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,6 @@ class SyntheticFaces:
     labels: np.ndarray
     boxes_xyxy: np.ndarray
     points: np.ndarray
-
-    @property
-    def mouth_boxes_xyxy(self) -> np.ndarray:
-        """Boxes of the points 48 to 67, float32 [N,4]."""
-        return _mouth_boxes(self.points)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -114,13 +108,11 @@ def draw_face(
     paint_body(canvas, person, pose, light)
     paint_head(canvas, person, pose, light)
     image = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA if over > 2 else cv2.INTER_LINEAR)
-    points = (pose.project(person.points) * (size / side)).astype(np.float32)
     return SyntheticFace(
         image if clean else expose(image, rng, max(size / 120, 0.5)),
         label,
         ((scale * box + np.tile(center, 2)) * (size / side)).astype(np.float32),
-        points,
-        _mouth_boxes(points),
+        (pose.project(person.points) * (size / side)).astype(np.float32),
     )
 
 
@@ -192,12 +184,6 @@ def draw_scene(
     boxes = np.array([face_box(person.points, pose) for person, _, pose in placed], np.float32).reshape(-1, 4)
     labels = np.array([label for _, label, _ in placed], np.int64)
     return SyntheticScene(labels, boxes, points, expose(image, rng, 1.0))
-
-
-def _mouth_boxes(points: np.ndarray) -> np.ndarray:
-    """Return the boxes around the mouths of points [...,68,2]: [...,4]."""
-    mouths = points[..., 48:68, :]
-    return np.concatenate([mouths.min(-2), mouths.max(-2)], axis=-1)
 
 
 def _start(seed: int | Sequence[int]) -> np.random.Generator:

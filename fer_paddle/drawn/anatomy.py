@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from fer_paddle.labels import EXPRESSIONS
 
-# Points at rest, palettes from light to dark, what action units move, and the action units of expressions.
+# Points at rest, palettes from light to dark, what action units move, action units of expressions, folds of the skin.
 _TABLES = json.loads(Path(__file__).with_name("anatomy.json").read_text(encoding="utf-8"))
 
 
@@ -163,6 +163,7 @@ _LEFT_MOVES = {unit: _by_number(moves) for unit, moves in _by_number(_TABLES["ac
 # The ways each expression is shown: action unit -> strength. One of them is drawn per face.
 _RECIPES = {name: tuple(map(_by_number, ways)) for name, ways in _TABLES["expressions"].items()}
 UNITS = tuple(_LEFT_MOVES)
+FOLDS: list[dict[str, Any]] = _TABLES["folds"]
 _MOVES = np.stack([both_sides(moves) for moves in _LEFT_MOVES.values()])
 _RESTLESS = (1, 2, 4, 7, 43, 12, 15, 25)
 _ON_LEFT = np.array([point in LEFT_HALF for point in range(68)])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
 
-from fer_paddle.drawn.anatomy import MIRROR, Identity, unfold, view_sides
+from fer_paddle.drawn.anatomy import FOLDS, MIRROR, Identity, unfold, view_sides
 from fer_paddle.drawn.camera import Light, Pose
 from fer_paddle.drawn.sheet import ORIGIN, SPAN, Sheet
 
@@ -18,37 +17,17 @@ _X = ((np.arange(_GRID, dtype=np.float32) + 0.5) * _CELL + ORIGIN[0]).astype(np.
 _Y = ((np.arange(_GRID, dtype=np.float32) + 0.5) * _CELL + ORIGIN[1]).astype(np.float32)
 _SKULL = 0.95 * np.sqrt(np.clip(1 - (_X / 1.02) ** 2 - ((_Y[:, None] + 0.12) / 1.32) ** 2, 0.06, None))
 
-# Folds of the viewer's left half: the landmark its four control points hang on (or one for each), their shifts in face
-# units, its width, and how its depth grows with action units, age and always.
-_FOLDS: tuple[tuple[Any, tuple[tuple[float, float], ...], float, dict[Any, float]], ...] = (
-    # forehead
-    ((21, 21, 20, 19), ((0.16, -0.1), (0.02, -0.11), (0.0, -0.11), (0.0, -0.1)), 0.024, {1: 0.3, 2: 0.25, "age": 0.2}),
-    ((21, 21, 20, 19), ((0.16, -0.19), (0.02, -0.2), (0.0, -0.2), (0.0, -0.19)), 0.024, {1: 0.25, 2: 0.25, "age": 0.2}),
-    # between the brows, over the root of the nose
-    (21, ((0.07, -0.10), (0.055, -0.04), (0.05, 0.03), (0.065, 0.10)), 0.030, {4: 0.8, 9: 0.4, "age": 0.1}),
-    (27, ((0.01, 0.01), (-0.04, 0.0), (-0.08, 0.03), (-0.12, 0.02)), 0.022, {9: 0.6}),
-    # under the eye, at its outer corner
-    ((36, 41, 40, 39), ((0.03, 0.075), (0.0, 0.08), (0.0, 0.075), (0.01, 0.06)), 0.022, {6: 0.35, 7: 0.3, "age": 0.3}),
-    (36, ((-0.035, 0.0), (-0.075, 0.005), (-0.11, 0.01), (-0.15, 0.005)), 0.016, {6: 0.45, "age": 0.15}),
-    # from the wing of the nose past the corner of the mouth, beside it, below it
-    ((31, 31, 48, 48), ((-0.035, -0.05), (-0.10, 0.05), (-0.095, -0.08), (-0.075, 0.035)), 0.034,
-     {12: 0.42, 10: 0.25, 9: 0.25, 20: 0.15, "age": 0.3, "always": 0.06}),
-    (48, ((-0.03, -0.04), (-0.047, -0.01), (-0.045, 0.02), (-0.02, 0.05)), 0.022, {12: 0.4, 20: 0.3, "always": 0.13}),
-    (48, ((-0.015, 0.01), (-0.04, 0.06), (-0.05, 0.11), (-0.055, 0.17)), 0.026, {15: 0.6, "age": 0.18}),
-    # chin
-    (57, ((0.0, 0.075), (-0.06, 0.078), (-0.11, 0.10), (-0.15, 0.14)), 0.032, {17: 0.55, "always": 0.10}),
-)  # fmt: skip
-_ANCHORS = np.array([np.broadcast_to(row[0], 4) for row in _FOLDS])
-_SHIFTS = np.array([row[1] for row in _FOLDS])
-_WIDTHS = np.array([row[2] for row in _FOLDS])
-_CAUSES = sorted({cause for row in _FOLDS for cause in row[3]}, key=str)
-_WEIGHTS = np.array([[row[3].get(cause, 0.0) for cause in _CAUSES] for row in _FOLDS])
+# Folds of the viewer's left half: the landmarks their four control points hang on, their shifts in face units, their
+# widths, and how their depth grows with action units, age and always.
+_ANCHORS, _SHIFTS, _WIDTHS = (np.array([row[name] for row in FOLDS]) for name in ("anchors", "shifts", "width"))
+_CAUSES = sorted({cause for row in FOLDS for cause in row["depth"]})
+_WEIGHTS = np.array([[row["depth"].get(cause, 0.0) for cause in _CAUSES] for row in FOLDS])
 _SHALLOW = 0.10  # folds of less depth are left out
 
 
 def fold_skin(sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[int, float]) -> None:
     """Fold the sheet where the muscles and the years fold the skin of points [68,2]."""
-    causes: dict[Any, float] = {**units, "age": identity.age**1.5, "always": 1.0}
+    causes = {**{str(unit): strength for unit, strength in units.items()}, "age": identity.age**1.5, "always": 1.0}
     strengths = np.minimum(_WEIGHTS @ [causes.get(cause, 0.0) for cause in _CAUSES], 0.8)
     deep = np.flatnonzero(strengths > _SHALLOW)
     sheet.fold(unfold(view_sides(points)[:, _ANCHORS[deep]] + _SHIFTS[deep]), strengths[deep], _WIDTHS[deep])

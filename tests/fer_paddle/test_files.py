@@ -62,7 +62,7 @@ def test_a_folder_is_held_by_one_run_that_is_named(tmp_path):
 
 def test_lines_come_back_without_one_that_was_cut_off(tmp_path, caplog):
     path = tmp_path / "a.jsonl"
-    files.append_json_line(path, {"名": 1}, sync=True)
+    files.append_json_line(path, {"名": 1})
     with path.open("ab") as file:
         file.write(b'{"cut')
     assert files.read_json_lines(path) == [{"名": 1}] and "cut off" in caplog.text

@@ -73,9 +73,10 @@ def evaluate(
     from fer_paddle.landmarks.predict import Landmarker
 
     figures = measure(Landmarker(weights), load_detected(data, split, progress=bar("faces")))
+    whole = {"nme": figures["nme"]["inter_ocular"], "failure_rate": figures["failure_rate"]["0.1"]}
     rows = [
         [source, figure["faces"], f"{figure['nme']:.2%}", f"{figure['failure_rate']:.2%}"]
-        for source, figure in [*figures["by_source"].items(), (say("all"), _whole(figures))]
+        for source, figure in [*figures["by_source"].items(), (say("all"), figures | whole)]
     ]
     text = table(["source", "faces", "error, inter-ocular", "failures at 0.10"], rows)
     return Output(figures, text)
@@ -97,11 +98,6 @@ def detect(
 
     annotate = make_annotator(Detector(detector), Landmarker(weights), min_score)
     return annotate_images(images, out and out / RESULTS_JSON, annotate, _table_of_faces)
-
-
-def _whole(figures: dict[str, Any]) -> dict[str, Any]:
-    nme, failures = figures["nme"]["inter_ocular"], figures["failure_rate"]["0.1"]
-    return {"faces": figures["faces"], "nme": nme, "failure_rate": failures}
 
 
 def _table_of_faces(images: list[dict[str, Any]]) -> str:

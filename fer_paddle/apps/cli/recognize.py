@@ -1,4 +1,4 @@
-"""Commands that find faces and name their expressions."""
+"""Commands that find faces and name their expressions: of files, in a page, over HTTP."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
+from fer_paddle import options as opt
 from fer_paddle.console import FAILED, INTERRUPTED, OK, Output, bar, shown_name, table
 from fer_paddle.messages import say
-from fer_paddle.options import MinFace, MinScore, PositiveFloat, PositiveInt, Rotations, ThreadCount, Weights
 
 Out = Annotated[Path, "folder for the annotated images"]
+Port = Annotated[int, opt.Number(int, 1, 65535), "port to listen at"]
+Host = Annotated[str, "address to listen at; 0.0.0.0: reachable from the network"]
 
 
 def recognize(
     images: Annotated[tuple[str, ...], "files, folders or globs of images; videos; URLs; a camera by its number"],
     *,
     out: Out = Path("out"),
-    min_score: MinScore = 0.5,
-    min_face: MinFace = 0,
-    rotations: Rotations = (),
+    min_score: opt.MinScore = 0.5,
+    min_face: opt.MinFace = 0,
+    rotations: opt.Rotations = (),
     language: Annotated[Literal["en", "zh"], "names in the images; where it is given, also what is printed"] = "en",
-    weights: Weights = None,
+    weights: opt.Weights = None,
     allow_url: Annotated[bool, "fetch the URLs, from public addresses alone"] = False,
-    seconds: Annotated[PositiveFloat | None, "stop a video or camera after this time"] = None,
+    seconds: Annotated[opt.PositiveFloat | None, "stop a video or camera after this time"] = None,
     show: Annotated[bool, "show videos in a window while they run; q stops"] = False,
     landmarks: Annotated[bool, "also find 68 points of each face, its pose, and measures of mouth and eyes"] = False,
 ) -> Output:
@@ -78,11 +80,11 @@ def batch(
     *,
     data: Annotated[Path, "folder of images, with those below it"],
     out: Annotated[Path, "folder of the Parquet files"],
-    workers: Annotated[ThreadCount, "processes that label, a core each"] = 2,
-    part: Annotated[PositiveInt, "images of a file: what a killed worker does again"] = 500,
-    min_score: MinScore = 0.5,
-    min_face: MinFace = 0,
-    weights: Weights = None,
+    workers: Annotated[opt.ThreadCount, "processes that label, a core each"] = 2,
+    part: Annotated[opt.PositiveInt, "images of a file: what a killed worker does again"] = 500,
+    min_score: opt.MinScore = 0.5,
+    min_face: opt.MinFace = 0,
+    weights: opt.Weights = None,
     resume: Annotated[bool, "go on with what is in the folder"] = False,
 ) -> Output:
     """Label millions of images on this machine, or on the Ray cluster that RAY_ADDRESS names.
@@ -97,6 +99,58 @@ def batch(
     text = say("{} images, {} of them unreadable, in {} parts in {}, {} of this run")
     counts = result["images"], result["failed"], result["parts"], out, result["done_now"]
     return Output(result, text.format(*counts), code=FAILED if result["failed"] else OK)
+
+
+def serve(
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    weights: opt.Weights = None,
+    workers: Annotated[opt.ThreadCount, "threads that compute"] = 2,
+    queue: Annotated[opt.NaturalInt, "requests that may wait beside; more get 503"] = 32,
+    max_bytes: Annotated[opt.PositiveInt, "largest request"] = 10_000_000,
+    max_pixels: Annotated[int, opt.Number(int, 1, opt.INT_MAX), "largest image"] = 25_000_000,
+    max_images: Annotated[opt.PositiveInt, "largest batch"] = 16,
+    seconds: Annotated[opt.PositiveFloat, "longest upload, and longest wait for an answer"] = 20.0,
+    allow_url: Annotated[bool, "also fetch images by URL, from public addresses alone"] = False,
+    landmarks: Annotated[bool, "also find the points and pose that ?landmarks=true asks for"] = False,
+) -> Output:
+    """Serve faces and expressions over HTTP: POST /v1/faces, /v1/batch; GET /healthz, /readyz, /metrics, /openapi.json.
+
+    The variable FER_API_KEY holds the key that clients must send as X-API-Key; without it anyone may ask.
+    """
+    from fer_paddle.apps.api import Limits, create_app
+    from fer_paddle.apps.api import serve as run
+    from fer_paddle.expression.predict import Classifier
+    from fer_paddle.landmarks.predict import Landmarker
+    from fer_paddle.pipeline import Pipeline
+    from yolo3tiny.predict import Detector
+
+    api_key = os.environ.get("FER_API_KEY")
+    if api_key is not None and not api_key.strip():
+        raise ValueError("expected a key in FER_API_KEY, got an empty one")
+    # One thread a network: the workers are what fills the cores.
+    landmarker = Landmarker(threads=1) if landmarks else False
+    pipeline = Pipeline(Detector(threads=1), Classifier(weights, threads=1), landmarks=landmarker)
+    limits = Limits(max_bytes, max_pixels, max_images, seconds, workers, queue)
+    run(create_app(pipeline, limits, api_key, allow_url), host, port)
+    return Output({"stopped": True}, say("stopped"))
+
+
+def web(
+    *,
+    host: Host = "127.0.0.1",
+    port: Annotated[int | None, opt.Number(int, 1, 65535), "port (default: the first free one from 7860 on)"] = None,
+    weights: Annotated[Path | None, "a network of your own, offered first: a file such as my_course/model.onnx"] = None,
+    share: Annotated[
+        Literal["off", "on"], "on: a public address by Gradio's server, through which all data pass"
+    ] = "off",
+) -> Output:
+    """Show the page in a browser: images, webcam, videos, two networks side by side, in English and Chinese."""
+    from fer_paddle.apps.web import build_page, launch
+
+    launch(build_page(str(weights) if weights else None), host, port, share == "on")
+    return Output({"stopped": True}, say("stopped"))
 
 
 def _show(report: Any, videos: Sequence[Any], folder: Path) -> Output:

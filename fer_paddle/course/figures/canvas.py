@@ -20,12 +20,9 @@ Point = tuple[float, float]
 
 
 class Canvas:
-    """An SVG of a fixed size in pixels.
+    """An SVG of a fixed size in pixels; the course uses a width of 600.
 
-    Args:
-        width: Of the drawing; the course uses 600.
-        height: Of the drawing.
-        say: Translates a label. One without two small letters in a row, such as `BN`, is the same in every language.
+    `say` translates the labels that `translate` hands it.
     """
 
     def __init__(self, width: int, height: int, say: Say) -> None:
@@ -52,12 +49,10 @@ class Canvas:
         element.text = self._read(label)
 
     def box(
-        self, x: float, y: float, width: float, height: float, *labels: Label, color: str = SOFT, size: float = SIZE,
-        fill: str | None = None,
-    ) -> None:  # fmt: skip
+        self, x: float, y: float, width: float, height: float, *labels: Label, color: str = SOFT, size: float = SIZE
+    ) -> None:
         """Draw a box with a line of text for each label in its middle."""
-        fill = PALE[color] if fill is None else fill
-        self._add("rect", x=x, y=y, width=width, height=height, rx=6, fill=fill, stroke=color, stroke_width=1.5)
+        self._add("rect", x=x, y=y, width=width, height=height, rx=6, fill=PALE[color], stroke=color, stroke_width=1.5)
         for index, label in enumerate(labels):
             middle = y + height / 2 + (index - (len(labels) - 1) / 2) * 1.25 * size
             self.text(x + width / 2, middle, label, size)
@@ -76,23 +71,21 @@ class Canvas:
         if label:
             self.text(x, y, label)
 
-    def line(self, *points: Point, color: str = INK, width: float = 2, dashed: bool = False) -> None:
+    def line(self, *points: Point, color: str = INK, width: float = 2) -> None:
         """Draw straight pieces through points."""
         element = self._add("polyline", points=_list(points), fill="none", stroke=color, stroke_width=width)
         element.set("stroke-linejoin", "round")
-        if dashed:
-            element.set("stroke-dasharray", "5 4")
 
-    def polygon(self, points: Sequence[Point], fill: str, edge: str = "none") -> None:
+    def polygon(self, points: Sequence[Point], fill: str) -> None:
         """Fill a polygon."""
-        self._add("polygon", points=_list(points), fill=fill, stroke=edge)
+        self._add("polygon", points=_list(points), fill=fill, stroke="none")
 
-    def arrow(self, *points: Point, color: str = INK, width: float = 2, dashed: bool = False) -> None:
+    def arrow(self, *points: Point, color: str = INK, width: float = 2) -> None:
         """Draw straight pieces through points, with a head at the last."""
         (x0, y0), (x, y) = points[-2:]
         length = math.hypot(x - x0, y - y0)
         dx, dy = (x - x0) / length * 9, (y - y0) / length * 9
-        self.line(*points[:-1], (x - dx * 0.8, y - dy * 0.8), color=color, width=width, dashed=dashed)
+        self.line(*points[:-1], (x - dx * 0.8, y - dy * 0.8), color=color, width=width)
         self.polygon([(x, y), (x - dx + dy / 2, y - dy - dx / 2), (x - dx - dy / 2, y - dy + dx / 2)], color)
 
     def grid(self, x: float, y: float, columns: int, rows: int, cell: float, color: str = LINE) -> None:
@@ -129,11 +122,16 @@ class Canvas:
     def _read(self, label: Label) -> str:
         template, *values = (label,) if isinstance(label, str) else label
         text = str(template)
-        return (self._say(text) if _WORD.search(text) else text).format(*values)
+        return translate(text, self._say).format(*values)
 
     def _add(self, kind: str, **attributes: str | float) -> ElementTree.Element:
         named = {name.replace("_", "-"): _n(value) for name, value in attributes.items()}
         return ElementTree.SubElement(self._root, kind, named)
+
+
+def translate(label: str, say: Say) -> str:
+    """Return a label as `say` gives it; one without two small letters in a row is the same in every language."""
+    return say(label) if _WORD.search(label) else label
 
 
 def _n(value: str | float) -> str:

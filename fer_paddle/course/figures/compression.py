@@ -8,41 +8,6 @@ from fer_paddle.compression.quant_params import asymmetric
 from fer_paddle.course.figures.canvas import BLUE, GREEN, INK, ORANGE, RED, SMALL, SOFT, Canvas, Say
 from fer_paddle.deployment.runtimes import RUNTIME_OF
 
-_CUT = 2  # the filter that goes
-
-
-def pruning_group(say: Say) -> Canvas:
-    """One filter, and everything that must go with it."""
-    draw = Canvas(600, 330, say)
-    blocks = ((30, 4, 6, "conv 1: filters"), (200, 1, 6, "BN"), (300, 6, 4, "conv 2: inputs"))
-    for x, columns, rows, name in blocks:
-        draw.text(x + 12 * columns, 24, name, SMALL)
-        draw.area(x, 44, 24 * columns, 24 * rows, "#dbeaf7")
-        if columns == 6:
-            draw.area(x + 24 * _CUT, 44, 24, 24 * rows, "#e57373")
-        else:
-            draw.area(x, 44 + 24 * _CUT, 24 * columns, 24, "#e57373")
-        draw.grid(x, 44, columns, rows, 24, "#90a4ae")
-    draw.arrow((130, 104), (196, 104), color=RED)
-    draw.arrow((228, 104), (296, 104), color=RED)
-    draw.text(524, 74, "one filter takes", SMALL, RED)
-    draw.text(524, 94, "its scale and shift,", SMALL, RED)
-    draw.text(524, 114, "and an input of", SMALL, RED)
-    draw.text(524, 134, "the next layer", SMALL, RED)
-    draw.line((20, 204), (580, 204), color=SOFT, width=1, dashed=True)
-    for y, name in ((222, "expand"), (276, "shortcut")):
-        draw.box(30, y, 120, 40, name, color=BLUE)
-        for channel in range(6):
-            draw.area(180 + 20 * channel, y + 10, 18, 20, "#e57373" if channel == _CUT else "#dbeaf7", SOFT)
-        draw.line((152, y + 20), (176, y + 20))
-        draw.line((302, y + 20), (330, y + 20), (330, 269))
-    draw.circle(330, 269, 14, ORANGE, label="+")
-    draw.arrow((345, 269), (376, 269))
-    draw.text(386, 248, "a sum ties channels:", SMALL, anchor="start")
-    draw.text(386, 269, "cut the same on both sides,", SMALL, anchor="start")
-    draw.text(386, 290, "in every block of the stage", SMALL, anchor="start")
-    return draw
-
 
 def number_line(say: Say) -> Canvas:
     """A real number, its integer and back, between -1 (ELU's floor) and 4; sixteen steps are drawn."""
@@ -110,4 +75,4 @@ def runtimes(say: Say) -> Canvas:
     return draw
 
 
-FIGURES = (pruning_group, number_line, runtimes)
+FIGURES = (number_line, runtimes)

@@ -138,37 +138,10 @@ def letterbox(say: Say) -> Canvas:
     return draw
 
 
-def one_anchor_cell(say: Say) -> Canvas:
-    """One cell of 32 px, the mark in it, and the five numbers that say so."""
-    draw, cell = Canvas(600, 290, say), 86
-    draw.grid(20, 20, 3, 3, cell)
-    draw.area(20 + cell, 20 + cell, cell, cell, "#fde8d3", ORANGE)
-    x, y = 20 + 1.62 * cell, 20 + 1.38 * cell
-    draw.line((x - 36, y), (x + 36, y), color=BLUE, width=9)
-    draw.line((x, y - 36), (x, y + 36), color=BLUE, width=9)
-    draw.circle(x, y, 5, RED, RED)
-    draw.arrow((20 + cell, y + 6), (x - 6, y + 6), color=RED)
-    draw.arrow((x + 6, 20 + cell), (x + 6, y - 6), color=RED)
-    draw.text(20 + 1.24 * cell, y + 22, "dx", SMALL, RED)
-    draw.text(x + 22, 20 + 1.18 * cell, "dy", SMALL, RED)
-    draw.text(20 + 0.5 * cell, 20 + 2.5 * cell, "32 px", SMALL, SOFT)
-    for row, (name, value) in enumerate(
-        (("dx", "0.62"), ("dy", "0.38"), ("background", ""), ("cross", ""), ("ring", ""))
-    ):
-        draw.box(330, 20 + 40 * row, 120, 34, name, color=RED if row < 2 else SOFT, size=SMALL + 1)
-        if value:
-            draw.text(464, 37 + 40 * row, value, anchor="start")
-    draw.text(464, 137, "logits,", SMALL, SOFT, "start")
-    draw.text(464, 157, "then softmax", SMALL, SOFT, "start")
-    draw.text(445, 240, "center = 32 · (column + dx, row + dy)", SMALL)
-    draw.text(445, 264, "the cell that holds the center answers", SMALL, SOFT)
-    return draw
-
-
 def _photo(draw: Canvas, x: float, y: float, width: float, height: float) -> None:
     draw.area(x, y, width, height, "#d8ebf7", SOFT)
     draw.face(x + width * 0.2, y + height * 0.2, height * 0.55, 0.8)
     draw.face(x + width * 0.6, y + height * 0.35, height * 0.45, 0)
 
 
-FIGURES = (two_heads, anchors, iou, nms, letterbox, one_anchor_cell)
+FIGURES = (two_heads, anchors, iou, nms, letterbox)

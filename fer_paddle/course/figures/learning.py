@@ -26,51 +26,6 @@ from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.training.optim import make_schedule
 
 
-def chain_rule(say: Say) -> Canvas:
-    """Two layers forward, and their gradients backward."""
-    draw = Canvas(600, 240, say)
-    names = ("pixels", "linear", "tanh", "linear", "softmax", "loss")
-    values = ("x", "a = xW₁ + b₁", "h", "z = hW₂ + b₂", "p", "L")
-    back = ("", "∂L/∂W₁ = xᵀδ₁", "δ₁ = δ₂W₂ᵀ(1 − h²)", "∂L/∂W₂ = hᵀδ₂", "δ₂ = p − y", "")
-    for at, (name, value) in enumerate(zip(names, values)):
-        x = 12 + 98 * at
-        draw.box(x, 76, 80, 48, name, color=ORANGE if name == "linear" else BLUE if at in (0, 5) else SOFT)
-        draw.text(x + 40, 56 if at % 2 else 36, value, SMALL)
-        if at < 5:
-            draw.arrow((x + 81, 92), (x + 97, 92))
-            draw.arrow((x + 97, 112), (x + 81, 112), color=RED)
-        if back[at]:
-            draw.text(x + 40, 148 if at % 2 else 172, back[at], SMALL, RED)
-    draw.arrow((24, 16), (130, 16))
-    draw.text(140, 16, "forward: values", SMALL, anchor="start")
-    draw.arrow((576, 214), (470, 214), color=RED)
-    draw.text(460, 214, "backward: slopes, each from the one behind it", SMALL, RED, "end")
-    return draw
-
-
-def epochs(say: Say) -> Canvas:
-    """Batches, steps, an epoch, and the validation after it."""
-    draw = Canvas(600, 270, say)
-    draw.box(14, 30, 130, 56, "training set", color=BLUE)
-    draw.arrow((145, 58), (196, 58))
-    draw.text(171, 18, "shuffle", SMALL, SOFT)
-    for batch in range(4):
-        x = 200 + 80 * batch
-        draw.box(x, 30, 66, 56, "batch", "…" if batch == 3 else f"{batch + 1}", color=BLUE)
-        draw.arrow((x + 33, 87), (x + 33, 114))
-        draw.box(x, 116, 66, 42, "step", color=ORANGE)
-        if batch < 3:
-            draw.arrow((x + 67, 137), (x + 79, 137))
-    draw.line((512, 28), (522, 28), (522, 160), (512, 160), color=SOFT)
-    draw.text(560, 94, "epoch", color=SOFT, bold=True)
-    draw.box(14, 196, 130, 48, "validation set", color=GREEN)
-    draw.arrow((145, 220), (190, 220))
-    draw.box(192, 196, 230, 48, "measure, learn nothing", color=GREEN)
-    draw.arrow((473, 159), (473, 220), (424, 220))
-    draw.text(530, 220, "then again", SMALL, SOFT)
-    return draw
-
-
 def cross_entropy(say: Say) -> Canvas:
     """Logits, probabilities and the loss of one face."""
     draw = Canvas(600, 316, say)
@@ -140,35 +95,6 @@ def schedules(say: Say) -> Canvas:
     return draw
 
 
-def distillation(say: Say) -> Canvas:
-    """Teacher and student see one face; the student learns from the label and from the teacher's answer."""
-    draw = Canvas(600, 300, say)
-    draw.face(16, 104, 80, 0.6)
-    draw.text(56, 200, "the same", SMALL, SOFT)
-    draw.text(56, 218, "augmented face", SMALL, SOFT)
-    draw.arrow((98, 144), (118, 144), (118, 64), (138, 64))
-    draw.arrow((118, 144), (118, 216), (138, 216))
-    draw.box(140, 28, 126, 72, "teacher", "learns nothing", color=SOFT)
-    draw.box(152, 190, 102, 52, "student", color=ORANGE)
-    for y, heights in ((64, (34, 8, 12, 6)), (216, (26, 14, 10, 12))):
-        draw.arrow((268 if y == 64 else 256, y), (292, y))
-        for bar, height in enumerate(heights):
-            draw.area(298 + 18 * bar, y + 20 - height, 14, height, "#9cc7e8" if y == 64 else "#f0a35e")
-        draw.line((296, y + 20), (370, y + 20), color=SOFT, width=1)
-    draw.text(333, 16, "soft answer q at T", SMALL)
-    draw.text(333, 256, "answers p at T, and at 1", SMALL)
-    draw.box(420, 116, 164, 52, "a · T² · KL(q ‖ p)", color=BLUE)
-    draw.arrow((376, 64), (468, 114))
-    draw.arrow((376, 206), (468, 170))
-    draw.box(420, 198, 164, 44, "(1 − a) · CE", color=BLUE)
-    draw.arrow((376, 222), (418, 222))
-    draw.box(456, 258, 92, 32, "label", size=SMALL, fill=PAPER)
-    draw.arrow((502, 257), (502, 244))
-    draw.arrow((418, 142), (204, 142), (204, 188), color=RED)
-    draw.text(310, 132, "gradient: to the student alone", SMALL, RED)
-    return draw
-
-
 def gradcam(say: Say) -> Canvas:
     """Grad-CAM: maps weighed by their mean slopes, summed, cut at zero, laid over the face."""
     draw = Canvas(600, 236, say)
@@ -218,4 +144,4 @@ def _shade(draw: Canvas, x: float, y: float, side: float, values: Sequence[Seque
             draw.area(x + column * cell, y + row * cell, cell, cell, fill, LINE)
 
 
-FIGURES = (chain_rule, epochs, cross_entropy, curves, schedules, distillation, gradcam)
+FIGURES = (cross_entropy, curves, schedules, gradcam)

@@ -23,27 +23,17 @@ from fer_paddle.deployment.runtimes.base import LOAD_BYTES, Runner, bounded_memo
 from fer_paddle.deployment.runtimes.model_files import check_file, size_on_disk
 from fer_paddle.files import find_weights
 
-# Name -> module and class; a module is imported, and its package with it, when it is asked for.
+# Name -> module and class, which is imported, and its package with it, when it is asked for; and what it can compute
+# in, first the precision to compare with others. A quantized file is int8 by itself.
 RUNTIMES = {
-    "onnx": ("fer_paddle.deployment.runtimes.onnx", "OnnxRunner"),
-    "openvino": ("fer_paddle.deployment.runtimes.openvino", "OpenVinoRunner"),
-    "ncnn": ("fer_paddle.deployment.runtimes.mobile", "NcnnRunner"),
-    "mnn": ("fer_paddle.deployment.runtimes.mobile", "MnnRunner"),
-    "paddle": ("fer_paddle.deployment.runtimes.paddle", "PaddleInferenceRunner"),
-    "dynamic": ("fer_paddle.deployment.runtimes.paddle", "NetworkRunner"),
-    "litert": ("fer_paddle.deployment.runtimes.mobile", "LiteRtRunner"),
-    "tensorrt": ("fer_paddle.deployment.runtimes.onnx", "TensorRtRunner"),
-}
-# What each can compute in; the first is the one to compare with others. A quantized file is int8 by itself.
-PRECISIONS = {
-    "onnx": ("fp32",),
-    "openvino": ("fp32", "bf16"),
-    "ncnn": ("fp32", "fp16"),
-    "mnn": ("fp32", "int8"),
-    "paddle": ("fp32", "bf16"),
-    "dynamic": ("fp32",),
-    "litert": ("fp32",),
-    "tensorrt": ("fp32", "fp16"),
+    "onnx": ("onnx", "OnnxRunner", ("fp32",)),
+    "openvino": ("openvino", "OpenVinoRunner", ("fp32", "bf16")),
+    "ncnn": ("mobile", "NcnnRunner", ("fp32", "fp16")),
+    "mnn": ("mobile", "MnnRunner", ("fp32", "int8")),
+    "paddle": ("paddle", "PaddleInferenceRunner", ("fp32", "bf16")),
+    "dynamic": ("paddle", "NetworkRunner", ("fp32",)),
+    "litert": ("mobile", "LiteRtRunner", ("fp32",)),
+    "tensorrt": ("onnx", "TensorRtRunner", ("fp32", "fp16")),
 }
 RUNTIME_OF = {
     ".onnx": "onnx",
@@ -75,7 +65,7 @@ def load_runner(
         path: The file; the table at the head of this module says which runtime reads which.
         runtime: One of RUNTIMES; None takes the one that the file was made for, else ONNX Runtime.
         threads: Threads of one run; 0 lets the runtime choose.
-        precision: One of PRECISIONS of the runtime: what it computes in.
+        precision: One of those in RUNTIMES: what it computes in.
         loader: "module:function" that reads a `.safetensors` network of a task as a Model, for PADDLES.
 
     Raises:
@@ -87,13 +77,13 @@ def load_runner(
     runtime = runtime or RUNTIME_OF.get(Path(path).suffix.lower(), "onnx")
     if runtime not in RUNTIMES:
         raise ValueError(f"expected a runtime of {', '.join(RUNTIMES)}, got {runtime!r}")
-    if precision not in PRECISIONS[runtime]:
-        raise ValueError(f"expected a precision of {', '.join(PRECISIONS[runtime])} for {runtime}, got {precision!r}")
+    module, name, precisions = RUNTIMES[runtime]
+    if precision not in precisions:
+        raise ValueError(f"expected a precision of {', '.join(precisions)} for {runtime}, got {precision!r}")
     if threads < 0:
         raise ValueError(f"expected threads of 0 or more, got {threads}")
-    module, name = RUNTIMES[runtime]
     try:
-        loaded = importlib.import_module(module)
+        loaded = importlib.import_module(f"{__name__}.{module}")
         if loader and runtime in PADDLES and Path(path).suffix.lower() == ".safetensors":
             model = pkgutil.resolve_name(loader)(check_file(path, (".safetensors",), runtime))
             runner = loaded.run_model(model, runtime, threads, precision)

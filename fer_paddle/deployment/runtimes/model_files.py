@@ -6,14 +6,13 @@ file: each has a manifest `NAME.SUFFIX.json` beside it with the metadata, and si
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.files import file_digest, read_bytes, write_json
+from fer_paddle.files import file_digest, read_json, write_json
 
 # The files of one network in each format; the first is the one that is named, and stands for all.
 FORMATS = {
@@ -68,15 +67,13 @@ def write_manifest(
 def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return `inputs`, `outputs` and `metadata` of a network's files after comparing them with their manifest."""
     path, manifest = Path(path), manifest_path(path)
-    if not manifest.is_file():
-        raise FileNotFoundError(f"expected the manifest {manifest.name} beside {path}, found none")
     try:
-        content = json.loads(read_bytes(manifest))
+        content = read_json(manifest, "the manifest of a network")
         metadata = dict(content["metadata"])
         inputs, outputs = list(content["inputs"]), list(content["outputs"])
         named = {part: content["files"][suffix] for suffix, part in parts_of(path).items()}
         sizes = {part: (file["bytes"], file["sha256"]) for part, file in named.items()}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"expected the manifest of a network at {manifest}, got: {type(error).__name__} {error}"
         ) from error

@@ -40,7 +40,7 @@ def test_a_name_of_the_own_network_is_refused_before_a_byte_is_sent(site, monkey
         lambda name, *rest, **more: real("127.0.0.1" if name == "a.example" else name, *rest, **more),
     )
     for name in (host, "a.example"):
-        policy = FetchPolicy(respect_robots=False)
+        policy = FetchPolicy()
         with Fetcher(policy) as fetcher, pytest.raises(Refused, match="open internet, got"):
             fetcher.get(f"http://{name}:{port}/", ANY)
     assert not site.asked
@@ -50,7 +50,7 @@ def test_a_redirect_to_the_own_network_is_refused(site, make_fetcher):
     site.pages["/"] = redirect("http://10.0.0.1/secret")
     assert make_fetcher()._once(httpx.URL(f"{site.url}/"), ANY) == "http://10.0.0.1/secret"
     with pytest.raises(Refused, match=r"open internet, got 10\.0\.0\.1"):
-        make_fetcher(allow_private=False, respect_robots=False).get("http://10.0.0.1/secret", ANY)
+        make_fetcher(allow_private=False).get("http://10.0.0.1/secret", ANY)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_redirect_to_the_own_network_is_refused(site, make_fetcher):
 def test_redirects_that_lead_nowhere(site, make_fetcher, target, says):
     site.pages["/"] = redirect(target)
     with pytest.raises(Refused, match=says):
-        make_fetcher(respect_robots=False).get(f"{site.url}/", ANY)
+        make_fetcher().get(f"{site.url}/", ANY)
 
 
 def drip(handler, start=b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n") -> None:
@@ -101,7 +101,7 @@ def send(*blocks: bytes) -> Callable[..., None]:
 )
 def test_slow_and_broken_servers_are_left_for_later(site, make_fetcher, page):
     site.pages["/"] = page
-    fetcher = make_fetcher(total_seconds=0.4, read_seconds=0.3, attempts=2, respect_robots=False)
+    fetcher = make_fetcher(total_seconds=0.4, read_seconds=0.3, attempts=2)
     with pytest.raises(Unreachable, match="in 2 attempts"):
         fetcher.get(f"{site.url}/", ANY)
     assert site.asked["/"] == 2
@@ -152,7 +152,7 @@ def test_a_failing_server_is_tried_again_later_and_later(site, make_fetcher, hea
     slept: list[float] = []
     site.pages["/"] = (503, headers, b"")
     with pytest.raises(Unreachable, match="status 503, in 3 attempts"):
-        make_fetcher(slept.append, respect_robots=False).get(f"{site.url}/", ANY)
+        make_fetcher(slept.append).get(f"{site.url}/", ANY)
     assert [round(seconds) for seconds in slept] == waits
 
 
@@ -163,7 +163,7 @@ def test_a_server_that_wants_too_much_patience_and_one_that_recovers(site, make_
 
     site.pages["/"] = (429, {"Retry-After": "86400"}, b"")
     with pytest.raises(Unreachable, match="86400 s of patience"):
-        make_fetcher(respect_robots=False).get(f"{site.url}/", ANY)
+        make_fetcher().get(f"{site.url}/", ANY)
     assert site.asked["/"] == 1
     site.pages["/"] = recover
     assert make_fetcher().get(f"{site.url}/", ANY).body == b"well"
@@ -223,7 +223,7 @@ def test_cookies_go_to_their_own_host_alone(site, make_fetcher, tmp_path):
 
 def test_a_proxy_gets_the_whole_address(site, make_fetcher):
     site.pages["http://pictures.example/a"] = (200, {"Content-Length": "5"}, b"proxy")
-    fetcher = make_fetcher(proxy=site.url, allow_private=False, respect_robots=False)
+    fetcher = make_fetcher(proxy=site.url, allow_private=False)
     assert fetcher.get("http://pictures.example/a", ANY).body == b"proxy"
     for host in ("127.0.0.1", "2130706433", "localhost:8080", "[::1]", "intranet"):
         with pytest.raises(Refused, match="open internet"):

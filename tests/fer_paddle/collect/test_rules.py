@@ -18,7 +18,7 @@ WRONG = [
     lambda: CleanRule(color="blue"),
     lambda: CleanRule(near_bits=65),
     lambda: FetchPolicy(pause_seconds=-1),
-    lambda: FetchPolicy(agent="a\r\nX: y"),
+    lambda: FetchPolicy(attempts=0),
     lambda: SeedPages([]),
     lambda: SeedPages(["http://a/"], depth=-1),
     lambda: SearchPages(SEARCH, "x", pages=2),

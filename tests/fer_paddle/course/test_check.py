@@ -22,9 +22,8 @@ from fer_paddle.course.chapters import (
     numbers,
     split_number,
 )
-from fer_paddle.course.checks import RECORD, Between, agrees, check
+from fer_paddle.course.checks import RECORD, Between, agrees, check, quiz
 from fer_paddle.course.edition import digest_text
-from fer_paddle.course.questions import quiz
 from fer_paddle.environment import REPOSITORY
 
 NOTEBOOKS = REPOSITORY / "notebooks"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.deployment.convert import convert_onnx
-from fer_paddle.deployment.runtimes import PRECISIONS, RUNTIMES, load_runner
+from fer_paddle.deployment.runtimes import RUNTIMES, load_runner
 from fer_paddle.deployment.runtimes.model_files import read_manifest, size_on_disk, write_manifest
 from fer_paddle.deployment.runtimes.paddle import write_inference_model
 from fer_paddle.environment import REPOSITORY
@@ -134,7 +134,6 @@ def test_what_cannot_be_loaded_is_refused(name, runtime, settings, error, why, t
     (tmp_path / name).write_bytes(b"1234")
     with pytest.raises(error, match=f"^expected {why}"):
         load_runner(tmp_path / name, runtime, **settings)
-    assert PRECISIONS.keys() == RUNTIMES.keys()
 
 
 @pytest.mark.parametrize(("runtime", "package"), [("onnx", "onnxruntime"), *PACKAGES.items()])
@@ -227,7 +226,7 @@ def test_a_bad_card_is_one_line(content, copied):
     with pytest.raises(ValueError, match=r"^expected the manifest of a network at .*net\.mnn\.json"):
         read_manifest(copied / "net.mnn")
     (copied / "net.mnn.json").unlink()
-    with pytest.raises(FileNotFoundError, match=r"expected the manifest net\.mnn\.json"):
+    with pytest.raises(FileNotFoundError, match=r"expected the manifest of a network at .*net\.mnn\.json, found none"):
         read_manifest(copied / "net.mnn")
 
 

@@ -77,8 +77,6 @@ def test_points_and_boxes_lie_in_the_image_and_agree(faces: FaceSet) -> None:
     assert (faces.points >= 0).all() and (faces.points <= 48).all()
     assert (faces.boxes_xyxy >= 0).all() and (faces.boxes_xyxy <= 48).all()
     assert _holds(faces.boxes_xyxy, faces.points)  # with the jaw
-    assert _holds(faces.mouth_boxes_xyxy, faces.points[:, 48:])
-    assert np.array_equal(faces.mouth_boxes_xyxy[:, :2], faces.points[:, 48:].min(1))
     sides = (faces.boxes_xyxy[:, 2:] - faces.boxes_xyxy[:, :2]).max(1) / 48
     assert sides.min() > 0.55 and sides.max() < 0.98
 
@@ -219,7 +217,7 @@ def test_scenes_keep_their_promises(scenes: list[SyntheticScene]) -> None:
     for scene in scenes:
         count = len(scene.labels)
         assert scene.image.shape == (360, 480, 3) and scene.image.dtype == np.uint8
-        assert scene.boxes_xyxy.shape == scene.mouth_boxes_xyxy.shape == (count, 4)
+        assert scene.boxes_xyxy.shape == (count, 4)
         assert scene.points.shape == (count, 68, 2)
         assert scene.labels.dtype == np.int64 and scene.boxes_xyxy.dtype == np.float32
         assert 1 <= count <= 24
@@ -228,7 +226,6 @@ def test_scenes_keep_their_promises(scenes: list[SyntheticScene]) -> None:
         assert (np.diff(sides) <= 1e-3).all()  # the largest first
         assert (scene.boxes_xyxy >= 0).all() and (scene.boxes_xyxy <= [480, 360, 480, 360]).all()
         assert _holds(scene.boxes_xyxy, scene.points)
-        assert _holds(scene.mouth_boxes_xyxy, scene.points[:, 48:])
         assert _overlap(scene.boxes_xyxy).max() < 0.1
     assert np.ptp([len(scene.labels) for scene in scenes]) > 4
 
