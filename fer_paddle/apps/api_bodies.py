@@ -71,7 +71,7 @@ def _read_entry(entry: dict[str, Any]) -> Source:
         raise ValueError(f"no base64 ({error})") from error
 
 
-# An answer, and the bodies that the requests may have.
+# An answer, the bodies that the requests may have, and what else may come.
 _SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("api_schema.json").read_text(encoding="utf-8"))
 _ANSWER, FACES_BODY, BATCH_BODY = _SCHEMA["answer"], _SCHEMA["faces_body"], _SCHEMA["batch_body"]
 
@@ -116,14 +116,5 @@ class BatchAnswer(BaseModel):
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": text}
-    for status, text in {
-        401: "No or another API key",
-        403: "A URL or landmarks, which this service does not fetch or find",
-        408: "The request did not come in time",
-        413: "Too many bytes or pixels",
-        415: "Another content type",
-        422: "No readable image, or another number of images",
-        503: "Busy; Retry-After says when to come again",
-    }.items()
+    int(status): {"model": Problem, "description": text} for status, text in _SCHEMA["errors"].items()
 }

@@ -85,5 +85,5 @@ def _convert_to_tflite(model: onnx.ModelProto, path: Path, precision: str) -> No
     sides = [axis.dim_value for axis in model.graph.input[0].type.tensor_type.shape.dim[1:]]
     if not all(sides):
         raise ValueError(f"expected a network of a fixed image size for {path.name}, got one that takes any")
-    command = [str(find_tflite_python()), str(Path(__file__).with_name("tflite_convert.py"))]
+    command = [str(find_tflite_python().absolute()), str(Path(__file__).with_name("tflite_convert.py"))]
     _run_converter("onnx2tf", command, [str(path.resolve()), precision], model, path)

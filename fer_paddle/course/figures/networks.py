@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fer_paddle.course.figures.canvas import BLUE, GREEN, LINE, ORANGE, RED, SMALL, SOFT, Canvas, Say
+from fer_paddle.course.figures.canvas import BLUE, ORANGE, RED, SMALL, SOFT, Canvas, Say
 from fer_paddle.models.distresnet import BLOCKS_PER_STAGE, EXPANSION, STAGE_FILTERS
 from yolo3tiny.keypoint.model import KeypointNetwork, receptive_field
 
@@ -58,32 +58,6 @@ def distresnet(say: Say) -> Canvas:
     return draw
 
 
-def depthwise(say: Say) -> Canvas:
-    """A dense convolution, and a depthwise one followed by 1x1."""
-    draw, channels = Canvas(600, 292, say), 64
-    draw.text(130, 24, "dense 3×3", bold=True)
-    draw.text(430, 24, "depthwise 3×3, then 1×1", bold=True)
-    rows = [58 + 46 * row for row in range(4)]
-    for left, right in ((70, 190), (480, 570)):  # all with all
-        for above in rows:
-            for below in rows:
-                draw.line((left + 14, above), (right - 14, below), color=LINE, width=1)
-    for y in rows:
-        draw.line((334, y), (412, y), color=BLUE, width=3)
-        for x in (70, 190, 320, 426):
-            _map(draw, x, y, BLUE if x in (70, 320) else GREEN if x == 426 else ORANGE)
-        _map(draw, 480, y, GREEN)
-        _map(draw, 570, y, ORANGE)
-        draw.line((441, y), (465, y), color=SOFT, width=1)
-    draw.text(130, 244, "9 weights on each line", SMALL, SOFT)
-    draw.text(372, 244, "9 on each line", SMALL, SOFT)
-    draw.text(525, 244, "1 on each line", SMALL, SOFT)
-    dense, thin = 9 * channels * channels, 9 * channels + channels * channels
-    draw.text(130, 272, f"9 · {channels} · {channels} = {dense:,}", SMALL + 1)
-    draw.text(440, 272, f"9 · {channels} + {channels} · {channels} = {thin:,}", SMALL + 1)
-    return draw
-
-
 def small_layers(say: Say) -> Canvas:
     """Four ways from a to b channels: the height of a bar is a number of channels."""
     draw, a = Canvas(600, 330, say), 64
@@ -134,41 +108,4 @@ def receptive_fields(say: Say) -> Canvas:
     return draw
 
 
-def supernet(say: Say) -> Canvas:
-    """What a design takes from the supernet, and who learns from whom in the sandwich rule."""
-    draw, taken, left = Canvas(600, 330, say), "#9cc7e8", "#eceff1"
-    titles = ("width: the first filters", "kernel: its middle", "depth: the first layers")
-    for at, title in enumerate(titles):
-        draw.text(100 + 200 * at, 20, title, SMALL, bold=True)
-    for filter_ in range(8):
-        draw.area(48 + 13 * filter_, 44, 11, 66, taken if filter_ < 4 else left, SOFT)
-    for row in range(5):
-        for column in range(5):
-            middle = 0 < row < 4 and 0 < column < 4
-            draw.area(266 + 14 * column, 42 + 14 * row, 14, 14, taken if middle else left, SOFT)
-    for layer in range(3):
-        x = 424 + 56 * layer
-        draw.box(x, 60, 42, 34, "conv", color=BLUE if layer < 2 else SOFT, size=SMALL)
-        if layer < 2:
-            draw.arrow((x + 43, 77), (x + 55, 77), width=1.5)
-    draw.arrow((529, 78), (529, 114), (588, 114), (588, 82), color=ORANGE)
-    draw.text(558, 130, "skipped", SMALL, ORANGE)
-    draw.box(14, 208, 86, 52, "batch", color=GREEN)
-    for at, name in enumerate(("largest", "random design", "random design", "smallest")):
-        y = 162 + 42 * at
-        draw.arrow((101, 234), (150, y + 16), width=1.5)
-        draw.box(152, y, 190 - 34 * at, 32, name, color=BLUE, size=SMALL)
-    draw.arrow((430, 172), (344, 172), color=RED)
-    draw.text(438, 172, "learns the labels", SMALL, RED, "start")
-    draw.line((343, 188), (400, 188), (400, 304), color=ORANGE)
-    for at in (1, 2, 3):
-        draw.arrow((400, 178 + 42 * at), (344 - 34 * at, 178 + 42 * at), color=ORANGE)
-    draw.text(410, 262, "learn its answers", SMALL, ORANGE, "start")
-    return draw
-
-
-def _map(draw: Canvas, x: float, y: float, color: str) -> None:
-    draw.box(x - 14, y - 14, 28, 28, color=color)
-
-
-FIGURES = (residual_block, distresnet, depthwise, small_layers, receptive_fields, supernet)
+FIGURES = (residual_block, distresnet, small_layers, receptive_fields)
