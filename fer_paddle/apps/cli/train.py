@@ -65,6 +65,10 @@ class LimitOptions:
     limit_activations: Annotated[opt.PositiveInt | None, "most numbers that the convolutions put out a face"] = None
 
 
+Tuning = Annotated[opt.NaturalInt | None, "trials of the hyper-parameters (default: half of --trials, or time)"]
+FinalEpochs = Annotated[opt.PositiveInt | None, "epochs of the last training (default: what the time allows)"]
+
+
 def search(
     *,
     data: opt.TrainData,
@@ -72,15 +76,11 @@ def search(
     limits: LimitOptions,
     hours: Annotated[opt.PositiveFloat | None, "time for all; default: an hour, or as long as --trials take"] = None,
     trials: Annotated[opt.PositiveInt | None, "designs to try (default: as many as half the time allows)"] = None,
-    tuning: Annotated[
-        opt.NaturalInt | None, "trials of the hyper-parameters (default: half of --trials, or time)"
-    ] = None,
+    tuning: Tuning = None,
     strategy: Annotated[str, "random, evolution or annealing"] = "evolution",
     faces: Annotated[opt.PositiveInt, "faces that designs are tried on"] = 4000,
     epochs: Annotated[opt.PositiveInt, "epochs of a trial"] = 6,
-    final_epochs: Annotated[
-        opt.PositiveInt | None, "epochs of the last training (default: what the time allows)"
-    ] = None,
+    final_epochs: FinalEpochs = None,
     out: Annotated[Path, "folder of the search"] = Path("runs/search"),
     seed: opt.Seed = 0,
     runs: opt.Runs = 50,
