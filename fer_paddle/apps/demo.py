@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 
-from fer_paddle.drawn import draw_scene
+from fer_paddle.drawing import draw_faces
+from fer_paddle.drawn import SyntheticScene, draw_scene
 from fer_paddle.images import write_image
-
-SCENE_SEED = 2
+from fer_paddle.pipeline import Pipeline
 
 
 def astronaut() -> np.ndarray:
@@ -19,10 +20,21 @@ def astronaut() -> np.ndarray:
     return np.ascontiguousarray(data.astronaut()[..., ::-1])
 
 
+def drawn_people() -> SyntheticScene:
+    """Draw five people of five expressions; the image is uint8 [640,960,3] BGR."""
+    return draw_scene(136, 960, 640, num_faces=5, min_px=90)
+
+
+def draw_hero(pipeline: Pipeline) -> np.ndarray:
+    """Draw the picture of the README, uint8 [512,1280,3]: both images with what the networks answer, side by side."""
+    images = [astronaut(), drawn_people().image]
+    left, right = (draw_faces(image, pipeline(image)) for image in images)
+    return np.hstack([left, cv2.resize(right, (768, 512), interpolation=cv2.INTER_AREA)])
+
+
 def write_demo_images(folder: Path) -> list[Path]:
     """Write the two images into a folder, which is made, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    scene = draw_scene(SCENE_SEED, 960, 640, num_faces=8, min_px=50).image
-    for name, image in (("astronaut.png", astronaut()), ("drawn_faces.png", scene)):
+    for name, image in (("astronaut.png", astronaut()), ("drawn_faces.png", drawn_people().image)):
         write_image(folder / name, image)
     return [folder / "astronaut.png", folder / "drawn_faces.png"]
