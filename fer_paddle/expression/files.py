@@ -58,7 +58,7 @@ class ExpressionModel(Model):
 
         Args:
             path: The `.safetensors` file, its card beside it; or the name of a network that ships.
-            labels: Of a network of two label sets (its card has `heads`), which of heads.LABEL_SETS answers: `both`
+            labels: Of a network of two label sets (its card has `heads`), which of losses.LABEL_SETS answers: `both`
                 combined, or one of them. Of any other network only `both`, which changes nothing.
         """
         model = super().load(path)

@@ -25,7 +25,7 @@ class AuxiliaryHead(paddle.nn.Layer):
     """A network with an auxiliary head that learns the FER+ votes beside the label.
 
     FER2013's labels are noisy, and ten votes an image say more than one label. Only `network` is kept, but for the
-    recipe `photos`, which answers by both (heads.Combination). Source: multi-task learning, Caruana 1997.
+    recipe `photos`, which answers by both (Combination). Source: multi-task learning, Caruana 1997.
     """
 
     def __init__(self, network: paddle.nn.Layer, num_votes: int = 10):

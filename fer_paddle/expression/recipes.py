@@ -31,7 +31,7 @@ class Recipe(StagedRecipe):
     class_balance: float = 0.0  # power of losses.balance_weights
     balanced_sampling: float = 0.0  # power of loader.BalancedSampler; 0 shows every face once an epoch
     aux_weight: float = 0.0  # weight of the auxiliary head that learns the FER+ votes; 0 trains without it
-    both_labels: bool = False  # keep that head, of FER+'s eight classes, and answer by both (heads.Combination)
+    both_labels: bool = False  # keep that head, of FER+'s eight classes, and answer by both (losses.Combination)
     teacher_share: float = 0.5  # ratio of the teachers' answers in the targets, see teach.add_soft_targets
     soft_labels: float = 0.0  # ratio of the FER+ votes in the labels of the seven expressions, see ferplus.mix_votes
     ferplus: str | None = None  # learn FER+'s eight classes instead, in one of ferplus.MODES
