@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from fer_paddle.deployment.onnx_graph import add_metadata, compact, get_metadata, read_onnx
+from fer_paddle.deployment.onnx_graph import add_metadata, compact, drop_gray_rounding, get_metadata, read_onnx
 from fer_paddle.environment import quiet
 from fer_paddle.files import temporary_folder
 
@@ -85,6 +85,7 @@ def quantize_onnx(
             extra_options={"CalibStridedMinMax": 1, "CalibTensorRangeSymmetric": False},
         )
         small = compact(onnx.load(written))
+        drop_gray_rounding(small)
         fields = get_metadata(model)
         images = sum(len(batch) for batch in batches)
         fields["quantized"] = f"int8 QDQ by ONNX Runtime, {method}, {images} calibration images"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import onnx
 
-from fer_paddle.deployment.onnx_graph import add_metadata, compact, drop_idle_rounding
+from fer_paddle.deployment.onnx_graph import add_metadata, compact, drop_gray_rounding, drop_idle_rounding
 from fer_paddle.deployment.runtimes.model_files import check_file
 from fer_paddle.environment import old_ir, paddle, quiet
 from fer_paddle.files import temporary_folder
@@ -79,6 +79,7 @@ def program_to_onnx(
         if not round_outputs:
             drop_idle_rounding(model)
             model = compact(model)
+        drop_gray_rounding(model)
         add_metadata(model, metadata or {})
         onnx.save(model, written)
         os.replace(written, path)

@@ -109,6 +109,27 @@ def drop_idle_rounding(model: onnx.ModelProto, operators: Collection[str] = ("Co
         graph.node.remove(first)
 
 
+def drop_gray_rounding(model: onnx.ModelProto) -> None:
+    """Let convolutions of one input channel compute in float, in place; their weights stay int8.
+
+    ONNX Runtime 1.23.2 sums them wrongly in integers on a processor with AMX: VGG8's first, of 24 outputs, cost 13
+    points of accuracy.
+    """
+    graph = model.graph
+    makers = {name: node for node in graph.node for name in node.output}
+    shapes = {tensor.name: tensor.dims for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type != "Conv":
+            continue
+        weight, image = (makers.get(node.input[i]) for i in (1, 0))
+        shape = shapes.get(weight.input[0] if weight else node.input[1], ())
+        rounding = makers.get(image.input[0]) if image and image.op_type == "DequantizeLinear" else None
+        groups = next((field.i for field in node.attribute if field.name == "group"), 1)
+        if rounding and groups == 1 and list(shape[1:2]) == [1]:
+            node.input[0] = rounding.input[0]
+    _drop_dead_nodes(graph)
+
+
 def rename_outputs(graph: onnx.GraphProto, names: Sequence[str]) -> None:
     """Rename the outputs of a graph in order, in place; ValueError where there are more or fewer."""
     if len(names) != len(graph.output):

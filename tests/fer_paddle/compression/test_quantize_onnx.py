@@ -116,10 +116,11 @@ def test_idle_rounding_goes_and_the_rest_stays(network, tmp_path):
     lean = compact(lean)
     makers = {name: node for node in lean.graph.node for name in node.output}
     for node in lean.graph.node:
-        if node.op_type == "Conv":  # its input is still rounded, and so is its weight
-            assert [makers[name].op_type for name in node.input[:2]] == ["DequantizeLinear"] * 2
+        if node.op_type == "Conv":  # its weight is still rounded, and so is its input but for the gray images
+            made_by = [makers[name].op_type if name in makers else name for name in node.input[:2]]
+            assert made_by in (["DequantizeLinear"] * 2, ["images", "DequantizeLinear"])
     counts = [sum(node.op_type == "QuantizeLinear" for node in one.graph.node) for one in (model, lean)]
-    assert counts[1] < counts[0] and counts[1] == 3  # images, second convolution, linear layer
+    assert counts[1] < counts[0] and counts[1] == 2  # second convolution, linear layer
     exact = load(network)(IMAGES)[0]
     found = onnxruntime.InferenceSession(lean.SerializeToString()).run(None, {"images": IMAGES})[0]
     assert np.abs(found - exact).mean() < 0.1 * exact.std()
@@ -145,10 +146,42 @@ def test_weights_and_scales_are_those_by_hand(network, tmp_path):
         assert scale == pytest.approx(by_hand.scale, rel=1e-5)
         assert np.abs(by_hand.quantize(source[name]) - whole).max() <= 1
     arrays = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
-    first = next(node for node in model.graph.node if node.input[0] == "images")
-    by_hand = quant_params.asymmetric(IMAGES[:16].min(), IMAGES[:16].max())
-    assert arrays[first.input[1]] == pytest.approx(by_hand.scale, rel=1e-5)
-    assert abs(int(arrays[first.input[2]]) - int(by_hand.zero_point)) <= 1
+    activation = next(node.output[0] for node in model.graph.node if node.op_type == "Elu")
+    rounding = next(node for node in model.graph.node if node.input[0] == activation)
+    seen = run_to(network, "b", IMAGES[:16])
+    by_hand = quant_params.asymmetric(seen.min(), seen.max())
+    assert rounding.op_type == "QuantizeLinear"
+    assert arrays[rounding.input[1]] == pytest.approx(by_hand.scale, rel=1e-5)
+    assert abs(int(arrays[rounding.input[2]]) - int(by_hand.zero_point)) <= 1
+
+
+def run_to(path, name, images):
+    """Run a float network up to an inner value."""
+    model = onnx.load(path)
+    model.graph.output.append(helper.make_empty_tensor_value_info(name))
+    return onnxruntime.InferenceSession(model.SerializeToString()).run([name], {"images": images})[0]
+
+
+@pytest.mark.parametrize("outputs", [16, 24, 48])
+def test_a_convolution_of_gray_images_is_summed_rightly(tmp_path, outputs):
+    """In integers, ONNX Runtime 1.23.2 is wrong for 24 outputs on a processor with AMX, as its own float kernel says."""
+    weight = RNG.normal(size=(outputs, 1, 3, 3)).astype(np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["images", "w"], ["y"], pads=[1, 1, 1, 1])],
+        "gray",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 1, 12, 12])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", outputs, 12, 12])],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), tmp_path / "gray.onnx"
+    )
+    path = ort.quantize_onnx(tmp_path / "gray.onnx", tmp_path / "int8.onnx", BATCHES)
+    plain = onnxruntime.SessionOptions()
+    plain.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    sessions = [onnxruntime.InferenceSession(str(path), options) for options in (None, plain)]
+    found, expected = (session.run(None, {"images": IMAGES})[0] for session in sessions)
+    assert np.abs(found - expected).max() < 0.02 * expected.std()
 
 
 @pytest.mark.parametrize(
