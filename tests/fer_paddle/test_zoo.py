@@ -35,7 +35,8 @@ def test_what_ships():
     assert (models["landmarks.68"].task, models["landmarks.68"].input_size) == ("landmarks", 80)
     assert models["landmarks.68"].file_kb < 2000 and models["landmarks_int8.68"].file_kb < 700
     assert [model.name for model in list_models("vgg8*")] == [
-        *("vgg8.fer2013", "vgg8.fer2013_seed2", "vgg8.photos", "vgg8_flat.fer2013", "vgg8_flat.photos")
+        *("vgg8.fer2013", "vgg8.fer2013_seed2", "vgg8.photos", "vgg8_flat.fer2013", "vgg8_flat.photos"),
+        "vgg8_flat_int8.photos",
     ]
 
 

@@ -164,7 +164,7 @@ def run_to(path, name, images):
 
 @pytest.mark.parametrize("outputs", [16, 24, 48])
 def test_a_convolution_of_gray_images_is_summed_rightly(tmp_path, outputs):
-    """In integers, ONNX Runtime 1.23.2 is wrong for 24 outputs on a processor with AMX, as its own float kernel says."""
+    """ONNX Runtime 1.23.2 sums 24 outputs wrongly in integers on a processor with AMX."""
     weight = RNG.normal(size=(outputs, 1, 3, 3)).astype(np.float32)
     graph = helper.make_graph(
         [helper.make_node("Conv", ["images", "w"], ["y"], pads=[1, 1, 1, 1])],
