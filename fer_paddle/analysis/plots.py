@@ -71,6 +71,7 @@ def plot_confusion(confusion: np.ndarray, axis: Axes | None = None, names: Seque
     axis = take_axis(axis, (5.2, 4.6))
     ratios = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     axis.imshow(ratios, cmap="Blues", vmin=0, vmax=1)
+    axis.grid(visible=False)
     for row, column in np.ndindex(*confusion.shape):
         color = "white" if ratios[row, column] > 0.5 else "black"
         text = f"{ratios[row, column]:.0%}\n{confusion[row, column]}"
