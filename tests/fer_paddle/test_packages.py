@@ -149,10 +149,10 @@ def test_every_notebook_starts_with_the_same_cell():
     [
         ("course", "course"),
         ("course", "course/notebooks/solutions"),
-        ("home/work", "home"),  # where AI Studio keeps a project
-        ("home/work/my course", "home/work"),
-        ("home/work/fer_paddle", "home/work"),  # the folder has the package's name: it would be imported itself
-        ("home/fer_paddle", "elsewhere"),
+        ("learner/work", "learner"),  # as AI Studio lays it out: the learner's own folder with `work` in it
+        ("learner/work/my course", "learner/work"),
+        ("learner/work/fer_paddle", "learner/work"),  # the folder has the package's name: it would be imported itself
+        ("learner/fer_paddle", "elsewhere"),
     ],
 )
 def test_the_start_cell_finds_the_project_from_any_working_directory(project, working, tmp_path):
@@ -160,12 +160,12 @@ def test_the_start_cell_finds_the_project_from_any_working_directory(project, wo
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "environment.py").write_text("def check():\n    return __file__\n")
-    for folder in (working, "home"):
+    for folder in (working, "learner"):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-c", first_code(NOTEBOOKS[0])],
         cwd=tmp_path / working,
-        env={"HOME": str(tmp_path / "home"), "USERPROFILE": str(tmp_path / "home")},
+        env={"HOME": str(tmp_path / "learner"), "USERPROFILE": str(tmp_path / "learner")},
         capture_output=True,
         text=True,
         check=False,
