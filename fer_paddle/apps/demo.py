@@ -25,16 +25,21 @@ def drawn_people() -> SyntheticScene:
     return draw_scene(136, 960, 640, num_faces=5, min_px=90)
 
 
+def demo_images() -> dict[str, np.ndarray]:
+    """Return the two images by the names of their files."""
+    return {"astronaut.png": astronaut(), "drawn_faces.png": drawn_people().image}
+
+
 def draw_hero(pipeline: Pipeline) -> np.ndarray:
     """Draw the picture of the README, uint8 [512,1280,3]: both images with what the networks answer, side by side."""
-    images = [astronaut(), drawn_people().image]
-    left, right = (draw_faces(image, pipeline(image)) for image in images)
+    left, right = (draw_faces(image, pipeline(image)) for image in demo_images().values())
     return np.hstack([left, cv2.resize(right, (768, 512), interpolation=cv2.INTER_AREA)])
 
 
 def write_demo_images(folder: Path) -> list[Path]:
     """Write the two images into a folder, which is made, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, image in (("astronaut.png", astronaut()), ("drawn_faces.png", drawn_people().image)):
-        write_image(folder / name, image)
-    return [folder / "astronaut.png", folder / "drawn_faces.png"]
+    images = {folder / name: image for name, image in demo_images().items()}
+    for path, image in images.items():
+        write_image(path, image)
+    return list(images)
