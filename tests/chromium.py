@@ -132,6 +132,17 @@ class Chromium:
         file.unlink()
         return content
 
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Show another tab in a `with` block."""
+        own = self("Target.getTargetInfo")["targetInfo"]["targetId"]
+        other = self("Target.createTarget", url="about:blank")["targetId"]
+        self("Target.activateTarget", targetId=other)
+        self.wait("document.hidden")
+        yield
+        self("Target.activateTarget", targetId=own)
+        self("Target.closeTarget", targetId=other)
+
     def requests(self) -> list[str]:
         """Return the addresses asked for since the last call, of the page and its workers' scripts."""
         self.evaluate("0")

@@ -198,6 +198,13 @@ async function choose(opening) {
   else await update();
 }
 
+// A hidden tab shows no frames: a video waits, so that none of it is passed over.
+function wait() {
+  if (!source?.live || source.stream || element("stop").hidden) return;
+  if (document.hidden) source.picture.pause();
+  else source.picture.play();
+}
+
 // Recognizes frame after frame until another source is chosen or it is stopped.
 async function follow(made) {
   const next = () => new Promise((done) => made.picture.requestVideoFrameCallback(done));
@@ -270,6 +277,7 @@ function listen() {
   element("camera").onclick = () => choose(openCamera());
   element("example").onclick = () => choose(openExample());
   element("stop").onclick = stop;
+  document.onvisibilitychange = wait;
   element("download").onclick = download;
   landmarks.onchange = update;
   score.oninput = () => {

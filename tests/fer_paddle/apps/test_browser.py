@@ -261,6 +261,15 @@ def test_what_stands_still_is_looked_at_again_and_the_last_source_asked_for_is_s
         page.wait("!document.getElementById('stop').hidden")
         page.wait("document.getElementById('stop').hidden")  # at the end
         check_settings(page.download(tmp_path)["frames"])
+        page.choose(write_video(tmp_path / "clip.webm"))
+        page.wait(f"/\\d frames/.test({status})")
+        seen = len(page.download(tmp_path)["frames"])
+        with page.hidden():
+            assert page.evaluate("document.hidden")
+            page.evaluate("new Promise((done) => setTimeout(done, 2500))")  # longer than the video
+            assert not page.evaluate("document.getElementById('stop').hidden")  # it waits
+        page.wait("document.getElementById('stop').hidden")
+        assert len(page.download(tmp_path)["frames"]) > seen
         for times in (2, 1):  # the last time while the camera is still being opened
             for _ in range(times):
                 page.evaluate(click.format("camera"))
