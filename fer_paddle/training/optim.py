@@ -71,6 +71,15 @@ def make_schedule(
     return schedules.LinearWarmup(rate, warmup_steps, 0.0, peak) if warmup_steps else rate
 
 
+def rates_of(schedule: Any, steps: int) -> list[float]:
+    """Return the rate of each of the first steps of a schedule, which is advanced."""
+    rates = []
+    for _ in range(steps):
+        rates.append(float(schedule()))
+        schedule.step()
+    return rates
+
+
 def schedule_after(steps: int, optimizer: paddle.optimizer.Optimizer, former: Any) -> Any:
     """Return the state of a new optimizer's schedule after some steps; of a plateau, which counts none, the former."""
     schedule = optimizer._learning_rate

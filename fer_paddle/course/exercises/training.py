@@ -20,7 +20,7 @@ from fer_paddle.expression.data.faces import without_copies
 from fer_paddle.expression.losses import ExpressionLoss
 from fer_paddle.images import write_image
 from fer_paddle.models import build_model
-from fer_paddle.training.optim import make_schedule
+from fer_paddle.training.optim import make_schedule, rates_of
 from fer_paddle.training.transfer import average_states
 
 
@@ -122,17 +122,8 @@ def exercise_05_2() -> Cases:
 def exercise_05_3() -> Cases:
     """Rates of all steps, against make_schedule."""
     for peak, steps, warm, every in ((2e-3, 100, 10, 20), (1e-2, 40, 4, 9)):
-        expected = _follow(make_schedule("halve", peak, steps, (every,), warmup_steps=warm), steps)
+        expected = rates_of(make_schedule("halve", peak, steps, (every,), warmup_steps=warm), steps)
         yield Case((peak, steps, warm, every), expected, peak * 1e-5)
-
-
-def _follow(schedule: Any, steps: int) -> np.ndarray:
-    """Return the rate of each step."""
-    rates = []
-    for _ in range(steps):
-        rates.append(schedule())
-        schedule.step()
-    return np.array(rates)
 
 
 def exercise_05_4() -> Cases:
@@ -146,7 +137,7 @@ def exercise_05_4() -> Cases:
 def exercise_06_1() -> Cases:
     """Rates of all steps, against make_schedule."""
     for peak, steps in ((1e-3, 200), (4e-3, 50)):
-        yield Case((peak, steps), _follow(make_schedule("one_cycle", peak, steps), steps), peak * 1e-5)
+        yield Case((peak, steps), rates_of(make_schedule("one_cycle", peak, steps), steps), peak * 1e-5)
 
 
 def exercise_06_2() -> Cases:

@@ -1,46 +1,31 @@
 """The figures of the notebooks: notebooks/figures/NAME.svg, and NAME.zh.svg with Chinese labels by labels.csv.
 
-What has numbers is a function of its name that draws on a Canvas and takes them from the library, so that a figure
-cannot tell another story than the code. The others are the English SVG files themselves.
+What shows a computation is a function of its name in `drawings`, so that it cannot tell another story than the code.
+The others are the English SVG files themselves; the suite compares their numbers with the library's.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from fer_paddle.course.figures import compression, data, detection, learning, networks, points
-from fer_paddle.course.figures.canvas import Canvas, Say, translate
+from fer_paddle.course.figures import drawings
 from fer_paddle.environment import REPOSITORY
 from fer_paddle.files import replacing
 from fer_paddle.labels import EXPRESSIONS, EXPRESSIONS_ZH
 
 FOLDER = REPOSITORY / "notebooks" / "figures"
-LANGUAGES = {"en": ".svg", "zh": ".zh.svg"}
+FIGURES = {figure.__name__: figure for figure in drawings.FIGURES}
 _SVG = "http://www.w3.org/2000/svg"
-FIGURES: dict[str, Callable[[Say], Canvas]] = {
-    figure.__name__: figure
-    for module in (data, learning, networks, detection, points, compression)
-    for figure in module.FIGURES
-}
+_WORD = re.compile(r"[a-z]{2}")  # a label without one is the same in every language
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*(?: ?× ?\d+)*")
 
 
 def names() -> list[str]:
     """Return the names of all figures."""
     return sorted({path.name.partition(".")[0] for path in FOLDER.glob("*.svg")} | FIGURES.keys())
-
-
-def draw(name: str, say: Say) -> str:
-    """Return the SVG of a figure with the labels that `say` gives for the English ones."""
-    if name in FIGURES:
-        return FIGURES[name](say).to_svg()
-    ElementTree.register_namespace("", _SVG)
-    drawing = ElementTree.parse(FOLDER / f"{name}.svg").getroot()
-    for text in drawing.iter(f"{{{_SVG}}}text"):
-        text.text = translate(text.text or "", say)
-    return ElementTree.tostring(drawing, encoding="unicode") + "\n"
 
 
 def read_labels() -> dict[str, str]:
@@ -49,21 +34,30 @@ def read_labels() -> dict[str, str]:
         return dict(zip(EXPRESSIONS, EXPRESSIONS_ZH)) | {row["en"]: row["zh"] for row in csv.DictReader(file)}
 
 
-def render(name: str, language: str = "en") -> str:
-    """Return the SVG of a figure; ValueError: a label of it does not stand in labels.csv."""
-    labels = read_labels()
+def find_key(label: str, labels: dict[str, str]) -> str:
+    """Return how labels.csv has an English label: as it is, or with {} for each number; ValueError: not at all."""
+    key = label if label in labels else _NUMBER.sub("{}", label)
+    if key not in labels:
+        raise ValueError(f"expected a label of labels.csv, got {label!r}")
+    return key
 
-    def say(label: str) -> str:
-        if label not in labels:
-            raise ValueError(f"{name}: expected a label of labels.csv, got {label!r}")
-        return labels[label] if language == "zh" else label
 
-    return draw(name, say)
+def render(name: str) -> dict[str, str]:
+    """Return the SVG of a figure in both languages, by file name."""
+    ElementTree.register_namespace("", _SVG)
+    drawn = FIGURES[name]().root if name in FIGURES else ElementTree.parse(FOLDER / f"{name}.svg").getroot()
+    english = ElementTree.tostring(drawn, encoding="unicode")
+    chinese, labels = ElementTree.fromstring(english), read_labels()
+    for text in chinese.iter(f"{{{_SVG}}}text"):
+        if _WORD.search(label := text.text or ""):
+            key = find_key(label, labels)
+            text.text = labels[key].format(*_NUMBER.findall(label)) if key != label else labels[key]
+    return {f"{name}.svg": f"{english}\n", f"{name}.zh.svg": ElementTree.tostring(chinese, encoding="unicode") + "\n"}
 
 
 def render_all() -> dict[str, str]:
     """Return the SVG of every figure in both languages, by file name."""
-    return {name + suffix: render(name, language) for name in names() for language, suffix in LANGUAGES.items()}
+    return {file: svg for name in names() for file, svg in render(name).items()}
 
 
 def write_figures(folder: Path) -> list[Path]:
