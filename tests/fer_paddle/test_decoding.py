@@ -174,13 +174,3 @@ def test_other_formats_are_reduced_strip_by_strip(mode, strip, monkeypatch):
     np.testing.assert_allclose(third, whole[1::3, 1::3])
     odd = read_image(file, whole.shape[0] * whole.shape[1] // 4 - 1)  # the last pixels of odd sides
     assert odd.shape[:2] == tuple(-(-side // 3) for side in whole.shape[:2])
-
-
-@pytest.mark.parametrize("name", ["a.png", "表情 识别/生气.png", "été ß.png", "no_extension", "wrong.jpg"])
-def test_paths(tmp_path, name):
-    path = tmp_path / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(encode(IMAGE, "PNG"))
-    for source in (path, str(path), path.read_bytes()):
-        assert np.array_equal(read_image(source)[..., ::-1], RGB)
-    path.unlink()  # fails on Windows where the file is still open

@@ -222,24 +222,6 @@ def test_crop_square_does_not_copy_a_huge_image() -> None:
     assert peak < 100_000
 
 
-def test_normalize() -> None:
-    gray = np.arange(256, dtype=np.uint8).reshape(2, 1, 128)
-    normal = images.normalize(gray)
-    assert normal.dtype == np.float32
-    assert normal.shape == gray.shape
-    assert np.allclose(normal, (gray.astype(np.float64) / 255 - images.FER_MEAN) / images.FER_STD, atol=1e-6)
-
-
-def test_constants_are_those_of_fer2013(data_pack: Callable[[str], Path]) -> None:
-    from fer_paddle.packs import load_pack
-
-    counts = np.bincount(load_pack(data_pack("fer2013_train.npz"))["images"].ravel(), minlength=256)
-    levels = np.arange(256) / 255
-    mean = np.average(levels, weights=counts)
-    std = np.sqrt(np.average((levels - mean) ** 2, weights=counts))
-    assert (round(mean, 4), round(std, 4)) == (images.FER_MEAN, images.FER_STD)
-
-
 def test_faces_to_batch() -> None:
     crops = [NOISE, NOISE[..., 0], NOISE[:10, :10], np.full((1, 1), 255, np.uint8)]
     batch = images.faces_to_batch(crops, 24)

@@ -7,7 +7,6 @@ from fer_paddle.labels import (
     EXPRESSIONS_ZH,
     FERPLUS_EXPRESSIONS,
     choose_classes,
-    describe_classes,
     parse_class,
     parse_expression,
     parse_split,
@@ -68,11 +67,6 @@ def test_which_classes_names_mean(names, wanted, classes):
 def test_classes_that_cannot_be_chosen(names, wanted, says):
     with pytest.raises(ValueError, match=says):
         choose_classes(names, wanted)
-
-
-def test_classes_in_words():
-    found = [describe_classes(classes) for classes in (EXPRESSIONS, list(FERPLUS_EXPRESSIONS), ("pout", "smile"))]
-    assert found == ["the seven expressions", "the eight expressions with contempt", "2 classes: pout, smile"]
 
 
 @pytest.mark.parametrize(

@@ -23,18 +23,6 @@ def test_anchors_are_those_of_tiny_yolov3() -> None:
     assert STRIDES == (32, 16)
 
 
-def test_mean_best_iou_by_hand() -> None:
-    # 10x10 fits the first anchor wholly; 10x20 fits the first by a half, the second by 200 / 400.
-    assert mean_best_iou([(10, 10), (10, 20)], [(10, 10), (20, 20)]) == pytest.approx((1 + 0.5) / 2)
-
-
-def test_kmeans_finds_the_clusters_that_are_there() -> None:
-    rng = np.random.default_rng(5)
-    centres = np.array([(10, 14), (40, 30), (100, 200)], dtype=float)
-    sizes = np.concatenate([centre * rng.uniform(0.95, 1.05, (50, 2)) for centre in centres])
-    np.testing.assert_allclose(kmeans_anchors(sizes, k=3), centres, rtol=0.03)
-
-
 def test_kmeans_rises_repeats_itself_fits_and_ends_where_a_further_step_changes_nothing() -> None:
     sizes = make_sizes()
     found = kmeans_anchors(sizes, seed=3)
@@ -48,18 +36,3 @@ def test_kmeans_rises_repeats_itself_fits_and_ends_where_a_further_step_changes_
         ious = [overlap / (w * h + aw * ah - overlap) for overlap, (aw, ah) in zip(overlaps, found)]
         clusters[int(np.argmax(ious))].append((w, h))
     np.testing.assert_allclose([np.mean(cluster, axis=0) for cluster in clusters], found)
-
-
-@pytest.mark.parametrize(
-    ("sizes", "k", "message"),
-    [
-        (np.ones((50, 2)), 2, "got 1"),  # many boxes, one size: clusters would be equal
-        (make_sizes(10), 0, "k >= 1"),
-        (np.ones((5, 4)), 1, r"\[N, 2\]"),  # boxes instead of sizes
-        ([(5, 5), (5, -1)], 1, "positive"),
-        ([(5, 5), (5, np.nan)], 1, "finite"),
-    ],
-)
-def test_kmeans_refuses(sizes, k: int, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        kmeans_anchors(sizes, k=k)

@@ -33,17 +33,6 @@ def test_iou_and_intersection_of_edge_cases(other: tuple, overlap: float, expect
     assert boxes.iou(second, first)[0, 0] == pytest.approx(expected)
 
 
-def test_iou_equals_counting_pixels() -> None:
-    rng = np.random.default_rng(1)
-    corners = np.sort(rng.integers(0, 20, (30, 2, 2)), axis=1).reshape(30, 4)  # xyxy
-    masks = np.zeros((30, 20, 20), dtype=bool)
-    for mask, (x1, y1, x2, y2) in zip(masks, corners):
-        mask[y1:y2, x1:x2] = True
-    both = (masks[:, None] & masks).sum(axis=(2, 3))
-    either = (masks[:, None] | masks).sum(axis=(2, 3))
-    np.testing.assert_allclose(boxes.iou(corners, corners), both / np.maximum(either, 1), rtol=1e-6)
-
-
 def test_conversions_say_the_same_box() -> None:
     xyxy = np.array([[10, 20, 40, 80]], dtype=np.float32)
     np.testing.assert_array_equal(boxes.xyxy_to_cxcywh(xyxy), [[25, 50, 30, 60]])
@@ -88,26 +77,3 @@ def test_letterbox_table(photo_hw, arguments, padded_hw, scale, left, top) -> No
     # Centred: the borders on both sides differ by the odd pixel at most.
     assert 0 <= (padded_hw[0] - 1 - ys.max()) - top <= 1
     assert 0 <= (padded_hw[1] - 1 - xs.max()) - left <= 1
-
-
-@pytest.mark.parametrize("photo_hw", [(480, 640), (333, 251), (97, 1001), (40, 30)])
-@pytest.mark.parametrize("size_hw", [(416, 416), None])
-def test_boxes_follow_the_pixels(photo_hw: tuple, size_hw: tuple | None) -> None:
-    height, width = photo_hw
-    box = np.array([[width // 4, height // 3, width * 3 // 4, height * 2 // 3]], dtype=np.float32)
-    photo = np.zeros((height, width, 3), np.uint8)
-    x1, y1, x2, y2 = box[0].astype(int)
-    photo[y1:y2, x1:x2] = 255
-    padded, geometry = boxes.letterbox(photo, size_hw)
-    ys, xs = np.nonzero(padded[..., 0] > 127)  # half way where scaling has blurred the edge
-    seen = np.array([[xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]])
-    np.testing.assert_allclose(geometry.from_photo(box), seen, atol=1.0)
-    np.testing.assert_allclose(geometry.to_photo(geometry.from_photo(box)), box, atol=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"), [({"size_hw": (416, 400)}, "multiples of 32"), ({"longest": 0}, "longest")]
-)
-def test_letterbox_refuses(arguments: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        boxes.letterbox(np.zeros((8, 8, 3), np.uint8), **arguments)

@@ -42,13 +42,6 @@ def images(tmp_path):
     return tmp_path
 
 
-def test_every_command_has_help_and_json(capsys):
-    for command in ("detect", "train", "evaluate", "export", "prune", "quantize"):
-        assert call(command, "--help") == 0
-        shown = capsys.readouterr().out
-        assert shown.startswith(f"Usage: python -m yolo3tiny {command}") and "--json" in shown
-
-
 WRONG = [
     [],
     ["detect"],

@@ -91,11 +91,6 @@ def test_malformed_coco(tmp_path, table, message, packed):
     assert str(tmp_path) in str(caught.value)
 
 
-def test_a_table_without_boxes_has_images_without_faces(tmp_path):
-    photos = read_photos(save_coco(tmp_path, coco(annotations=[])))
-    assert [(len(photo.boxes_xyxy), photo.split) for photo in photos] == [(0, "train"), (0, "validation")]
-
-
 @pytest.mark.parametrize("ending", [".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".TGZ"])
 @pytest.mark.parametrize("damage", ["cut in the middle", "cut at the start", "empty", "noise"])
 def test_a_tar_that_is_not_whole(tmp_path, ending, damage):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.yolo3tiny.samples import white_finder, white_on_black
 from yolo3tiny import predict as detector
-from yolo3tiny.detection import Detector, draw_bbox, recover_img, scale_img
+from yolo3tiny.detection import Detector, draw_bbox, scale_img
 
 
 @pytest.fixture
@@ -92,15 +92,6 @@ def test_scale_img_pads_to_a_black_square():
     # Enlarging mixes the two rows beside the edge.
     np.testing.assert_allclose(array[0][[0, 3, 4, 7]], expected[[0, 3, 4, 7]], atol=1e-6)
     assert array.min() == 0 and array.max() == 1
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (416, 416), (417, 333), (500, 3)])
-def test_recover_img_gives_every_level_back(shape):
-    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
-    side = max(shape)
-    square = recover_img(scale_img(image, side))
-    top, left = (side - shape[0]) // 2, (side - shape[1]) // 2
-    np.testing.assert_array_equal(square[top : top + shape[0], left : left + shape[1]], image)
 
 
 def test_draw_bbox_cuts_before_it_draws():

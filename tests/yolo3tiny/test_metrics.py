@@ -83,17 +83,3 @@ def test_without_truths_ap_is_nan(truths: list) -> None:
     assert math.isnan(result.ap) and result.num_truths == 0
     face = [(0, 0, 10, 10)]
     assert average_precision([([], []), (face, [0.9])], [([], []), (face, [0])]).ap == 1.0
-
-
-@pytest.mark.parametrize(
-    ("detections", "truths", "threshold", "message"),
-    [
-        ([NOTHING], [], 0.5, "got 1 of detections and 0 of truths"),
-        ([(np.zeros((2, 4)), np.zeros(3))], [NOTHING], 0.5, r"expected boxes \[K, 4\]"),
-        ([(np.zeros((1, 4)), [np.nan])], [NOTHING], 0.5, "got nan"),
-        ([NOTHING], [NOTHING], 0.0, "iou_threshold"),
-    ],
-)
-def test_wrong_input_is_refused(detections: list, truths: list, threshold: float, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        average_precision(detections, truths, threshold)

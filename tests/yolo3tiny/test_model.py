@@ -1,15 +1,11 @@
 """Both networks: layers, counts and sizes, those of the original, gradients everywhere, the same numbers in ONNX."""
 
-from pathlib import Path
-
 import numpy as np
-import onnxruntime
 import paddle
 import pytest
 
 from fer_paddle.analysis.complexity import count_flops
-from fer_paddle.environment import old_ir
-from yolo3tiny.model import NETWORKS, Network, Yolo3Lite, Yolo3Tiny
+from yolo3tiny.model import NETWORKS, Yolo3Lite, Yolo3Tiny
 
 
 def count(model: paddle.nn.Layer, *, trainable: bool) -> int:
@@ -26,18 +22,6 @@ def test_parameters_and_shapes_at_width_1() -> None:
     assert count(model, trainable=True) == 8_669_876
     assert count(model, trainable=False) == 2 * 3_184  # running mean and variance
     assert [head.shape for head in model(paddle.rand([1, 3, 96, 64]))] == [[1, 18, 3, 2], [1, 18, 6, 4]]
-
-
-def test_layers_are_those_of_yolov3_tiny_cfg() -> None:
-    model = Yolo3Tiny()
-    convolutions = layers_of(model, paddle.nn.Conv2D)
-    shapes = [tuple(layer.weight.shape[i] for i in (1, 0, 2)) for layer in convolutions]  # in, out, kernel
-    assert shapes[:5] == [(3, 16, 3), (16, 32, 3), (32, 64, 3), (64, 128, 3), (128, 256, 3)]  # fine
-    assert shapes[5:9] == [(256, 512, 3), (512, 1024, 3), (1024, 256, 1), (256, 128, 1)]  # coarse and up
-    assert shapes[9:] == [(256, 512, 3), (512, 18, 1), (384, 256, 3), (256, 18, 1)]  # heads
-    assert {layer._negative_slope for layer in layers_of(model, paddle.nn.LeakyReLU)} == {0.1}
-    # A bias before batch norm would be subtracted again.
-    assert [layer.bias is not None for layer in convolutions] == [shape[1] == 18 for shape in shapes]
 
 
 def test_the_lite_network_is_thin() -> None:
@@ -78,29 +62,3 @@ def test_sizes_off_the_grid_and_impossible_models_are_refused(kind: str) -> None
     for width in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="a width above 0"):
             NETWORKS[kind](width)
-
-
-@pytest.fixture(scope="module", params=NETWORKS)
-def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Network, Path]:
-    """A model with moved batch statistics, and its ONNX file with open batch size, height and width."""
-    paddle.seed(0)
-    model = NETWORKS[request.param](width=0.25)
-    for _ in range(3):
-        model(paddle.rand([2, 3, 96, 96]))
-    model.eval()
-    path = tmp_path_factory.mktemp("onnx") / request.param
-    spec = paddle.static.InputSpec([None, 3, None, None], "float32", "images")
-    with old_ir():
-        paddle.onnx.export(model, str(path), input_spec=[spec], opset_version=13)
-    return model, path.with_suffix(".onnx")
-
-
-@pytest.mark.parametrize("shape", [(1, 3, 160, 160), (2, 3, 128, 224), (3, 3, 32, 96)])
-def test_onnx_gives_the_same_numbers(exported: tuple[Network, Path], shape: tuple) -> None:
-    model, path = exported
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    images = np.random.default_rng(0).random(shape, dtype=np.float32)
-    with paddle.no_grad():
-        expected = [head.numpy() for head in model(paddle.to_tensor(images))]
-    for ours, theirs in zip(session.run(None, {"images": images}), expected):
-        np.testing.assert_allclose(ours, theirs, atol=1e-4, rtol=0)

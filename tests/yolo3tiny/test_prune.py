@@ -16,7 +16,7 @@ from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.export import export_network
 from yolo3tiny.files import DetectorModel
 from yolo3tiny.model import Yolo3Lite, Yolo3Tiny
-from yolo3tiny.predict import Detector, NetworkSettings
+from yolo3tiny.predict import NetworkSettings
 from yolo3tiny.prune import DetectorPruneTask, fit_to_photos
 
 SHAPE = (1, 3, 96, 96)
@@ -47,21 +47,6 @@ def saved(pruned, tmp_path_factory):
     path = tmp_path_factory.mktemp("saved") / "detector.onnx"
     card = export_network(pruned, path, SETTINGS, {"recipe": "tiny"}, {"recipe": RECIPE.to_json()})
     return path, card
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "width", "is_pruned"),
-    [
-        ("yolo3tiny.face", Yolo3Tiny, 0.5, False),
-        ("yolo3lite.face", Yolo3Lite, 1.0, False),
-        ("yolo3tiny_pruned50.face", Yolo3Tiny, 0.5, True),
-    ],
-)
-def test_the_shipped_detectors_can_be_read(name, kind, width, is_pruned):
-    model = DetectorModel.load(name)
-    assert type(model.network) is kind and model.network.width == width
-    assert ("shapes" in model.card) is is_pruned
-    assert model.settings == Detector(name).settings
 
 
 def test_the_lite_network_can_be_cut_too():

@@ -9,7 +9,7 @@ from fer_paddle.drawn import draw_scene
 from yolo3tiny.boxes import iou
 from yolo3tiny.photos import Photo
 from yolo3tiny.predict import FOLDER, Detector
-from yolo3tiny.quantize import DetectorQuantizeTask, calibration_batches
+from yolo3tiny.quantize import DetectorQuantizeTask
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +20,6 @@ def photos():
         boxes = np.asarray(scene.boxes_xyxy, np.float32)
         found.append(Photo(f"{seed}", scene.image.copy, boxes, np.zeros(len(boxes), bool), scene.image.shape[:2]))
     return found
-
-
-def test_batches_are_padded_squares(photos):
-    (batch,) = calibration_batches([photo.read() for photo in photos], 100)
-    assert batch.shape == (2, 3, 128, 128) and batch.dtype == np.float32  # the next multiple of 32
-    assert 0 <= batch.min() and batch.max() <= 1
 
 
 @pytest.mark.parametrize(("name", "heads"), [("yolo3tiny.face", [18, 18]), ("yolo3lite.face", [12, 12, 12])])

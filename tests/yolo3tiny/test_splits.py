@@ -74,13 +74,6 @@ def test_data_that_are_not_there_or_there_twice(photo_folder):
         find_photos("nosuch.tar")
 
 
-def test_the_held_out_photos_of_the_real_pack(data_pack):
-    photos = find_photos(data_pack("facedet_pseudo.tar"))
-    held_out = choose_split(photos, "held_out")
-    assert [photo.name for photo in held_out] == [photo.name for photo in photos[::10]]
-    assert len(choose_split(photos, "train")) + len(held_out) == len(photos) == 681
-
-
 def test_damaged_photos_of_a_split_are_named_before_work_begins(tmp_path):
     for name in "abc":
         write_image(tmp_path / f"{name}.png", np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))

@@ -94,16 +94,6 @@ def test_what_is_no_detector_run_is_not_exported(change, why, run, tmp_path):
     assert not (tmp_path / "detector.onnx").exists()
 
 
-@pytest.mark.parametrize("name", ["best.onnx", "last.onnx", "curves.onnx", "../{run}/best.ONNX"])
-def test_an_export_leaves_the_run_as_it_is(name, run, tmp_path):
-    folder = tmp_path / "run"
-    shutil.copytree(run[2], folder)
-    before = {path: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(ValueError, match="leaves best.safetensors, last.json, curves.json of the run alone"):
-        export_run(folder, folder / name.format(run=folder.name))
-    assert {path: path.read_bytes() for path in folder.iterdir()} == before
-
-
 # Going on from other weights
 
 

@@ -21,12 +21,6 @@ def test_roc_is_scikit_learns(decimals):
     assert curve.auc == pytest.approx(sklearn_metrics.roc_auc_score(is_class, scores))
 
 
-@pytest.mark.parametrize("is_class", [[True, True], [False, False], [True]])
-def test_roc_needs_both_sides(is_class):
-    with pytest.raises(ValueError, match="expected"):
-        roc(np.array(is_class), np.array([0.1, 0.2]))
-
-
 def test_f1_is_scikit_learns():
     rng = np.random.default_rng(1)
     labels, predicted = rng.integers(0, 4, 200), rng.integers(0, 3, 200)

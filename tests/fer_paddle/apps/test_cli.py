@@ -17,7 +17,6 @@ from fer_paddle.drawn import draw_scene
 from fer_paddle.expression import export
 from fer_paddle.expression.predict import WEIGHTS
 from fer_paddle.images import read_image, write_image
-from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.options import read_parameters
 from yolo3tiny.cli import APP as DETECTOR_APP
 
@@ -119,21 +118,6 @@ def test_every_parameter_is_told_and_every_number_has_a_range(app):
             told = parameter.help if isinstance(parameter, click.Option) else parameter.text
             assert told, (command.name, parameter.name)
             assert not isinstance(parameter.type, (click.types.IntParamType, click.types.FloatParamType))
-
-
-def test_recognize_goes_on_past_a_bad_file(run, tmp_path):
-    folder = tmp_path / "照片"
-    folder.mkdir()
-    write_image(folder / "许多脸.png", draw_scene(3, 320, 240, num_faces=2, min_px=60).image)
-    (folder / "坏.jpg").write_bytes(b"")
-    code, out, err = run("recognize", folder, "--out", tmp_path / "out", "--json")
-    assert code == 1 and "坏.jpg" in err and err.count("error:") == 1
-    told = json.loads(out)
-    assert [image["drawn"] for image in told["images"]] == ["许多脸.png"]
-    assert told["failed"][0]["file"] == str(folder / "坏.jpg")
-    assert read_image(tmp_path / "out" / "许多脸.png").shape == (240, 320, 3)
-    for face in told["images"][0]["faces"]:
-        assert face["label"] in EXPRESSIONS and sum(face["probs"].values()) == pytest.approx(1, abs=1e-3)
 
 
 def test_recognize_takes_images_and_videos_together(run, tmp_path):

@@ -43,13 +43,6 @@ def test_a_trained_run_is_whole(run, face_folders, tmp_path):
     assert run(*args)[0] == 0
 
 
-def test_a_folder_smaller_than_a_batch(run, face_folders, tmp_path):
-    args = ["train", "--data", face_folders, "--epochs", 1, "--size", 32, "--out", tmp_path]  # the recipe strong
-    code, out, err = run(*args)
-    assert code == 2 and not out
-    assert err.startswith("error: expected at least 128 samples") and "--batch-size of train" in err
-
-
 @pytest.mark.slow
 def test_tta_means_the_views_of_all_networks(run, face_folders):
     one = run("evaluate", "--data", face_folders, "--json", "--weights", WHOLE, "--tta", 1)

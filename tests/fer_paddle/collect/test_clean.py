@@ -6,11 +6,9 @@ import pytest
 from PIL import Image
 
 from fer_paddle.collect.clean import CLEANED, CleanRule, apply_clean, plan_clean
-from fer_paddle.collect.copies import fingerprint, group_copies, write_contact_sheets
+from fer_paddle.collect.copies import fingerprint, group_copies
 from fer_paddle.collect.pipeline import find_sources
-from fer_paddle.drawn import draw_face
 from fer_paddle.images import list_images, read_image, write_image
-from fer_paddle.labels import EXPRESSIONS
 
 
 def scene(seed, side=96):
@@ -180,24 +178,3 @@ def test_near_copies_and_what_is_none():
     assert {names[index] for index in group} == {"photo", *near}
     assert names[group[0]] in ("photo", "jpeg", "brighter")  # the largest in colour stays
     assert group_copies(prints, near_bits=-1) == []
-
-
-def test_contact_sheets(tmp_path):
-    paths = []
-    for number in range(12):
-        paths.append(tmp_path / f"图{number}.png")
-        write_image(paths[-1], scene(number, 40 + number))
-    sheets = write_contact_sheets(tmp_path / "sheet.jpg", [paths[:8], *([paths[8:10]] * 9)])
-    assert [sheet.name for sheet in sheets] == ["sheet.jpg", "sheet-2.jpg"]
-    assert read_image(sheets[0]).shape[0] > read_image(sheets[1]).shape[0]
-    assert write_contact_sheets(tmp_path / "none.jpg", []) == []
-    before = sheets[0].read_bytes()
-    more = write_contact_sheets(tmp_path / "sheet.jpg", [paths[:2]] * 9)
-    assert [sheet.name for sheet in more] == ["sheet-3.jpg", "sheet-4.jpg"] and sheets[0].read_bytes() == before
-
-
-@pytest.mark.parametrize("seed", [2, 5])
-def test_alike_is_no_copy(seed):
-    """One drawn person before a fixed camera, seven expressions: none is a copy of another."""
-    faces = [draw_face(name, 200, seed=seed, pose_deg=(0, 0, 0)).image for name in EXPRESSIONS]
-    assert group_copies([fingerprint(face) for face in faces], near_bits=4) == []

@@ -45,14 +45,6 @@ def clip(tmp_path_factory):
     return write_video(tmp_path_factory.mktemp("视频") / "我的 clip.avi", values)
 
 
-def test_frames_and_their_times(clip):
-    video = Video(clip)
-    frames = list(video)
-    assert [frame.index for frame in frames] == list(range(20)) and video.find_fault() is None
-    assert np.allclose([frame.seconds for frame in frames], np.arange(20) / RATE, atol=0.01)
-    assert abs(frames[0].image[5, 30].astype(int) - (20, 20, 120)).max() < 12 and frames[0].image[40].max() < 12
-
-
 @pytest.mark.parametrize(
     ("rule", "indices"),
     [

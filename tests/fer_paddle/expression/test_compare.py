@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from fer_paddle.expression import trials
-from fer_paddle.expression.compare import compare_designs, draw_costs, find_frontier, measure_cost
+from fer_paddle.expression.compare import compare_designs, draw_costs, find_frontier
 from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import STUDY
-from fer_paddle.models import build_model, find_design
 from fer_paddle.training.loop import Callback, RunOptions
 
 SIDE = ((0, 16),)
@@ -51,13 +50,6 @@ def test_rows_are_kept_and_a_broken_run_goes_on(faces, tmp_path, monkeypatch):
         compared(["mini_xception"], recipe=dataclasses.replace(RECIPE, epochs=3))
     with pytest.raises(ValueError, match="expected a model of"):
         compared(["mini_xception", "resnet99"])
-
-
-def test_what_a_network_costs(capfd):
-    model, arguments = find_design("mini_xception")
-    found = measure_cost(build_model(model, **arguments), 16, runs=2)
-    assert found["parameters"] == 49_783 and 0.1 < found["mflops"] < 10
-    assert 0 < found["latency_ms"] <= found["latency_p95_ms"]
 
 
 def test_the_plot_numbers_all_from_the_best_and_draws_the_frontier():

@@ -148,12 +148,6 @@ def test_soft_targets_mix_and_label_what_has_no_labels(faces):
     np.testing.assert_allclose(taught.targets.sum(1), 1)
 
 
-def test_teachers_of_both_label_sets_answer_for_both(saved):
-    labels, votes = Teachers([saved])(np.random.default_rng(2).integers(0, 256, (4, 20, 20)).astype(np.uint8))
-    assert labels.shape == (4, 7) and votes.shape == (4, 8)
-    np.testing.assert_allclose(votes.sum(1), 1, rtol=1e-5)
-
-
 @pytest.mark.parametrize(("recipe", "teachers", "unlabeled"), [(STRONG, ["x"], None), (TINY, [], "faces")])
 def test_teachers_are_for_both_label_sets(recipe, teachers, unlabeled, faces):
     with pytest.raises(ValueError, match="expected teachers with the recipe photos, and unlabeled faces with teachers"):

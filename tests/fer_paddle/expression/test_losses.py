@@ -40,16 +40,6 @@ def test_smoothing_is_paddles_label_smooth(smoothing, batch):
     )
 
 
-def test_class_weights_multiply_and_the_batch_divides(batch):
-    """Unlike Paddle's `weight` with reduction `mean`, which divides by the weights of the batch's labels."""
-    logits, _, labels, votes = batch
-    weights = np.linspace(0.5, 2, 7)
-    losses = -log_softmax(logits.astype(np.float64), axis=1)[np.arange(6), labels]
-    expected = (weights[labels] * losses).sum() / 6
-    got = evaluate(ExpressionLoss(class_weights=weights), logits, None, labels, votes)["label"]
-    assert got == pytest.approx(expected, rel=1e-5)
-
-
 def test_votes_term(batch):
     """A row without votes adds nothing and still counts in the mean."""
     logits, vote_logits, labels, votes = batch

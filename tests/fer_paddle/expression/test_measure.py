@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from fer_paddle import files
-from fer_paddle.expression.calibrate import measure_calibration, plot_before_after, read_logits, store_temperature
+from fer_paddle.expression.calibrate import measure_calibration, plot_before_after, store_temperature
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.expression.measure import evaluate_classifier, measure_expressions
@@ -60,20 +60,6 @@ def test_classes_of_enough_faces(faces, logits):
     assert measured["classes_of_enough_faces"] == ["happy"]
     assert measured["accuracy_of_enough_faces"]["value"] == pytest.approx(0.75)
     assert measured["accuracy"]["value"] == pytest.approx(0.5)
-
-
-def test_logits_come_in_batches_and_in_order():
-    sizes = []
-
-    def run(batch):
-        sizes.append(batch.shape)
-        return [batch.mean(axis=(2, 3))]
-
-    crops = [np.full((9, 9), value, np.uint8) for value in range(100)]
-    logits = read_logits(run, crops, 4)
-    assert sizes == [(64, 1, 4, 4), (36, 1, 4, 4)] and (np.diff(logits[:, 0]) > 0).all()
-    with pytest.raises(ValueError, match="at least one image"):
-        read_logits(run, [], 4)
 
 
 def test_temperature_is_written_beside_and_into_the_weights(faces, logits, tmp_path):

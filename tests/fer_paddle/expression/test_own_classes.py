@@ -6,9 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from fer_paddle import Classifier, Pipeline
+from fer_paddle import Classifier
 from fer_paddle.apps.cli import main
-from fer_paddle.drawing import draw_faces
 from fer_paddle.drawn import draw_scene
 from fer_paddle.environment import seed_everything
 from fer_paddle.expression.data.expressions import load_measured
@@ -82,33 +81,6 @@ def test_commands_name_them(trained, folders, run, tmp_path):
     assert (
         ",laugh,pout,smile,无聊" in (tmp_path / "out" / "results.csv").read_text(encoding="utf-8-sig").splitlines()[0]
     )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_pipeline_and_drawing_name_them(trained, language):
-    image = draw_scene(3, 320, 240, num_faces=1, min_px=100).image
-    pipeline = Pipeline(classifier=Classifier(trained / "model.onnx"))
-    (face,) = pipeline(image)
-    assert pipeline.classes == face.classes == CLASSES and face.probs.shape == (4,)
-    drawn = [draw_faces(image, [dataclasses.replace(face, label=name)], language) for name in CLASSES]
-    assert len({one.tobytes() for one in drawn}) == 4 and all((one != image).any() for one in drawn)
-
-
-@pytest.mark.slow
-def test_training_on_numbered_folders_says_the_classes(tmp_path, run, folders):
-    data = tmp_path / "numbered"
-    for number, folder in enumerate(sorted(folders.iterdir()), 1):
-        (data / str(number)).mkdir(parents=True)
-        for path in sorted(folder.iterdir())[:4]:
-            (data / str(number) / path.name).write_bytes(path.read_bytes())
-    args = ["train", "--data", data, "--recipe", "tutorial", "--epochs", 1, "--size", 16, "--batch-size", 4]
-    args += ["--model", "mini_xception", "--out", tmp_path / "run", "--classes", "d", "c", "b", "a"]
-    code, out, err = run(*args)
-    assert code == 0 and "on 4 classes: d, c, b, a; written to" in out, err
-    assert load_card(tmp_path / "run" / "model.safetensors")["classes"] == ["d", "c", "b", "a"]
-    code, _, err = run(*args[:-4], "a", "b")
-    assert code == 2 and err.startswith("error: expected folders 1 to 2 ") and err.count("\n") == 1
 
 
 def test_seven_classes_of_ones_own_are_not_the_seven(noise, tmp_path):

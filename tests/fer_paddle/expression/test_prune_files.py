@@ -13,10 +13,8 @@ from fer_paddle.apps.cli import main
 from fer_paddle.compression.plan import plan_evenly
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead
-from fer_paddle.expression.prune import make_batches, measure_faces
 from fer_paddle.expression.recipes import TUTORIAL
 from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS
@@ -92,22 +90,6 @@ def test_a_card_with_wrong_shapes(change, says, saved, tmp_path):
     with pytest.raises(ValueError, match=says) as raised:
         ExpressionModel.load(tmp_path / saved.name)
     assert "\n" not in str(raised.value)
-
-
-def make_faces(count):
-    rng = np.random.default_rng(0)
-    return LabelledFaces(rng.integers(0, 256, (count, 20, 20), np.uint8), np.arange(count) % 7)
-
-
-def test_faces_are_measured_over_all_batches(pruned):
-    faces, network = make_faces(130), pruned
-    batches = make_batches(faces, 32)
-    assert [len(images) for images, _ in batches] == [128, 2]
-    logits = np.concatenate([network(paddle.to_tensor(images)).numpy() for images, _ in batches])
-    logs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
-    figures = measure_faces(network, batches)
-    assert figures["accuracy"] == pytest.approx((logits.argmax(1) == faces.labels).mean())
-    assert figures["loss"] == pytest.approx(-logs[np.arange(130), faces.labels].mean(), rel=1e-4)
 
 
 def test_the_command_from_faces_to_a_smaller_network(tmp_path, capfd):

@@ -5,18 +5,7 @@ import json
 
 import pytest
 
-from fer_paddle.expression.recipes import RECIPES, STRONG, TUTORIAL, Recipe
-from fer_paddle.training.augment import AugmentConfig
-
-
-def test_the_tutorials_own_settings():
-    assert (TUTORIAL.optimizer, TUTORIAL.learning_rate, TUTORIAL.batch_size, TUTORIAL.epochs) == ("adam", 2e-4, 16, 20)
-    assert TUTORIAL.sizes == TUTORIAL.valid_sizes == ((0, 128),)
-    assert AugmentConfig(flip=0.5) == TUTORIAL.augment
-    plain = (TUTORIAL.weight_decay, TUTORIAL.label_smoothing, TUTORIAL.aux_weight, TUTORIAL.class_balance)
-    assert plain == (0, 0, 0, 0) and TUTORIAL.schedule == "constant" and TUTORIAL.ema_decay is None
-    assert TUTORIAL.input_size == 128
-
+from fer_paddle.expression.recipes import RECIPES, STRONG, Recipe
 
 # What the card of a network that was trained before these fields says of its recipe, and its run's checkpoint.
 FORMER = json.loads("""{"name": "strong", "epochs": 60, "batch_size": 128, "sizes": [[0, 56]], "valid_sizes": [[0, 56]],

@@ -143,13 +143,3 @@ def test_a_damaged_study_fails_and_names_the_file(folders, tmp_path, capsys):
     (tmp_path / "tune.db").write_text("no database, and longer than a header of one " * 40)
     with pytest.raises(ValueError, match=r"expected an Optuna study in .*tune.db, got another file"):
         open_study(tmp_path / "tune.db")
-
-
-def test_work_that_fails_is_one_line_and_code_one(folders, tmp_path, monkeypatch, capsys):
-    def broken(*arguments):
-        raise RuntimeError("the runtime cannot\nread the network")
-
-    monkeypatch.setattr("fer_paddle.search.cost.measure_cost", broken)
-    assert main(["search", "--data", str(folders), "--trials", "1", "--out", str(tmp_path / "out")]) == 1
-    assert capsys.readouterr().err.strip().splitlines()[-1] == "error: the runtime cannot read the network"
-    assert not (tmp_path / "out").exists()

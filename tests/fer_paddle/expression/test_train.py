@@ -107,20 +107,6 @@ def test_resume_with_other_data_is_refused(faces, tmp_path):
     train_expressions(SmallNet(), exchanged, faces, longer, options)
 
 
-def test_sizes_change_with_the_epochs(faces):
-    sides = []
-
-    class Watch(SmallNet):
-        def embed(self, images):
-            sides.append((self.training, images.shape[-1]))
-            return super().embed(images)
-
-    train_expressions(Watch(), faces, faces, SMALL)
-    # 3 training batches (28 // 8) and 4 validation batches an epoch
-    small, large = [(True, 14)] * 3 + [(False, 16)] * 4, [(True, 18)] * 3 + [(False, 20)] * 4
-    assert sides == small + small + large
-
-
 @pytest.mark.parametrize(
     ("changes", "world", "says"),
     [

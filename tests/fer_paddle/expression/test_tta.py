@@ -80,11 +80,3 @@ def test_figures(crops):
     assert figures == {"accuracy": pytest.approx(2 / 3), "faces": 3, "views": 2, "recall": {"a": 1.0, "c": 0.0}}
     with pytest.raises(ValueError, match="expected at least one image"):
         measure_views(TTAClassifier([Sure()], [16]), [], np.array([]), ("a", "b", "c"))
-
-
-@pytest.mark.parametrize(
-    ("networks", "sizes"), [([], []), ([], [16]), ([Left()], []), ([Left()], [0]), ([Left()], [8, 9])]
-)
-def test_nothing_to_look_with(networks, sizes):
-    with pytest.raises(ValueError, match="expected a network or more and a size of 1 or more for each"):
-        TTAClassifier(networks, sizes)

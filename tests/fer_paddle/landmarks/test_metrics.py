@@ -29,12 +29,6 @@ def test_the_areas_agree(errors, limit):
     assert sklearn_auc(*steps) / limit == pytest.approx(exact, abs=1e-9)
 
 
-def test_the_curve_ends_where_the_failures_begin(errors):
-    for limit in LIMITS:
-        assert ced(errors, limit)[1][-1] == pytest.approx(1 - failure_rate(errors, limit))
-    assert (failure_rate(np.array([0.1, 0.11]), 0.10), auc(np.array([0.2]), 0.1)) == (0.5, 0.0)
-
-
 def test_jitter_is_the_movement_between_frames(drawn):
     still = np.repeat(drawn.points[:1], 5, axis=0)
     assert jitter(still) == 0

@@ -29,16 +29,6 @@ def blocks(network):
     return [layer for layer in network.sublayers() if isinstance(layer, Bottleneck)]
 
 
-def test_five_stages_of_three_bottlenecks(blocks):
-    filters = [filter for filter in (16, 16, 32, 32, 64) for _ in range(3)]
-    assert len(blocks) == 15
-    channels = 16
-    for block, width in zip(blocks, filters):
-        shapes = [part[0].weight.shape for part in (block.reduce, block.spatial, block.expand)]
-        assert shapes == [[width, channels, 1, 1], [width, width, 3, 3], [4 * width, width, 1, 1]]
-        channels = 4 * width
-
-
 def test_strides_and_shortcuts(blocks):
     """Stride 2 in the 3x3 of the first block of stages 2 to 5; 1x1 and BN where the shape changes."""
     for number, block in enumerate(blocks):

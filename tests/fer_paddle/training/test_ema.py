@@ -49,14 +49,3 @@ def test_applied_puts_the_average_in_and_the_weights_back(network):
     for name in start:
         np.testing.assert_array_equal(inside[name], later[name] if name == "count" else start[name])
         np.testing.assert_array_equal(state_arrays(network)[name], later[name])
-
-
-def test_what_is_refused(network):
-    average = EMA(network, 0.9)
-    arrays = average.arrays()
-    for wrong in ({}, {**arrays, "more": np.zeros(1, np.float32)}, {**arrays, "0.bias": np.zeros(3, np.float32)}):
-        with pytest.raises(ValueError, match="expected the moving average of this network"):
-            average.load(wrong)
-    for decay in (-0.1, 1.0):
-        with pytest.raises(ValueError, match="expected a decay in"):
-            EMA(network, decay)

@@ -9,7 +9,6 @@ from fer_paddle.environment import paddle
 from fer_paddle.training import parallel
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
-from fer_paddle.training.parallel import Means
 from fer_paddle.weights import load_arrays, load_card
 from tests.fer_paddle.training import tiny_run
 
@@ -57,18 +56,6 @@ def test_both_processes_end_with_the_same(name, both):
     for key in first:
         np.testing.assert_array_equal(first[key], second[key], err_msg=key)
     assert len({json.dumps(load_card(path)) for path in ranks}) == 1
-
-
-def test_one_process_changes_nothing():
-    model = tiny_run.TinyNet()
-    means = Means({"loss": [1.0, 2]})
-    parallel.start()
-    assert parallel.prepare_model(model) is model
-    assert type(model.features[1]) is paddle.nn.BatchNorm2D
-    parallel.average_step(model)
-    assert parallel.all_reduce_means(means) is means
-    assert [parallel.any_rank(flag) for flag in (True, False)] == [True, False]
-    assert (parallel.rank(), parallel.world_size(), parallel.local_batch(6)) == (0, 1, 6)
 
 
 @pytest.fixture

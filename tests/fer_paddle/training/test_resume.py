@@ -99,14 +99,6 @@ def test_reader_processes_outlive_ctrl_c(unbroken, start_tiny_run, tmp_path):
     assert_same_runs(tmp_path, unbroken[0])
 
 
-def test_a_finished_run_is_resumed_to_its_history(unbroken):
-    folder, _, _, history = unbroken
-    before = everything_of(folder)
-    _, _, again = tiny_run.train(folder, resume=True)
-    assert again == history
-    assert everything_of(folder)[1] == before[1]
-
-
 @pytest.mark.parametrize(
     ("changes", "named"),
     [

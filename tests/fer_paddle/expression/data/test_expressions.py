@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from fer_paddle.expression.data.expressions import load_faces, load_measured, load_sources, load_train_valid
+from fer_paddle.expression.data.expressions import load_faces, load_measured, load_train_valid
 from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 
@@ -78,12 +78,6 @@ def test_train_and_valid_of_every_kind(sources, data, valid, expected):
     assert set(train.found_splits()) <= {"train"}
 
 
-def test_a_class_folder_is_split_by_class_and_seed(sources):
-    first, again, other = (load_train_valid(sources / "classes", seed=seed)[1] for seed in (0, 0, 1))
-    assert first.counts() == other.counts() == dict.fromkeys(EXPRESSIONS, 1)
-    assert bytes_of(first) == bytes_of(again) != bytes_of(other)
-
-
 def test_valid_images_are_never_learned(sources, tmp_path, caplog):
     """Images to measure on that also lie among those to learn from, there under other labels."""
     caplog.set_level(logging.INFO)
@@ -93,15 +87,6 @@ def test_valid_images_are_never_learned(sources, tmp_path, caplog):
     train, valid = load_train_valid(sources / "classes", tmp_path)
     assert len(train) == 67 and len(valid) == 3
     assert "left 3 faces out" in caplog.text
-
-
-def test_copies_across_the_split_are_dropped_from_training(tmp_path, write_classes):
-    """Each image lies there twice; whichever copy is split off, the other is not learned."""
-    for file in write_classes(tmp_path, dict.fromkeys(EXPRESSIONS, 4)).glob("*/*.png"):
-        file.with_stem(f"{file.stem} (1)").write_bytes(file.read_bytes())
-    train, valid = load_train_valid(tmp_path)
-    assert len(valid) == 7 and len(train) == 56 - 14
-    assert not bytes_of(train) & bytes_of(valid)
 
 
 def test_private_test_images_are_neither_learned_nor_measured(sources, tmp_path, noise, write_pack):
@@ -183,12 +168,3 @@ def test_faces_to_measure_a_network_on(sources, name, classes, split, count, fou
     for classes in (EXPRESSIONS, ("neutral", "smile")):  # of other classes
         with pytest.raises(ValueError, match="expected faces of the classes .*, got also pout"):
             load_measured(sources / "mouths", classes)
-
-
-def test_a_report_reads_every_row(tmp_path, noise, write_pack):
-    """Also those that training leaves out: finding them is what a report is for."""
-    arrays = {"labels": [3, 4, 0], "usage": [0, 0, 1], "flag": [2, 0, 0], "row": [7, 8, 9]}
-    columns = {name: np.array(column, np.uint8) for name, column in arrays.items()}
-    faces = load_sources([write_pack(tmp_path / "fer2013_train.npz", noise(3), **columns)])
-    assert faces.names == [f"fer2013_train row {row}" for row in (7, 8, 9)]
-    assert faces.split.tolist() == ["train", "train", "validation"]

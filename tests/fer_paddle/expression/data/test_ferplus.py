@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 
 from fer_paddle.expression.data.dataset import ExpressionData
-from fer_paddle.expression.data.expressions import load_faces
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.expression.data.ferplus import (
-    count_votes,
-    keep_leading,
-    keep_majority,
     mix_votes,
     take_both,
     take_ferplus,
@@ -72,13 +68,6 @@ def test_the_papers_rules(row, majority, leading):
             assert shares == pytest.approx(expected)
 
 
-def test_votes_of_nine_people():
-    shares = np.float32([np.array(votes(fear=5, anger=4)) / 9, np.array(votes(fear=5, anger=5)) / 10, np.zeros(10)])
-    counts = count_votes(shares)
-    assert counts.sum(1).tolist() == [9, 10, 0] and counts[0, FERPLUS_CLASSES.index("fear")] == 5
-    assert not keep_majority(counts)[2].any() and not keep_leading(counts)[2].any()
-
-
 @pytest.mark.parametrize(
     ("mode", "faces", "says"),
     [
@@ -135,12 +124,3 @@ def test_a_drawn_class_follows_the_shares_and_depends_on_the_epoch_alone():
     _, (shares, votes_of_none) = ExpressionData(taken, 8, targets=taken.targets)[0]
     np.testing.assert_array_equal(shares, taken.targets[0])  # soft labels are given as they are
     assert not votes_of_none.any()  # no auxiliary head
-
-
-def test_the_real_votes(data_pack):
-    """Barsoum et al. measure 3,137 or so of PublicTest's 3,589 images; contempt is the rarest."""
-    faces = load_faces(data_pack("fer2013_publictest.npz"))
-    majority, leading = (take_ferplus(faces, mode) for mode in ("majority", "crossentropy"))
-    assert 3000 < len(majority) < len(leading) < len(faces)
-    assert min(majority.counts(), key=majority.counts().get) in ("contempt", "disgust")
-    np.testing.assert_allclose(leading.targets.sum(1), 1, rtol=1e-5)

@@ -5,7 +5,6 @@ import numpy as np
 
 from fer_paddle.landmarks.data.dataset import LandmarkData
 from fer_paddle.landmarks.data.faces import cut_faces, load_faces, make_landmark_faces, save_faces
-from fer_paddle.landmarks.points import flip_points
 from fer_paddle.training.augment import AugmentConfig
 
 TURNED = AugmentConfig(flip=0.5, rotate_deg=30, scale=0.2, shift=0.1)
@@ -57,12 +56,6 @@ def test_a_sample_depends_on_seed_epoch_and_index_alone(drawn):
     assert not np.array_equal(first[3][0], second[3][0])
     first.set_epoch(2)
     assert first[3][0].shape == (1, 96, 96)
-
-
-def test_a_flip_back_is_the_same_face(drawn):
-    flipped = flip_points(drawn.points, 128)
-    assert (flipped[:, 36, 0] < flipped[:, 45, 0]).all()
-    np.testing.assert_allclose(flip_points(flipped, 128), drawn.points, atol=1e-4)
 
 
 def test_faces_are_cut_with_their_points_and_kept(drawn, tmp_path):
