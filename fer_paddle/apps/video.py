@@ -255,7 +255,9 @@ def plot_people(people: dict[int, _Person], classes: Sequence[str], language: st
     shown = sorted(sorted(people, key=lambda number: -people[number].frames)[:_MOST_PLOTTED])
     figure = Figure((9.0, 1.2 + 1.5 * max(len(shown), 1)), dpi=110, layout="constrained")
     axes = figure.subplots(max(len(shown), 1), sharex=True, squeeze=False)[:, 0]
-    names = class_names_zh(classes) if language == "zh" else classes
+    chinese = language == "zh"
+    names, person = (class_names_zh(classes), "人物") if chinese else (classes, "person")
+    font = FontProperties(fname=str(find_chinese_font()), size=9)
     colors = [tuple(value / 255 for value in color[::-1]) for color in class_colors(classes)]
     for axis, number in zip(axes, shown):
         bins = people[number].bins
@@ -264,10 +266,10 @@ def plot_people(people: dict[int, _Person], classes: Sequence[str], language: st
         for place, sums in bins.items():
             probs[:, place - places[0]] = sums[:-1] / sums[-1]
         axis.stackplot(places * people[number].bin_seconds, probs, colors=colors, labels=names, step="post")
-        axis.set(ylim=(0, 1), ylabel=f"person {number}")
-    axes[-1].set_xlabel("seconds")
+        axis.set_ylim(0, 1)
+        axis.set_ylabel(f"{person} {number}", font=font)
+    axes[-1].set_xlabel("秒" if chinese else "seconds", font=font)
     if shown:
         handles, _ = axes[0].get_legend_handles_labels()
-        font = FontProperties(fname=str(find_chinese_font()), size=9)
         figure.legend(handles, names, loc="outside upper center", ncols=min(len(classes), 8), prop=font)
     return figure
