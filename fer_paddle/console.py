@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import inspect
 import io
-import json
 import logging
 import os
 import re
@@ -24,6 +23,7 @@ from typing import Any
 
 import click
 
+from fer_paddle.files import to_json
 from fer_paddle.labels import class_names_zh
 from fer_paddle.messages import LANGUAGES, choose_language, current_language, say, speaking, width
 from fer_paddle.options import gather, read_parameters, spread_values
@@ -287,7 +287,7 @@ def _one_line(reason: object) -> str:
 def format_json(content: Any) -> str:
     """Return JSON for machines, in ASCII where stdout is not UTF-8."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return json.dumps(content, indent=2, ensure_ascii=codecs.lookup(encoding).name != "utf-8")
+    return to_json(content, indent=2, ensure_ascii=codecs.lookup(encoding).name != "utf-8")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

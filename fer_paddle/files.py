@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import json
 import logging
+import math
 import os
 import re
 import shutil
@@ -144,9 +145,22 @@ def file_digest(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
+def to_json(content: Any, **style: Any) -> str:
+    """Return JSON, which has no NaN: a figure that is not finite, as the recall of a class without faces, is null."""
+    return json.dumps(_finite(content), allow_nan=False, **style)
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {name: _finite(value) for name, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Write JSON, whole or not at all; bytes of a file name that are not UTF-8 are escaped."""
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    text = to_json(content, indent=2, ensure_ascii=False) + "\n"
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
@@ -193,7 +207,7 @@ def append_json_line(path: str | os.PathLike[str], record: Mapping[str, Any]) ->
             if file.read(1) != b"\n":
                 file.seek(0)
                 file.truncate(file.read().rfind(b"\n") + 1)
-        file.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+        file.write(to_json(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
 
 
 SUFFIXES = (".onnx", ".safetensors", ".pdmodel", ".param", ".mnn", ".tflite")

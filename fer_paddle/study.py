@@ -78,7 +78,7 @@ class Study:
             for row in progress(missing):
                 made = make_row(row)
                 made = [{**row, **fields} for fields in ([made] if isinstance(made, Mapping) else made)]
-                self.rows += json.loads(json.dumps(made))
+                self.rows += json.loads(files.to_json(made))
                 self.save()
         return [found for row in rows for found in self.find(row)]
 

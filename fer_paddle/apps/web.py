@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import functools
 import importlib.util
-import json
 import os
 import shutil
 import tempfile
@@ -27,6 +26,7 @@ from fer_paddle.apps.web_texts import LANGUAGES, STYLE, TEXTS, bars, comparison,
 from fer_paddle.drawing import draw_boxes
 from fer_paddle.drawn import draw_scene
 from fer_paddle.expression.predict import DEFAULT, Classifier, classifier_file
+from fer_paddle.files import write_json
 from fer_paddle.images import faces_to_batch, to_gray, to_square
 from fer_paddle.pipeline import MIN_SCORE, Face, Pipeline, crop_face, open_image
 from fer_paddle.video import Video
@@ -90,7 +90,7 @@ def recognize(
     bgr, faces = find_faces(image, network, runtime, landmarks, score, language)
     folder = make_folder()
     rows = [face.to_json() for face in faces]
-    (folder / "faces.json").write_text(json.dumps({"network": Path(network).name, "faces": rows}, indent=2), "utf-8")
+    write_json(folder / "faces.json", {"network": Path(network).name, "faces": rows})
     with (folder / "faces.csv").open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
         more = LANDMARK_COLUMNS if landmarks else ()

@@ -6,7 +6,6 @@ Source: paddle2onnx 1.3.1, https://github.com/PaddlePaddle/Paddle2ONNX.
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import os
 import tempfile
@@ -25,7 +24,7 @@ from fer_paddle.deployment.runtimes import RUNTIME_OF, load_runner
 from fer_paddle.deployment.runtimes.base import FIXED_BATCH, Forward
 from fer_paddle.deployment.runtimes.paddle import InputSpec, NetworkRunner, write_inference_model
 from fer_paddle.environment import old_ir, paddle
-from fer_paddle.files import write_together
+from fer_paddle.files import to_json, write_together
 
 BATCH = 32
 LARGEST_DIFFERENCE = 1e-4
@@ -176,7 +175,7 @@ def write_checked(
                 f"got a difference of {parity.max_difference:.3g}"
             )
         files = {path.parent / file.name: file.read_bytes() for file in Path(folder).iterdir() if file.is_file()}
-    report = json.dumps(parity.to_json(), indent=2, ensure_ascii=False) + "\n"
+    report = to_json(parity.to_json(), indent=2, ensure_ascii=False) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_together(files | {path.with_name(f"{path.name}.parity.json"): report.encode()})
     return parity

@@ -114,8 +114,8 @@ class Run:
     @property
     def best(self) -> float | None:
         """The best finite value of the monitored figure so far; None before there is one."""
-        values = [record.get(self.config.monitor, math.nan) for record in self.history]
-        finite = [value for value in values if math.isfinite(value)]
+        values = [record.get(self.config.monitor) for record in self.history]  # None: JSON has no NaN
+        finite = [value for value in values if value is not None and math.isfinite(value)]
         return (max if self.config.mode == "max" else min)(finite) if finite else None
 
     def epochs_since_best(self) -> int:

@@ -1,13 +1,17 @@
 """Files appear whole or not at all, lines survive a crash, and a folder is held by one run."""
 
 import json
+import math
 import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from fer_paddle import files
+from fer_paddle.console import format_json
+from fer_paddle.study import Study
 
 
 def names_in(folder):
@@ -22,6 +26,17 @@ def test_what_is_no_json_object_is_a_value_error(tmp_path, text):
         files.read_json(path)
     with pytest.raises(FileNotFoundError, match="expected a card at"):
         files.read_json(tmp_path / "none.json", "a card")
+
+
+def test_what_is_not_finite_is_null_wherever_json_is_written(tmp_path):
+    content = {"a": math.nan, "b": [1, (math.inf, np.float64("-inf"))], "c": {"d": 0.5}}
+    files.write_json(tmp_path / "a.json", content)
+    files.append_json_line(tmp_path / "lines", content)
+    Study(tmp_path / "study.json", {}).run([{"name": "x"}], lambda row: content)
+    expected = {"a": None, "b": [1, [None, None]], "c": {"d": 0.5}}
+    for text in ((tmp_path / "a.json").read_text(), (tmp_path / "lines").read_text(), format_json(content)):
+        assert json.loads(text, parse_constant=pytest.fail) == expected
+    assert Study(tmp_path / "study.json", {}).rows == [{"name": "x", **expected}]
 
 
 def test_files_written_together_all_change_or_none(tmp_path):

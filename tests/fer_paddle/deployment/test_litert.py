@@ -8,16 +8,20 @@ import pytest
 
 from fer_paddle.deployment import convert
 from fer_paddle.deployment.convert import convert_onnx, find_tflite_python
+from fer_paddle.deployment.export import convert_checked, export_network
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.drawn import make_faces
 from fer_paddle.expression.export import export_expression_network
 from fer_paddle.expression.predict import Classifier, classifier_file
+from fer_paddle.models import DESIGNS
+from tests.fer_paddle.deployment.test_export import draw_weights
 from yolo3tiny.predict import WEIGHTS as DETECTOR
 
 SHIPPED = "vgg8_flat.fer2013"  # in dynamic int8
 
 
 def need_converter() -> None:
+    pytest.importorskip("ai_edge_litert")
     try:
         find_tflite_python()
     except RuntimeError as error:
@@ -55,7 +59,6 @@ def test_a_damaged_file_is_refused(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(("precision", "atol", "ratio"), [("fp32", 1e-4, 1.1), ("fp16", 0.05, 0.6), ("int8", 1.0, 0.4)])
 def test_every_precision_is_written_and_compared(precision, atol, ratio, faces, tmp_path):
-    pytest.importorskip("ai_edge_litert")
     need_converter()
     source, path = classifier_file("mouth.smile"), tmp_path / "net.tflite"
     parity = export_expression_network(source, path, faces, "drawn faces", precision)
@@ -64,6 +67,16 @@ def test_every_precision_is_written_and_compared(precision, atol, ratio, faces, 
     assert json.loads((tmp_path / "net.tflite.json").read_text())["metadata"]["precision"] == precision
     np.testing.assert_allclose(Classifier(path)(faces), Classifier(source)(faces), atol=atol)
     assert {one.name for one in tmp_path.iterdir()} == {"net.tflite", "net.tflite.json", "net.tflite.parity.json"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("design", DESIGNS)
+def test_every_design_is_converted(design, tmp_path):
+    need_converter()
+    images = np.random.default_rng(0).normal(size=(2, 1, 32, 32)).astype(np.float32)
+    path, spec = tmp_path / "net.onnx", {"images": (None, 1, 32, 32)}
+    export_network(draw_weights(design), path, spec, {"input_size": "32"}, images)
+    assert convert_checked(path, tmp_path / "net.tflite", images).holds
 
 
 def test_what_is_missing_is_named_before_work_begins(tmp_path, monkeypatch):

@@ -20,7 +20,6 @@ def test_the_walk_of_sanas_ends_the_process_once_every_neighbor_was_tried():
     assert exit_info.value.code is None  # which a shell sees as success
 
 
-@pytest.mark.skipif(not paddle.__version__.startswith("2."), reason="OFA does not run on Paddle 3")
 def test_ofa_trains_a_supernet_but_exports_no_plain_network(capfd):
     with slim():
         from paddleslim.nas.ofa import OFA, RunConfig

@@ -130,6 +130,22 @@ def test_early_stopping(figures, validate_every, config, epochs):
         assert ("valid_score" in record, "valid_loss" in record) == (is_due, is_due)
 
 
+def test_a_figure_that_is_not_finite_is_resumed_as_none(tmp_path):
+    def train(epochs, values, resume):
+        model = tiny_run.TinyNet()
+        config = FitConfig(epochs, monitor="valid_score", mode="max", patience=3)
+        optimizer = paddle.optimizer.SGD(0.1, parameters=model.parameters())
+        run = {"config": config, "validate": lambda model: {"score": next(values)}}
+        options = RunOptions(tmp_path, resume)
+        return fit(model, tiny_run.loss, {"train": BATCH, "valid": BATCH}, optimizer, options=options, **run)
+
+    train(2, iter([math.nan, math.inf]), resume=False)
+    history = train(6, iter([2, 3, math.nan, 1]), resume=True)
+    assert [record["valid_score"] for record in history[:4]] == [None, None, 2, 3] and len(history) == 6
+    assert load_card(tmp_path / BEST)["figures"]["epoch"] == 4
+    json.loads((tmp_path / LAST).read_text(), parse_constant=pytest.fail)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_not_finite_stops_and_names_the_batch(value, tmp_path, monkeypatch):
     calls = []
