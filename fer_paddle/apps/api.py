@@ -11,7 +11,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ from fer_paddle.apps.api_bodies import (
     FACES_BODY,
     BatchAnswer,
     FacesAnswer,
+    MarksAnswer,
     Problem,
     Source,
     read_sources,
@@ -41,10 +42,12 @@ from fer_paddle.apps.api_bodies import (
 from fer_paddle.collect.fetch import FetchPolicy
 from fer_paddle.images import read_image, read_size
 from fer_paddle.pipeline import MIN_SCORE, Pipeline, fetch_image
+from yolo3tiny.keypoint.predict import KeypointDetector
 
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 1
 _URL_POLICY = FetchPolicy(attempts=1, pause_seconds=0, read_seconds=5, total_seconds=10)
+_ASKED_PATHS = ("/v1/faces", "/v1/batch", "/v1/keypoints")
 _OPEN_PATHS = ("/healthz", "/readyz", "/metrics", "/openapi.json")
 
 
@@ -60,19 +63,24 @@ class Limits:
     queue: int = 32  # requests beside those that are computed
 
 
+Score = Annotated[float, Query(ge=0, le=1, description="Least score of a face or mark")]
+Finder = Callable[[np.ndarray], dict[str, Any]]  # image uint8 [H, W, 3] BGR -> what is found, by name
+
+
 @dataclass(frozen=True)
 class Asked:
-    """The query of a request."""
+    """The query of a request for faces."""
 
-    min_score: Annotated[float, Query(ge=0, le=1, description="Least score of a face")] = MIN_SCORE
+    min_score: Score = MIN_SCORE
     landmarks: Annotated[bool, Query(description="Also 68 points, pose and measures of each face")] = False
 
 
 class Service:
     """The pipeline behind a bounded queue, with its figures."""
 
-    def __init__(self, pipeline: Pipeline, limits: Limits, allow_url: bool):
-        self.pipeline, self.limits, self.allow_url, self.is_ready = pipeline, limits, allow_url, False
+    def __init__(self, pipeline: Pipeline, limits: Limits, allow_url: bool, marker: KeypointDetector | None):
+        self.pipeline, self.marker, self.limits, self.allow_url = pipeline, marker, limits, allow_url
+        self.is_ready = False
         self._threads, self._held = ThreadPoolExecutor(limits.workers, "recognize"), 0
         self.registry = prometheus_client.CollectorRegistry()
         prometheus_client.ProcessCollector(registry=self.registry)
@@ -98,17 +106,33 @@ class Service:
         self.is_ready = False
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    async def answer(self, request: Request, asked: Asked, is_batch: bool) -> list[dict[str, Any]]:
-        """Read a request and recognize its images; HTTPException says what is wrong with it."""
-        if self.is_full:
-            raise _busy("the queue is full")
+    def find_faces(self, asked: Asked) -> Finder:
+        """Return what finds the faces of an image; HTTPException where landmarks are asked for and not served."""
         if asked.landmarks and self.pipeline.landmarker is None:
             raise HTTPException(403, "expected no landmarks=true: this service finds none (serve --landmarks does)")
+
+        def find(image: np.ndarray) -> dict[str, Any]:
+            found = self.pipeline(image, min_score=asked.min_score, landmarks=asked.landmarks)
+            self.faces.inc(len(found))
+            return {"faces": [face.to_json() for face in found]}
+
+        return find
+
+    def find_marks(self, min_score: float) -> Finder:
+        """Return what finds the marks of an image; HTTPException where they are not served."""
+        if (marker := self.marker) is None:
+            raise HTTPException(403, "expected another path: this service finds no marks (serve --keypoints does)")
+        return lambda image: {"marks": marker.to_json(marker(image, min_score))}
+
+    async def answer(self, request: Request, find: Finder, is_batch: bool = False) -> list[dict[str, Any]]:
+        """Read a request and answer for each of its images; HTTPException says what is wrong with it."""
+        if self.is_full:
+            raise _busy("the queue is full")
         self._held += 1
         try:
             body = await asyncio.wait_for(self._read(request), self.limits.seconds)
             sources = await read_sources(request.headers, body, self.limits.max_images if is_batch else 1)
-            work = self._threads.submit(self._recognize, sources, asked, is_batch)
+            work = self._threads.submit(self._recognize, sources, find, is_batch)
         except asyncio.TimeoutError as error:
             self._held -= 1
             raise HTTPException(408, f"expected the whole request within {self.limits.seconds:g} s") from error
@@ -137,18 +161,18 @@ class Service:
                 raise HTTPException(413, f"expected at most {most} bytes, got more")
         return bytes(body)
 
-    def _recognize(self, sources: Sequence[Source], asked: Asked, is_batch: bool) -> list[dict[str, Any]]:
+    def _recognize(self, sources: Sequence[Source], find: Finder, is_batch: bool) -> list[dict[str, Any]]:
         results: list[dict[str, Any]] = []
         for source in sources:
             try:
-                results.append(self._recognize_one(source, asked))
+                results.append(self._recognize_one(source, find))
             except HTTPException as error:
                 if not is_batch:
                     raise
                 results.append({"error": error.detail})
         return results
 
-    def _recognize_one(self, source: Source, asked: Asked) -> dict[str, Any]:
+    def _recognize_one(self, source: Source, find: Finder) -> dict[str, Any]:
         kind, content = source
         try:
             if kind == "url":
@@ -158,12 +182,9 @@ class Service:
             height, width = read_size(content)
             if height * width > self.limits.max_pixels:
                 raise HTTPException(413, f"expected at most {self.limits.max_pixels} pixels, got {width} x {height}")
-            found = self.pipeline(read_image(content), min_score=asked.min_score, landmarks=asked.landmarks)
-            faces = [face.to_json() for face in found]
+            return {"width": width, "height": height, **find(read_image(content))}
         except (ValueError, OSError) as error:
             raise HTTPException(422, str(error)) from error
-        self.faces.inc(len(faces))
-        return {"width": width, "height": height, "faces": faces}
 
 
 def _busy(reason: str) -> HTTPException:
@@ -209,9 +230,10 @@ def create_app(
     limits: Limits = Limits(),
     api_key: str | None = None,
     allow_url: bool = False,
+    marker: KeypointDetector | None = None,
 ) -> FastAPI:
-    """Build the service: `api_key` is what clients must send as X-API-Key, None asks for none."""
-    service = Service(pipeline or Pipeline(), limits, allow_url)
+    """Build the service: clients must send `api_key`, if any, as X-API-Key; `marker` answers /v1/keypoints."""
+    service = Service(pipeline or Pipeline(), limits, allow_url, marker)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -225,15 +247,20 @@ def create_app(
     @app.post("/v1/faces", response_model=FacesAnswer, openapi_extra=FACES_BODY, **shared)
     async def recognize(request: Request, asked: Annotated[Asked, Depends()]) -> Any:
         """Find the faces of one image and name their expressions."""
-        return (await service.answer(request, asked, is_batch=False))[0]
+        return (await service.answer(request, service.find_faces(asked)))[0]
+
+    @app.post("/v1/keypoints", response_model=MarksAnswer, openapi_extra=FACES_BODY, **shared)
+    async def find_marks(request: Request, min_score: Score = MIN_SCORE) -> Any:
+        """Find the small marks of one wide image."""
+        return (await service.answer(request, service.find_marks(min_score)))[0]
 
     @app.post("/v1/batch", response_model=BatchAnswer, openapi_extra=BATCH_BODY, **shared)
     async def recognize_batch(request: Request, asked: Annotated[Asked, Depends()]) -> Any:
         """Do the same with several images; one that cannot be read has an error instead of faces."""
-        return {"results": await service.answer(request, asked, is_batch=True)}
+        return {"results": await service.answer(request, service.find_faces(asked), is_batch=True)}
 
     _add_open_paths(app, service)
-    app.add_middleware(Journal, service=service, paths=[*_OPEN_PATHS, "/v1/faces", "/v1/batch"])
+    app.add_middleware(Journal, service=service, paths=[*_OPEN_PATHS, *_ASKED_PATHS])
     app.add_exception_handler(RequestValidationError, _show_validation)
     return app
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import HTTPException
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -94,6 +94,22 @@ class FacesAnswer(BaseModel):
     width: int
     height: int
     faces: list[FaceAnswer]
+
+
+class MarkAnswer(BaseModel):
+    """One mark: its class, its center in pixels of the image, and how sure the detector is."""
+
+    class_: str = Field(alias="class")
+    center_xy: list[float]
+    score: float
+
+
+class MarksAnswer(BaseModel):
+    """The marks of one image, the surest first."""
+
+    width: int
+    height: int
+    marks: list[MarkAnswer]
 
 
 class Problem(BaseModel):

@@ -80,12 +80,8 @@ def detect(
         if scale > 1:
             raise ValueError("expected an image that can be read at full size, got one with too many pixels")
         found = find_marks(image, min_score)
-        marks = [
-            {"class": find_marks.classes[label], "center_xy": [round(side, 2) for side in center], "score": score}
-            for center, label, score in zip(found.centers.tolist(), found.labels, found.scores.round(4).tolist())
-        ]
         boxes = np.hstack([found.centers - MARK_PX / 2, found.centers + MARK_PX / 2])
-        return {"marks": marks}, draw_boxes(image, boxes, found.scores)
+        return {"marks": find_marks.to_json(found)}, draw_boxes(image, boxes, found.scores)
 
     return annotate_images(images, out and out / "detected.json", annotate, _table_of_marks)
 

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -65,3 +66,10 @@ class KeypointDetector:
         found = decode(outputs, min_score)[0]
         inside = (found.centers <= (width, height)).all(axis=1)
         return Marks(found.centers[inside], found.labels[inside], found.scores[inside])
+
+    def to_json(self, found: Marks) -> list[dict[str, Any]]:
+        """Return marks as plain JSON values."""
+        return [
+            {"class": self.classes[label], "center_xy": [round(side, 2) for side in center], "score": score}
+            for center, label, score in zip(found.centers.tolist(), found.labels, found.scores.round(4).tolist())
+        ]

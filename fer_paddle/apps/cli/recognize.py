@@ -114,6 +114,7 @@ def serve(
     seconds: Annotated[opt.PositiveFloat, "longest upload, and longest wait for an answer"] = 20.0,
     allow_url: Annotated[bool, "also fetch images by URL, from public addresses alone"] = False,
     landmarks: Annotated[bool, "also find the points and pose that ?landmarks=true asks for"] = False,
+    keypoints: Annotated[str | None, "also find marks at /v1/keypoints by this network, such as keypoint.belt"] = None,
 ) -> Output:
     """Serve faces and expressions over HTTP: POST /v1/faces, /v1/batch; GET /healthz, /readyz, /metrics, /openapi.json.
 
@@ -124,6 +125,7 @@ def serve(
     from fer_paddle.expression.predict import Classifier
     from fer_paddle.landmarks.predict import Landmarker
     from fer_paddle.pipeline import Pipeline
+    from yolo3tiny.keypoint.predict import KeypointDetector
     from yolo3tiny.predict import Detector
 
     api_key = os.environ.get("FER_API_KEY")
@@ -133,7 +135,8 @@ def serve(
     landmarker = Landmarker(threads=1) if landmarks else False
     pipeline = Pipeline(Detector(threads=1), Classifier(weights, threads=1), landmarks=landmarker)
     limits = Limits(max_bytes, max_pixels, max_images, seconds, workers, queue)
-    run(create_app(pipeline, limits, api_key, allow_url), host, port)
+    marker = KeypointDetector(keypoints, threads=1) if keypoints else None
+    run(create_app(pipeline, limits, api_key, allow_url, marker), host, port)
     return Output({"stopped": True}, say("stopped"))
 
 

@@ -18,6 +18,8 @@ from fer_paddle.drawn import make_faces
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.pipeline import Face
 from tests.fer_paddle.image_bytes import png
+from yolo3tiny.keypoint.predict import KeypointDetector
+from yolo3tiny.keypoint.strips import draw_strip
 
 PNG = cv2.imencode(".png", np.full((30, 40, 3), 200, np.uint8))[1].tobytes()
 BASE64 = base64.b64encode(PNG).decode()
@@ -50,11 +52,11 @@ def pipeline():
 
 @pytest.fixture
 def make_client(pipeline):
-    """`make_client(key, allow_url, **limits)`: a started service, stopped at the end."""
+    """`make_client(key, allow_url, marker, **limits)`: a started service, stopped at the end."""
     clients = []
 
-    def make(key=None, allow_url=False, **limits):
-        app = create_app(pipeline, Limits(**limits), key, allow_url)
+    def make(key=None, allow_url=False, marker=None, **limits):
+        app = create_app(pipeline, Limits(**limits), key, allow_url, marker)
         clients.append(TestClient(app, raise_server_exceptions=False))
         return clients[-1].__enter__()
 
@@ -89,6 +91,19 @@ def test_landmarks_come_where_they_are_asked_for(make_client, pipeline):
     (face,) = client.post("/v1/faces", params={"landmarks": True}, files={"file": PNG}).json()["faces"]
     assert len(face["points_xy"]) == 68 and set(face["pose"]) == {"yaw_deg", "pitch_deg", "roll_deg"}
     assert "points_xy" not in client.post("/v1/faces", files={"file": PNG}).json()["faces"][0]
+
+
+def test_marks_come_where_they_are_served(make_client):
+    assert make_client().post("/v1/keypoints", files={"file": PNG}).status_code == 403
+    strip, marker = draw_strip("belt", 2), KeypointDetector(threads=1)
+    body, client = cv2.imencode(".png", strip.image)[1].tobytes(), make_client(marker=marker)
+    answer = client.post("/v1/keypoints", files={"file": ("strip.png", body)}).json()
+    assert (answer["width"], answer["height"]) == strip.image.shape[1::-1] and len(answer["marks"]) == len(strip.labels)
+    for mark in answer["marks"]:
+        nearest = np.linalg.norm(strip.centers - mark["center_xy"], axis=1).argmin()
+        assert marker.classes[strip.labels[nearest]] == mark["class"] and mark["score"] > 0.5
+        assert np.abs(strip.centers[nearest] - mark["center_xy"]).max() < 3
+    assert client.post("/v1/keypoints", files={"file": PNG}).json()["marks"] == []
 
 
 BOMB = png(12_000, 12_000, 1, 0, b"")
