@@ -17,7 +17,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -312,13 +311,6 @@ def shown_name(name: str) -> str:
 def percent(value: float | None) -> str:
     """Return a ratio as text, such as 61.6%; a dash for None."""
     return "-" if value is None else f"{value:.1%}"
-
-
-def bar(unit: str) -> Any:
-    """Return a tqdm bar on stderr, silent where that is no terminal."""
-    from tqdm import tqdm
-
-    return partial(tqdm, unit=say(unit), disable=None, leave=False)
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from fer_paddle import images
-from fer_paddle.console import Output, bar
+from fer_paddle.console import Output
 from fer_paddle.files import read_bytes, write_json
+from fer_paddle.messages import track
 
 MAX_RESULTS_BYTES = 1 << 30
 _KEPT_FORMATS = (".png", ".bmp", ".webp")
@@ -87,16 +88,15 @@ def annotate_images(
 ) -> Output:
     """Find images and go through them by `annotate_files`: the output of a command, with a table of the records."""
     out, ours = (results.parent, read_ours(results)) if results else (None, set())
-    found, failed = annotate_files(find_images(patterns, out, ours), results, annotate, bar("images"))
+    found, failed = annotate_files(find_images(patterns, out, ours), results, annotate)
     reasons = [{"file": file, "reason": reason} for file, reason in failed]
     return Output({"images": found, "failed": reasons}, table_of(found) if found else "", failed)
 
 
 def annotate_files(
-    paths: Sequence[Path],
+    paths: Iterable[Path],
     results: Path | None,
     annotate: Callable[[np.ndarray, float], tuple[dict[str, Any], Any]],
-    progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
     drawn_as: Callable[[Path], str] = str,
     write: Callable[[Path, Any], Any] = images.write_image,
     suffix: str | None = None,
@@ -113,10 +113,10 @@ def annotate_files(
     copies: dict[Path, Path] = {}
     if results is not None:
         results.parent.mkdir(parents=True, exist_ok=True)
-        ours = read_ours(results)
+        paths, ours = list(paths), read_ours(results)
         copies = name_copies(paths, results.parent, ours, suffix)
     try:
-        for path in progress(paths):
+        for path in track(paths, "images"):
             try:
                 image, (height, width) = images.read_image(path, images.ENOUGH_PIXELS), images.read_size(path)
                 record, copy = annotate(image, max(width / image.shape[1], 1.0))

@@ -10,7 +10,7 @@ import io
 import math
 import operator
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from fer_paddle.decoding import read_image as read_image
 from fer_paddle.decoding import read_orientation as read_orientation
 from fer_paddle.decoding import read_size as read_size
 from fer_paddle.files import replacing
+from fer_paddle.messages import track
 
 MAX_CROP_SIDE = 10_000
 BATCH = 64
@@ -224,13 +225,13 @@ def predict(
     run: Callable[[Any], np.ndarray],
     images: Sequence[np.ndarray] | np.ndarray,
     size: int | None = None,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
     batch: int = BATCH,
 ) -> np.ndarray:
     """Return what `run` gives for images, computed batch by batch, as one array."""
     if not len(images):
         raise ValueError("expected at least one image, got none")
-    parts = (images[start : start + batch] for start in progress(range(0, len(images), batch)))
+    starts = range(0, len(images), batch)
+    parts = (images[start : start + batch] for start in (track(starts, "batches") if len(starts) > 1 else starts))
     return np.concatenate([run(part if size is None else faces_to_batch(part, size)) for part in parts])
 
 

@@ -11,19 +11,21 @@ import gettext
 import locale
 import os
 import re
+import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 LANGUAGES = ("en", "zh")
 CATALOGUE = Path(__file__).parent / "locale" / "zh_CN" / "LC_MESSAGES" / "fer_paddle.mo"
 # Where a part of another script was put in: Chinese stands apart from Latin by a space.
 _SEAM = re.compile("(?<=[\u4e00-\u9fff])\1+(?=[!-~])|(?<=[!-~])\1+(?=[\u4e00-\u9fff])")
 _LANGUAGE = ContextVar("language", default="en")
+_Item = TypeVar("_Item")
 
 
 def choose_language(argv: Sequence[str], streams: Sequence[Any]) -> str:
@@ -105,3 +107,12 @@ def _fill_frames(text: str) -> str:
 def width(text: str) -> int:
     """Return the columns that a text takes in a terminal: two for each wide character."""
     return sum(1 + (unicodedata.east_asian_width(one) in "WF") - bool(unicodedata.combining(one)) for one in text)
+
+
+def track(items: Iterable[_Item], unit: str, total: int | None = None) -> Iterable[_Item]:
+    """Go through items with a bar on stderr, where that is a terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return items
+    from tqdm import tqdm
+
+    return tqdm(items, total=total, unit=say(unit), leave=False)

@@ -20,6 +20,7 @@ import numpy as np
 
 from fer_paddle import files
 from fer_paddle.environment import versions
+from fer_paddle.messages import track
 
 Row = Mapping[str, Any]
 
@@ -65,17 +66,12 @@ class Study:
         """Return the rows that have all the fields of `row`."""
         return [found for found in self.rows if all(found.get(name) == value for name, value in row.items())]
 
-    def run(
-        self,
-        rows: Iterable[Row],
-        make_row: Callable[[Row], Row | Sequence[Row]],
-        progress: Callable[[Iterable[Row]], Iterable[Row]] = iter,
-    ) -> list[dict[str, Any]]:
+    def run(self, rows: Iterable[Row], make_row: Callable[[Row], Row | Sequence[Row]]) -> list[dict[str, Any]]:
         """Make the rows that are missing, and write the file after each."""
         rows = list(rows)
         missing = [row for row in rows if not self.find(row)]
         with nullcontext() if self.path is None or not missing else files.hold(self.path.parent):
-            for row in progress(missing):
+            for row in track(missing, "rows"):
                 made = make_row(row)
                 made = [{**row, **fields} for fields in ([made] if isinstance(made, Mapping) else made)]
                 self.rows += json.loads(files.to_json(made))

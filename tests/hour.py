@@ -70,7 +70,7 @@ class Repeated:
         return self._answers[place]
 
 
-def watch(frames: Iterable) -> Iterator:
+def watch(frames: Iterable, unit: str) -> Iterator:
     """Print the resident memory after each minute of the video."""
     start = time.monotonic()
     for frame in frames:
@@ -84,13 +84,14 @@ def watch(frames: Iterable) -> Iterator:
 
 def main(frames: int, folder: Path) -> None:
     """Make the video, recognize it and print what memory that takes."""
-    from fer_paddle.apps.video import recognize_video
+    from fer_paddle.apps import video
     from fer_paddle.video import Video
 
     folder.mkdir(parents=True, exist_ok=True)
     clip = folder / "clip.mp4"
     write_clip(clip, frames)
-    report = recognize_video(Video(clip), clip.name, folder / "out", Repeated(), 0.5, progress=watch)
+    vars(video)["track"] = watch
+    report = video.recognize_video(Video(clip), clip.name, folder / "out", Repeated(), 0.5)
     print(f"{report.frames} frames, {len(report.people)} ids, warning: {report.warning}")
 
 

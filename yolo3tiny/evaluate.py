@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from fer_paddle.analysis.bootstrap import bootstrap, mean_interval
+from fer_paddle.messages import track
 from yolo3tiny.boxes import iou
 from yolo3tiny.metrics import average_precision
 from yolo3tiny.photos import Photo
@@ -28,15 +29,12 @@ def sources_with_faces(photos: Sequence[Photo]) -> list[str]:
     return sources
 
 
-def evaluate(
-    detect: Callable[..., Detections], photos: Sequence[Photo], progress: Callable[[Iterable], Iterable] = iter
-) -> dict[str, float]:
+def evaluate(detect: Callable[..., Detections], photos: Sequence[Photo]) -> dict[str, float]:
     """Return the average precision at IoU 0.5, over all photos and for each source.
 
     Args:
         detect: (image uint8 [H, W, 3], min_score) -> Detections, such as a Detector.
         photos: Photos with their boxes; ignored boxes count neither way.
-        progress: Wraps the photos for a progress bar.
 
     Returns:
         `ap`; `recall_at_0.5`, of the detections that score 0.5 or more; `ap_SOURCE` for every source with
@@ -44,7 +42,7 @@ def evaluate(
         their number `empty_photos` and the `false_faces` on them that score 0.5 or more.
     """
     sources = sources_with_faces(photos)
-    rows, truths = detect_all(detect, photos, progress)
+    rows, truths = detect_all(detect, photos)
     whole = average_precision(rows, truths)
     confident = whole.recall[whole.scores >= 0.5]
     figures = {"ap": whole.ap, "recall_at_0.5": float(confident.max(initial=0.0))}
@@ -59,10 +57,10 @@ def evaluate(
 
 
 def detect_all(
-    detect: Callable[..., Detections], photos: Sequence[Photo], progress: Callable[[Iterable], Iterable] = iter
+    detect: Callable[..., Detections], photos: Sequence[Photo]
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[tuple[np.ndarray, np.ndarray]]]:
     """Return what was found in each photo and what is there, as average_precision takes them."""
-    found = [detect(photo.read(), min_score=MIN_SCORE) for photo in progress(photos)]
+    found = [detect(photo.read(), min_score=MIN_SCORE) for photo in track(photos, "photos")]
     return [(faces.boxes_xyxy, faces.scores) for faces in found], [(photo.boxes_xyxy, photo.ignore) for photo in photos]
 
 
@@ -82,14 +80,11 @@ class Stopwatch:
 
 
 def measure_detector(
-    detect: Callable[..., Detections],
-    photos: Sequence[Photo],
-    progress: Callable[[Iterable], Iterable] = iter,
-    resamples: int = RESAMPLES,
+    detect: Callable[..., Detections], photos: Sequence[Photo], resamples: int = RESAMPLES
 ) -> dict[str, Any]:
     """Measure one detector on annotated photos."""
     with_faces = sources_with_faces(photos)
-    rows, truths = detect_all(detect, photos, progress)
+    rows, truths = detect_all(detect, photos)
 
     def interval_of_ap(of: np.ndarray) -> dict[str, float | None]:
         def ap(chosen: np.ndarray) -> float:

@@ -7,7 +7,7 @@ the fine head keep their filters, and the outputs of both heads are what decode.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ from yolo3tiny.recipes import CROWD, DetectorRecipe
 from yolo3tiny.train import train_detector
 
 BATCH = 8
-Progress = Callable[[Iterable], Iterable]
 
 
 class DetectorPruneTask(PruneTask):
@@ -49,12 +48,11 @@ class DetectorPruneTask(PruneTask):
         samples: int = 96,  # augmented ones, for the sensitivities and recalibrate_norms
         seed: int = 0,
         workers: int = 0,
-        progress: Progress = iter,
     ):
         if samples < 1:
             raise ValueError(f"expected at least one sample to measure on, got {samples}")
         self.weights, self.train, self.valid, self.trained_on = weights, train, valid, trained_on
-        self.workers, self.progress = workers, progress
+        self.workers = workers
         self.model = model = DetectorModel.load(weights)
         self.card, self.box_settings = model.card, model.settings
         side = -(-self.box_settings.longest // 32) * 32
@@ -73,7 +71,7 @@ class DetectorPruneTask(PruneTask):
         """Return the average precision on the validation photos, and the other figures of evaluate."""
         network.eval()
         forward = NetworkRunner(network, self.box_settings.to_metadata())
-        return evaluate(Detector(forward=forward), self.valid, self.progress)
+        return evaluate(Detector(forward=forward), self.valid)
 
     def measure_sensitivity(self, network: paddle.nn.Layer) -> dict[str, float]:
         """Return the training loss on fixed samples, by term, and their sum as `loss`."""
@@ -94,7 +92,7 @@ class DetectorPruneTask(PruneTask):
         """Fine-tune."""
         seed_everything(self.recipe.seed)
         anchors = self.box_settings.anchors
-        options = dataclasses.replace(options, workers=self.workers, progress=self.progress)
+        options = dataclasses.replace(options, workers=self.workers)
         told = {"data": self.trained_on}
         train_detector(network, self.train, self.valid, self.recipe, anchors, options, told)
         load_into(network, load_arrays(folder / BEST))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,6 @@ from yolo3tiny.train import train_detector
 
 BATCH = 4  # photos of 544 x 544 px; all activations of a batch lie in memory at once
 
-Progress = Callable[[Iterable], Iterable]
-
 
 class DetectorQuantizeTask(QuantizeTask):
     """A face detector to quantize, see compression.quantize.QuantizeTask."""
@@ -49,13 +47,11 @@ class DetectorQuantizeTask(QuantizeTask):
         epochs: int = 2,
         learning_rate: float = 1e-4,
         keep_last: bool = True,
-        progress: Progress = iter,
     ):
         if not len(calibration) or not len(valid):
             got = f"{len(calibration)} and {len(valid)}"
             raise ValueError(f"expected calibration photos and photos to measure on, got {got}")
         self.onnx, self.valid, self.train, self.keep_last = Path(weights), valid, train, keep_last
-        self.progress = progress
         self.box_settings = NetworkSettings.from_metadata(OnnxRunner(self.onnx).metadata)
         longest, strides = self.box_settings.longest, tuple(self.box_settings.strides)
         self.last_layers = next(kind.last_layers for kind in NETWORKS.values() if kind.strides == strides)
@@ -76,7 +72,7 @@ class DetectorQuantizeTask(QuantizeTask):
         """Return the average precision on the validation photos."""
         settings = self.box_settings
         detect = Detector(forward=forward, anchors=settings.anchors, longest=settings.longest, strides=settings.strides)
-        return evaluate(detect, self.valid, self.progress)["ap"]
+        return evaluate(detect, self.valid)["ap"]
 
     def finetune(self, network: paddle.nn.Layer, folder: Path) -> None:
         """Train with fake quantization; the network ends with the weights of the best epoch."""

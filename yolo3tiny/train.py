@@ -5,17 +5,16 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.deployment.runtimes.paddle import NetworkRunner
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.messages import track
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
 from fer_paddle.training.checkpoint import load_begun, with_stages_begun
@@ -36,17 +35,16 @@ from yolo3tiny.recipes import DetectorRecipe
 from yolo3tiny.splits import find_train_valid
 
 logger = logging.getLogger(__name__)
-Progress = Callable[..., Iterable]
 ANCHOR_SAMPLES, BOXES_OF_A_SAMPLE = 1000, 6  # that anchors are fitted to, at most
 
 
-def fit_anchors(photos: Sequence[Photo], recipe: DetectorRecipe, progress: Progress = iter) -> np.ndarray:
+def fit_anchors(photos: Sequence[Photo], recipe: DetectorRecipe) -> np.ndarray:
     """Find as many anchors as ANCHORS, float64 [K, 2] by area, by k-means over the boxes of a recipe's samples."""
     photos, rng = repeat_photos(photos, dict(recipe.repeat)), np.random.default_rng(recipe.seed)
     # Not those of the training: they hold decoded photos.
     data = FaceTrainingData(photos, recipe.sizes[-1][1], recipe.augment, recipe.seed)
     sizes = [np.zeros((0, 2), np.float32)]
-    for index in progress(rng.choice(len(data), min(ANCHOR_SAMPLES, len(data)), replace=False)):
+    for index in track(rng.choice(len(data), min(ANCHOR_SAMPLES, len(data)), replace=False), "samples"):
         _, boxes_xyxy, ignore = data.draw(int(index))
         sizes.append(rng.permutation((boxes_xyxy[:, 2:] - boxes_xyxy[:, :2])[~ignore])[:BOXES_OF_A_SAMPLE])
     return kmeans_anchors(np.concatenate(sizes), len(ANCHORS), recipe.seed)
@@ -77,7 +75,7 @@ def train_detector(
     def validate(trained: paddle.nn.Layer) -> dict[str, float]:
         forward, longest = paddle_forward(trained), recipe.longest
         detect = Detector(forward=forward, anchors=anchors, strides=network.strides, longest=longest)
-        return evaluate(detect, valid_photos, options.progress)
+        return evaluate(detect, valid_photos)
 
     loss = Yolo3Loss(anchors, network.strides, recipe.ignore_iou, recipe.extra_anchor_iou)
     optimizer = make_optimizer(model, recipe, len(loader))
@@ -110,20 +108,19 @@ def train_from_files(
     photos += make_negatives(drawn)
     about += f"; {drawn} drawn images without people" if drawn else ""
     logger.info("%s", about)
-    bar = partial(tqdm, disable=None, leave=False)  # on stderr, where a person looks on
-    check_readable(bar(photos + valid_photos, desc="reading"))
+    check_readable(track(photos + valid_photos, "photos"))
     recipe = with_stages_begun(recipe, folder, options.resume)
     if begin is not None:
         anchors = begin.settings.anchors
     elif begun is not None:
         anchors = begun["task"]["anchors"]
     else:
-        anchors = fit_anchors(photos, recipe, partial(bar, desc="anchors")).round().tolist()
+        anchors = fit_anchors(photos, recipe).round().tolist()
     logger.info("anchors %s", anchors)
     seed_everything(recipe.seed)
     network = begin.network if begin else NETWORKS[recipe.network](width=recipe.width)
     callbacks = [ProgressBar(), Curves(folder, "ap"), VisualDL(folder / "visualdl")]
-    options = dataclasses.replace(options, callbacks=callbacks, progress=partial(bar, desc="measuring"))
+    options = dataclasses.replace(options, callbacks=callbacks)
     shapes = begin.card.get("shapes", {}) if begin else {}
     told = {"data": about, "classes": [class_name(classes)], "shapes": shapes}
     return train_detector(network, photos, valid_photos, recipe, anchors, options, told)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from fer_paddle.expression.predict import Classifier, classifier_file
 from fer_paddle.files import clear_leftovers, file_digest, hold, replacing
 from fer_paddle.image_files import annotate_files
 from fer_paddle.images import list_images
+from fer_paddle.messages import track
 from fer_paddle.pipeline import Pipeline
 from fer_paddle.study import differing_fields
 from yolo3tiny.predict import Detector
@@ -36,13 +37,7 @@ MOST_DEATHS = 3  # at one image; the first may have another cause, such as the e
 
 
 def label_folder(
-    data: Path,
-    out: Path,
-    settings: dict[str, Any],
-    workers: int,
-    part_size: int = 500,
-    resume: bool = False,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    data: Path, out: Path, settings: dict[str, Any], workers: int, part_size: int = 500, resume: bool = False
 ) -> dict[str, int]:
     """Label every image of a folder and those below it: one row an image, with an `error` where it is unreadable.
 
@@ -55,7 +50,6 @@ def label_folder(
         part_size: Images of a part.
         resume: Go on with what is in `out`; images that have come since make new parts, and a part with an image that
             has changed or is gone is labeled again.
-        progress: Wraps the numbers of the parts to do for a progress bar.
 
     Returns:
         `images` and `failed` of all parts, `parts`, and `done_now`, the parts of this run.
@@ -74,7 +68,7 @@ def label_folder(
         numbers = [number for number, file in enumerate(files) if not _is_done(file, len(parts[number]))]
         if numbers:
             rows = [{"part": str(files[number].resolve()), "files": parts[number]} for number in numbers]
-            for _ in zip(progress(numbers), _run(rows, data, settings, workers), strict=True):
+            for _ in zip(track(numbers, "parts"), _run(rows, data, settings, workers), strict=True):
                 pass
         clear_leftovers(out)  # of workers that died
     failed = sum(len(errors) - errors.null_count for errors in (pq.read_table(file)["error"] for file in files))
@@ -99,7 +93,7 @@ class Labeler:
         ended = "expected to label the image, but it ended {} workers, as by a crash or for want of memory"
         failed = [(path, ended.format(deaths[path])) for path in paths if deaths[path] >= MOST_DEATHS]
         left = [Path(path) for path in paths if deaths[path] < MOST_DEATHS]
-        records, unreadable = annotate_files(left, None, self._label, lambda files: _note(files, begun))
+        records, unreadable = annotate_files(_note(left, begun), None, self._label)
         for path, reason in failed + unreadable:
             records.append({"file": path, "faces": [], "error": _printable(reason)})
         for record in records:

@@ -24,23 +24,20 @@ from fer_paddle.landmarks.data.faces import (
 from fer_paddle.landmarks.data.readers import MarkedPhoto, read_300w, read_groups, read_wflw
 from fer_paddle.landmarks.measures import measure_face
 from fer_paddle.landmarks.pose import draw_axes, estimate_pose
+from fer_paddle.messages import track
 from yolo3tiny.boxes import iou
 from yolo3tiny.predict import Detections, Detector
 
 MIN_SCORE, MIN_IOU = 0.3, 0.4
 BORDER = 0.5  # about a crop, as a ratio of its side: a detector is not made for a face that fills the image
 
-Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
-
-def detect_boxes(
-    faces: LandmarkFaces, detector: Callable[..., Detections], border: float = 0.0, progress: Progress = iter
-) -> LandmarkFaces:
+def detect_boxes(faces: LandmarkFaces, detector: Callable[..., Detections], border: float = 0.0) -> LandmarkFaces:
     """Put the detector's boxes in the place of guesses where it finds the face; `border` repeats the edge of images."""
     boxes, detected = faces.boxes_xyxy.copy(), faces.detected.copy()
     image: np.ndarray | None = None
     found = np.zeros((0, 4), np.float32)
-    for row in progress(range(len(faces))):
+    for row in track(range(len(faces)), "faces"):
         if faces.images[row] is not image:
             image = faces.images[row]
             pad = round(border * max(image.shape[:2]))
@@ -55,45 +52,38 @@ def detect_boxes(
 def cut_photos(photos: Iterable[MarkedPhoto], detector: Callable[..., Detections]) -> LandmarkFaces:
     """Find and cut the faces of photos, one photo after the other, so that only crops stay in memory."""
     parts = []
-    for photo in photos:
+    for photo in track(photos, "photos"):
         faces = make_landmark_faces([photo.image] * len(photo.points), photo.points, photo.source, photo.split)
         parts.append(cut_faces(detect_boxes(faces, detector)))
     return join_faces(parts)
 
 
 def read_crops(
-    layout: str,
-    photos: Path | None,
-    marks: Path | None,
-    count: int,
-    detector: Callable[..., Detections],
-    progress: Progress = iter,
+    layout: str, photos: Path | None, marks: Path | None, count: int, detector: Callable[..., Detections]
 ) -> LandmarkFaces:
     """Read faces of one of the layouts of `landmarks crops`, and cut them by the detector's boxes."""
     if layout == "pack":
-        return cut_faces(detect_boxes(read_pack(marks), detector, BORDER, progress))
+        return cut_faces(detect_boxes(read_pack(marks), detector, BORDER))
     if layout == "drawn":
         drawn = draw_landmark_faces(count)
         split = np.where(np.arange(count) % 5 == 4, "val", "train")
-        return cut_faces(detect_boxes(dataclasses.replace(drawn, split=split), detector, progress=progress))
+        return cut_faces(detect_boxes(dataclasses.replace(drawn, split=split), detector))
     if photos is None or (layout == "wflw" and marks is None):
         needed = "--photos and --marks" if layout == "wflw" else "--photos"
         raise ValueError(f"expected {needed} for the layout {layout}, got none")
     if layout == "wflw":
         assert marks is not None
-        return cut_photos(progress(read_wflw(marks, photos)), detector)
-    return cut_photos(progress(read_300w(photos) if layout == "300w" else read_groups(photos, marks)), detector)
+        return cut_photos(read_wflw(marks, photos), detector)
+    return cut_photos(read_300w(photos) if layout == "300w" else read_groups(photos, marks), detector)
 
 
-def load_detected(
-    name: str, split: str, detector: Callable[..., Detections] | None = None, progress: Progress = iter
-) -> LandmarkFaces:
+def load_detected(name: str, split: str, detector: Callable[..., Detections] | None = None) -> LandmarkFaces:
     """Read the faces of a split: of a file of `landmarks crops`, or of the pack, with boxes of the shipped detector."""
     if Path(name).name != PACK:
         faces = load_faces(name)
         return faces.take(faces.split == split)
     faces = read_pack(None if name == PACK else Path(name).parent)
-    return detect_boxes(faces.take(faces.split == split), detector or Detector(), BORDER, progress)
+    return detect_boxes(faces.take(faces.split == split), detector or Detector(), BORDER)
 
 
 def make_annotator(

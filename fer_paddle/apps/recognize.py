@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,7 @@ class Report:
 
 
 def recognize_files(
-    paths: Sequence[Path],
-    folder: Path,
-    pipeline: Pipeline,
-    min_score: float,
-    language: str = "en",
-    progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
+    paths: Sequence[Path], folder: Path, pipeline: Pipeline, min_score: float, language: str = "en"
 ) -> Report:
     """Recognize images and write the annotated ones, `results.json` and `results.csv`; return what the two hold.
 
@@ -60,7 +55,7 @@ def recognize_files(
         return {"faces": [face.to_json() for face in faces]}, draw_found(image, faces, language)
 
     classes = getattr(pipeline, "classes", EXPRESSIONS)
-    report = Report(classes, *annotate_files(paths, folder / RESULTS_JSON, annotate, progress, lambda path: path.name))
+    report = Report(classes, *annotate_files(paths, folder / RESULTS_JSON, annotate, lambda path: path.name))
     _write_csv(folder / RESULTS_CSV, report)
     return report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.deployment.runtimes.model_files import size_on_disk
 from fer_paddle.expression.predict import WEIGHTS, Classifier
 from fer_paddle.images import crop_square, write_image
+from fer_paddle.messages import track
 from fer_paddle.pipeline import Pipeline
 from yolo3tiny.boxes import letterbox
 from yolo3tiny.keypoint.predict import TASK as KEYPOINT
@@ -36,7 +37,7 @@ def photo_640x480() -> np.ndarray:
     return cv2.copyMakeBorder(square, 0, 0, 80, 80, cv2.BORDER_REPLICATE)
 
 
-def benchmark_shipped(runs: int, progress: Callable[[Iterable], Iterable] = iter) -> list[dict[str, Any]]:
+def benchmark_shipped(runs: int) -> list[dict[str, Any]]:
     """Time detector, classifier, pipeline and a whole command, this at most SHELL_RUNS times."""
     photo, detector, classifier = photo_640x480(), Detector(), Classifier()
     pipeline = Pipeline(detector, classifier)
@@ -53,15 +54,11 @@ def benchmark_shipped(runs: int, progress: Callable[[Iterable], Iterable] = iter
             (f"pipeline, 640x480 photo, {len(faces)} face", lambda: pipeline(photo), runs),
             ("from the shell to the result", shell, min(runs, SHELL_RUNS)),
         ]
-        return [{"what": what, **time_runs(function, count)} for what, function, count in progress(rows)]
+        return [{"what": what, **time_runs(function, count)} for what, function, count in track(rows, "rows")]
 
 
 def time_side_by_side(
-    files: Sequence[Path],
-    threads: Sequence[int] = (1,),
-    batch: int = 1,
-    runs: int = 100,
-    progress: Callable[[Iterable], Iterable] = iter,
+    files: Sequence[Path], threads: Sequence[int] = (1,), batch: int = 1, runs: int = 100
 ) -> list[dict[str, Any]]:
     """Time files, each in its runtime, in turns, so that a busy machine disturbs all alike; photos are square."""
     functions: dict[tuple[Path, int], Callable[[], Any]] = {}
@@ -73,7 +70,7 @@ def time_side_by_side(
         functions |= {(path, count): partial(load_runner(path, None, count), images) for count in threads}
     return [
         {"file": str(path), "threads": count, "batch": batch, "file_bytes": size_on_disk(path), **figures}
-        for (path, count), figures in time_in_turns(functions, runs, progress).items()
+        for (path, count), figures in time_in_turns(functions, runs).items()
     ]
 
 

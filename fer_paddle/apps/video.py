@@ -18,6 +18,7 @@ from fer_paddle.drawing import find_chinese_font
 from fer_paddle.files import clear_leftovers, read_json, temporary_folder, write_json
 from fer_paddle.image_files import Failed
 from fer_paddle.labels import class_colors, class_names_zh
+from fer_paddle.messages import track
 from fer_paddle.pipeline import Face, Pipeline
 from fer_paddle.tracking import Tracker
 from fer_paddle.video import Camera, Frame, Video
@@ -147,7 +148,6 @@ def recognize_video(
     pipeline: Pipeline,
     min_score: float,
     language: str = "en",
-    progress: Callable[[Iterable[Frame]], Iterable[Frame]] = iter,
     max_seconds: float | None = None,
     show: Callable[[np.ndarray], bool] | None = None,
     suffix: str = ".mp4",
@@ -166,7 +166,7 @@ def recognize_video(
         writer = VideoWriter(aside / f"{ANNOTATED}{suffix}", source.rate)
         try:
             with (aside / FRAMES_CSV).open("w", newline="", encoding="utf-8-sig") as file:
-                annotated = _annotate(progress(source), pipeline, min_score, language, csv.writer(file), people)
+                annotated = _annotate(track(source, "frames"), pipeline, min_score, language, csv.writer(file), people)
                 for image, seconds in annotated:
                     writer.write(image, seconds)
                     report.frames, report.seconds = report.frames + 1, seconds

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from fer_paddle.collect.copies import Fingerprint, fingerprint, group_copies
 from fer_paddle.collect.names import MAX_BYTES, cut_text, safe_name, save_new
 from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
 from fer_paddle.images import FORMATS, list_images, read_image, read_orientation, to_gray, write_image
+from fer_paddle.messages import track
 
 COLORS = ("keep", "color", "gray")
 CLEANED = "cleaned.jsonl"  # in the new folder: which image was made of which, by SHA-256
@@ -90,12 +91,7 @@ class CleanPlan:
         return {kind: sum(action.kind == kind for action in self.actions) for kind in (COPY, CONVERT, LEAVE_OUT, DONE)}
 
 
-def plan_clean(
-    folder: Path,
-    rule: CleanRule,
-    out: Path | None = None,
-    progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
-) -> CleanPlan:
+def plan_clean(folder: Path, rule: CleanRule, out: Path | None = None) -> CleanPlan:
     """Look at all images of a folder and of those below it, and plan; changes nothing.
 
     Args:
@@ -107,7 +103,7 @@ def plan_clean(
     done = {record["source_sha256"] for record in records}
     plan = CleanPlan(folder)
     prints: dict[Path, Fingerprint] = {}
-    for path in progress(list_images(folder)):
+    for path in track(list_images(folder), "images"):
         if not path.parent.resolve().is_relative_to(root):
             plan.actions.append(Action(path, LEAVE_OUT, reason="lies in a linked folder elsewhere"))
             continue
@@ -167,9 +163,7 @@ def _is_as_wanted(path: Path, rule: CleanRule) -> bool:
         return is_wanted and opened.format == FORMATS[rule.suffix] and read_orientation(opened) == 1
 
 
-def apply_clean(
-    plan: CleanPlan, out: Path, rule: CleanRule, progress: Callable[[Iterable[Any]], Iterable[Any]] = iter
-) -> dict[str, str]:
+def apply_clean(plan: CleanPlan, out: Path, rule: CleanRule) -> dict[str, str]:
     """Write the images of a plan into a new folder, each whole; run it again to go on after a stop.
 
     `cleaned.jsonl` in the new folder names the source of each file, so that `sources.find_sources` can follow it.
@@ -178,7 +172,7 @@ def apply_clean(
     failed: dict[str, str] = {}
     todo = [action for action in plan.actions if action.kind in (COPY, CONVERT)]
     with hold(out):
-        for action in progress(todo):
+        for action in track(todo, "images"):
             place = out / action.path.parent.relative_to(plan.folder)
             write = partial(_write, source=action.path, color=rule.color if action.kind == CONVERT else None)
             try:

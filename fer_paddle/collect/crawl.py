@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from functools import partial
@@ -23,6 +22,7 @@ from fer_paddle.collect.names import safe_name, save_new
 from fer_paddle.collect.pages import PageSource
 from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
 from fer_paddle.images import FORMATS, list_images, read_image, read_size
+from fer_paddle.messages import track
 
 logger = logging.getLogger(__name__)
 
@@ -73,21 +73,13 @@ class Crawler:
         again: Also try what an earlier crawl refused, as after a change of the settings.
         min_side: Least width and height of an image in pixels: smaller ones are icons.
         max_images: Ends the crawl after so many saved images; None goes on to the end.
-        on_record: Called with each record, for a progress bar.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        fetcher: Fetcher,
-        *,
-        again: bool = False,
-        min_side: int = 64,
-        max_images: int | None = None,
-        on_record: Callable[[Record], object] = lambda record: None,
+        self, folder: Path, fetcher: Fetcher, *, again: bool = False, min_side: int = 64, max_images: int | None = None
     ):
         self.folder, self.fetcher, self.again, self.min_side = folder, fetcher, again, min_side
-        self.max_images, self.on_record = max_images, on_record
+        self.max_images = max_images
         folder.mkdir(parents=True, exist_ok=True)
         self.report = CrawlReport()
         records = read_manifest(folder)
@@ -124,7 +116,7 @@ class Crawler:
                 self._note(link, REFUSED, reason=str(error))
                 continue
             waiting.extend(found.pages)
-            for image in found.images:
+            for image in track(found.images, "images"):
                 self._take(image)
                 if self._is_full():
                     break
@@ -188,7 +180,6 @@ class Crawler:
         record = Record(link.url, status, link.page or None, **more)
         self.report.records.append(record)
         append_json_line(self.folder / MANIFEST, asdict(record))
-        self.on_record(record)
 
 
 def save_image(folder: Path, url: str, body: bytes) -> Path:

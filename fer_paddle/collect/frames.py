@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from fer_paddle.collect.names import safe_name, save_new
 from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
 from fer_paddle.images import FORMATS, write_image
+from fer_paddle.messages import track
 from fer_paddle.video import Frame, FrameRule, Video, choose_frames
 
 logger = logging.getLogger(__name__)
@@ -31,13 +31,7 @@ class VideoReport:
     done_before: bool = False  # an earlier run took these frames already
 
 
-def save_frames(
-    path: str | os.PathLike[str],
-    folder: Path,
-    rule: FrameRule,
-    suffix: str = ".jpg",
-    progress: Callable[..., Iterable[Frame]] = iter,
-) -> VideoReport:
+def save_frames(path: str | os.PathLike[str], folder: Path, rule: FrameRule, suffix: str = ".jpg") -> VideoReport:
     """Write frames of a video as images, named by the video and their time: `clip_00012345ms.jpg`.
 
     `frames.jsonl` in the folder keeps video, time and number of each; what it names already is not written again. A
@@ -55,7 +49,7 @@ def save_frames(
         return report
     written = {record["index"] for record in done}
     with hold(folder):
-        for frame in choose_frames(progress(video), rule):
+        for frame in choose_frames(track(video, "frames"), rule):
             if frame.index not in written:
                 record = _save_frame(frame, folder, safe_name(video.path.stem, "video"), suffix)
                 report.files.append(record["file"])

@@ -94,7 +94,6 @@ def collect_class(
     rules: CollectRules = CollectRules(),
     detector: Callable[..., Any] | None = None,
     landmarks: Landmarks | None = None,
-    progress: Callable[[str], Callable[..., Any]] = lambda unit: iter,
 ) -> ClassReport:
     """Crawl, take frames, keep what has a face, cut it out, and clean; a second run goes on.
 
@@ -103,7 +102,6 @@ def collect_class(
         out: The data set: the class becomes a folder in it.
         work: Where downloads, frames and crops are kept, never within `out`.
         detector, landmarks: See select.select_faces.
-        progress: From a unit to a wrapper of what is gone through, for a progress bar.
     """
     check_class(name, sources, out, work)
     report, images, folder = ClassReport(name), list(sources.images), out / name
@@ -111,12 +109,12 @@ def collect_class(
     if sources.urls:
         images += _crawl(sources.urls, work / name / "web", fetcher, rules, report)
     if sources.videos:
-        images += _take_frames(sources.videos, work / name / "frames", rules, report, progress)
+        images += _take_frames(sources.videos, work / name / "frames", rules, report)
     report.images = len(images)
-    selected = select_faces(images, crops, rules.faces, rules.kind, detector, landmarks, progress=progress("images"))
+    selected = select_faces(images, crops, rules.faces, rules.kind, detector, landmarks)
     report.refused, report.cut = len(selected.refused), len(selected.files)
     report.warnings += [f"{path}: {reason}" for path, reason in selected.failed.items()]
-    plan = plan_clean(crops, rules.clean, folder, progress("crops"))
+    plan = plan_clean(crops, rules.clean, folder)
     report.copies = sum(len(group) - 1 for group in plan.copies)
     failed = apply_clean(plan, folder, rules.clean)
     report.warnings += [f"{path}: {reason}" for path, reason in failed.items()]
@@ -150,12 +148,10 @@ def _crawl(urls: Sequence[str], folder: Path, fetcher: Fetcher, rules: CollectRu
     return list_images(folder)
 
 
-def _take_frames(
-    videos: Sequence[Path], folder: Path, rules: CollectRules, report: ClassReport, progress: Callable[[str], Any]
-) -> list[Path]:
+def _take_frames(videos: Sequence[Path], folder: Path, rules: CollectRules, report: ClassReport) -> list[Path]:
     for video in videos:
         try:
-            taken = save_frames(video, folder, rules.frames, progress=progress("frames"))
+            taken = save_frames(video, folder, rules.frames)
         except ValueError as error:
             report.warnings.append(str(error))
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 from fer_paddle.collect.names import safe_name, save_new
 from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
 from fer_paddle.images import crop_square, read_image, write_image
+from fer_paddle.messages import track
 from fer_paddle.video import sharpness
 from yolo3tiny.predict import Detections, Detector
 
@@ -102,7 +103,6 @@ def select_faces(
     detector: Callable[..., Detections] | None = None,
     landmarks: Landmarks | None = None,
     sort: Callable[[np.ndarray], str] | None = None,
-    progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
 ) -> SelectReport:
     """Copy the images that a rule keeps, or cut their faces or mouths out, into a folder; originals stay.
 
@@ -124,7 +124,7 @@ def select_faces(
             recorded[record.get("source_sha256"), record.get("kind")].append(record)
         # An earlier run may have been stopped between two crops; records without their number are older than it.
         done = {key for key, records in recorded.items() if len(records) >= records[-1].get("crops", 0)}
-        for path in progress(paths):
+        for path in track(paths, "images"):
             try:
                 image, digest = read_image(path), file_digest(path)
             except (ValueError, OSError) as error:

@@ -6,7 +6,7 @@ What a network is, how it is measured and fine-tuned is the task's, see `PruneTa
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -129,27 +129,21 @@ class PruningStudy:
         """The pruner of the network at full size, which is never pruned for good."""
         return FilterPruner(self.network, self.task.input_shape, self.settings.criterion)
 
-    def measure_sensitivities(
-        self, path: Path | None = None, progress: Callable[[Iterable[Row]], Iterable[Row]] = iter
-    ) -> Sensitivities:
+    def measure_sensitivities(self, path: Path | None = None) -> Sensitivities:
         """Measure the sensitivities of every layer, or go on with those in a file (None: one in the study's folder)."""
         name, task = f"sensitivities_{self.settings.criterion}", self.task
         path, changed = path or self.folder / f"{name}.json", self.study.data_changed
-        how = (RATIOS, path, task.measured_on, task.data, progress, changed)
+        how = (RATIOS, path, task.measured_on, task.data, changed)
         found = measure_sensitivities(self.pruner, task.measure_sensitivity, *how)
         save_figure(plot_sensitivities(found), self.folder / f"{name}.png", dpi=100)
         return found
 
     def run_all(
-        self,
-        sensitivities: Path | None = None,
-        sensitivities_only: bool = False,
-        copy_to: Path | None = None,
-        progress: Callable[[Iterable[Row]], Iterable[Row]] = iter,
+        self, sensitivities: Path | None = None, sensitivities_only: bool = False, copy_to: Path | None = None
     ) -> dict[str, Any]:
         """Measure the sensitivities, make the network of each ratio in the settings, and return the results."""
         by_filters = self.settings.criterion != MAGNITUDE  # which chooses single weights over the whole network
-        found = self.measure_sensitivities(sensitivities, progress) if by_filters else None
+        found = self.measure_sensitivities(sensitivities) if by_filters else None
         content = self.run(() if sensitivities_only else self.settings.ratios, found)
         if copy_to is not None:
             copy_to.parent.mkdir(parents=True, exist_ok=True)

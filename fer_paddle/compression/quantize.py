@@ -16,7 +16,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.deployment.runtimes.onnx import OnnxRunner
 from fer_paddle.files import file_digest, write_json
 from fer_paddle.images import list_images, read_image
+from fer_paddle.messages import track
 from fer_paddle.study import Row, Study, digest
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,6 @@ def compare(
     result: str | os.PathLike[str],
     provenance: Mapping[str, Any] | None = None,
     threads: int = 0,
-    progress: Callable[[Iterable[Row]], Iterable[Row]] = iter,
     data_changed: bool = False,
 ) -> dict[str, Any]:
     """Quantize a network by each of METHODS, fp32 first, measure every file, and keep the table after each row.
@@ -108,7 +108,7 @@ def compare(
             row["settings"] = json.loads(json.dumps(task.finetune_settings))
             if not study.find(row):  # trained with other settings
                 study.rows[:] = [found for found in study.rows if found["method"] != "slim-qat"]
-    study.run(wanted, make_rows, progress)
+    study.run(wanted, make_rows)
     return study.content
 
 
@@ -206,17 +206,12 @@ def choose(items: Sequence[Any] | np.ndarray, count: int, seed: int = 0) -> list
     return [items[index] for index in sorted(chosen)]
 
 
-def read_calibration_images(
-    folder: str | os.PathLike[str],
-    count: int,
-    seed: int = 0,
-    progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
-) -> list[np.ndarray]:
+def read_calibration_images(folder: str | os.PathLike[str], count: int, seed: int = 0) -> list[np.ndarray]:
     """Read `count` random images of a folder and those below it, uint8 [H, W, 3] in BGR; unreadable ones are logged."""
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"expected a folder of calibration images, found none at {folder}")
     paths, images, reason = list_images(folder), [], "found no image file"
-    for path in progress(choose(paths, count, seed) if paths else []):
+    for path in track(choose(paths, count, seed) if paths else [], "images"):
         try:
             images.append(read_image(path, CALIBRATION_PIXELS))
         except (ValueError, OSError) as error:

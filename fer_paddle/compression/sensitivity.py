@@ -6,7 +6,7 @@ Source: Li et al. 2017, arXiv:1608.08710, section 3.2 and figure 2.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,6 @@ def measure_sensitivities(
     path: str | os.PathLike[str] | None = None,
     settings: Mapping[str, Any] | None = None,
     data: Mapping[str, str] | None = None,
-    progress: Callable[[Iterable[Row]], Iterable[Row]] = iter,
     data_changed: bool = False,
 ) -> Sensitivities:
     """Measure the network with each group pruned alone, by each of some ratios.
@@ -87,7 +86,7 @@ def measure_sensitivities(
         Sensitivities.from_json(study.content)
     else:
         study.content["baseline"] = dict(measure(pruner.network))
-    study.run([{"layer": name} for name in pruner.groups], cut_alone, progress)
+    study.run([{"layer": name} for name in pruner.groups], cut_alone)
     return Sensitivities.from_json(study.content)
 
 

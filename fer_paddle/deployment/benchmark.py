@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from fer_paddle.deployment.runtimes import PADDLES, RUNTIME_OF, RUNTIMES, Runner
 from fer_paddle.deployment.runtimes.model_files import check_file, parts_of, read_manifest, size_on_disk
 from fer_paddle.environment import REPOSITORY, THREAD_VARIABLES
 from fer_paddle.files import file_digest, read_json
+from fer_paddle.messages import track
 from fer_paddle.study import Study
 
 COMPARED = ("onnx", "openvino", "ncnn", "mnn", "paddle")
@@ -59,14 +60,11 @@ def time_runs(function: Callable[[], Any], runs: int, warm_up: int = WARM_UP) ->
 
 
 def time_in_turns(
-    functions: Mapping[Any, Callable[[], Any]],
-    runs: int,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
-    warm_up: int = 5,
+    functions: Mapping[Any, Callable[[], Any]], runs: int, warm_up: int = 5
 ) -> dict[Any, dict[str, float | int]]:
     """Time functions in turns, one run of each again and again, so that a busy machine disturbs all alike."""
     times_ms: dict[Any, list[float]] = {name: [] for name in functions}
-    for turn in progress(range(warm_up + runs)):
+    for turn in track(range(warm_up + runs), "rounds"):
         for name, function in functions.items():
             start = time.perf_counter()
             function()
@@ -92,7 +90,6 @@ def compare_runtimes(
     threads: Sequence[int] = THREADS,
     batches: Sequence[int] = BATCHES,
     runs: int = RUNS,
-    progress: Callable[[Iterable], Iterable] = iter,
     study: Study | None = None,
 ) -> list[dict[str, Any]]:
     """Time networks in runtimes, each row in a process of its own.
@@ -125,7 +122,7 @@ def compare_runtimes(
             both = (replace(made, threads=count, batch=size) for count in threads for size in batches)
             cases |= {json.dumps(case.key()): case for case in both}
         keys = [case.key() for case in cases.values()]
-        rows = study.run(keys, lambda key: measure(cases[json.dumps(key)]), progress)
+        rows = study.run(keys, lambda key: measure(cases[json.dumps(key)]))
     study.rows += refused
     study.save()
     return rows + refused

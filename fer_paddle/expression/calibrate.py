@@ -6,7 +6,7 @@ Source: Guo et al. 2017, arXiv:1706.04599, section 4.2.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,10 @@ METADATA = "temperature"
 
 
 def read_logits(
-    run: Callable[[np.ndarray], Sequence[np.ndarray]],
-    images: Sequence[np.ndarray] | np.ndarray,
-    size: int,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    run: Callable[[np.ndarray], Sequence[np.ndarray]], images: Sequence[np.ndarray] | np.ndarray, size: int
 ) -> np.ndarray:
     """Return the logits float64 [N, C] of faces, before any temperature or softmax; `run` is a loaded network."""
-    return predict(lambda batch: run(batch)[0], images, size, progress).astype(np.float64)
+    return predict(lambda batch: run(batch)[0], images, size).astype(np.float64)
 
 
 def measure_calibration(logits: np.ndarray, labels: np.ndarray, resamples: int = RESAMPLES) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -26,7 +26,6 @@ def evaluate_classifier(
     classify: Callable[..., np.ndarray],
     images: Sequence[np.ndarray] | np.ndarray,
     labels: np.ndarray,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
     classes: Sequence[str] = EXPRESSIONS,
 ) -> dict[str, Any]:
     """Measure accuracy, mean recall and the figures of each class.
@@ -40,7 +39,7 @@ def evaluate_classifier(
         or more; None without one), `faces`, `recall` and `precision` by class (None where a class is absent), and the
         `confusion` matrix, true class in rows.
     """
-    probs = predict(classify, images, progress=progress)
+    probs = predict(classify, images)
     confusion = confusion_matrix(labels, probs[:, : len(classes)].argmax(axis=1), len(classes))
 
     enough = confusion.sum(axis=1) >= SOME_FACES

@@ -7,7 +7,7 @@ ensembles: Hansen and Salamon 1990, "Neural network ensembles".
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,13 +98,9 @@ def load_ensemble(
 
 
 def measure_views(
-    classifier: TTAClassifier,
-    crops: Sequence[np.ndarray] | np.ndarray,
-    labels: np.ndarray,
-    classes: Sequence[str],
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    classifier: TTAClassifier, crops: Sequence[np.ndarray] | np.ndarray, labels: np.ndarray, classes: Sequence[str]
 ) -> dict[str, Any]:
     """Return JSON values: `accuracy`, `faces`, `views` of each, and `recall` by class, of those that have faces."""
-    right = predict(classifier, crops, progress=progress).argmax(axis=1) == labels
+    right = predict(classifier, crops).argmax(axis=1) == labels
     recall = {name: float(right[labels == i].mean()) for i, name in enumerate(classes) if (labels == i).any()}
     return {"accuracy": float(right.mean()), "faces": len(labels), "views": classifier.views, "recall": recall}

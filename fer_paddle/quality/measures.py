@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 
 from fer_paddle.expression.data.folders import shrink
 from fer_paddle.images import resize, to_square
+from fer_paddle.messages import track
 
 SHARPNESS_SIDE = 48  # sharpness is judged at the size of FER2013's faces: what a small network sees
 # Out of bounds: about one image of FER2013 in a hundred lies beyond each.
@@ -65,15 +65,13 @@ def find_constant(images: Sequence[np.ndarray]) -> np.ndarray:
     return np.flatnonzero([image.min() == image.max() for image in images])
 
 
-def face_scores(
-    images: Sequence[np.ndarray], find_face: FindFace, progress: Callable[[Iterable[Any]], Iterable[Any]] = iter
-) -> np.ndarray:
+def face_scores(images: Sequence[np.ndarray], find_face: FindFace) -> np.ndarray:
     """Ask a detector for the best score in each image, float64 [N].
 
     `find_face` takes uint8 [FACE_SIDE, FACE_SIDE, 3] BGR and returns the score of the surest face, 0 for none.
     """
     scores = []
-    for image in progress(images):
+    for image in track(images, "images"):
         square = to_square(image)
         border = round(len(square) * FACE_BORDER)
         wide = cv2.copyMakeBorder(square, border, border, border, border, cv2.BORDER_REPLICATE)

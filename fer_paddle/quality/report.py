@@ -24,7 +24,6 @@ _NO_FACE = FERPLUS_CLASSES.index("NF")
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 Classify = Callable[[Sequence[np.ndarray]], np.ndarray]
-Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,11 +67,7 @@ class Report:
 
 
 def build_report(
-    faces: LabelledFaces,
-    classify: Classify | None = None,
-    find_face: measures.FindFace | None = None,
-    progress: Progress = iter,
-    seed: int = 0,
+    faces: LabelledFaces, classify: Classify | None = None, find_face: measures.FindFace | None = None, seed: int = 0
 ) -> Report:
     """Judge a set of images.
 
@@ -105,7 +100,7 @@ def build_report(
     if ballots is not None and faces.classes == EXPRESSIONS and is_labelled.all():
         figures["ferplus"] = compare_votes(faces.labels, ballots)
         findings["contradicted"] = _contradicted(faces, ballots)
-    scores = None if find_face is None else measures.face_scores(images, find_face, progress)
+    scores = None if find_face is None else measures.face_scores(images, find_face)
     findings["constant"], findings["faceless"] = _faceless(faces, ballots, scores)
     figures["no_face"] = {
         "constant": len(findings["constant"].groups),
@@ -113,7 +108,7 @@ def build_report(
         "by_the_detector": sum(note.startswith("detector") for note in findings["faceless"].notes),
     }
     if classify is not None and is_labelled.any():
-        figures["wrong_labels"], findings["suspects"] = _suspects(faces, ballots, classify, exact, progress, seed)
+        figures["wrong_labels"], findings["suspects"] = _suspects(faces, ballots, classify, exact, seed)
     return Report(figures, findings, measured)
 
 
@@ -260,15 +255,10 @@ def _faceless(faces: LabelledFaces, ballots: np.ndarray | None, scores: np.ndarr
 
 
 def _suspects(
-    faces: LabelledFaces,
-    ballots: np.ndarray | None,
-    classify: Classify,
-    exact: duplicates.Groups,
-    progress: Progress,
-    seed: int,
+    faces: LabelledFaces, ballots: np.ndarray | None, classify: Classify, exact: duplicates.Groups, seed: int
 ) -> tuple[dict[str, Any], Finding]:
     """Return figures and finding of likely wrong labels; FER+ votes, where they are known, say how good the list is."""
-    probs = predict(classify, faces.images, progress=progress)
+    probs = predict(classify, faces.images)
     copy_of = np.arange(len(faces))
     for group in exact:
         copy_of[group] = group[0]

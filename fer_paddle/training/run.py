@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,6 @@ class RunOptions:
     resume: bool = False
     callbacks: Sequence[Callback] = ()  # called in order
     workers: int = 0  # reader processes; 0 reads in a thread
-    # wraps what is gone through for a progress bar, such as tqdm
-    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter
     data_changed: bool = False  # resume though the data are others than before
 
 

@@ -70,14 +70,14 @@ def list_nodes(path):
 
 
 def list_calls():
-    """The constants that `say` and `bar` are called with, and the headings of `table`, wherever commands are."""
+    """The constants that `say` and `track` are called with, and the headings of `table`, wherever commands are."""
     for path in SOURCES:
         nodes = list_nodes(path)
         ours = {one.name for node in nodes if isinstance(node, ast.ImportFrom) for one in node.names}
-        for node in nodes if ours & {"say", "bar", "table"} else ():
+        for node in nodes if ours & {"say", "track", "table"} else ():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ours and node.args:
                 given = node.args[0]
-                kinds = {"say": [given], "bar": [given], "table": getattr(given, "elts", [])}
+                kinds = {"say": [given], "track": node.args[1:2], "table": getattr(given, "elts", [])}
                 for one in kinds.get(node.func.id, ()):
                     if isinstance(one, ast.Constant):
                         yield one.value

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from fer_paddle import options as opt
-from fer_paddle.console import Output, bar, table
+from fer_paddle.console import Output, table
+from fer_paddle.messages import track
 from fer_paddle.options import PositiveInt
 
 TINY = Path("yolo3tiny.face")
@@ -42,14 +42,14 @@ def prune(
     cost, ratios = options.cost((0.5,))
     settings = PruneSettings(ratios, options.criterion, options.steps, options.multiple, cost)
     found = find_train_valid(data)
-    check_readable(bar("reading")(found[0] + found[1]))
+    check_readable(track(found[0] + found[1], "photos"))
     task = DetectorPruneTask(
         weights, *found, epochs=epochs, learning_rate=learning_rate, samples=samples,
-        seed=options.seed, workers=workers, progress=partial(bar("photos"), desc="measuring"),
+        seed=options.seed, workers=workers,
     )  # fmt: skip
     origin = provenance("python -m yolo3tiny", data=list(data), weights=weights.name, seed=options.seed)
     study = PruningStudy(task, settings, options.out, origin, [ProgressBar()], options.data_changed)
-    content = study.run_all(options.sensitivities, options.sensitivities_only, options.results, bar("layers"))
+    content = study.run_all(options.sensitivities, options.sensitivities_only, options.results)
     return Output(content, table(*table_of(content, "ap")))
 
 
@@ -86,7 +86,6 @@ def quantize(
     from yolo3tiny.quantize import DetectorQuantizeTask
     from yolo3tiny.splits import TRAIN, VALIDATION, choose_split, find_photos
 
-    progress = bar("it")
     chosen = METHODS if methods == ("all",) else methods
     weights = find_weights(weights, FOLDER)
     found = find_photos(data)
@@ -94,15 +93,13 @@ def quantize(
     train = choose_split(found, TRAIN) if calibrate is None or "slim-qat" in chosen else []
     if photos is not None:
         valid = valid[:: -(-len(valid) // photos)]
-    check_readable(progress(valid + train if "slim-qat" in chosen else valid))
+    check_readable(track(valid + train if "slim-qat" in chosen else valid, "photos"))
     if calibrate is None:
         shown = [photo.read() for photo in choose(train, images, seed)]
     else:
-        shown = read_calibration_images(calibrate, images, seed, progress)
+        shown = read_calibration_images(calibrate, images, seed)
     origin = provenance("python -m yolo3tiny", data=data, calibration=str(calibrate or data), seed=seed)
     taught = train if "slim-qat" in chosen else None
-    task = DetectorQuantizeTask(
-        weights, shown, valid, taught, epochs, learning_rate, not quantize_last, progress=progress
-    )
-    content = compare(task, chosen, out, results or out / "results.json", origin, threads, progress, data_changed)
+    task = DetectorQuantizeTask(weights, shown, valid, taught, epochs, learning_rate, not quantize_last)
+    content = compare(task, chosen, out, results or out / "results.json", origin, threads, data_changed)
     return Output(content, table(*table_of(content, "AP", ".4f")))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import click
 
 from fer_paddle import options as opt
-from fer_paddle.console import Output, bar, table
+from fer_paddle.console import Output, table
 from fer_paddle.messages import say
 
 Classes = Annotated[tuple[str, ...], "category of the data that is a face, or all (default: those called face or head)"]
@@ -153,7 +153,7 @@ def evaluate(
     detector = Detector(weights, longest=longest, threads=threads, runtime=runtime)
     watched = Stopwatch(detector)
     photos = tile_sources(load_split(data, split, classes or None), dict(tiles))
-    figures = measure(watched, photos + make_negatives(drawn, VALIDATION), bar("photos"))
+    figures = measure(watched, photos + make_negatives(drawn, VALIDATION))
     figures |= {"latency_ms": float(np.median(watched.times_ms)), "longest": detector.settings.longest}
     about = {"data": data, "split": split, "weights": str(weights or WEIGHTS.name), "runtime": runtime}
     return show_figures(about, figures)

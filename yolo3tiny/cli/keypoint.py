@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fer_paddle import options as opt
-from fer_paddle.console import Output, bar, table
-from fer_paddle.messages import say
+from fer_paddle.console import Output, table
+from fer_paddle.messages import say, track
 from yolo3tiny.cli.detector import show_export, show_figures
 
 Look = Annotated[Literal["belt", "road"], "kind of the drawn strips"]
@@ -136,7 +136,7 @@ def evaluate(
         about, count = {"data": data, "split": split}, len(photos)
         found = (read_strip(photo, detector.classes) for photo in photos)
     watched = Stopwatch(lambda image: detector(image, min_score))
-    figures = measure(watched, bar("strips")(found, total=count), detector.classes)
+    figures = measure(watched, track(found, "strips", count), detector.classes)
     figures["images_per_second"] = 1e3 / float(np.median(watched.times_ms))
     return show_figures({**about, "runtime": runtime}, figures)
 

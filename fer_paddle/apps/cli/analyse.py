@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fer_paddle.console import Output, bar, table
+from fer_paddle.console import Output, table
 from fer_paddle.options import FACES, PositiveInt, Weights
 
 
@@ -73,7 +73,7 @@ def _explain_images(
         save_figure(figure, path)
 
     paths = find_images(patterns, out, read_ours(results))
-    return annotate_files(paths, results, annotate, bar("images"), write=write, suffix=".png")
+    return annotate_files(paths, results, annotate, write=write, suffix=".png")
 
 
 def _explain_data(data: str, network: Any, size: int, classes: Sequence[str], points: int, out: Path) -> list[Path]:
@@ -85,9 +85,9 @@ def _explain_data(data: str, network: Any, size: int, classes: Sequence[str], po
     from fer_paddle.expression.explain import write_figures
     from fer_paddle.images import predict
 
-    faces = load_measured(data, classes, progress=bar("images"))
+    faces = load_measured(data, classes)
     names = faces.classes
-    features = predict(partial(embed, network), faces.images, size, bar("batches"))
+    features = predict(partial(embed, network), faces.images, size)
     from fer_paddle.analysis.metrics import softmax
     from fer_paddle.environment import paddle
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fer_paddle import options as opt
-from fer_paddle.console import FAILED, OK, Output, bar, shown_name, table, warn
+from fer_paddle.console import FAILED, OK, Output, shown_name, table, warn
 from fer_paddle.messages import say
 
 
@@ -110,7 +110,7 @@ def run(
     detector, landmarks, reports = Detector(), face_options.landmarks(), []
     with web.fetcher() as fetcher:
         for name, one in given.items():
-            reports.append(collect_class(name, one, out, work, fetcher, rules, detector, landmarks, bar))
+            reports.append(collect_class(name, one, out, work, fetcher, rules, detector, landmarks))
     warn(*(warning for report in reports for warning in report.warnings))
     rows = [[shown_name(one.name), one.images, one.refused, one.cut, one.copies, one.files] for one in reports]
     text = table(["class", "images", "without a face", "cut out", "copies", f"{face_options.what} now"], rows)
@@ -142,16 +142,8 @@ def crawl(
         source = sites.SearchPages(search, query, pages)
     else:
         source = sites.SeedPages(_read_sources(sources), web.depth)
-    progress = bar("addresses")(None)
-    with progress, web.fetcher() as fetcher:
-        crawler = crawling.Crawler(
-            out,
-            fetcher,
-            again=again,
-            min_side=web.min_side,
-            max_images=web.max_images,
-            on_record=lambda record: progress.update(),
-        )
+    with web.fetcher() as fetcher:
+        crawler = crawling.Crawler(out, fetcher, again=again, min_side=web.min_side, max_images=web.max_images)
         report = crawler.crawl(source)
     warn(*(f"{one.url[:200]}: {one.reason}" for one in report.records if one.reason and not one.page))
     counts = report.counts()
@@ -188,7 +180,7 @@ def frames(
     failed: list[tuple[str, str]] = []
     for video in videos:
         try:
-            reports.append(save_frames(video, out, rule, format, bar("frames")))
+            reports.append(save_frames(video, out, rule, format))
         except (ValueError, FileNotFoundError) as error:
             failed.append(("", str(error)))
     rows = [
@@ -218,8 +210,8 @@ def clean(
     from fer_paddle.collect.copies import write_contact_sheets
 
     rule = CleanRule(pattern, format, color, None if keep_copies else near)
-    plan = plan_clean(folder, rule, out, bar("images"))
-    failed = apply_clean(plan, out, rule, bar("images")) if out else {}
+    plan = plan_clean(folder, rule, out)
+    failed = apply_clean(plan, out, rule) if out else {}
     sheet = sheet or (out and out.with_name(f"{out.name}-copies.jpg"))
     sheets = write_contact_sheets(sheet, [*plan.copies, *plan.conflicts]) if sheet else []
     changes = [action for action in plan.actions if action.kind != DONE]
@@ -259,7 +251,7 @@ def select(
         sort = Classifier(mouth_weights or "mouth.smile").name
     rule, what = face_options.rule(), face_options.what
     landmarks, paths = face_options.landmarks(), find_images(images, out)
-    report = select_faces(paths, out, rule, what, landmarks=landmarks, sort=sort, progress=bar("images"))
+    report = select_faces(paths, out, rule, what, landmarks=landmarks, sort=sort)
     rows = [[say("images kept"), len(report.kept)], [say("refused"), len(report.refused)]]
     rows += [[say("unreadable"), len(report.failed)], [say("done before"), report.done_before]]
     text = table(["", ""], [*rows, [say(f"{what} written"), len(report.files)]])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fer_paddle import options as opt
-from fer_paddle.console import Output, bar, table
+from fer_paddle.console import Output, table
 from fer_paddle.options import PositiveInt
 
 
@@ -55,7 +55,7 @@ def prune(
     )  # fmt: skip
     origin = provenance(data=data, weights=weights.name, seed=options.seed)
     study = PruningStudy(task, settings, options.out, origin, [ProgressBar()], options.data_changed)
-    content = study.run_all(options.sensitivities, options.sensitivities_only, options.results, bar("layers"))
+    content = study.run_all(options.sensitivities, options.sensitivities_only, options.results)
     return Output(content, table(*table_of(content, "accuracy")))
 
 
@@ -75,7 +75,7 @@ def prune_speed(
     from fer_paddle.files import write_json
     from fer_paddle.zoo import find_model
 
-    rows = time_side_by_side([find_model(file) for file in files], threads, batch, runs, bar("rounds"))
+    rows = time_side_by_side([find_model(file) for file in files], threads, batch, runs)
     if results is not None:
         write_json(results, rows)
     shown = [
@@ -126,19 +126,19 @@ def quantize(
     chosen = METHODS if methods == ("all",) else methods
     weights = classifier_file(weights or COURSE, "dynamic")
     learnt_by = load_card(weights).get("recipe", {})
-    train, measured = load_train_valid(data, valid, seed=seed, progress=bar("images"))
+    train, measured = load_train_valid(data, valid, seed=seed)
     train, measured = take_for_training(train, measured, learnt_by.get("ferplus"))
     if faces is not None:
         measured = measured.select(np.arange(min(faces, len(measured))))
     if calibrate is None:
         crops = choose(train.images, images, seed)
     else:
-        crops = read_calibration_images(calibrate, images, seed, bar("images"))
+        crops = read_calibration_images(calibrate, images, seed)
     origin = provenance(data=data, calibration=str(calibrate or data), seed=seed)
     taught = train if "slim-qat" in chosen else None
     task = ExpressionQuantizeTask(
         weights, crops, measured, taught, epochs, learning_rate, keep_last, callbacks=[ProgressBar()]
     )
     path, changed = results or out / "results.json", data_changed
-    content = compare(task, chosen, out, path, origin, progress=bar("methods"), data_changed=changed)
+    content = compare(task, chosen, out, path, origin, data_changed=changed)
     return Output(content, table(*table_of(content, "accuracy", ".1%")))

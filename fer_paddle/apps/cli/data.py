@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fer_paddle.console import Output, bar, percent, table
-from fer_paddle.messages import say
+from fer_paddle.console import Output, percent, table
+from fer_paddle.messages import say, track
 from fer_paddle.options import PHOTOS, NonNegativeFloat, PositiveFloat, Side, Weights
 
 
@@ -26,7 +26,7 @@ def data_(
     from fer_paddle.expression.data.fer2013 import PUBLISHED, read_pack, write_packs
 
     found, rows = [], []
-    for split, path in bar("packs")(write_packs(csv, out).items()):
+    for split, path in write_packs(csv, out).items():
         faces = read_pack(path, keep_faults=True)
         has_votes = faces.votes is not None
         row = {"file": path.name, "split": split, "images": len(faces), "published": PUBLISHED[split]}
@@ -54,11 +54,11 @@ def report(
     from fer_paddle.quality.page import write_page
     from fer_paddle.quality.report import build_report
 
-    faces = load_sources(sources, bar("images"))
+    faces = load_sources(sources)
     for name, reason in faces.skipped:
         print(reason if name in reason else f"{name}: {reason}", file=sys.stderr)
     out.mkdir(parents=True, exist_ok=True)
-    found = build_report(faces, progress=bar("steps"), **({} if quick else _load_judges(weights)))
+    found = build_report(faces, **({} if quick else _load_judges(weights)))
     content = {"sources": list(map(printable, sources)), **found.to_json(faces)}
     write_json(out / "report.json", content)
     write_page(out / "report.html", faces, found, ", ".join(printable(Path(one).resolve().name) for one in sources))
@@ -99,7 +99,7 @@ def crop(
     rows: dict[tuple[str, str], int] = {}
     with hold(out):
         for category in read_categories(path):
-            for photo in bar(category)(read_photos(path, classes=[category])):
+            for photo in track(read_photos(path, classes=[category]), category):
                 name, stem = parse_class(category), safe_name(Path(photo.name).stem)
                 image = photo.read()
                 for box in photo.boxes_xyxy[~photo.ignore]:
@@ -135,6 +135,6 @@ def benchmark_augment(
     from fer_paddle.expression.studies import CHANGES, measure_speed
 
     cv2.setNumThreads(1)
-    speeds = {name: measure_speed(config, size, seconds) for name, config in bar("rows")(CHANGES.items())}
+    speeds = {name: measure_speed(config, size, seconds) for name, config in track(CHANGES.items(), "rows")}
     rows = [[name, f"{speed:.0f}"] for name, speed in speeds.items()]
     return Output({"size": size, "images_per_second": speeds}, table(["change", "images/s"], rows))

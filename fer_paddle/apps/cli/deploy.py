@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fer_paddle.console import FAILED, OK, Output, bar, fail, table
-from fer_paddle.messages import say
+from fer_paddle.console import FAILED, OK, Output, fail, table
+from fer_paddle.messages import say, track
 from fer_paddle.options import FACES, Batch, Int, Number, PositiveInt, Runs, Runtime, Side, ThreadCount
 
 PARITY_IMAGES = 256
@@ -74,12 +74,12 @@ def export(
             raise ValueError(f"expected an expression network for --labels, got the detector {weights}")
         from yolo3tiny.splits import find_photos
 
-        photos = (one.read() for one in bar("photos")(find_photos(data)[:PARITY_IMAGES])) if data else None
+        photos = (one.read() for one in track(find_photos(data)[:PARITY_IMAGES], "photos")) if data else None
         parity = export_detector(weights, out, photos, f"photos of {name}", precision, shape)
     else:
         from fer_paddle.expression.data.expressions import load_faces
 
-        faces = load_faces(find_data(data), bar("images")).images[:PARITY_IMAGES] if data else None
+        faces = load_faces(find_data(data)).images[:PARITY_IMAGES] if data else None
         parity = export_expression_network(weights, out, faces, f"faces of {name}", precision, shape, labels)
     figures = out, parity.reference, parity.max_difference, parity.mean_difference, parity.inputs
     text = say("{}: from {} at most {:.2g}, on average {:.2g}, over {} {}").format(*figures, say(parity.description))
@@ -145,7 +145,7 @@ def benchmark(
         refused |= {"batch": batch, "out": out, "resume": resume}
         if given := [f"--{name}" for name, value in refused.items() if value]:
             raise ValueError(f"expected --quick with --runs and --json alone, got {', '.join(given)} as well")
-        rows = speed.benchmark_shipped(runs, bar("rows"))
+        rows = speed.benchmark_shipped(runs)
         shown = [[row["what"], f"{row['median_ms']:.1f}", f"{row['p95_ms']:.1f}", row["runs"]] for row in rows]
         return Output(rows, table(["what", "median ms", "95 % ms", "runs"], shown))
     if resume and out is None:
@@ -161,7 +161,6 @@ def benchmark(
         threads or timing.THREADS,
         batch or timing.BATCHES,
         runs,
-        bar("rows"),
         study,
     )
     if out is not None:

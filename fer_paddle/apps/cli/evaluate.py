@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import click
 
-from fer_paddle.console import Output, bar, percent, shown_name, table
+from fer_paddle.console import Output, percent, shown_name, table
 from fer_paddle.messages import say
 from fer_paddle.options import LabeledData, Number, Runtime, ThreadCount, Weights
 
@@ -101,8 +101,8 @@ def _evaluate(data: str, split: str | None, weights: Path | None, runtime: str |
     if runtime in ("paddle", "dynamic") or (weights and weights.suffix in (".safetensors", ".pdmodel")):
         environment.prepare(threads)  # Paddle reads its threads when it is imported
     classifier = Classifier(weights, runtime=runtime, threads=threads or 0)
-    faces = load_measured(data, classifier.classes, split, bar("images"))
-    figures = evaluate_classifier(classifier, faces.images, faces.labels, bar("batches"), faces.classes)
+    faces = load_measured(data, classifier.classes, split)
+    figures = evaluate_classifier(classifier, faces.images, faces.labels, faces.classes)
     file = classifier_file(weights, runtime)
     figures |= {
         "latency_ms": time_runs(lambda: classifier(faces.images[:1]), LATENCY_RUNS)["median_ms"],
@@ -128,8 +128,8 @@ def _measure_views(
     from fer_paddle.expression.tta import load_ensemble, measure_views
 
     classifier, classes = load_ensemble(weights, scales, flip, five_crop)
-    measured = load_measured(data, classes, split, bar("images"))
-    figures = measure_views(classifier, measured.images, measured.labels, classes, bar("batches"))
+    measured = load_measured(data, classes, split)
+    figures = measure_views(classifier, measured.images, measured.labels, classes)
     rows = [[shown_name(name), f"{value:.3f}"] for name, value in figures["recall"].items()]
     text = say("accuracy {accuracy:.4f} over {faces} faces, {views} views of each").format(**figures)
     result = {"weights": [str(path) for path in weights], "data": data, **figures}
@@ -146,7 +146,7 @@ def calibrate_network(
     from fer_paddle.study import provenance
 
     classifier = Classifier(weights)
-    faces = load_measured(data, classifier.classes, progress=bar("images"))
+    faces = load_measured(data, classifier.classes)
     logits = _read_logits(classifier.runner, faces, classifier.input_size)
     found = {"data": data, **measure_calibration(logits, faces.labels), **provenance()}
     if out:
@@ -198,7 +198,7 @@ def _measure_expressions(weights: Path, data: str) -> dict[str, Any]:
     from fer_paddle.weights import load_card
 
     classifier = Classifier(weights)
-    faces = load_measured(data, classifier.classes, progress=bar("images"))
+    faces = load_measured(data, classifier.classes)
     logits = _read_logits(classifier.runner, faces, classifier.input_size)
     return measure_expressions(logits, faces, float(load_card(weights).get("temperature", 1.0)))
 
@@ -208,7 +208,7 @@ def _measure_detector(weights: Path, data: str) -> dict[str, Any]:
     from yolo3tiny.predict import Detector
     from yolo3tiny.splits import load_split
 
-    return measure_detector(Detector(weights), load_split(*_name_and_split(data)), bar("photos"))
+    return measure_detector(Detector(weights), load_split(*_name_and_split(data)))
 
 
 def _measure_landmarks(weights: Path, data: str) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def _measure_landmarks(weights: Path, data: str) -> dict[str, Any]:
     from fer_paddle.landmarks.evaluate import measure_landmarks
     from fer_paddle.landmarks.predict import Landmarker
 
-    return measure_landmarks(Landmarker(weights), load_detected(*_name_and_split(data), progress=bar("faces")))
+    return measure_landmarks(Landmarker(weights), load_detected(*_name_and_split(data)))
 
 
 def _name_and_split(data: str) -> tuple[str, str]:
@@ -230,4 +230,4 @@ def _read_logits(runner: Any, faces: Any, size: int) -> Any:
     """Return a network's logits for the classes of the faces: without contempt where these know none."""
     from fer_paddle.expression.calibrate import read_logits
 
-    return read_logits(runner, faces.images, size, bar("batches"))[:, : len(faces.classes)]
+    return read_logits(runner, faces.images, size)[:, : len(faces.classes)]

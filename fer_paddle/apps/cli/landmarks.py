@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fer_paddle.console import Output, bar, table
+from fer_paddle.console import Output, table
 from fer_paddle.messages import say
 from fer_paddle.options import Images, MinScore, PositiveInt, TrainOptions, Weights
 
@@ -27,7 +27,7 @@ def crops(
     from fer_paddle.landmarks.data.faces import save_faces
     from yolo3tiny.predict import Detector
 
-    faces = read_crops(layout, photos, marks, count, Detector(detector), bar("faces"))
+    faces = read_crops(layout, photos, marks, count, Detector(detector))
     save_faces(out, faces)
     found = int(faces.detected.sum())
     result = {"faces": len(faces), "detected": found, "file": str(out)}
@@ -72,7 +72,7 @@ def evaluate(
     from fer_paddle.landmarks.evaluate import evaluate as measure
     from fer_paddle.landmarks.predict import Landmarker
 
-    figures = measure(Landmarker(weights), load_detected(data, split, progress=bar("faces")))
+    figures = measure(Landmarker(weights), load_detected(data, split))
     whole = {"nme": figures["nme"]["inter_ocular"], "failure_rate": figures["failure_rate"]["0.1"]}
     rows = [
         [source, figure["faces"], f"{figure['nme']:.2%}", f"{figure['failure_rate']:.2%}"]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from fer_paddle import options as opt
-from fer_paddle.console import FAILED, INTERRUPTED, OK, Output, bar, shown_name, table
+from fer_paddle.console import FAILED, INTERRUPTED, OK, Output, shown_name, table
 from fer_paddle.messages import say
 
 Out = Annotated[Path, "folder for the annotated images"]
@@ -52,9 +52,9 @@ def recognize(
     classifier, report = Classifier(weights), Report(())
     pipeline = Pipeline(classifier=classifier, min_face=min_face, rotations=turned_by, landmarks=landmarks)
     if found.images:
-        report = recognize_files(found.images, out, pipeline, min_score, language, bar("images"))
+        report = recognize_files(found.images, out, pipeline, min_score, language)
     shown = _show_frame if show else None
-    videos, failed = recognize_videos(found.videos, out, pipeline, min_score, language, bar("frames"), seconds, shown)
+    videos, failed = recognize_videos(found.videos, out, pipeline, min_score, language, seconds, shown)
     report.failed += [*found.failed, *failed]
     return _show(report, videos, out)
 
@@ -95,7 +95,7 @@ def batch(
     from fer_paddle.apps.batch import label_folder
 
     settings = {"weights": str(weights) if weights else None, "min_score": min_score, "min_face": min_face}
-    result = label_folder(data, out, settings, workers, part, resume, bar("parts"))
+    result = label_folder(data, out, settings, workers, part, resume)
     text = say("{} images, {} of them unreadable, in {} parts in {}, {} of this run")
     counts = result["images"], result["failed"], result["parts"], out, result["done_now"]
     return Output(result, text.format(*counts), code=FAILED if result["failed"] else OK)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fer_paddle import options as opt
-from fer_paddle.console import Output, bar, percent, table
+from fer_paddle.console import Output, percent, table
 from fer_paddle.messages import say
 
 Out = Annotated[Path, "folder of the study"]
@@ -212,7 +212,7 @@ def _load(source: Data) -> tuple[Any, Any]:
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.faces import take_subset
 
-    train, measured = load_train_valid(source.data, source.valid, seed=source.seed, progress=bar("images"))
+    train, measured = load_train_valid(source.data, source.valid, seed=source.seed)
     return take_subset(train, source.faces, source.seed), take_subset(measured, source.valid_faces, source.seed)
 
 

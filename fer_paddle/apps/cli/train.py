@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fer_paddle import options as opt
-from fer_paddle.console import Output, bar, percent, table
+from fer_paddle.console import Output, percent, table
 from fer_paddle.messages import say
 
 
@@ -120,7 +120,7 @@ def search(
         runs=runs,
     )
     check_new(out, resume)
-    loaded = load_train_valid(data, valid, seed=seed, progress=bar("images"))
+    loaded = load_train_valid(data, valid, seed=seed)
     options = RunOptions(callbacks=[ProgressBar()], workers=workers)
     found = FaceSearch(*loaded, plan, out, options, provenance(data=data, valid=valid))
     best = found.find()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -28,16 +27,12 @@ from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, choose_classes
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[Iterable[Any]], Iterable[Any]]
 BY_VOTES = ":votes"
 VALID_RATIO = 0.1
 
 
 def load_faces(
-    path: str | os.PathLike[str],
-    progress: Progress = iter,
-    classes: Sequence[str] | None = None,
-    strict: bool = True,
+    path: str | os.PathLike[str], classes: Sequence[str] | None = None, strict: bool = True
 ) -> LabelledFaces:
     """Read all labelled faces of a pack (.npz), the official csv, or a folder; `take_split` then chooses a split.
 
@@ -53,7 +48,7 @@ def load_faces(
     if not path.exists():
         raise FileNotFoundError(f"{expected}, found nothing at {path}")
     if path.is_dir() and not fer2013.find_fer2013(path):
-        return folders.read_class_folders(path, progress, classes, strict)
+        return folders.read_class_folders(path, classes, strict)
     if not path.is_dir() and path.suffix.lower() not in (".npz", ".csv"):
         raise ValueError(f"{expected}, got {path}")
     faces = fer2013.read_fer2013(path, keep_faults=not strict)
@@ -63,14 +58,11 @@ def load_faces(
 
 
 def load_measured(
-    data: str | os.PathLike[str],
-    classes: Sequence[str] | None = None,
-    split: str | None = None,
-    progress: Progress = iter,
+    data: str | os.PathLike[str], classes: Sequence[str] | None = None, split: str | None = None
 ) -> LabelledFaces:
     """Read the faces to measure a network on; those of `NAME:votes` by their FER+ votes, see ferplus.take_strict."""
     name = os.fspath(data)
-    faces = load_faces(find_data(name.removesuffix(BY_VOTES)), progress)
+    faces = load_faces(find_data(name.removesuffix(BY_VOTES)))
     faces = take_measured(faces) if split is None else take_split(faces, split, data)
     if name.endswith(BY_VOTES):
         faces = take_strict(faces)
@@ -86,7 +78,6 @@ def load_train_valid(
     data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     valid: str | os.PathLike[str] | None = None,
     seed: int = 0,
-    progress: Progress = iter,
     classes: Sequence[str] | None = None,
 ) -> tuple[LabelledFaces, LabelledFaces]:
     """Read the faces to train on and those to measure on; no image stands in both, byte for byte.
@@ -106,10 +97,10 @@ def load_train_valid(
         (train, valid), of the same classes.
     """
     sources = [data] if isinstance(data, (str, os.PathLike)) else data
-    pairs = [_load_pair(source, valid is None, seed, progress, classes) for source in sources]
+    pairs = [_load_pair(source, valid is None, seed, classes) for source in sources]
     train = join_faces([pair[0] for pair in pairs])
     if valid is not None:
-        measured = take_measured(load_faces(find_data(os.fspath(valid)), progress, classes))
+        measured = take_measured(load_faces(find_data(os.fspath(valid)), classes))
         named = set(train.classes) | set(FERPLUS_EXPRESSIONS if set(train.classes) <= set(FERPLUS_EXPRESSIONS) else ())
         if foreign := [name for name, count in measured.counts().items() if count and name not in named]:
             raise ValueError(
@@ -132,17 +123,13 @@ def load_train_valid(
 
 
 def _load_pair(
-    source: str | os.PathLike[str],
-    needs_valid: bool,
-    seed: int,
-    progress: Progress,
-    classes: Sequence[str] | None,
+    source: str | os.PathLike[str], needs_valid: bool, seed: int, classes: Sequence[str] | None
 ) -> tuple[LabelledFaces, LabelledFaces]:
     """Read one source as (train, faces to measure on); without need the second is empty."""
     path = find_data(os.fspath(source))
     if path.name == fer2013.PACKS["train"] and path.is_file():
         path = path.parent
-    faces = load_faces(path, progress, classes)
+    faces = load_faces(path, classes)
     train = faces if faces.split is None else take_split(faces, "train", path)
     if not needs_valid:
         return train, faces.select(np.zeros(len(faces), bool))
@@ -162,11 +149,11 @@ def _check_own_classes(train: LabelledFaces, valid: LabelledFaces, where: str) -
             )
 
 
-def load_sources(sources: Sequence[str | os.PathLike[str]], progress: Progress = iter) -> LabelledFaces:
+def load_sources(sources: Sequence[str | os.PathLike[str]]) -> LabelledFaces:
     """Read every image of one source or several, for a report; of several undivided ones each is a split of its own."""
     if not sources:
         raise ValueError("expected at least one source of images, got none")
-    parts = [load_faces(source, progress, strict=False) for source in sources]
+    parts = [load_faces(source, strict=False) for source in sources]
     if len(parts) > 1:
         names = [Path(source).stem for source in sources]
         names = names if len(set(names)) == len(names) else [os.fspath(source) for source in sources]

@@ -6,9 +6,9 @@ import csv
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PureWindowsPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -25,6 +25,7 @@ from fer_paddle.labels import (
     choose_classes,
     parse_split,
 )
+from fer_paddle.messages import track
 
 LABELS_FILES = ("labels.txt", "label.txt", "label_list.txt")
 CLASSES_CSV = "_classes.csv"
@@ -44,10 +45,7 @@ class _Image(NamedTuple):
 
 
 def read_class_folders(
-    path: str | os.PathLike[str],
-    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
-    classes: Sequence[str] | None = None,
-    strict: bool = True,
+    path: str | os.PathLike[str], classes: Sequence[str] | None = None, strict: bool = True
 ) -> LabelledFaces:
     """Read the images of class folders, or of class folders within the folders of splits -> uint8 [H, W]."""
     path = Path(path)
@@ -59,7 +57,7 @@ def read_class_folders(
     if strict:
         _check_own_classes(path, chosen, [(one.split, index_of[one.folder]) for one in listed])
     images, kept, shapes, skipped = [], [], [], []
-    for one in progress(listed):
+    for one in track(listed, "images"):
         try:
             image = to_gray(read_image(one.path, ENOUGH_PIXELS))
         except (ValueError, OSError) as error:  # a link to nowhere is listed, but not found

@@ -104,13 +104,14 @@ def test_the_same_command_again_gives_the_same(patterns, out, names, album):
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_an_interrupted_run_leaves_its_results(album):
-    def stop_at_the_second(paths):
+def test_an_interrupted_run_leaves_its_results(album, monkeypatch):
+    def stop_at_the_second(paths, unit):
         yield paths[0]
         raise KeyboardInterrupt
 
     paths, out = find_images(["."]), album / "out"
-    with pytest.raises(KeyboardInterrupt):
-        recognize_files(paths, out, pipeline, 0.5, progress=stop_at_the_second)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("fer_paddle.image_files.track", stop_at_the_second)
+        recognize_files(paths, out, pipeline, 0.5)
     assert read_ours(out / RESULTS_JSON) == {"1.png"}
     assert recognize(["."], out)[1] == ["1.png", "1-2.png"]

@@ -152,7 +152,7 @@ def test_a_camera_ends_with_its_window(no_plot, tmp_path, monkeypatch):
     monkeypatch.setattr(cv2, "VideoCapture", lambda number: FakeCapture())
     shown = []
     show = lambda image: shown.append(image) or len(shown) < 5  # noqa: E731
-    (report,), failed = recognize_videos([0], tmp_path, SquareFinder(), 0.5, "en", iter, None, show)
+    (report,), failed = recognize_videos([0], tmp_path, SquareFinder(), 0.5, "en", None, show)
     assert report.frames == 5 and report.file == "camera 0" and not failed and shown[0].shape == (56, 64, 3)
     assert {path.name for path in (tmp_path / "camera0").iterdir()} == FILES
 

@@ -86,15 +86,16 @@ def test_names_times_and_records(clip, tmp_path):
     assert read_image(tmp_path / report.files[2]).shape == (48, 64, 3)
 
 
-def test_a_run_that_was_cut_short_goes_on_and_a_second_one_writes_nothing_again(clip, tmp_path):
-    def stop_after_12(frames):
+def test_a_run_that_was_cut_short_goes_on_and_a_second_one_writes_nothing_again(clip, tmp_path, monkeypatch):
+    def stop_after_12(frames, unit):
         for frame in frames:
             if frame.index == 12:
                 raise KeyboardInterrupt
             yield frame
 
-    with pytest.raises(KeyboardInterrupt):
-        save_frames(clip, tmp_path, FrameRule("rate", 2), progress=stop_after_12)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("fer_paddle.collect.frames.track", stop_after_12)
+        save_frames(clip, tmp_path, FrameRule("rate", 2))
     assert len(list_images(tmp_path)) == 3
     assert len(save_frames(clip, tmp_path, FrameRule("rate", 2)).files) == 1
     assert save_frames(clip, tmp_path, FrameRule("rate", 2)).done_before
