@@ -17,6 +17,8 @@ statistics: Li et al. 2020 (EagleEye), arXiv:2007.02491, section 3.3; Izmailov e
 
 from __future__ import annotations
 
+import functools
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,7 +62,7 @@ class FilterPruner:
         if not callable(criterion) and criterion not in CRITERIA:
             raise ValueError(f"expected a criterion of {', '.join(CRITERIA)}, got {criterion!r}")
         self.network, self.input_shape, self.criterion = network, tuple(input_shape), criterion
-        with evaluating(network), paddle.utils.unique_name.guard(), slim():
+        with evaluating(network), paddle.utils.unique_name.guard(), slim(), _indexed_graphs():
             self._slim = _slim_pruner(criterion)(network, list(input_shape))
         self._tensor_names = {tensor.name: name for name, tensor in network.named_parameters()}
         self.groups = {group.layer: group for group in map(self._read_group, self._slim.collections)}
@@ -118,6 +120,28 @@ class FilterPruner:
         cut = {name for group in self.groups.values() for name, axis in group.members if axis == 0}
         layers = sized_layers(self.network).items()
         return [name for name, layer in layers if isinstance(layer, paddle.nn.Conv2D) and f"{name}.weight" not in cut]
+
+
+@contextmanager
+def _indexed_graphs() -> Iterator[None]:
+    """Let PaddleSlim look up the operators at a variable; it reads the whole graph each time, 5 s for DistResNet."""
+    from paddleslim.core.graph_wrapper import GraphWrapper, OpWrapper, VarWrapper
+
+    @functools.cache
+    def index(graph: GraphWrapper, names: str) -> dict[str, list[OpWrapper]]:
+        found = defaultdict(list)
+        for op in graph.ops():
+            for name in dict.fromkeys(getattr(op._op, names)):
+                found[name].append(op)
+        return found
+
+    former = VarWrapper.inputs, VarWrapper.outputs
+    VarWrapper.inputs = lambda var: [*index(var._graph, "output_arg_names")[var.name()]]
+    VarWrapper.outputs = lambda var: [*index(var._graph, "input_arg_names")[var.name()]]
+    try:
+        yield
+    finally:
+        VarWrapper.inputs, VarWrapper.outputs = former
 
 
 def _slim_pruner(criterion: str | Criterion) -> type:
