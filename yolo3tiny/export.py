@@ -38,7 +38,7 @@ def export_run(
     try:
         task, figures = told["task"], told["figures"]
         recipe, anchors = told["config"], task["anchors"]
-        network = NETWORKS[recipe.get("network", "tiny")](width=recipe["width"])
+        network = NETWORKS[recipe["network"]](width=recipe["width"])
         classes = tuple(task.get("classes", CLASSES))
         settings = NetworkSettings(anchors, longest or recipe["longest"], network.strides, classes)
         name = recipe["name"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from fer_paddle.models.model import Model
 from yolo3tiny.model import NETWORKS, Network
-from yolo3tiny.predict import CLASSES, FOLDER, NetworkSettings
+from yolo3tiny.predict import FOLDER, NetworkSettings
 
 
 class DetectorModel(Model):
@@ -19,9 +19,8 @@ class DetectorModel(Model):
     def build(card: Mapping[str, Any]) -> Network:
         """Build the network of a card at full size."""
         try:
-            width = card["width"] if "width" in card else card["recipe"]["width"]
             _settings_of(card)
-            return NETWORKS[card.get("network", "tiny")](width=float(width))
+            return NETWORKS[card["network"]](width=float(card["width"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"expected the card of a face detector, got another: {error!r}") from error
 
@@ -32,5 +31,4 @@ class DetectorModel(Model):
 
 
 def _settings_of(card: Mapping[str, Any]) -> NetworkSettings:
-    strides = tuple(card.get("strides", NETWORKS[card.get("network", "tiny")].strides))
-    return NetworkSettings(card["anchors"], card["longest"], strides, tuple(card.get("classes", CLASSES)))
+    return NetworkSettings(card["anchors"], card["longest"], tuple(card["strides"]), tuple(card["classes"]))

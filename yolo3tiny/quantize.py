@@ -10,7 +10,6 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -61,7 +60,7 @@ class DetectorQuantizeTask(QuantizeTask):
         self.data = {"valid": digest_photos(valid)}
         self.finetune_settings = None
         if train is not None:
-            self.recipe = qat_recipe(len(train), read_detector_card(self.onnx)["longest"], epochs, learning_rate)
+            self.recipe = qat_recipe(len(train), longest, epochs, learning_rate)
             self.finetune_settings = {"recipe": self.recipe.to_json(), "photos": len(train)}
 
     def load(self) -> paddle.nn.Layer:
@@ -80,7 +79,7 @@ class DetectorQuantizeTask(QuantizeTask):
         folder.mkdir(parents=True, exist_ok=True)
         seed_everything(self.recipe.seed)
         options = RunOptions(folder, True, [ProgressBar()])
-        train_detector(network, self.train, self.valid, self.recipe, self.card["anchors"], options)
+        train_detector(network, self.train, self.valid, self.recipe, self.box_settings.anchors, options)
         load_into(network, load_arrays(folder / BEST))
 
 
@@ -102,11 +101,3 @@ def qat_recipe(num_photos: int, longest: int, epochs: int, learning_rate: float)
         longest=longest,
         validate_every=1,
     )
-
-
-def read_detector_card(weights: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the card beside a detector's file; refuse another."""
-    card = load_card(weights)
-    if "anchors" not in card:
-        raise ValueError(f"expected the card of a face detector beside {weights}, it lacks anchors")
-    return card

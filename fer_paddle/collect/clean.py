@@ -41,7 +41,7 @@ class CleanRule:
     pattern: str = "{folder}_{number:05}"
     suffix: str = ".jpg"  # the one format, such as `.jpg` or `.png`
     color: str = "keep"  # `color`, `gray`, or `keep` for either
-    near_bits: int | None = 4  # see copies.group_copies; -1 takes exact copies out alone, None leaves all copies
+    near_bits: int = 4  # see copies.group_copies; -1 takes exact copies out alone
 
     def __post_init__(self) -> None:
         if re.search(r"[{}]", _FIELDS.sub("", self.pattern)) or "{number" not in self.pattern:
@@ -53,8 +53,7 @@ class CleanRule:
         if self.suffix not in FORMATS or self.color not in COLORS:
             expected = f"a suffix of {', '.join(FORMATS)} and a color of {', '.join(COLORS)}"
             raise ValueError(f"expected {expected}, got {self.suffix!r} and {self.color!r}")
-        if self.near_bits is not None:
-            group_copies((), self.near_bits)
+        group_copies((), self.near_bits)
 
     def stem(self, folder: str, stem: str, number: int) -> str:
         """Return the name, without its suffix, of the `number`-th image of a folder."""
@@ -111,7 +110,7 @@ def plan_clean(folder: Path, rule: CleanRule, out: Path | None = None) -> CleanP
             prints[path] = fingerprint(read_image(path), is_done=file_digest(path) in done)
         except (ValueError, OSError) as error:
             plan.actions.append(Action(path, LEAVE_OUT, reason=f"cannot be read: {error}"))
-    reasons = {} if rule.near_bits is None else _find_copies(plan, prints, rule.near_bits)
+    reasons = _find_copies(plan, prints, rule.near_bits)
     plan.actions += [Action(path, LEAVE_OUT, reason=reason) for path, reason in reasons.items()]
     plan.actions += [Action(path, DONE) for path, one in prints.items() if one.is_done and path not in reasons]
     planned = {action.path for action in plan.actions}

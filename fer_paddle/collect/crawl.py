@@ -70,15 +70,12 @@ class Crawler:
     """Fetch images into one folder; what an earlier crawl brought or refused is not fetched again.
 
     Args:
-        again: Also try what an earlier crawl refused, as after a change of the settings.
         min_side: Least width and height of an image in pixels: smaller ones are icons.
         max_images: Ends the crawl after so many saved images; None goes on to the end.
     """
 
-    def __init__(
-        self, folder: Path, fetcher: Fetcher, *, again: bool = False, min_side: int = 64, max_images: int | None = None
-    ):
-        self.folder, self.fetcher, self.again, self.min_side = folder, fetcher, again, min_side
+    def __init__(self, folder: Path, fetcher: Fetcher, *, min_side: int = 64, max_images: int | None = None):
+        self.folder, self.fetcher, self.min_side = folder, fetcher, min_side
         self.max_images = max_images
         folder.mkdir(parents=True, exist_ok=True)
         self.report = CrawlReport()
@@ -129,7 +126,7 @@ class Crawler:
         if record.get("status") in (SAVED, COPY):
             return True
         # What was named by hand is tried each time.
-        return record.get("status") == REFUSED and bool(record.get("page")) and not self.again
+        return record.get("status") == REFUSED and bool(record.get("page"))
 
     def _take(self, link: ImageLink) -> None:
         if link.url in self._seen:

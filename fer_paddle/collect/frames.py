@@ -11,7 +11,7 @@ from typing import Any
 
 from fer_paddle.collect.names import safe_name, save_new
 from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
-from fer_paddle.images import FORMATS, write_image
+from fer_paddle.images import write_image
 from fer_paddle.messages import track
 from fer_paddle.video import Frame, FrameRule, Video, choose_frames
 
@@ -31,14 +31,12 @@ class VideoReport:
     done_before: bool = False  # an earlier run took these frames already
 
 
-def save_frames(path: str | os.PathLike[str], folder: Path, rule: FrameRule, suffix: str = ".jpg") -> VideoReport:
+def save_frames(path: str | os.PathLike[str], folder: Path, rule: FrameRule) -> VideoReport:
     """Write frames of a video as images, named by the video and their time: `clip_00012345ms.jpg`.
 
     `frames.jsonl` in the folder keeps video, time and number of each; what it names already is not written again. A
     damaged video gives what can be read.
     """
-    if suffix not in FORMATS:
-        raise ValueError(f"expected a suffix of {', '.join(FORMATS)}, got {suffix!r}")
     video, report = Video(path), VideoReport(str(path))
     provenance = {"video": video.path.name, "video_sha256": file_digest(video.path), "rule": asdict(rule)}
     done = [
@@ -51,7 +49,7 @@ def save_frames(path: str | os.PathLike[str], folder: Path, rule: FrameRule, suf
     with hold(folder):
         for frame in choose_frames(track(video, "frames"), rule):
             if frame.index not in written:
-                record = _save_frame(frame, folder, safe_name(video.path.stem, "video"), suffix)
+                record = _save_frame(frame, folder, safe_name(video.path.stem, "video"))
                 report.files.append(record["file"])
                 append_json_line(folder / FRAMES, {**record, **provenance})
     report.frames_read = video.frames_read
@@ -66,7 +64,7 @@ def save_frames(path: str | os.PathLike[str], folder: Path, rule: FrameRule, suf
     return report
 
 
-def _save_frame(frame: Frame, folder: Path, stem: str, suffix: str) -> dict[str, Any]:
+def _save_frame(frame: Frame, folder: Path, stem: str) -> dict[str, Any]:
     name, write = f"{stem}_{round(frame.seconds * 1000):08}ms", partial(write_image, image=frame.image)
-    target, digest = save_new(folder, name, suffix, write)
+    target, digest = save_new(folder, name, ".jpg", write)
     return {"file": target.name, "index": frame.index, "seconds": round(frame.seconds, 3), "sha256": digest}

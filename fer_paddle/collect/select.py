@@ -46,9 +46,6 @@ class FaceRule:
     def __post_init__(self) -> None:
         if self.min_faces < 1 or (self.max_faces is not None and self.max_faces < self.min_faces):
             raise ValueError(f"expected 1 <= min_faces <= max_faces, got {self.min_faces} and {self.max_faces}")
-        if not 0 <= self.min_score <= 1 or self.min_px < 0 or self.min_sharpness < 0:
-            got = f"{self.min_score}, {self.min_px} and {self.min_sharpness}"
-            raise ValueError(f"expected a score from 0 to 1, and size and sharpness of at least 0, got {got}")
 
 
 @dataclass
@@ -121,9 +118,9 @@ def select_faces(
     recorded: dict[tuple[Any, Any], list[dict[str, Any]]] = defaultdict(list)
     with hold(folder):
         for record in read_json_lines(folder / SELECTED, missing_ok=True):
-            recorded[record.get("source_sha256"), record.get("kind")].append(record)
-        # An earlier run may have been stopped between two crops; records without their number are older than it.
-        done = {key for key, records in recorded.items() if len(records) >= records[-1].get("crops", 0)}
+            recorded[record["source_sha256"], record["kind"]].append(record)
+        # An earlier run may have been stopped between two crops.
+        done = {key for key, records in recorded.items() if len(records) >= records[-1]["crops"]}
         for path in track(paths, "images"):
             try:
                 image, digest = read_image(path), file_digest(path)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
 from fer_paddle.expression.data.ferplus import MODES
 from fer_paddle.expression.data.mixup import MixBatch
@@ -94,14 +92,6 @@ class Recipe(StagedRecipe):
             backbone_rate=1.0,
             swa_start=None,
         )
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Recipe:
-        """Read what `to_json` wrote, also that of an older recipe."""
-        if isinstance(content, Mapping) and "cosine" in content:
-            decay = content.get("schedule") or ("cosine" if content["cosine"] else "constant")
-            content = {name: value for name, value in content.items() if name != "cosine"} | {"schedule": decay}
-        return super().from_json(content)
 
 
 # The tutorial's own. Cost: about 5 hours for FER2013 on two cores; minutes for the tutorial's 1,235 images.

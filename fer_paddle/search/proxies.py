@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from fer_paddle.environment import paddle
 from fer_paddle.models.network import evaluating, hooked
@@ -62,16 +63,9 @@ def naswot(network: paddle.nn.Layer, images: paddle.Tensor) -> float:
 
 
 def rank_correlation(scores: Sequence[float], others: Sequence[float]) -> float:
-    """Return Spearman's rank correlation, -1 to 1: the correlation of the ranks, ties at their mean rank."""
+    """Return Spearman's rank correlation, -1 to 1; ValueError where it says nothing: of equal or single scores, NaN."""
     if len(scores) != len(others) or len(scores) < 2:
         raise ValueError(f"expected two lists of one length of 2 or more, got {len(scores)} and {len(others)}")
-    ranks, other_ranks = _ranks(np.asarray(scores, float)), _ranks(np.asarray(others, float))
-    if not (np.ptp(ranks) and np.ptp(other_ranks)):
-        raise ValueError("expected scores that differ, got equal ones")
-    return float(np.corrcoef(ranks, other_ranks)[0, 1])
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    if not np.isfinite(values).all():
-        raise ValueError(f"expected finite scores, got {values}")
-    return np.array([(values < value).sum() + ((values == value).sum() - 1) / 2 for value in values])
+    if not (np.ptp(scores) > 0 and np.ptp(others) > 0):  # False for NaN
+        raise ValueError(f"expected finite scores that differ, got {list(scores)} and {list(others)}")
+    return float(spearmanr(scores, others).statistic)

@@ -7,6 +7,7 @@ A kill at any moment leaves the former checkpoint whole.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,10 +49,11 @@ def load_progress(folder: Path) -> dict[str, Any]:
     """Read the JSON part of the last checkpoint; FileNotFoundError, ValueError where there is none of ours."""
     path = folder / LAST
     progress = files.read_json(path, "a checkpoint to resume")
-    fields = {"tensors", "schedule", "epoch", "step", "stopped", "means", "history", "config"}
+    fields = {"tensors", "schedule", "epoch", "step", "stopped", "means", "history", "config", "task"}
     if not fields <= progress.keys():
         raise ValueError(f"expected a checkpoint with the fields {', '.join(sorted(fields))} in {path}")
-    return split_task(progress)
+    check_config(progress)
+    return progress
 
 
 def load_begun(folder: Path, resume: bool) -> dict[str, Any] | None:
@@ -73,13 +75,10 @@ def with_stages_begun(recipe: _Recipe, folder: Path, resume: bool) -> _Recipe:
     return recipe if begun is None else recipe.as_longer(type(recipe).from_json(begun["config"]))
 
 
-def split_task(content: dict[str, Any]) -> dict[str, Any]:
-    """Give `config` and `task` as they are kept today: older files had the recipe in a field `task` of the config."""
+def check_config(content: Mapping[str, Any]) -> None:
+    """Raise ValueError for a checkpoint or card whose configuration has no fields."""
     if not isinstance(content["config"], dict):
         raise ValueError(f"expected the fields of a configuration, got {content['config']!r}")
-    config = dict(content["config"])
-    task = dict(content.get("task") or config.pop("task", {}))
-    return {**content, "config": task.pop("recipe", config), "task": task}
 
 
 def restore_checkpoint(

@@ -13,15 +13,6 @@ if TYPE_CHECKING:
 
 _Fields = TypeVar("_Fields")
 _Recipe = TypeVar("_Recipe", bound="StagedRecipe")
-# Fields of older checkpoints and cards by the name they have today; None where there is no such field any more.
-_FORMER_NAMES: dict[str, str | None] = {
-    "average_decay": "ema_decay",
-    "colour": "color",
-    "average_from": "swa_start",
-    "sharpness": "sam_radius",
-    "global_statistics": None,
-    "votes_weight": "aux_weight",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,14 +106,13 @@ def choose_recipe(recipes: Mapping[str, _Recipe], name: str, changes: Mapping[st
 
 
 def read_fields(kind: type[_Fields], content: Mapping[str, Any]) -> _Fields:
-    """Make a data class, with those inside it, of JSON, also by older names; ValueError where a field is wrong."""
+    """Make a data class, with those inside it, of JSON; ValueError where a field is wrong."""
     try:
-        values = {_FORMER_NAMES.get(name, name): _to_tuples(value) for name, value in content.items()}
-        values.pop(None, None)
+        values = {name: _to_tuples(value) for name, value in content.items()}
         for field in dataclasses.fields(kind):  # type: ignore[arg-type]
             if dataclasses.is_dataclass(field.default) and field.name in values:
                 values[field.name] = read_fields(type(field.default), values[field.name])
-        return kind(**values)  # type: ignore[arg-type]
+        return kind(**values)
     except (TypeError, AttributeError) as error:
         raise ValueError(f"expected the fields of {kind.__name__}, got {content}: {error}") from error
 

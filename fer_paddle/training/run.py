@@ -16,7 +16,7 @@ import numpy as np
 from fer_paddle.environment import machine, paddle
 from fer_paddle.study import differing_fields
 from fer_paddle.training import parallel
-from fer_paddle.training.checkpoint import load_progress, restore_checkpoint, save_checkpoint, split_task
+from fer_paddle.training.checkpoint import check_config, load_progress, restore_checkpoint, save_checkpoint
 from fer_paddle.training.config import FitConfig
 from fer_paddle.training.ema import make_average
 from fer_paddle.training.optim import schedule_after
@@ -179,7 +179,7 @@ class Run:
             progress = {**progress, "stopped": False}
         theirs = their_config.to_json()
         task, their_task = dict(self.task), dict(progress["task"])
-        if self.data_changed or DIGESTS not in their_task:  # older runs noted none
+        if self.data_changed:
             task.pop(DIGESTS, None), their_task.pop(DIGESTS, None)
         if differing := differing_fields({**self.config.to_json(), "task": task}, {**theirs, "task": their_task}):
             raise ValueError(
@@ -201,9 +201,10 @@ def load_best(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read the best weights of a run and their card: `figures`, `config`, `task`, `hours` and `machine`."""
     path = Path(folder) / BEST
     arrays, card = load_arrays(path), load_card(path)
-    if missing := {"figures", "config"} - card.keys():
+    if missing := {"figures", "config", "task"} - card.keys():
         raise ValueError(f"expected the card of a run beside {path}, it lacks {', '.join(sorted(missing))}")
-    return arrays, split_task(card)
+    check_config(card)
+    return arrays, card
 
 
 def training_cost(card: Mapping[str, Any]) -> dict[str, Any]:

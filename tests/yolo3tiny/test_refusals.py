@@ -19,7 +19,7 @@ from yolo3tiny.losses import Yolo3Loss
 from yolo3tiny.metrics import average_precision
 from yolo3tiny.photos import Photo
 from yolo3tiny.predict import WEIGHTS, Detector
-from yolo3tiny.quantize import DetectorQuantizeTask, read_detector_card
+from yolo3tiny.quantize import DetectorQuantizeTask
 from yolo3tiny.recipes import CROWD
 
 IMAGE = np.zeros((48, 64, 3), np.uint8)
@@ -46,7 +46,6 @@ WRONG = [
     lambda folder: Detector(forward=lambda images: [])(IMAGE, nms_iou=1.5),
     lambda folder: is_detector(folder / "none.pt"),
     lambda folder: DetectorQuantizeTask(WEIGHTS, [], []),
-    lambda folder: read_detector_card(folder / "card.safetensors"),
     lambda folder: dataclasses.replace(CROWD, batch_size=0),
     lambda folder: dataclasses.replace(CROWD, warmup_epochs=11),
     lambda folder: AugmentConfig(contrast=2),
@@ -60,7 +59,6 @@ WRONG = [
 
 @pytest.mark.parametrize("call", WRONG)
 def test_refuses(call, tmp_path):
-    (tmp_path / "card.json").write_text("{}")
     with pytest.raises((ValueError, FileNotFoundError), match=r"expected|lacks") as caught:
         call(tmp_path)
     assert "\n" not in str(caught.value)

@@ -126,7 +126,6 @@ def crawl(
     openverse: Annotated[bool, "search Openverse, whose images have open licenses"] = False,
     query: Annotated[str | None, "what to search for"] = None,
     pages: Annotated[opt.PositiveInt, "pages of results"] = 1,
-    again: Annotated[bool, "also try what an earlier crawl refused"] = False,
     web: Web,
 ) -> Output:
     """Fetch images politely and keep a manifest; run again, it goes on where it was."""
@@ -143,7 +142,7 @@ def crawl(
     else:
         source = sites.SeedPages(_read_sources(sources), web.depth)
     with web.fetcher() as fetcher:
-        crawler = crawling.Crawler(out, fetcher, again=again, min_side=web.min_side, max_images=web.max_images)
+        crawler = crawling.Crawler(out, fetcher, min_side=web.min_side, max_images=web.max_images)
         report = crawler.crawl(source)
     warn(*(f"{one.url[:200]}: {one.reason}" for one in report.records if one.reason and not one.page))
     counts = report.counts()
@@ -169,7 +168,6 @@ def frames(
     videos: Annotated[tuple[Path, ...], "video files"],
     *,
     out: Annotated[Path, "folder for the frames and frames.jsonl"],
-    format: Annotated[str, "suffix of the frames"] = ".jpg",
     frame_options: Frames,
 ) -> Output:
     """Write frames of videos as images named by their time; a damaged video gives what can be read."""
@@ -180,7 +178,7 @@ def frames(
     failed: list[tuple[str, str]] = []
     for video in videos:
         try:
-            reports.append(save_frames(video, out, rule, format))
+            reports.append(save_frames(video, out, rule))
         except (ValueError, FileNotFoundError) as error:
             failed.append(("", str(error)))
     rows = [
@@ -195,25 +193,23 @@ def clean(
     folder: Annotated[Path, "folder of images; it stays as it is"],
     *,
     out: Annotated[Path | None, "the clean folder to write; without it, a plan is printed"] = None,
-    sheet: Annotated[Path | None, "contact sheet of the copies (default: OUT-copies.jpg)"] = None,
     pattern: Annotated[str, "names, of {folder}, {stem} and {number:05}"] = "{folder}_{number:05}",
     format: Annotated[str, "suffix of all images"] = ".jpg",
     color: Annotated[Literal["keep", "color", "gray"], "color of all images"] = "keep",
     near: Annotated[int, opt.Number(int, -1, 64), "bits of 64 in which copies may differ; -1: exact ones only"] = 4,
-    keep_copies: Annotated[bool, "leave copies where they are"] = False,
 ) -> Output:
-    """Write a clean copy of a folder: one name pattern, one format, no copies.
+    """Write a clean copy of a folder: one name pattern, one format, no copies; and a contact sheet of the copies.
 
     Run it again to go on after a stop, delete OUT to undo it.
     """
     from fer_paddle.collect.clean import DONE, CleanRule, apply_clean, plan_clean
     from fer_paddle.collect.copies import write_contact_sheets
 
-    rule = CleanRule(pattern, format, color, None if keep_copies else near)
+    rule = CleanRule(pattern, format, color, near)
     plan = plan_clean(folder, rule, out)
     failed = apply_clean(plan, out, rule) if out else {}
-    sheet = sheet or (out and out.with_name(f"{out.name}-copies.jpg"))
-    sheets = write_contact_sheets(sheet, [*plan.copies, *plan.conflicts]) if sheet else []
+    groups = [*plan.copies, *plan.conflicts]
+    sheets = write_contact_sheets(out.with_name(f"{out.name}-copies.jpg"), groups) if out else []
     changes = [action for action in plan.actions if action.kind != DONE]
     rows = [{"file": str(one.path), "action": one.kind, "target": one.stem, "reason": one.reason} for one in changes]
     conflicts = [list(map(str, group)) for group in plan.conflicts]

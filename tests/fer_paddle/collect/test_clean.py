@@ -100,18 +100,19 @@ def test_a_second_run_adds_what_is_new_and_brings_nothing_back(mess, tmp_path):
 
 
 @pytest.mark.parametrize("stop", [0, 2])
-def test_stopped_and_run_again(mess, tmp_path, stop):
+def test_stopped_and_run_again(mess, tmp_path, monkeypatch, stop):
     rule, whole, out = CleanRule(), tmp_path / "whole", tmp_path / "out"
     clean(mess, whole, rule)
+    plan = plan_clean(mess, rule, out)
 
-    def stop_after(actions):
-        for number, action in enumerate(actions):
-            if number == stop:
-                raise KeyboardInterrupt
-            yield action
+    def stop_early(actions, unit):
+        yield from list(actions)[:stop]
+        raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        apply_clean(plan_clean(mess, rule, out), out, rule, stop_after)
+    with monkeypatch.context() as stopped:
+        stopped.setattr("fer_paddle.collect.clean.track", stop_early)
+        with pytest.raises(KeyboardInterrupt):
+            apply_clean(plan, out, rule)
     clean(mess, out, rule)
     assert sorted(content(out).values()) == sorted(content(whole).values())
 

@@ -100,7 +100,7 @@ def test_a_run_that_was_cut_short_goes_on_and_a_second_one_writes_nothing_again(
     assert len(save_frames(clip, tmp_path, FrameRule("rate", 2)).files) == 1
     assert save_frames(clip, tmp_path, FrameRule("rate", 2)).done_before
     assert len(list_images(tmp_path)) == 4
-    other = save_frames(clip, tmp_path, FrameRule("rate", 1), suffix=".png")
+    other = save_frames(clip, tmp_path, FrameRule("rate", 1))
     assert len(other.files) == 2 and not other.done_before
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from fer_paddle.collect.clean import CleanRule
-from fer_paddle.collect.fetch import FetchPolicy
 from fer_paddle.collect.pages import SearchPages, SeedPages
 from fer_paddle.collect.select import FaceRule, mouth_box
 from fer_paddle.video import FrameRule
@@ -17,8 +16,6 @@ WRONG = [
     lambda: CleanRule(suffix=".tga"),
     lambda: CleanRule(color="blue"),
     lambda: CleanRule(near_bits=65),
-    lambda: FetchPolicy(pause_seconds=-1),
-    lambda: FetchPolicy(attempts=0),
     lambda: SeedPages([]),
     lambda: SeedPages(["http://a/"], depth=-1),
     lambda: SearchPages(SEARCH, "x", pages=2),
@@ -28,8 +25,6 @@ WRONG = [
     lambda: FrameRule(scene_change=2),
     lambda: FrameRule(max_frames=0),
     lambda: FaceRule(min_faces=3, max_faces=2),
-    lambda: FaceRule(min_score=1.1),
-    lambda: FaceRule(min_px=-1),
     lambda: mouth_box((0, 0, 9, 9), np.zeros((67, 2))),
 ]
 

@@ -7,7 +7,7 @@ import pytest
 
 from fer_paddle import pipeline
 from fer_paddle.collect.select import FACE_MARGIN, SELECTED, FaceRule, find_faces, select_faces
-from fer_paddle.files import append_json_line, file_digest, read_json_lines
+from fer_paddle.files import read_json_lines
 from fer_paddle.images import list_images, read_image, write_image
 from yolo3tiny.predict import Detections
 
@@ -87,16 +87,12 @@ def test_stopped_between_the_crops_of_a_image(photo, tmp_path, monkeypatch, stop
     assert [record["box_xyxy"] for record in records] == [list(box) for box in boxes]
 
 
-def test_killed_between_a_crop_and_its_record_and_records_of_an_older_version(photo, tmp_path):
+def test_killed_between_a_crop_and_its_record(photo, tmp_path):
     out = tmp_path / "out"
     select_faces([photo], out, detector=detector_of(BOX))
     (out / SELECTED).unlink()
     assert select_faces([photo], out, detector=detector_of(BOX)).files == ["照片_1.png"]
     assert len(list_images(out)) == len(read_json_lines(out / SELECTED)) == 1
-    (out / SELECTED).unlink()  # the older version counts as done
-    old = {"file": "a.png", "source": str(photo), "kind": "faces", "source_sha256": file_digest(photo)}
-    append_json_line(out / SELECTED, old)
-    assert select_faces([photo], out, detector=detector_of(BOX, BOX)).done_before == 1
 
 
 def test_each_kind_is_done_by_itself_and_once(photo, tmp_path):

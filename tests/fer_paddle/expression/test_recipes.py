@@ -7,30 +7,6 @@ import pytest
 
 from fer_paddle.expression.recipes import RECIPES, STRONG, Recipe
 
-# What the card of a network that was trained before these fields says of its recipe, and its run's checkpoint.
-FORMER = json.loads("""{"name": "strong", "epochs": 60, "batch_size": 128, "sizes": [[0, 56]], "valid_sizes": [[0, 56]],
-    "learning_rate": 0.003, "optimizer": "adamw", "weight_decay": 0.05, "warmup_epochs": 1, "cosine": true,
-    "label_smoothing": 0.05, "votes_weight": 1.0, "class_balance": 0.4, "average_decay": 0.998, "seed": 0,
-    "global_statistics": false, "augment": {"flip": 0.5, "rotate_deg": 15, "scale": 0.18, "shift": 0.08,
-    "brightness": 0.15, "contrast": 0.3, "erase": 0.25, "erase_area": 0.2}}""")
-
-
-@pytest.mark.parametrize(
-    ("older", "changes"),
-    [
-        ({}, {}),
-        (
-            {"cosine": False, "average_from": 40, "average_decay": None},
-            {"schedule": "constant", "swa_start": 40, "ema_decay": None},
-        ),
-        ({"cosine": False, "schedule": "step", "schedule_points": [9]}, {"schedule": "step", "schedule_points": (9,)}),
-        ({"cosine": True, "schedule": None, "sharpness": 0.1}, {"sam_radius": 0.1}),
-    ],
-)
-def test_an_older_recipe_is_read(older, changes):
-    """A run that was begun by it can be resumed, and its card says what it said."""
-    assert Recipe.from_json({**FORMER, **older}) == dataclasses.replace(STRONG, **changes)
-
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 def test_through_json_and_back(recipe):

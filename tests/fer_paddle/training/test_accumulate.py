@@ -115,20 +115,6 @@ def test_the_parts_of_a_batch_make_the_step_of_the_whole(parts, batches):
         assert ours == pytest.approx(theirs, rel=1e-4)
 
 
-def test_an_older_checkpoint_is_resumed(batches, tmp_path):
-    """It lacks the later fields, has others under their former names, and the task within the configuration."""
-    settings = {"epochs": 2, "ema_decay": 0.9, "task": {"samples": 20}}
-    _, history = train(batches, tmp_path, **settings)
-    last = json.loads((tmp_path / LAST).read_text())
-    for name in ("accumulate", "swa_start", "sam_radius", "validate_every"):
-        last["config"].pop(name)
-    last["config"] |= {"average_decay": last["config"].pop("ema_decay"), "task": last.pop("task")}
-    (tmp_path / LAST).write_text(json.dumps(last))
-    assert train(batches, tmp_path, resume=True, **settings)[1] == history
-    with pytest.raises(ValueError, match=r"task.samples \(21, was 20\)"):
-        train(batches, tmp_path, resume=True, **{**settings, "task": {"samples": 21}})
-
-
 def test_a_sharpness_aware_step_is_that_of_the_paper():
     """Least squares in NumPy: w - rate * slope(w + radius * slope(w) / |slope(w)|), Foret et al. 2021, algorithm 1."""
     rng = np.random.default_rng(3)

@@ -17,7 +17,7 @@ from fer_paddle.training.checkpoint import (
     save_checkpoint,
 )
 
-PROGRESS = {"epoch": 1, "step": 2, "stopped": False, "means": {}, "history": [], "config": {}}
+PROGRESS = {"epoch": 1, "step": 2, "stopped": False, "means": {}, "history": [], "config": {}, "task": {}}
 
 
 def make_run(rate=0.1):
