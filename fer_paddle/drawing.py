@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,21 +21,6 @@ _WIDEST_SCORE = 2.0  # times the width of its box: more would bury the neighbors
 _CHINESE_FONT = Path(__file__).with_name("fonts") / "NotoSansCJKsc-GB2312.otf"
 
 Color = tuple[int, int, int]
-
-
-class NamedFace(Protocol):
-    """What `draw_faces` needs of a face, such as a pipeline.Face."""
-
-    @property
-    def box_xyxy(self) -> np.ndarray: ...
-    @property
-    def probs(self) -> np.ndarray: ...
-    @property
-    def label(self) -> str: ...
-    @property
-    def sure(self) -> bool: ...
-    @property
-    def classes(self) -> tuple[str, ...]: ...
 
 
 def draw_boxes(
@@ -77,7 +62,7 @@ def draw_points(image: np.ndarray, points: np.ndarray, color_bgr: Sequence[int] 
 
 
 def draw_faces(
-    image: np.ndarray, faces: Sequence[NamedFace], language: str = "en", ids: Sequence[int] | None = None
+    image: np.ndarray, faces: Sequence[Any], language: str = "en", ids: Sequence[int] | None = None
 ) -> np.ndarray:
     """Draw boxes in the colors of the classes, with their names where there is room, in a copy of the image.
 
@@ -85,7 +70,7 @@ def draw_faces(
 
     Args:
         image: uint8 [H, W, 3] in BGR.
-        faces: What Pipeline found in it.
+        faces: What Pipeline found in it, see pipeline.Face.
         language: `en`, or `zh` for Chinese names.
         ids: Written before the names, see tracking.Tracker; None writes none.
     """

@@ -141,9 +141,6 @@ class PruneOptions:
     ] = ()
     criterion: Annotated[str, "l1, fpgm, bn_scale or magnitude"] = "l1"
     steps: Annotated[PositiveInt, "rounds of pruning and fine-tuning"] = 1
-    multiple: Annotated[PositiveInt, "keep filters in multiples of this"] = 1
-    sensitivities: Annotated[Path | None, "their .json file (default: in the folder of the study)"] = None
-    sensitivities_only: Annotated[bool, "stop when they are measured"] = False
     results: Results = None
     seed: Seed = 0
     threads: Threads = None

@@ -108,6 +108,11 @@ class Video:
         self._rotation = _ROTATIONS.get(degrees)
         self.frames_promised = max(int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
 
+    def _time(self, former: float) -> float:
+        """Return the time of the frame that was read; some containers keep none."""
+        now = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        return now if now > former or not self.frames_read else former + (1 / self.rate if self.rate > 0 else 0.04)
+
     def __iter__(self) -> Iterator[Frame]:
         """Yield the frames; times never go back."""
         seconds = 0.0
@@ -116,10 +121,7 @@ class Video:
                 is_read, image = self._capture.read()
                 if not is_read:
                     return
-                now = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                if not now > seconds and self.frames_read:  # some containers keep no times
-                    now = seconds + (1 / self.rate if self.rate > 0 else 0.04)
-                seconds = now
+                seconds = self._time(seconds)
                 upright = image if self._rotation is None else cv2.rotate(image, self._rotation)
                 yield Frame(self.frames_read, seconds, upright)
                 self.frames_read += 1
@@ -133,31 +135,22 @@ class Video:
         return f"damaged or cut off: {self.frames_read} of about {self.frames_promised} frames could be read"
 
 
-class Camera:
+class Camera(Video):
     """A camera of this machine, by number, frame by frame until the loop is left; OSError: it is missing or busy."""
 
     def __init__(self, number: int = 0):
         log_level = cv2.getLogLevel()
         cv2.setLogLevel(0)  # OpenCV would tell what the error says
-        self._capture = cv2.VideoCapture(number)
+        self._capture, self._rotation = cv2.VideoCapture(number), None
         cv2.setLogLevel(log_level)
         if not self._capture.isOpened():
             raise OSError(f"expected a camera of number {number}, found none that can be opened")
-        self.rate, self.frames_read = self._capture.get(cv2.CAP_PROP_FPS), 0
+        self.rate, self.frames_read, self._start = self._capture.get(cv2.CAP_PROP_FPS), 0, 0.0
 
-    def __iter__(self) -> Iterator[Frame]:
-        start = -1.0
-        try:
-            while True:
-                is_read, image = self._capture.read()
-                if not is_read:
-                    return
-                now = time.monotonic()
-                start = now if start < 0 else start
-                yield Frame(self.frames_read, now - start, image)
-                self.frames_read += 1
-        finally:
-            self._capture.release()
+    def _time(self, former: float) -> float:
+        if not self.frames_read:
+            self._start = time.monotonic()
+        return time.monotonic() - self._start
 
     def find_fault(self) -> str | None:
         """Return what is wrong after the last frame, which a camera should not have."""

@@ -142,7 +142,7 @@ class VideoReport:
 
 
 def recognize_video(
-    source: Video | Camera,
+    source: Video,
     name: str,
     folder: Path,
     pipeline: Pipeline,

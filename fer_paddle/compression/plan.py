@@ -66,7 +66,6 @@ def plan_by_sensitivity(
     pruner: FilterPruner,
     sensitivities: Sensitivities,
     ratio: float,
-    multiple: int = 1,
     cost: str = "flops",
 ) -> Plan:
     """Plan greedily: prune, step by step, the layer with the least rise of the loss per cost saved.
@@ -75,7 +74,6 @@ def plan_by_sensitivity(
 
     Args:
         ratio: Of the cost to keep at most, above 0 to 1.
-        multiple: Filters are kept in multiples of this, or all: 8 or 16 suit the processor.
         cost: What to save: `flops`; `parameters` for a small file; `activations` for speed where memory limits it, as
             in networks of many thin layers.
     """
@@ -83,7 +81,7 @@ def plan_by_sensitivity(
         raise ValueError("expected the sensitivities of this network's layers, got those of others or unfinished ones")
     model = CostModel(pruner, cost)
     target = _target(model, ratio)
-    curves = {name: _curve(sensitivities, name, multiple) for name in pruner.groups}
+    curves = {name: _curve(sensitivities, name) for name in pruner.groups}
     kept = {name: group.filters for name, group in pruner.groups.items()}
     while (now := model.predict(kept)) > target:
         steps = []
@@ -104,13 +102,12 @@ def plan_by_sensitivity(
     return _plan(pruner, kept)
 
 
-def _curve(sensitivities: Sensitivities, name: str, multiple: int) -> tuple[np.ndarray, np.ndarray]:
+def _curve(sensitivities: Sensitivities, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Return how many filters a group may keep, int [K] from the fewest to all, and the rise of the loss at each."""
     ratios, rises = sensitivities.rise(name)
     filters = sensitivities.layers[name]["filters"]
     counts = np.arange(1, filters + 1)
-    can_stay = (counts % multiple == 0) | (counts == filters)
-    counts = counts[can_stay & (counts >= round(filters * (1 - ratios[-1])))]
+    counts = counts[counts >= round(filters * (1 - ratios[-1]))]
     # Noise may let a curve fall: what was lost once stays lost.
     return counts, np.interp(1 - counts / filters, ratios, np.maximum.accumulate(rises))
 

@@ -40,7 +40,6 @@ class PruneSettings:
     ratios: tuple[float, ...] = (0.7, 0.5, 0.3)  # to keep, each above 0 and at most 1
     criterion: str = "l1"  # one of prune.CRITERIA, or `magnitude`
     steps: int = 1  # rounds of pruning and fine-tuning on the way to each: more lose less and take longer
-    multiple: int = 1  # filters are kept in multiples of this
     cost: str = "flops"  # one of plan.COSTS
 
     def __post_init__(self) -> None:
@@ -50,8 +49,8 @@ class PruneSettings:
             raise ValueError(f"expected a cost of {', '.join(COSTS)}, got {self.cost!r}")
         if self.criterion not in (*CRITERIA, MAGNITUDE):
             raise ValueError(f"expected a criterion of {', '.join((*CRITERIA, MAGNITUDE))}, got {self.criterion!r}")
-        if self.steps < 1 or self.multiple < 1:
-            raise ValueError(f"expected steps and multiple of at least 1, got {self.steps} and {self.multiple}")
+        if self.steps < 1:
+            raise ValueError(f"expected steps of at least 1, got {self.steps}")
 
 
 def ema_decay(decay: float | None, epochs: int) -> float | None:
@@ -129,36 +128,26 @@ class PruningStudy:
         """The pruner of the network at full size, which is never pruned for good."""
         return FilterPruner(self.network, self.task.input_shape, self.settings.criterion)
 
-    def measure_sensitivities(self, path: Path | None = None) -> Sensitivities:
-        """Measure the sensitivities of every layer, or go on with those in a file (None: one in the study's folder)."""
+    @cached_property
+    def sensitivities(self) -> Sensitivities:
+        """Those of every layer, measured in the study's folder."""
         name, task = f"sensitivities_{self.settings.criterion}", self.task
-        path, changed = path or self.folder / f"{name}.json", self.study.data_changed
-        how = (RATIOS, path, task.measured_on, task.data, changed)
+        how = (RATIOS, self.folder / f"{name}.json", task.measured_on, task.data, self.study.data_changed)
         found = measure_sensitivities(self.pruner, task.measure_sensitivity, *how)
         save_figure(plot_sensitivities(found), self.folder / f"{name}.png", dpi=100)
         return found
 
-    def run_all(
-        self, sensitivities: Path | None = None, sensitivities_only: bool = False, copy_to: Path | None = None
-    ) -> dict[str, Any]:
-        """Measure the sensitivities, make the network of each ratio in the settings, and return the results."""
-        by_filters = self.settings.criterion != MAGNITUDE  # which chooses single weights over the whole network
-        found = self.measure_sensitivities(sensitivities) if by_filters else None
-        content = self.run(() if sensitivities_only else self.settings.ratios, found)
+    def run(self, copy_to: Path | None = None) -> dict[str, Any]:
+        """Make the network of each ratio in the settings, write `results.json` after each, and return its content."""
+        _ = self.full
+        self.study.run([{"kept_share": ratio} for ratio in self.settings.ratios], self._prune_to)
+        save_figure(draw_prune_curve([self.study.content], self.task.figure), self.folder / "curve.png", dpi=100)
         if copy_to is not None:
             copy_to.parent.mkdir(parents=True, exist_ok=True)
-            files.write_json(copy_to, content)
-        return content
-
-    def run(self, ratios: Sequence[float], sensitivities: Sensitivities | None = None) -> dict[str, Any]:
-        """Make a pruned network for each ratio, write `results.json` after each, and return its content."""
-        _ = self.full
-        self.study.run([{"kept_share": ratio} for ratio in ratios], lambda row: self._prune_to(row, sensitivities))
-        if self.study.rows:
-            save_figure(draw_prune_curve([self.study.content], self.task.figure), self.folder / "curve.png", dpi=100)
+            files.write_json(copy_to, self.study.content)
         return self.study.content
 
-    def _prune_to(self, row: Row, sensitivities: Sensitivities | None) -> dict[str, Any]:
+    def _prune_to(self, row: Row) -> dict[str, Any]:
         ratio, steps = row["kept_share"], self.settings.steps
         folder = self.folder / f"{self.settings.criterion}_{100 * ratio:g}"
         load = type(self.task.model).load
@@ -172,20 +161,18 @@ class PruningStudy:
             else:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 # Equal factors: half of the FLOPs in two rounds is 71 % of them twice.
-                record = self._round(network, ratio ** (step / steps), sensitivities, path)
+                record = self._round(network, ratio ** (step / steps), path)
             rounds.append(record)
         size = self.task.export(path).stat().st_size
         return {**rounds[-1], "rounds": rounds, "weights": str(path), "file_bytes": size}
 
-    def _round(
-        self, network: paddle.nn.Layer, ratio: float, sensitivities: Sensitivities | None, path: Path
-    ) -> dict[str, Any]:
+    def _round(self, network: paddle.nn.Layer, ratio: float, path: Path) -> dict[str, Any]:
         """Prune and fine-tune a network in place, write it, and return the record of it."""
         settings, task = self.settings, self.task
         record: dict[str, Any] = {"criterion": settings.criterion, "cost": settings.cost, "target_share": ratio}
         callbacks = list(self.callbacks)
         if settings.criterion != MAGNITUDE:
-            record |= self._cut(network, ratio, sensitivities)
+            record |= self._cut(network, ratio)
         else:
             masks = magnitude_masks(network, 1 - ratio)
             apply_masks(network, masks)
@@ -202,13 +189,10 @@ class PruningStudy:
         task.save(network, path, record)
         return record
 
-    def _cut(self, network: paddle.nn.Layer, ratio: float, sensitivities: Sensitivities | None) -> dict[str, Any]:
-        if sensitivities is None:
-            raise ValueError("expected the sensitivities of the layers for a plan, got none")
+    def _cut(self, network: paddle.nn.Layer, ratio: float) -> dict[str, Any]:
         # Of the full network in every round: filters are counted, so the same plan fits what earlier rounds left.
-        settings = self.settings
-        plan = plan_by_sensitivity(self.pruner, sensitivities, ratio, multiple=settings.multiple, cost=settings.cost)
-        FilterPruner(network, self.task.input_shape, settings.criterion).prune(plan.kept)
+        plan = plan_by_sensitivity(self.pruner, self.sensitivities, ratio, cost=self.settings.cost)
+        FilterPruner(network, self.task.input_shape, self.settings.criterion).prune(plan.kept)
         return {"kept": dict(plan.kept)}
 
 

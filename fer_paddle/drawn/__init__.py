@@ -89,7 +89,7 @@ def draw_face(
         _check_pose(pose_deg)
     if intensity is not None and not (isinstance(intensity, Real) and 0 <= intensity <= 1):
         raise ValueError(f"expected an intensity from 0 to 1, got {intensity!r}")
-    rng = _start(seed)
+    rng = np.random.default_rng(seed)
     drawn = rng.uniform(0.7, 1.0)  # in any case, so that the person is the same
     strength = drawn if intensity is None else float(intensity)
     person = sample_person(sample_identity(rng), rng, label, strength)
@@ -170,7 +170,7 @@ def draw_scene(
     limit = LARGEST_SHARE * min(width, height)
     if not all(isinstance(px, Real) for px in (min_px, max_px)) or not MIN_FACE <= min_px <= min(max_px, limit):
         raise ValueError(f"expected {MIN_FACE} <= min_px <= max_px, min_px <= {limit:.0f}, got {min_px}, {max_px}")
-    rng = _start(seed)
+    rng = np.random.default_rng(seed)
     light = sample_light(rng)
     image = paint_place(height, width, rng)
     count = int(np.exp(rng.uniform(0.5, np.log(25)))) if num_faces is None else num_faces
@@ -184,13 +184,6 @@ def draw_scene(
     boxes = np.array([face_box(person.points, pose) for person, _, pose in placed], np.float32).reshape(-1, 4)
     labels = np.array([label for _, label, _ in placed], np.int64)
     return SyntheticScene(labels, boxes, points, expose(image, rng, 1.0))
-
-
-def _start(seed: int | Sequence[int]) -> np.random.Generator:
-    parts = list(seed) if isinstance(seed, Sequence) and not isinstance(seed, str) else [seed]
-    for part in parts or [-1]:
-        _check_whole("each part of the seed", part, 0, None)
-    return np.random.default_rng(parts)
 
 
 def _check_whole(name: str, value: int, least: int, most: int | None) -> None:

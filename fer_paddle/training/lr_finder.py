@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from fer_paddle.analysis.plots import figure_of, take_axis
 from fer_paddle.environment import paddle
 from fer_paddle.training.loop import FitConfig, NonFiniteLoss, fit, total_of
 from fer_paddle.weights import load_into, state_arrays
@@ -113,8 +114,7 @@ def find_lr(
 
 def draw_rates(curve: LRFinderResult, axis: Any = None) -> Figure:
     """Draw the losses over the rates on a matplotlib axis or a new figure, with the steepest place marked."""
-    figure = Figure(figsize=(6, 4), layout="constrained") if axis is None else axis.figure
-    axis = figure.subplots() if axis is None else axis
+    axis = take_axis(axis, (6, 4))
     axis.plot(curve.rates, curve.losses, color="tab:blue", alpha=0.3, label="batch")
     axis.plot(curve.rates, curve.smoothed, color="tab:blue", label="smoothed")
     axis.axvline(curve.steepest, color="tab:green", linestyle="--", label=f"steepest: {curve.steepest:.2g}")
@@ -123,4 +123,4 @@ def draw_rates(curve: LRFinderResult, axis: Any = None) -> Figure:
     axis.set_ylim(0, 2 * curve.smoothed[0])  # where the loss explodes, its height tells nothing
     axis.grid(alpha=0.3)
     axis.legend()
-    return figure
+    return figure_of(axis)

@@ -160,10 +160,6 @@ class Run:
             "history": self.history,
             "config": self.config.to_json(),
             "task": self.task,
-            "random": {
-                "seed": self.config.seed,
-                "rule": "every step seeds Python, NumPy and Paddle from (seed, epoch, step)",
-            },
         }
         save_checkpoint(self.folder, self.model, self.optimizer, self.average, progress)
 

@@ -10,7 +10,7 @@ weights).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -29,11 +29,7 @@ Arrays = Mapping[str, np.ndarray]
 
 def drop_keys(arrays: Arrays, patterns: Sequence[str]) -> dict[str, np.ndarray]:
     """Leave out the arrays whose name matches one of the patterns; a pattern that matches none raises ValueError."""
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in arrays):
-            raise ValueError(
-                f"expected a weight whose name matches {pattern!r}, got {', '.join(list(arrays)[:5])}, ..."
-            )
+    _check_patterns(patterns, list(arrays))
     return {name: array for name, array in arrays.items() if not _matches(name, patterns)}
 
 
@@ -133,9 +129,7 @@ def set_rates(network: paddle.nn.Layer, factors: Mapping[str, float]) -> dict[st
     if any(factor < 0 for factor in factors.values()):
         raise ValueError(f"expected factors of 0 or more, got {dict(factors)}")
     names = [name for name, _ in _learnable(network)]
-    for pattern in factors:
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise ValueError(f"expected a parameter whose name matches {pattern!r}, got {', '.join(names[:5])}, ...")
+    _check_patterns(factors, names)
     found = {}
     for name, parameter in _learnable(network):
         matching = [factor for pattern, factor in factors.items() if fnmatchcase(name, pattern)]
@@ -171,6 +165,12 @@ class GradualUnfreezing(Callback):
     def on_epoch_end(self, run: Run) -> None:
         if run.epoch == self.epoch:
             unfreeze(run.model, self.patterns)
+
+
+def _check_patterns(patterns: Iterable[str], names: Sequence[str]) -> None:
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ValueError(f"expected a weight whose name matches {pattern!r}, got {', '.join(names[:5])}, ...")
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -40,7 +40,7 @@ def prune(
 
     check_new(options.out, options.resume)
     cost, ratios = options.cost((0.5,))
-    settings = PruneSettings(ratios, options.criterion, options.steps, options.multiple, cost)
+    settings = PruneSettings(ratios, options.criterion, options.steps, cost)
     found = find_train_valid(data)
     check_readable(track(found[0] + found[1], "photos"))
     task = DetectorPruneTask(
@@ -49,7 +49,7 @@ def prune(
     )  # fmt: skip
     origin = provenance("python -m yolo3tiny", data=list(data), weights=weights.name, seed=options.seed)
     study = PruningStudy(task, settings, options.out, origin, [ProgressBar()], options.data_changed)
-    content = study.run_all(options.sensitivities, options.sensitivities_only, options.results)
+    content = study.run(options.results)
     return Output(content, table(*table_of(content, "ap")))
 
 

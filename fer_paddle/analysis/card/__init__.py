@@ -18,21 +18,6 @@ from fer_paddle.weights import load_card
 SHIPPED = tuple(REPOSITORY / package / "weights" for package in ("fer_paddle", "yolo3tiny"))
 MEASURED, TEXT = ".measured.json", ".md"
 KINDS = ("expression", "ferplus", "photos", "classes", "mouth", "detector", "landmarks")
-# Fields of the JSON card that a reader wants first, and what they are called.
-FACTS = {
-    "task": "task",
-    "model": "network",
-    "parameters": "parameters",
-    "input_size": "side of the input, px",
-    "longest": "longest side of the input, px",
-    "classes": "classes",
-    "normalize": "normalization",
-    "channels": "channels",
-    "scale": "scale of the pixels",
-    "temperature": "temperature",
-    "prior": "class shares that its answers assume, in the order of the classes",
-    "heads": "the two label sets in its answer",
-}
 
 
 def find_shipped(folders: Iterable[Path] = SHIPPED) -> list[Path]:
@@ -92,11 +77,8 @@ def render(name: str, card: Mapping[str, Any], measured: Mapping[str, Any]) -> s
         keep_trailing_newline=True,
     )
     environment.filters |= {"plain": _plain, "cell": lambda text: str(text).replace("|", "\\|"), "extremes": _extremes}
-    facts = [(words, card[field]) for field, words in FACTS.items() if field in card]
     template = environment.get_template("card.md.jinja")
-    return template.render(
-        name=name, card=card, measured=measured, facts=facts, recipe=list(_flatten(card.get("recipe", {})))
-    )
+    return template.render(name=name, card=card, measured=measured, recipe=list(_flatten(card.get("recipe", {}))))
 
 
 def _kind(card: Mapping[str, Any]) -> str | None:

@@ -43,7 +43,7 @@ def prune(
 
     check_new(options.out, options.resume)
     cost, ratios = options.cost((0.7, 0.5, 0.3))
-    settings = PruneSettings(ratios, options.criterion, options.steps, options.multiple, cost)
+    settings = PruneSettings(ratios, options.criterion, options.steps, cost)
     shortened = choose_recipe(recipe, {}) if recipe else None
     weights = classifier_file(weights or COURSE, "dynamic")
     learnt_by = load_card(weights).get("recipe", {})
@@ -55,7 +55,7 @@ def prune(
     )  # fmt: skip
     origin = provenance(data=data, weights=weights.name, seed=options.seed)
     study = PruningStudy(task, settings, options.out, origin, [ProgressBar()], options.data_changed)
-    content = study.run_all(options.sensitivities, options.sensitivities_only, options.results)
+    content = study.run(options.results)
     return Output(content, table(*table_of(content, "accuracy")))
 
 

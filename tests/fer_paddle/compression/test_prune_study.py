@@ -159,7 +159,7 @@ def make_study(folder, make_net, fail_in=None, **settings):
 
 def test_a_study_in_rounds(make_net, tmp_path):
     _, study = make_study(tmp_path, make_net, steps=2)
-    results = study.run((0.6, 0.3), study.measure_sensitivities())
+    results = study.run()
     for row, share in zip(results["rows"], (0.6, 0.3)):
         assert row["flops_share"] <= share and row["file_bytes"] == 4
         first, second = row["rounds"]
@@ -176,10 +176,11 @@ def test_a_study_in_rounds(make_net, tmp_path):
 
 def test_a_layer_of_one_filter_stays(make_net, tmp_path):
     """What the second round cut to one filter is in the third round's plan too, and cannot be cut further."""
-    _, study = make_study(tmp_path, make_net, steps=3)
+    _, study = make_study(tmp_path, make_net, steps=3, ratios=(0.1,))
     layers = {"stem.0": {"filters": 8, "pruned": {"7": {"loss": 9.0}}}, "first.0": {"filters": 6, "pruned": {}}}
     layers["first.0"]["pruned"] = {"5": {"loss": 1.0}}
-    (row,) = study.run([0.1], Sensitivities({}, {"loss": 1.0}, layers))["rows"]
+    vars(study)["sensitivities"] = Sensitivities({}, {"loss": 1.0}, layers)
+    (row,) = study.run()["rows"]
     assert [one["kept"]["first.0"] for one in row["rounds"]] == [2, 1, 1]
     pruner = FilterPruner(study.task.load(tmp_path / "l1_10" / "round3" / "model.safetensors"), SHAPE)
     assert measure_sensitivities(pruner, filters_left, RATIOS).rise("first.0")[0].tolist() == [0]
@@ -188,17 +189,17 @@ def test_a_layer_of_one_filter_stays(make_net, tmp_path):
 def test_a_stopped_study_goes_on(make_net, tmp_path):
     _, study = make_study(tmp_path, make_net, fail_in=2)
     with pytest.raises(KeyboardInterrupt):
-        study.run((0.6, 0.3), study.measure_sensitivities())
+        study.run()
     with pytest.raises(ValueError, match="expected a new folder, or --resume"):
         check_new(tmp_path, resume=False)
     task, study = make_study(tmp_path, make_net)
-    results = study.run((0.6, 0.3), study.measure_sensitivities())
+    results = study.run()
     assert task.trained == ["l1_30/round1"] and len(results["rows"]) == 2
 
 
 def test_single_weights_keep_size_and_flops(make_net, tmp_path):
-    _, study = make_study(tmp_path, make_net, criterion=MAGNITUDE)
-    (row,) = study.run([0.3])["rows"]
+    _, study = make_study(tmp_path, make_net, criterion=MAGNITUDE, ratios=(0.3,))
+    (row,) = study.run()["rows"]
     assert row["zero_share"] == pytest.approx(0.7, abs=0.01)
     assert row["flops_share"] == 1.0 and row["parameters"] == study.full["parameters"]
 

@@ -208,7 +208,7 @@ def test_scenes_keep_their_promises(scenes: list[SyntheticScene]) -> None:
         (lambda: draw_face("cheerful-ish"), "cheerful-ish"),
         (lambda: draw_face(7), "from 0 to 6, got 7"),
         (lambda: draw_face(0, size=8), "from 16 to 1024, got 8"),
-        (lambda: draw_face(0, seed=-1), "seed.*got -1"),
+        (lambda: draw_face(0, seed=-1), "non-negative"),
         (lambda: draw_face(0, intensity=float("nan")), "got nan"),
         (lambda: draw_face(0, pose_deg=(50.0, 0.0, 0.0)), "yaw, pitch and roll"),
         (lambda: make_faces(-1), "count.*0 or more, got -1"),

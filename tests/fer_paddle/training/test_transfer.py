@@ -134,7 +134,7 @@ def test_the_last_pattern_that_matches_counts():
     assert factors == {f"{name}.{kind}": rate for name, rate in expected.items() for kind in ("weight", "bias")}
     for wrong, says in (
         ({"*": -1}, "expected factors of 0"),
-        ({"body.*": 1}, "a parameter whose name matches 'body.*'"),
+        ({"body.*": 1}, "a weight whose name matches 'body.*'"),
     ):
         with pytest.raises(ValueError, match=says):
             transfer.set_rates(Small(), wrong)
