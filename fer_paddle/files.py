@@ -56,6 +56,23 @@ def temporary_folder(beside: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a new folder and put it in the place of `path` at the end; an error leaves what is there alone."""
+    with temporary_folder(path) as aside:
+        new, former = aside / "new", aside / "former"
+        new.mkdir()
+        yield new
+        if Path(path).exists():
+            os.replace(path, former)
+        try:
+            os.replace(new, path)
+        except OSError:
+            if former.exists():
+                os.replace(former, path)
+            raise
+
+
 def write_together(contents: Mapping[Path, bytes]) -> None:
     """Write several files to temporary names, then rename all of them."""
     with ExitStack() as stack:

@@ -22,7 +22,7 @@ import numpy as np
 from fer_paddle.apps.web_texts import TEXTS
 from fer_paddle.drawn import draw_scene
 from fer_paddle.expression.predict import Classifier, classifier_file
-from fer_paddle.files import file_digest, read_bytes, read_json, replacing, temporary_folder, write_json
+from fer_paddle.files import file_digest, read_bytes, read_json, replacing, replacing_folder, write_json
 from fer_paddle.images import FER_MEAN, FER_STD, write_image
 from fer_paddle.labels import class_colors, class_names_zh
 from fer_paddle.landmarks.predict import DEFAULT as LANDMARKS
@@ -83,7 +83,7 @@ def write_site(
     site = _describe(files, prior)
     packed = load_runtime(runtime)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(out) as folder:
+    with replacing_folder(out) as folder:
         shutil.copytree(PAGE, folder, dirs_exist_ok=True)
         shutil.copy(STYLE, folder)
         (folder / "texts.json").unlink()  # they are in site.json
@@ -94,7 +94,6 @@ def write_site(
             (folder / "runtime" / name).write_bytes(content)
         write_image(folder / "example.jpg", draw_scene(2, 640, 480, num_faces=4, min_px=70).image)
         _finish(folder, site)
-        _put_in_place(folder, out)
     return site
 
 
@@ -187,17 +186,3 @@ def _check_free(out: Path) -> None:
     ours = set(earlier["files"]) if earlier.get("made_by") == MADE_BY else set()
     if foreign := sorted(there - ours):
         raise ValueError(f"expected a new or empty folder, or an earlier page of ours, got {out} with {foreign[0]}")
-
-
-def _put_in_place(folder: Path, out: Path) -> None:
-    """Rename the folder to `out`; what was there comes back where that fails."""
-    with temporary_folder(out) as aside:
-        former = aside / "former"
-        if out.exists():
-            os.replace(out, former)
-        try:
-            os.replace(folder, out)
-        except OSError:
-            if former.exists():
-                os.replace(former, out)
-            raise

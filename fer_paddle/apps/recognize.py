@@ -71,17 +71,10 @@ def draw_found(
     return drawn
 
 
-@dataclass
-class Sources:
-    """What the arguments of `recognize` mean."""
-
-    images: list[Path]
-    videos: list[Path | int]  # files, and cameras by their numbers
-    failed: list[Failed]  # pairs (URL, reason) of what could not be fetched
-
-
-def find_sources(arguments: Sequence[str], out: Path, allow_url: bool = False) -> Sources:
-    """Find images and videos by files, folders (of images) and globs, fetch URLs to `out/fetched`, number cameras."""
+def find_sources(
+    arguments: Sequence[str], out: Path, allow_url: bool = False
+) -> tuple[list[Path], list[Path | int], list[Failed]]:
+    """Return images, videos (cameras by number), and which URL could not be fetched to `out/fetched`, and why."""
     urls = [one for one in arguments if is_url(one)]
     cameras = [one for one in arguments if one.isdecimal() and not os.path.lexists(one)]
     patterns = [one for one in arguments if one not in urls and one not in cameras]
@@ -90,7 +83,7 @@ def find_sources(arguments: Sequence[str], out: Path, allow_url: bool = False) -
     found = find_images(patterns, out, read_ours(out / RESULTS_JSON)) if patterns else []
     fetched, failed = _fetch_files(urls, out / "fetched")
     images = [*(path for path in found if not is_video(path)), *fetched]
-    return Sources(images, [*filter(is_video, found), *map(int, cameras)], failed)
+    return images, [*filter(is_video, found), *map(int, cameras)], failed
 
 
 def _fetch_files(urls: Iterable[str], folder: Path) -> tuple[list[Path], list[Failed]]:

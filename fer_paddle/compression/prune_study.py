@@ -140,6 +140,8 @@ class PruningStudy:
     def run(self, copy_to: Path | None = None) -> dict[str, Any]:
         """Make the network of each ratio in the settings, write `results.json` after each, and return its content."""
         _ = self.full
+        if self.settings.criterion != MAGNITUDE:  # which chooses single weights over the whole network
+            _ = self.sensitivities  # before the study holds the folder
         self.study.run([{"kept_share": ratio} for ratio in self.settings.ratios], self._prune_to)
         save_figure(draw_prune_curve([self.study.content], self.task.figure), self.folder / "curve.png", dpi=100)
         if copy_to is not None:

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from fer_paddle.course.chapters import exercise_numbers, load_chapter, numbers
 from fer_paddle.environment import REPOSITORY
-from fer_paddle.files import read_bytes, replacing, temporary_folder
+from fer_paddle.files import read_bytes, replacing, replacing_folder
 from fer_paddle.images import write_image
 
 _PROGRESS = "progress.json"
@@ -50,20 +50,12 @@ def keep(what: str | os.PathLike[str] | np.ndarray, name: str) -> None:
     if isinstance(what, np.ndarray):
         write_image(target, what)
     elif Path(what).is_dir():
-        _keep_folder(Path(what), target)
+        with replacing_folder(target) as folder:
+            shutil.copytree(what, folder, dirs_exist_ok=True)
     else:
         with replacing(target) as temporary:
             shutil.copyfile(what, temporary)
     display(Markdown(f"`{target.parent.name}/{name}`"))
-
-
-def _keep_folder(what: Path, target: Path) -> None:
-    """Copy a folder beside its place, then put it there."""
-    with temporary_folder(target) as temporary:
-        shutil.copytree(what, temporary / "new")
-        if target.exists():
-            target.rename(temporary / "old")
-        (temporary / "new").rename(target)
 
 
 def record(kind: str, number: str, value: str) -> None:

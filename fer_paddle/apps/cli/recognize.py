@@ -47,15 +47,15 @@ def recognize(
     if show and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise ValueError("expected a screen for --show, found none")
     find_chinese_font()  # a wrong FER_FONT is told before work begins
-    found = find_sources(images, out, allow_url)
+    files, clips, unreached = find_sources(images, out, allow_url)
     turned_by = tuple(map(int, rotations))
     classifier, report = Classifier(weights), Report(())
     pipeline = Pipeline(classifier=classifier, min_face=min_face, rotations=turned_by, landmarks=landmarks)
-    if found.images:
-        report = recognize_files(found.images, out, pipeline, min_score, language)
+    if files:
+        report = recognize_files(files, out, pipeline, min_score, language)
     shown = _show_frame if show else None
-    videos, failed = recognize_videos(found.videos, out, pipeline, min_score, language, seconds, shown)
-    report.failed += [*found.failed, *failed]
+    videos, failed = recognize_videos(clips, out, pipeline, min_score, language, seconds, shown)
+    report.failed += [*unreached, *failed]
     return _show(report, videos, out)
 
 

@@ -14,15 +14,7 @@ from typing import Any
 
 from fer_paddle.files import file_digest, read_json, write_json
 
-# The files of one network in each format; the first is the one that is named, and stands for all.
-FORMATS = {
-    ".onnx": (".onnx",),
-    ".param": (".param", ".bin"),
-    ".mnn": (".mnn",),
-    ".tflite": (".tflite",),
-    ".pdmodel": (".pdmodel", ".pdiparams"),
-    ".safetensors": (".safetensors",),
-}
+_WEIGHTS_OF = {".param": ".bin", ".pdmodel": ".pdiparams"}  # of the formats of two files, the other one's suffix
 _PICKLE = re.compile(rb"\x80[\x01-\x05]|PK\x03\x04")  # PyTorch's are zip archives of pickles
 
 
@@ -43,10 +35,10 @@ def check_file(path: str | os.PathLike[str], suffixes: Sequence[str], runtime: s
 
 
 def parts_of(path: str | os.PathLike[str]) -> dict[str, Path]:
-    """List all files of a network by their suffix in FORMATS; the first is the path itself, in whatever case."""
+    """List all files of a network by their suffix, in small letters; the first is the path itself."""
     path = Path(path)
-    first, *others = FORMATS[path.suffix.lower()]
-    return {first: path} | {suffix: path.with_suffix(suffix) for suffix in others}
+    other = _WEIGHTS_OF.get(path.suffix.lower())
+    return {path.suffix.lower(): path} | ({other: path.with_suffix(other)} if other else {})
 
 
 def manifest_path(path: str | os.PathLike[str]) -> Path:
@@ -89,8 +81,7 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def size_on_disk(path: str | os.PathLike[str]) -> int:
     """Return the bytes of all files of a network that are there, without its manifest."""
-    parts = parts_of(path).values() if Path(path).suffix.lower() in FORMATS else ()
-    return sum(part.stat().st_size for part in parts if part.is_file())
+    return sum(part.stat().st_size for part in parts_of(path).values() if part.is_file())
 
 
 def _describe(path: Path) -> dict[str, Any]:
