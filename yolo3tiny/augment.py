@@ -15,9 +15,6 @@ import numpy as np
 
 from yolo3tiny.boxes import area
 
-_PROBABILITIES = ("mosaic", "flip", "color", "gray", "blur", "noise", "shrink", "jpeg")
-_RATIOS = ("min_visible", "min_ignore", "brightness", "contrast", "saturation")
-_RANGES = ("face_px", "scale", "blur_px", "noise_std", "shrink_to", "jpeg_quality")
 _LUMA_BGR = np.array([0.114, 0.587, 0.299])  # ITU-R BT.601
 
 
@@ -52,20 +49,6 @@ class AugmentConfig:
     shrink_to: tuple[float, float] = (0.5, 0.9)  # range of that scale
     jpeg: float = 0.35  # probability of saving as JPEG and reading again
     jpeg_quality: tuple[int, int] = (25, 90)  # range of its quality, 1..100
-
-    def __post_init__(self) -> None:
-        for name in (*_PROBABILITIES, *_RATIOS):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"expected {name} in 0..1, got {getattr(self, name)}")
-        for name in _RANGES:
-            low, high = getattr(self, name)
-            if not 0 < low <= high:
-                raise ValueError(f"expected 0 < {name}[0] <= {name}[1], got {low}, {high}")
-        if not self.grids or min(self.grids) < 1:
-            raise ValueError(f"expected grids of 1 or more cells, got {self.grids}")
-        if self.aspect < 1 or self.gamma < 0 or self.jpeg_quality[1] > 100:
-            got = f"{self.aspect}, {self.gamma}, {self.jpeg_quality}"
-            raise ValueError(f"expected aspect >= 1, gamma >= 0, jpeg_quality up to 100, got {got}")
 
 
 def cut_boxes(

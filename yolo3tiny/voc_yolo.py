@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 from typing import Any
 from xml.etree import ElementTree
-from xml.parsers import expat
 
 from fer_paddle.files import read_bytes
 from fer_paddle.images import list_images
 from fer_paddle.labels import parse_split
-from yolo3tiny.rows import ONE_IMAGE_BYTES, Marked, Row, existing, located, numbers, read_text
+from yolo3tiny.rows import ONE_IMAGE_BYTES, Marked, Row, TableError, existing, located, numbers, read_text
 
 _VOC_SIDES = ("xmin", "ymin", "xmax", "ymax")
 _ENCODING = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.-]+)["'][^>]*\?>""")
@@ -61,12 +60,15 @@ def _read_number(text: str | None) -> float:
     return number
 
 
+class _NoDocumentType(ElementTree.TreeBuilder):
+    """Refuses a document type, whose entities could explode."""
+
+    def doctype(self, name: str, *_: object) -> None:
+        raise ValueError(f"<!DOCTYPE {name}>")
+
+
 def _parse_xml(table: Path) -> ElementTree.Element:
-    """Parse XML in any encoding that Python knows, but none with a document type, whose entities could explode."""
-
-    def refuse(name: str, *_: object) -> None:
-        raise ValueError(f"{table}: expected XML without a document type, got <!DOCTYPE {name}>")
-
+    """Parse XML in any encoding that Python knows."""
     text = read_bytes(table, ONE_IMAGE_BYTES)
     if declared := _ENCODING.match(text[:200]):
         encoding = declared[1].decode()
@@ -75,13 +77,11 @@ def _parse_xml(table: Path) -> ElementTree.Element:
                 text = text[declared.end() :].decode(encoding).encode()
             except LookupError as error:
                 raise ValueError(error) from error
-    guard = expat.ParserCreate()
-    guard.StartDoctypeDeclHandler = refuse
-    try:
-        guard.Parse(text, True)
-    except expat.ExpatError as error:
-        raise ValueError(f"{table}:{error.lineno}: expected XML, got {error}") from error
-    return ElementTree.fromstring(text)
+    with located(str(table), "XML without a document type"):
+        try:
+            return ElementTree.fromstring(text, ElementTree.XMLParser(target=_NoDocumentType()))
+        except ElementTree.ParseError as error:
+            raise TableError(f"{table}:{error.position[0]}: expected XML, got {error}") from error
 
 
 def _voc_splits(folder: Path, stems: set[str]) -> dict[str, str]:

@@ -31,7 +31,6 @@ class Recipe(StagedRecipe):
     aux_weight: float = 0.0  # weight of the auxiliary head that learns the FER+ votes; 0 trains without it
     both_labels: bool = False  # keep that head, of FER+'s eight classes, and answer by both (losses.Combination)
     teacher_share: float = 0.5  # ratio of the teachers' answers in the targets, see teach.add_soft_targets
-    soft_labels: float = 0.0  # ratio of the FER+ votes in the labels of the seven expressions, see ferplus.mix_votes
     ferplus: str | None = None  # learn FER+'s eight classes instead, in one of ferplus.MODES
     freeze_epochs: int = 0  # epochs at first in which only the last layer learns, for a network with a start
     backbone_rate: float = 1.0  # factor of the learning rate of all layers but the last
@@ -46,15 +45,14 @@ class Recipe(StagedRecipe):
             raise ValueError(f"expected the optimizer {', '.join(OPTIMIZERS)}, got {self.optimizer!r}")
         check_stages(self.valid_sizes)
         check_schedule(self.schedule, self.schedule_points, self.schedule_factor, self.warmup_epochs > 0)
-        ratios = {name: getattr(self, name) for name in ("balanced_sampling", "soft_labels", "teacher_share")}
+        ratios = {name: getattr(self, name) for name in ("balanced_sampling", "teacher_share")}
         if not all(0 <= ratio <= 1 for ratio in ratios.values()):
             raise ValueError(f"expected ratios from 0 to 1, got {ratios}")
-        if self.ferplus is not None and (self.ferplus not in MODES or self.aux_weight or self.soft_labels):
-            got = f"{self.ferplus!r} with aux_weight {self.aux_weight} and soft_labels {self.soft_labels}"
+        if self.ferplus is not None and (self.ferplus not in MODES or self.aux_weight):
+            got = f"{self.ferplus!r} with aux_weight {self.aux_weight}"
             raise ValueError(f"expected ferplus of {', '.join(MODES)}, and no other use of the votes, got {got}")
-        if self.both_labels and (not self.aux_weight or self.soft_labels):
-            got = f"aux_weight {self.aux_weight} and soft_labels {self.soft_labels}"
-            raise ValueError(f"expected an aux_weight above 0 and no soft_labels with both_labels, got {got}")
+        if self.both_labels and not self.aux_weight:
+            raise ValueError("expected an aux_weight above 0 with both_labels, got 0")
         if self.freeze_epochs < 0 or self.backbone_rate < 0:
             got = f"{self.freeze_epochs} and {self.backbone_rate}"
             raise ValueError(f"expected freeze_epochs and backbone_rate of 0 or more, got {got}")

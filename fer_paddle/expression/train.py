@@ -17,7 +17,7 @@ from fer_paddle.expression.data.dataset import ExpressionData
 from fer_paddle.expression.data.expressions import load_train_valid
 from fer_paddle.expression.data.faces import LabelledFaces, check_classes, digest_faces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
-from fer_paddle.expression.data.ferplus import mix_votes, take_for_training
+from fer_paddle.expression.data.ferplus import take_for_training
 from fer_paddle.expression.data.mixup import mixed_loss
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import (
@@ -54,8 +54,8 @@ def train_expressions(
 ) -> list[dict[str, float]]:
     """Train `network` in place; it ends with the weights of the last step, the best are in the folder.
 
-    For a repeatable run the network's weights come from `seed_everything(recipe.seed)`. With `recipe.aux_weight` or
-    `recipe.soft_labels` the training faces need FER+ votes.
+    For a repeatable run the network's weights come from `seed_everything(recipe.seed)`. With `recipe.aux_weight` the
+    training faces need FER+ votes.
 
     Returns:
         The history of loop.fit.
@@ -126,15 +126,12 @@ def make_loaders(train: LabelledFaces, valid: LabelledFaces, recipe: Recipe, wor
     """Make the loaders `train` and `valid` of this process, with the labels and the order that the recipe wants."""
     if recipe.ferplus and train.targets is None:
         raise ValueError(f"expected faces of take_ferplus for the recipe {recipe.name!r}, got labels alone")
-    if (recipe.aux_weight or recipe.soft_labels) and train.votes is None:
+    if recipe.aux_weight and train.votes is None:
         raise ValueError(f"expected faces with FER+ votes for the recipe {recipe.name!r}; use one with aux_weight 0")
     for faces in (train, valid):
         check_classes(faces, train.classes)
-    targets = train.targets
-    if recipe.soft_labels and train.votes is not None:
-        targets = mix_votes(train.labels, train.votes, recipe.soft_labels)
     draw = recipe.ferplus == "probability"
-    train_data = ExpressionData(train, recipe.sizes, recipe.augment, recipe.seed, targets, draw)
+    train_data = ExpressionData(train, recipe.sizes, recipe.augment, recipe.seed, train.targets, draw)
     valid_data = ExpressionData(valid, recipe.valid_sizes)
     size, seed, power = recipe.batch_size, recipe.seed, recipe.balanced_sampling
     return {

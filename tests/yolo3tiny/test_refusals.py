@@ -7,7 +7,6 @@ import pytest
 
 from yolo3tiny import boxes
 from yolo3tiny.anchors import kmeans_anchors
-from yolo3tiny.augment import AugmentConfig
 from yolo3tiny.decode import decode_above, nms
 from yolo3tiny.detection import recover_img
 from yolo3tiny.export import is_detector
@@ -48,7 +47,6 @@ WRONG = [
     lambda folder: DetectorQuantizeTask(WEIGHTS, [], []),
     lambda folder: dataclasses.replace(CROWD, batch_size=0),
     lambda folder: dataclasses.replace(CROWD, warmup_epochs=11),
-    lambda folder: AugmentConfig(contrast=2),
     lambda folder: decode(np.full((1, 5, 2, 2), np.nan)),
     lambda folder: KeypointNetwork(0),
     lambda folder: dataclasses.replace(STRIPS, strips=0),

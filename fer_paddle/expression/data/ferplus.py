@@ -130,12 +130,3 @@ def keep_leading(counts: np.ndarray) -> np.ndarray:
         if 2 * taken <= total or np.count_nonzero(target) > 3:
             kept[row] = 0
     return kept
-
-
-def mix_votes(labels: np.ndarray, votes: np.ndarray, weight: float) -> np.ndarray:
-    """Mix label and crowd into soft labels for the seven expressions."""
-    hard = np.eye(len(EXPRESSIONS), dtype=np.float32)[labels]
-    seven = votes[:, list(COLUMNS[: len(EXPRESSIONS)])]
-    totals = seven.sum(axis=1, keepdims=True)
-    soft = np.where(totals > 0, seven / np.maximum(totals, 1e-6), hard)
-    return ((1 - weight) * hard + weight * soft).astype(np.float32)

@@ -7,7 +7,6 @@ from fer_paddle.expression.data.dataset import ExpressionData
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.fer2013 import FERPLUS_CLASSES
 from fer_paddle.expression.data.ferplus import (
-    mix_votes,
     take_both,
     take_ferplus,
     take_strict,
@@ -98,15 +97,6 @@ def test_strict_labels_count_all_votes_and_both_keeps_all_faces():
     for take in (take_both, take_strict):
         with pytest.raises(ValueError, match="expected faces with FER\\+ votes, got faces without"):
             take(WITHOUT)
-
-
-def test_label_and_crowd_mixed():
-    shares = np.float32([np.array(votes(fear=6, contempt=4)) / 10, np.array(votes(NF=10)) / 10])
-    mixed = mix_votes(np.array([4, 1]), shares, 0.25)
-    # contempt is none of the seven, so fear has all of the crowd; nobody voted for one of the seven in the second
-    assert mixed[0, 4] == pytest.approx(0.75) and mixed[0, 2] == pytest.approx(0.25)
-    assert mixed[1].tolist() == np.eye(7)[1].tolist()
-    np.testing.assert_allclose(mixed.sum(1), 1)
 
 
 def test_a_drawn_class_follows_the_shares_and_depends_on_the_epoch_alone():
