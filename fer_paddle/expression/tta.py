@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -95,12 +94,3 @@ def load_ensemble(
         raise ValueError(f"expected networks of the same classes, got {len(classes)} different lists")
     sizes = [model.input_size for model in loaded]
     return TTAClassifier([model.network for model in loaded], sizes, scales, flip, five_crop), classes.pop()
-
-
-def measure_views(
-    classifier: TTAClassifier, crops: Sequence[np.ndarray] | np.ndarray, labels: np.ndarray, classes: Sequence[str]
-) -> dict[str, Any]:
-    """Return JSON values: `accuracy`, `faces`, `views` of each, and `recall` by class, of those that have faces."""
-    right = predict(classifier, crops).argmax(axis=1) == labels
-    recall = {name: float(right[labels == i].mean()) for i, name in enumerate(classes) if (labels == i).any()}
-    return {"accuracy": float(right.mean()), "faces": len(labels), "views": classifier.views, "recall": recall}

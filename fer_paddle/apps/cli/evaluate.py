@@ -82,11 +82,7 @@ def evaluate(
             raise ValueError(f"expected one network to calibrate, got {len(weights)}")
         return calibrate_network(data=data[0], weights=weights[0] if weights else None, write=write, out=out)
     if tta or len(weights) > 1:
-        from fer_paddle.expression.predict import classifier_file
-
-        scales = [view for view in tta if isinstance(view, float)] or [1.0]
-        networks = [classifier_file(path, "dynamic") for path in weights or (None,)]
-        return _measure_views(data[0], split, networks, FLIP in tta, FIVE_CROP in tta, scales)
+        return _evaluate_views(data[0], split, weights, tta)
     return _evaluate(data[0], split, weights[0] if weights else None, runtime, threads)
 
 
@@ -94,21 +90,43 @@ def _evaluate(data: str, split: str | None, weights: Path | None, runtime: str |
     from fer_paddle import environment
     from fer_paddle.deployment.benchmark import time_runs
     from fer_paddle.deployment.runtimes.model_files import size_on_disk
-    from fer_paddle.expression.data.expressions import load_measured
-    from fer_paddle.expression.measure import evaluate_classifier
     from fer_paddle.expression.predict import Classifier, classifier_file
 
     if runtime in ("paddle", "dynamic") or (weights and weights.suffix in (".safetensors", ".pdmodel")):
         environment.prepare(threads)  # Paddle reads its threads when it is imported
     classifier = Classifier(weights, runtime=runtime, threads=threads or 0)
-    faces = load_measured(data, classifier.classes, split)
-    figures = evaluate_classifier(classifier, faces.images, faces.labels, faces.classes)
+    faces, figures, text = _measure_faces(classifier, classifier.classes, data, split)
     file = classifier_file(weights, runtime)
     figures |= {
         "latency_ms": time_runs(lambda: classifier(faces.images[:1]), LATENCY_RUNS)["median_ms"],
         "weights": file.name,
         "file_bytes": size_on_disk(file),
     }
+    text += say("; {:.2f} ms a face, {:.0f} kB").format(figures["latency_ms"], figures["file_bytes"] / 1000)
+    return Output(figures, text)
+
+
+def _evaluate_views(data: str, split: str | None, weights: Sequence[Path], tta: Sequence[str | float]) -> Output:
+    from fer_paddle.expression.predict import classifier_file
+    from fer_paddle.expression.tta import load_ensemble
+
+    scales = [view for view in tta if isinstance(view, float)] or [1.0]
+    paths = [classifier_file(path, "dynamic") for path in weights or (None,)]
+    classifier, classes = load_ensemble(paths, scales, FLIP in tta, FIVE_CROP in tta)
+    _, figures, text = _measure_faces(classifier, classes, data, split)
+    figures |= {"weights": [str(path) for path in paths], "data": data, "views": classifier.views}
+    return Output(figures, text + say("; {} views of each").format(classifier.views))
+
+
+def _measure_faces(
+    classifier: Any, classes: Sequence[str], data: str, split: str | None
+) -> tuple[Any, dict[str, Any], str]:
+    """Return faces, figures, and these as text."""
+    from fer_paddle.expression.data.expressions import load_measured
+    from fer_paddle.expression.measure import evaluate_classifier
+
+    faces = load_measured(data, classes, split)
+    figures = evaluate_classifier(classifier, faces.images, faces.labels, faces.classes)
     rows = [
         [shown_name(name), *(percent(figures[kind][name]) for kind in ("recall", "precision"))]
         for name in figures["recall"]
@@ -116,24 +134,7 @@ def _evaluate(data: str, split: str | None, weights: Path | None, runtime: str |
     text = say("accuracy {accuracy:.4f}, mean recall {mean_recall:.4f} over {faces} faces").format(**figures)
     if (some := figures["mean_recall_of_20"]) is not None:
         text += say(" ({:.4f} over the classes of 20 and more)").format(some)
-    text += say("; {:.2f} ms a face, {:.0f} kB").format(figures["latency_ms"], figures["file_bytes"] / 1000)
-    return Output(figures, f"{table(['class', 'recall', 'precision'], rows)}\n\n{text}")
-
-
-def _measure_views(
-    data: str, split: str | None, weights: Sequence[Path], flip: bool, five_crop: bool, scales: Sequence[float]
-) -> Output:
-    """Measure networks of FER+ on the faces with a majority."""
-    from fer_paddle.expression.data.expressions import load_measured
-    from fer_paddle.expression.tta import load_ensemble, measure_views
-
-    classifier, classes = load_ensemble(weights, scales, flip, five_crop)
-    measured = load_measured(data, classes, split)
-    figures = measure_views(classifier, measured.images, measured.labels, classes)
-    rows = [[shown_name(name), f"{value:.3f}"] for name, value in figures["recall"].items()]
-    text = say("accuracy {accuracy:.4f} over {faces} faces, {views} views of each").format(**figures)
-    result = {"weights": [str(path) for path in weights], "data": data, **figures}
-    return Output(result, f"{table(['class', 'recall'], rows)}\n\n{text}")
+    return faces, figures, f"{table(['class', 'recall', 'precision'], rows)}\n\n{text}"
 
 
 def calibrate_network(

@@ -5,7 +5,7 @@ import pytest
 
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.files import ExpressionModel
-from fer_paddle.expression.tta import TTAClassifier, load_ensemble, measure_views
+from fer_paddle.expression.tta import TTAClassifier, load_ensemble
 from fer_paddle.images import faces_to_batch
 from fer_paddle.models import build_model
 
@@ -67,16 +67,3 @@ def test_an_ensemble_from_files_shows_each_its_own_size(crops, tmp_path):
     singles = [load_ensemble([path])[0](crops) for path in paths]
     np.testing.assert_allclose(both(crops), np.mean(singles, axis=0), rtol=1e-5)
     assert (both.views, both.sizes, classes[3]) == (2, (16, 24), "happy")
-
-
-def test_figures(crops):
-    class Sure(nn.Layer):
-        num_classes = 3
-
-        def forward(self, images):
-            return paddle.to_tensor(np.float32([[9, 0, 0]] * images.shape[0]))
-
-    figures = measure_views(TTAClassifier([Sure()], [16]), crops, np.array([0, 0, 2]), ("a", "b", "c"))
-    assert figures == {"accuracy": pytest.approx(2 / 3), "faces": 3, "views": 2, "recall": {"a": 1.0, "c": 0.0}}
-    with pytest.raises(ValueError, match="expected at least one image"):
-        measure_views(TTAClassifier([Sure()], [16]), [], np.array([]), ("a", "b", "c"))
