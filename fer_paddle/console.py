@@ -25,7 +25,7 @@ import click
 from fer_paddle.files import to_json
 from fer_paddle.labels import class_names_zh
 from fer_paddle.messages import LANGUAGES, choose_language, current_language, say, speaking, width
-from fer_paddle.options import gather, read_parameters, spread_values
+from fer_paddle.options import check_out, gather, read_parameters, spread_values
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 _WIDE = {"max_content_width": 110}
@@ -150,6 +150,7 @@ class Command(_Spoken):
 
     def invoke(self, ctx: click.Context) -> int:
         assert self.callback is not None
+        check_out(ctx.params)
         with stdout_to_stderr():
             output = self.callback(**gather(self.callback, ctx.params))
         return OK if output is None else output.show(ctx.params["as_json"])

@@ -1,7 +1,8 @@
-"""Files that appear whole or not at all, digests, JSON and its lines, a folder held by one process, files that ship."""
+"""Files that appear whole or not at all, digests, JSON, csv and text, a folder held by one process, files that ship."""
 
 from __future__ import annotations
 
+import csv
 import difflib
 import errno
 import hashlib
@@ -13,9 +14,9 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ _counter = itertools.count()
 _LOCK = ".lock"
 # Of a JSON, a table or a list: parsed, a text takes about ten times its bytes of memory.
 MAX_TEXT_BYTES = 50 << 20
+_LONGEST_LINE = 200_000  # characters
 
 
 def temporary_name(path: str | os.PathLike[str]) -> Path:
@@ -148,9 +150,24 @@ def read_bytes(path: str | os.PathLike[str], most: int = MAX_TEXT_BYTES) -> byte
     return content
 
 
+def read_text(path: str | os.PathLike[str], most: int = MAX_TEXT_BYTES) -> str:
+    """Read a text in UTF-8, with or without its mark; ValueError: it is in another encoding, or see `read_bytes`."""
+    try:
+        return read_bytes(path, most).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"expected text in UTF-8 in {path}, got: {error}") from error
+
+
 def largest_content(path: str | os.PathLike[str]) -> int:
     """Return how many bytes a packed file may unpack to, before it is taken for a decompression bomb."""
     return (256 << 20) + 20 * Path(path).stat().st_size
+
+
+def each_once(sources: Sequence[str | os.PathLike[str]]) -> Sequence[str | os.PathLike[str]]:
+    """Return names or paths of data sets; ValueError where two are the same."""
+    if len({os.path.realpath(source) for source in sources}) < len(sources):
+        raise ValueError(f"expected each data set once, got {', '.join(map(str, sources))}")
+    return sources
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:
@@ -227,6 +244,40 @@ def append_json_line(path: str | os.PathLike[str], record: Mapping[str, Any]) ->
         file.write(to_json(record, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
 
 
+def read_table(
+    path: str | os.PathLike[str], expected: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (line, cells by column name) of a csv with the expected columns, in any case; skip empty lines."""
+    path, names = Path(path), {name.lower(): name for name in (*expected, *optional)}
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a csv, found no file at {path}")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        # A longer line, which no csv of ours has, is cut into two and refused, instead of read whole.
+        reader = csv.reader(iter(lambda: file.readline(_LONGEST_LINE), ""), skipinitialspace=True)
+        try:
+            header = [names.get(name.strip().lower(), name.strip()) for name in next(filter(any, reader), [])]
+            if missing := [name for name in expected if header.count(name) != 1]:
+                got = ", ".join(header)[:200] or "none"
+                raise ValueError(f"expected the columns {', '.join(expected)} in {path}, got {got}: no {missing[0]}")
+            for row in filter(any, reader):
+                if len(row) != len(header):
+                    got = f"{len(row)} in line {reader.line_num}"
+                    raise ValueError(f"expected {len(header)} columns in each line of {path}, got {got}")
+                yield reader.line_num, dict(zip(header, map(str.strip, row)))
+        except csv.Error as error:
+            raise ValueError(f"expected a csv at {path}, got in line {reader.line_num}: {error}") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"expected a csv in UTF-8 at {path}, got: {error}") from error
+
+
+def inside(name: Any, table: object) -> str:
+    """Return a file that a table names, "/" between folders; ValueError where it leads out of the table's folder."""
+    parts = PureWindowsPath(name)
+    if parts.is_absolute() or parts.drive or str(name).startswith(("/", "\\")) or ".." in parts.parts:
+        raise ValueError(f"expected images within the folder of {table}, got {name!r}")
+    return str(name).replace("\\", "/")  # tables of Windows are read anywhere
+
+
 SUFFIXES = (".onnx", ".safetensors", ".pdmodel", ".param", ".mnn", ".tflite")
 
 
@@ -238,6 +289,8 @@ def shipped_names(folder: Path) -> list[str]:
 def find_weights(weights: str | os.PathLike[str], folder: Path, suffix: str = ".onnx") -> Path:
     """Return the file of a network."""
     path = Path(weights)
+    if not os.fspath(weights):
+        raise ValueError("expected the name or file of a network, got an empty one")
     if path.suffix.lower() in SUFFIXES or len(path.parts) != 1 or path.exists():
         return path
     name, names = os.fspath(weights), shipped_names(folder)

@@ -167,7 +167,7 @@ def shrink_for_crop(
     """
     box = _check_box(box_xyxy)
     length = float((box[2:] - box[:2]).max()) * (1 + 2 * margin)
-    if length <= MAX_CROP_SIDE:
+    if not length > MAX_CROP_SIDE:  # NaN neither: cutting names it
         return image, box, np.ones(2)
     shrink = (MAX_CROP_SIDE - 1) / length  # a pixel less, for rounding
     size_wh = [max(1, int(side * shrink)) for side in image.shape[1::-1]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import colorsys
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -64,8 +65,12 @@ def parse_expression(name: str) -> int:
 
 
 def parse_class(name: str) -> str:
-    """Return the English word of a known class name (an expression or a mouth), and any other name as it is."""
-    return _WORD_OF.get(_TUTORIAL_PREFIX.sub("", name.strip()).strip().lower(), name.strip())
+    """Return the English word of a known class name (an expression or a mouth), and any other name as it is.
+
+    Full-width letters count as plain ones, and an accent as the same in either of Unicode's spellings.
+    """
+    name = unicodedata.normalize("NFKC", name).strip()
+    return _WORD_OF.get(_TUTORIAL_PREFIX.sub("", name).strip().lower(), name)
 
 
 def choose_classes(names: Iterable[str], wanted: Sequence[str] | None = None) -> tuple[tuple[str, ...], dict[str, int]]:
@@ -74,6 +79,8 @@ def choose_classes(names: Iterable[str], wanted: Sequence[str] | None = None) ->
     words = set(word_of.values()) if wanted is None else set(map(parse_class, wanted))
     if wanted is not None and len(words) < len(wanted):
         raise ValueError(f"expected different classes, got {', '.join(wanted)}")
+    if alike := [name for name in sorted(words) if [word.lower() for word in words].count(name.lower()) > 1]:
+        raise ValueError(f"expected classes that differ by more than capital letters, got {', '.join(alike)}")
     if foreign := [name for name, word in word_of.items() if word not in words]:
         raise ValueError(f"expected the classes {', '.join(wanted or ())}, got also {', '.join(map(repr, foreign))}")
     classes = tuple(map(parse_class, wanted)) if wanted is not None else tuple(sorted(words, key=natural_key))

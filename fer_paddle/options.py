@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import inspect
 import math
+import os
 import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -177,6 +178,15 @@ def gather(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str,
         is_group: bool = dataclasses.is_dataclass(kind)
         found[name] = kind(**gather(kind, values)) if is_group else values[name]
     return found
+
+
+def check_out(values: Mapping[str, Any]) -> None:
+    """Refuse --out within a folder of data: what is written there would be read as data the next time."""
+    out = os.path.realpath(values.get("out") or os.curdir)
+    for given in (values.get(name) or () for name in ("data", "valid", "unlabeled", "sources")):
+        for source in (given,) if isinstance(given, (str, Path)) else given:
+            if values.get("out") and Path(out).is_relative_to(os.path.realpath(source)):
+                raise ValueError(f"expected --out outside of the data {source}, got {values['out']}")
 
 
 def _read_parameter(parameter: inspect.Parameter, hint: Any) -> click.Parameter:

@@ -118,6 +118,9 @@ class Pipeline:
     ):
         if unknown := set(rotations) - ROTATIONS.keys():
             raise ValueError(f"expected rotations of {', '.join(map(str, ROTATIONS))}, got {sorted(unknown)}")
+        for part, kind in ((detector, "Detector"), (classifier, "Classifier")):
+            if part is not None and not callable(part):
+                raise ValueError(f"expected a callable such as {kind}({part!r}), got {part!r}")
         self.detector = detector if detector is not None else Detector(runtime=runtime)
         self.classifier = classifier if classifier is not None else Classifier(runtime=runtime)
         self.min_face, self.rotations = min_face, tuple(rotations)

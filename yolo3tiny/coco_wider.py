@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from fer_paddle.files import MAX_TEXT_BYTES, largest_content, read_bytes
+from fer_paddle.files import MAX_TEXT_BYTES, inside, largest_content, read_bytes, read_text
 from fer_paddle.labels import parse_split
-from yolo3tiny.rows import Marked, Row, TableError, existing, inside, located, numbers, read_text
+from yolo3tiny.rows import Marked, Row, TableError, existing, located, numbers
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -104,17 +104,20 @@ def _parse_coco(text: bytes, where: str, find: Callable[[str], Path | bytes], sp
         table = json.loads(text)
         rows, annotations = list(table["images"]), list(table["annotations"])
         marked: dict[Any, list[Marked]] = {row["id"]: [] for row in rows}
-        names = {category["id"]: str(category["name"]) for category in table.get("categories") or ()}
-        if len(marked) < len(rows):
-            raise ValueError(f"{len(rows)} images with {len(marked)} ids")
+        categories = list(table.get("categories") or ())
+        names = {category["id"]: category["name"].strip() for category in categories}
+        for what, given, ids in (("images", rows, marked), ("categories", categories, names)):
+            if len(ids) < len(given):
+                raise ValueError(f"{len(given)} {what} with {len(ids)} ids")
     for number, row in enumerate(annotations):
-        with located(f"{where}: annotations[{number}]", "image_id of an image and bbox of four numbers"):
+        expected = "image_id and category_id of what is there and bbox of four numbers"
+        with located(f"{where}: annotations[{number}]", expected):
             x, y, width, height = map(float, row["bbox"])
-            category, score = names.get(row.get("category_id"), ""), row.get("score")
+            category, score = names[row["category_id"]] if names else "", row.get("score")
             score = 1.0 if score is None else float(score)
             if not 0 <= score <= 1:
                 raise ValueError(f"a score of {score}, expected 0..1")
-            ignore = bool(row.get("ignore") or row.get("iscrowd")) or score <= SURE
+            ignore = any(int(row.get(name) or 0) for name in ("ignore", "iscrowd")) or score <= SURE
             if score > MAYBE:
                 marked[row["image_id"]].append(Marked((x, y, x + width, y + height), category, ignore))
     for number, row in enumerate(rows):
@@ -122,7 +125,7 @@ def _parse_coco(text: bytes, where: str, find: Callable[[str], Path | bytes], sp
             with located(f"{where}: images[{number}]", "split and source as text"):
                 own_split, source = _text(row, "split"), _text(row, "source")
             with located(f"{where}: images[{number}]", "file_name of an image there"):
-                name = inside(row["file_name"])
+                name = inside(row["file_name"], where)
                 image = find(name)
                 size = float(row.get("width") or 0), float(row.get("height") or 0)
             image = existing(image, f"{where}: images[{number}]")
@@ -173,7 +176,7 @@ def read_wider(path: Path) -> Iterator[Row | str]:
             ]
             try:
                 with located(f"{table}:{number}", "the name of an image"):
-                    image = root / inside(name.strip())
+                    image = root / inside(name.strip(), table)
                 yield Row(
                     name.strip(), existing(image, f"{table}:{number}"), marked, None, "wider", parse_split(word) or ""
                 )

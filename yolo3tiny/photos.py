@@ -7,6 +7,7 @@
 | made for an image of another shape | the image is left out and named |
 | with left and right, or top and bottom, exchanged | they are exchanged back |
 | that reaches out of the image | it is cut off at the border |
+| that stands twice | it counts once |
 | of a face, with no area inside the image | the image is left out and named: as background it would teach a fault |
 | to be ignored, with no area inside the image | it is dropped |
 | of a category that is not chosen | it is dropped, and the log says so |
@@ -69,13 +70,15 @@ class Photo:
 def collect(table: str, rows: Iterable[Row | str], classes: Sequence[str] | None = None) -> list[Photo]:
     """Turn the rows of a table into photos, by the policy at the head of this module."""
     parsed = list(rows)
-    bad = [row for row in parsed if isinstance(row, str)]
     kept = [row for row in parsed if isinstance(row, Row)]
+    times = Counter((row.name, None if isinstance(row.image, bytes) else row.image) for row in kept)
+    bad = [row for row in parsed if isinstance(row, str)]
+    bad += [f"{name}: expected once in the table, got {count} times" for (name, _), count in times.items() if count > 1]
     chosen = _choose_categories(table, Counter(box.category for row in kept for box in row.marked), classes)
     photos, left_out = [], []
     for row in kept:
         try:
-            photos.append(_make_photo(row, [box for box in row.marked if box.category in chosen]))
+            photos.append(_make_photo(row, [box for box in dict.fromkeys(row.marked) if box.category in chosen]))
         except _MisfitError as error:
             left_out.append(f"{row.name} ({error})")
         except (ValueError, OSError) as error:
@@ -139,7 +142,7 @@ def _make_photo(row: Row, marked: Sequence[Marked]) -> Photo:
     inside = area(boxes) > 0
     if not (inside | ignore).all():
         lost = [marked[index].box for index in np.flatnonzero(~(inside | ignore))]
-        raise _MisfitError(f"a box outside of its {width} x {height} pixels: {lost[0]}")
+        raise _MisfitError(f"a box without area in its {width} x {height} pixels: {lost[0]}")
     categories = tuple(marked[index].category for index in np.flatnonzero(inside))
     return Photo(row.name, row.image, boxes[inside], ignore[inside], (height, width), row.source, row.split, categories)
 

@@ -120,7 +120,7 @@ class NetworkSettings:
 
 def load_network(weights: str | os.PathLike[str] | None = None, runtime: str = "onnx", threads: int = 0) -> Runner:
     """Load the detector's network for `Detector(forward=...)`, and run it once; arguments and errors as load_runner."""
-    path = network_file(weights or DEFAULT, FOLDER, runtime)
+    path = network_file(DEFAULT if weights is None else weights, FOLDER, runtime)
     runner = load_runner(path, runtime, threads, loader=LOADER)
     settings = NetworkSettings.from_metadata(runner.metadata)
     try:

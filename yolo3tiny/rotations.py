@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import cv2
@@ -25,6 +26,8 @@ def find_faces(
 
     Returns them in pixels of the image, and int64 [N]: the degrees clockwise that turn each upright.
     """
+    if not 0 <= min_face < math.inf:
+        raise ValueError(f"expected a finite min_face of 0 or more, got {min_face}")
     parts = [(0, detect(image, min_score=min_score))]
     for degrees in rotations_deg:
         found = detect(turn(image, degrees), min_score=min_score)

@@ -6,10 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
-
-from fer_paddle.files import MAX_TEXT_BYTES, read_bytes
 
 ONE_IMAGE_BYTES = 4 << 20  # of a table for one image
 _SHOWN = 200  # characters of what a malformed table holds, in a message
@@ -40,23 +38,10 @@ class TableError(ValueError):
     """A fault that names its file."""
 
 
-def inside(name: Any) -> str:
-    """Return a name of a table, unless it leads out of the table's folder."""
-    parts = PureWindowsPath(name)
-    if parts.is_absolute() or parts.drive or str(name).startswith(("/", "\\")) or ".." in parts.parts:
-        raise ValueError(f"{name!r}, which lies outside of the folder")
-    return name
-
-
 def existing(image: Path | bytes, where: str) -> Any:
     if isinstance(image, Path) and not image.is_file():
         raise TableError(f"{where}: expected an image that is there, got no image {str(image)!r}")
     return image
-
-
-def read_text(path: Path, most: int = MAX_TEXT_BYTES) -> str:
-    with located(str(path), "text in UTF-8"):
-        return read_bytes(path, most).decode("utf-8-sig")
 
 
 def numbers(path: Path, line: tuple[int, str], counts: tuple[int, ...]) -> list[float]:

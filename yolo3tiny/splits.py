@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fer_paddle.environment import find_data
+from fer_paddle.files import each_once
 from fer_paddle.labels import SPLITS, parse_split
 from yolo3tiny.annotations import read_photos
 from yolo3tiny.photos import ALL, Photo, check_readable, cut_tiles
@@ -76,10 +77,8 @@ def find_train_valid(
     tiles: Mapping[str, int] | None = None,
 ) -> tuple[list[Photo], list[Photo], str]:
     """Join several tables: photos to train on, photos to validate on, both cut by tile_sources, and both in words."""
-    if len(set(map(str, names))) < len(names):
-        raise ValueError(f"expected each data set once, got {', '.join(map(str, names))}")
     train, valid, words = [], [], []
-    for name in names:
+    for name in each_once(names):
         photos = find_photos(name, classes)
         parts = choose_split(photos, TRAIN), choose_split(photos, VALIDATION)
         how = "its own split" if any(photo.split == VALIDATION for photo in photos) else "every tenth"

@@ -21,7 +21,7 @@ from fer_paddle.training.checkpoint import load_begun, with_stages_begun
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import cosine_adamw
-from fer_paddle.training.run import DIGESTS
+from fer_paddle.training.run import DIGESTS, start_digest
 from yolo3tiny.anchors import ANCHORS, kmeans_anchors
 from yolo3tiny.data import FaceTrainingData, repeat_photos
 from yolo3tiny.evaluate import evaluate, sources_with_faces
@@ -123,6 +123,7 @@ def train_from_files(
     options = dataclasses.replace(options, callbacks=callbacks)
     shapes = begin.card.get("shapes", {}) if begin else {}
     told = {"data": about, "classes": [class_name(classes)], "shapes": shapes}
+    told |= start_digest(None if start is None else DetectorModel.find(start))
     return train_detector(network, photos, valid_photos, recipe, anchors, options, told)
 
 

@@ -10,10 +10,10 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 from xml.etree import ElementTree
 
-from fer_paddle.files import read_bytes
+from fer_paddle.files import read_bytes, read_text
 from fer_paddle.images import list_images
 from fer_paddle.labels import parse_split
-from yolo3tiny.rows import ONE_IMAGE_BYTES, Marked, Row, TableError, existing, located, numbers, read_text
+from yolo3tiny.rows import ONE_IMAGE_BYTES, Marked, Row, TableError, existing, located, numbers
 
 _VOC_SIDES = ("xmin", "ymin", "xmax", "ymax")
 _ENCODING = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.-]+)["'][^>]*\?>""")
@@ -150,13 +150,16 @@ def _yolo_settings(folder: Path) -> tuple[dict[str, str], dict[Path, str]]:
         lists = [*sorted(folder.rglob("obj.names")), *sorted(folder.rglob("classes.txt"))]
         names = read_text(lists[0]).splitlines() if lists else []
     by_number = names if isinstance(names, dict) else {str(number): name for number, name in enumerate(names)}
-    places = {
-        found: split
-        for word, value in settings.items()
-        if (split := parse_split(word))
-        for place in filter(None, [value] if isinstance(value, str) else value)
-        for found in _listed(folder, str(place))
-    }
+    places: dict[Path, str] = {}
+    missing = []
+    for word, value in settings.items():
+        for place in filter(None, [value] if isinstance(value, str) else value) if parse_split(word) else ():
+            for name in _listed(folder, str(settings.get("path") or "."), str(place)):
+                found = _find(folder, name)
+                missing += [] if found else [name]
+                places |= dict.fromkeys(found, str(parse_split(word)))
+    if missing:
+        _LOG.warning("%s: found nothing at %d places of its splits, such as %r", table, len(missing), missing[0])
     return {number: str(name).strip() for number, name in by_number.items() if str(name).strip()}, places
 
 
@@ -177,18 +180,21 @@ def _read_settings(table: Path) -> dict[str, Any]:
     return content
 
 
-def _listed(folder: Path, place: str) -> list[Path]:
-    """Return what a place means, within the folder: a folder, or the images that a list file names."""
-    names = [place]
-    if place.endswith(".txt"):
-        table = next((path for path in (folder / place, folder / PureWindowsPath(place).name) if path.is_file()), None)
-        if table is None:
-            raise ValueError(f"{folder}: expected the list {place!r} that its settings name, found none")
-        names = [line.strip() for line in read_text(table).splitlines() if line.strip()]
-    found = []
-    for name in names:
-        parts = [part for part in PureWindowsPath(name).parts if part not in (".", "..")]
-        # Lists name the folders of another machine: the longest end that is here counts.
-        ends = [Path(*parts[start:]) for start in range(len(parts))]
-        found.append(next((end for end in ends if not end.is_absolute() and (folder / end).exists()), ends[0]))
-    return found
+def _listed(folder: Path, root: str, place: str) -> list[str]:
+    """Return the names that a place means: its own below `root`, or those of images in a list file."""
+    if not place.endswith(".txt"):
+        return [f"{root}/{place}"]
+    table = next((path for path in (folder / place, folder / PureWindowsPath(place).name) if path.is_file()), None)
+    if table is None:
+        raise ValueError(f"{folder}: expected the list {place!r} that its settings name, found none")
+    return [line.strip() for line in read_text(table).splitlines() if line.strip()]
+
+
+def _find(folder: Path, name: str) -> list[Path]:
+    """Return what is there by a name of another machine, or by a glob: the longest end that is here counts."""
+    parts = [part for part in PureWindowsPath(name).parts if part not in (".", "..")]
+    ends = [Path(*parts[start:]) for start in range(len(parts))]
+    for end in (end for end in ends if not end.is_absolute()):
+        if found := [end] if (folder / end).exists() else [one.relative_to(folder) for one in folder.glob(str(end))]:
+            return found
+    return []

@@ -20,7 +20,7 @@ from fer_paddle.collect.fetch import Expect, Fetcher, Response, Unreachable
 from fer_paddle.collect.links import ImageLink
 from fer_paddle.collect.names import safe_name, save_new
 from fer_paddle.collect.pages import PageSource
-from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
+from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines, read_text
 from fer_paddle.images import FORMATS, list_images, read_image, read_size
 from fer_paddle.messages import track
 
@@ -201,10 +201,7 @@ def read_url_list(path: Path) -> list[str]:
     """Read a text file of one URL a line; empty lines and those that start with `#` are passed over."""
     if not path.is_file():
         raise FileNotFoundError(f"expected a text file of URLs, found none at {path}")
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except UnicodeError as error:
-        raise ValueError(f"expected a text file of URLs in UTF-8 at {path}, got other bytes: {error}") from error
+    lines = [line.strip() for line in read_text(path).splitlines()]
     urls = [line for line in lines if line and not line.startswith("#")]
     if not urls:
         raise ValueError(f"expected URLs in {path}, one a line, found none")

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +85,10 @@ class ClassifierSettings:
 
 def check_prior(prior: Any, count: int) -> tuple[float, ...]:
     """Return class shares scaled to a sum of 1; ValueError where they are not `count` finite numbers above 0."""
-    numbers = isinstance(prior, (list, tuple)) and all(type(share) in (int, float) for share in prior)
-    if not numbers or len(prior) != count or not all(0 < share < math.inf for share in prior):
+    numbers = isinstance(prior, (list, tuple)) and all(isinstance(share, Real) for share in prior)
+    if not numbers or len(prior) != count or not all(0 < share < math.inf and share is not True for share in prior):
         raise ValueError(f"expected a prior of {count} finite class shares above 0, got {prior!r}")
-    return tuple(share / sum(prior) for share in prior)
+    return tuple(float(share / sum(prior)) for share in prior)
 
 
 FOLDER = Path(__file__).parents[1] / "weights"
@@ -184,4 +185,4 @@ class Classifier:
 
 def classifier_file(weights: str | os.PathLike[str] | None = None, runtime: str | None = None) -> Path:
     """Return the file of a network that ships, by name, as a runtime reads it; a path stays as it is."""
-    return network_file(weights or DEFAULT, FOLDER, runtime)
+    return network_file(DEFAULT if weights is None else weights, FOLDER, runtime)

@@ -37,7 +37,7 @@ from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
 from fer_paddle.training.loader import Loader, make_loader
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import adamw, make_schedule, momentum
-from fer_paddle.training.run import DIGESTS, load_best, training_cost
+from fer_paddle.training.run import DIGESTS, load_best, start_digest, training_cost
 from fer_paddle.training.transfer import frozen_backbone, start_from_file, without_prefix
 from fer_paddle.weights import load_arrays, load_card, load_into
 
@@ -51,6 +51,7 @@ def train_expressions(
     valid: LabelledFaces,
     recipe: Recipe,
     options: RunOptions = RunOptions(),
+    task: Mapping[str, Any] | None = None,
 ) -> list[dict[str, float]]:
     """Train `network` in place; it ends with the weights of the last step, the best are in the folder.
 
@@ -65,8 +66,8 @@ def train_expressions(
             one batch; or see loop.fit.
     """
     check_network(network, train)
-    loss, task = mixed_loss(make_loss(recipe, train)), {"valid_faces": len(valid)}
-    return fit_faces(with_head(network, recipe), loss, train, valid, recipe, options, task)
+    loss, told = mixed_loss(make_loss(recipe, train)), {"valid_faces": len(valid), **(task or {})}
+    return fit_faces(with_head(network, recipe), loss, train, valid, recipe, options, told)
 
 
 def fit_faces(
@@ -263,9 +264,10 @@ def train_faces(
     logger.info("training on %s", describe_classes(train.classes))
     seed_everything(recipe.seed)
     network = with_head(build_model(model, **arguments), recipe)
+    start = None if start is None else ExpressionModel.find(start)
     if start is not None:
-        _start(network, ExpressionModel.find(start), train.classes, recipe)
-    history = train_expressions(network, train, valid, recipe, options)
+        _start(network, start, train.classes, recipe)
+    history = train_expressions(network, train, valid, recipe, options, start_digest(start))
     card: dict[str, Any] = {"data": data, "train_faces": train.counts(), "valid_faces": valid.counts()}
     card["versions"] = versions()
     if not recipe.both_labels:

@@ -74,7 +74,9 @@ class Landmarker:
         if weights is not None and forward is not None:
             raise ValueError("expected weights or forward, got both")
         if forward is None:
-            forward = load_runner(network_file(weights or DEFAULT, FOLDER, runtime), runtime, threads, loader=LOADER)
+            forward = load_runner(
+                network_file(DEFAULT if weights is None else weights, FOLDER, runtime), runtime, threads, loader=LOADER
+            )
         self.forward = forward
         self.settings = settings or LandmarkSettings.from_metadata(getattr(forward, "metadata", {}))
 
@@ -87,9 +89,11 @@ class Landmarker:
         Raises:
             ValueError: A box has no area, is not finite or lies wholly outside the image.
         """
-        boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4)
-        if not len(boxes):
+        boxes = np.asarray(boxes_xyxy, np.float64)
+        if not boxes.size:
             return np.zeros((0, NUM_POINTS, 2), np.float32)
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise ValueError(f"expected boxes [N, 4], got {list(boxes.shape)}")
         crops, corners, sides = zip(*(self._cut(image, box) for box in boxes))
         parts = []
         for start in range(0, len(crops), BATCH):

@@ -11,9 +11,11 @@ import numpy as np
 
 from fer_paddle.deployment.runtimes.paddle import NetworkRunner
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.files import each_once
 from fer_paddle.landmarks.data.dataset import LandmarkData
 from fer_paddle.landmarks.data.faces import LandmarkFaces, join_faces, load_faces
 from fer_paddle.landmarks.evaluate import evaluate
+from fer_paddle.landmarks.files import LandmarkModel
 from fer_paddle.landmarks.losses import LandmarkLoss
 from fer_paddle.landmarks.points import OUTER_CORNERS
 from fer_paddle.landmarks.predict import Landmarker, LandmarkSettings
@@ -24,7 +26,7 @@ from fer_paddle.training.checkpoint import with_stages_begun
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import cosine_adamw
-from fer_paddle.training.run import DIGESTS
+from fer_paddle.training.run import DIGESTS, start_digest
 from fer_paddle.weights import load_arrays, load_into
 
 logger = logging.getLogger(__name__)
@@ -36,16 +38,21 @@ def train_landmarks(
     valid: LandmarkFaces,
     recipe: LandmarkRecipe,
     options: RunOptions = RunOptions(),
+    start: Path | None = None,
 ) -> list[dict[str, float]]:
     """Train `network` in place; it ends with the weights of the last step, the best are in the folder.
 
     The network is a LandmarkNetwork, or another layer from crops to points float32 [N, 68, 2]. Training faces have a
-    detector's boxes: their jitter is part of what is learned.
+    detector's boxes: their jitter is part of what is learned. `start` is the file that the network was loaded from.
 
     Returns:
         The history of loop.fit, with `valid_nme` and `valid_nme_SOURCE`, inter-ocular, and `valid_failures` at 0.10.
     """
-    task = {"faces": len(train), DIGESTS: {"train": train.digest(), "validation": valid.digest()}}
+    task = {
+        "faces": len(train),
+        DIGESTS: {"train": train.digest(), "validation": valid.digest()},
+        **start_digest(start),
+    }
     model = parallel.prepare_model(network)
     times = dict(recipe.repeat)
     repeated = train.take(np.repeat(np.arange(len(train)), [times.get(source, 1) for source in train.source.tolist()]))
@@ -82,7 +89,7 @@ def train_from_files(
 ) -> list[dict[str, float]]:
     """Read faces (see `landmarks crops`) and train: what `python -m fer_paddle landmarks train` does."""
     recipe = with_stages_begun(recipe, folder, resume)
-    faces = join_faces(load_faces(path) for path in data)
+    faces = join_faces(load_faces(path) for path in each_once(data))
     train, valid = (faces.take(faces.split == split) for split in ("train", "val"))
     if not len(train) or not len(valid):
         raise ValueError(f"expected faces of the splits train and val, got {len(train)} and {len(valid)}")
@@ -91,5 +98,6 @@ def train_from_files(
     options = RunOptions(folder, resume, [ProgressBar(), Curves(folder, "nme")], workers)
     network = recipe.build()
     if start is not None:
+        start = LandmarkModel.find(start)
         load_into(network, load_arrays(start))
-    return train_landmarks(network, train, valid, recipe, options)
+    return train_landmarks(network, train, valid, recipe, options, start)

@@ -107,9 +107,9 @@ def count_features(network: paddle.nn.Layer) -> None:
 def _check_suffix(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if path.suffix.lower() != ".safetensors":
-        raise ValueError(
-            f"expected a .safetensors file, got {path}: pickled weights (.pdparams) can run code and are never loaded"
-        )
+        if path.suffix.lower() == ".pdparams":
+            raise ValueError(f"expected a .safetensors file, got {path}: pickled weights can run code, never loaded")
+        raise ValueError(f"expected a .safetensors file, got {path}")
     return path
 
 

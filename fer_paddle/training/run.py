@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.environment import machine, paddle
+from fer_paddle.files import file_digest
 from fer_paddle.study import differing_fields
 from fer_paddle.training import parallel
 from fer_paddle.training.checkpoint import check_config, load_progress, restore_checkpoint, save_checkpoint
@@ -24,7 +25,8 @@ from fer_paddle.training.parallel import Means
 from fer_paddle.weights import load_arrays, load_card, save_weights, state_arrays
 
 BEST = "best.safetensors"
-DIGESTS = "data_digests"  # the field of a task that says which data a run learned from
+# Fields of a task: the data that a run learned from, and the SHA-256 of the weights that it began with, else None.
+DIGESTS, START = "data_digests", "start_digest"
 
 
 class Callback:
@@ -191,6 +193,11 @@ class Run:
         # The file holds the sum over all processes: the first goes on from it, the others from zero.
         is_first = parallel.rank() == 0
         self.means = Means({name: pair if is_first else [0.0, 0] for name, pair in progress["means"].items()})
+
+
+def start_digest(start: Path | None) -> dict[str, str | None]:
+    """Return the field START of a task."""
+    return {START: None if start is None else file_digest(start)}
 
 
 def load_best(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

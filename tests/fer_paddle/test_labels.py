@@ -44,6 +44,8 @@ def test_parse_refuses_what_is_none_of_the_seven(name):
         (["嘟嘴", "大笑", "smile", "微笑"], None, ("laugh", "pout", "smile")),
         ([*EXPRESSIONS, "bored"], None, ("angry", "bored", *EXPRESSIONS[1:4], "neutral", "sad", "surprise")),
         (["10", "9", "1"], None, ("1", "9", "10")),
+        (["１", "２", "caf\u00e9", "cafe\u0301"], None, ("caf\u00e9", "1", "2")),
+        (["ｈａｐｐｙ", " Sad\u3000"], None, EXPRESSIONS),
         (["Zebra", "ant", "无聊"], None, ("Zebra", "ant", "无聊")),
         ([], None, ()),
         (["happy", "悲伤"], ["sad", "happy"], ("sad", "happy")),  # two classes where the user says so
@@ -62,6 +64,7 @@ def test_which_classes_names_mean(names, wanted, classes):
     [
         (["happy", "smile"], ["happy", "sad"], "expected the classes happy, sad, got also 'smile'"),
         ([], ["happy", "高兴"], "expected different classes, got happy, 高兴"),
+        (["Smirk", "smirk", "frown"], None, "differ by more than capital letters, got Smirk, smirk"),
     ],
 )
 def test_classes_that_cannot_be_chosen(names, wanted, says):

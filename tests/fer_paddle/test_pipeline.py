@@ -152,6 +152,15 @@ def test_wrong_images_are_refused():
             Pipeline(detector_of(), Recorder())(source)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"margin": np.nan}, {"margin": -1}, {"min_face": np.inf}, {"classifier": "vgg8.photos"}, {"detector": "a.onnx"}],
+)
+def test_wrong_settings_are_refused(wrong):
+    with pytest.raises(ValueError, match="expected a"):
+        Pipeline(**{"detector": detector_of([2, 2, 20, 20]), "classifier": Recorder(), **wrong})(PIXELS)
+
+
 def test_a_process_pool_gets_the_same_answer():
     ours = Pipeline()
     theirs = pickle.loads(pickle.dumps(ours))

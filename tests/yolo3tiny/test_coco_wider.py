@@ -30,7 +30,7 @@ def coco(**changes: object) -> dict:
         ],
     }
     for name, value in changes.items():
-        rows = dict.fromkeys(("bbox", "image_id", "score"), table["annotations"][1])
+        rows = dict.fromkeys(("bbox", "image_id", "score", "category_id", "ignore"), table["annotations"][1])
         rows |= dict.fromkeys(("file_name", "split", "source", "width"), table["images"][1])
         rows.get(name, table)[name] = value
     return table
@@ -43,15 +43,18 @@ def save_coco(folder: Path, table: dict | str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("form", ["folder", "json", "tar", "tar with ./"])
+@pytest.mark.parametrize("form", ["folder", "json", "tar", "tar with ./", "folder from Windows"])
 def test_coco_values(tmp_path, form):
-    folder = save_coco(tmp_path / "数据", coco())
+    table = coco(annotations=[*coco()["annotations"], coco()["annotations"][0]])  # a box that stands twice
+    if "Windows" in form:
+        table = json.loads(json.dumps(table).replace("images/", "images\\\\").replace('"ignore": 0', '"ignore": "0"'))
+    folder = save_coco(tmp_path / "数据", table)
     if form.startswith("tar"):
         path = pack(folder, tmp_path / "包.tar", "./" if "./" in form else "pack")
         first, second = read_photos(path)
         path.unlink()  # nothing is unpacked, the files are in memory
     else:
-        first, second = read_photos(folder if form == "folder" else folder / "annotations.json")
+        first, second = read_photos(folder / "annotations.json" if form == "json" else folder)
     assert (first.name, first.split, first.source) == ("images/甲.png", "train", "web")
     assert (second.name, second.split, second.source) == ("images/b.png", "validation", "")
     np.testing.assert_allclose(
@@ -72,11 +75,16 @@ def test_coco_values(tmp_path, form):
         (coco(bbox=[1, 2, float("nan"), 4]), r"b\.png: expected finite boxes"),
         (coco(images=[{"id": 7}, {"id": 9}], annotations=[]), r"2 that cannot be read: .*images\[0\].*images\[1\]"),
         (coco(images=[{"id": 7}, {"id": 7}]), "2 images with 1 ids"),
+        (coco(categories=[{"id": 1, "name": "face"}, {"id": 1, "name": "nose"}]), "2 categories with 1 ids"),
+        (coco(categories=[{"id": 1, "name": None}]), "expected COCO JSON"),
+        (coco(categories=[{"id": 1, "name": "face"}]), r"annotations\[0\]: .*'category_id'"),  # which of them is it?
+        (coco(ignore="no"), r"annotations\[1\]: .*'no'"),
+        (coco(file_name="images/甲.png"), r"甲\.png: expected once in the table, got 2 times"),
         (coco(split=3), r"images\[1\]: expected split and source as text, got ValueError: split 3"),
         (coco(source=["web"]), r"images\[1\]: expected split and source as text"),
         (coco(file_name="images/none.png"), r"images\[1\].*none\.png"),
         *(
-            (coco(file_name=name), r"images\[1\].*outside of the folder")
+            (coco(file_name=name), r"images\[1\].*within the folder of")
             for name in ("../b.png", "images/../../b.png", "/dev/zero", "C:\\b.png", "\\b")
         ),
     ],

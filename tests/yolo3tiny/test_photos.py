@@ -72,7 +72,7 @@ def test_an_image_with_a_face_that_is_nowhere_is_no_background(tmp_path, marked,
     rows = [Row("a.png", tmp_path / "a.png", marked), Row("b.png", tmp_path / "a.png", [])]
     first, *rest = collect("table", rows)
     if boxes is LEFT_OUT:
-        assert first.name == "b.png" and not rest and "a.png (a box outside of its 40 x 30 pixels" in caplog.text
+        assert first.name == "b.png" and not rest and "a.png (a box without area in its 40 x 30 pixels" in caplog.text
     else:
         np.testing.assert_array_equal(first.boxes_xyxy, np.reshape(boxes, (-1, 4)))
         assert first.ignore.tolist() == [box.ignore for box in marked][: len(boxes)] and len(rest) == 1

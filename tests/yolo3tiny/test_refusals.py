@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from fer_paddle import Classifier
+from fer_paddle.landmarks.predict import Landmarker
 from yolo3tiny import boxes
 from yolo3tiny.anchors import kmeans_anchors
 from yolo3tiny.decode import decode_above, nms
@@ -12,6 +14,7 @@ from yolo3tiny.detection import recover_img
 from yolo3tiny.export import is_detector
 from yolo3tiny.keypoint.decode import decode
 from yolo3tiny.keypoint.model import KeypointNetwork
+from yolo3tiny.keypoint.predict import KeypointDetector
 from yolo3tiny.keypoint.recipes import STRIPS
 from yolo3tiny.keypoint.strips import draw_strip
 from yolo3tiny.losses import Yolo3Loss
@@ -20,9 +23,11 @@ from yolo3tiny.photos import Photo
 from yolo3tiny.predict import WEIGHTS, Detector
 from yolo3tiny.quantize import DetectorQuantizeTask
 from yolo3tiny.recipes import CROWD
+from yolo3tiny.rotations import find_faces
 
 IMAGE = np.zeros((48, 64, 3), np.uint8)
 NOTHING = np.zeros((0, 4)), np.zeros(0)
+MAP = np.zeros((1, 5, 1, 1), np.float32)
 WRONG = [
     lambda folder: boxes.area(np.zeros((3, 5))),
     lambda folder: boxes.letterbox(IMAGE, (416, 400)),
@@ -48,6 +53,13 @@ WRONG = [
     lambda folder: dataclasses.replace(CROWD, batch_size=0),
     lambda folder: dataclasses.replace(CROWD, warmup_epochs=11),
     lambda folder: decode(np.full((1, 5, 2, 2), np.nan)),
+    lambda folder: decode(MAP, float("nan")),
+    lambda folder: decode(MAP, 45),
+    lambda folder: find_faces(Detector(forward=lambda images: []), IMAGE, min_face=float("nan")),
+    lambda folder: find_faces(Detector(forward=lambda images: []), IMAGE, min_face=-1),
+    *(lambda folder, kind=kind: kind("") for kind in (Classifier, Detector, Landmarker, KeypointDetector)),
+    *(lambda folder, kind=kind: kind(threads=1.5) for kind in (Classifier, Detector, Landmarker, KeypointDetector)),
+    lambda folder: Landmarker()(IMAGE, np.zeros((4, 3))),
     lambda folder: KeypointNetwork(0),
     lambda folder: dataclasses.replace(STRIPS, strips=0),
     lambda folder: dataclasses.replace(STRIPS, sizes=((0, 100),)),

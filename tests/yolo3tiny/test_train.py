@@ -11,8 +11,9 @@ import pytest
 from fer_paddle.compression.plan import plan_evenly
 from fer_paddle.compression.prune import FilterPruner
 from fer_paddle.environment import seed_everything
-from fer_paddle.files import write_json
+from fer_paddle.files import file_digest, write_json
 from fer_paddle.training.loop import RunOptions
+from fer_paddle.training.run import load_best
 from fer_paddle.weights import load_arrays
 from tests.yolo3tiny.samples import ANCHORS, SMALL, WHOLE, make_photo
 from yolo3tiny.boxes import iou
@@ -121,6 +122,7 @@ def test_a_run_goes_on_from_any_detector_with_boxes_of_another_class(start, star
     (record,) = train_from_files([tmp_path / "hands"], recipe, options, ["手"], weights, drawn=2)
     card = export_run(tmp_path / "run", tmp_path / "hand.onnx")
     assert (card["classes"], card["network"], card["width"]) == (["手"], start.replace("pruned", "tiny"), 0.25)
+    assert load_best(tmp_path / "run")[1]["task"]["start_digest"] == file_digest(weights)
     assert np.isfinite(record["train_loss"]) and "2 drawn images" in card["trained_on"]
     assert Detector(tmp_path / "hand.onnx").settings.classes == ("手",)
     np.testing.assert_array_equal(card["anchors"], ANCHORS)

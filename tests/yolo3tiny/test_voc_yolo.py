@@ -42,6 +42,8 @@ DATA_YAML = "train: ../one/images\nval: two/images\nnc: 2\nnames: {names}\n"
         ("data.yaml", DATA_YAML.format(names="\n- nose\n- face")),
         ("data.yaml", DATA_YAML.format(names="\n  1: face\n  0: nose")),
         ("data.yaml", DATA_YAML.format(names="{0: nose, 1: face}  # of two")),
+        ("data.yaml", "path: ../one\n" + DATA_YAML.format(names="[nose, face]").replace("../one/images", "images")),
+        ("data.yaml", "test: none/images\n" + DATA_YAML.format(names="[nose, face]").replace("two/", "t*/")),
         ("one/labels/classes.txt", "nose\nface\n"),
     ],
 )
@@ -54,6 +56,7 @@ def test_yolo_obeys_its_settings(tmp_path, table, text, caplog):
     assert [photo.split for photo in photos] == (["train", "validation"] if table == "data.yaml" else ["", ""])
     assert [len(photo.boxes_xyxy) for photo in photos] == [1, 1]
     assert "took the category face (2 boxes), not nose" in caplog.text
+    assert ("found nothing at 1 places of its splits, such as './none/images'" in caplog.text) == ("none/" in text)
 
 
 @pytest.mark.parametrize("text", ["train: [a\nval: b", "- train", "[" * 5000, "train: \t@"])

@@ -44,7 +44,7 @@ class KeypointDetector:
         if weights is not None and forward is not None:
             raise ValueError("expected weights or forward, got both")
         if forward is None:
-            path = network_file(weights or DEFAULT, FOLDER, runtime)
+            path = network_file(DEFAULT if weights is None else weights, FOLDER, runtime)
             forward = load_runner(path, runtime, threads, loader=LOADER)
             told = forward.metadata
             if told.get("task") != TASK:

@@ -16,7 +16,7 @@ from fer_paddle.training.checkpoint import with_stages_begun
 from fer_paddle.training.loader import make_loader
 from fer_paddle.training.loop import RunOptions, fit
 from fer_paddle.training.optim import adamw, make_schedule
-from fer_paddle.training.run import DIGESTS
+from fer_paddle.training.run import DIGESTS, start_digest
 from fer_paddle.training.transfer import start_from
 from fer_paddle.weights import state_arrays
 from yolo3tiny.keypoint.data import StripData, draw_from_files, draw_new, find_marks, read_strip
@@ -89,7 +89,7 @@ def train_from(
     if start is not None:
         model = KeypointModel.load(start)
         start_from(network, state_arrays(model.network), () if model.card["classes"] == list(known) else ("head.*",))
-        task["start"] = str(start)
+    task |= start_digest(None if start is None else KeypointModel.find(start))
     options = RunOptions(folder, resume, [ProgressBar(), Curves(folder, "f1")], workers)
     samples = StripData(draw, length, recipe.seed)
     return train_keypoints(network, samples, valid, known, recipe, options, task)

@@ -91,7 +91,7 @@ def crop(
     from fer_paddle.environment import find_data
     from fer_paddle.files import hold
     from fer_paddle.images import write_image
-    from fer_paddle.labels import parse_class
+    from fer_paddle.labels import parse_class, parse_split
     from fer_paddle.pipeline import crop_face
     from yolo3tiny.annotations import read_categories, read_photos
 
@@ -100,12 +100,13 @@ def crop(
     with hold(out):
         for category in read_categories(path):
             for photo in track(read_photos(path, classes=[category]), category):
-                name, stem = parse_class(category), safe_name(Path(photo.name).stem)
+                split, name = parse_split(photo.split) or "", safe_name(parse_class(category), "unnamed")
+                stem = safe_name(Path(photo.name).stem)
                 image = photo.read()
                 for box in photo.boxes_xyxy[~photo.ignore]:
                     write = partial(write_image, image=crop_face(image, box, margin))
-                    save_new(out / photo.split / name, stem, ".png", write)
-                    rows[photo.split, name] = rows.get((photo.split, name), 0) + 1
+                    save_new(out / split / name, stem, ".png", write)
+                    rows[split, name] = rows.get((split, name), 0) + 1
     found = [{"split": split, "class": name, "images": count} for (split, name), count in sorted(rows.items())]
     return Output(found, table(["split", "class", "images"], [list(row.values()) for row in found]))
 

@@ -41,7 +41,7 @@ def train(
     *,
     out: Annotated[Path, "folder of the run"] = Path("runs/landmarks"),
     recipe: Annotated[str, "points68, or points68_fine with a start"] = "points68",
-    start: Annotated[Path | None, "weights to begin with, .safetensors of the same network"] = None,
+    start: Annotated[Path | None, "weights to begin with, .safetensors of the same network, or a name"] = None,
     options: TrainOptions,
 ) -> Output:
     """Train on faces with points; writes checkpoints, curves, model.safetensors and model.onnx."""

@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import importlib
+import operator
 import os
 import pkgutil
 from pathlib import Path
@@ -80,8 +81,8 @@ def load_runner(
     module, name, precisions = RUNTIMES[runtime]
     if precision not in precisions:
         raise ValueError(f"expected a precision of {', '.join(precisions)} for {runtime}, got {precision!r}")
-    if threads < 0:
-        raise ValueError(f"expected threads of 0 or more, got {threads}")
+    if not hasattr(threads, "__index__") or operator.index(threads) < 0:
+        raise ValueError(f"expected threads of 0 or more, got {threads!r}")
     try:
         loaded = importlib.import_module(f"{__name__}.{module}")
         if loader and runtime in PADDLES and Path(path).suffix.lower() == ".safetensors":

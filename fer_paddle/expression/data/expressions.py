@@ -23,6 +23,7 @@ from fer_paddle.expression.data.faces import (
     without_copies,
 )
 from fer_paddle.expression.data.ferplus import take_for_classes, take_strict
+from fer_paddle.files import each_once
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, choose_classes
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ def load_train_valid(
         (train, valid), of the same classes.
     """
     sources = [data] if isinstance(data, (str, os.PathLike)) else data
-    pairs = [_load_pair(source, valid is None, seed, classes) for source in sources]
+    pairs = [_load_pair(source, valid is None, seed, classes) for source in each_once(sources)]
     train = join_faces([pair[0] for pair in pairs])
     if valid is not None:
         measured = take_measured(load_faces(find_data(os.fspath(valid)), classes))
@@ -153,7 +154,7 @@ def load_sources(sources: Sequence[str | os.PathLike[str]]) -> LabelledFaces:
     """Read every image of one source or several, for a report; of several undivided ones each is a split of its own."""
     if not sources:
         raise ValueError("expected at least one source of images, got none")
-    parts = [load_faces(source, strict=False) for source in sources]
+    parts = [load_faces(source, strict=False) for source in each_once(sources)]
     if len(parts) > 1:
         names = [Path(source).stem for source in sources]
         names = names if len(set(names)) == len(names) else [os.fspath(source) for source in sources]

@@ -7,16 +7,16 @@ Sources: Goodfellow et al. 2013, arXiv:1307.0414; FER+ from Barsoum et al. 2016,
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from fer_paddle.expression.data.faces import UNLABELLED, LabelledFaces, join_faces
+from fer_paddle.files import read_table
 from fer_paddle.images import to_gray
 from fer_paddle.labels import EXPRESSIONS, SPLITS, choose_classes, parse_split
 from fer_paddle.packs import load_pack, save_pack
@@ -33,7 +33,6 @@ PUBLISHED = dict(zip(SPLITS, (TRAINING_ROWS, 3589, 3589)))  # images of each spl
 # Of the training images that are no faces, which the csv does not mark: the first digits of the SHA-256 of the 141
 # different ones among those with FLAG_NOT_A_FACE in the pack, 148 of them no face to all ten FER+ raters.
 _NO_FACES = frozenset(json.loads(Path(__file__).with_name("fer2013_faults.json").read_text(encoding="utf-8")))
-_LONGEST_LINE = 200_000  # characters
 _SHOWN = 200  # characters of a malformed line in a message
 
 
@@ -125,41 +124,18 @@ def _to_probs(votes: np.ndarray) -> np.ndarray:
     return (votes / np.maximum(votes.sum(1, keepdims=True), 1)).astype(np.float32)
 
 
-def _read_rows(path: Path, expected: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line, cells by column name in small letters) of a csv that has the expected columns; skip empty lines."""
-    if not path.is_file():
-        raise FileNotFoundError(f"expected the official csv, found no file at {path}")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        # A longer line, which no csv of ours has, is cut into two and refused, instead of read whole.
-        reader = csv.reader(iter(lambda: file.readline(_LONGEST_LINE), ""), skipinitialspace=True)
-        try:
-            header = [name.strip().lower() for name in next(filter(None, reader), [])]
-            if missing := [name for name in expected if name.lower() not in header]:
-                got = ", ".join(header)[:_SHOWN] or "none"
-                raise ValueError(f"expected the columns {', '.join(expected)} in {path}, got {got}: no {missing[0]}")
-            for row in filter(None, reader):
-                if len(row) != len(header):
-                    got = f"{len(row)} in line {reader.line_num}"
-                    raise ValueError(f"expected {len(header)} columns in each line of {path}, got {got}")
-                yield reader.line_num, dict(zip(header, map(str.strip, row)))
-        except csv.Error as error:
-            raise ValueError(f"expected a csv at {path}, got in line {reader.line_num}: {error}") from error
-        except UnicodeDecodeError as error:
-            raise ValueError(f"expected a csv in UTF-8 at {path}, got: {error}") from error
-
-
 def _read_faces(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Read images uint8 [N, 48, 48], labels int64 [N] and split str [N] (None without Usage) from the official csv."""
     pixels, labels, splits = bytearray(), [], []
-    for line, row in _read_rows(path, ("emotion", "pixels")):
+    for line, row in read_table(path, ("emotion", "pixels"), ("Usage",)):
         try:
             image, label = bytes(map(int, row["pixels"].split())), int(row["emotion"])
         except ValueError as error:
             raise ValueError(f"expected integers in line {line} of {path}, got: {str(error)[:_SHOWN]}") from error
-        split = parse_split(row["usage"]) if "usage" in row else ""
+        split = parse_split(row["Usage"]) if "Usage" in row else ""
         if len(image) != SIDE * SIDE or split is None or not 0 <= label < len(EXPRESSIONS):
             expected = f"an emotion 0 to 6, {SIDE * SIDE} pixels and a Usage of Training, PublicTest, PrivateTest"
-            got = f"emotion {label}, {len(image)} pixels, Usage {row.get('usage')!r}"
+            got = f"emotion {label}, {len(image)} pixels, Usage {row.get('Usage')!r}"
             raise ValueError(f"expected {expected} in line {line} of {path}, got {got}")
         pixels += image
         labels.append(label)
@@ -172,15 +148,15 @@ def _read_faces(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
 
 def _read_votes(path: Path, count: int, split: np.ndarray | None) -> np.ndarray:
     """Read the vote counts uint8 [N, 10] of `fer2013new.csv`, one row for each face, of the same split."""
-    rows = list(_read_rows(path, ("Usage", *FERPLUS_CLASSES)))
+    rows = list(read_table(path, ("Usage", *FERPLUS_CLASSES)))
     if len(rows) != count:
         raise ValueError(f"expected the FER+ votes of {count} images in {path}, got {len(rows)} rows")
     votes = np.zeros((count, len(FERPLUS_CLASSES)), np.uint8)
     for index, (line, row) in enumerate(rows):
         try:
-            votes[index] = list(bytes(int(row[name.lower()]) for name in FERPLUS_CLASSES))
+            votes[index] = list(bytes(int(row[name]) for name in FERPLUS_CLASSES))
         except ValueError as error:
             raise ValueError(f"expected votes 0 to 255 in line {line} of {path}, got: {error}") from error
-        if split is not None and parse_split(row["usage"]) != split[index]:
-            raise ValueError(f"expected the split {split[index]} in line {line} of {path}, got {row['usage']!r}")
+        if split is not None and parse_split(row["Usage"]) != split[index]:
+            raise ValueError(f"expected the split {split[index]} in line {line} of {path}, got {row['Usage']!r}")
     return votes

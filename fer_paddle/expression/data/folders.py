@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from fer_paddle.expression.data.faces import UNLABELLED, LabelledFaces
-from fer_paddle.files import read_bytes
+from fer_paddle.files import inside, read_table, read_text
 from fer_paddle.images import ENOUGH_PIXELS, FORMATS, list_images, read_image, to_gray
 from fer_paddle.labels import (
     EXPRESSIONS,
@@ -105,40 +104,24 @@ def _read_lists(path: Path) -> tuple[list[str], list[_Image]] | None:
 
 
 def _read_list(path: Path, split: str, names: list[str]) -> Iterator[_Image]:
-    for number, line in enumerate(_lines(path, f"a list in UTF-8 at {path}"), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         image, _, index = line.strip().rpartition(" " if "\t" not in line else "\t")
         if not line.strip():
             continue
         if not image or not index.isdecimal() or int(index) >= len(names):
             expected = f"an image and the number of its class, 0 to {len(names) - 1}"
             raise ValueError(f"expected {expected}, in line {number} of {path}, got {line.strip()[:200]!r}")
-        yield _Image(split, names[int(index)], path.parent / _inside(image.strip(), path))
+        yield _Image(split, names[int(index)], path.parent / inside(image.strip(), path))
 
 
 def _read_csv(path: Path, split: str) -> Iterator[_Image]:
-    rows = list(csv.DictReader(_lines(path, f"a list in UTF-8 at {path}"), skipinitialspace=True))
-    for number, row in enumerate(rows, 2):
-        cells = {str(name).strip(): str(value).strip() for name, value in row.items()}
-        image = cells.pop("filename", "")
-        chosen = [name for name, value in cells.items() if value == "1"]
+    for number, cells in read_table(path, ("filename",)):
+        image = cells.pop("filename")
+        chosen = [name for name, value in cells.items() if value in ("1", "1.0")]
         if not image or len(chosen) != 1:
             expected = "a filename and one class with 1 in each line"
             raise ValueError(f"expected {expected}, in line {number} of {path}, got {image[:200]!r} with {len(chosen)}")
-        yield _Image(split, chosen[0], path.parent / _inside(image, path))
-
-
-def _lines(path: Path, expected: str) -> list[str]:
-    try:
-        return read_bytes(path).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"expected {expected}, got: {error}") from error
-
-
-def _inside(name: str, path: Path) -> str:
-    parts = PureWindowsPath(name)
-    if parts.is_absolute() or parts.drive or name.startswith(("/", "\\")) or ".." in parts.parts:
-        raise ValueError(f"expected images within the folder of {path}, got {name!r}")
-    return name
+        yield _Image(split, chosen[0], path.parent / inside(image, path))
 
 
 def _list_images(path: Path, strict: bool) -> tuple[list[str], list[_Image]]:
@@ -190,7 +173,7 @@ def _choose_classes(
 
 def _read_names(path: Path) -> list[str]:
     """Read one class name a line; where all lines begin with a number, in the order of the numbers."""
-    lines = [line.strip() for line in _lines(path, f"names of classes in UTF-8, one a line, in {path}") if line.strip()]
+    lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     numbered = [_NUMBERED_NAME.fullmatch(line) for line in lines]
     if lines and all(numbered):
         return [match[2] for match in sorted(numbered, key=lambda match: int(match[1]))]  # type: ignore[index, union-attr]

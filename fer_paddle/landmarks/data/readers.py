@@ -9,13 +9,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from fer_paddle.environment import find_data
+from fer_paddle.files import inside, read_text
 from fer_paddle.images import list_images, read_image
 from fer_paddle.landmarks.data.faces import GROUPS
 from fer_paddle.landmarks.points import NUM_POINTS
@@ -59,36 +61,53 @@ def read_300w(folder: str | os.PathLike[str]) -> Iterator[MarkedPhoto]:
 
     The source is the first folder below, such as `helen`; what lies in a folder `testset` or `ibug` is for the test.
     """
-    folder, found = Path(folder), 0
+    folder, rows = Path(folder), []
     for path in list_images(folder):
-        marks = path.with_suffix(".pts")
-        if not marks.is_file():
-            continue
-        found += 1
-        parts = path.relative_to(folder).parts[:-1]
-        split = "test" if {"testset", "ibug"} & {part.lower() for part in (*parts, folder.name)} else "train"
-        source = parts[0] if parts else folder.name
-        yield MarkedPhoto(read_image(path), read_pts(marks)[None], source, split)
-    if not found:
+        if (marks := path.with_suffix(".pts")).is_file():
+            parts = path.relative_to(folder).parts[:-1]
+            split = "test" if {"testset", "ibug"} & {part.lower() for part in (*parts, folder.name)} else "train"
+            rows.append((path, partial(read_pts, marks), parts[0] if parts else folder.name, split))
+    if not rows:
         raise ValueError(f"expected photos with .pts files beside them in {folder}, found none")
+    yield from _read_rows(rows)
 
 
 def read_wflw(list_file: str | os.PathLike[str], photos: str | os.PathLike[str]) -> Iterator[MarkedPhoto]:
     """Give the photos of a list of WFLW, such as list_98pt_rect_attr_train.txt, with iBUG's 68 of their 98 points."""
     list_file = Path(list_file)
     split = "test" if "test" in list_file.name else "train"
-    lines = [line for line in list_file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line for line in read_text(list_file).splitlines() if line.strip()]
     if not lines:
         raise ValueError(f"expected a line a face in {list_file}, got none")
-    for number, line in enumerate(lines, 1):
-        fields = line.split()
-        if len(fields) != _WFLW_FIELDS:
-            raise ValueError(f"{list_file}, line {number}: expected {_WFLW_FIELDS} fields, got {len(fields)}")
+    names = [inside(line.split()[-1], list_file) for line in lines]
+    read = [partial(_read_line, list_file, number, line) for number, line in enumerate(lines, 1)]
+    yield from _read_rows([(Path(photos, name), one, "wflw", split) for name, one in zip(names, read)])
+
+
+def _read_line(list_file: Path, number: int, line: str) -> np.ndarray:
+    fields = line.split()
+    if len(fields) != _WFLW_FIELDS:
+        raise ValueError(f"{list_file}, line {number}: expected {_WFLW_FIELDS} fields, got {len(fields)}")
+    try:
+        points = np.array(fields[: 2 * WFLW_POINTS], np.float64).reshape(WFLW_POINTS, 2)
+    except ValueError as error:
+        raise ValueError(f"{list_file}, line {number}: expected numbers, got: {error}") from error
+    return points[WFLW_TO_68] + 0.5
+
+
+def _read_rows(rows: Sequence[tuple[Path, Callable[[], np.ndarray], str, str]]) -> Iterator[MarkedPhoto]:
+    """Give the photos of rows (image, what reads its points, source, split), once all of them can be read."""
+    bad = []
+    for path, read, _, _ in rows:
         try:
-            points = np.array(fields[: 2 * WFLW_POINTS], np.float64).reshape(WFLW_POINTS, 2)
-        except ValueError as error:
-            raise ValueError(f"{list_file}, line {number}: expected numbers, got: {error}") from error
-        yield MarkedPhoto(read_image(Path(photos, fields[-1])), points[None, WFLW_TO_68] + 0.5, "wflw", split)
+            read(), read_image(path)
+        except (ValueError, OSError) as error:
+            bad.append(str(error))
+    if bad:
+        shown = "; ".join(bad[:10]) + (f" and {len(bad) - 10} more" if len(bad) > 10 else "")
+        raise ValueError(f"expected photos and points that can be read, got {len(bad)} others: {shown}")
+    for path, read, source, split in rows:
+        yield MarkedPhoto(read_image(path), read().reshape(-1, NUM_POINTS, 2), source, split)
 
 
 def read_groups(photos: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None) -> Iterator[MarkedPhoto]:
@@ -96,6 +115,7 @@ def read_groups(photos: str | os.PathLike[str], folder: str | os.PathLike[str] |
     names, boxes, relative = read_arrays(find_data(GROUPS, folder), ("photo", "box", "pts")).values()
     boxes, relative = boxes.astype(np.float64), relative.astype(np.float64)
     points = boxes[:, None, :2] + relative * (boxes[:, 2:] - boxes[:, :2])[:, None]
-    for number, name in enumerate(np.unique(names)):
-        image, split = read_image(Path(photos, name.replace("/", "_"))), "train" if number % 10 else "test"
-        yield MarkedPhoto(image, points[names == name], "groups", split)
+    splits = ("train" if number % 10 else "test" for number in range(len(names)))
+    marked = [(name, partial(np.asarray, points[names == name])) for name in np.unique(names).tolist()]
+    files = [Path(photos, inside(name.replace("/", "_"), GROUPS)) for name, _ in marked]
+    yield from _read_rows([(file, one, "groups", split) for file, (_, one), split in zip(files, marked, splits)])

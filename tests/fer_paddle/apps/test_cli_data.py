@@ -49,16 +49,33 @@ def test_report_of_a_folder(folder, tmp_path, capsys):
     assert sorted(path.read_bytes() for path in folder.rglob("*.png")) == before
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        *("report {}", "train --data {}", "crop {}", "search --data {}", "batch --data {}", "quantize --data {}"),
+        *("study compare --data y --valid {}", "collect train-mouths --data y {}"),
+    ],
+)
+def test_nothing_is_written_into_the_data(argv, folder, capsys):
+    """A run in a folder of class folders would be a class the next time: its curves are an image."""
+    assert main([*argv.format(folder).split(), "--out", str(folder / "高兴" / ".." / "run")]) == 2
+    assert f"error: expected --out outside of the data {folder}, got " in capsys.readouterr().err
+    assert not (folder / "run").exists()
+
+
 def test_the_speed_of_the_augmentation_as_json(capsys):
     assert main(["benchmark-augment", "--size", "24", "--seconds", "0.01", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["images_per_second"]["strong"] > 0
 
 
 def test_boxes_of_expressions_become_class_folders_that_train_reads(tmp_path, capsys):
-    """Of two faces in an image each goes into its class; the splits stay, and a second call adds nothing."""
+    """Of two faces in an image each goes into its class; the splits stay, and a second call adds nothing.
+
+    The name of a category leads nowhere outside.
+    """
     from fer_paddle.expression.data.expressions import load_faces
 
-    rng, categories = np.random.default_rng(0), [{"id": 1, "name": "Happiness"}, {"id": 2, "name": "sad"}]
+    rng, categories = np.random.default_rng(0), [{"id": 1, "name": "Happiness"}, {"id": 2, "name": "../sad"}]
     for split in ("train", "valid"):
         images = [{"id": number, "file_name": f"{number}.png"} for number in range(2)]
         boxes = [([4, 5, 20, 20], 1, 0), ([40, 5, 10, 20], 2, 0), ([30, 30, 12, 12], 2, 1)]

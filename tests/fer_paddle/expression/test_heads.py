@@ -16,9 +16,11 @@ from fer_paddle.expression.predict import Classifier
 from fer_paddle.expression.recipes import PHOTOS, STRONG
 from fer_paddle.expression.teach import Teachers, add_soft_targets, take_both_labels
 from fer_paddle.expression.train import train_faces
+from fer_paddle.files import file_digest
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.training.loop import RunOptions
+from fer_paddle.training.run import load_best
 from fer_paddle.weights import load_arrays, load_card, save_weights
 
 SMALL = {"width": 1.0, "channels": [8, 8]}
@@ -122,6 +124,7 @@ def test_a_training_of_both_label_sets_is_shipped_with_both_heads(faces, tmp_pat
     assert card["heads"]["prior_ferplus"] == [*[0.1429] * 7, 0.0001]  # four faces of each, none of contempt
     again = train_faces(train, valid, TINY, RunOptions(tmp_path / "on"), "vgg8_flat", start=outcome.weights)
     assert load_arrays(again.weights).keys() == arrays.keys()
+    assert load_best(tmp_path / "on")[1]["task"]["start_digest"] == file_digest(outcome.weights)
     # A plain training takes the body of it.
     plain = dataclasses.replace(TINY, both_labels=False, aux_weight=0.0, monitor="valid_accuracy", mode="max")
     assert "prior" in load_card(

@@ -107,7 +107,12 @@ CROPS = [np.full((8, 8), value, np.uint8) for value in (20, 130, 140)]
 
 @pytest.mark.parametrize(
     ("prior", "ratios"),
-    [("uniform", [2, 4, 4]), ({"b": 10, "a": 20, "c": 10}, [1, 1, 1]), ({"a": 0.2, "b": 0.3, "c": 0.5}, [4, 12, 20])],
+    [
+        ("uniform", [2, 4, 4]),
+        ({"b": 10, "a": 20, "c": 10}, [1, 1, 1]),
+        ({"a": 0.2, "b": 0.3, "c": 0.5}, [4, 12, 20]),
+        (dict(zip("abc", np.array([2, 1, 1]))), [1, 1, 1]),
+    ],
 )
 def test_a_prior_is_bayes_rule(prior, ratios):
     plain = Classifier(runner=BrightnessRunner(**THREE))(CROPS)

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.files import file_digest
+from fer_paddle.landmarks.data.faces import save_faces
 from fer_paddle.landmarks.evaluate import evaluate, predict_faces
 from fer_paddle.landmarks.export import export_run
 from fer_paddle.landmarks.files import LandmarkModel
 from fer_paddle.landmarks.metrics import nme
 from fer_paddle.landmarks.model import LandmarkNetwork, pool_to
-from fer_paddle.landmarks.predict import Landmarker, LandmarkSettings
+from fer_paddle.landmarks.predict import DEFAULT, FOLDER, Landmarker, LandmarkSettings
 from fer_paddle.landmarks.quantize import quantize_landmarks
 from fer_paddle.landmarks.recipes import LANDMARK_RECIPES, POINTS68, LandmarkRecipe
-from fer_paddle.landmarks.train import train_landmarks
+from fer_paddle.landmarks.train import train_from_files, train_landmarks
 from fer_paddle.training.augment import AugmentConfig
 from fer_paddle.training.config import choose_recipe
 from fer_paddle.training.loop import RunOptions
@@ -55,6 +57,16 @@ def test_paddle_and_onnx_give_the_same_points(trained, drawn):
     model = LandmarkModel.load(folder / "model.safetensors")
     assert model.settings == LandmarkSettings(32, POINTS68.margin)
     assert LandmarkRecipe.from_json(model.card["recipe"]) == TINY
+
+
+def test_a_training_goes_on_from_a_network_by_name_and_takes_each_pack_once(drawn, tmp_path, monkeypatch):
+    save_faces(tmp_path / "a.npz", dataclasses.replace(drawn, split=np.array(["train", "val"] * (len(drawn) // 2))))
+    monkeypatch.setattr("fer_paddle.landmarks.train.fit", lambda network, *_, task, **more: task)
+    recipe = dataclasses.replace(POINTS68, batch_size=2)
+    task = train_from_files([tmp_path / "a.npz"], recipe, tmp_path / "run", start=DEFAULT)
+    assert task["start_digest"] == file_digest(FOLDER / f"{DEFAULT}.safetensors")
+    with pytest.raises(ValueError, match="each data set once"):
+        train_from_files([tmp_path / "a.npz", tmp_path / "." / "a.npz"], recipe, tmp_path / "run")
 
 
 def test_int8_is_smaller_and_finds_nearly_the_same_points(trained, drawn):

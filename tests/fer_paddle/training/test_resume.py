@@ -103,7 +103,8 @@ def test_reader_processes_outlive_ctrl_c(unbroken, start_tiny_run, tmp_path):
     ("changes", "named"),
     [
         ({"epochs": 2}, r"epochs \(2, was 3\)"),
-        ({"task": {"sizes": ((0, 16),)}}, r"task.sizes \(\[\[0, 16\]\], was \[\[0, 8\]\]\)"),
+        ({"task": {**tiny_run.TASK, "sizes": ((0, 16),)}}, r"task.sizes \(\[\[0, 16\]\], was \[\[0, 8\]\]\)"),
+        ({"task": {**tiny_run.TASK, "start_digest": "ab"}}, r"task.start_digest \('ab', was None\)"),
         ({"seed": 1, "patience": 2}, r"patience \(2, was None\), seed \(1, was 9\)"),
     ],
 )

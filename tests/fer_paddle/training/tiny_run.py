@@ -23,7 +23,7 @@ from fer_paddle.weights import save_weights, state_arrays
 
 EPOCHS, STEPS = 3, 5
 CLASSES = 4
-TASK = {"sizes": ((0, 8),)}
+TASK = {"sizes": ((0, 8),), "start_digest": None}
 
 
 class TinyNet(paddle.nn.Layer):

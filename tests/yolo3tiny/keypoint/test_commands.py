@@ -6,7 +6,9 @@ import json
 import numpy as np
 import pytest
 
+from fer_paddle.files import file_digest
 from fer_paddle.images import read_image, write_image
+from fer_paddle.training.run import load_best
 from yolo3tiny.cli import main
 from yolo3tiny.keypoint.predict import KeypointDetector
 from yolo3tiny.keypoint.recipes import KEYPOINT_RECIPES, STRIPS, KeypointRecipe
@@ -47,6 +49,8 @@ def test_a_run_becomes_a_network_that_says_what_it_is(run):
     assert KeypointRecipe.from_json(card["recipe"]) == dataclasses.replace(SMALL, name="fine_tune", accumulate=2)
     assert card["trained_on"] == "strips: 10 strips, validated on 2" and card["hours"] >= 0
     assert card["largest_difference_from_paddle"] < 1e-4
+    begun = load_best(run / "road")[1]["task"]["start_digest"]
+    assert begun == file_digest(run / "belt" / "keypoint.safetensors")
     detectors = [
         KeypointDetector(run / "road" / "keypoint.onnx", threads=1),
         KeypointDetector(run / "road" / "keypoint.safetensors", runtime="dynamic"),

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from fer_paddle.expression.data.expressions import load_faces, load_measured, load_train_valid
+from fer_paddle.expression.data.expressions import load_faces, load_measured, load_sources, load_train_valid
 from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 
@@ -123,6 +123,9 @@ def test_own_classes_of_folders_and_a_pack_are_united(tmp_path, noise, write_pac
     write_image(mine / "smile" / "copy.png", images[7])
     caplog.set_level(logging.INFO)
     train, valid = load_train_valid([str(pack), str(mine)])
+    for twice in (load_train_valid, load_sources):
+        with pytest.raises(ValueError, match="each data set once"):
+            twice([str(mine), f"{mine}/"])
     assert train.classes == valid.classes == ("neutral", "pout", "smile")
     assert train.counts() == {"neutral": 3, "pout": 18, "smile": 3 + 18}
     assert valid.counts() == {"neutral": 1, "pout": 2, "smile": 1 + 2}

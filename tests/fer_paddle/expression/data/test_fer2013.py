@@ -81,6 +81,8 @@ BAD_ROWS = [
     ('3,"' + "7 " * 70000 + '",Training', "field larger"),  # over csv's limit: not this kind of file
 ]
 BAD_CSV = [
+    (b"emotion,pixels,Emotion\n", "emotion, pixels, emotion: no emotion"),
+    (b"emotion;pixels\n", "got emotion;pixels: no emotion"),
     (b"", "expected the columns emotion, pixels in .*got none"),
     (b"emotion,pixels,Usage\n", "expected rows"),
     ("emotion,pixels,Usage\n3,高兴,Training\n".encode("gbk"), "csv in UTF-8"),

@@ -102,7 +102,7 @@ REFUSED = [
     ({"train/smile/": 1, "train/pout/": 1, "val/smile/": 1}, "in the split validation of .*, as in the other"),
     ({**ONE_TWO, "classes.txt": b"a\nb\nc"}, "folders 1 to 3 .*names in .*classes.txt, got 1, 2"),
     ({"2/": 1, "3/": 1, "classes.txt": b"a\nb"}, "folders 1 to 2 .*, got 2, 3"),
-    ({**ONE_TWO, "classes.txt": "高\n低".encode("gbk")}, "UTF-8, one a line, in .*classes.txt"),
+    ({**ONE_TWO, "classes.txt": "高\n低".encode("gbk")}, "text in UTF-8 in .*classes.txt"),
     ({}, "class folders .*found none"),
     ({"face.png": b""}, "class folders .*found none"),  # images, but in no class
     ({"happy/": 0, "sad/note.txt": b""}, "expected images .*found none"),

@@ -10,10 +10,10 @@ FACES = {"train": [("a", "happy"), ("b", "sad")], "validation": [("c", "happy")]
 NUMBER_OF = {"happy": 1, "sad": 0}
 
 
-def write_lists(folder, names, list_name, separator=" "):
+def write_lists(folder, names, list_name, separator=" ", slash="/"):
     (folder / names[0]).write_text("\n".join(names[1:]))
     for split, rows in FACES.items():
-        lines = [f"images/{name}.png{separator}{NUMBER_OF[label]}" for name, label in rows]
+        lines = [f"images{slash}{name}.png{separator}{NUMBER_OF[label]}" for name, label in rows]
         (folder / list_name.format("val" if split == "validation" else split)).write_text("\n".join([*lines, ""]))
     return folder / "images"
 
@@ -22,14 +22,15 @@ def write_tables(folder):
     for split, rows in FACES.items():
         place = folder / ("valid" if split == "validation" else split)
         place.mkdir()
-        lines = [f"{name}.png, {int(label == 'sad')}, {int(label == 'happy')}" for name, label in rows]
-        (place / "_classes.csv").write_text("\n".join(["filename, sad, happy", *lines]))
+        lines = [f"{name}.png, {float(label == 'sad')}, {int(label == 'happy')}" for name, label in rows]
+        (place / "_classes.csv").write_text("\n".join(["Filename, sad, happy", *lines, "  ", ""]))
         for name, _ in rows:
             write_image(place / f"{name}.png", np.full((8, 8), ord(name), np.uint8))
 
 
 LAYOUTS = {
     "PaddleX 2": lambda folder: write_lists(folder, ["labels.txt", "sad", "happy"], "{}_list.txt"),
+    "PaddleX, Windows": lambda folder: write_lists(folder, ["labels.txt", "sad", "happy"], "{}_list.txt", " ", "\\"),
     "PaddleX 3": lambda folder: write_lists(folder, ["label.txt", "0 sad", "1 happy"], "{}.txt"),
     "PaddleClas": lambda folder: write_lists(folder, ["label_list.txt", "sad", "happy"], "{}_list.txt", "\t"),
     "Roboflow": write_tables,
@@ -56,6 +57,7 @@ def test_lists_say_split_and_class(name, tmp_path):
     [
         ("images/a.png 2", "0 to 1, in line 1 of .*train.txt, got 'images/a.png 2'"),
         ("images/a.png", "an image and the number of its class"),
+        ("..\\a.png 0", r"within the folder of .*train.txt, got '..\\\\a.png'"),
         ("../a.png 0", "within the folder of .*train.txt, got '../a.png'"),
     ],
 )
@@ -66,8 +68,16 @@ def test_lines_that_make_no_sense_are_named(line, says, tmp_path):
         load_faces(tmp_path)
 
 
-def test_a_table_has_one_class_an_image(tmp_path):
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("filename,sad,happy\na.png,1,1\n", r"one class with 1 in each line, in line 2 .* got 'a.png' with 2"),
+        ("filename,sad,happy\na.png,1,0,1\n", "expected 3 columns in each line of .*got 4 in line 2"),
+        ("filename;sad;happy\na.png;1;0\n", "expected the columns filename in .*got filename;sad;happy"),
+    ],
+)
+def test_a_table_has_one_class_an_image(table, says, tmp_path):
     (tmp_path / "train").mkdir()
-    (tmp_path / "train" / "_classes.csv").write_text("filename,sad,happy\na.png,1,1\n")
-    with pytest.raises(ValueError, match=r"one class with 1 in each line, in line 2 .* got 'a.png' with 2"):
+    (tmp_path / "train" / "_classes.csv").write_text(table)
+    with pytest.raises(ValueError, match=says):
         load_faces(tmp_path)

@@ -74,3 +74,23 @@ def test_a_bad_list_is_named_with_its_line(line, tmp_path):
     (tmp_path / "list.txt").write_text(line)
     with pytest.raises(ValueError, match=r"list.txt.*expected|expected.*list.txt"):
         list(read_wflw(tmp_path / "list.txt", tmp_path))
+
+
+@pytest.mark.parametrize("layout", ["300w", "wflw", "groups"])
+def test_all_that_cannot_be_read_is_named_before_the_first_photo(layout, drawn, tmp_path):
+    for name in ("dataset_a", "dataset_b", "dataset_c"):
+        write_image(tmp_path / f"{name}.png", drawn.images[0])
+        write_pts(tmp_path / f"{name}.pts", drawn.points[0])
+    for name in ("dataset_b", "dataset_c"):
+        (tmp_path / f"{name}.png").write_bytes((tmp_path / f"{name}.png").read_bytes()[:500])
+    row = " ".join([*["1"] * 206, ""])
+    (tmp_path / "list.txt").write_text("".join(f"{row}dataset_{name}.png\n" for name in "abc"), encoding="utf-8-sig")
+    names = np.array([f"dataset/{name}.png" for name in "abc"])
+    np.savez(tmp_path / "landmarks_groups.npz", photo=names, box=np.ones((3, 4)), pts=np.ones((3, 68, 2)))
+    read = {
+        "300w": lambda: read_300w(tmp_path),
+        "wflw": lambda: read_wflw(tmp_path / "list.txt", tmp_path),
+        "groups": lambda: read_groups(tmp_path, tmp_path),
+    }
+    with pytest.raises(ValueError, match=r"got 2 others: .*dataset_b\.png.*; .*dataset_c\.png"):
+        next(read[layout]())
