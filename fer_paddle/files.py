@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import errno
+import functools
 import hashlib
 import itertools
 import json
@@ -30,8 +31,9 @@ _LONGEST_LINE = 200_000  # characters
 
 
 def temporary_name(path: str | os.PathLike[str]) -> Path:
-    """Return an unused hidden name beside `path` that `clear_leftovers` recognizes."""
+    """Return an unused hidden name beside `path`, once what killed runs left there is cleared."""
     path = Path(path)
+    _clear_once(path.parent)
     name = os.fsdecode(os.fsencode(path.name)[:_LONGEST_NAME])
     return path.with_name(f".{name}.{os.getpid()}-{next(_counter)}.tmp")
 
@@ -93,6 +95,9 @@ def clear_leftovers(folder: str | os.PathLike[str]) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+_clear_once = functools.cache(clear_leftovers)  # a folder of many files is looked through by a process once
 
 
 def _is_running(process: int) -> bool:

@@ -6,6 +6,7 @@ import glob
 import json
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from fer_paddle import images
 from fer_paddle.console import Output
-from fer_paddle.files import read_bytes, write_json
+from fer_paddle.files import hold, read_bytes, write_json
 from fer_paddle.messages import track
 
 MAX_RESULTS_BYTES = 1 << 30
@@ -111,29 +112,29 @@ def annotate_files(
     failed: list[Failed] = []
     ours: set[str] = set()
     copies: dict[Path, Path] = {}
-    if results is not None:
-        results.parent.mkdir(parents=True, exist_ok=True)
-        paths, ours = list(paths), read_ours(results)
-        copies = name_copies(paths, results.parent, ours, suffix)
-    try:
-        for path in track(paths, "images"):
-            try:
-                image, (height, width) = images.read_image(path, images.ENOUGH_PIXELS), images.read_size(path)
-                record, copy = annotate(image, max(width / image.shape[1], 1.0))
-                if image.shape[:2] != (height, width):
-                    record = _scale_coordinates(record, (width / image.shape[1], height / image.shape[0]))
-                if results is not None and copy is not None:
-                    write(copies[path], copy)
-                    record["drawn"] = drawn_as(copies[path])
-            except (ValueError, OSError) as error:
-                failed.append((str(path), str(error)))
-                continue
-            records.append({"file": str(path), "width": width, "height": height, **record})
-    finally:
+    with nullcontext() if results is None else hold(results.parent):
         if results is not None:
-            before = sorted(ours - {Path(record["drawn"]).name for record in records if "drawn" in record})
-            reasons = [{"file": file, "reason": reason} for file, reason in failed]
-            write_json(results, {"images": records, "failed": reasons, "drawn_before": before})
+            paths, ours = list(paths), read_ours(results)
+            copies = name_copies(paths, results.parent, ours, suffix)
+        try:
+            for path in track(paths, "images"):
+                try:
+                    image, (height, width) = images.read_image(path, images.ENOUGH_PIXELS), images.read_size(path)
+                    record, copy = annotate(image, max(width / image.shape[1], 1.0))
+                    if image.shape[:2] != (height, width):
+                        record = _scale_coordinates(record, (width / image.shape[1], height / image.shape[0]))
+                    if results is not None and copy is not None:
+                        write(copies[path], copy)
+                        record["drawn"] = drawn_as(copies[path])
+                except (ValueError, OSError) as error:
+                    failed.append((str(path), str(error)))
+                    continue
+                records.append({"file": str(path), "width": width, "height": height, **record})
+        finally:
+            if results is not None:
+                before = sorted(ours - {Path(record["drawn"]).name for record in records if "drawn" in record})
+                reasons = [{"file": file, "reason": reason} for file, reason in failed]
+                write_json(results, {"images": records, "failed": reasons, "drawn_before": before})
     return records, failed
 
 

@@ -7,6 +7,7 @@ uint8 array, [H,W,3] BGR or [H,W] gray; anything else is a ValueError.
 from __future__ import annotations
 
 import io
+import logging
 import math
 import operator
 import os
@@ -27,6 +28,8 @@ from fer_paddle.decoding import read_orientation as read_orientation
 from fer_paddle.decoding import read_size as read_size
 from fer_paddle.files import replacing
 from fer_paddle.messages import track
+
+logger = logging.getLogger(__name__)
 
 MAX_CROP_SIDE = 10_000
 BATCH = 64
@@ -72,7 +75,7 @@ def list_images(folder: str | os.PathLike[str], unreadable: list[Path] | None = 
     """Return the images in a folder and those below it, by extension, as sorted paths that begin with `folder`.
 
     Names that start with a dot are skipped. Linked folders are followed, each real folder once. HEIC is listed too.
-    Folders that cannot be read are added to `unreadable`, where it is given.
+    Folders that cannot be read are passed over: added to `unreadable`, where it is given, else named in a warning.
     """
     folder = Path(folder)
     if not folder.exists():
@@ -83,8 +86,9 @@ def list_images(folder: str | os.PathLike[str], unreadable: list[Path] | None = 
 
     def note(error: OSError) -> None:
         if unreadable is None:
-            raise error
-        unreadable.append(Path(error.filename))
+            logger.warning("left out, since it cannot be read: %s", error.filename)
+        else:
+            unreadable.append(Path(error.filename))
 
     for place, folders, names in os.walk(folder, onerror=note, followlinks=True):
         real = os.path.realpath(place)

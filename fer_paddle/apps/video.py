@@ -15,7 +15,7 @@ import numpy as np
 
 from fer_paddle.apps.recognize import FACE_COLUMNS, LANDMARK_COLUMNS, draw_found, face_row
 from fer_paddle.drawing import find_chinese_font
-from fer_paddle.files import clear_leftovers, read_json, temporary_folder, write_json
+from fer_paddle.files import hold, read_json, temporary_folder, write_json
 from fer_paddle.image_files import Failed
 from fer_paddle.labels import class_colors, class_names_zh
 from fer_paddle.messages import track
@@ -203,8 +203,9 @@ def recognize_videos(
         number = stems.count(stem.lower())
         folder = out / (stem if number == 1 else f"{stem}-{number}")
         try:
-            frames = Camera(source) if isinstance(source, int) else Video(source)
-            report = recognize_video(frames, name, folder, pipeline, *arguments)
+            with hold(out):
+                frames = Camera(source) if isinstance(source, int) else Video(source)
+                report = recognize_video(frames, name, folder, pipeline, *arguments)
         except (ValueError, OSError) as error:
             failed.append((name, str(error)))
             continue
@@ -240,11 +241,10 @@ def _annotate(
 
 
 def _check_folder(folder: Path) -> None:
-    """Refuse a folder with files that are not an earlier run's; clear what killed runs left beside it."""
+    """Refuse a folder with files that are not an earlier run's."""
     if folder.is_dir() and any(folder.iterdir()) and "people" not in read_json(folder / SUMMARY, "an earlier summary"):
         raise ValueError(f"expected the results of an earlier run in {folder}, got another file: choose another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    clear_leftovers(folder.parent)
 
 
 def plot_people(people: dict[int, _Person], classes: Sequence[str], language: str) -> Any:

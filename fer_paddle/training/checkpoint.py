@@ -42,7 +42,6 @@ def save_checkpoint(
     for former in folder.glob("checkpoint-*.safetensors"):
         if former.name != name:
             former.unlink()
-    files.clear_leftovers(folder)
 
 
 def load_progress(folder: Path) -> dict[str, Any]:

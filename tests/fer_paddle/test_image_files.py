@@ -1,12 +1,14 @@
 """Which images a command line means, and names for their copies that overwrite nothing."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fer_paddle import images
+from fer_paddle import files, images
+from fer_paddle.apps.video import recognize_videos
 from fer_paddle.image_files import annotate_files, find_images, name_copies, read_ours
 
 
@@ -146,3 +148,31 @@ def test_a_large_image_is_annotated_reduced_and_reported_in_its_own_pixels(enoug
     assert not failed and images.read_size(tmp_path / "out" / "a.png") == drawn
     assert {name: records[0][name] for name in ("width", "height")} == {"width": 40, "height": 30}
     assert records[0]["faces"] == [{"box_xyxy": [20, 0, 40, 30], "score": 1.0, "points_xy": [[0, 15]]}]
+
+
+def test_two_runs_in_one_folder_are_refused_and_what_a_killed_one_left_goes(tmp_path):
+    out, clip = tmp_path / "out", tmp_path / "clip.mp4"
+    images.write_image(tmp_path / "a.png", np.zeros((8, 8), np.uint8))
+    clip.touch()
+    out.mkdir()
+    (out / ".a.png.99999999999999999999-0.tmp").touch()  # no such process
+    with files.hold(out):
+        with pytest.raises(ValueError, match="expected no other run in"):
+            annotate_files([tmp_path / "a.png"], out / "results.json", lambda image, scale: ({}, image))
+        (_, reason), *_ = recognize_videos([clip], out, None, 0.5)[1]
+        assert "no other run" in reason
+    annotate_files([tmp_path / "a.png"], out / "results.json", lambda image, scale: ({}, image))
+    assert sorted(path.name for path in out.iterdir()) == ["a.png", "results.json"]
+
+
+def test_a_locked_folder_is_named_and_stops_no_walk(folder, monkeypatch, caplog):
+    def scandir(path):
+        if Path(path).name == "deep":
+            raise PermissionError(13, "Permission denied", path)
+        return opened(path)
+
+    opened = os.scandir
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert [path.name for path in images.list_images(folder)] == ["[x].png", "a.png", "b.JPG"]
+    assert str(folder / "deep") in caplog.text
+    assert find_images([str(folder)])[-1] == folder / "deep"  # to be named as unreadable

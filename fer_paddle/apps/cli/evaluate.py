@@ -141,6 +141,7 @@ def calibrate_network(
     *, data: LabeledData, weights: Weights = None, write: Write = False, out: Diagrams = None
 ) -> Output:
     """Fit one temperature so that a network is right as often as it says: `evaluate --calibrate`."""
+    from fer_paddle.analysis.calibration import negative_log_likelihood
     from fer_paddle.expression.calibrate import measure_calibration, plot_before_after, store_temperature
     from fer_paddle.expression.data.expressions import load_measured
     from fer_paddle.expression.predict import Classifier, classifier_file
@@ -155,9 +156,12 @@ def calibrate_network(
 
         out.parent.mkdir(parents=True, exist_ok=True)
         save_figure(plot_before_after(logits, faces.labels), out)
-    if write:
-        found["written"] = [str(path) for path in store_temperature(classifier_file(weights), found)]
     text = say("temperature {temperature} from {faces} faces (folds: {fold_temperatures})").format(**found)
+    stored = classifier.settings.temperature
+    if write and negative_log_likelihood(logits, faces.labels, stored) <= found["nll_after"]:
+        text += say("; the one that is stored, {}, is as good and stays").format(stored)
+    elif write:
+        found["written"] = [str(path) for path in store_temperature(classifier_file(weights), found)]
     rows = [
         [name, *(f"{found[name][end]:.4f}" for end in ("value", "low", "high"))] for name in ("ece_before", "ece_after")
     ]

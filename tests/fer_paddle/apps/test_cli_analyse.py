@@ -100,6 +100,9 @@ def test_calibrate_writes_only_when_told(run, face_folders, weights):
     code, out, _ = run("calibrate", "--data", face_folders, "--weights", weights, "--write", "--out", image)
     assert code == 0 and "temperature" in out and image.is_file()
     assert load_card(weights)["calibration"]["data"] == str(face_folders) and weights.read_bytes() != before
+    before = weights.read_bytes()
+    code, out, _ = run("calibrate", "--data", face_folders, "--weights", weights, "--write")
+    assert code == 0 and "is as good and stays" in out and weights.read_bytes() == before
 
 
 def test_card_is_written_and_written_anew(run, face_folders, weights):
