@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fer_paddle.messages import language_of_environment
 
 _FOLDER = Path(__file__).with_name("exercises")
@@ -18,7 +20,8 @@ _FOLDER = Path(__file__).with_name("exercises")
 class Chapter:
     """Exercises and questions of one notebook."""
 
-    exercises: list[dict[str, Any]]  # each: answer, what it is to be named and take; hints: two by language
+    # each: answer, what it is to be named and take; hints: two by language; cases, where these need no code
+    exercises: list[dict[str, Any]]
     quiz: list[dict[str, Any]]  # each: right, a letter; by language the question, and choices with a text and a reason
 
     def signature(self, exercise: int) -> str:
@@ -31,7 +34,14 @@ def load_chapter(number: str) -> Chapter:
     """Return a chapter by its number, such as 04 or 00b; ValueError names those that there are."""
     if number not in numbers():
         raise ValueError(f"expected a chapter of {', '.join(numbers())}, got {number!r}")
-    return Chapter(**json.loads((_FOLDER / f"{number}.json").read_text(encoding="utf-8")))
+    return Chapter(**json.loads((_FOLDER / f"{number}.json").read_text(encoding="utf-8"), object_hook=_decode))
+
+
+def _decode(found: dict[str, Any]) -> Any:
+    """Read {"array": [...]}, {"set": [...]} and {"pairs": [...]}, a dict whose keys are no text, of cases."""
+    kinds = {"array": np.array, "set": set, "pairs": dict}
+    kind = next(iter(found), "")
+    return kinds[kind](found[kind]) if len(found) == 1 and kind in kinds else found
 
 
 @cache

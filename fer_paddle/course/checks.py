@@ -1,11 +1,13 @@
 """`check("04.2", answer)`: whether the answer to an exercise is right, which case is wrong, hints; `quiz("04")`.
 
 The cases of exercise 04.2 are a generator `exercise_04_2` in a module of `exercises/`; they compute what they expect
-by the library, so that an answer is compared with what the course itself uses.
+by the library, so that an answer is compared with what the course itself uses. Those that are but values stand in
+`exercises/04.json`.
 """
 
 from __future__ import annotations
 
+import copy
 import datetime
 import importlib
 import math
@@ -158,6 +160,8 @@ def _judge_answer(
 
 
 def _cases(chapter: str, exercise: int) -> Cases:
+    if (rows := load_chapter(chapter).exercises[exercise - 1].get("cases")) is not None:
+        return (Case(**copy.deepcopy(row)) for row in rows)
     name = [module for first, module in _MODULES.items() if first <= chapter][-1]
     module = importlib.import_module(f"fer_paddle.course.exercises.{name}")
     cases: Cases = getattr(module, f"exercise_{chapter}_{exercise}")()

@@ -1,1 +1,1 @@
-"""Exercises of the notebooks: cNN.py has the cases of `check`, NN.json the names, hints and questions."""
+"""Exercises of the notebooks: modules with the cases of `check`; NN.json: names, hints, questions and plain cases."""

@@ -51,12 +51,6 @@ def exercise_07_3() -> Cases:
         yield Case((list(probs),), probs.mean(axis=0).argmax(axis=1), name=f"ensemble({number} teachers)")
 
 
-def exercise_07_4() -> Cases:
-    """The part of the damage that is won back."""
-    for clean, noisy, taught in ((0.75, 0.55, 0.65), (0.8, 0.5, 0.5), (0.7, 0.6, 0.72)):
-        yield Case((clean, noisy, taught), 1 - (clean - taught) / (clean - noisy), 1e-6)
-
-
 def exercise_08_1() -> Cases:
     """Multiply-adds of two convolutions, by the library."""
     for side, channels, filters in ((20, 64, 128), (20, 64, 64), (12, 8, 24)):
@@ -80,12 +74,6 @@ def exercise_08_2() -> Cases:
     yield Case((weights,), 2000, name="len(random_scores(weights of 2000 filters))", of=len)
     yield Case((weights,), Between(0, 0.12), name="correlation with L1", of=correlate)
     yield Case((weights,), Between(0, 0.12), name="correlation of two calls", of=correlate)
-
-
-def exercise_08_3() -> Cases:
-    """What training gave the whole network, and what pruning cost."""
-    for whole, whole_tuned, half_tuned in ((0.78, 0.89, 0.45), (0.60, 0.66, 0.64)):
-        yield Case((whole, whole_tuned, half_tuned), (whole_tuned - whole, whole_tuned - half_tuned), 1e-6)
 
 
 def exercise_08_4() -> Cases:
@@ -177,12 +165,3 @@ def exercise_10_3() -> Cases:
         pixels = rng.integers(0, 256, (2, 1, 4, 4))
         batch = ((pixels / 255 - mean) / deviation).astype(np.float32)
         yield Case((batch, mean, deviation), pixels, 0.01, f"to_pixels(batch, {mean}, {deviation})")
-
-
-def exercise_10_4() -> Cases:
-    """The batch of most images a second among those that are fast enough."""
-    times_ms = {1: 2.0, 2: 3.6, 4: 7.0, 8: 13.0, 16: 27.0, 32: 58.0}
-    for limit_ms in (2.5, 10.0, 30.0, 100.0):
-        allowed = [batch for batch, time_ms in times_ms.items() if time_ms <= limit_ms]
-        expected = max(allowed, key=lambda batch: batch / times_ms[batch])
-        yield Case((times_ms, limit_ms), expected, name=f"best_batch(times_ms, {limit_ms})")

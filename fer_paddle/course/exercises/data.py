@@ -79,35 +79,6 @@ def exercise_00b_1() -> Cases:
         yield Case((weights, x, y), [tensor.grad.numpy() for tensor in tensors], 1e-9, name)
 
 
-def exercise_00b_2() -> Cases:
-    """Losses of three classes: flat, falling, shaking, and falling from far above guessing."""
-    flat, falling = [1.09, 1.08, 1.07], [0.58, 0.26, 0.12]
-    for losses, expected in (
-        ({0.001: flat, 0.1: falling, 10: [51.5, 11.8, 23.1]}, 0.1),
-        ({0.1: falling, 0.01: flat, 1: [0.5, 0.1, 0.2]}, 0.1),
-        ({0.01: flat, 0.1: falling, 10: [51.5, 40.5, 34.8]}, 0.1),
-        ({0.01: flat, 0.1: [0.9, 1.0, 0.8]}, 0.01),
-    ):
-        yield Case((losses,), expected, 1e-9, f"largest_rate({losses})")
-
-
-def exercise_00b_3() -> Cases:
-    """Steps where batches come out even, and where the last one is smaller."""
-    for faces, size, epochs in ((420, 20, 5), (420, 1, 5), (420, 420, 5), (30, 20, 3), (10, 20, 2)):
-        yield Case((faces, size, epochs), epochs * -(-faces // size))
-
-
-def exercise_00b_4() -> Cases:
-    """Accuracy and the pair that is confused most, both ways together."""
-    for name, counts, pair in (
-        ("one way", [[8, 1, 1], [0, 10, 0], [0, 4, 6]], {"sad", "surprise"}),
-        ("both ways", [[5, 3, 3], [0, 9, 0], [2, 0, 7]], {"happy", "surprise"}),
-    ):
-        table = np.array(counts)
-        expected = (float(np.trace(table) / table.sum()), pair)
-        yield Case((table, ["happy", "sad", "surprise"]), expected, 1e-9, f"read_confusion({name}, names)")
-
-
 def exercise_01_1() -> Cases:
     """A page source that reads JSON."""
     site = "https://faces.example"
@@ -143,16 +114,6 @@ def exercise_01_3() -> Cases:
     """Hosts whose text already tells that they are of the own network."""
     hosts = ("8.8.8.8", "2130706433", "::ffff:10.0.0.1", "localhost.example.org", "0x7f.1", "169.254.169.254")
     yield Case(None, {host for host in hosts if names_own_network(host)})
-
-
-def exercise_01_4() -> Cases:
-    """Confusion matrices, true in the rows: mistakes of a pair in both directions."""
-    classes = ("neutral", "smile", "laugh")
-    for mistakes, pair in (
-        ([[9, 2, 0], [2, 9, 3], [0, 0, 9]], {"neutral", "smile"}),
-        ([[9, 0, 4], [1, 9, 1], [0, 1, 9]], {"neutral", "laugh"}),
-    ):
-        yield Case((np.array(mistakes), classes), pair, name=f"most_mixed_up({mistakes}, classes)")
 
 
 def exercise_02_1() -> Cases:
@@ -237,14 +198,6 @@ def exercise_03_2() -> Cases:
             turned = cv2.warpAffine(turned, matrix, (64, 64), borderMode=cv2.BORDER_REPLICATE)
         before, after = measure_images([face, turned])["sharpness"]
         yield Case((face, angles), 1 - after / before, 0.08, f"sharpness_lost(face, {angles})")
-
-
-def exercise_03_3() -> Cases:
-    """Answers by angle: the last angle before the first other answer, in both directions."""
-    for changes in ({-60, 75, 90}, {45, -90}, {15}):
-        answers = {angle: "sad" if angle in changes else "happy" for angle in range(-90, 91, 15)}
-        expected = max(angle for angle in range(0, 91, 15) if not any(abs(one) <= angle for one in changes))
-        yield Case((answers,), expected, name=f"largest_angle(other answers at {sorted(changes)})")
 
 
 def exercise_03_4() -> Cases:

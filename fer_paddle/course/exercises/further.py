@@ -29,13 +29,6 @@ def exercise_11_1() -> Cases:
     yield Case((dict(PLAIN.choices),), len(changed), name="count_neighbors(PLAIN.choices)")
 
 
-def exercise_11_2() -> Cases:
-    """The first and the smallest of scores."""
-    for scores in ([0.5, 0.9, 0.2, 0.7], [0.1, 0.3, 0.4]):
-        for rule, expected in (("worst", scores.index(min(scores))), ("oldest", 0)):
-            yield Case((scores, rule), expected)
-
-
 def _two_costs(count: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(count)
     costs = rng.permutation(count).astype(float)
@@ -113,17 +106,6 @@ def exercise_12b_1() -> Cases:
     yield Case((drawn, drawn), (1.0, 1.0), 1e-6, "recalls(drawn, drawn)")
 
 
-def exercise_12b_2() -> Cases:
-    """Boxes in the middle, at a corner, and in a wide image."""
-    middle, corner, wide = ((270, 60, 370, 180), 640, 480), ((0, 0, 30, 40), 200, 200), ((8, 1, 16, 5), 96, 8)
-    for box, width, height in (middle, corner, wide):
-        left, top, right, bottom = box
-        sides = (right - left) / width, (bottom - top) / height
-        shares = (left + right) / 2 / width, (top + bottom) / 2 / height, *sides
-        line = " ".join(["0", *(f"{share:.6f}" for share in shares)])
-        yield Case((line, width, height), box, 0.01)
-
-
 def exercise_12b_3() -> Cases:
     """The first size of input whose letterbox shows the face large enough."""
     for photo, face, needed in ((4000, 60, 8), (960, 30, 10), (640, 160, 8), (1024, 32, 8)):
@@ -186,14 +168,6 @@ def _measure(points: Any) -> float:
     return measure_face(np.asarray(points)).eye_closed
 
 
-def exercise_14_1() -> Cases:
-    """Receptive fields: of the network, of it without a layer, of a layer."""
-    layers = [(3, 2), (3, 2), (3, 2), (3, 1), (3, 2), (3, 1), (3, 2), (3, 1)]  # kernel, stride
-    yield Case((layers,), 175, name="field(all layers)")
-    yield Case((layers[:-1],), 111, name="field(all but the last layer)")
-    yield Case(([(5, 1)],), 5, name="field(one layer of 5)")
-
-
 def exercise_14_2() -> Cases:
     """Mean difference, in gray levels, from OpenCV's shift."""
     image = cv2.GaussianBlur(np.random.default_rng(2).integers(0, 256, (24, 40), np.uint8), (0, 0), 2)
@@ -202,52 +176,6 @@ def exercise_14_2() -> Cases:
         wanted = cv2.warpAffine(image, matrix, image.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
         name = f"|shift_right(image, {pixels}) - OpenCV|.mean()"
         yield Case((image, pixels), Between(0, 1), name=name, of=partial(mean_difference, wanted=wanted))
-
-
-def exercise_14_3() -> Cases:
-    """Marks with their scores, of which some are right."""
-    scores = np.array([0.95, 0.9, 0.8, 0.7, 0.6, 0.4, 0.3, 0.2])
-    right = np.array([1, 1, 1, 0, 1, 1, 0, 0], bool)
-    for least in (0.1, 0.5, 0.85):
-        chosen = right[scores >= least]
-        expected = (float(chosen.mean()), float(chosen.sum() / 6))
-        yield Case((scores, right, 6, least), expected, 1e-6, f"precision_recall(scores, right, 6, {least})")
-
-
-def exercise_14_4() -> Cases:
-    """The drift at which a curve of recalls falls through 0.9, on straight lines between the points."""
-    for drifts, recalls in (([1.0, 1.5, 2.0, 3.0], [0.98, 0.94, 0.84, 0.4]), ([1.0, 2.0], [1.0, 0.8])):
-        yield Case((drifts, recalls), float(np.interp(-0.9, -np.array(recalls), drifts)), 0.005)
-
-
-def exercise_15_1() -> Cases:
-    """Policies with connect-src, with default-src alone, and with neither."""
-    elsewhere = "https://example.org"
-    for policy, place, expected in (
-        ("default-src 'none'; connect-src 'self'", "'self'", True),
-        ("default-src 'none'; connect-src 'self'", elsewhere, False),
-        (f"default-src 'none'; img-src {elsewhere}", elsewhere, False),
-        (f"default-src 'self' {elsewhere}", elsewhere, True),
-        ("connect-src *", elsewhere, True),
-        ("script-src 'self'", elsewhere, True),
-    ):
-        yield Case((policy, place), expected, name=f'may_fetch("{policy}", "{place}")')
-
-
-def exercise_15_2() -> Cases:
-    """Rows as the page's JSON has them, at several least probabilities."""
-    rows = [
-        {"label": label, "probs": {"happy": happy, "neutral": neutral, "sad": 1 - happy - neutral}}
-        for label, happy, neutral in (("happy", 0.9, 0.0625), ("sad", 0.25, 0.25), ("happy", 0.5, 0.375))
-    ]
-    for least, expected in (
-        (0.0, {"happy": 2, "sad": 1}),
-        (0.5, {"happy": 2, "sad": 1}),
-        (0.75, {"happy": 1, "?": 2}),
-        (0.95, {"?": 3}),
-    ):
-        yield Case((rows, least), expected, name=f"count_labels(faces, {least})")
-    yield Case(([], 0.5), {})
 
 
 def exercise_15_3() -> Cases:

@@ -113,12 +113,6 @@ def exercise_05_1() -> Cases:
         yield Case((classes,), count_parameters(build_model("mini_xception", num_classes=classes)))
 
 
-def exercise_05_2() -> Cases:
-    """The factor of each part of a batch."""
-    for sizes in ([8, 8], [4, 12], [2, 6, 24]):
-        yield Case((sizes,), np.array(sizes) / np.sum(sizes), 1e-6)
-
-
 def exercise_05_3() -> Cases:
     """Rates of all steps, against make_schedule."""
     for peak, steps, warm, every in ((2e-3, 100, 10, 20), (1e-2, 40, 4, 9)):
