@@ -63,5 +63,6 @@ def located(where: str, expected: str) -> Iterator[None]:
     except json.JSONDecodeError as error:
         raise TableError(f"{where}:{error.lineno}: expected {expected}, got {error.msg}") from error
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {error}"[:_SHOWN]
+        kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
+        reason = f"{kind}{error}"[:_SHOWN]
         raise TableError(f"{where}: expected {expected}, got {reason}") from error

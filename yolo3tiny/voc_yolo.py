@@ -36,6 +36,8 @@ def read_voc(folder: Path) -> Iterator[Row | str]:
             with located(str(table), "<filename> of an image and <object>s with <bndbox> xmin ymin xmax ymax"):
                 # The last part only: tools write the path of another machine, with slashes of either kind.
                 name = PureWindowsPath(root.findtext("filename", "").strip()).name
+                if not name:
+                    raise ValueError("no <filename>")
                 size = tuple(float(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
                 for found in root.findall("object"):
                     x1, y1, x2, y2 = (_read_number(found.findtext(f"bndbox/{side}")) for side in _VOC_SIDES)
@@ -54,9 +56,9 @@ def read_voc(folder: Path) -> Iterator[Row | str]:
 
 
 def _read_number(text: str | None) -> float:
-    number = float(text or "none")
+    number = float(text) if text else math.nan
     if not math.isfinite(number):  # of a NaN, min and max would make a box
-        raise ValueError(f"could not convert string to finite float: {text!r}")
+        raise ValueError(f"{text or 'none'} for one of them")
     return number
 
 

@@ -6,8 +6,8 @@
 | pitch | from ear to ear | the face looks up |
 | roll | out of the image | the head leans clockwise |
 
-The rotation is roll @ pitch @ yaw, about the camera's own axes. Sources: Terzakis and Lourakis 2020, "A consistently
-fast and globally optimal solution to the perspective-n-point problem" (SQPnP); OpenCV's solvePnP.
+The rotation is roll @ pitch @ yaw, about the camera's own axes. Sources: Lepetit et al. 2009, "EPnP: An
+accurate O(n) solution to the PnP problem"; OpenCV's solvePnP.
 """
 
 from __future__ import annotations
@@ -73,8 +73,9 @@ def estimate_pose(points: np.ndarray, size_hw: tuple[int, int]) -> HeadPose:
     if np.linalg.matrix_rank(seen - seen.mean(0), tol=1e-6) < 2:
         raise ValueError("expected points that are spread in two directions, got points on one line")
     model, camera, no_distortion = (mean_face() @ _HANDS)[list(RIGID)], camera_matrix(size_hw), np.zeros(4)
-    # SQPnP needs no guess; the last steps by Levenberg and Marquardt lessen the distances in the image.
-    found, turn, shift = cv2.solvePnP(model, seen, camera, no_distortion, flags=cv2.SOLVEPNP_SQPNP)
+    # EPnP needs no guess, nor a face that is large in its image: OpenCV's SQPnP fails at 12 px of 1000. The steps of
+    # Levenberg and Marquardt lessen the distances in the image.
+    found, turn, shift = cv2.solvePnP(model, seen, camera, no_distortion, flags=cv2.SOLVEPNP_EPNP)
     if not found:
         raise ValueError("expected points of a face, got points that no pose explains")
     turn, shift = cv2.solvePnPRefineLM(model, seen, camera, no_distortion, turn, shift)

@@ -79,4 +79,9 @@ FINE = dataclasses.replace(
     augment=dataclasses.replace(POINTS68.augment, rotate_deg=20, scale=0.12, shift=0.04, erase=0.25),
 )
 
+# A small budget, for comparisons.
+STUDY = dataclasses.replace(
+    POINTS68, name="points68_study", epochs=5, sizes=((0, 48),), read_out="regression", repeat=(), ema_decay=0.98
+)
+
 LANDMARK_RECIPES = {recipe.name: recipe for recipe in (POINTS68, FINE)}

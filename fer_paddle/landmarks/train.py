@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from fer_paddle.landmarks.losses import LandmarkLoss
 from fer_paddle.landmarks.points import OUTER_CORNERS
 from fer_paddle.landmarks.predict import Landmarker, LandmarkSettings
 from fer_paddle.landmarks.recipes import LandmarkRecipe
+from fer_paddle.study import Row, Study
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar
 from fer_paddle.training.checkpoint import with_stages_begun
@@ -89,11 +91,7 @@ def train_from_files(
 ) -> list[dict[str, float]]:
     """Read faces (see `landmarks crops`) and train: what `python -m fer_paddle landmarks train` does."""
     recipe = with_stages_begun(recipe, folder, resume)
-    faces = join_faces(load_faces(path) for path in each_once(data))
-    train, valid = (faces.take(faces.split == split) for split in ("train", "val"))
-    if not len(train) or not len(valid):
-        raise ValueError(f"expected faces of the splits train and val, got {len(train)} and {len(valid)}")
-    logger.info("training on %d faces, measuring on %d", len(train), len(valid))
+    train, valid = load_train_valid(data)
     seed_everything(recipe.seed)
     options = RunOptions(folder, resume, [ProgressBar(), Curves(folder, "nme")], workers)
     network = recipe.build()
@@ -101,3 +99,48 @@ def train_from_files(
         start = LandmarkModel.find(start)
         load_into(network, load_arrays(start))
     return train_landmarks(network, train, valid, recipe, options, start)
+
+
+def load_train_valid(data: Sequence[Path]) -> tuple[LandmarkFaces, LandmarkFaces]:
+    """Read faces of the splits train and val from files of `landmarks crops`."""
+    faces = join_faces(load_faces(path) for path in each_once(data))
+    train, valid = (faces.take(faces.split == split) for split in ("train", "val"))
+    if not len(train) or not len(valid):
+        raise ValueError(f"expected faces of the splits train and val, got {len(train)} and {len(valid)}")
+    logger.info("training on %d faces, measuring on %d", len(train), len(valid))
+    return train, valid
+
+
+def study_losses(
+    study: Study,
+    train: LandmarkFaces,
+    valid: LandmarkFaces,
+    recipe: LandmarkRecipe,
+    losses: Sequence[str],
+    seeds: Sequence[int],
+) -> list[dict[str, Any]]:
+    """Train once for each loss and seed under one budget, and return a row a loss.
+
+    Returns:
+        `loss`, `seeds`, `nme` and `deviation`, mean and standard deviation over the seeds, and `gain` and
+        `gain_deviation`, those of the error of the first loss minus this one's, seed by seed; deviations of one seed
+        are None.
+    """
+
+    def train_once(row: Row) -> dict[str, float]:
+        chosen = dataclasses.replace(recipe, loss=row["loss"], seed=row["seed"])
+        seed_everything(chosen.seed)
+        last = train_landmarks(chosen.build(), train, valid, chosen, RunOptions(callbacks=[ProgressBar()]))[-1]
+        return {name: value for name, value in last.items() if name.startswith("valid_")}
+
+    study.run([{"loss": loss, "seed": seed} for seed in seeds for loss in losses], train_once)
+    errors = {
+        loss: np.array([study.find({"loss": loss, "seed": seed})[0]["valid_nme"] for seed in seeds]) for loss in losses
+    }
+    summary = []
+    for loss in losses:
+        nme, gain = errors[loss], errors[losses[0]] - errors[loss]
+        spread = [float(np.std(values, ddof=1)) if len(seeds) > 1 else None for values in (nme, gain)]
+        means = {"nme": float(nme.mean()), "deviation": spread[0], "gain": float(gain.mean())}
+        summary.append({"loss": loss, "seeds": len(seeds), **means, "gain_deviation": spread[1]})
+    return summary

@@ -98,10 +98,10 @@ def draw_strip(
         drift: Least and most strength of the light's drift: 1 is the end of the range of training, (1, 1.2) lies
             wholly outside it.
     """
-    if look not in LOOKS or min(size_hw) < 96 or not 0 <= drift[0] <= drift[1]:
-        raise ValueError(
-            f"expected a look of {', '.join(LOOKS)}, 96 px or more, a drift, got {look}, {size_hw}, {drift}"
-        )
+    if look not in LOOKS or min(size_hw) < 96:
+        raise ValueError(f"expected a look of {', '.join(LOOKS)} and sides of 96 px or more, got {look} and {size_hw}")
+    if not 0 <= drift[0] <= drift[1] < np.inf:
+        raise ValueError(f"expected a drift from 0 or more to its most, such as (1, 1.2), got {drift}")
     kind, rng = LOOKS[look], np.random.default_rng(seed)
     image = _ground(kind, size_hw, rng)
     _disturb(image, rng)

@@ -43,7 +43,7 @@ APP = group(
     group(
         "study",
         "Compare ways of training under one budget; what is finished is kept.",
-        *(study.compare, study.curves, study.scale, study.augment, study.distill),
+        *(study.compare, study.curves, study.scale, study.augment, study.distill, study.losses),
     ),
     course.check,
     group(

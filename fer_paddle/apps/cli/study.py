@@ -204,6 +204,48 @@ def distill(
     return Output(found, f"{text}\n\n" + say("teacher: accuracy {teacher_accuracy:.4f}").format(**found))
 
 
+def losses(
+    data: Annotated[tuple[Path, ...], "faces as `landmarks crops` writes them (.npz)"],
+    *,
+    kinds: Annotated[tuple[str, ...], "losses, of l1, l2, smooth_l1, wing; each is compared with the first"] = (
+        "l2",
+        "wing",
+    ),
+    seeds: Annotated[tuple[opt.Seed, ...], "a training of each kind for each seed"] = (0, 1, 2),
+    epochs: StudyEpochs = 5,
+    out: Annotated[Path, "JSON of the study"] = Path("runs/losses.json"),
+    threads: opt.Threads = None,
+    data_changed: opt.DataChanged = False,
+) -> Output:
+    """Train a landmark network by several losses, the same epochs, for several seeds."""
+    from fer_paddle import environment
+
+    environment.prepare(threads)
+    from fer_paddle.landmarks.recipes import STUDY
+    from fer_paddle.landmarks.train import load_train_valid, study_losses
+    from fer_paddle.study import Study, provenance
+
+    train, valid = load_train_valid(data)
+    recipe = dataclasses.replace(STUDY, epochs=epochs)
+    digests = {"train": train.digest(), "validation": valid.digest()}
+    origin = provenance(data=[path.name for path in data], train_faces=len(train), valid_faces=len(valid))
+    study = Study(out, {"recipe": recipe.to_json()}, origin, digests, data_changed)
+    study.content["summary"] = study_losses(study, train, valid, recipe, kinds, seeds)
+    study.save()
+    rows = [
+        [row["loss"], row["seeds"], _spread("{:.2%}", row["nme"], row["deviation"])]
+        + [_spread("{:+.2%}", row["gain"], row["gain_deviation"]) if row["loss"] != kinds[0] else ""]
+        for row in study.content["summary"]
+    ]
+    headings = ["loss", "seeds", "error, inter-ocular", say("gain over {}").format(kinds[0])]
+    return Output(study.content, table(headings, rows))
+
+
+def _spread(form: str, mean: float, deviation: float | None) -> str:
+    """Format a mean, with its standard deviation where there is one."""
+    return form.format(mean) + ("" if deviation is None else f" ± {deviation:.2%}")
+
+
 def _load(source: Data) -> tuple[Any, Any]:
     """Prepare Paddle and read the faces to train and to measure on."""
     from fer_paddle import environment

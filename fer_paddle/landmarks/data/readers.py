@@ -19,7 +19,7 @@ import numpy as np
 from fer_paddle.environment import find_data
 from fer_paddle.files import inside, read_text
 from fer_paddle.images import list_images, read_image
-from fer_paddle.landmarks.data.faces import GROUPS
+from fer_paddle.landmarks.data.faces import GROUPS, face_boxes
 from fer_paddle.landmarks.points import NUM_POINTS
 from fer_paddle.packs import read_arrays
 
@@ -47,13 +47,21 @@ def read_pts(path: str | os.PathLike[str]) -> np.ndarray:
     """Read the points of a .pts file, float64 [68, 2]; ValueError for another count or for what is no number."""
     text = Path(path).read_text(encoding="utf-8", errors="replace")
     head, _, body = text.partition("{")
+    lines = [line for line in body.partition("}")[0].splitlines() if line.strip()]
+    if "version" not in head or len(lines) != NUM_POINTS:
+        raise ValueError(f"expected a .pts file of {NUM_POINTS} points, got {len(lines)} in {path}")
+    return np.array([_read_place(line, path) for line in lines]) - 0.5
+
+
+def _read_place(line: str, path: str | os.PathLike[str]) -> list[float]:
+    """Read x and y of a line."""
     try:
-        values = np.array([line.split() for line in body.partition("}")[0].splitlines() if line.strip()], np.float64)
-    except ValueError as error:
-        raise ValueError(f"expected two numbers a line in {path}, got: {error}") from error
-    if "version" not in head or values.shape != (NUM_POINTS, 2) or not np.isfinite(values).all():
-        raise ValueError(f"expected a .pts file of {NUM_POINTS} points, got {list(values.shape)} in {path}")
-    return values - 0.5
+        place = [float(word) for word in line.split()]
+    except ValueError:
+        place = []
+    if len(place) != 2 or not np.isfinite(place).all():
+        raise ValueError(f"expected two numbers a line in {path}, got {line.strip()[:40]!r}")
+    return place
 
 
 def read_300w(folder: str | os.PathLike[str]) -> Iterator[MarkedPhoto]:
@@ -100,7 +108,7 @@ def _read_rows(rows: Sequence[tuple[Path, Callable[[], np.ndarray], str, str]]) 
     bad = []
     for path, read, _, _ in rows:
         try:
-            read(), read_image(path)
+            _check_places(read().reshape(-1, NUM_POINTS, 2), read_image(path), path)
         except (ValueError, OSError) as error:
             bad.append(str(error))
     if bad:
@@ -119,3 +127,12 @@ def read_groups(photos: str | os.PathLike[str], folder: str | os.PathLike[str] |
     marked = [(name, partial(np.asarray, points[names == name])) for name in np.unique(names).tolist()]
     files = [Path(photos, inside(name.replace("/", "_"), GROUPS)) for name, _ in marked]
     yield from _read_rows([(file, one, "groups", split) for file, (_, one), split in zip(files, marked, splits)])
+
+
+def _check_places(points: np.ndarray, image: np.ndarray, path: Path) -> None:
+    """Raise ValueError where the points of a face are at one place, not finite or outside of the image."""
+    boxes = face_boxes(points)
+    low, high = np.maximum(boxes[:, :2], 0), np.minimum(boxes[:, 2:], image.shape[1::-1])
+    if not (low < high).all():
+        size = f"{image.shape[1]} x {image.shape[0]}"
+        raise ValueError(f"expected points of faces in the {size} px of {path}, got a face outside or without a size")

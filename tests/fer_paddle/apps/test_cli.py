@@ -46,7 +46,7 @@ def test_every_command_has_help(run):
         assert code == 0 and f"python -m fer_paddle {command}" in out and not err
     for part in (*("run", "crawl", "frames", "clean", "select", "sources", "train-mouths"),):
         assert run("collect", part, "--help")[0] == 0
-    for name in ("compare", "curves", "scale", "augment", "distill"):
+    for name in ("compare", "curves", "scale", "augment", "distill", "losses"):
         assert run("study", name, "--help")[0] == 0
 
 
@@ -79,6 +79,8 @@ WRONG_USE = [
     ["card", "missing.onnx"],
     ["study", "distill", "--data", "no_such_pack.npz", "--teacher", "missing.safetensors"],
     ["study", "distill", "--data", ".", "--teacher", "x.safetensors", "--soft-weight", "2"],
+    ["study", "losses", "no_such_faces.npz"],
+    ["study", "losses", __file__],
     ["study", "scale", "--data", "no_such_pack.npz", "--sizes", "48", "0"],
     ["prune", "--data", ".", "--out", "new", "--flops", "0.5", "--activations", "0.5"],
     ["prune-speed", __file__],

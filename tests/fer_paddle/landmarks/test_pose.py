@@ -29,6 +29,16 @@ def test_a_projected_head_is_turned_back_within_half_a_degree(angles):
     np.testing.assert_allclose(found.translation, pose.translation, atol=0.1)
 
 
+@pytest.mark.parametrize("side", [200, 1000, 8000])
+def test_a_face_of_twelve_pixels_has_a_pose(side):
+    angles = (-20, -30, 30)
+    pose = HeadPose(*angles, to_rotation(*angles), np.array([side / 30, 0, side / 8]))
+    points = project(mean_face(), pose, (side, side))
+    assert 10 < np.ptp(points, axis=0).max() < 13
+    found = estimate_pose(points, (side, side))
+    np.testing.assert_allclose((found.yaw_deg, found.pitch_deg, found.roll_deg), angles, atol=0.5)
+
+
 def test_angles_are_those_of_scipy():
     for angles in ANGLES:
         rotation = to_rotation(*angles)

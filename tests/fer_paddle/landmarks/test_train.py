@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.files import file_digest
+from fer_paddle.files import file_digest, read_json
 from fer_paddle.landmarks.data.faces import save_faces
 from fer_paddle.landmarks.evaluate import evaluate, predict_faces
 from fer_paddle.landmarks.export import export_run
@@ -16,7 +16,8 @@ from fer_paddle.landmarks.model import LandmarkNetwork, pool_to
 from fer_paddle.landmarks.predict import DEFAULT, FOLDER, Landmarker, LandmarkSettings
 from fer_paddle.landmarks.quantize import quantize_landmarks
 from fer_paddle.landmarks.recipes import LANDMARK_RECIPES, POINTS68, LandmarkRecipe
-from fer_paddle.landmarks.train import train_from_files, train_landmarks
+from fer_paddle.landmarks.train import study_losses, train_from_files, train_landmarks
+from fer_paddle.study import Study
 from fer_paddle.training.augment import AugmentConfig
 from fer_paddle.training.config import choose_recipe
 from fer_paddle.training.loop import RunOptions
@@ -47,6 +48,17 @@ def test_training_lessens_the_error(trained):
     history = trained[1]
     assert history[-1]["train_loss"] < 0.8 * history[0]["train_loss"]
     assert {"valid_nme", "valid_nme_drawn", "valid_failures", "train_loss_regression"} <= history[-1].keys()
+
+
+def test_losses_are_compared_seed_by_seed(drawn, tmp_path):
+    recipe, path = dataclasses.replace(TINY, epochs=1, read_out="regression"), tmp_path / "losses.json"
+    valid, seeds = drawn.take(np.arange(8)), (0, 1)
+    summary = study_losses(Study(path, {}), drawn, valid, recipe, ("l2", "wing"), seeds)
+    errors = {(row["loss"], row["seed"]): row["valid_nme"] for row in read_json(path, "the study")["rows"]}
+    gains = [errors["l2", seed] - errors["wing", seed] for seed in seeds]
+    assert len(set(errors.values())) == 4 and summary[0]["gain"] == summary[0]["gain_deviation"] == 0
+    assert (summary[1]["gain"], summary[1]["gain_deviation"]) == pytest.approx((np.mean(gains), np.std(gains, ddof=1)))
+    assert study_losses(Study(path, {}), drawn, valid, recipe, ("l2", "wing"), seeds) == summary  # nothing left to do
 
 
 def test_paddle_and_onnx_give_the_same_points(trained, drawn):

@@ -67,7 +67,8 @@ BAD = [
     ([("c", 11, 11, 40, 40)], ("a", "b"), "second.png: expected marks of the class a, b, got 'c'"),
     ([MARK, ("b", 21, 31, 50, 60)], None, "second.png: expected marks 32 px apart in x or y, got [25.0, 25.0]"),
     ([("a", "left", 11, 40, 40)], None, "second.xml: expected <filename> of an image"),
-    ([("a", 11, 11, "nan", 40)], None, "could not convert string to finite float: 'nan'"),
+    ([("a", 11, 11, "nan", 40)], None, "<bndbox> xmin ymin xmax ymax, got nan for one of them"),
+    ([("a", 11, 11, "", 40)], None, "<bndbox> xmin ymin xmax ymax, got none for one of them"),
 ]
 
 
