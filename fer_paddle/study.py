@@ -45,10 +45,11 @@ class Study:
         former: dict[str, Any] = {"settings": settings, "rows": []}
         if self.path is not None and self.path.is_file():
             former = files.read_json(self.path, "a study")
-        if not isinstance(former.get("settings", {}), dict) or not _are_rows(former.get("rows")):
+        rows, known = former.get("rows"), former.get("settings", {})
+        if not isinstance(known, dict) or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise ValueError(f"expected a study with rows in {self.path}, got none")
-        self.rows: list[dict[str, Any]] = former["rows"]
-        differing = differing_fields(settings, former.get("settings", {}))
+        self.rows: list[dict[str, Any]] = rows
+        differing = differing_fields(settings, known)
         if other_data := differing_fields(digests, former.get("data_digests") or digests, "data."):
             if data_changed:
                 former["former_data"] = [*former.get("former_data", []), former["data_digests"]]
@@ -114,7 +115,3 @@ def differing_fields(ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix:
         elif our != their:
             found.append(f"{prefix}{name} ({our!r}, was {their!r})")
     return found
-
-
-def _are_rows(rows: Any) -> bool:
-    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)

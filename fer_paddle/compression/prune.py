@@ -173,16 +173,11 @@ def _slim_pruner(criterion: str | Criterion) -> type:
 
         def cal_mask(self, pruned_ratio: float, collection: Any, num_head: int = -1) -> np.ndarray:
             scores = score(collection)
-            return keep_mask(scores, len(scores) - round(len(scores) * pruned_ratio))
+            mask = np.ones(len(scores), np.int32)
+            mask[np.argsort(scores)[: round(len(scores) * pruned_ratio)]] = 0
+            return mask
 
     return ScoreFilterPruner
-
-
-def keep_mask(scores: np.ndarray, count: int) -> np.ndarray:
-    """Return int32 of the same shape: 1 for the `count` largest scores of a vector, else 0."""
-    mask = np.zeros(len(scores), np.int32)
-    mask[np.argsort(scores)[len(scores) - count :]] = 1
-    return mask
 
 
 @paddle.no_grad()

@@ -81,7 +81,10 @@ def compare(
         The content of the JSON file: `settings`, and `rows` with method, runtime, figure, drop in points of a hundred,
         bytes, share of the float file, and seconds.
     """
-    check_methods(task, methods)
+    if unknown := [method for method in methods if method not in METHODS]:
+        raise ValueError(f"expected methods of {', '.join(METHODS)}, got {', '.join(unknown)}")
+    if "slim-qat" in methods and task.finetune_settings is None:
+        raise ValueError("expected data to train on for slim-qat, got none")
     folder = Path(folder)
     settings = {
         **task.settings,
@@ -110,14 +113,6 @@ def compare(
                 study.rows[:] = [found for found in study.rows if found["method"] != "slim-qat"]
     study.run(wanted, make_rows)
     return study.content
-
-
-def check_methods(task: QuantizeTask, methods: Sequence[str]) -> None:
-    """Raise ValueError, before anything is computed, for a method that is unknown or not possible."""
-    if unknown := [method for method in methods if method not in METHODS]:
-        raise ValueError(f"expected methods of {', '.join(METHODS)}, got {', '.join(unknown)}")
-    if "slim-qat" in methods and task.finetune_settings is None:
-        raise ValueError("expected data to train on for slim-qat, got none")
 
 
 def _measure(task: QuantizeTask, method: str, folder: Path, threads: int) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def load_chapter(number: str) -> Chapter:
 
 def _decode(found: dict[str, Any]) -> Any:
     """Read {"array": [...]}, {"set": [...]} and {"pairs": [...]}, a dict whose keys are no text, of cases."""
-    kinds = {"array": np.array, "set": set, "pairs": dict}
+    kinds: dict[str, Any] = {"array": np.array, "set": set, "pairs": dict}
     kind = next(iter(found), "")
     return kinds[kind](found[kind]) if len(found) == 1 and kind in kinds else found
 

@@ -5,7 +5,6 @@ Marking reads what `check` left in the outputs and runs nothing: somebody else's
 
 from __future__ import annotations
 
-import copy
 import os
 import re
 from pathlib import Path
@@ -53,27 +52,21 @@ def mark_notebook(notebook: Any) -> dict[str, str]:
     return states
 
 
-def make_slides(notebook: Any, folder: Path) -> str:
-    """Return HTML slides (reveal.js) of the cells that carry the tag `slide`, each a slide; ValueError without any.
+def write_slides(path: Path, target: Path) -> int:
+    """Write HTML slides (reveal.js), images inside, of the cells tagged `slide`; return how many.
 
-    Images that the cells name, relative to `folder`, are inside.
+    ValueError: There is none.
     """
     from nbconvert import SlidesExporter
 
-    deck = copy.deepcopy(notebook)
+    deck = read_notebook(path)
     deck.cells = [cell for cell in deck.cells if "slide" in cell.metadata.get("tags", ())]
     if not deck.cells:
         raise ValueError("expected cells with the tag slide, got none")
     for cell in deck.cells:
         cell.metadata["slideshow"] = {"slide_type": "slide"}
-    resources = {"metadata": {"path": str(folder)}}
-    html: str = SlidesExporter(embed_images=True).from_notebook_node(deck, resources=resources)[0]
-    return html
-
-
-def write_slides(path: Path, target: Path) -> int:
-    """Write the slides of a notebook and return how many there are."""
-    notebook = read_notebook(path)
+    resources = {"metadata": {"path": str(path.parent)}}
+    html, _ = SlidesExporter(embed_images=True).from_notebook_node(deck, resources=resources)
     with replacing(target) as temporary:
-        temporary.write_text(make_slides(notebook, path.parent), encoding="utf-8")
-    return sum("slide" in cell.metadata.get("tags", ()) for cell in notebook.cells)
+        temporary.write_text(html, encoding="utf-8")
+    return len(deck.cells)

@@ -41,17 +41,13 @@ def convert_onnx(source: str | os.PathLike[str], path: str | os.PathLike[str], p
     elif path.suffix == ".tflite":
         _convert_to_tflite(model, path, precision)
     else:
-        _convert_to_mnn(model, path, precision)
+        settings = ["--weightQuantBits", "8"] if precision == "int8" else []
+        command = [sys.executable, "-c", _MNN_CONVERT, *settings, "-f", "ONNX", "--MNNModel", str(path.resolve())]
+        _run_converter("MNN", [*command, "--modelFile"], [], model, path)
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [one.name for one in model.graph.input if one.name not in constants]
     outputs = [one.name for one in model.graph.output]
     write_manifest(path, inputs, outputs, get_metadata(model) | {"precision": precision})
-
-
-def _convert_to_mnn(model: onnx.ModelProto, path: Path, precision: str) -> None:
-    settings = ["--weightQuantBits", "8"] if precision == "int8" else []
-    command = [sys.executable, "-c", _MNN_CONVERT, *settings, "-f", "ONNX", "--MNNModel", str(path.resolve())]
-    _run_converter("MNN", [*command, "--modelFile"], [], model, path)
 
 
 def _run_converter(name: str, command: list[str], rest: list[str], model: onnx.ModelProto, path: Path) -> None:

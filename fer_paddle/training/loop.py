@@ -90,7 +90,10 @@ def fit(
     run = Run(model, loss, loaders, optimizer, metrics or {}, config, options, task or {})
     # The process that writes holds the folder: two runs in one would mix their weights and cards.
     with hold(run.folder) if run.folder is not None and parallel.rank() == 0 else nullcontext():
-        open_folder(run, options.resume)
+        if run.folder is not None:
+            run.folder.mkdir(parents=True, exist_ok=True)
+            if load_begun(run.folder, options.resume) is not None:
+                run.restore()
         parallel.require_same([config.to_json(), run.task, run.epoch, run.step])
         run.notify("on_fit_start")
         try:
@@ -116,15 +119,6 @@ def check_arguments(loaders: Mapping[str, Any], config: FitConfig, validate: Val
             f"expected a loader `valid` or the function `validate`, which {config.monitor!r} needs, "
             "got neither; without them monitor 'train_loss'"
         )
-
-
-def open_folder(run: Run, resume: bool) -> None:
-    """Make the run's folder, or restore the run that lies there."""
-    if run.folder is None:
-        return
-    run.folder.mkdir(parents=True, exist_ok=True)
-    if load_begun(run.folder, resume) is not None:
-        run.restore()
 
 
 def train_epoch(run: Run, interrupted: threading.Event) -> None:
