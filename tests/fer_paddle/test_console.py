@@ -185,10 +185,3 @@ def test_output_is_whole_in_every_encoding(name, encoding, monkeypatch):
     text = printed(monkeypatch, encoding, output(text=console.table(["image", "faces"], [[name, 2]])))
     _, row = text.decode(encoding).splitlines()
     assert row.split() == [name.encode(encoding, "backslashreplace").decode(encoding), "2"]
-
-
-def test_a_stdout_that_is_no_file_will_do(monkeypatch):
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stdout", stream)
-    assert call(output(NAMES[:2]), "--json") == 0
-    assert json.loads(stream.getvalue()) == NAMES[:2] and "笑" in stream.getvalue()

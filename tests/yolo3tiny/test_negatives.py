@@ -14,10 +14,3 @@ def test_photos_without_a_box(split):
     assert all(image.dtype == np.uint8 and image.std() > 0 for image in images)
     for photo, image in zip(make_negatives(8, split), images):
         np.testing.assert_array_equal(photo.read(), image)
-
-
-def test_splits_share_nothing():
-    train, valid = make_negatives(7, TRAIN), make_negatives(4, VALIDATION)
-    assert not {photo.name for photo in train} & {photo.name for photo in valid}
-    texts = train[0].read(), valid[2].read()
-    assert texts[0].shape != texts[1].shape or (texts[0] != texts[1]).any()
