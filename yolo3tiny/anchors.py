@@ -35,7 +35,7 @@ def size_iou(sizes_a: np.ndarray, sizes_b: np.ndarray) -> np.ndarray:
 
 def mean_best_iou(sizes_wh: np.ndarray, anchors: np.ndarray | Sequence[Sequence[float]]) -> float:
     """Return the mean IoU, in 0..1, of box sizes [N, 2] with their best anchor [K, 2]: how well the anchors fit."""
-    return float(size_iou(_check_sizes(sizes_wh), np.asarray(anchors)).max(axis=1).mean())
+    return float(size_iou(sizes_wh, np.asarray(anchors)).max(axis=1).mean())
 
 
 def kmeans_anchors(sizes_wh: np.ndarray, k: int = 6, seed: int = 0) -> np.ndarray:
@@ -49,7 +49,7 @@ def kmeans_anchors(sizes_wh: np.ndarray, k: int = 6, seed: int = 0) -> np.ndarra
     Returns:
         Anchors float64 [k, 2] by rising area.
     """
-    sizes = _check_sizes(sizes_wh)
+    sizes = np.asarray(sizes_wh, dtype=np.float64)
     distinct = np.unique(sizes, axis=0)
     if not 1 <= k <= len(distinct):
         raise ValueError(f"expected at least k={k} different box sizes (k >= 1), got {len(distinct)}")
@@ -65,12 +65,3 @@ def kmeans_anchors(sizes_wh: np.ndarray, k: int = 6, seed: int = 0) -> np.ndarra
         # An empty cluster keeps its center: it may win boxes back as the others move.
         centers = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centers)
     return centers[np.argsort(centers.prod(axis=1), kind="stable")]
-
-
-def _check_sizes(sizes_wh: np.ndarray) -> np.ndarray:
-    sizes = np.asarray(sizes_wh, dtype=np.float64)
-    if sizes.ndim != 2 or sizes.shape[1] != 2 or len(sizes) == 0:
-        raise ValueError(f"expected box sizes [N, 2] with N >= 1, got shape {sizes.shape}")
-    if not (np.isfinite(sizes).all() and (sizes > 0).all()):
-        raise ValueError("expected positive finite box sizes, got one that is zero, negative or not finite")
-    return sizes

@@ -43,8 +43,6 @@ class FaceTrainingData(EpochData):
         if not photos:
             raise ValueError("expected at least one photo, got none")
         super().__init__(size, seed)
-        if any(side % 32 for _, side in self.sizes):
-            raise ValueError(f"expected sides in multiples of 32, got {size}")
         self.photos, self.config = list(photos), config
         self._longest = math.ceil(max(side for _, side in self.sizes) * config.scale[1])
         self._cache: dict[int, Pyramid] = {}

@@ -69,11 +69,6 @@ def nms(boxes_xyxy: np.ndarray, scores: np.ndarray, iou_threshold: float = 0.45,
         Positions int64 of the kept boxes, by falling score.
     """
     boxes_xyxy, scores = np.asarray(boxes_xyxy), np.asarray(scores)
-    if boxes_xyxy.ndim != 2 or boxes_xyxy.shape[1] != 4 or scores.shape != boxes_xyxy.shape[:1]:
-        shapes = f"{boxes_xyxy.shape} and {scores.shape}"
-        raise ValueError(f"expected boxes [K, 4] and scores [K], got shapes {shapes}")
-    if not 0 <= iou_threshold <= 1:
-        raise ValueError(f"expected iou_threshold in 0..1, got {iou_threshold}")
     order = np.argsort(-scores, kind="stable")[:top_k]
     ranked = boxes_xyxy[order]
     beaten_by = np.tril(iou(ranked, ranked) > iou_threshold, k=-1)  # [i, j]: j ranks higher and overlaps i

@@ -83,7 +83,7 @@ class Yolo3Loss(paddle.nn.Layer):
 
     def build_targets(self, raw: np.ndarray, heads_hw: Sequence, targets: Sequence) -> Targets:
         """Match truths with the raw predictions float32 [N, P, 6] that learn them, in the order of decode."""
-        boxes, ignore = _unpack(targets, len(raw))
+        boxes, ignore = _unpack(targets)
         input_wh = np.array(heads_hw[0][::-1], dtype=np.float32) * self.strides[0]
         priors = prior_boxes(heads_hw, self.anchors, self.strides)
         unjudged = self._unjudged(boxes_cxcywh(raw, priors), boxes * np.tile(input_wh, 2), ignore)
@@ -147,13 +147,8 @@ def _cross_entropy(logits: paddle.Tensor, wanted: np.ndarray, weights: np.ndarra
     return (losses * paddle.to_tensor(weights)).sum()
 
 
-def _unpack(targets: Sequence, num_images: int) -> tuple[np.ndarray, np.ndarray]:
-    """Check the targets and leave out columns that are padding in every image."""
-    if len(targets) != 2:
-        raise ValueError(f"expected targets (boxes, ignore), got {len(targets)} arrays")
+def _unpack(targets: Sequence) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out columns that are padding in every image."""
     boxes, ignore = np.asarray(targets[0], dtype=np.float32), np.asarray(targets[1])
-    if boxes.shape != (num_images, *boxes.shape[1:2], 4) or ignore.shape != boxes.shape[:2]:
-        got = f"{boxes.shape} and {ignore.shape}"
-        raise ValueError(f"expected boxes [{num_images}, M, 4] and ignore [{num_images}, M], got {got}")
     used = boxes[..., 2].any(axis=0)
     return boxes[:, used], ignore[:, used] > 0

@@ -49,16 +49,11 @@ def average_precision(
     Returns:
         The area under the monotone envelope of precision over recall, all points, and the curve itself.
     """
-    if len(detections) != len(truths):
-        got = f"{len(detections)} of detections and {len(truths)} of truths"
-        raise ValueError(f"expected one entry for each image, got {got}")
-    if not 0 < iou_threshold <= 1:
-        raise ValueError(f"expected iou_threshold above 0 and at most 1, got {iou_threshold}")
     scores, right = [np.zeros(0)], [np.zeros(0, dtype=bool)]
     num_truths = 0
-    for (boxes, box_scores), (true_boxes, ignore) in zip(detections, truths):
-        boxes, box_scores = _check(boxes, box_scores)
-        true_boxes, ignore = _check(true_boxes, ignore)
+    for (boxes, box_scores), (true_boxes, ignore) in zip(detections, truths, strict=True):
+        boxes, true_boxes = (np.asarray(one, np.float64).reshape(-1, 4) for one in (boxes, true_boxes))
+        box_scores, ignore = np.asarray(box_scores, np.float64), np.asarray(ignore)
         order = np.argsort(-box_scores, kind="stable")
         matched, judged = _judge(boxes[order], true_boxes, ignore != 0, iou_threshold)
         scores.append(box_scores[order][judged])
@@ -95,15 +90,3 @@ def _curve(scores: np.ndarray, right: np.ndarray, num_truths: int) -> AveragePre
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     ap = float((np.diff(recall, prepend=0) * envelope).sum()) if num_truths else float("nan")
     return AveragePrecision(ap, precision, recall, scores[ends], num_truths)
-
-
-def _check(boxes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    boxes, values = np.asarray(boxes, dtype=np.float64), np.asarray(values, dtype=np.float64)
-    if boxes.size == 0 and values.size == 0:  # an empty list has no second axis
-        return boxes.reshape(0, 4), values.reshape(0)
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or values.shape != boxes.shape[:1]:
-        got = f"{boxes.shape} and {values.shape}"
-        raise ValueError(f"expected boxes [K, 4] with K scores or flags, got shapes {got}")
-    if np.isnan(values).any():
-        raise ValueError("expected scores and flags that are numbers, got nan")
-    return boxes, values

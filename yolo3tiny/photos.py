@@ -53,11 +53,6 @@ class Photo:
     split: str = ""  # one of labels.SPLITS, or the table's own word, "" if unknown
     categories: tuple[str, ...] = ()  # the table's name of what each box shows, N of them, or none if unknown
 
-    def __post_init__(self) -> None:
-        if self.ignore.dtype != bool or self.boxes_xyxy.shape != (*self.ignore.shape, 4):
-            got = f"{self.boxes_xyxy.shape} and {self.ignore.dtype} {self.ignore.shape}"
-            raise ValueError(f"{self.name}: expected boxes [N, 4] and ignore bool [N], got {got}")
-
     def read(self) -> np.ndarray:
         """Read the image, uint8 [H, W, 3] in BGR; ValueError where it cannot be read or has another size."""
         image = self.image() if callable(self.image) else read_image(self.image)

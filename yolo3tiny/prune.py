@@ -49,8 +49,6 @@ class DetectorPruneTask(PruneTask):
         seed: int = 0,
         workers: int = 0,
     ):
-        if samples < 1:
-            raise ValueError(f"expected at least one sample to measure on, got {samples}")
         self.weights, self.train, self.valid, self.trained_on = weights, train, valid, trained_on
         self.workers = workers
         self.model = model = DetectorModel.load(weights)

@@ -47,9 +47,6 @@ class DetectorQuantizeTask(QuantizeTask):
         learning_rate: float = 1e-4,
         keep_last: bool = True,
     ):
-        if not len(calibration) or not len(valid):
-            got = f"{len(calibration)} and {len(valid)}"
-            raise ValueError(f"expected calibration photos and photos to measure on, got {got}")
         self.onnx, self.valid, self.train, self.keep_last = Path(weights), valid, train, keep_last
         self.box_settings = NetworkSettings.from_metadata(OnnxRunner(self.onnx).metadata)
         longest, strides = self.box_settings.longest, tuple(self.box_settings.strides)

@@ -23,7 +23,6 @@ from fer_paddle.files import append_json_line, file_digest, hold, read_json_line
 from fer_paddle.images import FORMATS, list_images, read_image, read_orientation, to_gray, write_image
 from fer_paddle.messages import track
 
-COLORS = ("keep", "color", "gray")
 CLEANED = "cleaned.jsonl"  # in the new folder: which image was made of which, by SHA-256
 _FIELDS = re.compile(r"\{(folder|stem|number)(:0?\d{1,2}d?)?\}")
 # Pillow's names for the pixels that an image of each color mode may have.
@@ -50,10 +49,8 @@ class CleanRule:
             raise ValueError(f"expected a width for {{number}} alone, got {self.pattern!r}")
         if self._room(0) < MAX_BYTES // 2:
             raise ValueError(f"expected at most {MAX_BYTES // 2} bytes beside folder and stem, got {self.pattern!r}")
-        if self.suffix not in FORMATS or self.color not in COLORS:
-            expected = f"a suffix of {', '.join(FORMATS)} and a color of {', '.join(COLORS)}"
-            raise ValueError(f"expected {expected}, got {self.suffix!r} and {self.color!r}")
-        group_copies((), self.near_bits)
+        if self.suffix not in FORMATS:
+            raise ValueError(f"expected a suffix of {', '.join(FORMATS)}, got {self.suffix!r}")
 
     def stem(self, folder: str, stem: str, number: int) -> str:
         """Return the name, without its suffix, of the `number`-th image of a folder."""

@@ -52,8 +52,6 @@ def fingerprint(image: np.ndarray, is_done: bool = False) -> Fingerprint:
 
 def group_copies(prints: Sequence[Fingerprint], near_bits: int) -> list[list[int]]:
     """Find groups of copies."""
-    if not -1 <= near_bits <= HASH_BITS:
-        raise ValueError(f"expected near_bits from -1 to {HASH_BITS}, got {near_bits}")
     order = sorted(range(len(prints)), key=lambda index: prints[index].rank, reverse=True)  # stable
     groups: dict[int, list[int]] = {}
     by_pixels: dict[bytes, int] = {}

@@ -20,7 +20,6 @@ from fer_paddle.video import sharpness
 from yolo3tiny.predict import Detections, Detector
 
 SELECTED = "selected.jsonl"
-KINDS = ("images", "faces", "mouths")
 FACE_MARGIN = 0.05  # as the pipeline cuts them later: fer_paddle.pipeline.MARGIN
 SHARPNESS_SIDE = 64  # at which faces are compared; most small ones have no more
 # Where the lips lie in a box of the shipped detector, and how wide they are, as shares of the box: medians over the 131
@@ -84,8 +83,6 @@ def mouth_box(box_xyxy: np.ndarray, points: np.ndarray | None = None) -> np.ndar
         center, width = box[:2] + size * MOUTH_CENTER, size[0] * MOUTH_WIDTH
     else:
         points = np.asarray(points, np.float64)
-        if points.shape != (68, 2):
-            raise ValueError(f"expected points [68, 2], got shape {points.shape}")
         low, high = points[48:].min(axis=0), points[48:].max(axis=0)  # the lips
         center, width = (low + high) / 2, (high - low).max()
     half = width * (0.5 + MOUTH_MARGIN)
@@ -112,8 +109,6 @@ def select_faces(
         landmarks: Finds the 68 points of a face, to cut its mouth; None cuts by the face's box.
         sort: Names the folder below for each crop, such as its class; None sorts nothing.
     """
-    if kind not in KINDS:
-        raise ValueError(f"expected a kind of {', '.join(KINDS)}, got {kind!r}")
     detector, report = detector or Detector(), SelectReport()
     recorded: dict[tuple[Any, Any], list[dict[str, Any]]] = defaultdict(list)
     with hold(folder):

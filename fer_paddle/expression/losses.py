@@ -52,14 +52,9 @@ class ExpressionLoss:
             arXiv:1512.00567).
         aux_weight: Weight of the second term.
         class_weights: float32 [num_classes], or None for equal weights.
-
-    Raises:
-        ValueError: `label_smoothing` is not in [0, 1).
     """
 
     def __init__(self, label_smoothing: float = 0.0, aux_weight: float = 0.0, class_weights: np.ndarray | None = None):
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(f"expected a label smoothing in [0, 1), got {label_smoothing}")
         self.label_smoothing, self.aux_weight = label_smoothing, aux_weight
         self.class_weights = None if class_weights is None else paddle.to_tensor(np.float32(class_weights))
 

@@ -51,8 +51,6 @@ class ExpressionPruneTask(PruneTask):
     ):
         if teachers and not soft_weight:
             raise ValueError("expected a soft_weight above 0 for the teachers, got 0")
-        if sensitivity_faces < 1 or norm_faces < 1:
-            raise ValueError(f"expected at least one face to measure on, got {sensitivity_faces} and {norm_faces}")
         self.weights, self.train, self.valid, self.description = weights, train, valid, description
         self.model = ExpressionModel.load(weights)
         self.card = self.model.card

@@ -38,13 +38,6 @@ class TTAClassifier:
         flip: bool = True,
         five_crop: bool = False,
     ):
-        if not networks or len(networks) != len(sizes) or min(sizes) < 1:
-            got = f"{len(networks)} and {list(sizes)}"
-            raise ValueError(f"expected a network or more and a size of 1 or more for each, got {got}")
-        if not scales or not min(scales) > 0:
-            raise ValueError(f"expected a scale or more, all above 0, got {list(scales)}")
-        if len({network.num_classes for network in networks}) != 1:
-            raise ValueError(f"expected networks of as many classes, got {[n.num_classes for n in networks]}")
         self.networks, self.sizes, self.scales = list(networks), tuple(sizes), tuple(scales)
         self.flip, self.five_crop = flip, five_crop
         for network in self.networks:

@@ -57,10 +57,6 @@ class Limits:
     activations: float | None = None
     latency_ms: float | None = None
 
-    def __post_init__(self) -> None:
-        if wrong := {name: limit for name, limit in self.given.items() if not limit > 0}:
-            raise ValueError(f"expected limits above 0, got {wrong}")
-
     @property
     def given(self) -> dict[str, float]:
         """The bounds that there are, by name."""

@@ -27,10 +27,6 @@ class Space:
 
     choices: Mapping[str, Sequence[Any]]
 
-    def __post_init__(self) -> None:
-        if not self.choices or not all(len(values) for values in self.choices.values()):
-            raise ValueError(f"expected at least one value for each name, got {dict(self.choices)}")
-
     def __len__(self) -> int:
         """Return the number of designs."""
         return math.prod(len(values) for values in self.choices.values())
@@ -57,11 +53,6 @@ class Space:
         others = [value for value in self.choices[name] if value != design[name]]
         return {**design, name: others[rng.integers(len(others))]}
 
-    def check(self, design: Design) -> None:
-        """Raise ValueError for a design that is not of this space."""
-        if design.keys() != self.choices.keys() or any(design[name] not in self.choices[name] for name in design):
-            raise ValueError(f"expected a design of {dict(self.choices)}, got {dict(design)}")
-
 
 def plain_space(
     stages: int = 4,  # each ends with a pool that halves the image
@@ -72,8 +63,6 @@ def plain_space(
     sizes: Sequence[int] = (32, 40, 48),  # sides of the input in pixels
 ) -> Space:
     """Return the space of plain networks."""
-    if wrong := [width for width in widths if width < 8 or width % 8]:
-        raise ValueError(f"expected widths in multiples of 8, got {wrong}")
     staged = {"width": widths, "depth": depths, "kernel": kernels}
     choices = {f"{name}{stage}": values for stage in range(stages) for name, values in staged.items()}
     return Space({**choices, "activation": activations, "size": sizes})

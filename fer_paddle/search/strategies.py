@@ -38,18 +38,12 @@ class Strategy:
                 return design
         raise ValueError(f"expected a new design within the limits, found none in {TRIES} of {len(self.space)}")
 
-    def tell(self, design: Design, score: float) -> None:
-        """Take the score of a design; larger is better, NaN raises ValueError."""
-        if not math.isfinite(score):
-            raise ValueError(f"expected a finite score, got {score}")
-        self.learn(design, score)
-
     def propose(self) -> dict[str, Any]:
         """Return a design, perhaps one that was given before."""
         return self.space.sample(self.rng)
 
-    def learn(self, design: Design, score: float) -> None:
-        """Take a finite score."""
+    def tell(self, design: Design, score: float) -> None:
+        """Take the finite score of a design; larger is better."""
 
 
 class RandomSearch(Strategy):
@@ -64,8 +58,6 @@ class RegularizedEvolution(Strategy):
 
     def __init__(self, *arguments: Any, population: int = 10, tournament: int = 4, **more: Any):
         super().__init__(*arguments, **more)
-        if not 1 <= tournament <= population:
-            raise ValueError(f"expected a tournament of 1 to {population} designs, got {tournament}")
         self.tournament = tournament
         self.population: deque[tuple[float, Design]] = deque(maxlen=population)
 
@@ -76,7 +68,7 @@ class RegularizedEvolution(Strategy):
         _, parent = max((self.population[rival] for rival in rivals), key=lambda one: one[0])
         return self.space.mutate(parent, self.rng)
 
-    def learn(self, design: Design, score: float) -> None:
+    def tell(self, design: Design, score: float) -> None:
         self.population.append((score, design))
 
 
@@ -92,8 +84,6 @@ class SimulatedAnnealing(Strategy):
 
     def __init__(self, *arguments: Any, temperature: float = 0.05, decay: float = 0.9, **more: Any):
         super().__init__(*arguments, **more)
-        if not (temperature > 0 and 0 < decay <= 1):
-            raise ValueError(f"expected a temperature above 0 and a decay up to 1, got {temperature} and {decay}")
         self.temperature, self.decay = temperature, decay
         self.here: tuple[float, Design] | None = None
 
@@ -104,7 +94,7 @@ class SimulatedAnnealing(Strategy):
         # two or three steps at once where all neighbors were tried
         return self.space.mutate(design, self.rng) if design_key(design) in self.seen else design
 
-    def learn(self, design: Design, score: float) -> None:
+    def tell(self, design: Design, score: float) -> None:
         change = math.inf if self.here is None else score - self.here[0]
         if change >= 0 or self.rng.random() < math.exp(change / self.temperature):
             self.here = score, design

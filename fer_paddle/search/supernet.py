@@ -33,8 +33,6 @@ class PlainSupernet(paddle.nn.Layer):
     """
 
     def __init__(self, space: Space, random_designs: int = 2, **more: Any):
-        if len(space.choices["activation"]) != 1:
-            raise ValueError(f"expected a space of one activation, got {space.choices['activation']}")
         super().__init__()
         self.space, self.random_designs, self.more = space, random_designs, more
         self.largest = {name: max(values) for name, values in space.choices.items()}
@@ -73,7 +71,6 @@ class PlainSupernet(paddle.nn.Layer):
             batches: Inputs [N, C, H, W] for the statistics of batch normalization, which no two designs share; see
                 compression.prune.recalibrate_norms. Without any, the network is to be trained first.
         """
-        self.space.check(design)
         network = build_plain(design, **self.more)
         own = [layer for layer in network.features if isinstance(layer, ConvNorm)]
         for (block, _, kernel), target in zip((one for one in self._blocks(design) if one[1] is not None), own):

@@ -5,7 +5,7 @@ import pytest
 
 from fer_paddle.models import build_model, find_design
 from fer_paddle.search.cost import Limits, Prices
-from fer_paddle.search.space import PLAIN, Space, build_plain, describe_plain, plain_space
+from fer_paddle.search.space import PLAIN, Space, build_plain, describe_plain
 from fer_paddle.search.strategies import FREE_TRIES, STRATEGIES, Strategy, make_strategy, search
 
 FLAT = {f"{name}{i}": value for i, width in enumerate((24, 32, 48, 48)) for name, value in
@@ -13,7 +13,7 @@ FLAT = {f"{name}{i}": value for i, width in enumerate((24, 32, 48, 48)) for name
 
 
 def test_a_hand_made_network_is_a_design_of_the_space():
-    PLAIN.check(FLAT)
+    assert FLAT.keys() == PLAIN.choices.keys() and all(FLAT[name] in PLAIN.choices[name] for name in FLAT)
     model, arguments = find_design("vgg8_flat")
     state = {name: tensor.shape for name, tensor in build_plain(FLAT).state_dict().items()}
     assert state == {name: tensor.shape for name, tensor in build_model(model, **arguments).state_dict().items()}
@@ -101,13 +101,6 @@ def test_a_small_space_is_tried_whole_and_then_ends():
     [
         (lambda: make_strategy("grid", TOY), "expected a strategy of random, evolution, annealing, got 'grid'"),
         (lambda: Strategy(TOY, lambda design: False).ask(), "expected a new design within the limits, found none"),
-        (lambda: Strategy(TOY).tell({}, float("nan")), "expected a finite score, got nan"),
-        (lambda: make_strategy("evolution", TOY, population=2, tournament=3), "expected a tournament of 1 to 2"),
-        (lambda: make_strategy("annealing", TOY, temperature=0), "expected a temperature above 0"),
-        (lambda: Limits(mflops=0), "expected limits above 0, got {'mflops': 0}"),
-        (lambda: Space({"a": ()}), "expected at least one value for each name"),
-        (lambda: plain_space(widths=(12,)), r"expected widths in multiples of 8, got \[12\]"),
-        (lambda: PLAIN.check({**FLAT, "size": 56}), "expected a design of"),
         (lambda: build_model("vgg8", depths=[2]), "expected depths of 1 to 8 and odd kernels of 1 to 11 for each of 4"),
         (lambda: build_model("vgg8", kernels=4), "expected depths of 1 to 8 and odd kernels"),
         (lambda: build_model("vgg8", activation="tanh"), "expected an activation of relu, elu, hardswish, got 'tanh'"),
