@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.export import OnnxShape, Parity, convert_checked
+from fer_paddle.deployment.export import OPSET, Parity, export_weights
 from fer_paddle.deployment.export import export_network as export_checked
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.deployment.runtimes.model_files import check_file
@@ -94,21 +94,18 @@ def export_detector(
     photos: Iterable[np.ndarray] | None = None,
     description: str = "photos of the caller",
     precision: str = "fp32",
-    shape: OnnxShape = OnnxShape(),
+    opset: int = OPSET,
+    batch: int | None = None,
 ) -> Parity:
     """Write `.safetensors` as `.onnx` or `.pdmodel`, or `.onnx` as `.param` or `.mnn`, once both agree on photos."""
     if photos is None:
         photos, description = _draw_photos(), "pieces of drawn scenes"
     images = np.stack([to_input(letterbox(photo, (PARITY_PX, PARITY_PX))[0]) for photo in photos])
-    if Path(weights).suffix.lower() == ".onnx":
-        shape.refuse_for(weights)
-        load_network(weights)
-        return convert_checked(weights, path, images, description, precision)
-    if precision != "fp32":
-        raise ValueError(f"expected an .onnx file to write in {precision}, got {weights}")
-    model = DetectorModel.load(weights)
-    names = [f"head{stride}" for stride in model.settings.strides]
-    return export_checked(model.network, path, model.input_spec, model.metadata, images, description, names, shape)
+    model = None if Path(weights).suffix.lower() == ".onnx" else DetectorModel.load(weights)
+    if model is None:
+        load_network(weights)  # which refuses other networks
+    names = [f"head{stride}" for stride in model.settings.strides] if model else []
+    return export_weights(weights, path, model, images, description, names, precision, opset, batch)
 
 
 def _draw_photos() -> list[np.ndarray]:

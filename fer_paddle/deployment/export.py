@@ -25,6 +25,7 @@ from fer_paddle.deployment.runtimes.base import FIXED_BATCH, Forward
 from fer_paddle.deployment.runtimes.paddle import InputSpec, NetworkRunner, write_inference_model
 from fer_paddle.environment import old_ir, paddle
 from fer_paddle.files import to_json, write_together
+from fer_paddle.models.model import Model
 
 BATCH = 32
 LARGEST_DIFFERENCE = 1e-4
@@ -83,31 +84,26 @@ ROUNDING = 1e-5  # of the largest output; a batch normalization folded into its 
 logger = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True)
-class OnnxShape:
-    """What an ONNX file can be asked to be, for runtimes that take no other."""
-
-    opset: int = OPSET  # version of ONNX's operators
-    # images of a run, fixed; None leaves them free. Runner and Classifier take any number all the same
-    batch: int | None = None
-
-    def fix(
-        self, path: str | os.PathLike[str], input_spec: InputSpec, metadata: Mapping[str, str]
-    ) -> tuple[InputSpec, Mapping[str, str]]:
-        """Return input shapes and metadata with the batch; ValueError where the file is not ONNX."""
-        if self == OnnxShape():
-            return input_spec, metadata
-        if Path(path).suffix.lower() != ".onnx":
-            raise ValueError(f"expected an .onnx file to choose opset and batch of, got {path}")
-        if self.batch is None:
-            return input_spec, metadata
-        fixed: InputSpec = {name: (self.batch, *shape[1:]) for name, shape in input_spec.items()}
-        return fixed, {**metadata, FIXED_BATCH: str(self.batch)}
-
-    def refuse_for(self, weights: str | os.PathLike[str]) -> None:
-        """Raise ValueError where something is asked of a file that is ONNX already."""
-        if self != OnnxShape():
+def export_weights(
+    weights: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    model: Model | None,
+    images: np.ndarray,
+    description: str,
+    output_names: Sequence[str],
+    precision: str = "fp32",
+    opset: int = OPSET,
+    batch: int | None = None,
+) -> Parity:
+    """Write a loaded model for a runtime, or, with None, weights that are an `.onnx` file already; compare them."""
+    if model is None:
+        if opset != OPSET or batch:
             raise ValueError(f"expected a .safetensors network to choose opset and batch of, got {weights}")
+        return convert_checked(weights, path, images, description, precision)
+    if precision != "fp32":
+        raise ValueError(f"expected an .onnx file to write in {precision}, got {weights}")
+    told = model.input_spec, model.metadata
+    return export_network(model.network, path, *told, images, description, output_names, opset, batch)
 
 
 def export_network(
@@ -118,18 +114,27 @@ def export_network(
     images: np.ndarray,
     description: str = BY_CALLER,
     output_names: Sequence[str] | None = None,
-    shape: OnnxShape = OnnxShape(),
+    opset: int = OPSET,
+    batch: int | None = None,
 ) -> Parity:
-    """Write a network for a runtime, and a report beside it (`NAME.SUFFIX.parity.json`)."""
+    """Write a network for a runtime, and a report beside it (`NAME.SUFFIX.parity.json`).
+
+    An `.onnx` file can have another version of ONNX's operators, and a fixed number of images, which Runner and
+    Classifier fill up, for runtimes that take no other.
+    """
     network.eval()
-    input_spec, metadata = shape.fix(path, input_spec, metadata)
+    if (opset != OPSET or batch) and Path(path).suffix.lower() != ".onnx":
+        raise ValueError(f"expected an .onnx file to choose opset and batch of, got {path}")
+    if batch:
+        input_spec = {name: (batch, *shape[1:]) for name, shape in input_spec.items()}
+        metadata = {**metadata, FIXED_BATCH: str(batch)}
 
     def build(built: Path) -> None:
         if built.suffix == ".pdmodel":
             write_inference_model(network, built, input_spec, metadata)
             return
         exported = built.with_suffix(".onnx")
-        write_onnx(network, exported, input_spec, metadata, images, output_names, shape.opset)
+        write_onnx(network, exported, input_spec, metadata, images, output_names, opset)
         if built != exported:
             convert_onnx(exported, built)
             exported.unlink()

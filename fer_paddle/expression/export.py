@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_paddle.deployment.export import OnnxShape, Parity, convert_checked, export_network
+from fer_paddle.deployment.export import OPSET, Parity, export_weights
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.images import faces_to_batch
@@ -23,7 +23,8 @@ def export_expression_network(
     faces: Sequence[np.ndarray] | np.ndarray | None = None,
     description: str = "faces of the caller",
     precision: str = "fp32",
-    shape: OnnxShape = OnnxShape(),
+    opset: int = OPSET,
+    batch: int | None = None,
     labels: str = "both",
 ) -> Parity:
     """Write a `.safetensors` network for a runtime, or an `.onnx` one for ncnn or MNN, after comparing them.
@@ -33,7 +34,7 @@ def export_expression_network(
         path: The file to write: `.onnx`, `.pdmodel`, `.param` or `.mnn`; the report that is returned goes beside it.
         faces: Crops uint8, gray or BGR, to compare on; None draws PARITY_FACES. `description` says what they are.
         precision: Of the stored weights, where the weights are ONNX: as of convert.convert_onnx.
-        shape: Opset and batch, where Paddle's weights become ONNX.
+        opset, batch: As of deployment.export.export_network, where Paddle's weights become ONNX.
         labels: Of a network of two label sets, which of losses.LABEL_SETS the file answers by.
 
     Raises:
@@ -42,19 +43,14 @@ def export_expression_network(
     if faces is None:
         faces, description = _draw_faces(), "drawn faces"
     weights = Path(weights)
-    if weights.suffix.lower() == ".onnx":
-        shape.refuse_for(weights)
-        size = int(load_runner(weights).metadata.get("input_size", 0))
-        if labels != "both":
-            raise ValueError(f"expected .safetensors weights for the labels {labels!r}, got {weights}")
-        if not size:
-            raise ValueError(f"expected the ONNX file of an expression network, got none in {weights}")
-        return convert_checked(weights, path, faces_to_batch(faces, size), description, precision)
-    if precision != "fp32":
-        raise ValueError(f"expected an .onnx file to write in {precision}, got {weights}")
-    model = ExpressionModel.load(weights, labels)
-    images = faces_to_batch(faces, model.input_size)
-    return export_network(model.network, path, model.input_spec, model.metadata, images, description, ["logits"], shape)
+    model = None if weights.suffix.lower() == ".onnx" else ExpressionModel.load(weights, labels)
+    if model is None and labels != "both":
+        raise ValueError(f"expected .safetensors weights for the labels {labels!r}, got {weights}")
+    size = model.input_size if model else int(load_runner(weights).metadata.get("input_size", 0))
+    if not size:
+        raise ValueError(f"expected the ONNX file of an expression network, got none in {weights}")
+    images = faces_to_batch(faces, size)
+    return export_weights(weights, path, model, images, description, ["logits"], precision, opset, batch)
 
 
 @functools.cache

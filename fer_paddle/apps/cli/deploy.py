@@ -61,26 +61,25 @@ def export(
     Compares it with Paddle (an .onnx file with ONNX Runtime) on 256 images, writes the report beside it, and refuses
     with exit code 1 where an output differs by more than 1e-4 in fp32. `export web` writes a page for browsers.
     """
-    from fer_paddle.deployment.export import OnnxShape
     from fer_paddle.environment import find_data
     from fer_paddle.expression.export import export_expression_network
     from fer_paddle.zoo import find_model
     from yolo3tiny.export import export_detector, is_detector
 
     weights = find_model(weights, ".onnx" if out.suffix in (".param", ".mnn", ".tflite") else ".safetensors")
-    name, shape = Path(data or "").name, OnnxShape(opset, batch)
+    name = Path(data or "").name
     if is_detector(weights):
         if labels != "both":
             raise ValueError(f"expected an expression network for --labels, got the detector {weights}")
         from yolo3tiny.splits import find_photos
 
         photos = (one.read() for one in track(find_photos(data)[:PARITY_IMAGES], "photos")) if data else None
-        parity = export_detector(weights, out, photos, f"photos of {name}", precision, shape)
+        parity = export_detector(weights, out, photos, f"photos of {name}", precision, opset, batch)
     else:
         from fer_paddle.expression.data.expressions import load_faces
 
         faces = load_faces(find_data(data)).images[:PARITY_IMAGES] if data else None
-        parity = export_expression_network(weights, out, faces, f"faces of {name}", precision, shape, labels)
+        parity = export_expression_network(weights, out, faces, f"faces of {name}", precision, opset, batch, labels)
     figures = out, parity.reference, parity.max_difference, parity.mean_difference, parity.inputs
     text = say("{}: from {} at most {:.2g}, on average {:.2g}, over {} {}").format(*figures, say(parity.description))
     if parity.top1_agreement is not None:

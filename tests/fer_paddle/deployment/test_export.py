@@ -9,7 +9,7 @@ import pytest
 from onnx import numpy_helper
 
 from fer_paddle.deployment import export as export_module
-from fer_paddle.deployment.export import OnnxShape, convert_checked, export_network
+from fer_paddle.deployment.export import convert_checked, export_network
 from fer_paddle.deployment.onnx_graph import simplify
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.environment import paddle, seed_everything
@@ -165,7 +165,7 @@ def test_every_design_reaches_every_format(design, tmp_path):
     source = tmp_path / "net.onnx" / "net.onnx"
     if design == "mobilenet_v2":  # OpenCV 4.6 knows no Clip whose bounds are inputs
         source = tmp_path / "older.onnx"
-        export_network(network, source, spec, {"input_size": "32"}, images, shape=OnnxShape(10))
+        export_network(network, source, spec, {"input_size": "32"}, images, opset=10)
     opencv = cv2.dnn.readNetFromONNX(str(source))
     for image in images:
         opencv.setInput(image[None])
@@ -176,7 +176,7 @@ def test_every_design_reaches_every_format(design, tmp_path):
 def test_opset_and_batch_are_chosen(opset, batch, weights, tmp_path):
     faces = list(np.random.default_rng(1).integers(0, 256, (6, 40, 40), np.uint8))
     path = tmp_path / "fixed.onnx"
-    parity = export_expression_network(weights, path, faces, shape=OnnxShape(opset, batch))
+    parity = export_expression_network(weights, path, faces, opset=opset, batch=batch)
     model = onnx.load(path)
     assert [one.version for one in model.opset_import] == [opset]
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_value == (batch or 0)
@@ -185,4 +185,4 @@ def test_opset_and_batch_are_chosen(opset, batch, weights, tmp_path):
     np.testing.assert_allclose(Classifier(path)(faces[:3]), probs[:3], atol=1e-5)
     for source, target in ((weights, "x.pdmodel"), (path, "x.onnx")):
         with pytest.raises(ValueError, match="to choose opset and batch of"):
-            export_expression_network(source, tmp_path / target, faces, shape=OnnxShape(12))
+            export_expression_network(source, tmp_path / target, faces, opset=12)
