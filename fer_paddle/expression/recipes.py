@@ -45,18 +45,9 @@ class Recipe(StagedRecipe):
             raise ValueError(f"expected the optimizer {', '.join(OPTIMIZERS)}, got {self.optimizer!r}")
         check_stages(self.valid_sizes)
         check_schedule(self.schedule, self.schedule_points, self.schedule_factor, self.warmup_epochs > 0)
-        ratios = {name: getattr(self, name) for name in ("balanced_sampling", "teacher_share")}
-        if not all(0 <= ratio <= 1 for ratio in ratios.values()):
-            raise ValueError(f"expected ratios from 0 to 1, got {ratios}")
         if self.ferplus is not None and (self.ferplus not in MODES or self.aux_weight):
             got = f"{self.ferplus!r} with aux_weight {self.aux_weight}"
             raise ValueError(f"expected ferplus of {', '.join(MODES)}, and no other use of the votes, got {got}")
-        if self.both_labels and not self.aux_weight:
-            raise ValueError("expected an aux_weight above 0 with both_labels, got 0")
-        if self.freeze_epochs < 0 or self.backbone_rate < 0:
-            got = f"{self.freeze_epochs} and {self.backbone_rate}"
-            raise ValueError(f"expected freeze_epochs and backbone_rate of 0 or more, got {got}")
-        _ = self.mix  # which checks its numbers
 
     @property
     def mix(self) -> MixBatch | None:

@@ -131,8 +131,6 @@ def split_faces(faces: LabelledFaces, ratio: float, seed: int) -> tuple[Labelled
 
     A class of two faces or more has at least one in each part.
     """
-    if not 0 < ratio < 1:
-        raise ValueError(f"expected a ratio between 0 and 1, got {ratio}")
     rng, second = np.random.default_rng(seed), np.zeros(len(faces), bool)
     for label in np.unique(faces.labels):
         members = rng.permutation(np.flatnonzero(faces.labels == label))
@@ -150,8 +148,6 @@ def take_subset(faces: LabelledFaces, count: int | None, seed: int = 0) -> Label
 
 def join_faces(parts: Sequence[LabelledFaces]) -> LabelledFaces:
     """Join data sets one after the other; classes are united by name, other columns stay where every part has them."""
-    if not parts:
-        raise ValueError("expected at least one data set to join, got none")
     if len(parts) == 1:
         return parts[0]
     classes = unite_classes(parts)

@@ -30,14 +30,6 @@ class MixBatch:
     cutmix_alpha: float = 0.0  # of CutMix; 0 turns it off. The paper takes 1
     chance: float = 1.0  # ratio of the batches that are mixed, 0 to 1
 
-    def __post_init__(self) -> None:
-        alphas = self.mixup_alpha, self.cutmix_alpha
-        if not (min(alphas) >= 0 and max(alphas) > 0 and 0 <= self.chance <= 1):
-            raise ValueError(
-                "expected alphas of 0 or more, one of them above 0, and a chance from 0 to 1, "
-                f"got {self.mixup_alpha}, {self.cutmix_alpha} and {self.chance}"
-            )
-
     def __call__(self, samples: Sequence[tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]]) -> tuple[Any, Any]:
         """Return images float32 [N, 1, S, S] and (labels [N], votes [N, V], the partners' labels and votes, ratio)."""
         images = np.stack([image for image, _ in samples])

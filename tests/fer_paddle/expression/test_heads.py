@@ -100,7 +100,6 @@ def test_the_answer_of_both_keeps_temperature_and_assumes_a_prior_between(saved)
         (lambda: ExpressionModel.load("vgg8.fer2013", "ferplus"), "expected a network of two label sets"),
         (lambda: Teachers(["vgg8.fer2013"]), r"a teacher of each label set or more, got \[1, 0\]"),
         (lambda: Teachers(["mouth.smile"]), "expected teachers of the seven or eight expressions, got neutral, smile"),
-        (lambda: dataclasses.replace(PHOTOS, aux_weight=0.0), "an aux_weight above 0"),
     ],
 )
 def test_what_does_not_fit(make, says):

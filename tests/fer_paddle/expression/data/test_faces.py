@@ -130,9 +130,6 @@ def test_split_takes_a_ratio_of_each_class():
     for count in (None, 188, 500):
         assert take_subset(faces, count) is faces
     assert len(take_subset(faces.select(labels > 2), 18)) == 18
-    for ratio in (0, 1, -0.1, 1.5):
-        with pytest.raises(ValueError, match="ratio between 0 and 1"):
-            split_faces(faces, ratio, 0)
 
 
 def test_join_of_different_sizes_columns_and_classes(noise):
@@ -143,5 +140,3 @@ def test_join_of_different_sizes_columns_and_classes(noise):
     assert joined.votes is None and joined.split is None
     assert joined.classes == ("laugh", "smile")  # of the faces that are there
     assert [joined.classes[label] for label in joined.labels] == ["smile", "laugh", "smile"]
-    with pytest.raises(ValueError, match="at least one"):
-        join_faces([])
