@@ -39,12 +39,24 @@ def temporary_name(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
+def _named(path: str | os.PathLike[str], temporary: Path) -> Iterator[None]:
+    """Let an error of the disk, such as a full one, name the path that is written, not its temporary name or none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename in (None, os.fspath(temporary)):
+            error.filename = os.fspath(path)
+        raise
+
+
+@contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path` and rename it to `path` at the end; an error leaves the old file alone."""
     temporary = temporary_name(path)
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with _named(path, temporary):
+            yield temporary
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -53,7 +65,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 def temporary_folder(beside: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a new folder beside a path, on the same disk, and remove it at the end."""
     folder = temporary_name(beside)
-    folder.mkdir()
+    with _named(beside, folder):
+        folder.mkdir()
     try:
         yield folder
     finally:

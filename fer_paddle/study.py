@@ -115,3 +115,12 @@ def differing_fields(ours: Mapping[str, Any], theirs: Mapping[str, Any], prefix:
         elif our != their:
             found.append(f"{prefix}{name} ({our!r}, was {their!r})")
     return found
+
+
+def check_rule(path: Path, records: Iterable[Mapping[str, Any]], rule: Mapping[str, Any]) -> None:
+    """Refuse to go on by another rule than the earlier records of a file say; ValueError names what differs."""
+    for theirs in (record["rule"] for record in records if record.get("rule", rule) != rule):
+        differing = ", ".join(differing_fields(rule, theirs))
+        raise ValueError(
+            f"expected the rule of the earlier run of {path}, got another: {differing}: choose another folder"
+        )

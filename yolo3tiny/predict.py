@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes import Runner, load_runner, network_file
+from fer_paddle.deployment.runtimes import Runner, load_runner, network_file, used_as
 from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.images import describe
 from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks
@@ -122,12 +122,10 @@ def load_network(weights: str | os.PathLike[str] | None = None, runtime: str = "
     """Load the detector's network for `Detector(forward=...)`, and run it once; arguments and errors as load_runner."""
     path = network_file(DEFAULT if weights is None else weights, FOLDER, runtime)
     runner = load_runner(path, runtime, threads, loader=LOADER)
-    settings = NetworkSettings.from_metadata(runner.metadata)
-    try:
+    with used_as(f"a face detector at {path}"):
+        settings = NetworkSettings.from_metadata(runner.metadata)
         heads = runner(np.zeros((1, 3, settings.strides[0], settings.strides[0]), np.float32))
         check_heads(heads, len(settings.anchors), settings.strides)
-    except Exception as error:  # the runtimes' own errors share no narrower base
-        raise ValueError(f"expected a face detector at {path}, got another network: {error}") from error
     return runner
 
 

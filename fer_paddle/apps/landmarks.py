@@ -62,6 +62,9 @@ def read_crops(
     layout: str, photos: Path | None, marks: Path | None, count: int, detector: Callable[..., Detections]
 ) -> LandmarkFaces:
     """Read faces of one of the layouts of `landmarks crops`, and cut them by the detector's boxes."""
+    unused = photos if layout in ("pack", "drawn") else marks if layout == "300w" else None
+    if unused or (marks and layout == "drawn"):
+        raise ValueError(f"expected no {unused or marks} for the layout {layout}, got it")
     if layout == "pack":
         return cut_faces(detect_boxes(read_pack(marks), detector, BORDER))
     if layout == "drawn":
@@ -80,10 +83,15 @@ def read_crops(
 def load_detected(name: str, split: str, detector: Callable[..., Detections] | None = None) -> LandmarkFaces:
     """Read the faces of a split: of a file of `landmarks crops`, or of the pack, with boxes of the shipped detector."""
     if Path(name).name != PACK:
-        faces = load_faces(name)
-        return faces.take(faces.split == split)
+        return _take_split(load_faces(name), split, name)
     faces = read_pack(None if name == PACK else Path(name).parent)
-    return detect_boxes(faces.take(faces.split == split), detector or Detector(), BORDER)
+    return detect_boxes(_take_split(faces, split, name), detector or Detector(), BORDER)
+
+
+def _take_split(faces: LandmarkFaces, split: str, name: str) -> LandmarkFaces:
+    if split not in faces.split:
+        raise ValueError(f"expected faces of the split {split} in {name}, got {', '.join(sorted(set(faces.split)))}")
+    return faces.take(faces.split == split)
 
 
 def make_annotator(

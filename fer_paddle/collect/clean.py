@@ -9,7 +9,7 @@ import re
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from fer_paddle.collect.names import MAX_BYTES, cut_text, safe_name, save_new
 from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
 from fer_paddle.images import FORMATS, list_images, read_image, read_orientation, to_gray, write_image
 from fer_paddle.messages import track
+from fer_paddle.study import check_rule
 
 CLEANED = "cleaned.jsonl"  # in the new folder: which image was made of which, by SHA-256
 _FIELDS = re.compile(r"\{(folder|stem|number)(:0?\d{1,2}d?)?\}")
@@ -96,6 +97,7 @@ def plan_clean(folder: Path, rule: CleanRule, out: Path | None = None) -> CleanP
     root, records = folder.resolve(), read_json_lines(out / CLEANED, missing_ok=True) if out else []
     if out is not None and (out.resolve().is_relative_to(root) or root.is_relative_to(out.resolve())):
         raise ValueError(f"expected a new folder that is neither in {folder} nor above it, got {out}")
+    check_rule((out or folder) / CLEANED, records, asdict(rule))
     done = {record["source_sha256"] for record in records}
     plan = CleanPlan(folder)
     prints: dict[Path, Fingerprint] = {}
@@ -176,7 +178,7 @@ def apply_clean(plan: CleanPlan, out: Path, rule: CleanRule) -> dict[str, str]:
             except ValueError as error:
                 failed[str(action.path)] = str(error)
                 continue
-            origin = {"source": str(action.path), "source_sha256": file_digest(action.path)}
+            origin = {"source": str(action.path), "source_sha256": file_digest(action.path), "rule": asdict(rule)}
             append_json_line(out / CLEANED, {"file": target.relative_to(out).as_posix(), "sha256": digest, **origin})
     return failed
 

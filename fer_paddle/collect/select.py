@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from fer_paddle.collect.names import safe_name, save_new
 from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
 from fer_paddle.images import crop_square, read_image, write_image
 from fer_paddle.messages import track
+from fer_paddle.study import check_rule
 from fer_paddle.video import sharpness
 from yolo3tiny.predict import Detections, Detector
 
@@ -114,6 +115,8 @@ def select_faces(
     with hold(folder):
         for record in read_json_lines(folder / SELECTED, missing_ok=True):
             recorded[record["source_sha256"], record["kind"]].append(record)
+        told = {**asdict(rule), "sorted": sort is not None}
+        check_rule(folder / SELECTED, (one[0] for (_, its), one in recorded.items() if its == kind), told)
         # An earlier run may have been stopped between two crops.
         done = {key for key, records in recorded.items() if len(records) >= records[-1]["crops"]}
         for path in track(paths, "images"):
@@ -137,7 +140,7 @@ def select_faces(
                     place = folder / sort(crop) if sort is not None else folder
                     name, sha256 = _write(path, place, crop, record["kind"])
                     report.files.append(name.relative_to(folder).as_posix())
-                    origin = {"source": str(path), **record, "source_sha256": digest, "crops": len(crops)}
+                    origin = {"source": str(path), **record, "source_sha256": digest, "crops": len(crops), "rule": told}
                     append_json_line(folder / SELECTED, {"file": report.files[-1], "sha256": sha256, **origin})
             done.add((digest, kind))
     return report

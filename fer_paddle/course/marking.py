@@ -27,7 +27,7 @@ def read_notebook(path: str | os.PathLike[str]) -> Any:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
         return notebook
-    except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
+    except (ValueError, OSError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
         raise ValueError(f"expected a notebook, got {path}: {' '.join(str(error).split())[:100]}") from error
 
 
@@ -67,6 +67,7 @@ def write_slides(path: Path, target: Path) -> int:
         cell.metadata["slideshow"] = {"slide_type": "slide"}
     resources = {"metadata": {"path": str(path.parent)}}
     html, _ = SlidesExporter(embed_images=True).from_notebook_node(deck, resources=resources)
+    target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return len(deck.cells)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.analysis.metrics import softmax
-from fer_paddle.deployment.runtimes import Runner, load_runner, network_file
+from fer_paddle.deployment.runtimes import Runner, check_outputs, load_runner, network_file, used_as
 from fer_paddle.images import FER_MEAN, FER_STD, predict
 
 NORMALIZE = {"mean": FER_MEAN, "std": FER_STD}  # what images.normalize does in training and in every runtime
@@ -135,15 +135,13 @@ class Classifier:
     ):
         if weights is not None and runner is not None:
             raise ValueError("expected weights or a runner, got both")
-        path = None
-        if runner is None:
-            path = classifier_file(weights, runtime)
-            runner = load_runner(path, runtime, threads, loader=LOADER)
-        self.runner = runner
-        try:
-            self.settings = ClassifierSettings.from_metadata(runner.metadata)
-        except ValueError as error:
-            raise ValueError(f"cannot use {path or 'the runner'}: {error}") from error
+        path = "the runner" if runner else classifier_file(weights, runtime)
+        self.runner = runner or load_runner(path, runtime, threads, loader=LOADER)
+        with used_as(f"an expression network at {path}"):
+            self.settings = ClassifierSettings.from_metadata(self.runner.metadata)
+            if runner is None:
+                size, count = self.settings.input_size, len(self.settings.classes)
+                check_outputs(self.runner, (1, size, size), count)
         self.classes = self.settings.classes
         self.input_size = self.settings.input_size
         self.flip, self.prior_ratios = flip, None if prior is None else self._prior_ratios(prior)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes import load_runner, network_file
+from fer_paddle.deployment.runtimes import load_runner, network_file, used_as
 from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.images import BATCH, FER_MEAN, FER_STD, cut_square, faces_to_batch, shrink_for_crop
 from fer_paddle.landmarks.points import NUM_POINTS
@@ -73,12 +73,10 @@ class Landmarker:
     ):
         if weights is not None and forward is not None:
             raise ValueError("expected weights or forward, got both")
-        if forward is None:
-            forward = load_runner(
-                network_file(DEFAULT if weights is None else weights, FOLDER, runtime), runtime, threads, loader=LOADER
-            )
-        self.forward = forward
-        self.settings = settings or LandmarkSettings.from_metadata(getattr(forward, "metadata", {}))
+        path = "`forward`" if forward else network_file(DEFAULT if weights is None else weights, FOLDER, runtime)
+        self.forward = forward or load_runner(path, runtime, threads, loader=LOADER)
+        with used_as(f"a landmark network at {path}"):
+            self.settings = settings or LandmarkSettings.from_metadata(getattr(self.forward, "metadata", {}))
 
     def __call__(self, image: np.ndarray, boxes_xyxy: np.ndarray) -> np.ndarray:
         """Find the points of the faces of one image, uint8 BGR [H, W, 3] or gray [H, W], by boxes [N, 4] in pixels.

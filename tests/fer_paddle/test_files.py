@@ -1,5 +1,6 @@
 """Files appear whole or not at all, lines survive a crash, and a folder is held by one run."""
 
+import errno
 import json
 import math
 import os
@@ -42,8 +43,10 @@ def test_what_is_not_finite_is_null_wherever_json_is_written(tmp_path):
 def test_files_written_together_all_change_or_none(tmp_path):
     first, second = tmp_path / "a", tmp_path / "b"
     files.write_together({first: b"1", second: b"2"})
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"none.b'$"):  # not its temporary name
         files.write_together({first: b"3", tmp_path / "none" / "b": b"4"})
+    with pytest.raises(OSError, match=r"No space left on device: '.*a'$"), files.replacing(first):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert (first.read_bytes(), second.read_bytes()) == (b"1", b"2") and names_in(tmp_path) == ["a", "b"]
 
 

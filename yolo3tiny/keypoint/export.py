@@ -13,7 +13,7 @@ from fer_paddle.weights import load_into
 from yolo3tiny.export import check_name
 from yolo3tiny.keypoint.files import KeypointModel
 from yolo3tiny.keypoint.model import KeypointNetwork
-from yolo3tiny.keypoint.predict import TASK
+from yolo3tiny.keypoint.predict import CHANNELS, SCALE, TASK
 from yolo3tiny.keypoint.strips import SIZE_HW, draw_strip
 
 
@@ -30,8 +30,8 @@ def export_run(run: Path, path: Path, trained_on: str | None = None) -> dict[str
         "model": "one map at stride 32, one anchor a cell",
         "classes": classes,
         "longest": max(SIZE_HW),
-        "channels": "BGR",
-        "scale": "0..255",
+        "channels": CHANNELS,
+        "scale": SCALE,
         "recipe": told["config"],
         "figures": told["figures"],
         "trained_on": trained_on or data,

@@ -8,7 +8,7 @@ from typing import Any
 
 from fer_paddle.models.model import Model
 from yolo3tiny.keypoint.model import KeypointNetwork
-from yolo3tiny.keypoint.predict import FOLDER, TASK
+from yolo3tiny.keypoint.predict import CHANNELS, FOLDER, SCALE, TASK
 
 
 class KeypointModel(Model):
@@ -26,4 +26,4 @@ class KeypointModel(Model):
     @property
     def metadata(self) -> dict[str, str]:
         """Text that a deployed file of the network carries."""
-        return {"task": TASK, "classes": json.dumps(self.card["classes"]), "channels": "BGR", "scale": "0..255"}
+        return {"task": TASK, "classes": json.dumps(self.card["classes"]), "channels": CHANNELS, "scale": SCALE}

@@ -11,14 +11,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fer_paddle.deployment.runtimes import load_runner, network_file
+from fer_paddle.deployment.runtimes import check_outputs, load_runner, network_file, used_as
 from yolo3tiny.boxes import check_image
 from yolo3tiny.keypoint.decode import STRIDE, Marks, decode
 
 FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "keypoint.belt"
 LOADER = "yolo3tiny.keypoint.files:KeypointModel.load"  # imports Paddle
-TASK = "keypoint"
+TASK, CHANNELS, SCALE = "keypoint", "BGR", "0..255"  # what the pixels are
 
 
 class KeypointDetector:
@@ -47,9 +47,15 @@ class KeypointDetector:
             path = network_file(DEFAULT if weights is None else weights, FOLDER, runtime)
             forward = load_runner(path, runtime, threads, loader=LOADER)
             told = forward.metadata
-            if told.get("task") != TASK:
-                raise ValueError(f"expected a network that finds marks at {path}, got another")
-            classes = classes or json.loads(told["classes"])
+            with used_as(f"a network that finds marks at {path}"):
+                for name, own in {"task": TASK, "channels": CHANNELS, "scale": SCALE}.items():
+                    if told.get(name) != own:
+                        raise ValueError(f"expected the {name} {own}, got {told.get(name)}")
+                classes = classes or json.loads(told["classes"])
+                names = isinstance(classes, Sequence) and all(isinstance(one, str) and one for one in classes)
+                if not names or len(set(classes)) < len(classes):
+                    raise ValueError(f"expected the names of classes, got {classes!r}")
+                check_outputs(forward, (3, STRIDE, STRIDE), 3 + len(classes))
         if not classes:
             raise ValueError("expected the names of the classes beside `forward`, got none")
         self.forward, self.classes = forward, tuple(classes)

@@ -87,6 +87,7 @@ def run(
 ) -> Output:
     """Do the whole chapter: from URLs and videos to class folders; run again, it goes on."""
     from fer_paddle.collect.pipeline import CollectRules, check_class, collect_class, sort_sources
+    from fer_paddle.labels import choose_classes
     from yolo3tiny.predict import Detector
 
     named: dict[str, list[str]] = {}
@@ -95,6 +96,7 @@ def run(
         if not (name and equals and source):
             raise ValueError(f"expected CLASS=SOURCE such as happy=urls.txt, got {text!r}")
         named.setdefault(name, []).append(source)
+    choose_classes(named)
     given = {name: sort_sources(texts) for name, texts in named.items()}
     work = work or out.with_name(f"{out.name}_work")
     for name, one in given.items():
@@ -132,8 +134,8 @@ def crawl(
     from fer_paddle.collect import crawl as crawling
     from fer_paddle.collect import pages as sites
 
-    if not query and (search or openverse):
-        raise ValueError("expected --query with --search or --openverse, got none")
+    if bool(query) != bool(search or openverse) or bool(sources) + bool(search) + openverse > 1:
+        raise ValueError("expected URLs, or --query with one of --search and --openverse, got otherwise")
     source: Any
     if query and openverse:
         source = sites.openverse(query, pages)

@@ -18,7 +18,11 @@ import importlib
 import operator
 import os
 import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
 
 from fer_paddle.deployment.runtimes.base import LOAD_BYTES, Runner, bounded_memory
 from fer_paddle.deployment.runtimes.model_files import check_file, size_on_disk
@@ -51,6 +55,23 @@ def network_file(weights: str | os.PathLike[str], folder: Path, runtime: str | N
     """Return the file of a network that ships, by name, as a runtime reads it; a path stays as it is."""
     suffix = ".safetensors" if runtime in PADDLES else ".tflite" if runtime == "litert" else ".onnx"
     return find_weights(weights, folder, suffix)
+
+
+@contextmanager
+def used_as(expected: str) -> Iterator[None]:
+    """Turn what goes wrong with a network of another task into one line; `expected` names its file."""
+    try:
+        yield
+    except Exception as error:  # the runtimes' own errors share no narrower base
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(f"expected {expected}, got another network: {reason}") from error
+
+
+def check_outputs(runner: Runner, image_chw: tuple[int, int, int], count: int) -> None:
+    """Run a network on one empty image; ValueError where it does not answer by `count` numbers, or so many a cell."""
+    outputs = runner(np.zeros((1, *image_chw), np.float32))
+    if outputs[0].shape[:2] != (1, count):
+        raise ValueError(f"expected {count} numbers, got an output {list(outputs[0].shape)}")
 
 
 def load_runner(

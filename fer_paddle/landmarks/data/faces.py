@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -121,6 +122,7 @@ def cut_faces(faces: LandmarkFaces) -> LandmarkFaces:
 def save_faces(path: str | os.PathLike[str], faces: LandmarkFaces) -> None:
     """Write faces whose images have one shape as `.npz`."""
     arrays = {field.name: np.asarray(getattr(faces, field.name)) for field in dataclasses.fields(faces)}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
 

@@ -93,6 +93,8 @@ def test_a_second_run_adds_what_is_new_and_brings_nothing_back(mess, tmp_path):
     write_image(mess / "z larger.png", cv2.resize(read_image(mess / "z.jpg"), (192, 192)))  # a copy of one that is done
     plan = plan_clean(mess, rule, out)
     assert plan.counts() == {"copy": 1, "convert": 0, "leave out": 5, "done": 6}
+    with pytest.raises(ValueError, match=r"cleaned.jsonl, got another: color \('gray', was 'keep'\)"):
+        plan_clean(mess, CleanRule(color="gray"), out)
     apply_clean(plan, out, rule)
     after = content(out)
     assert len(after) == len(first) and gone.relative_to(out).as_posix() not in after

@@ -100,6 +100,8 @@ def test_each_kind_is_done_by_itself_and_once(photo, tmp_path):
         first, again = (select_faces([photo], tmp_path / "out", kind=kind, detector=detector_of(BOX)) for _ in range(2))
         assert (first.done_before, len(first.files)) == (0, 1), kind
         assert (again.done_before, len(again.files)) == (1, 0), kind
+        with pytest.raises(ValueError, match=r"selected.jsonl, got another: min_px \(90, was 40.0\)"):
+            select_faces([photo], tmp_path / "out", FaceRule(min_px=90), kind, detector=detector_of(BOX))
         assert len(list_images(tmp_path / "out")) == number
     assert (tmp_path / "out" / first.files[0]).read_bytes() == photo.read_bytes()  # a whole image, as it was
 
