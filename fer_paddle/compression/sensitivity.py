@@ -101,6 +101,7 @@ def plot_sensitivities(sensitivities: Sensitivities, figure: str = "loss") -> Fi
     canvas = Figure(figsize=(7, 1.6 + 0.2 * len(names)), layout="constrained")
     axis = canvas.subplots()
     drawn = axis.imshow(np.maximum(worse, 0), aspect="auto", cmap="Reds")
+    axis.grid(visible=False)
     axis.set_xticks(range(len(columns)), [f"{ratio:.0%}" for ratio in columns])
     axis.set_yticks(range(len(names)), names, fontsize=7)
     axis.set(xlabel="filters pruned", title=f"one layer pruned alone ({sensitivities.settings['criterion']})")

@@ -27,7 +27,7 @@ SHAPE = (1, 1, 32, 32)
 
 @pytest.fixture(scope="module", autouse=True)
 def three_stages():
-    """DistResNet with three stages of two blocks: PaddleSlim traces the whole network for ten seconds."""
+    """DistResNet with three stages of two blocks: a third of the work."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(distresnet, "STAGE_FILTERS", (16, 16, 32))
         patch.setattr(distresnet, "BLOCKS_PER_STAGE", 2)
