@@ -5,9 +5,9 @@ from __future__ import annotations
 import fnmatch
 import os
 import pkgutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fer_paddle.expression import predict as expressions
 from fer_paddle.files import find_weights, read_json, shipped_names
@@ -33,10 +33,6 @@ class ShippedModel:
     file_kb: float  # size of its ONNX file
     accuracy: float | None  # on the first data set of its model card; average precision at IoU 0.5 of a detector
     latency_ms: float | None  # where its card has it
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return asdict(self) | {"classes": list(self.classes)}
 
 
 def list_models(pattern: str = "*") -> list[ShippedModel]:

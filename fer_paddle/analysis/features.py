@@ -76,18 +76,18 @@ def plot_filters(weights: np.ndarray, axis: Axes | None = None, title: str = "")
     kernels = weights[:, 0]
     largest = np.abs(kernels).max(axis=(1, 2), keepdims=True)
     sheet = tile_images(list(kernels / np.maximum(largest, 1e-12)), COLUMNS, gap=np.nan)
-    axis = take_axis(axis, (4.0, 4.0 * sheet.shape[0] / sheet.shape[1] + 0.3))
-    axis.imshow(sheet, cmap="gray", vmin=-1, vmax=1)
-    axis.set_title(title, fontsize=9)
-    axis.axis("off")
-    return figure_of(axis)
+    return _show(sheet, 4.0, -1, axis, title)
 
 
 def plot_feature_maps(maps: np.ndarray, axis: Axes | None = None, title: str = "") -> Figure:
     """Draw the first 32 maps [C, h, w] of one face, each stretched to black and white."""
     sheet = tile_images([scale_to_one(one) for one in maps[:32]], COLUMNS)
-    axis = take_axis(axis, (5.0, 5.0 * sheet.shape[0] / sheet.shape[1] + 0.3))
-    axis.imshow(sheet, cmap="gray", vmin=0, vmax=1)
+    return _show(sheet, 5.0, 0, axis, title)
+
+
+def _show(sheet: np.ndarray, width: float, black: float, axis: Axes | None, title: str) -> Figure:
+    axis = take_axis(axis, (width, width * sheet.shape[0] / sheet.shape[1] + 0.3))
+    axis.imshow(sheet, cmap="gray", vmin=black, vmax=1)
     axis.set_title(title, fontsize=9)
     axis.axis("off")
     return figure_of(axis)

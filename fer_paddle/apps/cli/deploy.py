@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,7 +28,7 @@ def models(
     content, rows = [], []
     for one, time in zip(found, times):
         latency_ms = time.get("median_ms", one.latency_ms)
-        content.append({**one.to_json(), "latency_ms": latency_ms})
+        content.append({**asdict(one), "latency_ms": latency_ms})
         figures = (f"{value:{form}}" if value else "-" for value, form in ((one.accuracy, ".3f"), (latency_ms, ".2f")))
         sizes = f"{one.parameters:,}", f"{one.file_kb:,.0f}"
         rows.append([one.name, one.task, len(one.classes), one.input_size, *sizes, *figures])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from fer_paddle.course.checks import Between, Case, Cases, mean_difference
 from fer_paddle.drawn import draw_face, make_faces
 from fer_paddle.expression.data.mixup import cutmix
 from fer_paddle.images import crop_square, list_images, read_image, to_gray
-from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.training.randaugment import OPERATIONS
 from yolo3tiny.boxes import iou
 
@@ -53,15 +51,6 @@ def exercise_00_3() -> Cases:
     image[200:400, 200:400] = 255
     for margin in (0.0, 0.06, 0.2, 0.5):
         yield Case((margin,), float(crop_square(image, (200, 200, 400, 400), margin).mean() / 255), 0.01)
-
-
-def exercise_00_4() -> Cases:
-    """Reports as results.json has them."""
-    for count in (5, 11):
-        labels = [EXPRESSIONS[i * i % 7] for i in range(count)]
-        images: list[dict[str, Any]] = [{"file": "0.png", "faces": []}]
-        images += [{"file": f"{i}.png", "faces": [{"label": name} for name in labels[i::3]]} for i in range(3)]
-        yield Case(({"images": images},), dict(Counter(labels)), name=f"count_labels(report of {count} faces)")
 
 
 def exercise_00b_1() -> Cases:

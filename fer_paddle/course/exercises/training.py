@@ -45,19 +45,6 @@ def exercise_04_2() -> Cases:
         yield Case((classes,), count_parameters(build_model("distresnet", num_classes=classes)))
 
 
-def exercise_04_3() -> Cases:
-    """Losses of one batch by heart: flat, falling to nothing, and far above ln 7."""
-    steps = np.arange(15)
-    curves = {
-        "too small": 2.05 - 0.003 * steps,
-        "right": 2.05 * np.exp(-0.3 * steps),
-        "too large": 2.05 + 4 * np.exp(-((steps - 3) ** 2) / 4) - 0.1 * steps,
-    }
-    for expected, losses in curves.items():
-        name = f"judge_rate([{losses[0]:.2f}, {losses[3]:.2f}, ..., {losses[-1]:.2f}])"
-        yield Case((losses.tolist(),), expected, name=name)
-
-
 def exercise_04b_1() -> Cases:
     """A folder with Chinese names and two broken files."""
     logger = logging.getLogger("fer_paddle")
