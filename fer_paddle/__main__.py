@@ -7,4 +7,5 @@ signal.signal(signal.SIGINT, lambda *_: sys.exit(130))  # until console.run take
 
 from fer_paddle.apps.cli import main  # noqa: E402
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())
