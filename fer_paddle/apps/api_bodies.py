@@ -66,7 +66,8 @@ def _read_entry(entry: dict[str, Any]) -> Source:
     if set(entry) != {"image"} or not isinstance(entry["image"], str):
         raise ValueError(f"the names {sorted(entry)}")
     try:
-        return "bytes", base64.b64decode(entry["image"].rpartition("base64,")[2], validate=True)
+        text = "".join(entry["image"].rpartition("base64,")[2].split())  # most programs break its lines
+        return "bytes", base64.b64decode(text, validate=True)
     except binascii.Error as error:
         raise ValueError(f"no base64 ({error})") from error
 

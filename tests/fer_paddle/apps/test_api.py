@@ -71,6 +71,7 @@ WAYS = [
     ("raw", {"content": PNG, "headers": {"Content-Type": "image/png"}}),
     ("bytes of no declared kind", {"content": PNG, "headers": {"Content-Type": "application/octet-stream"}}),
     ("base64", {"json": {"image": BASE64}}),
+    ("base64 in lines", {"json": {"image": base64.encodebytes(PNG).decode()}}),
     ("data URL", {"json": {"image": f"data:image/png;base64,{BASE64}"}}),
 ]
 
