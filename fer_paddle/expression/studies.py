@@ -39,13 +39,13 @@ MIXES: dict[str, dict[str, Any]] = {
 
 
 def study_scale(
-    study: TrialStudy, trial: Trial, sizes: Sequence[int], seeds: Sequence[int], within: float, runs: int = 50
+    study: TrialStudy, trial: Trial, sizes: Sequence[int], seeds: Sequence[int], runs: int = 50
 ) -> list[dict[str, Any]]:
     """Train at each side in pixels, repeat those close to the best, and return the summary with what each costs."""
     sides = {f"{size} px": ((0, size),) for size in sizes}
     trials = [_changed(trial, name, sizes=side, valid_sizes=side) for name, side in sides.items()]
     study.run_trials(trials)
-    study.repeat_close_ones(trials, max(map(study.first_accuracy, trials)), seeds, within)
+    study.repeat_close_ones(trials, max(map(study.first_accuracy, trials)), seeds)
     model, arguments = find_design(trial.design)
     network = build_model(model, **arguments)  # random weights cost the same
     costs = {f"{size} px": measure_cost(network, size, runs) for size in sizes}
@@ -56,12 +56,12 @@ def _changed(trial: Trial, name: str, **fields: Any) -> Trial:
     return dataclasses.replace(trial, name=name, recipe=dataclasses.replace(trial.recipe, **fields))
 
 
-def study_augmentation(study: TrialStudy, trial: Trial, seeds: Sequence[int], within: float) -> list[dict[str, Any]]:
+def study_augmentation(study: TrialStudy, trial: Trial, seeds: Sequence[int]) -> list[dict[str, Any]]:
     """Train with each change, repeat those close to no augmentation (and that), and return the summary."""
     changes = {name: {"augment": augment} for name, augment in CHANGES.items()} | MIXES
     trials = [_changed(trial, name, **fields) for name, fields in changes.items()]
     study.run_trials(trials)
-    study.repeat_close_ones(trials, study.first_accuracy(trials[0]), seeds, within)
+    study.repeat_close_ones(trials, study.first_accuracy(trials[0]), seeds)
     return study.summarize(BASE)
 
 

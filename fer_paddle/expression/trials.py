@@ -24,6 +24,7 @@ from fer_paddle.training.loop import RunOptions
 from fer_paddle.training.transfer import start_from_file
 
 RESULT = "result.json"
+CLOSE = 0.02  # a difference of accuracy that one seed cannot decide
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,9 +111,9 @@ class TrialStudy(Study):
         """Return the accuracy of a finished trial."""
         return self.accuracies(trial.name)[trial.recipe.seed]
 
-    def repeat_close_ones(self, trials: Sequence[Trial], level: float, seeds: Sequence[int], within: float) -> None:
-        """Run those trials again with more seeds whose first accuracy is less than `within` from a level."""
-        close = [trial for trial in trials if abs(self.first_accuracy(trial) - level) < within]
+    def repeat_close_ones(self, trials: Sequence[Trial], level: float, seeds: Sequence[int]) -> None:
+        """Run those trials again with more seeds whose first accuracy is less than CLOSE from a level."""
+        close = [trial for trial in trials if abs(self.first_accuracy(trial) - level) < CLOSE]
         if len(close) > 1:
             self.run_trials([trial.with_seed(seed) for trial in close for seed in seeds])
 

@@ -17,7 +17,6 @@ def explain(
     data: Annotated[str | None, f"labeled faces, for confusion, ROC, reliability and t-SNE: {FACES}"] = None,
     costs: Annotated[bool, "print parameters, operations, memory and time by layer"] = False,
     weights: Weights = None,
-    layer: Annotated[str | None, "layer of Grad-CAM (default: the deepest with maps of 6 px)"] = None,
     points: Annotated[PositiveInt, "faces in the t-SNE layout"] = 700,
     out: Annotated[Path, "folder of the figures"] = Path("out/explain"),
 ) -> Output:
@@ -36,7 +35,7 @@ def explain(
     lines: list[str] = []
     failed: list[tuple[str, str]] = []
     if images:
-        result["images"], failed = _explain_images(images, network, size, classes, layer, out)
+        result["images"], failed = _explain_images(images, network, size, classes, out)
         result["failed"] = [{"file": file, "reason": reason} for file, reason in failed]
         for row in result["images"]:
             lines.append(f"{row['file']}: {row['faces']} faces" + (f", {row['drawn']}" if "drawn" in row else ""))
@@ -52,7 +51,7 @@ def explain(
 
 
 def _explain_images(
-    patterns: Sequence[str], network: Any, size: int, classes: Sequence[str], layer: str | None, out: Path
+    patterns: Sequence[str], network: Any, size: int, classes: Sequence[str], out: Path
 ) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
     """Return a row for each image, and file and reason of each that failed."""
     from fer_paddle.analysis.plots import save_figure
@@ -66,7 +65,7 @@ def _explain_images(
 
     def annotate(image: Any, scale: float) -> tuple[dict[str, Any], Any]:
         crops = [crop_square(image, box, MARGIN) for box in find_faces(image).boxes_xyxy]
-        figure = plot_explanations(network, crops, size, layer, classes) if crops else None
+        figure = plot_explanations(network, crops, size, names=classes) if crops else None
         return {"faces": len(crops)}, figure
 
     def write(path: Path, figure: Any) -> None:

@@ -42,7 +42,6 @@ class Budget:
     valid_faces: ValidFaces = None
     epochs: StudyEpochs = 12
     seeds: Annotated[opt.PositiveInt, "seeds of what one cannot decide"] = 3
-    within: Annotated[opt.UnitInterval, "difference of accuracy that one seed cannot decide"] = 0.02
     threads: opt.Threads = 1
     data_changed: opt.DataChanged = False
 
@@ -128,7 +127,7 @@ def scale(
     study, trial = _open(budget, model, faces, out)
     from fer_paddle.expression.studies import study_scale
 
-    rows = study_scale(study, trial, sizes, range(1, budget.seeds), budget.within)
+    rows = study_scale(study, trial, sizes, range(1, budget.seeds))
     return _show_trials(study, rows, {"mflops": "MFLOPs", "latency_ms": "ms"})
 
 
@@ -145,7 +144,7 @@ def augment(
     study, trial = _open(budget, model, faces, out, ((0, size),))
     from fer_paddle.expression.studies import study_augmentation
 
-    return _show_trials(study, study_augmentation(study, trial, range(1, budget.seeds), budget.within), {})
+    return _show_trials(study, study_augmentation(study, trial, range(1, budget.seeds)), {})
 
 
 def distill(

@@ -52,7 +52,7 @@ def test_only_what_one_seed_cannot_decide_is_repeated(chosen, repeated, fake):
     fake.chosen = chosen
     plans = [Trial(name, RECIPE) for name in chosen]
     fake.run_trials(plans)
-    fake.repeat_close_ones(plans, chosen["none"], [1, 2], within=0.02)
+    fake.repeat_close_ones(plans, chosen["none"], [1, 2])
     assert fake.trained == [(name, 0) for name in chosen] + [(name, seed) for name in repeated for seed in (1, 2)]
 
 
