@@ -30,7 +30,7 @@ def test_a_missing_package_is_one_line(name, run, tmp_path, monkeypatch):
         pytest.importorskip("pyarrow")
     monkeypatch.delitem(sys.modules, "fer_paddle.apps.batch", raising=False)
     monkeypatch.setitem(sys.modules, name, None)
-    code, _, err = run("batch", "--data", tmp_path, "--out", tmp_path / "out")
+    code, _, err = run("batch", "--data", tmp_path / "data", "--out", tmp_path / "out")
     assert (code, err) == (1, "error: expected the package ray[data]; install it with: pip install ray[data]\n")
     assert not (tmp_path / "out").exists()
 
