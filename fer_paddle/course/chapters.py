@@ -57,11 +57,11 @@ def exercise_numbers() -> list[str]:
 
 def split_number(number: str) -> tuple[str, int]:
     """Return chapter and exercise of a number such as 04.2; ValueError where the course has no such exercise."""
-    chapter, _, exercise = number.partition(".")
     if number not in exercise_numbers():
         raise ValueError(
             f"expected an exercise from {exercise_numbers()[0]} to {exercise_numbers()[-1]}, got {number!r}"
         )
+    chapter, _, exercise = number.partition(".")
     return chapter, int(exercise)
 
 

@@ -181,6 +181,8 @@ def test_what_is_wrong_is_told_in_the_language_of_the_notebook(monkeypatch):
     ("call", "message"),
     [
         (lambda: check("4.2"), "expected an exercise from 00.1"),
+        (lambda: check(4.2), "expected an exercise from 00.1"),
+        (lambda: quiz(4), "expected a chapter of 00"),
         (lambda: check("04.9"), "got '04.9'"),
         (lambda: check("04.2", hint=3), "expected a hint from 1 to 2, got 3"),
         (lambda: quiz("99"), "expected a chapter of 00, 00b, 01"),
