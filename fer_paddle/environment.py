@@ -11,6 +11,7 @@ import os
 import platform
 import random
 import sys
+import tempfile
 import warnings
 import zlib  # noqa: F401  libpaddle 2.6.2 exports zlib's symbols: the real zlib must be loaded before it
 from collections.abc import Callable, Iterator
@@ -64,6 +65,9 @@ def _prepare_once() -> None:
             libc.mallopt(_M_MMAP_MAX, 0)
             libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
             libc.mallopt(_M_TOP_PAD, 256 << 20)
+    if os.name != "nt" and not os.access(os.path.expanduser("~"), os.W_OK):  # noqa: PTH111 (Path raises without one)
+        # Paddle, when it exports, and VisualDL, when it is imported, write below a home; a container may have none.
+        os.environ["HOME"] = _temporary_home().name
     os.environ.setdefault("OPS_UNCHANGE_SHAPE", "elu")
     # Calling a to_static layer through Paddle's bytecode translator (SOT) ends in SIGSEGV where Paddle lies in a folder
     # with other than ASCII letters. Without it to_static reads the source, as export does anyway.
@@ -71,6 +75,12 @@ def _prepare_once() -> None:
     # Paddle says so at every batch normalisation in training.
     warnings.filterwarnings("ignore", message="When training, we now always track global mean and variance")
     warnings.filterwarnings("ignore", message="No ccache found")  # Paddle 3, when it is imported
+
+
+@functools.cache
+def _temporary_home() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder that is removed when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="fer_paddle-home-")
 
 
 def choose_mkl_path(cpuinfo: str) -> str | None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import sys
 import time
-from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,8 +20,6 @@ from fer_paddle.messages import say
 from fer_paddle.training import parallel
 from fer_paddle.training.run import Callback, Run
 from fer_paddle.weights import load_card
-
-logger = logging.getLogger(__name__)
 
 
 class ProgressBar(Callback):
@@ -159,14 +155,10 @@ class VisualDL(Callback):
 
     def __init__(self, folder: str | os.PathLike[str], every: int = 10):
         self.folder, self.every = Path(folder), every
-        self.writer: Any = None
 
     def on_fit_start(self, run: Run) -> None:
-        try:
-            from visualdl import LogWriter  # takes seconds to import
-        except OSError as error:  # it makes a folder in the home, which a container may not have
-            logger.warning("no VisualDL log is written: %s", error)
-            return
+        from visualdl import LogWriter  # takes seconds to import
+
         # VisualDL shows the newest file of a folder alone, and appends to one that it is given by name.
         name = "vdlrecords.fit.log"
         if not run.done_steps:
@@ -176,15 +168,12 @@ class VisualDL(Callback):
 
     def on_step_end(self, run: Run) -> None:
         if run.done_steps % self.every == 0:
-            self._add("step", run.done_steps, run.running)
+            for name, value in run.running.items():
+                self.writer.add_scalar(tag=f"step/{name}", step=run.done_steps, value=value)
 
     def on_epoch_end(self, run: Run) -> None:
-        self._add("epoch", run.epoch, run.history[-1])
+        for name, value in run.history[-1].items():
+            self.writer.add_scalar(tag=f"epoch/{name}", step=run.epoch, value=value)
 
     def on_fit_end(self, run: Run) -> None:
-        if self.writer:
-            self.writer.close()
-
-    def _add(self, kind: str, step: int, figures: Mapping[str, float]) -> None:
-        for name, value in figures.items() if self.writer else ():
-            self.writer.add_scalar(tag=f"{kind}/{name}", step=step, value=value)
+        self.writer.close()

@@ -15,12 +15,13 @@ import numpy as np
 
 from fer_paddle import files
 from fer_paddle.environment import paddle
-from fer_paddle.training.config import StagedRecipe
+from fer_paddle.training.config import FitConfig, StagedRecipe
 from fer_paddle.training.ema import EMA
 from fer_paddle.weights import load_arrays, load_into, save_arrays, state_arrays
 
 LAST = "last.json"
 _Recipe = TypeVar("_Recipe", bound=StagedRecipe)
+_Config = TypeVar("_Config", bound=FitConfig)
 _MODEL, _AVERAGE, _OPTIMIZER = "model.", "average.", "optimizer."
 
 
@@ -71,7 +72,15 @@ def load_begun(folder: Path, resume: bool) -> dict[str, Any] | None:
 def with_stages_begun(recipe: _Recipe, folder: Path, resume: bool) -> _Recipe:
     """Return the recipe of a run; of one that goes on for more epochs with the stages that it began with."""
     begun = load_begun(folder, resume)
-    return recipe if begun is None else recipe.as_longer(type(recipe).from_json(begun["config"]))
+    return recipe if begun is None else recipe.as_longer(read_config(type(recipe), begun, folder))
+
+
+def read_config(kind: type[_Config], progress: dict[str, Any], folder: Path) -> _Config:
+    """Return the configuration of a checkpoint; ValueError where it is of another kind, or of another version."""
+    try:
+        return kind.from_json(progress["config"])
+    except ValueError as error:
+        raise ValueError(f"{error} in {folder / LAST}") from error
 
 
 def check_config(content: Mapping[str, Any]) -> None:

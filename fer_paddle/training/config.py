@@ -114,7 +114,7 @@ def read_fields(kind: type[_Fields], content: Mapping[str, Any]) -> _Fields:
                 values[field.name] = read_fields(type(field.default), values[field.name])
         return kind(**values)
     except (TypeError, AttributeError) as error:
-        raise ValueError(f"expected the fields of {kind.__name__}, got {content}: {error}") from error
+        raise ValueError(f"expected the fields of {kind.__name__}, got others: {error}") from error
 
 
 def check_stages(stages: Any) -> None:

@@ -17,7 +17,7 @@ from fer_paddle.environment import machine, paddle
 from fer_paddle.files import file_digest
 from fer_paddle.study import differing_fields
 from fer_paddle.training import parallel
-from fer_paddle.training.checkpoint import check_config, load_progress, restore_checkpoint, save_checkpoint
+from fer_paddle.training.checkpoint import check_config, load_progress, read_config, restore_checkpoint, save_checkpoint
 from fer_paddle.training.config import FitConfig
 from fer_paddle.training.ema import make_average
 from fer_paddle.training.optim import schedule_after
@@ -169,7 +169,7 @@ class Run:
         """Go back to the folder's last checkpoint, of the same configuration but for more epochs after its end."""
         assert self.folder is not None
         progress = load_progress(self.folder)
-        their_config = type(self.config).from_json(progress["config"])
+        their_config = read_config(type(self.config), progress, self.folder)
         has_ended = progress["stopped"] or progress["epoch"] >= their_config.epochs
         goes_on = has_ended and self.config.epochs > their_config.epochs
         if goes_on:

@@ -87,6 +87,14 @@ def test_prepare_sets_what_paddle_reads_and_does_not_import_it():
     assert expected in (("5", "7") if amd else (None,))
 
 
+def test_a_process_without_a_home_gets_one_until_it_ends():
+    """Paddle writes there when it exports, and VisualDL when it is imported."""
+    told = PREPARE.format(threads=1).replace("names = (", 'names = ("HOME", ')
+    found = run_python(told + "open(os.environ['HOME'] + '/x', 'w')", HOME="/proc/none")
+    assert found["HOME"] != "/proc/none" and not Path(found["HOME"]).exists()
+    assert run_python(told)["HOME"] == os.environ["HOME"]
+
+
 AVX512 = "avx512f avx512dq avx512cd avx512bw avx512vl"
 
 

@@ -12,10 +12,12 @@ from fer_paddle.training.checkpoint import (
     LAST,
     load_progress,
     optimizer_arrays,
+    read_config,
     restore_checkpoint,
     restore_optimizer,
     save_checkpoint,
 )
+from fer_paddle.training.config import FitConfig
 
 PROGRESS = {"epoch": 1, "step": 2, "stopped": False, "means": {}, "history": [], "config": {}, "task": {}}
 
@@ -60,6 +62,8 @@ def test_a_damaged_json(text, says, tmp_path):
     (tmp_path / LAST).write_text(text)
     with pytest.raises(ValueError, match=says):
         load_progress(tmp_path)
+    with pytest.raises(ValueError, match=r"expected the fields of FitConfig, got others: .*'x' in .*last.json"):
+        read_config(FitConfig, {"config": {"x": 1}}, tmp_path)
     (tmp_path / LAST).unlink()
     with pytest.raises(FileNotFoundError, match="expected a checkpoint to resume at"):
         load_progress(tmp_path)
