@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
@@ -21,6 +22,7 @@ from fer_paddle.landmarks.pose import draw_axes
 from fer_paddle.pipeline import Face, Pipeline, fetch_image, is_url
 from fer_paddle.video import is_video
 
+logger = logging.getLogger(__name__)
 RESULTS_JSON, RESULTS_CSV = "results.json", "results.csv"
 FACE_COLUMNS = ("left", "top", "right", "bottom", "score", "label")
 LANDMARK_COLUMNS = (
@@ -80,6 +82,9 @@ def find_sources(
     patterns = [one for one in arguments if one not in urls and one not in cameras]
     if urls and not allow_url:
         raise ValueError(f"expected --allow-url before {urls[0]} is fetched")
+    walked = [Path(place, name) for pattern in patterns for place, _, names in os.walk(pattern) for name in names]
+    if passed := [path for path in walked if is_video(path) and not path.resolve().is_relative_to(out.resolve())]:
+        logger.warning("passed over %d videos in folders, such as %s: give them by name", len(passed), passed[0])
     found = find_images(patterns, out, read_ours(out / RESULTS_JSON)) if patterns else []
     fetched, failed = _fetch_files(urls, out / "fetched")
     images = [*(path for path in found if not is_video(path)), *fetched]

@@ -129,7 +129,7 @@ def test_every_parameter_is_told_and_every_number_has_a_range(app):
             assert not isinstance(parameter.type, (click.types.IntParamType, click.types.FloatParamType))
 
 
-def test_recognize_takes_images_and_videos_together(run, tmp_path):
+def test_recognize_takes_images_and_videos_together(run, tmp_path, caplog):
     write_image(tmp_path / "a.png", np.zeros((60, 60, 3), np.uint8))
     writer = VideoWriter(tmp_path / "走.mp4", 25)
     for index in range(3):
@@ -141,6 +141,8 @@ def test_recognize_takes_images_and_videos_together(run, tmp_path):
     assert [image["drawn"] for image in told["images"]] == ["a.png"]
     assert [(video["frames"], video["people"]) for video in told["videos"]] == [(3, [])]
     assert (tmp_path / "out" / "走" / "frames.csv").is_file()
+    assert run("recognize", tmp_path, "--out", tmp_path / "out")[0] == 0
+    assert [text for text in caplog.messages if "passed over 1 videos in folders, such as" in text and "走.mp4" in text]
 
 
 @pytest.mark.slow
