@@ -74,7 +74,8 @@ def _prepare_once() -> None:
     os.environ.setdefault("ENABLE_FALL_BACK", "False")
     # Paddle says so at every batch normalisation in training.
     warnings.filterwarnings("ignore", message="When training, we now always track global mean and variance")
-    warnings.filterwarnings("ignore", message="No ccache found")  # Paddle 3, when it is imported
+    # Paddle 3, when it is imported, and where to_tensor takes what may be an array or a tensor.
+    warnings.filterwarnings("ignore", message="No ccache found|To copy construct from a tensor")
 
 
 @functools.cache
