@@ -12,6 +12,7 @@ from fer_paddle.messages import say, track
 from yolo3tiny.cli.detector import show_export, show_figures
 
 Look = Annotated[Literal["belt", "road"], "kind of the drawn strips"]
+OtherLook = Annotated[Literal["belt", "road"] | None, "kind of the drawn strips (default: belt)"]
 Data = Annotated[
     str | None, f"strips with boxes, such as LabelImg's folder of .xml (default: drawn ones): {opt.PHOTOS}"
 ]
@@ -25,11 +26,18 @@ MARK_PX = 30  # side of the boxes that are drawn around what is found
 SPEED_STRIPS = 32  # held in memory to measure the speed
 
 
+def _drawn(look: str | None, data: str | None) -> str:
+    """Return the look of drawn strips; ValueError where none are drawn."""
+    if look and data:
+        raise ValueError(f"expected --look, for drawn strips, without --data, got both: {look}, {data}")
+    return look or "belt"
+
+
 def train(
     *,
     out: Annotated[Path, "folder of the run"],
     data: Data = None,
-    look: Look = "belt",
+    look: OtherLook = None,
     recipe: Annotated[Literal["strips", "fine_tune"], "name of a recipe"] = "strips",
     start: Annotated[str | None, "weights to go on from, .safetensors or a name; other classes get a new head"] = None,
     classes: Annotated[tuple[str, ...], "names of the classes, in order (default: those of the data)"] = (),
@@ -54,7 +62,7 @@ def train(
 
     changes = {"epochs": epochs, "batch_size": batch_size, "accumulate": accumulate}
     chosen = choose_recipe(KEYPOINT_RECIPES, recipe, changes)
-    history = train_from(chosen, out, data, look, start, classes or None, resume, workers)
+    history = train_from(chosen, out, data, _drawn(look, data), start, classes or None, resume, workers)
     export_run(out, out / "keypoint.onnx")
     best = min((record for record in history if chosen.monitor in record), key=lambda record: record[chosen.monitor])
     text = say("best epoch {epoch}: F1 {valid_f1:.4f}, {valid_cost_px:.2f} px a mark with what is missed or wrong")
@@ -101,7 +109,7 @@ def evaluate(
     *,
     data: Data = None,
     split: Annotated[str, "of the data: all, a split, or held_out, every tenth strip"] = "all",
-    look: Look = "belt",
+    look: OtherLook = None,
     strips: Annotated[opt.PositiveInt, "drawn strips"] = 500,
     seed: Annotated[opt.NaturalInt, "seed of the drawn strips"] = 2026,
     drift: Drift = (1.0, 1.2),
@@ -123,14 +131,17 @@ def evaluate(
     from yolo3tiny.keypoint.strips import LOOKS, draw_strip
     from yolo3tiny.splits import choose_split
 
+    drawn = _drawn(look, data)
     detector = KeypointDetector(weights, threads=threads, runtime=runtime)
     if data is None:
+        if split != "all":
+            raise ValueError(f"expected --data with --split {split}, got none")
         if len(drift) != 2:
             raise ValueError(f"expected two numbers for --drift, got {len(drift)}")
-        if detector.classes != LOOKS[look].classes:
-            raise ValueError(f"expected a network for {', '.join(LOOKS[look].classes)}, got {detector.classes}")
-        about: dict[str, Any] = {"look": look, "seed": seed, "drift": list(drift)}
-        found = (draw_strip(look, (seed, index), drift=(drift[0], drift[1])) for index in range(strips))
+        if detector.classes != LOOKS[drawn].classes:
+            raise ValueError(f"expected a network for {', '.join(LOOKS[drawn].classes)}, got {detector.classes}")
+        about: dict[str, Any] = {"look": drawn, "seed": seed, "drift": list(drift)}
+        found = (draw_strip(drawn, (seed, index), drift=(drift[0], drift[1])) for index in range(strips))
         count = strips
     else:
         photos = choose_split(find_marks(data, detector.classes)[0], split)
