@@ -44,7 +44,7 @@ def _named(path: str | os.PathLike[str], temporary: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.filename in (None, os.fspath(temporary)):
+        if error.errno is not None and error.filename in (None, os.fspath(temporary)):  # else it has a text of its own
             error.filename = os.fspath(path)
         raise
 

@@ -64,7 +64,7 @@ def test_malformed_yolo_settings(tmp_path, text):
     save_image(tmp_path / "a.png")
     save_text(tmp_path / "a.txt", "0 0.5 0.5 0.25 0.5\n")
     save_text(tmp_path / "data.yaml", text)
-    with pytest.raises(ValueError, match=r"data\.yaml: expected YAML with settings by name, got \w+: .") as caught:
+    with pytest.raises(ValueError, match=r"data\.yaml: expected YAML with settings by name, got \S") as caught:
         read_photos(tmp_path)
     assert len(str(caught.value)) < 500 and "\n" not in str(caught.value)
 
@@ -141,7 +141,7 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;&b;&b;">]>\n'
         (BOMB + VOC, "document type"),
         ((BOMB + VOC).encode("utf-16"), "document type"),  # the bytes of <!DOCTYPE are not in the file
         (VOC.replace("<xmin>1</xmin>", ""), r"a\.xml: expected .*bndbox"),
-        (VOC.replace("<filename>{name}</filename>", ""), r"a\.xml: expected an image that is there"),
+        (VOC.replace("<filename>{name}</filename>", ""), r"a\.xml: expected <filename> .* got no <filename>"),
         ('<?xml version="1.0" encoding="nosuch"?>' + VOC, r"a\.xml: expected XML in nosuch"),
         (b'<?xml version="1.0" encoding="GBK"?>' + VOC.encode() + b"\xff\xff", r"a\.xml: expected XML in GBK"),
     ],
