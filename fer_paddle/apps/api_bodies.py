@@ -54,6 +54,8 @@ def _read_json(body: bytes) -> list[Source]:
     try:
         content = json.loads(body)
         entries = content.get("images", [content])
+        if "images" in content and len(content) > 1:
+            raise ValueError(f"the names {sorted(content)}")
         return [_read_entry(entry) for entry in entries]
     except (ValueError, RecursionError, AttributeError, TypeError) as error:
         expected = 'expected JSON {"image": base64} or {"url": address}, for a batch a list of these under "images"'

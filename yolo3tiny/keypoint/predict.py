@@ -76,6 +76,10 @@ class KeypointDetector:
     def to_json(self, found: Marks) -> list[dict[str, Any]]:
         """Return marks as plain JSON values."""
         return [
-            {"class": self.classes[label], "center_xy": [round(side, 2) for side in center], "score": score}
-            for center, label, score in zip(found.centers.tolist(), found.labels, found.scores.round(4).tolist())
+            {
+                "class": self.classes[label],
+                "center_xy": [round(side, 2) for side in center],
+                "score": round(score, 4),
+            }
+            for center, label, score in zip(found.centers.tolist(), found.labels, found.scores.tolist())
         ]

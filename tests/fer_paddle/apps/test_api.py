@@ -104,6 +104,7 @@ def test_marks_come_where_they_are_served(make_client):
         nearest = np.linalg.norm(strip.centers - mark["center_xy"], axis=1).argmin()
         assert marker.classes[strip.labels[nearest]] == mark["class"] and mark["score"] > 0.5
         assert np.abs(strip.centers[nearest] - mark["center_xy"]).max() < 3
+        assert [*mark["center_xy"], mark["score"]] == [round(value, 4) for value in (*mark["center_xy"], mark["score"])]
     assert client.post("/v1/keypoints", files={"file": PNG}).json()["marks"] == []
 
 
@@ -126,6 +127,8 @@ WRONG = [
     ("broken JSON", {"content": b"{", "headers": JSON}, 422, "expected JSON"),
     ("deep JSON", {"content": b"[" * 100_000, "headers": JSON}, 422, "expected JSON"),
     ("no base64", {"json": {"image": "笑!"}}, 422, "expected JSON"),
+    ("another name", {"json": {"image": BASE64, "more": 1}}, 422, "expected JSON"),
+    ("another name of a batch", {"json": {"images": [{"image": BASE64}], "more": 1}}, 422, "expected JSON"),
     ("a URL", {"json": {"url": "https://example.org/a.png"}}, 403, "fetches none"),
     ("a wrong score", {"content": PNG, "params": {"min_score": 2}}, 422, "min_score"),
     ("no number", {"content": PNG, "params": {"min_score": "nan"}}, 422, "min_score"),
