@@ -9,6 +9,7 @@ the time of the processor that the page's own thread takes a frame: that counts 
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import http.server
 import itertools
@@ -47,7 +48,8 @@ class Chromium:
         (read, self._write), (read_back, write) = ours, theirs
 
         def place() -> None:
-            os.dup2(read, 3), os.dup2(write, 4)  # where --remote-debugging-pipe expects them
+            far = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (read, write)]  # they may be 3 and 4 the other way
+            os.dup2(far[0], 3), os.dup2(far[1], 4)  # where --remote-debugging-pipe expects them
 
         command = [NAME or "chromium", *FLAGS, *flags, f"--user-data-dir={folder / 'profile'}", "about:blank"]
         log = (folder / "chromium.log").open("wb")
