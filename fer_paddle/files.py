@@ -12,16 +12,21 @@ import json
 import logging
 import math
 import os
+import platform
 import re
 import shutil
 import sys
+import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 logger = logging.getLogger(__name__)
-_TEMPORARY = re.compile(r"\..*\.(\d+)(-\d+)?\.tmp", re.DOTALL)
+_TEMPORARY = re.compile(r"\..*\.(\d+)(?:-\d+)?(?:-([0-9a-f]{8}))?\.tmp", re.DOTALL)  # process and machine
+_MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
+_ELSEWHERE_SECONDS = 24 * 3600  # what a machine on a shared disk has not touched for so long, it has left
 _LONGEST_NAME = 50  # bytes; most file systems allow 255
 _counter = itertools.count()
 _LOCK = ".lock"
@@ -35,7 +40,7 @@ def temporary_name(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     _clear_once(path.parent)
     name = os.fsdecode(os.fsencode(path.name)[:_LONGEST_NAME])
-    return path.with_name(f".{name}.{os.getpid()}-{next(_counter)}.tmp")
+    return path.with_name(f".{name}.{os.getpid()}-{next(_counter)}-{_MACHINE}.tmp")
 
 
 @contextmanager
@@ -102,7 +107,7 @@ def clear_leftovers(folder: str | os.PathLike[str]) -> None:
     folder = Path(folder)
     for path in folder.iterdir() if folder.is_dir() else ():
         match = _TEMPORARY.fullmatch(path.name)
-        if match is None or _is_running(int(match[1])):
+        if match is None or _is_used(path, int(match[1]), match[2] or _MACHINE):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -111,6 +116,16 @@ def clear_leftovers(folder: str | os.PathLike[str]) -> None:
 
 
 _clear_once = functools.cache(clear_leftovers)  # a folder of many files is looked through by a process once
+
+
+def _is_used(path: Path, process: int, machine: str) -> bool:
+    """Return whether a process may still write a temporary file or folder."""
+    if machine == _MACHINE:
+        return _is_running(process)
+    try:
+        return time.time() - path.lstat().st_mtime < _ELSEWHERE_SECONDS
+    except FileNotFoundError:  # its process has just renamed it
+        return True
 
 
 def _is_running(process: int) -> bool:

@@ -55,9 +55,12 @@ def test_leftovers_of_killed_processes_are_cleared(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     (tmp_path / ".best.safetensors.99999999999999999999.tmp").write_text("x")  # no such process
     (tmp_path / done.stdout.strip()).joinpath("part").write_text("x")
-    kept = {"notes.tmp", ".notes.tmp", f".mine.{os.getpid()}-7.tmp", ".theirs.1-0.tmp"}
+    other = ".part.99999999999999999999-0-0123abcd.tmp"  # of another machine, on a shared disk
+    kept = {"notes.tmp", ".notes.tmp", f".mine.{os.getpid()}-7.tmp", ".theirs.1-0.tmp", other}
     for name in kept:
         (tmp_path / name).write_text("x")
+    (old := tmp_path / f".old{other}").write_text("x")
+    os.utime(old, (0, 0))
     files.clear_leftovers(tmp_path)
     files.clear_leftovers(tmp_path / "none")
     assert set(names_in(tmp_path)) == kept
