@@ -31,7 +31,7 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) 
 
 
 def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read a safetensors file; ValueError: it is truncated or no safetensors file."""
+    """Read a safetensors file, its arrays by name; ValueError: it is truncated or no safetensors file."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"expected a safetensors file, found none at {path}")
@@ -40,7 +40,7 @@ def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     try:
         if header_bytes > _MAX_HEADER_BYTES:
             raise SafetensorError(f"a header of {header_bytes} bytes")
-        return load(path.read_bytes())
+        return dict(sorted(load(path.read_bytes()).items()))  # the reader's own order is another in each process
     except (SafetensorError, KeyError) as error:  # KeyError: a type that NumPy lacks
         raise ValueError(f"expected a whole safetensors file at {path}, got: {error}") from error
 

@@ -63,6 +63,12 @@ def test_a_pickle_is_refused_and_not_run(path):
     assert names_in(path.parent) == [path.name]
 
 
+def test_arrays_come_in_one_order(path):
+    names = [f"{name}.{number}" for name in "cab" for number in range(9)]
+    save_arrays(path, {name: np.zeros(1) for name in names})
+    assert list(load_arrays(path)) == sorted(names)
+
+
 def half_written(self: Path, content, **options) -> None:
     with self.open("wb") as file:
         file.write(b"half")
