@@ -132,6 +132,7 @@ def test_check_adds_what_is_missing_and_never_paddle(studio):
     assert environment.check().splitlines() == found[:1] and len(studio.commands) == 2  # a second run adds nothing
 
 
+FORKS = Path("learner", "work")  # as AI Studio lays it out: the learner's own folder with `work` in it
 NOTEBOOKS = sorted((environment.REPOSITORY / "notebooks").rglob("*.ipynb"))
 
 
@@ -149,9 +150,9 @@ def test_every_notebook_starts_with_the_same_cell():
     [
         ("course", "course"),
         ("course", "course/notebooks/solutions"),
-        ("learner/work", "learner"),  # as AI Studio lays it out: the learner's own folder with `work` in it
-        ("learner/work/my course", "learner/work"),
-        ("learner/work/fer_paddle", "learner/work"),  # the folder has the package's name: it would be imported itself
+        (FORKS, "learner"),
+        (FORKS / "my course", FORKS),
+        (FORKS / "fer_paddle", FORKS),  # the folder has the package's name: it would be imported itself
         ("learner/fer_paddle", "elsewhere"),
     ],
 )
