@@ -98,7 +98,7 @@ class Pipeline:
         detector: (image, min_score) -> Detections; None takes the one that ships.
         classifier: crops -> probabilities; None takes the one that ships.
         margin: Added to each side of the square around a face, as a ratio of its side.
-        runtime: What runs the networks that ship, one of deployment.runtimes.RUNTIMES.
+        runtime: What runs the networks that ship, one of deployment.runtimes.RUNTIMES; None takes ONNX Runtime.
         min_face: Least longer side of a face's box in pixels.
         rotations: Degrees clockwise, of yolo3tiny.rotations.ROTATIONS, by which images are turned to find other faces,
             too; each takes as long as the image as it is.
@@ -111,7 +111,7 @@ class Pipeline:
         detector: Callable[..., Detections] | None = None,
         classifier: Callable[[Sequence[np.ndarray]], np.ndarray] | None = None,
         margin: float = MARGIN,
-        runtime: str = "onnx",
+        runtime: str | None = None,
         min_face: float = 0,
         rotations: Sequence[int] = (),
         landmarks: bool | Callable[[np.ndarray, np.ndarray], np.ndarray] = False,

@@ -118,7 +118,7 @@ class NetworkSettings:
         return cls(**values)
 
 
-def load_network(weights: str | os.PathLike[str] | None = None, runtime: str = "onnx", threads: int = 0) -> Runner:
+def load_network(weights: str | os.PathLike[str] | None = None, runtime: str | None = None, threads: int = 0) -> Runner:
     """Load the detector's network for `Detector(forward=...)`, and run it once; arguments and errors as load_runner."""
     path = network_file(DEFAULT if weights is None else weights, FOLDER, runtime)
     runner = load_runner(path, runtime, threads, loader=LOADER)
@@ -140,7 +140,7 @@ class Detector:
         longest: The longer side of the network's input in pixels; None reads it from the metadata.
         strides: Input pixels per cell of each head, the coarsest first; None reads them from the metadata.
         threads: Threads of the runtime; 0 lets it choose.
-        runtime: What runs the file, one of fer_paddle.deployment.runtimes.RUNTIMES.
+        runtime: What runs the file, one of fer_paddle.deployment.runtimes.RUNTIMES; None takes the one it was made for.
         fast: Look at 320 px: in a fraction of the time, but not for faces smaller than a thirtieth of the image.
     """
 
@@ -153,7 +153,7 @@ class Detector:
         longest: int | None = None,
         strides: Sequence[int] | None = None,
         threads: int = 0,
-        runtime: str = "onnx",
+        runtime: str | None = None,
         fast: bool = False,
     ):
         if weights is not None and forward is not None:
@@ -168,7 +168,19 @@ class Detector:
         self.settings = dataclasses.replace(told, **given)
 
     def __call__(self, image: np.ndarray, min_score: float = 0.5, nms_iou: float = NMS_IOU) -> Detections:
-        """Find the faces of one image: image uint8 [H, W, 3]."""
+        """Find the faces of one image.
+
+        Args:
+            image: uint8 [H, W, 3] in BGR.
+            min_score: Lowest score of a face, 0 to 1.
+            nms_iou: Of two boxes that overlap by more, 0 to 1, the likelier one stays.
+
+        Returns:
+            The faces, the likeliest first; boxes in pixels of the image.
+
+        Raises:
+            ValueError: It is no such image.
+        """
         strides = self.settings.strides
         padded, placed = letterbox(image, longest=self.settings.longest, stride=strides[0])
         heads = self.forward(to_input(padded)[None])

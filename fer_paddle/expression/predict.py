@@ -147,7 +147,10 @@ class Classifier:
         self.flip, self.prior_ratios = flip, None if prior is None else self._prior_ratios(prior)
 
     def __call__(self, crops: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-        """Return the probabilities: crops [H, W]."""
+        """Name the classes of crops, uint8 [H, W] or [H, W, 3] in BGR, of any sizes: float32 [N, C], rows sum to 1.
+
+        ValueError: A crop is no such image, or the weights answer NaN.
+        """
         if not len(crops):
             return np.zeros((0, len(self.classes)), np.float32)
         probs = predict(self._probs, crops, self.input_size)

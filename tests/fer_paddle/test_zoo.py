@@ -8,10 +8,12 @@ from fer_paddle.deployment.export import compare
 from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.deployment.runtimes.paddle import NetworkRunner
 from fer_paddle.expression.files import ExpressionModel
+from fer_paddle.expression.predict import Classifier
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.landmarks.predict import Landmarker
 from fer_paddle.zoo import find_model, list_models, load_model
 from yolo3tiny import Detector
+from yolo3tiny.keypoint.predict import KeypointDetector
 
 
 def weights_of(name):
@@ -60,3 +62,17 @@ def test_weights_compute_on_any_paddle_what_their_onnx_file_does(name):
     runner = load_runner(find_model(name))
     parity = compare(runner, NetworkRunner(model.network, {}), images, (f"{name}.onnx", "Paddle"), "noise")
     assert parity.holds, parity
+
+
+@pytest.mark.parametrize(
+    "task, name",
+    [
+        (Classifier, "vgg8_flat.photos"),
+        (Detector, "yolo3lite.face"),
+        (Landmarker, "landmarks.68"),
+        (KeypointDetector, "keypoint.belt"),
+    ],
+)
+def test_a_file_runs_in_the_runtime_it_was_made_for(task, name):
+    loaded = task(weights_of(name))
+    assert isinstance(getattr(loaded, "forward", None) or loaded.runner, NetworkRunner)

@@ -133,29 +133,27 @@ def evaluate(
     tiles: Tiles = (),
     drawn: Annotated[opt.NaturalInt, "images without people to count false faces on, added to the photos"] = 0,
     weights: opt.Weights = None,
-    runtime: Annotated[opt.Runtime, "what runs the network"] = "onnx",
+    runtime: Annotated[opt.Runtime | None, "runtime (default: the file's own)"] = None,
     longest: Annotated[opt.Side | None, "longer side of the network's input (default: the network's own)"] = None,
     threads: Annotated[opt.NaturalInt, "threads of the runtime; 0: it chooses"] = 0,
 ) -> Output:
     """Show the average precision at IoU 0.5, over all and by source, false faces, and the median time of a photo."""
-    if runtime in ("paddle", "dynamic"):
-        from fer_paddle import environment
-
-        environment.prepare(threads or None)
     import numpy as np
 
+    from fer_paddle.deployment.runtimes import choose_runtime
     from yolo3tiny.evaluate import Stopwatch
     from yolo3tiny.evaluate import evaluate as measure
     from yolo3tiny.negatives import VALIDATION, make_negatives
     from yolo3tiny.predict import WEIGHTS, Detector
     from yolo3tiny.splits import load_split, tile_sources
 
-    detector = Detector(weights, longest=longest, threads=threads, runtime=runtime)
+    used = choose_runtime(weights, runtime, threads)
+    detector = Detector(weights, longest=longest, threads=threads, runtime=used)
     watched = Stopwatch(detector)
     photos = tile_sources(load_split(data, split, classes or None), dict(tiles))
     figures = measure(watched, photos + make_negatives(drawn, VALIDATION))
     figures |= {"latency_ms": float(np.median(watched.times_ms)), "longest": detector.settings.longest}
-    about = {"data": data, "split": split, "weights": str(weights or WEIGHTS.name), "runtime": runtime}
+    about = {"data": data, "split": split, "weights": str(weights or WEIGHTS.name), "runtime": used}
     return show_figures(about, figures)
 
 

@@ -114,16 +114,13 @@ def evaluate(
     seed: Annotated[opt.NaturalInt, "seed of the drawn strips"] = 2026,
     drift: Drift = (1.0, 1.2),
     weights: Network = None,
-    runtime: Annotated[opt.Runtime, "what runs the network"] = "onnx",
+    runtime: Annotated[opt.Runtime | None, "runtime (default: the file's own)"] = None,
     threads: Annotated[opt.NaturalInt, "threads of the runtime; 0: it chooses"] = 1,
     at_once: Annotated[opt.PositiveInt, "images at once, for the number of images a second"] = 2,
     min_score: Score = 0.5,
 ) -> Output:
     """Show error in pixels, precision and recall of each class, what is taken for what, and images a second."""
-    if runtime in ("paddle", "dynamic"):
-        from fer_paddle import environment
-
-        environment.prepare(threads or None)
+    from fer_paddle.deployment.runtimes import choose_runtime
     from yolo3tiny.keypoint.data import find_marks, read_strip
     from yolo3tiny.keypoint.evaluate import evaluate as measure
     from yolo3tiny.keypoint.evaluate import measure_speed
@@ -131,8 +128,8 @@ def evaluate(
     from yolo3tiny.keypoint.strips import LOOKS, draw_strip
     from yolo3tiny.splits import choose_split
 
-    drawn = _drawn(look, data)
-    detector = KeypointDetector(weights, threads=threads, runtime=runtime)
+    drawn, used = _drawn(look, data), choose_runtime(weights, runtime, threads)
+    detector = KeypointDetector(weights, threads=threads, runtime=used)
     if data is None:
         if split != "all":
             raise ValueError(f"expected --data with --split {split}, got none")
@@ -152,7 +149,7 @@ def evaluate(
     figures = measure(lambda image: detector(image, min_score), tracked, detector.classes)
     figures["images_per_second"] = measure_speed(detector, [strip.image for strip in first], at_once)
     about |= {"threads": threads, "at_once": at_once}
-    return show_figures({**about, "runtime": runtime}, figures)
+    return show_figures({**about, "runtime": used}, figures)
 
 
 def export(

@@ -29,7 +29,7 @@ class KeypointDetector:
         forward: Used instead of a file: images float32 [N, 3, H, W] -> [map of decode.decode].
         classes: Names of the classes; None reads them from the metadata of the file.
         threads: Threads of the runtime; 0 lets it choose.
-        runtime: What runs the file, one of fer_paddle.deployment.runtimes.RUNTIMES.
+        runtime: What runs the file, one of fer_paddle.deployment.runtimes.RUNTIMES; None takes the one it was made for.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class KeypointDetector:
         *,
         classes: Sequence[str] | None = None,
         threads: int = 0,
-        runtime: str = "onnx",
+        runtime: str | None = None,
     ):
         if weights is not None and forward is not None:
             raise ValueError("expected weights or forward, got both")

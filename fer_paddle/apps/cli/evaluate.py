@@ -87,13 +87,12 @@ def evaluate(
 
 
 def _evaluate(data: str, split: str | None, weights: Path | None, runtime: str | None, threads: int | None) -> Output:
-    from fer_paddle import environment
     from fer_paddle.deployment.benchmark import time_runs
+    from fer_paddle.deployment.runtimes import choose_runtime
     from fer_paddle.deployment.runtimes.model_files import size_on_disk
     from fer_paddle.expression.predict import Classifier, classifier_file
 
-    if runtime in ("paddle", "dynamic") or (weights and weights.suffix in (".safetensors", ".pdmodel")):
-        environment.prepare(threads)  # Paddle reads its threads when it is imported
+    runtime = choose_runtime(weights, runtime, threads)
     classifier = Classifier(weights, runtime=runtime, threads=threads or 0)
     faces, figures, text = _measure_faces(classifier, classifier.classes, data, split)
     file = classifier_file(weights, runtime)

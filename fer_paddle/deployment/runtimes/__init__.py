@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_paddle import environment
 from fer_paddle.deployment.runtimes.base import LOAD_BYTES, Runner, bounded_memory
 from fer_paddle.deployment.runtimes.model_files import check_file, size_on_disk
 from fer_paddle.files import find_weights
@@ -51,6 +52,20 @@ RUNTIME_OF = {
 PADDLES = ("paddle", "dynamic")  # which also run a `.safetensors` network that a task can load
 
 
+def choose_runtime(path: str | os.PathLike[str] | None, runtime: str | None = None, threads: int | None = None) -> str:
+    """Return the runtime asked for, else the one that a file was made for; Paddle's threads are set before its import.
+
+    Args:
+        path: The file; None, and the name of a network that ships, are ONNX.
+        runtime: One of RUNTIMES, or None.
+        threads: Threads of Paddle; None and 0 leave the environment's choice.
+    """
+    runtime = runtime or RUNTIME_OF.get(Path(path or "").suffix.lower(), "onnx")
+    if threads and runtime in PADDLES:
+        environment.prepare(threads)
+    return runtime
+
+
 def network_file(weights: str | os.PathLike[str], folder: Path, runtime: str | None = None) -> Path:
     """Return the file of a network that ships, by name, as a runtime reads it; a path stays as it is."""
     suffix = ".safetensors" if runtime in PADDLES else ".tflite" if runtime == "litert" else ".onnx"
@@ -76,7 +91,7 @@ def check_outputs(runner: Runner, image_chw: tuple[int, int, int], count: int) -
 
 def load_runner(
     path: str | os.PathLike[str],
-    runtime: str | None = "onnx",
+    runtime: str | None = None,
     threads: int = 0,
     precision: str = "fp32",
     loader: str = "",
@@ -96,7 +111,7 @@ def load_runner(
             runtime reads, damaged, or a pickle.
         RuntimeError: The runtime's package is not installed.
     """
-    runtime = runtime or RUNTIME_OF.get(Path(path).suffix.lower(), "onnx")
+    runtime = choose_runtime(path, runtime)
     if runtime not in RUNTIMES:
         raise ValueError(f"expected a runtime of {', '.join(RUNTIMES)}, got {runtime!r}")
     module, name, precisions = RUNTIMES[runtime]
