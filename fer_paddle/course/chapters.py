@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -77,3 +78,8 @@ def choose_language() -> str:
     if not os.environ.get("FER_LANG") and "zh" in Path(os.environ.get("JPY_SESSION_NAME", "")).parts:
         return "zh"
     return language_of_environment()
+
+
+def digest_text(text: str) -> str:
+    """Return the eight hexadecimal digits that stand for the text of a cell."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

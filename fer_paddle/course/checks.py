@@ -23,6 +23,7 @@ import numpy as np
 from fer_paddle.course.chapters import (
     Chapter,
     choose_language,
+    digest_text,
     exercise_numbers,
     load_chapter,
     load_texts,
@@ -265,8 +266,6 @@ def _explain(found: Any, expected: Any, texts: Mapping[str, str]) -> str:
 
 def _digest_cell() -> str | None:
     """Return the digest of the notebook cell that runs, None outside of a notebook."""
-    from fer_paddle.course.edition import digest_text
-
     interactive = sys.modules.get("IPython")
     shell = interactive.get_ipython() if interactive else None
     return digest_text(shell.history_manager.input_hist_raw[-1].strip()) if shell else None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import csv
-import hashlib
 import io
 import os
 import re
@@ -22,6 +21,7 @@ from typing import Any
 
 import nbformat
 
+from fer_paddle.course.chapters import digest_text
 from fer_paddle.files import replacing
 
 EDITION = "zh"
@@ -48,11 +48,6 @@ def read_text(cell: Any) -> str:
     return (
         cell.source if cell.cell_type == "markdown" else "\n".join(token.string for token in find_remarks(cell.source))
     )
-
-
-def digest_text(text: str) -> str:
-    """Return the eight hexadecimal digits that stand for the English text of a cell."""
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def read_blocks(path: str | os.PathLike[str]) -> dict[str, Block]:

@@ -12,9 +12,8 @@ from typing import Any
 
 import nbformat
 
-from fer_paddle.course.chapters import load_chapter
+from fer_paddle.course.chapters import digest_text, load_chapter
 from fer_paddle.course.checks import RECORD
-from fer_paddle.course.edition import digest_text
 from fer_paddle.files import replacing
 
 _CALL = re.compile(r"\bcheck\(\s*[\"'](\d\d[a-z]?)\.(\d+)[\"']")

@@ -16,6 +16,7 @@ from fer_paddle.course import folder as learner
 from fer_paddle.course import marking
 from fer_paddle.course.chapters import (
     choose_language,
+    digest_text,
     exercise_numbers,
     load_chapter,
     load_texts,
@@ -23,7 +24,6 @@ from fer_paddle.course.chapters import (
     split_number,
 )
 from fer_paddle.course.checks import RECORD, Between, agrees, check, quiz
-from fer_paddle.course.edition import digest_text
 from fer_paddle.environment import REPOSITORY
 
 NOTEBOOKS = REPOSITORY / "notebooks"

@@ -9,7 +9,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from fer_paddle.course import edition
-from fer_paddle.course.edition import Block, digest_text
+from fer_paddle.course.chapters import digest_text
+from fer_paddle.course.edition import Block
 from fer_paddle.environment import REPOSITORY
 
 NOTEBOOKS = REPOSITORY / "notebooks"
