@@ -22,25 +22,37 @@ _KEPT_FORMATS = (".png", ".bmp", ".webp")
 Failed = tuple[str, str]  # a file and the reason
 
 
-def find_images(patterns: Sequence[str], out: Path | None = None, ours: Collection[str] = ()) -> list[Path]:
-    """Return the images that files, folders and globs mean, each once, in the order given."""
+def find_images(
+    patterns: Sequence[str], out: Path | None = None, ours: Collection[str] = (), others: list[Path] | None = None
+) -> list[Path]:
+    """Return the images that files, folders and globs mean, each once, in the order given.
+
+    Those of earlier runs in `out` are left out; files of folders that are no images are added to `others`.
+    """
     found: dict[Path, None] = {}
+
+    def keep(paths: Iterable[Path], pattern: str) -> list[Path]:
+        if out is None:
+            return list(paths)
+        named, place = _real(Path(pattern)).is_relative_to(_real(out)), _real(out)
+        paths = [path for path in paths if named or not _real(path.parent).is_relative_to(place)]
+        return [path for path in paths if path.name not in ours or _real(path.parent) != place]
+
     for pattern in patterns:
         unreadable: list[Path] = []
+        beside: list[Path] = []
         if os.path.isdir(pattern):  # noqa: PTH112 (Path.is_dir raises in a locked folder)
-            paths = [*images.list_images(pattern, unreadable), *unreadable]
+            paths = [*images.list_images(pattern, unreadable, beside), *unreadable]
         elif os.path.lexists(pattern):
             paths = [Path(pattern)]
         else:  # Path.glob takes no absolute pattern
             names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
             paths = [Path(name) for name in names if not os.path.isdir(name)]  # noqa: PTH112
+        if others is not None:
+            others += keep(beside, pattern)
         if not paths:
             raise ValueError(f"expected images, a folder of images or a glob, found none for {pattern!r}")
-        if out is not None:
-            named = _real(Path(pattern)).is_relative_to(_real(out))
-            paths = [path for path in paths if named or not _real(path.parent).is_relative_to(_real(out))]
-            paths = [path for path in paths if path.name not in ours or _real(path.parent) != _real(out)]
-        found |= dict.fromkeys(paths)
+        found |= dict.fromkeys(keep(paths, pattern))
     if not found:
         raise ValueError(f"expected images, found none but those in the output folder {out}")
     return list(found)

@@ -71,11 +71,14 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
         temporary.write_bytes(encoded.getbuffer())
 
 
-def list_images(folder: str | os.PathLike[str], unreadable: list[Path] | None = None) -> list[Path]:
+def list_images(
+    folder: str | os.PathLike[str], unreadable: list[Path] | None = None, others: list[Path] | None = None
+) -> list[Path]:
     """Return the images in a folder and those below it, by extension, as sorted paths that begin with `folder`.
 
     Names that start with a dot are skipped. Linked folders are followed, each real folder once. HEIC is listed too.
     Folders that cannot be read are passed over: added to `unreadable`, where it is given, else named in a warning.
+    Files that are no images are added to `others`.
     """
     folder = Path(folder)
     if not folder.exists():
@@ -98,7 +101,11 @@ def list_images(folder: str | os.PathLike[str], unreadable: list[Path] | None = 
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         paths = [Path(place, name) for name in names if not name.startswith(".")]
-        found += [path for path in paths if path.suffix.lower() in (*FORMATS, *HEIF_SUFFIXES)]
+        for path in paths:
+            if path.suffix.lower() in (*FORMATS, *HEIF_SUFFIXES):
+                found.append(path)
+            elif others is not None:
+                others.append(path)
     return sorted(found)
 
 

@@ -82,10 +82,12 @@ def find_sources(
     patterns = [one for one in arguments if one not in urls and one not in cameras]
     if urls and not allow_url:
         raise ValueError(f"expected --allow-url before {urls[0]} is fetched")
-    walked = [Path(place, name) for pattern in patterns for place, _, names in os.walk(pattern) for name in names]
-    if passed := [path for path in walked if is_video(path) and not path.resolve().is_relative_to(out.resolve())]:
-        logger.warning("passed over %d videos in folders, such as %s: give them by name", len(passed), passed[0])
-    found = find_images(patterns, out, read_ours(out / RESULTS_JSON)) if patterns else []
+    others: list[Path] = []
+    try:
+        found = find_images(patterns, out, read_ours(out / RESULTS_JSON), others) if patterns else []
+    finally:
+        if passed := sorted(filter(is_video, others)):
+            logger.warning("passed over %d videos in folders, such as %s: give them by name", len(passed), passed[0])
     fetched, failed = _fetch_files(urls, out / "fetched")
     images = [*(path for path in found if not is_video(path)), *fetched]
     return images, [*filter(is_video, found), *map(int, cameras)], failed

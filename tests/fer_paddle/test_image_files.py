@@ -73,7 +73,10 @@ def test_the_output_folder_is_no_input(patterns, out, drawn, names, absolute, fo
 def test_a_link_to_the_output_folder_is_seen_through(folder):
     (folder / "deep").rename(folder.with_name("elsewhere"))
     (folder / "away").symlink_to(folder.with_name("elsewhere"))
-    found = find_images([str(folder)], folder.with_name("elsewhere"))
+    (folder.with_name("elsewhere") / "of_ours.mp4").touch()
+    others = []
+    found = find_images([str(folder)], folder.with_name("elsewhere"), others=others)
+    assert [path.name for path in others] == ["note.txt"]
     assert [path.name for path in found] == ["[x].png", "a.png", "b.JPG"]
 
 

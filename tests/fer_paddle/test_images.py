@@ -80,15 +80,19 @@ def test_list_images(tmp_path: Path) -> None:
 
 def test_list_images_follows_links_once(tmp_path: Path) -> None:
     (tmp_path / "far").mkdir()
-    (tmp_path / "far" / "a.png").write_bytes(b"")
+    for name in ("a.png", "a.mp4", ".b.mp4"):
+        (tmp_path / "far" / name).write_bytes(b"")
     data = tmp_path / "data"
     data.mkdir()
     try:
         (data / "sad").symlink_to(tmp_path / "far", target_is_directory=True)
+        (data / "angry").symlink_to(tmp_path / "far", target_is_directory=True)
         (tmp_path / "far" / "back").symlink_to(data, target_is_directory=True)  # a circle
     except OSError:
         pytest.skip("links are not allowed here")
-    assert images.list_images(data) == [data / "sad" / "a.png"]
+    others: list[Path] = []
+    assert images.list_images(data, others=others) == [data / "angry" / "a.png"]
+    assert others == [data / "angry" / "a.mp4"]
 
 
 def test_to_gray() -> None:
