@@ -31,7 +31,7 @@ from fer_paddle import __version__
 from fer_paddle.apps.api_bodies import (
     BATCH_BODY,
     ERRORS,
-    FACES_BODY,
+    IMAGE_BODY,
     BatchAnswer,
     FacesAnswer,
     MarksAnswer,
@@ -244,12 +244,12 @@ def create_app(
     app = FastAPI(title="fer_paddle", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     shared: dict[str, Any] = {"responses": ERRORS, "dependencies": _key_check(api_key)}
 
-    @app.post("/v1/faces", response_model=FacesAnswer, openapi_extra=FACES_BODY, **shared)
+    @app.post("/v1/faces", response_model=FacesAnswer, openapi_extra=IMAGE_BODY, **shared)
     async def recognize(request: Request, asked: Annotated[Asked, Depends()]) -> Any:
         """Find the faces of one image and name their expressions."""
         return (await service.answer(request, service.find_faces(asked)))[0]
 
-    @app.post("/v1/keypoints", response_model=MarksAnswer, openapi_extra=FACES_BODY, **shared)
+    @app.post("/v1/keypoints", response_model=MarksAnswer, openapi_extra=IMAGE_BODY, **shared)
     async def find_marks(request: Request, min_score: Score = MIN_SCORE) -> Any:
         """Find the small marks of one wide image."""
         return (await service.answer(request, service.find_marks(min_score)))[0]

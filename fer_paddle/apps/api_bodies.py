@@ -76,7 +76,7 @@ def _read_entry(entry: dict[str, Any]) -> Source:
 
 # An answer, the bodies that the requests may have, and what else may come.
 _SCHEMA: dict[str, Any] = json.loads(Path(__file__).with_name("api_schema.json").read_text(encoding="utf-8"))
-_ANSWER, FACES_BODY, BATCH_BODY = _SCHEMA["answer"], _SCHEMA["faces_body"], _SCHEMA["batch_body"]
+_ANSWER, IMAGE_BODY, BATCH_BODY = _SCHEMA["answer"], _SCHEMA["image_body"], _SCHEMA["batch_body"]
 
 
 class FaceAnswer(BaseModel):
