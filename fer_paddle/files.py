@@ -20,6 +20,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from numbers import Real
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -225,6 +226,11 @@ def _finite(content: Any) -> Any:
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
+def is_number(value: Any, kind: type = Real) -> bool:
+    """Return whether a JSON value is a number: in Python true and false would be, as 1 and 0."""
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Write JSON, whole or not at all; bytes of a file name that are not UTF-8 are escaped."""
     text = to_json(content, indent=2, ensure_ascii=False) + "\n"
@@ -303,12 +309,24 @@ def read_table(
             raise ValueError(f"expected a csv in UTF-8 at {path}, got: {error}") from error
 
 
-def inside(name: Any, table: object) -> str:
-    """Return a file that a table names, "/" between folders; ValueError where it leads out of the table's folder."""
-    parts = PureWindowsPath(name)
-    if parts.is_absolute() or parts.drive or str(name).startswith(("/", "\\")) or ".." in parts.parts:
-        raise ValueError(f"expected images within the folder of {table}, got {name!r}")
-    return str(name).replace("\\", "/")  # tables of Windows are read anywhere
+def path_ends(name: Any) -> list[str]:
+    """Return the ends of a path that a table names, "/" between folders, the longest first.
+
+    Tables keep paths of other machines, such as C:\\faces\\a.jpg; no end leads out of the folder it is looked for in.
+    """
+    path = PureWindowsPath(name)
+    parts = path.parts[1:] if path.anchor else path.parts
+    parts = parts[len(parts) - parts[::-1].index("..") :] if ".." in parts else parts
+    if not parts:
+        raise ValueError(f"expected the name of a file, got {name!r}")
+    return ["/".join(parts[start:]) for start in range(len(parts))]
+
+
+def find_named(name: Any, *places: Path) -> Path:
+    """Return the file that a table names, in one of the places, by the longest end of its path that is there."""
+    ends = path_ends(name)
+    found = (place / end for end in ends for place in places if (place / end).is_file())
+    return next(found, places[0] / ends[0])
 
 
 SUFFIXES = (".onnx", ".safetensors", ".pdmodel", ".param", ".mnn", ".tflite")

@@ -73,12 +73,11 @@ PositiveFloat = Annotated[float, Number(float, 0, above=True)]
 NonNegativeFloat = Annotated[float, Number(float, 0)]
 
 FACES = (
-    "a pack (.npz), the official csv, a folder with the packs, a folder of class folders, or one with the lists of "
-    "PaddleX or Roboflow"
+    "a pack (.npz), the official csv, a folder with the packs, a folder of class folders, or one with Roboflow's tables"
 )
 PHOTOS = (
     "a name in the data folders or a path: a folder or .tar with annotations.json (COCO), a COCO .json, a "
-    "WIDER FACE list (.txt) or folder, or a folder of YOLO .txt or VOC .xml; also as Roboflow and PaddleX lay them out"
+    "WIDER FACE list (.txt) or folder, or a folder of YOLO .txt or VOC .xml; also as Roboflow lays them out"
 )
 TrainData = Annotated[str, f"faces to train on: {FACES}"]
 ValidData = Annotated[str | None, "faces to measure on (default: PublicTest of the data, or a tenth of it)"]

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from fer_paddle.files import MAX_TEXT_BYTES, inside, largest_content, read_bytes, read_text
+from fer_paddle.files import MAX_TEXT_BYTES, find_named, largest_content, path_ends, read_bytes, read_text
 from fer_paddle.labels import parse_split
 from yolo3tiny.rows import Marked, Row, TableError, existing, located, numbers
 
@@ -45,7 +45,7 @@ def coco_tables(folder: Path) -> list[Path]:
 
 
 def _split_of(table: Path) -> str:
-    """Return the split of a table: Roboflow names its folder, COCO (instances_val2017) and PaddleX the table itself."""
+    """Return the split of a table: Roboflow names its folder, COCO (instances_val2017) the table itself."""
     words = [table.parent.name] if table.name == _ROBOFLOW_NAME else re.split(r"[_\d]+", table.stem)
     return next(filter(None, map(parse_split, words)), "")
 
@@ -53,8 +53,7 @@ def _split_of(table: Path) -> str:
 def _find_image(table: Path, root: Path, name: str) -> Path:
     """Return where the image of a table is: beside it, in images/, or in a folder of the split, such as train2017/."""
     split = table.stem.rpartition("_")[2]
-    places = (table.parent, root / "images", root / split, root / "images" / split, root)
-    return next((place / name for place in places if (place / name).is_file()), table.parent / name)
+    return find_named(name, table.parent, root / "images", root / split, root / "images" / split, root)
 
 
 def _read_tar(path: Path) -> Iterator[Row | str]:
@@ -70,10 +69,11 @@ def _read_tar(path: Path) -> Iterator[Row | str]:
                     raise ValueError(f"{path}: expected {name} of at most {most} bytes, got {members[name].size}")
                 return tar.extractfile(members[name]).read()  # type: ignore[union-attr]  # a file, see above
 
-            folder = tables[0].parent
-            yield from _parse_coco(
-                read(tables[0], MAX_TEXT_BYTES), f"{path}:{tables[0]}", lambda name: read(folder / name)
-            )
+            def find(name: str) -> bytes:
+                named = [tables[0].parent / end for end in path_ends(name)]
+                return read(next((one for one in named if one in members), named[0]))
+
+            yield from _parse_coco(read(tables[0], MAX_TEXT_BYTES), f"{path}:{tables[0]}", find)
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{path}: expected a whole tar, got {type(error).__name__}: {reason}") from error
@@ -125,8 +125,7 @@ def _parse_coco(text: bytes, where: str, find: Callable[[str], Path | bytes], sp
             with located(f"{where}: images[{number}]", "split and source as text"):
                 own_split, source = _text(row, "split"), _text(row, "source")
             with located(f"{where}: images[{number}]", "file_name of an image there"):
-                name = inside(row["file_name"], where)
-                image = find(name)
+                image, name = find(row["file_name"]), row["file_name"].replace("\\", "/")
                 size = float(row.get("width") or 0), float(row.get("height") or 0)
             image = existing(image, f"{where}: images[{number}]")
         except TableError as error:
@@ -176,9 +175,7 @@ def read_wider(path: Path) -> Iterator[Row | str]:
             ]
             try:
                 with located(f"{table}:{number}", "the name of an image"):
-                    image = root / inside(name.strip(), table)
-                yield Row(
-                    name.strip(), existing(image, f"{table}:{number}"), marked, None, "wider", parse_split(word) or ""
-                )
+                    image = existing(find_named(name.strip(), root), f"{table}:{number}")
+                yield Row(name.strip(), image, marked, None, "wider", parse_split(word) or "")
             except TableError as error:
                 yield str(error)

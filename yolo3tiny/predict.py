@@ -15,6 +15,7 @@ import numpy as np
 
 from fer_paddle.deployment.runtimes import Runner, load_runner, network_file, used_as
 from fer_paddle.deployment.runtimes.base import Forward
+from fer_paddle.files import is_number
 from fer_paddle.images import describe
 from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks
 from yolo3tiny.boxes import clip, letterbox
@@ -72,16 +73,18 @@ class NetworkSettings:
     def __post_init__(self) -> None:
         try:
             sizes = np.asarray(self.anchors, np.float64)
+            are_numbers = all(is_number(side) for size in self.anchors for side in size)
         except (TypeError, ValueError):  # ragged, or no numbers
-            sizes = np.zeros(0)
-        if sizes.ndim != 2 or sizes.shape[1] != 2 or not (np.isfinite(sizes) & (sizes > 0)).all():
+            sizes, are_numbers = np.zeros(0), False
+        if not are_numbers or sizes.shape[1:] != (2,) or not (np.isfinite(sizes) & (sizes > 0)).all():
             raise ValueError(f"expected anchors of positive sides, got {self.anchors!r}")
-        if not isinstance(self.longest, Integral) or not 1 <= self.longest <= MAX_SIDE:
+        if not is_number(self.longest, Integral) or not 1 <= self.longest <= MAX_SIDE:
             raise ValueError(f"expected the longest side in whole pixels, 1 to {MAX_SIDE}, got {self.longest!r}")
         strides = self.strides if isinstance(self.strides, Sequence) else ()
-        if not strides or not all(isinstance(side, int) and 1 <= side <= strides[0] <= MAX_SIDE for side in strides):
+        whole = all(is_number(side, Integral) for side in strides)
+        if not strides or not whole or not all(1 <= side <= strides[0] <= MAX_SIDE for side in strides):
             raise ValueError(f"expected the strides of the heads in pixels, the coarsest first, got {self.strides!r}")
-        classes = self.classes if isinstance(self.classes, Sequence) else ()
+        classes = self.classes if isinstance(self.classes, (list, tuple)) else ()
         if len(classes) != 1 or not isinstance(classes[0], str):
             raise ValueError(f"expected a detector of one class, got {self.classes!r}")
         anchor_masks(len(sizes), strides)

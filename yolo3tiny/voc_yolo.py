@@ -10,8 +10,8 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 from xml.etree import ElementTree
 
-from fer_paddle.files import read_bytes, read_text
-from fer_paddle.images import list_images
+from fer_paddle.files import find_named, path_ends, read_bytes, read_text
+from fer_paddle.images import FORMATS, list_images
 from fer_paddle.labels import parse_split
 from yolo3tiny.rows import ONE_IMAGE_BYTES, Marked, Row, TableError, existing, located, numbers
 
@@ -29,30 +29,41 @@ def voc_tables(folder: Path) -> list[Path]:
 def read_voc(folder: Path) -> Iterator[Row | str]:
     """Read an XML for each image. Coordinates are numbers of pixels that begin at 1, the last pixel included."""
     tables = voc_tables(folder)
-    splits = _voc_splits(folder, {table.stem for table in tables})
+    splits, renamed = _voc_splits(folder, {table.stem for table in tables}), []
     for table in tables:
         try:
             root, marked = _parse_xml(table), []
             with located(str(table), "<filename> of an image and <object>s with <bndbox> xmin ymin xmax ymax"):
-                # The last part only: tools write the path of another machine, with slashes of either kind.
-                name = PureWindowsPath(root.findtext("filename", "").strip()).name
-                if not name:
-                    raise ValueError("no <filename>")
+                image = _image_of(table, root.findtext("filename", "").strip(), folder)
                 size = tuple(float(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
                 for found in root.findall("object"):
                     x1, y1, x2, y2 = (_read_number(found.findtext(f"bndbox/{side}")) for side in _VOC_SIDES)
                     box = (min(x1, x2) - 1, min(y1, y2) - 1, max(x1, x2), max(y1, y2))
                     is_difficult = found.findtext("difficult", "0").strip() == "1"
                     marked.append(Marked(box, found.findtext("name", "").strip(), is_difficult))
-            places = (folder / "JPEGImages", folder / "images", table.parent)
-            image = next((place / name for place in places if (place / name).is_file()), folder / name)
-            image = existing(image, str(table))
+            existing(image, str(table))
         except ValueError as error:
             yield str(error)
             continue
         split = splits.get(table.stem, "") or parse_split(table.parent.name) or ""
         size_wh = (size[0], size[1]) if min(size) > 0 else None
+        renamed += [table] * (PureWindowsPath(root.findtext("filename", "").strip()).name != image.name)
         yield Row(image.relative_to(folder).as_posix(), image, marked, size_wh, "", split)
+    if renamed:
+        what = "images have the name of their XML, for the one in <filename> is not there"
+        _LOG.warning("%s: %d %s, such as that of %s", folder, len(renamed), what, renamed[0].name)
+
+
+def _image_of(table: Path, name: str, folder: Path) -> Path:
+    """Return the image that an XML names, or, where that is not there, the one of its own name."""
+    places = (folder / "JPEGImages", folder / "images", table.parent, folder)
+    image = find_named(name, *places) if name else None
+    if image is None or not image.is_file():
+        twins = [place / f"{table.stem}{suffix}" for place in places for suffix in (*FORMATS, *map(str.upper, FORMATS))]
+        image = next(filter(Path.is_file, twins), image)
+    if image is None:
+        raise ValueError("no <filename>")
+    return image
 
 
 def _read_number(text: str | None) -> float:
@@ -87,13 +98,11 @@ def _parse_xml(table: Path) -> ElementTree.Element:
 
 
 def _voc_splits(folder: Path, stems: set[str]) -> dict[str, str]:
-    """Return name -> split of the lists in ImageSets/Main or PaddleX's; log how far lists and XMLs do not meet."""
+    """Return name -> split of the lists in ImageSets/Main; log how far lists and XMLs do not meet."""
     splits = {}
-    for listed in sorted((folder / "ImageSets" / "Main").glob("*.txt")) or sorted(folder.glob("*.txt")):
-        if split := parse_split(listed.stem.removesuffix("_list")):
+    for listed in sorted((folder / "ImageSets" / "Main").glob("*.txt")):
+        if split := parse_split(listed.stem):
             for name in filter(None, map(str.strip, read_text(listed).splitlines())):
-                if name.lower().endswith(".xml"):  # PaddleX: JPEGImages/a.jpg Annotations/a.xml
-                    name = PureWindowsPath(re.split(r"[ \t]", name)[-1]).stem
                 # What looks like a mark may belong to the name: "photo 1".
                 splits[name if name in stems else re.sub(r"\s+-?[01]$", "", name)] = split
     strangers = {"names in ImageSets/Main without an XML": splits.keys() - stems}
@@ -143,13 +152,13 @@ def read_yolo(folder: Path) -> Iterator[Row | str]:
 
 
 def _yolo_settings(folder: Path) -> tuple[dict[str, str], dict[Path, str]]:
-    """Read the categories by number, and the split of folders and images, from data.yaml, obj.data or classes.txt."""
-    files = [folder / "data.yaml", *sorted(folder.glob("*.y*ml")), *sorted(folder.glob("*.data"))]
+    """Read the categories by number, and the split of folders and images, from data.yaml or classes.txt."""
+    files = [folder / "data.yaml", *sorted(folder.glob("*.y*ml"))]
     table = next((path for path in files if path.is_file()), None)
     settings = _read_settings(table) if table else {}
     names = settings.get("names", "")
-    if isinstance(names, str):  # darknet has them in a file of its own
-        lists = [*sorted(folder.rglob("obj.names")), *sorted(folder.rglob("classes.txt"))]
+    if isinstance(names, str):  # LabelImg has them in a file of its own
+        lists = sorted(folder.rglob("classes.txt"))
         names = read_text(lists[0]).splitlines() if lists else []
     by_number = names if isinstance(names, dict) else {str(number): name for number, name in enumerate(names)}
     places: dict[Path, str] = {}
@@ -166,12 +175,10 @@ def _yolo_settings(folder: Path) -> tuple[dict[str, str], dict[Path, str]]:
 
 
 def _read_settings(table: Path) -> dict[str, Any]:
-    """Read the values of YAML or of darknet's `name = value` by name; every number stays text."""
-    text = read_text(table, ONE_IMAGE_BYTES)
-    if table.suffix == ".data":
-        return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in text.splitlines())}
+    """Read the values of YAML by name; every number stays text."""
     import yaml
 
+    text = read_text(table, ONE_IMAGE_BYTES)
     with located(str(table), "YAML with settings by name"):
         try:
             content = yaml.load(text, yaml.BaseLoader) or {}
@@ -194,9 +201,7 @@ def _listed(folder: Path, root: str, place: str) -> list[str]:
 
 def _find(folder: Path, name: str) -> list[Path]:
     """Return what is there by a name of another machine, or by a glob: the longest end that is here counts."""
-    parts = [part for part in PureWindowsPath(name).parts if part not in (".", "..")]
-    ends = [Path(*parts[start:]) for start in range(len(parts))]
-    for end in (end for end in ends if not end.is_absolute()):
+    for end in map(Path, path_ends(name)):
         if found := [end] if (folder / end).exists() else [one.relative_to(folder) for one in folder.glob(str(end))]:
             return found
     return []

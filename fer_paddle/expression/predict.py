@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from fer_paddle.analysis.metrics import softmax
 from fer_paddle.deployment.runtimes import Runner, check_outputs, load_runner, network_file, used_as
+from fer_paddle.files import is_number
 from fer_paddle.images import FER_MEAN, FER_STD, predict
 
 NORMALIZE = {"mean": FER_MEAN, "std": FER_STD}  # what images.normalize does in training and in every runtime
@@ -38,10 +39,9 @@ class ClassifierSettings:
         are_names = isinstance(classes, (list, tuple)) and all(isinstance(name, str) and name for name in classes)
         if not are_names or len(classes) < 2 or len(set(classes)) < len(classes):
             raise ValueError(f"expected classes as two or more different names, got {classes!r}")
-        if type(self.input_size) is not int or not 1 <= self.input_size <= MAX_SIDE:
+        if not is_number(self.input_size, Integral) or not 1 <= self.input_size <= MAX_SIDE:
             raise ValueError(f"expected input_size in pixels, 1 to {MAX_SIDE}, got {self.input_size!r}")
-        is_number = isinstance(self.temperature, (int, float)) and not isinstance(self.temperature, bool)
-        if not is_number or not math.isfinite(self.temperature) or self.temperature <= 0:
+        if not is_number(self.temperature) or not 0 < self.temperature < math.inf:
             raise ValueError(f"expected a finite temperature above 0, got {self.temperature!r}")
         object.__setattr__(self, "classes", tuple(classes))
         object.__setattr__(self, "prior", () if self.prior == () else check_prior(self.prior, len(classes)))
@@ -85,8 +85,8 @@ class ClassifierSettings:
 
 def check_prior(prior: Any, count: int) -> tuple[float, ...]:
     """Return class shares scaled to a sum of 1; ValueError where they are not `count` finite numbers above 0."""
-    numbers = isinstance(prior, (list, tuple)) and all(isinstance(share, Real) for share in prior)
-    if not numbers or len(prior) != count or not all(0 < share < math.inf and share is not True for share in prior):
+    numbers = isinstance(prior, (list, tuple)) and all(map(is_number, prior))
+    if not numbers or len(prior) != count or not all(0 < share < math.inf for share in prior):
         raise ValueError(f"expected a prior of {count} finite class shares above 0, got {prior!r}")
     return tuple(float(share / sum(prior)) for share in prior)
 
@@ -135,8 +135,8 @@ class Classifier:
     ):
         if weights is not None and runner is not None:
             raise ValueError("expected weights or a runner, got both")
-        path = "the runner" if runner else classifier_file(weights, runtime)
-        self.runner = runner or load_runner(path, runtime, threads, loader=LOADER)
+        path = classifier_file(weights, runtime) if runner is None else "the runner"
+        self.runner = load_runner(path, runtime, threads, loader=LOADER) if runner is None else runner
         with used_as(f"an expression network at {path}"):
             self.settings = ClassifierSettings.from_metadata(self.runner.metadata)
             if runner is None:

@@ -6,12 +6,14 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 
 from fer_paddle.deployment.runtimes import load_runner, network_file, used_as
 from fer_paddle.deployment.runtimes.base import Forward
+from fer_paddle.files import is_number
 from fer_paddle.images import BATCH, FER_MEAN, FER_STD, cut_square, faces_to_batch, shrink_for_crop
 from fer_paddle.landmarks.points import NUM_POINTS
 
@@ -30,7 +32,8 @@ class LandmarkSettings:
     margin: float  # added to each side of the square around a face's box, as a ratio of its side
 
     def __post_init__(self) -> None:
-        if type(self.input_size) is not int or self.input_size < 1 or not 0 <= self.margin < 10:
+        is_size = is_number(self.input_size, Integral) and self.input_size >= 1
+        if not is_size or not is_number(self.margin) or not 0 <= self.margin < 10:
             got = f"{self.input_size!r} and {self.margin!r}"
             raise ValueError(f"expected an input_size of 1 px or more and a margin of 0 or more, got {got}")
 
@@ -73,8 +76,10 @@ class Landmarker:
     ):
         if weights is not None and forward is not None:
             raise ValueError("expected weights or forward, got both")
-        path = "`forward`" if forward else network_file(DEFAULT if weights is None else weights, FOLDER, runtime)
-        self.forward = forward or load_runner(path, runtime, threads, loader=LOADER)
+        path = (
+            network_file(DEFAULT if weights is None else weights, FOLDER, runtime) if forward is None else "`forward`"
+        )
+        self.forward = load_runner(path, runtime, threads, loader=LOADER) if forward is None else forward
         with used_as(f"a landmark network at {path}"):
             self.settings = settings or LandmarkSettings.from_metadata(getattr(self.forward, "metadata", {}))
 

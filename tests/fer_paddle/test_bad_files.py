@@ -1,6 +1,7 @@
 """A few damaged and foreign files of every kind; `python tests/bad_files.py 200 100` tries many."""
 
 import importlib
+import re
 
 import pytest
 
@@ -34,6 +35,7 @@ NETWORKS = {
     "KeypointDetector": ("yolo3tiny.keypoint.predict", "task classes channels scale"),
 }
 FOREIGN = ("null", "[]", "{}", "x", "[NaN]", "-1", "[" * 50_000, '["a", "a"]', "[1, 2]", '["a", "b", "c"]', "1e999")
+FOREIGN += ("true", "false", "[true]", '"a"')
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -47,7 +49,9 @@ def test_a_file_that_says_nonsense_of_itself_is_named_in_one_line(name, monkeypa
     told = dict(runner.metadata)
     monkeypatch.setattr(module, "load_runner", lambda *_, **more: runner)
     for key in keys.split():
-        for value in (*FOREIGN, *([None] if key in ("points", "task") else [])):
+        true_for_first = re.sub(r"[\d.]+", "true", told.get(key, ""), count=1)  # once a number of several
+        missing = [None] if key in ("points", "task") else []
+        for value in (*FOREIGN, *missing, *({true_for_first} - {told.get(key, "")})):
             changed = {**told, key: value}
             monkeypatch.setattr(runner, "metadata", {k: text for k, text in changed.items() if text is not None})
             with pytest.raises(ValueError, match=r"expected .* at .*\.onnx, got another network") as caught:

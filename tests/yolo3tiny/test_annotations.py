@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.yolo3tiny.samples import pack, save_image, save_text
+from tests.yolo3tiny.samples import HEIGHT, WIDTH, pack, save_image, save_text
 from yolo3tiny.annotations import read_categories, read_photos
 from yolo3tiny.splits import choose_split
 from yolo3tiny.voc_yolo import yolo_table
@@ -81,9 +81,7 @@ def lay_out_yolo(folder: Path, settings: str, place: str = "images", list_name: 
             save_text(yolo_table(path), "0 0.5 0.5 0.5 0.5\n")
         lines = [f"./{path.relative_to(folder).as_posix()}" for path in paths]
         save_text(folder / list_name.format(split), "\n".join(lines))
-    save_text(folder / ("obj.data" if "=" in settings else "data.yaml"), settings)
-    if "=" in settings:
-        save_text(folder / "obj.names", "face\n")
+    save_text(folder / "data.yaml", settings)
 
 
 def lay_out_coco(folder: Path, table: str, place: str) -> None:
@@ -94,17 +92,13 @@ def lay_out_coco(folder: Path, table: str, place: str) -> None:
         save_text(folder / table.format(split), json.dumps(content))
 
 
-def lay_out_voc(folder: Path, place: str, tables: str, list_name: str) -> None:
+def lay_out_voc(folder: Path, place: str, tables: str) -> None:
     box = "<xmin>11</xmin><ymin>8.5</ymin><xmax>30</xmax><ymax>22.5</ymax>"
     for split, paths in lay_out_images(folder, place).items():
-        lines = []
         for path in paths:
             table = folder / tables.format(split) / f"{path.stem}.xml"
             inner = f"<filename>{path.name}</filename><object><name>face</name><bndbox>{box}</bndbox></object>"
             save_text(table, f"<annotation>{inner}</annotation>")
-            lines.append(f"{path.relative_to(folder).as_posix()} {table.relative_to(folder).as_posix()}")
-        if list_name:
-            save_text(folder / list_name.format(split), "\n".join(lines))
 
 
 LAYOUTS: dict[str, Callable[[Path], None]] = {
@@ -112,14 +106,9 @@ LAYOUTS: dict[str, Callable[[Path], None]] = {
     "data.yaml with folders in a list": lambda folder: lay_out_yolo(
         folder, "names:\n  0: face\nval:\n  - val/images\ntrain:  # the rest\n  - 'train/images'\n", "{}/images"
     ),
-    "darknet's obj.data": lambda folder: lay_out_yolo(
-        folder, "classes = 1\ntrain = data/train.txt\nvalid = data/val.txt\nnames = data/obj.names\n", "obj"
-    ),
     "Roboflow COCO": lambda folder: lay_out_coco(folder, "{}/_annotations.coco.json", "{}"),
     "COCO 2017": lambda folder: lay_out_coco(folder, "annotations/instances_{}2017.json", "{}2017"),
-    "PaddleX COCO": lambda folder: lay_out_coco(folder, "annotations/instance_{}.json", "images"),
-    "Roboflow VOC": lambda folder: lay_out_voc(folder, "{}", "{}", ""),
-    "PaddleX VOC": lambda folder: lay_out_voc(folder, "JPEGImages", "Annotations", "{}_list.txt"),
+    "Roboflow VOC": lambda folder: lay_out_voc(folder, "{}", "{}"),
 }
 
 
@@ -133,6 +122,44 @@ def test_layouts_of_other_tools_keep_their_splits(name, tmp_path):
     for photo in photos:
         assert photo.boxes_xyxy == pytest.approx(np.array([[10, 7.5, 30, 22.5]]))
     assert read_categories(tmp_path) == ["face"]
+
+
+# What tables of other machines call an image that is there as images/a.png; {} is the image's name, once another's.
+FOREIGN_NAMES = ["{}", "faces/{}", "C:\\Users\\li\\faces\\{}", "/home/li/images/{}", "../images/{}", ".\\images\\{}"]
+
+
+def name_in_coco(folder: Path, name: str) -> None:
+    table = {"images": [{"id": 1, "file_name": name}], "annotations": [{"image_id": 1, "bbox": [1, 1, 4, 4]}]}
+    save_text(folder / "annotations.json", json.dumps(table))
+
+
+def name_in_voc(folder: Path, name: str) -> None:
+    save_text(folder / "a.xml", f"<annotation><filename>{name}</filename></annotation>")
+
+
+def name_in_wider(folder: Path, name: str) -> None:
+    save_text(folder / "wider_face_train_bbx_gt.txt", f"{name}\n1\n1 1 4 4 0 0 0 0 0 0\n")
+
+
+@pytest.mark.parametrize(
+    ("write", "place"), [(name_in_coco, "images"), (name_in_voc, "images"), (name_in_wider, "WIDER_train/images")]
+)
+@pytest.mark.parametrize("name", FOREIGN_NAMES)
+def test_an_image_is_found_by_the_path_of_another_machine(write, place, name, tmp_path, caplog):
+    save_image(tmp_path / place / "a.png")
+    write(tmp_path, name.format("a.png"))
+    (photo,) = read_photos(tmp_path)
+    assert photo.read().shape == (HEIGHT, WIDTH, 3) and not caplog.messages
+    write(tmp_path, name.format("b.png"))  # renamed since: an XML's own name tells its image, else none does
+    if write is name_in_voc:
+        assert read_photos(tmp_path)[0].name == "images/a.png"
+        assert caplog.messages == [f"{tmp_path}: 1 {NAMED_BY_XML}, such as that of a.xml"]
+    else:
+        with pytest.raises(ValueError, match=r"no image .*b\.png"):
+            read_photos(tmp_path)
+
+
+NAMED_BY_XML = "images have the name of their XML, for the one in <filename> is not there"
 
 
 def test_a_list_that_is_not_there_is_named(tmp_path):

@@ -147,7 +147,7 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;&b;&b;">]>\n'
     ],
 )
 def test_malformed_voc(tmp_path, text, message):
-    save_image(tmp_path / "a.png")
-    save_text(tmp_path / "a.xml", (text if isinstance(text, bytes) else text.encode()).replace(b"{name}", b"a.png"))
+    save_image(tmp_path / "b.png")
+    save_text(tmp_path / "a.xml", (text if isinstance(text, bytes) else text.encode()).replace(b"{name}", b"b.png"))
     with pytest.raises(ValueError, match=message):
         read_photos(tmp_path)

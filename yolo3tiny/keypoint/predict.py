@@ -52,7 +52,7 @@ class KeypointDetector:
                     if told.get(name) != own:
                         raise ValueError(f"expected the {name} {own}, got {told.get(name)}")
                 classes = classes or json.loads(told["classes"])
-                names = isinstance(classes, Sequence) and all(isinstance(one, str) and one for one in classes)
+                names = isinstance(classes, (list, tuple)) and all(isinstance(one, str) and one for one in classes)
                 if not names or len(set(classes)) < len(classes):
                     raise ValueError(f"expected the names of classes, got {classes!r}")
                 check_outputs(forward, (3, STRIDE, STRIDE), 3 + len(classes))

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_paddle.environment import find_data
-from fer_paddle.files import inside, read_text
+from fer_paddle.files import find_named, read_text
 from fer_paddle.images import list_images, read_image
 from fer_paddle.landmarks.data.faces import GROUPS, face_boxes
 from fer_paddle.landmarks.points import NUM_POINTS
@@ -87,9 +87,9 @@ def read_wflw(list_file: str | os.PathLike[str], photos: str | os.PathLike[str])
     lines = [line for line in read_text(list_file).splitlines() if line.strip()]
     if not lines:
         raise ValueError(f"expected a line a face in {list_file}, got none")
-    names = [inside(line.split()[-1], list_file) for line in lines]
+    files = [find_named(line.split()[-1], Path(photos)) for line in lines]
     read = [partial(_read_line, list_file, number, line) for number, line in enumerate(lines, 1)]
-    yield from _read_rows([(Path(photos, name), one, "wflw", split) for name, one in zip(names, read)])
+    yield from _read_rows([(file, one, "wflw", split) for file, one in zip(files, read)])
 
 
 def _read_line(list_file: Path, number: int, line: str) -> np.ndarray:
@@ -125,7 +125,7 @@ def read_groups(photos: str | os.PathLike[str], folder: str | os.PathLike[str] |
     points = boxes[:, None, :2] + relative * (boxes[:, 2:] - boxes[:, :2])[:, None]
     splits = ("train" if number % 10 else "test" for number in range(len(names)))
     marked = [(name, partial(np.asarray, points[names == name])) for name in np.unique(names).tolist()]
-    files = [Path(photos, inside(name.replace("/", "_"), GROUPS)) for name, _ in marked]
+    files = [find_named(name.replace("/", "_"), Path(photos)) for name, _ in marked]
     yield from _read_rows([(file, one, "groups", split) for file, (_, one), split in zip(files, marked, splits)])
 
 
