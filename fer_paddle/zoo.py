@@ -5,19 +5,24 @@ from __future__ import annotations
 import fnmatch
 import os
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from fer_paddle.deployment.runtimes import load_runner
+from fer_paddle.deployment.runtimes.model_files import check_file
 from fer_paddle.expression import predict as expressions
 from fer_paddle.files import find_weights, read_json, shipped_names
 from fer_paddle.landmarks import predict as landmarks
+from fer_paddle.weights import load_card
 from yolo3tiny import predict as faces
 from yolo3tiny.keypoint import predict as marks
 
 if TYPE_CHECKING:
     from fer_paddle.models.model import Model
 
+DETECTION = "face detection"
 FOLDERS = (expressions.FOLDER, faces.FOLDER, marks.FOLDER)
 
 
@@ -44,10 +49,20 @@ def list_models(pattern: str = "*") -> list[ShippedModel]:
 def load_model(weights: str | os.PathLike[str]) -> Model:
     """Read a `.safetensors` network of any task with its card, by path or by name; imports Paddle."""
     path = find_model(weights, ".safetensors")
-    card = read_json(path.with_suffix(".json"), "the card of the weights")
-    by_task = {marks.TASK: marks.LOADER, landmarks.TASK: landmarks.LOADER}
-    loader = by_task.get(card.get("task", ""), faces.LOADER if "anchors" in card else expressions.LOADER)
-    return pkgutil.resolve_name(loader)(path)
+    by_task = {marks.TASK: marks.LOADER, landmarks.TASK: landmarks.LOADER, DETECTION: faces.LOADER}
+    return pkgutil.resolve_name(by_task.get(task_of(path), expressions.LOADER))(path)
+
+
+def task_of(path: Path) -> str:
+    """Return the task of a network, as in ShippedModel: by the metadata of an `.onnx` file, or by the card."""
+    path = check_file(path, (".safetensors", ".onnx"), "dynamic")
+    return _named_task(load_runner(path).metadata if path.suffix.lower() == ".onnx" else load_card(path))
+
+
+def _named_task(told: Mapping[str, Any]) -> str:
+    if (task := told.get("task")) in (marks.TASK, landmarks.TASK):
+        return str(task)
+    return DETECTION if "anchors" in told else "expression"
 
 
 def find_model(weights: str | os.PathLike[str], suffix: str = ".onnx") -> Path:
@@ -58,15 +73,13 @@ def find_model(weights: str | os.PathLike[str], suffix: str = ".onnx") -> Path:
 
 
 def _describe(path: Path) -> ShippedModel:
-    card = read_json(path.with_suffix(".json"), "the card of the weights")
+    card = load_card(path)
     measured_file = path.with_suffix(".measured.json")
     sets = read_json(measured_file, "measured figures")["sets"] if measured_file.is_file() else [{}]
     figure = sets[0].get("ap" if "anchors" in card else "accuracy")
-    kind = "face detection" if "anchors" in card else "mouth" if "train_mouths" in card else "expression"
-    kind = card["task"] if card.get("task") in (marks.TASK, landmarks.TASK) else kind
     return ShippedModel(
         name=path.stem,
-        task=kind,
+        task="mouth" if "train_mouths" in card else _named_task(card),
         classes=tuple(card["classes"]),
         input_size=card["longest"] if "longest" in card else card["input_size"],
         parameters=card["parameters"],

@@ -11,13 +11,11 @@ import numpy as np
 
 from fer_paddle.deployment.export import OPSET, Parity, export_weights
 from fer_paddle.deployment.export import export_network as export_checked
-from fer_paddle.deployment.runtimes import load_runner
-from fer_paddle.deployment.runtimes.model_files import check_file
 from fer_paddle.models.model import resize_layers
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST
 from fer_paddle.training.run import load_best, training_cost
-from fer_paddle.weights import load_card, load_into
+from fer_paddle.weights import load_into
 from yolo3tiny.boxes import letterbox
 from yolo3tiny.files import DetectorModel
 from yolo3tiny.model import NETWORKS, Network
@@ -115,11 +113,3 @@ def _draw_photos() -> list[np.ndarray]:
     scenes = [draw_scene(seed, 640, 480).image for seed in range(PARITY_IMAGES // 16)]
     places = [(y, x) for y in range(0, 480, 120) for x in range(0, 640, 160)]
     return [scene[y : y + 120, x : x + 160] for scene in scenes for y, x in places]
-
-
-def is_detector(weights: str | os.PathLike[str]) -> bool:
-    """Return whether a `.onnx` or `.safetensors` file is a face detector: by its metadata, or by its card."""
-    path = Path(weights)
-    if path.suffix.lower() == ".onnx":
-        return "anchors" in load_runner(path).metadata
-    return "anchors" in load_card(check_file(path, (".safetensors", ".onnx"), "dynamic"))

@@ -11,7 +11,7 @@ from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.predict import Classifier
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.landmarks.predict import Landmarker
-from fer_paddle.zoo import find_model, list_models, load_model
+from fer_paddle.zoo import find_model, list_models, load_model, task_of
 from yolo3tiny import Detector
 from yolo3tiny.keypoint.predict import KeypointDetector
 
@@ -40,6 +40,15 @@ def test_what_ships():
         *("vgg8.fer2013", "vgg8.fer2013_seed2", "vgg8.photos", "vgg8_flat.fer2013", "vgg8_flat.photos"),
         "vgg8_flat_int8.photos",
     ]
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".safetensors"])
+def test_a_file_tells_its_task(suffix, tmp_path):
+    files = [one for one in list_models() if find_model(one.name).with_suffix(suffix).is_file()]
+    for one in files:
+        assert task_of(find_model(one.name).with_suffix(suffix)) == one.task.replace("mouth", "expression")
+    with pytest.raises(FileNotFoundError):
+        task_of(tmp_path / f"none{suffix}")
 
 
 def test_any_task_by_name():

@@ -7,10 +7,10 @@ import pytest
 
 from fer_paddle import Classifier
 from fer_paddle.landmarks.predict import Landmarker
+from fer_paddle.zoo import task_of
 from yolo3tiny.anchors import kmeans_anchors
 from yolo3tiny.decode import decode_above
 from yolo3tiny.detection import recover_img
-from yolo3tiny.export import is_detector
 from yolo3tiny.keypoint.decode import decode
 from yolo3tiny.keypoint.model import KeypointNetwork
 from yolo3tiny.keypoint.predict import KeypointDetector
@@ -26,7 +26,7 @@ WRONG = [
     lambda folder: kmeans_anchors(np.ones((50, 2)), k=2),  # many boxes, one size: clusters would be equal
     lambda folder: decode_above([np.zeros((1, 18, 1, 1)), np.zeros((1, 18, 2, 2))], 1.5),
     lambda folder: recover_img(np.zeros((5, 5))),
-    lambda folder: is_detector(folder / "none.pt"),
+    lambda folder: task_of(folder / "none.pt"),
     lambda folder: dataclasses.replace(CROWD, batch_size=0),
     lambda folder: dataclasses.replace(CROWD, warmup_epochs=11),
     lambda folder: decode(np.full((1, 5, 2, 2), np.nan)),

@@ -64,12 +64,16 @@ def export(
     """
     from fer_paddle.environment import find_data
     from fer_paddle.expression.export import export_expression_network
-    from fer_paddle.zoo import find_model
-    from yolo3tiny.export import export_detector, is_detector
+    from fer_paddle.landmarks.predict import TASK as LANDMARKS
+    from fer_paddle.zoo import DETECTION, find_model, task_of
+    from yolo3tiny.export import export_detector
 
     weights = find_model(weights, ".onnx" if out.suffix in (".param", ".mnn", ".tflite") else ".safetensors")
-    name = Path(data or "").name
-    if is_detector(weights):
+    name, task = Path(data or "").name, task_of(weights)
+    if task not in ("expression", DETECTION) and (task, weights.suffix) != (LANDMARKS, ".onnx"):
+        known = "an expression network or a face detector, or a landmark network as .onnx"
+        raise ValueError(f"expected {known}, got a network of the task {task}: {weights}")
+    if task == DETECTION:
         if labels != "both":
             raise ValueError(f"expected an expression network for --labels, got the detector {weights}")
         from yolo3tiny.splits import find_photos

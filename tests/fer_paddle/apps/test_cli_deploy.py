@@ -35,6 +35,17 @@ def test_export_of_the_detector_on_drawn_scenes(run, tmp_path, monkeypatch):
     assert "over 16 pieces of drawn scenes" in text
 
 
+@pytest.mark.parametrize("suffix", [".onnx", ".pdmodel", ".param", ".mnn", ".tflite"])
+@pytest.mark.parametrize("name", ["landmarks.68", "keypoint.belt"])
+def test_export_says_which_networks_it_takes(run, name, suffix, tmp_path):
+    if name == "landmarks.68" and suffix in (".param", ".mnn", ".tflite"):  # from .onnx, as far as its layers are known
+        return
+    code, _, err = run("export", "--weights", name, "--out", tmp_path / f"x{suffix}")
+    task = name.partition(".")[0]
+    assert code == 2 and f"or a landmark network as .onnx, got a network of the task {task}: " in err, err
+    assert not any(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 def test_benchmark_of_one_row(run, tmp_path):
     args = ["--runtime", "onnx", "--weights", WEIGHTS, "--threads", 1, "--batch", 1, "--runs", 2, "--out", tmp_path]
