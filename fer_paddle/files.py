@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from numbers import Real
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -307,26 +307,6 @@ def read_table(
             raise ValueError(f"expected a csv at {path}, got in line {reader.line_num}: {error}") from error
         except UnicodeDecodeError as error:
             raise ValueError(f"expected a csv in UTF-8 at {path}, got: {error}") from error
-
-
-def path_ends(name: Any) -> list[str]:
-    """Return the ends of a path that a table names, "/" between folders, the longest first.
-
-    Tables keep paths of other machines, such as C:\\faces\\a.jpg; no end leads out of the folder it is looked for in.
-    """
-    path = PureWindowsPath(name)
-    parts = path.parts[1:] if path.anchor else path.parts
-    parts = parts[len(parts) - parts[::-1].index("..") :] if ".." in parts else parts
-    if not parts:
-        raise ValueError(f"expected the name of a file, got {name!r}")
-    return ["/".join(parts[start:]) for start in range(len(parts))]
-
-
-def find_named(name: Any, *places: Path) -> Path:
-    """Return the file that a table names, in one of the places, by the longest end of its path that is there."""
-    ends = path_ends(name)
-    found = (place / end for end in ends for place in places if (place / end).is_file())
-    return next(found, places[0] / ends[0])
 
 
 SUFFIXES = (".onnx", ".safetensors", ".pdmodel", ".param", ".mnn", ".tflite")

@@ -12,7 +12,7 @@ import math
 import operator
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import cv2
@@ -107,6 +107,26 @@ def list_images(
             elif others is not None:
                 others.append(path)
     return sorted(found)
+
+
+def path_ends(name: Any) -> list[str]:
+    """Return the ends of a path that a table names, "/" between folders, the longest first.
+
+    Tables keep paths of other machines, such as C:\\faces\\a.jpg; no end leads out of the folder it is looked for in.
+    """
+    path = PureWindowsPath(name)
+    parts = path.parts[1:] if path.anchor else path.parts
+    parts = parts[len(parts) - parts[::-1].index("..") :] if ".." in parts else parts
+    if not parts:
+        raise ValueError(f"expected the name of a file, got {name!r}")
+    return ["/".join(parts[start:]) for start in range(len(parts))]
+
+
+def find_named(name: Any, *places: Path) -> Path:
+    """Return the file that a table names, in one of the places, by the longest end of its path that is there."""
+    ends = path_ends(name)
+    found = (place / end for end in ends for place in places if (place / end).is_file())
+    return next(found, places[0] / ends[0])
 
 
 def to_gray(image: np.ndarray) -> np.ndarray:

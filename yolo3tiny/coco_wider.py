@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from fer_paddle.files import MAX_TEXT_BYTES, find_named, largest_content, path_ends, read_bytes, read_text
+from fer_paddle.files import MAX_TEXT_BYTES, largest_content, read_bytes, read_text
+from fer_paddle.images import find_named, path_ends
 from fer_paddle.labels import parse_split
 from yolo3tiny.rows import Marked, Row, TableError, existing, located, numbers
 

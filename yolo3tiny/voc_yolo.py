@@ -10,8 +10,8 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 from xml.etree import ElementTree
 
-from fer_paddle.files import find_named, path_ends, read_bytes, read_text
-from fer_paddle.images import FORMATS, list_images
+from fer_paddle.files import read_bytes, read_text
+from fer_paddle.images import FORMATS, find_named, list_images, path_ends
 from fer_paddle.labels import parse_split
 from yolo3tiny.rows import ONE_IMAGE_BYTES, Marked, Row, TableError, existing, located, numbers
 

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from fer_paddle.expression.data.faces import UNLABELLED, LabelledFaces
-from fer_paddle.files import find_named, read_table, read_text
-from fer_paddle.images import ENOUGH_PIXELS, FORMATS, list_images, read_image, to_gray
+from fer_paddle.files import read_table, read_text
+from fer_paddle.images import ENOUGH_PIXELS, FORMATS, find_named, list_images, read_image, to_gray
 from fer_paddle.labels import (
     EXPRESSIONS,
     FERPLUS_EXPRESSIONS,

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from fer_paddle.environment import find_data
-from fer_paddle.files import find_named, read_text
-from fer_paddle.images import list_images, read_image
+from fer_paddle.files import read_text
+from fer_paddle.images import find_named, list_images, read_image
 from fer_paddle.landmarks.data.faces import GROUPS, face_boxes
 from fer_paddle.landmarks.points import NUM_POINTS
 from fer_paddle.packs import read_arrays
