@@ -95,7 +95,6 @@ Epochs = Annotated[
 BatchSize = Annotated[Batch | None, "samples of a step, instead of the recipe's"]
 Size = Annotated[Side | None, "side of the faces in pixels, instead of the recipe's"]
 Resume = Annotated[bool, "go on with what is in the folder; an ended training with more --epochs"]
-DataChanged = Annotated[bool, "go on with a study made on other data"]
 MinScore = Annotated[UnitInterval, "lowest detector score of a face"]
 MinFace = Annotated[NonNegativeFloat, "least longer side of a face in pixels"]
 Rotations = Annotated[
@@ -145,7 +144,6 @@ class PruneOptions:
     seed: Seed = 0
     threads: Threads = None
     resume: Resume = False
-    data_changed: DataChanged = False
 
     def cost(self, default: tuple[float, ...]) -> tuple[str, tuple[float, ...]]:
         """Return which cost was given ratios to keep, and these; by default FLOPs and `default`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import http.cookiejar
 import re
 import socket
 import threading
@@ -12,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -73,14 +71,12 @@ class Fetcher:
     Args:
         proxy: URL of an HTTP proxy, which resolves names itself: only addresses written as such can be checked here.
             The environment's proxies are not used.
-        cookies: A cookies.txt in Netscape's format; each cookie goes to its own host alone.
     """
 
     def __init__(
         self,
         policy: FetchPolicy = FetchPolicy(),
         proxy: str | None = None,
-        cookies: Path | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ):
         if proxy is not None and not re.match(r"https?://[^/]", proxy):
@@ -88,7 +84,6 @@ class Fetcher:
         self.policy, self.sleep, self._proxied = policy, sleep, proxy is not None
         self._client = httpx.Client(
             proxy=proxy,
-            cookies=read_cookies(cookies) if cookies else None,
             timeout=policy.read_seconds,
             # One connection a request, so that each is checked and timed by itself.
             limits=httpx.Limits(max_keepalive_connections=0),
@@ -273,18 +268,3 @@ def _retry_after(value: str) -> float:
     except (ValueError, TypeError, OverflowError):
         return 0.0
     return max((when - datetime.now(timezone.utc)).total_seconds(), 0.0) if when.tzinfo else 0.0
-
-
-def read_cookies(path: Path) -> http.cookiejar.MozillaCookieJar:
-    """Read a cookies.txt, as browsers' add-ons and curl write it."""
-    if not path.is_file():
-        raise FileNotFoundError(f"expected a cookies.txt, found no file at {path}")
-    jar = http.cookiejar.MozillaCookieJar(path)
-    try:
-        jar.load(ignore_discard=True, ignore_expires=True)
-    except (http.cookiejar.LoadError, UnicodeError, ValueError) as error:
-        raise ValueError(f"expected a cookies.txt in Netscape's format at {path}, got: {error}") from error
-    for cookie in jar:
-        if cookie.expires == 0:  # curl writes so what lasts as long as the browser
-            cookie.expires, cookie.discard = None, True
-    return jar

@@ -97,7 +97,6 @@ def select_faces(
     kind: str = "faces",
     detector: Callable[..., Detections] | None = None,
     landmarks: Landmarks | None = None,
-    sort: Callable[[np.ndarray], str] | None = None,
 ) -> SelectReport:
     """Copy the images that a rule keeps, or cut their faces or mouths out, into a folder; originals stay.
 
@@ -108,14 +107,13 @@ def select_faces(
         kind: `images`, `faces` or `mouths`.
         detector: (image, min_score) -> Detections; None takes the one that ships.
         landmarks: Finds the 68 points of a face, to cut its mouth; None cuts by the face's box.
-        sort: Names the folder below for each crop, such as its class; None sorts nothing.
     """
     detector, report = detector or Detector(), SelectReport()
     recorded: dict[tuple[Any, Any], list[dict[str, Any]]] = defaultdict(list)
     with hold(folder):
         for record in read_json_lines(folder / SELECTED, missing_ok=True):
             recorded[record["source_sha256"], record["kind"]].append(record)
-        told = {**asdict(rule), "sorted": sort is not None}
+        told = asdict(rule)
         check_rule(folder / SELECTED, (one[0] for (_, its), one in recorded.items() if its == kind), told)
         # An earlier run may have been stopped between two crops.
         done = {key for key, records in recorded.items() if len(records) >= records[-1]["crops"]}
@@ -137,8 +135,7 @@ def select_faces(
             boxes = [record.get("box_xyxy") for record in recorded[digest, kind]]
             for crop, record in crops:
                 if record.get("box_xyxy") not in boxes:
-                    place = folder / sort(crop) if sort is not None else folder
-                    name, sha256 = _write(path, place, crop, record["kind"])
+                    name, sha256 = _write(path, folder, crop, record["kind"])
                     report.files.append(name.relative_to(folder).as_posix())
                     origin = {"source": str(path), **record, "source_sha256": digest, "crops": len(crops), "rule": told}
                     append_json_line(folder / SELECTED, {"file": report.files[-1], "sha256": sha256, **origin})

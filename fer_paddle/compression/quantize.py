@@ -70,7 +70,6 @@ def compare(
     result: str | os.PathLike[str],
     provenance: Mapping[str, Any] | None = None,
     threads: int = 0,
-    data_changed: bool = False,
 ) -> dict[str, Any]:
     """Quantize a network by each of METHODS, fp32 first, measure every file, and keep the table after each row.
 
@@ -94,7 +93,7 @@ def compare(
         "keep_last": task.keep_last,
     }
     data = {**task.data, "calibration": digest(*task.batches)}
-    study = Study(result, settings, provenance, data, data_changed)
+    study = Study(result, settings, provenance, data)
 
     def make_rows(row: Row) -> list[dict[str, Any]]:
         method = row["method"]

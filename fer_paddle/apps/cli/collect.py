@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,14 +20,13 @@ class Web:
     min_side: Annotated[opt.PositiveInt, "least side of an image in pixels"] = 64
     max_images: Annotated[opt.PositiveInt | None, "stop a crawl after so many images"] = None
     proxy: Annotated[str | None, "such as http://localhost:8080; the environment's is not used"] = None
-    cookies: Annotated[Path | None, "cookies.txt in Netscape's format"] = None
     allow_private: Annotated[bool, "also fetch from this machine and its network"] = False
 
     def fetcher(self) -> Any:
         from fer_paddle.collect.fetch import Fetcher, FetchPolicy
 
         policy = FetchPolicy(pause_seconds=self.pause, allow_private=self.allow_private)
-        return Fetcher(policy, self.proxy, self.cookies)
+        return Fetcher(policy, self.proxy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,28 +119,17 @@ def run(
 
 
 def crawl(
-    sources: Annotated[tuple[str, ...], "URLs of pages or images, or .txt files with one URL a line"] = (),
+    sources: Annotated[tuple[str, ...], "URLs of pages or images, or .txt files with one URL a line"],
     *,
     out: Annotated[Path, "folder for images and manifest.jsonl"],
-    search: Annotated[str | None, "address of a search with $query and $page, instead of URLs"] = None,
-    openverse: Annotated[bool, "search Openverse, whose images have open licenses"] = False,
-    query: Annotated[str | None, "what to search for"] = None,
-    pages: Annotated[opt.PositiveInt, "pages of results"] = 1,
     web: Web,
 ) -> Output:
     """Fetch images politely and keep a manifest; run again, it goes on where it was."""
     from fer_paddle.collect import crawl as crawling
-    from fer_paddle.collect import pages as sites
+    from fer_paddle.collect.pages import SeedPages
 
-    if bool(query) != bool(search or openverse) or bool(sources) + bool(search) + openverse > 1:
-        raise ValueError("expected URLs, or --query with one of --search and --openverse, got otherwise")
-    source: Any
-    if query and openverse:
-        source = sites.openverse(query, pages)
-    elif query and search:
-        source = sites.SearchPages(search, query, pages)
-    else:
-        source = sites.SeedPages(_read_sources(sources), web.depth)
+    lists = [[source] if "://" in source else crawling.read_url_list(Path(source)) for source in sources]
+    source = SeedPages([url for urls in lists for url in urls], web.depth)
     with web.fetcher() as fetcher:
         crawler = crawling.Crawler(out, fetcher, min_side=web.min_side, max_images=web.max_images)
         report = crawler.crawl(source)
@@ -155,15 +142,6 @@ def crawl(
     code = FAILED if failed else OK
     told = say("written to {}, what became of each address in manifest.jsonl").format(out)
     return Output(result, f"{text}\n\n{told}", code=code)
-
-
-def _read_sources(sources: Sequence[str]) -> list[str]:
-    from fer_paddle.collect.crawl import read_url_list
-
-    lists = [[source] if "://" in source else read_url_list(Path(source)) for source in sources]
-    if not lists:
-        raise ValueError("expected URLs, a .txt with URLs, --search or --openverse, got none")
-    return [url for urls in lists for url in urls]
 
 
 def frames(
@@ -200,18 +178,15 @@ def clean(
     color: Annotated[Literal["keep", "color", "gray"], "color of all images"] = "keep",
     near: Annotated[int, opt.Number(int, -1, 64), "bits of 64 in which copies may differ; -1: exact ones only"] = 4,
 ) -> Output:
-    """Write a clean copy of a folder: one name pattern, one format, no copies; and a contact sheet of the copies.
+    """Write a clean copy of a folder: one name pattern, one format, no copies.
 
     Run it again to go on after a stop, delete OUT to undo it.
     """
     from fer_paddle.collect.clean import DONE, CleanRule, apply_clean, plan_clean
-    from fer_paddle.collect.copies import write_contact_sheets
 
     rule = CleanRule(pattern, format, color, near)
     plan = plan_clean(folder, rule, out)
     failed = apply_clean(plan, out, rule) if out else {}
-    groups = [*plan.copies, *plan.conflicts]
-    sheets = write_contact_sheets(out.with_name(f"{out.name}-copies.jpg"), groups) if out else []
     changes = [action for action in plan.actions if action.kind != DONE]
     rows = [{"file": str(one.path), "action": one.kind, "target": one.stem, "reason": one.reason} for one in changes]
     conflicts = [list(map(str, group)) for group in plan.conflicts]
@@ -221,8 +196,7 @@ def clean(
         for one in changes
     ]
     counts = ", ".join(f"{say(name)} {number}" for name, number in plan.counts().items())
-    copies = say("copies in {} groups, to look at: {}").format(len(plan.copies), ", ".join(map(str, sheets)) or "-")
-    lines.append(f"\n{counts}; {copies}")
+    lines.append(f"\n{counts}; " + say("copies in {} groups").format(len(plan.copies)))
     lines.append(say("written to {}").format(out) if out else say("a plan only: nothing is written without --out"))
     warn(*(f"in several folders, all kept: {', '.join(group)}" for group in conflicts))
     return Output(result, "\n".join(lines), list(failed.items()))
@@ -232,24 +206,15 @@ def select(
     images: opt.Images,
     *,
     out: Annotated[Path, "folder for the crops and selected.jsonl"],
-    sort_mouths: Annotated[bool, "a folder a class of the mouth classifier"] = False,
-    mouth_weights: Annotated[Path | None, "of train-mouths, .onnx (default: the one that ships)"] = None,
     face_options: Faces,
 ) -> Output:
     """Copy images with faces, or cut their faces or mouths; the originals stay as they are."""
     from fer_paddle.collect.select import select_faces
     from fer_paddle.image_files import find_images
 
-    sort = None
-    if sort_mouths or mouth_weights:
-        from fer_paddle.expression.predict import Classifier
-
-        if face_options.what != "mouths":
-            raise ValueError(f"expected --what mouths to sort them, got {face_options.what}")
-        sort = Classifier(mouth_weights or "mouth.smile").name
     rule, what = face_options.rule(), face_options.what
     landmarks, paths = face_options.landmarks(), find_images(images, out)
-    report = select_faces(paths, out, rule, what, landmarks=landmarks, sort=sort)
+    report = select_faces(paths, out, rule, what, landmarks=landmarks)
     rows = [[say("images kept"), len(report.kept)], [say("refused"), len(report.refused)]]
     rows += [[say("unreadable"), len(report.failed)], [say("done before"), report.done_before]]
     text = table(["", ""], [*rows, [say(f"{what} written"), len(report.files)]])

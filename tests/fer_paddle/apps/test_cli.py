@@ -62,8 +62,6 @@ WRONG_USE = [
     ["recognize", "x.mp4", "--seconds", "0"],
     ["recognize", "x.png", "--out", ""],
     ["report", "gone"],
-    ["collect", "crawl", "http://a/", "--out", "x", "--query", "y"],
-    ["collect", "crawl", "--out", "x", "--query", "y", "--openverse", "--search", "http://a/?q=$query"],
     ["collect", "run", "Smirk=a.png", "smirk=b.png", "--out", "x"],
     ["landmarks", "crops", "drawn", "--out", "x.npz", "--photos", "."],
     ["landmarks", "crops", "300w", "--out", "x.npz", "--photos", ".", "--marks", "list.txt"],

@@ -86,7 +86,7 @@ def make_fetcher() -> Iterator[Callable[..., Fetcher]]:
     made = []
 
     def make(sleep: Callable[[float], None] = lambda seconds: None, **changes: object) -> Fetcher:
-        how = {key: changes.pop(key) for key in ("proxy", "cookies") if key in changes}
+        how = {key: changes.pop(key) for key in ("proxy",) if key in changes}
         policy = FetchPolicy(**{"allow_private": True, "pause_seconds": 0.0, "read_seconds": 2.0, **changes})
         made.append(Fetcher(policy, sleep=sleep, **how))
         return made[-1]

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from fer_paddle.collect.addresses import Refused
-from fer_paddle.collect.fetch import MAX_DELAY_SECONDS, Expect, Fetcher, FetchPolicy, Unreachable, read_cookies
+from fer_paddle.collect.fetch import MAX_DELAY_SECONDS, Expect, Fetcher, FetchPolicy, Unreachable
 from fer_paddle.pipeline import fetch_image, open_image
 
 ANY = Expect(10_000)
@@ -204,21 +204,6 @@ def test_robots(site, make_fetcher, robots, error):
         with pytest.raises(error, match=r"robots\.txt"):
             make_fetcher().get(site.url + path, ANY)
         assert not site.asked["/a"]
-
-
-def test_cookies_go_to_their_own_host_alone(site, make_fetcher, tmp_path):
-    file = tmp_path / "cookies.txt"
-    rows = [("127.0.0.1", "mine"), ("other.example", "secret")]
-    lines = [f"{host}\tFALSE\t/\tFALSE\t0\tname\t{value}" for host, value in rows]
-    file.write_text("\n".join(["# Netscape HTTP Cookie File", *lines, ""]))
-    site.put("/", "x")
-    make_fetcher(cookies=file).get(f"{site.url}/", ANY)
-    assert site.headers["/"]["Cookie"] == "name=mine"
-    file.write_text("name=value\n")
-    with pytest.raises(ValueError, match="cookies.txt"):
-        read_cookies(file)
-    with pytest.raises(FileNotFoundError):
-        read_cookies(tmp_path / "none.txt")
 
 
 def test_a_proxy_gets_the_whole_address(site, make_fetcher):

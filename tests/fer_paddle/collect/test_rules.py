@@ -3,11 +3,10 @@
 import pytest
 
 from fer_paddle.collect.clean import CleanRule
-from fer_paddle.collect.pages import SearchPages, SeedPages
+from fer_paddle.collect.pages import SeedPages
 from fer_paddle.collect.select import FaceRule
 from fer_paddle.video import FrameRule
 
-SEARCH = "http://a/?q=$query"
 WRONG = [
     lambda: CleanRule("same"),
     lambda: CleanRule("{number"),
@@ -15,8 +14,6 @@ WRONG = [
     lambda: CleanRule(suffix=".tga"),
     lambda: SeedPages([]),
     lambda: SeedPages(["http://a/"], depth=-1),
-    lambda: SearchPages(SEARCH, "x", pages=2),
-    lambda: SearchPages(SEARCH, " "),
     lambda: FrameRule(mode="all"),
     lambda: FrameRule(per_second=float("nan")),
     lambda: FrameRule(scene_change=2),

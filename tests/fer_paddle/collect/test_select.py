@@ -104,12 +104,3 @@ def test_each_kind_is_done_by_itself_and_once(photo, tmp_path):
             select_faces([photo], tmp_path / "out", FaceRule(min_px=90), kind, detector=detector_of(BOX))
         assert len(list_images(tmp_path / "out")) == number
     assert (tmp_path / "out" / first.files[0]).read_bytes() == photo.read_bytes()  # a whole image, as it was
-
-
-def test_mouths_are_sorted_by_a_classifier(photo, tmp_path):
-    out = tmp_path / "out"
-    report = select_faces(
-        [photo], out, kind="mouths", detector=detector_of(BOX, (5.0, 5.0, 60.0, 80.0)),
-        landmarks=lambda image, box: None, sort=lambda crop: "smile" if crop.shape[0] > 44 else "pout",
-    )  # fmt: skip
-    assert report.files == ["smile/照片_1.png", "pout/照片_1.png"]
