@@ -22,8 +22,8 @@ from typing import Any, TypeVar
 
 LANGUAGES = ("en", "zh")
 CATALOGUE = Path(__file__).parent / "locale" / "zh_CN" / "LC_MESSAGES" / "fer_paddle.mo"
-# Where a part of another script was put in: Chinese stands apart from Latin by a space.
-_SEAM = re.compile("(?<=[\u4e00-\u9fff])\1+(?=[!-~])|(?<=[!-~])\1+(?=[\u4e00-\u9fff])")
+# Where a part of another script was put in: Chinese stands apart from Latin by a space, but not from a colon.
+_SEAM = re.compile("(?<=[\u4e00-\u9fff])\1+(?=[!-9;-~])|(?<=[!-~])\1+(?=[\u4e00-\u9fff])")
 _LANGUAGE = ContextVar("language", default="en")
 _Item = TypeVar("_Item")
 

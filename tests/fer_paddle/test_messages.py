@@ -186,6 +186,7 @@ def test_another_language_in_fer_lang_is_refused(monkeypatch, capsys):
         ("x, y: expected an image, found no such file", "x, y: 应有图像，没有这个文件"),
         ("expected a runtime of onnx, ncnn, got 'a, got b'", "应为推理引擎（onnx, ncnn 之一），实际为 'a, got b'"),
         ("expected a strange thing, got 3", "应为 a strange thing，实际为 3"),
+        ("8 bytes: expected a video, got a file that starts b'no'", "8 字节: 应为视频，实际为以 b'no' 开头的文件"),
         ("expected strange things", "应为 strange things"),
         ("a.csv, line 3: expected numbers, got: x", "a.csv 第 3 行：应为数，实际为：x"),
         ("[Errno 28] No space left on device: 'a'", "[Errno 28] No space left on device: 'a'"),
