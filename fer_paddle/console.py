@@ -32,6 +32,7 @@ _WIDE = {"max_content_width": 110}
 # What no line break parts: a word or a wide character, with the Chinese punctuation about it.
 _UNIT = re.compile("[（《“]*(?:[!-~]+|[^\x00-\x7f])[，。、；：？）》”…]*")
 _SPREAD = re.compile(f"({_UNIT.pattern})( *)")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _OUR_PACKAGES = ("fer_paddle", "yolo3tiny")
 # What pip calls the modules whose packages have another name.
 _PIP_NAMES = {
@@ -281,7 +282,12 @@ def warn(*reasons: object) -> None:
 
 
 def _one_line(reason: object) -> str:
-    return " ".join(str(reason).split())
+    return visible(" ".join(str(reason).split()))
+
+
+def visible(text: object) -> str:
+    """Return a text on one line: control characters, as a file's name may have, are escaped and steer no terminal."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], str(text))
 
 
 def format_json(content: Any) -> str:
@@ -292,7 +298,7 @@ def format_json(content: Any) -> str:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return rows under a header in the current language, columns aligned: the first left, the others right."""
-    cells = [[str(cell) for cell in row] for row in (map(say, header), *rows)]
+    cells = [list(map(visible, row)) for row in (map(say, header), *rows)]
     widths = [max(map(width, column)) for column in zip(*cells)]
     gaps = [[" " * (most - width(cell)) for cell, most in zip(row, widths)] for row in cells]
     lines = ([row[0] + gap[0], *map(str.__add__, gap[1:], row[1:])] for row, gap in zip(cells, gaps))

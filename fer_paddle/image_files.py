@@ -110,7 +110,6 @@ def annotate_files(
     paths: Iterable[Path],
     results: Path | None,
     annotate: Callable[[np.ndarray, float], tuple[dict[str, Any], Any]],
-    drawn_as: Callable[[Path], str] = str,
     write: Callable[[Path, Any], Any] = images.write_image,
     suffix: str | None = None,
 ) -> tuple[list[dict[str, Any]], list[Failed]]:
@@ -118,7 +117,7 @@ def annotate_files(
 
     An image of more than images.ENOUGH_PIXELS is annotated reduced, `annotate` is told by how much: pixels of the file
     for one of the image. Its record is in pixels of the file all the same: coordinates are in values named `..._xyxy`
-    or `..._xy`.
+    or `..._xy`. `drawn` is the copy's name beside the results file, which may move with it.
     """
     records: list[dict[str, Any]] = []
     failed: list[Failed] = []
@@ -137,7 +136,7 @@ def annotate_files(
                         record = _scale_coordinates(record, (width / image.shape[1], height / image.shape[0]))
                     if results is not None and copy is not None:
                         write(copies[path], copy)
-                        record["drawn"] = drawn_as(copies[path])
+                        record["drawn"] = copies[path].name
                 except (ValueError, OSError) as error:
                     failed.append((str(path), str(error)))
                     continue

@@ -76,7 +76,8 @@ def list_images(
 ) -> list[Path]:
     """Return the images in a folder and those below it, by extension, as sorted paths that begin with `folder`.
 
-    Names that start with a dot are skipped. Linked folders are followed, each real folder once. HEIC is listed too.
+    Names that start with a dot are skipped. Linked folders are followed, each real folder once, none above `folder`.
+    HEIC is listed too.
     Folders that cannot be read are passed over: added to `unreadable`, where it is given, else named in a warning.
     Files that are no images are added to `others`.
     """
@@ -85,7 +86,7 @@ def list_images(
         raise FileNotFoundError(f"{str(folder)!r}: expected a folder of images, found no such folder")
     if not folder.is_dir():
         raise ValueError(f"{str(folder)!r}: expected a folder of images, got a file")
-    found, seen = [], set()
+    found, seen = [], set(map(str, Path(os.path.realpath(folder)).parents))
 
     def note(error: OSError) -> None:
         if unreadable is None:

@@ -24,6 +24,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response, S
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.security import APIKeyHeader
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -63,16 +64,20 @@ class Limits:
     queue: int = 32  # requests beside those that are computed
 
 
-Score = Annotated[float, Query(ge=0, le=1, description="Least score of a face or mark")]
 Finder = Callable[[np.ndarray], dict[str, Any]]  # image uint8 [H, W, 3] BGR -> what is found, by name
 
 
-@dataclass(frozen=True)
-class Asked:
+class MarksAsked(BaseModel):
+    """The query of a request for marks; another name in it is refused, not passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+    min_score: float = Field(MIN_SCORE, ge=0, le=1, description="Least score of a face or mark")
+
+
+class Asked(MarksAsked):
     """The query of a request for faces."""
 
-    min_score: Score = MIN_SCORE
-    landmarks: Annotated[bool, Query(description="Also 68 points, pose and measures of each face")] = False
+    landmarks: bool = Field(False, description="Also 68 points, pose and measures of each face")
 
 
 class Service:
@@ -245,17 +250,17 @@ def create_app(
     shared: dict[str, Any] = {"responses": ERRORS, "dependencies": _key_check(api_key)}
 
     @app.post("/v1/faces", response_model=FacesAnswer, openapi_extra=IMAGE_BODY, **shared)
-    async def recognize(request: Request, asked: Annotated[Asked, Depends()]) -> Any:
+    async def recognize(request: Request, asked: Annotated[Asked, Query()]) -> Any:
         """Find the faces of one image and name their expressions."""
         return (await service.answer(request, service.find_faces(asked)))[0]
 
     @app.post("/v1/keypoints", response_model=MarksAnswer, openapi_extra=IMAGE_BODY, **shared)
-    async def find_marks(request: Request, min_score: Score = MIN_SCORE) -> Any:
+    async def find_marks(request: Request, asked: Annotated[MarksAsked, Query()]) -> Any:
         """Find the small marks of one wide image."""
-        return (await service.answer(request, service.find_marks(min_score)))[0]
+        return (await service.answer(request, service.find_marks(asked.min_score)))[0]
 
     @app.post("/v1/batch", response_model=BatchAnswer, openapi_extra=BATCH_BODY, **shared)
-    async def recognize_batch(request: Request, asked: Annotated[Asked, Depends()]) -> Any:
+    async def recognize_batch(request: Request, asked: Annotated[Asked, Query()]) -> Any:
         """Do the same with several images; one that cannot be read has an error instead of faces."""
         return {"results": await service.answer(request, service.find_faces(asked), is_batch=True)}
 

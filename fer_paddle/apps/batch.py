@@ -177,10 +177,10 @@ def _plan(
 
 
 def _stamp(path: Path) -> list[int]:
-    """Return size and time of change of an image, nothing where it is gone."""
+    """Return size and time of change of an image, nothing where it is gone or out of reach, as a link to itself."""
     try:
         told = path.stat()
-    except FileNotFoundError:
+    except OSError:
         return []
     return [told.st_size, told.st_mtime_ns]
 

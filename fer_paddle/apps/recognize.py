@@ -57,7 +57,7 @@ def recognize_files(
         return {"faces": [face.to_json() for face in faces]}, draw_found(image, faces, language)
 
     classes = getattr(pipeline, "classes", EXPRESSIONS)
-    report = Report(classes, *annotate_files(paths, folder / RESULTS_JSON, annotate, lambda path: path.name))
+    report = Report(classes, *annotate_files(paths, folder / RESULTS_JSON, annotate))
     _write_csv(folder / RESULTS_CSV, report)
     return report
 

@@ -47,6 +47,7 @@ def write_below(path):
         (FileExistsError("expected no file"), 1, "expected no file"),  # of our own: it names no path
         (NotADirectoryError(20, "Not a directory", "/nosuch/place"), 1, "[Errno 20] Not a directory: '/nosuch/place'"),
         (RuntimeError("broken"), 1, "broken"),
+        (RuntimeError("a\x1b[2J\x07.jpg: broken"), 1, r"a\x1b[2J\x07.jpg: broken"),  # a name that steers a terminal
         (MemoryError(), 1, "out of memory"),
         (
             ModuleNotFoundError("No", name="cv2"),

@@ -108,7 +108,7 @@ def test_only_earlier_drawings_are_replaced(path, drawn, name, folder):
         ({"images": [], "failed": []}, set()),
         ({"images": [{"drawn": "a.png"}, {"drawn": "gone.png"}]}, {"a.png"}),
         ({"images": [{"drawn": "a.png"}], "drawn_before": ["b.JPG", "gone.jpg"]}, {"a.png", "b.JPG"}),
-        ({"images": [{"drawn": "elsewhere/a.png"}, {"file": "b.png"}]}, {"a.png"}),  # detect writes paths
+        ({"images": [{"drawn": "elsewhere/a.png"}, {"file": "b.png"}]}, {"a.png"}),  # as detect wrote paths
     ],
 )
 def test_what_earlier_runs_drew(content, names, folder):

@@ -93,6 +93,10 @@ def test_list_images_follows_links_once(tmp_path: Path) -> None:
     others: list[Path] = []
     assert images.list_images(data, others=others) == [data / "angry" / "a.png"]
     assert others == [data / "angry" / "a.mp4"]
+    assert images.list_images(data / "angry") == [data / "angry" / "a.png"]  # the circle leads above what is asked for
+    (data / "up").mkdir()
+    (data / "up" / "again").symlink_to(data, target_is_directory=True)
+    assert images.list_images(data / "up") == []
 
 
 def test_to_gray() -> None:

@@ -90,7 +90,7 @@ def test_detect_goes_past_bad_images(images, finder, capsys):
     assert sorted(path.name for path in (images / "drawn").iterdir()) == ["detected.json", "none.png", "one.png"]
     written = json.loads((images / "drawn" / "detected.json").read_text(encoding="utf-8"))
     assert (written["images"], written["failed"]) == (told["images"], told["failed"])
-    before, drawn = read_image(images / "one.png"), read_image(told["images"][1]["drawn"])
+    before, drawn = read_image(images / "one.png"), read_image(images / "drawn" / told["images"][1]["drawn"])
     assert drawn.shape == before.shape and (drawn != before).any()
     np.testing.assert_array_equal(read_image(images / "drawn" / "none.png"), read_image(images / "none.png"))
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fer_paddle.console import Output, table
+from fer_paddle.console import Output, table, visible
 from fer_paddle.options import FACES, PositiveInt, Weights
 
 
@@ -38,7 +38,9 @@ def explain(
         result["images"], failed = _explain_images(images, network, size, classes, out)
         result["failed"] = [{"file": file, "reason": reason} for file, reason in failed]
         for row in result["images"]:
-            lines.append(f"{row['file']}: {row['faces']} faces" + (f", {row['drawn']}" if "drawn" in row else ""))
+            lines.append(
+                f"{visible(row['file'])}: {row['faces']} faces" + (f", {out / row['drawn']}" if "drawn" in row else "")
+            )
     if data:
         result["figures"] = [str(path) for path in _explain_data(data, network, size, classes, points, out)]
         lines += result["figures"]

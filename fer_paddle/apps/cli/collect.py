@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fer_paddle import options as opt
-from fer_paddle.console import FAILED, OK, Output, shown_name, table, warn
+from fer_paddle.console import FAILED, OK, Output, shown_name, table, visible, warn
 from fer_paddle.messages import say
 
 
@@ -192,7 +192,7 @@ def clean(
     conflicts = [list(map(str, group)) for group in plan.conflicts]
     result = {"out": out and str(out), **plan.counts(), "actions": rows, "conflicts": conflicts, "failed": failed}
     lines = [
-        f"{one.kind:9}  {one.path.relative_to(folder)}: {one.reason or f'-> {one.stem}{rule.suffix}'}"
+        visible(f"{one.kind:9}  {one.path.relative_to(folder)}: {one.reason or f'-> {one.stem}{rule.suffix}'}")
         for one in changes
     ]
     counts = ", ".join(f"{say(name)} {number}" for name, number in plan.counts().items())

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fer_paddle.console import Output, percent, table
+from fer_paddle.console import Output, percent, table, warn
 from fer_paddle.messages import say, track
 from fer_paddle.options import PHOTOS, NonNegativeFloat, PositiveFloat, Side, Weights
 
@@ -55,8 +54,7 @@ def report(
     from fer_paddle.quality.report import build_report
 
     faces = load_sources(sources)
-    for name, reason in faces.skipped:
-        print(reason if name in reason else f"{name}: {reason}", file=sys.stderr)
+    warn(*(reason if name in reason else f"{name}: {reason}" for name, reason in faces.skipped))
     out.mkdir(parents=True, exist_ok=True)
     found = build_report(faces, **({} if quick else _load_judges(weights)))
     content = {"sources": list(map(printable, sources)), **found.to_json(faces)}

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from fer_paddle import options as opt
-from fer_paddle.console import FAILED, INTERRUPTED, OK, Output, shown_name, table
+from fer_paddle.console import FAILED, INTERRUPTED, OK, Output, shown_name, table, visible
 from fer_paddle.messages import say
 
 Out = Annotated[Path, "folder for the annotated images"]
@@ -161,7 +161,7 @@ def _show(report: Any, videos: Sequence[Any], folder: Path) -> Output:
     if report.results or not videos:
         texts = [_table_of_images(report.results), say("{} images written to {}").format(len(report.results), folder)]
     for video in videos:
-        figures = video.file, video.frames, video.seconds, video.frames_per_second, video.folder
+        figures = visible(video.file), video.frames, video.seconds, video.frames_per_second, video.folder
         texts.append(say("{}: {} frames, {:.1f} s, recognized at {} frames/s, written to {}").format(*figures))
         texts += [_table_of_people(video.people)] if video.people else []
         texts += [say("stopped by Ctrl-C; what was done is kept")] if video.stopped else []

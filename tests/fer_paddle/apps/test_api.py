@@ -132,6 +132,7 @@ WRONG = [
     ("a URL", {"json": {"url": "https://example.org/a.png"}}, 403, "fetches none"),
     ("a wrong score", {"content": PNG, "params": {"min_score": 2}}, 422, "min_score"),
     ("no number", {"content": PNG, "params": {"min_score": "nan"}}, 422, "min_score"),
+    ("a query of another name", {"content": PNG, "params": {"landmark": "true"}}, 422, "query.landmark"),
 ]
 
 
