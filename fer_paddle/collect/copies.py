@@ -1,18 +1,22 @@
-"""Copies of images: pixel for pixel, and near ones by perceptual hashes."""
+"""Copies of images: pixel for pixel, and near ones by perceptual hashes; contact sheets to look at them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from fer_paddle.collect.names import free_name
 from fer_paddle.duplicates import differ_somewhere, image_digest, make_thumb
+from fer_paddle.images import ENOUGH_PIXELS, read_image, resize, to_square, write_image
 
 HASH_BITS = 64
 FLAT = 3.0  # an image whose small version deviates less than this has no features to hash
 GRAY = 12  # largest difference of the channels, in 0..255, that JPEG leaves in a gray image
+THUMBNAIL, ROWS_OF_SHEET, COPIES_OF_ROW = 128, 8, 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,3 +75,30 @@ def group_copies(prints: Sequence[Fingerprint], near_bits: int) -> list[list[int
             hashes[len(kept)] = one.hashes
             kept.append(index)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def write_contact_sheets(path: Path, groups: Sequence[Sequence[Path]]) -> list[Path]:
+    """Draw groups of copies to look at: a row a group, the image that stays first, in a green frame.
+    A number goes behind the name of a sheet where a file lies already; no group gives no sheet.
+    """
+    sheets = []
+    for start in range(0, len(groups), ROWS_OF_SHEET):
+        rows = [_draw_row(start + row, group) for row, group in enumerate(groups[start : start + ROWS_OF_SHEET])]
+        sheets.append(free_name(path.parent, path.stem, path.suffix))
+        write_image(sheets[-1], np.vstack(rows))
+    return sheets
+
+
+def _draw_row(number: int, group: Sequence[Path]) -> np.ndarray:
+    cell = THUMBNAIL + 12
+    row = np.full((cell + 20, cell * COPIES_OF_ROW, 3), 255, np.uint8)
+    more = len(group) - COPIES_OF_ROW
+    for place, path in enumerate(group[:COPIES_OF_ROW]):
+        color = (60, 160, 60) if place == 0 else (60, 60, 230)
+        left = place * cell
+        row[4 : cell - 4, left + 4 : left + cell - 4] = color
+        image = to_square(read_image(path, ENOUGH_PIXELS))
+        row[6 : 6 + THUMBNAIL, left + 6 : left + 6 + THUMBNAIL] = resize(image, THUMBNAIL)
+        text = f"{number + 1}.{place + 1}" + (f"  +{more}" if more > 0 and place == COPIES_OF_ROW - 1 else "")
+        cv2.putText(row, text, (left + 6, cell + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+    return row

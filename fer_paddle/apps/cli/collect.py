@@ -178,15 +178,18 @@ def clean(
     color: Annotated[Literal["keep", "color", "gray"], "color of all images"] = "keep",
     near: Annotated[int, opt.Number(int, -1, 64), "bits of 64 in which copies may differ; -1: exact ones only"] = 4,
 ) -> Output:
-    """Write a clean copy of a folder: one name pattern, one format, no copies.
+    """Write a clean copy of a folder: one name pattern, one format, no copies; and a contact sheet of the copies.
 
     Run it again to go on after a stop, delete OUT to undo it.
     """
     from fer_paddle.collect.clean import DONE, CleanRule, apply_clean, plan_clean
+    from fer_paddle.collect.copies import write_contact_sheets
 
     rule = CleanRule(pattern, format, color, near)
     plan = plan_clean(folder, rule, out)
     failed = apply_clean(plan, out, rule) if out else {}
+    groups = [*plan.copies, *plan.conflicts]
+    sheets = write_contact_sheets(out.with_name(f"{out.name}-copies.jpg"), groups) if out else []
     changes = [action for action in plan.actions if action.kind != DONE]
     rows = [{"file": str(one.path), "action": one.kind, "target": one.stem, "reason": one.reason} for one in changes]
     conflicts = [list(map(str, group)) for group in plan.conflicts]
@@ -196,7 +199,8 @@ def clean(
         for one in changes
     ]
     counts = ", ".join(f"{say(name)} {number}" for name, number in plan.counts().items())
-    lines.append(f"\n{counts}; " + say("copies in {} groups").format(len(plan.copies)))
+    copies = say("copies in {} groups, to look at: {}").format(len(plan.copies), ", ".join(map(str, sheets)) or "-")
+    lines.append(f"\n{counts}; {copies}")
     lines.append(say("written to {}").format(out) if out else say("a plan only: nothing is written without --out"))
     warn(*(f"in several folders, all kept: {', '.join(group)}" for group in conflicts))
     return Output(result, "\n".join(lines), list(failed.items()))

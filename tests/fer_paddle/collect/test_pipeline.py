@@ -109,6 +109,7 @@ def test_parts_by_hand(collect, site, tmp_path, portraits):
     code, out, _ = collect("clean", web, "--format", ".png", "--out", tidy, "--json")
     assert code == 0 and json.loads(out)["leave out"] == 1 and len(list_images(web)) == 3
     assert [path.name for path in list_images(tidy)] == ["tidy_00001.png", "tidy_00002.png"]
+    assert read_image(tmp_path / "tidy-copies.jpg").size
     code, out, _ = collect("select", tidy, "--out", tmp_path / "mouths", "--what", "mouths", "--json")
     assert code == 0 and len(json.loads(out)["files"]) == 2
 
