@@ -90,8 +90,9 @@ def _present() -> dict[str, list[Copy]]:
     """Return what is installed, by `_key`; of several copies the one that Python imports comes first."""
     found = defaultdict(list, {"python": [("Python", platform.python_version(), sys.prefix)]})
     for one in metadata.distributions():
-        if one.metadata["Name"]:  # none: what an interrupted pip left behind
-            found[_key(one.metadata["Name"])].append((one.metadata["Name"], one.version, str(one.locate_file(""))))
+        about = one.metadata  # read from the file each time
+        if name := about["Name"]:  # none: what an interrupted pip left behind
+            found[_key(name)].append((name, about["Version"], str(one.locate_file(""))))
     return dict(found)
 
 
