@@ -73,11 +73,12 @@ PositiveFloat = Annotated[float, Number(float, 0, above=True)]
 NonNegativeFloat = Annotated[float, Number(float, 0)]
 
 FACES = (
-    "a pack (.npz), the official csv, a folder with the packs, a folder of class folders, or one with Roboflow's tables"
+    "a pack (.npz), the official csv, a folder with the packs, a folder of class folders, or one with the lists of "
+    "PaddleX or Roboflow"
 )
 PHOTOS = (
     "a name in the data folders or a path: a folder or .tar with annotations.json (COCO), a COCO .json, a "
-    "WIDER FACE list (.txt) or folder, or a folder of YOLO .txt or VOC .xml; also as Roboflow lays them out"
+    "WIDER FACE list (.txt) or folder, or a folder of YOLO .txt or VOC .xml; also as Roboflow and PaddleX lay them out"
 )
 TrainData = Annotated[str, f"faces to train on: {FACES}"]
 ValidData = Annotated[str | None, "faces to measure on (default: PublicTest of the data, or a tenth of it)"]
@@ -95,6 +96,7 @@ Epochs = Annotated[
 BatchSize = Annotated[Batch | None, "samples of a step, instead of the recipe's"]
 Size = Annotated[Side | None, "side of the faces in pixels, instead of the recipe's"]
 Resume = Annotated[bool, "go on with what is in the folder; an ended training with more --epochs"]
+DataChanged = Annotated[bool, "go on with a study made on other data"]
 MinScore = Annotated[UnitInterval, "lowest detector score of a face"]
 MinFace = Annotated[NonNegativeFloat, "least longer side of a face in pixels"]
 Rotations = Annotated[
@@ -144,6 +146,7 @@ class PruneOptions:
     seed: Seed = 0
     threads: Threads = None
     resume: Resume = False
+    data_changed: DataChanged = False
 
     def cost(self, default: tuple[float, ...]) -> tuple[str, tuple[float, ...]]:
         """Return which cost was given ratios to keep, and these; by default FLOPs and `default`."""

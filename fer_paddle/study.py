@@ -29,7 +29,7 @@ class Study:
     """The `rows` of one study; what is added to `content` is kept by the next `save`.
 
     `path` None keeps the rows in memory. A file with other `settings`, or other `data` (digests by name), is refused;
-    `provenance` is never compared.
+    `data_changed` goes on all the same with other data, and keeps the former digests. `provenance` is never compared.
     """
 
     def __init__(
@@ -38,8 +38,9 @@ class Study:
         settings: Mapping[str, Any],
         provenance: Mapping[str, Any] | None = None,
         data: Mapping[str, str] | None = None,
+        data_changed: bool = False,
     ):
-        self.path = None if path is None else Path(path)
+        self.path, self.data_changed = None if path is None else Path(path), data_changed
         settings, digests = json.loads(json.dumps([settings, data or {}]))
         former: dict[str, Any] = {"settings": settings, "rows": []}
         if self.path is not None and self.path.is_file():
@@ -49,10 +50,15 @@ class Study:
             raise ValueError(f"expected a study with rows in {self.path}, got none")
         self.rows: list[dict[str, Any]] = rows
         differing = differing_fields(settings, known)
-        differing += differing_fields(digests, former.get("data_digests") or digests, "data.")
+        if other_data := differing_fields(digests, former.get("data_digests") or digests, "data."):
+            if data_changed:
+                former["former_data"] = [*former.get("former_data", []), former["data_digests"]]
+            else:
+                differing += other_data
         if differing:
             got = ", ".join(differing)
-            raise ValueError(f"expected the settings and data of the study in {self.path}, got others: {got}")
+            hint = "" if differing != other_data else " (--data-changed goes on all the same)"
+            raise ValueError(f"expected the settings and data of the study in {self.path}, got others: {got}{hint}")
         known = {"settings": settings, **({"data_digests": digests} if digests else {}), "rows": self.rows}
         self.content: dict[str, Any] = {**(provenance or {}), **known}
         self.content |= {name: value for name, value in former.items() if name not in self.content}

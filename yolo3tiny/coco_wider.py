@@ -46,7 +46,7 @@ def coco_tables(folder: Path) -> list[Path]:
 
 
 def _split_of(table: Path) -> str:
-    """Return the split of a table: Roboflow names its folder, COCO (instances_val2017) the table itself."""
+    """Return the split of a table: Roboflow names its folder, COCO (instances_val2017) and PaddleX the table itself."""
     words = [table.parent.name] if table.name == _ROBOFLOW_NAME else re.split(r"[_\d]+", table.stem)
     return next(filter(None, map(parse_split, words)), "")
 

@@ -98,11 +98,13 @@ def _parse_xml(table: Path) -> ElementTree.Element:
 
 
 def _voc_splits(folder: Path, stems: set[str]) -> dict[str, str]:
-    """Return name -> split of the lists in ImageSets/Main; log how far lists and XMLs do not meet."""
+    """Return name -> split of the lists in ImageSets/Main or PaddleX's; log how far lists and XMLs do not meet."""
     splits = {}
-    for listed in sorted((folder / "ImageSets" / "Main").glob("*.txt")):
-        if split := parse_split(listed.stem):
+    for listed in sorted((folder / "ImageSets" / "Main").glob("*.txt")) or sorted(folder.glob("*.txt")):
+        if split := parse_split(listed.stem.removesuffix("_list")):
             for name in filter(None, map(str.strip, read_text(listed).splitlines())):
+                if name.lower().endswith(".xml"):  # PaddleX: JPEGImages/a.jpg Annotations/a.xml
+                    name = PureWindowsPath(re.split(r"[ \t]", name)[-1]).stem
                 # What looks like a mark may belong to the name: "photo 1".
                 splits[name if name in stems else re.sub(r"\s+-?[01]$", "", name)] = split
     strangers = {"names in ImageSets/Main without an XML": splits.keys() - stems}

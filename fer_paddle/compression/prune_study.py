@@ -104,12 +104,13 @@ class PruningStudy:
         folder: Path,
         provenance: Mapping[str, Any] | None = None,
         callbacks: Sequence[Callback] = (),
+        data_changed: bool = False,
     ):
         self.task, self.settings, self.folder, self.callbacks = task, settings, folder, callbacks
         self.network = task.model.network
         fixed = {"weights": fingerprint(self.network), **dataclasses.asdict(settings), "task": dict(task.settings)}
         del fixed["ratios"]
-        self.study = Study(folder / RESULTS, fixed, provenance, task.data)
+        self.study = Study(folder / RESULTS, fixed, provenance, task.data, data_changed)
         self.study.save()
 
     @cached_property
@@ -131,7 +132,7 @@ class PruningStudy:
     def sensitivities(self) -> Sensitivities:
         """Those of every layer, measured in the study's folder."""
         name, task = f"sensitivities_{self.settings.criterion}", self.task
-        how = (RATIOS, self.folder / f"{name}.json", task.measured_on, task.data)
+        how = (RATIOS, self.folder / f"{name}.json", task.measured_on, task.data, self.study.data_changed)
         found = measure_sensitivities(self.pruner, task.measure_sensitivity, *how)
         save_figure(plot_sensitivities(found), self.folder / f"{name}.png", dpi=100)
         return found
@@ -184,7 +185,7 @@ class PruningStudy:
         record["pruned"] = task.measure(network)
         recalibrate_norms(network, task.norm_batches())
         record["recalibrated"] = task.measure(network)
-        options = RunOptions(path.parent, True, callbacks)
+        options = RunOptions(path.parent, True, callbacks, data_changed=self.study.data_changed)
         task.fit(network, path.parent, options)
         record |= task.measure(network)
         task.save(network, path, record)

@@ -70,6 +70,7 @@ def compare(
     result: str | os.PathLike[str],
     provenance: Mapping[str, Any] | None = None,
     threads: int = 0,
+    data_changed: bool = False,
 ) -> dict[str, Any]:
     """Quantize a network by each of METHODS, fp32 first, measure every file, and keep the table after each row.
 
@@ -93,7 +94,7 @@ def compare(
         "keep_last": task.keep_last,
     }
     data = {**task.data, "calibration": digest(*task.batches)}
-    study = Study(result, settings, provenance, data)
+    study = Study(result, settings, provenance, data, data_changed)
 
     def make_rows(row: Row) -> list[dict[str, Any]]:
         method = row["method"]

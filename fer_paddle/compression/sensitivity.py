@@ -58,6 +58,7 @@ def measure_sensitivities(
     path: str | os.PathLike[str] | None = None,
     settings: Mapping[str, Any] | None = None,
     data: Mapping[str, str] | None = None,
+    data_changed: bool = False,
 ) -> Sensitivities:
     """Measure the network with each group pruned alone, by each of some ratios.
 
@@ -65,12 +66,12 @@ def measure_sensitivities(
         measure: network -> named figures, `loss` among them; the same for the same network.
         ratios: Of the filters of a group that go, each between 0 and 1; one filter always stays.
         path: JSON file that is written after every layer; a measurement that was stopped goes on there.
-        settings, data: How and on what the figures are measured, see study.Study.
+        settings, data, data_changed: How and on what the figures are measured, see study.Study.
     """
     if not ratios or not all(0 < ratio < 1 for ratio in ratios):
         raise ValueError(f"expected ratios between 0 and 1, got {list(ratios)}")
     settings = {"criterion": pruner.criterion, "weights": fingerprint(pruner.network), **(settings or {})}
-    study = Study(path, {**settings, "ratios": [float(ratio) for ratio in ratios]}, None, data)
+    study = Study(path, {**settings, "ratios": [float(ratio) for ratio in ratios]}, None, data, data_changed)
 
     def cut_alone(row: Row) -> dict[str, Any]:
         name = row["layer"]

@@ -67,7 +67,7 @@ class TrialStudy(Study):
         self.measure: Callable[[Trial, paddle.nn.Layer], Row] = lambda trial, network: {}
         settings = {**settings, "train_faces": len(train), "valid_faces": len(valid)}
         data = digest_faces(train, valid)
-        super().__init__(path or folder / RESULT, settings, provenance, data)
+        super().__init__(path or folder / RESULT, settings, provenance, data, options.data_changed)
 
     def run_trials(self, trials: Sequence[Trial]) -> list[dict[str, Any]]:
         """Run the trials that are not done yet, in order, and return the rows of all."""

@@ -60,6 +60,7 @@ class RunOptions:
     resume: bool = False
     callbacks: Sequence[Callback] = ()  # called in order
     workers: int = 0  # reader processes; 0 reads in a thread
+    data_changed: bool = False  # resume though the data are others than before
 
 
 class Run:
@@ -80,6 +81,7 @@ class Run:
         self.metrics, self.config = metrics, config
         self.folder = None if options.folder is None else Path(options.folder)
         is_first = parallel.rank() == 0
+        self.data_changed = options.data_changed
         self.callbacks = [callback for callback in options.callbacks if callback.every_process or is_first]
         try:
             self.task = json.loads(json.dumps(dict(task)))
@@ -174,8 +176,10 @@ class Run:
             their_config = dataclasses.replace(their_config, epochs=self.config.epochs)
             progress = {**progress, "stopped": False}
         theirs = their_config.to_json()
-        ours = {**self.config.to_json(), "task": self.task}
-        if differing := differing_fields(ours, {**theirs, "task": progress["task"]}):
+        task, their_task = dict(self.task), dict(progress["task"])
+        if self.data_changed:
+            task.pop(DIGESTS, None), their_task.pop(DIGESTS, None)
+        if differing := differing_fields({**self.config.to_json(), "task": task}, {**theirs, "task": their_task}):
             raise ValueError(
                 f"expected the configuration of the checkpoint in {self.folder}, got another: {', '.join(differing)}"
             )

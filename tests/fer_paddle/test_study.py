@@ -64,8 +64,13 @@ def test_other_settings_and_data_are_refused_with_both_values(tmp_path):
     Study(path, {"recipe": {"epochs": 1}}, data={"train": "aa", "valid": "bb"}).run(NAMES[:1], make_row)
     with pytest.raises(ValueError, match=r"got others: recipe.epochs \(9, was 1\)$"):
         Study(path, {"recipe": {"epochs": 9}}, data={"train": "aa", "valid": "bb"})
-    with pytest.raises(ValueError, match=r"got others: data.train \('cc', was 'aa'\)$"):
+    with pytest.raises(ValueError, match=r"got others: data.train \('cc', was 'aa'\) \(--data-changed"):
         Study(path, {"recipe": {"epochs": 1}}, data={"train": "cc", "valid": "bb"})
+    study = Study(path, {"recipe": {"epochs": 1}}, data={"train": "cc", "valid": "bb"}, data_changed=True)
+    assert len(study.run(NAMES, make_row)) == 3
+    content = json.loads(path.read_text())
+    assert content["data_digests"]["train"] == "cc" and content["former_data"] == [{"train": "aa", "valid": "bb"}]
+    Study(path, {"recipe": {"epochs": 1}}, data={"train": "cc", "valid": "bb"})
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", "{", '{"rows": 5}', '{"settings": 1, "rows": []}'])

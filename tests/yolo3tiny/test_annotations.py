@@ -92,13 +92,17 @@ def lay_out_coco(folder: Path, table: str, place: str) -> None:
         save_text(folder / table.format(split), json.dumps(content))
 
 
-def lay_out_voc(folder: Path, place: str, tables: str) -> None:
+def lay_out_voc(folder: Path, place: str, tables: str, list_name: str) -> None:
     box = "<xmin>11</xmin><ymin>8.5</ymin><xmax>30</xmax><ymax>22.5</ymax>"
     for split, paths in lay_out_images(folder, place).items():
+        lines = []
         for path in paths:
             table = folder / tables.format(split) / f"{path.stem}.xml"
             inner = f"<filename>{path.name}</filename><object><name>face</name><bndbox>{box}</bndbox></object>"
             save_text(table, f"<annotation>{inner}</annotation>")
+            lines.append(f"{path.relative_to(folder).as_posix()} {table.relative_to(folder).as_posix()}")
+        if list_name:
+            save_text(folder / list_name.format(split), "\n".join(lines))
 
 
 LAYOUTS: dict[str, Callable[[Path], None]] = {
@@ -108,7 +112,9 @@ LAYOUTS: dict[str, Callable[[Path], None]] = {
     ),
     "Roboflow COCO": lambda folder: lay_out_coco(folder, "{}/_annotations.coco.json", "{}"),
     "COCO 2017": lambda folder: lay_out_coco(folder, "annotations/instances_{}2017.json", "{}2017"),
-    "Roboflow VOC": lambda folder: lay_out_voc(folder, "{}", "{}"),
+    "PaddleX COCO": lambda folder: lay_out_coco(folder, "annotations/instance_{}.json", "images"),
+    "Roboflow VOC": lambda folder: lay_out_voc(folder, "{}", "{}", ""),
+    "PaddleX VOC": lambda folder: lay_out_voc(folder, "JPEGImages", "Annotations", "{}_list.txt"),
 }
 
 

@@ -175,6 +175,7 @@ def runs(run, photo_folder, tmp_path):
         ("--data {photos} --out {run}", "resume it or choose another folder"),
         ("--data {photos} --out {run} --resume", None),  # it was finished: nothing is left to train
         ("--data {changed} --out {run} --resume", "data_digests"),
+        ("--data {changed} --out {run} --resume --data-changed", None),
         ("--data {photos} --out {other} --resume", "expected the run of a face detector"),
         ("--data {photos} --out {new} --batch-size 99", "smaller batch"),
         ("--data {photos} --out {new} --repeat karan=2", "karan"),

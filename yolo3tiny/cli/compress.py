@@ -48,7 +48,7 @@ def prune(
         seed=options.seed, workers=workers,
     )  # fmt: skip
     origin = provenance("python -m yolo3tiny", data=list(data), weights=weights.name, seed=options.seed)
-    study = PruningStudy(task, settings, options.out, origin, [ProgressBar()])
+    study = PruningStudy(task, settings, options.out, origin, [ProgressBar()], options.data_changed)
     content = study.run(options.results)
     return Output(content, table(*table_of(content, "ap")))
 
@@ -68,6 +68,7 @@ def quantize(
     results: opt.Results = None,
     seed: opt.Seed = 0,
     threads: Annotated[opt.ThreadCount, "threads"] = 1,
+    data_changed: opt.DataChanged = False,
 ) -> Output:
     """Quantize a detector by several methods; show method, runtime, AP, drop and file size of each.
 
@@ -100,5 +101,5 @@ def quantize(
     origin = provenance("python -m yolo3tiny", data=data, calibration=str(calibrate or data), seed=seed)
     taught = train if "slim-qat" in chosen else None
     task = DetectorQuantizeTask(weights, shown, valid, taught, epochs, learning_rate, not quantize_last)
-    content = compare(task, chosen, out, results or out / "results.json", origin, threads)
+    content = compare(task, chosen, out, results or out / "results.json", origin, threads, data_changed)
     return Output(content, table(*table_of(content, "AP", ".4f")))

@@ -93,6 +93,7 @@ def train(
     workers: opt.Workers = 0,
     threads: opt.Threads = None,
     resume: opt.Resume = False,
+    data_changed: Annotated[bool, "resume though the data are others than before"] = False,
 ) -> Output | None:
     """Train on annotated photos; measure on their split val, or on every tenth of a table without one.
 
@@ -110,7 +111,7 @@ def train(
     from yolo3tiny.export import export_run
     from yolo3tiny.train import train_from_files
 
-    options = RunOptions(out, resume, workers=workers)
+    options = RunOptions(out, resume, workers=workers, data_changed=data_changed)
     history = train_from_files(data, chosen, options, classes or None, start, dict(tiles), drawn)
     if parallel.rank() != 0:  # the other processes of paddle.distributed.launch have done their part
         return None

@@ -54,7 +54,7 @@ def prune(
         seed=options.seed, soft_weight=soft_weight, teachers=teacher, recipe=shortened, description=valid or data,
     )  # fmt: skip
     origin = provenance(data=data, weights=weights.name, seed=options.seed)
-    study = PruningStudy(task, settings, options.out, origin, [ProgressBar()])
+    study = PruningStudy(task, settings, options.out, origin, [ProgressBar()], options.data_changed)
     content = study.run(options.results)
     return Output(content, table(*table_of(content, "accuracy")))
 
@@ -102,6 +102,7 @@ def quantize(
     results: opt.Results = None,
     seed: opt.Seed = 0,
     threads: opt.Threads = None,
+    data_changed: opt.DataChanged = False,
 ) -> Output:
     """Quantize a network by several methods; show method, runtime, accuracy, drop and file size of each.
 
@@ -138,5 +139,6 @@ def quantize(
     task = ExpressionQuantizeTask(
         weights, crops, measured, taught, epochs, learning_rate, keep_last, callbacks=[ProgressBar()]
     )
-    content = compare(task, chosen, out, results or out / "results.json", origin)
+    path, changed = results or out / "results.json", data_changed
+    content = compare(task, chosen, out, path, origin, data_changed=changed)
     return Output(content, table(*table_of(content, "accuracy", ".1%")))

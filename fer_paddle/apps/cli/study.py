@@ -43,6 +43,7 @@ class Budget:
     epochs: StudyEpochs = 12
     seeds: Annotated[opt.PositiveInt, "seeds of what one cannot decide"] = 3
     threads: opt.Threads = 1
+    data_changed: opt.DataChanged = False
 
 
 def compare(
@@ -53,6 +54,7 @@ def compare(
     size: Annotated[opt.Side, "side of the faces in pixels"] = 40,
     runs: opt.Runs = 100,
     out: Out = Path("runs/compare"),
+    data_changed: opt.DataChanged = False,
 ) -> Output:
     """Train all networks under one budget; write compare.json and compare.png.
 
@@ -76,7 +78,7 @@ def compare(
         recipe,
         out,
         lambda network, size: measure_cost(network, size, runs),
-        RunOptions(callbacks=[ProgressBar()]),
+        RunOptions(callbacks=[ProgressBar()], data_changed=data_changed),
         source.origin(train, measured),
     )
     result = read_json(out / RESULT, "the comparison")
@@ -167,6 +169,7 @@ def distill(
     result: Annotated[Path | None, "JSON of the study (default: result.json in the folder)"] = None,
     workers: opt.Workers = 0,
     threads: opt.Threads = None,
+    data_changed: opt.DataChanged = False,
 ) -> Output:
     """Train a student plainly and with a teacher, the same epochs, for several seeds."""
     from fer_paddle import environment
@@ -188,7 +191,7 @@ def distill(
     origin = provenance(data=data, teacher=[str(path) for path in teacher])
     path = result or out / "result.json"
     subset = take_subset(train, faces)
-    options = RunOptions(callbacks=[ProgressBar()], workers=workers)
+    options = RunOptions(callbacks=[ProgressBar()], workers=workers, data_changed=data_changed)
     found = run_study(plan, loaded, subset, measured, out, path, origin, options)
     rows = []
     for row in found["summary"]:
@@ -211,6 +214,7 @@ def losses(
     epochs: StudyEpochs = 5,
     out: Annotated[Path, "JSON of the study"] = Path("runs/losses.json"),
     threads: opt.Threads = None,
+    data_changed: opt.DataChanged = False,
 ) -> Output:
     """Train a landmark network by several losses, the same epochs, for several seeds."""
     from fer_paddle import environment
@@ -224,7 +228,7 @@ def losses(
     recipe = dataclasses.replace(STUDY, epochs=epochs)
     digests = {"train": train.digest(), "validation": valid.digest()}
     origin = provenance(data=[path.name for path in data], train_faces=len(train), valid_faces=len(valid))
-    study = Study(out, {"recipe": recipe.to_json()}, origin, digests)
+    study = Study(out, {"recipe": recipe.to_json()}, origin, digests, data_changed)
     study.content["summary"] = study_losses(study, train, valid, recipe, kinds, seeds)
     study.save()
     rows = [
@@ -270,7 +274,7 @@ def _open(
     sizes = sizes or STUDY.sizes
     recipe = dataclasses.replace(STUDY, epochs=budget.epochs, sizes=sizes, valid_sizes=sizes)
     settings = {"model": model, "recipe": recipe.to_json()}
-    options = RunOptions(callbacks=[ProgressBar()])
+    options = RunOptions(callbacks=[ProgressBar()], data_changed=budget.data_changed)
     study = TrialStudy(out, train, measured, settings, provenance(data=budget.data), options)
     return study, Trial("", recipe, model)
 

@@ -26,6 +26,7 @@ def train(
     unlabeled: Annotated[str | None, "faces that only the teachers label: a folder of crops or a pack"] = None,
     size: opt.Size = None,
     options: opt.TrainOptions,
+    data_changed: Annotated[bool, "resume though the data are others than before"] = False,
 ) -> Output | None:
     """Train on labeled faces.
 
@@ -40,7 +41,7 @@ def train(
     from fer_paddle.training.loop import RunOptions
 
     chosen = choose_recipe(recipe, options.changes() | {"size": size})
-    how = RunOptions(out, options.resume, workers=options.workers)
+    how = RunOptions(out, options.resume, workers=options.workers, data_changed=data_changed)
     source = data if len(data) > 1 else data[0]
     outcome = train_from_files(source, valid, model, chosen, how, start, classes or None, teachers, unlabeled)
     if parallel.rank() != 0:

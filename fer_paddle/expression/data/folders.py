@@ -1,4 +1,4 @@
-"""Faces in class folders (`happy/`, `高兴/`, `4_Happy/` or one's own), in `train/`, `test/` ...; Roboflow's tables."""
+"""Faces in class folders (`happy/`, `高兴/`, `4_Happy/` or one's own), in `train/`, `test/` ...; or by lists."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from fer_paddle.labels import (
 )
 from fer_paddle.messages import track
 
-CLASSES_CSV = "_classes.csv"  # Roboflow's: `filename` and a column of 0 and 1 for each class
+LABELS_FILES = ("labels.txt", "label.txt", "label_list.txt")
+CLASSES_CSV = "_classes.csv"
 logger = logging.getLogger(__name__)
 
 # All faces stay in memory, and a photo of 12 megapixels would take 12 MB. Networks see at most 128 px a side.
@@ -47,11 +48,7 @@ def read_class_folders(
 ) -> LabelledFaces:
     """Read the images of class folders, or of class folders within the folders of splits -> uint8 [H, W]."""
     path = Path(path)
-    tables = [(parse_split(file.parent.name), file) for file in sorted(path.glob(f"*/{CLASSES_CSV}"))]
-    listed = [image for split, table in tables if split for image in _read_csv(table, split)]
-    folders = sorted({image.folder for image in listed})
-    if not tables:
-        folders, listed = _list_images(path, strict)
+    folders, listed = _list_images(path, strict) if (rows := _read_lists(path)) is None else rows
     chosen, index_of = _choose_classes(path, folders, classes)
     listed.sort(key=lambda one: (one.split != "" and 1 + SPLITS.index(one.split), index_of[one.folder], one.path))
     if not listed:
@@ -82,6 +79,39 @@ def read_class_folders(
     if strict:
         _warn_of_faults(path, faces)
     return faces
+
+
+def _read_lists(path: Path) -> tuple[list[str], list[_Image]] | None:
+    """Return the names of all classes and the images of a folder with lists of them; None where it has none.
+
+    | layout | files |
+    |---|---|
+    | PaddleX, PaddleClas | `train_list.txt` or `train.txt` ..., lines `images/a.jpg 3`; one of LABELS_FILES |
+    | Roboflow | `train/_classes.csv` ... with `filename` and a column of 0 and 1 for each class |
+    """
+    tables = [(parse_split(file.parent.name), file) for file in sorted(path.glob(f"*/{CLASSES_CSV}"))]
+    lists = [(parse_split(file.stem.removesuffix("_list")), file) for file in sorted(path.glob("*.txt"))]
+    lists = [(split, file) for split, file in lists if split]
+    names_of = {name: _read_names(path / name) for name in LABELS_FILES if (path / name).is_file()}
+    if tables:
+        images = [image for split, table in tables if split for image in _read_csv(table, split)]
+    elif names_of and lists:
+        names = next(iter(names_of.values()))
+        images = [image for split, file in lists for image in _read_list(file, split or "", names)]
+    else:
+        return None
+    return sorted({image.folder for image in images}), images
+
+
+def _read_list(path: Path, split: str, names: list[str]) -> Iterator[_Image]:
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        image, _, index = line.strip().rpartition(" " if "\t" not in line else "\t")
+        if not line.strip():
+            continue
+        if not image or not index.isdecimal() or int(index) >= len(names):
+            expected = f"an image and the number of its class, 0 to {len(names) - 1}"
+            raise ValueError(f"expected {expected}, in line {number} of {path}, got {line.strip()[:200]!r}")
+        yield _Image(split, names[int(index)], find_named(image.strip(), path.parent))
 
 
 def _read_csv(path: Path, split: str) -> Iterator[_Image]:
