@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from fer_paddle.images import to_bgr, to_floats
 from fer_paddle.labels import EXPRESSIONS_ZH, class_colors, class_names_zh
 
 LANGUAGES = ("en", "zh")
@@ -35,12 +36,12 @@ def draw_boxes(
     has no room above; it is left out where it fits nowhere, or is far wider than its box.
 
     Args:
-        image: uint8 [H, W, 3] in BGR.
+        image: uint8 [H, W, 3] in BGR, or gray [H, W].
         boxes_xyxy: Float or integer [N, 4] in pixels; they may reach out of the image.
         scores: [N] in 0..1; None writes none.
         color_bgr: Color of the lines, 0..255.
     """
-    boxes = np.asarray(boxes_xyxy, np.float64)
+    boxes = to_floats(boxes_xyxy, "finite boxes [N, 4]")
     boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
     if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
         raise ValueError(f"expected finite boxes [N, 4], got shape {boxes.shape}")
@@ -52,8 +53,8 @@ def draw_boxes(
 
 
 def draw_points(image: np.ndarray, points: np.ndarray, color_bgr: Sequence[int] = GREEN) -> np.ndarray:
-    """Draw the points of a face, [N, 2] in pixels, in a copy of the image uint8 [H, W, 3]; dots grow with the face."""
-    drawn, places = image.copy(), np.asarray(points, np.float64)
+    """Draw the points of a face, [N, 2] in pixels, in a copy of the image, in BGR; dots grow with the face."""
+    drawn, places = to_bgr(image).copy(), np.asarray(points, np.float64)
     radius = max(1, round(float(np.ptp(places, axis=0).max()) / 80))
     blue, green, red = (int(value) for value in color_bgr)
     for x, y in np.clip(places, -radius, max(image.shape[:2]) + radius) * 16 - 8:  # in sixteenths, from centers
@@ -69,7 +70,7 @@ def draw_faces(
     The name of a face that is not `sure` has a question mark.
 
     Args:
-        image: uint8 [H, W, 3] in BGR.
+        image: uint8 [H, W, 3] in BGR, or gray [H, W].
         faces: What Pipeline found in it, see pipeline.Face.
         language: `en`, or `zh` for Chinese names.
         ids: Written before the names, see tracking.Tracker; None writes none.
@@ -97,10 +98,7 @@ def _draw(
     widest: float,
 ) -> np.ndarray:
     """Draw boxes [N, 4], then their texts, so that no line crosses one; a plate is at most `widest` boxes wide."""
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise ValueError(f"expected an image uint8 [H, W, 3], got {got}")
-    drawn, side = np.ascontiguousarray(image).copy(), max(image.shape[:2])
+    drawn, side = np.ascontiguousarray(to_bgr(image)).copy(), max(image.shape[:2])
     # What lies far outside is not seen, and might not fit OpenCV's integers.
     corners = np.clip(boxes, -side, 2 * side).round().astype(int).tolist()
     for (left, top, right, bottom), color in zip(corners, colors):

@@ -34,6 +34,7 @@ _PACKAGES = (
     "paddlepaddle", "paddlepaddle-gpu", "paddleslim", "paddle2onnx", "onnxruntime", "opencv-python", "numpy",
 )  # fmt: skip
 _NEW_IR_ONLY = ("sigmoid", "tanh")  # of the activations that Paddle 3.3 lets no other program have, those in use
+MAX_THREADS = 1024  # a runtime that is asked for a million of them crashes
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 

@@ -231,6 +231,13 @@ def is_number(value: Any, kind: type = Real) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
+def check_number(name: str, value: Any, least: float = 0, most: float = math.inf) -> None:
+    """Raise ValueError where a setting is no finite number from `least` to `most`."""
+    if not is_number(value) or not math.isfinite(value) or not least <= value <= most:
+        bounds = f"of {least:g} or more" if most == math.inf else f"in {least:g}..{most:g}"
+        raise ValueError(f"expected {name} {bounds}, got {value!r}")
+
+
 def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Write JSON, whole or not at all; bytes of a file name that are not UTF-8 are escaped."""
     text = to_json(content, indent=2, ensure_ascii=False) + "\n"
@@ -319,9 +326,9 @@ def shipped_names(folder: Path) -> list[str]:
 
 def find_weights(weights: str | os.PathLike[str], folder: Path, suffix: str = ".onnx") -> Path:
     """Return the file of a network."""
+    if not isinstance(weights, (str, os.PathLike)) or not os.fspath(weights):
+        raise ValueError(f"expected the name or file of a network, got {weights!r}")
     path = Path(weights)
-    if not os.fspath(weights):
-        raise ValueError("expected the name or file of a network, got an empty one")
     if path.suffix.lower() in SUFFIXES or len(path.parts) != 1 or path.exists():
         return path
     name, names = os.fspath(weights), shipped_names(folder)

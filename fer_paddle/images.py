@@ -26,7 +26,7 @@ from fer_paddle.decoding import read_header as read_header
 from fer_paddle.decoding import read_image as read_image
 from fer_paddle.decoding import read_orientation as read_orientation
 from fer_paddle.decoding import read_size as read_size
-from fer_paddle.files import replacing
+from fer_paddle.files import check_number, replacing
 from fer_paddle.messages import track
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def write_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
     PNG, BMP and TIFF keep every pixel; JPEG and WebP have quality 95, AVIF 90, and a GIF in color has 256 colors.
     The name ends in one of FORMATS; the image is uint8 [H,W,3] BGR or [H,W] gray.
     """
-    _check_image(image)
+    check_image(image)
     path = Path(path)
     kind = FORMATS.get(path.suffix.lower())
     if kind is None or path.is_dir():
@@ -130,9 +130,15 @@ def find_named(name: Any, *places: Path) -> Path:
     return next(found, places[0] / ends[0])
 
 
+def to_bgr(image: np.ndarray) -> np.ndarray:
+    """Turn gray uint8 [H,W] to BGR [H,W,3]; BGR stays as it is."""
+    check_image(image)
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image
+
+
 def to_gray(image: np.ndarray) -> np.ndarray:
     """Turn BGR uint8 [H,W,3] to gray uint8 [H,W], 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601); gray stays as it is."""
-    _check_image(image)
+    check_image(image)
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
@@ -142,7 +148,7 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
     An axis that shrinks is averaged over its area, so that nothing aliases; one that grows is linear, which,
     unlike cubic, never overshoots at an edge.
     """
-    _check_image(image)
+    check_image(image)
     size = _check_size(size)
     height, width = image.shape[:2]
     smaller = cv2.resize(image, (min(width, size), min(height, size)), interpolation=cv2.INTER_AREA)
@@ -171,14 +177,13 @@ def cut_square(
     image: np.ndarray, box_xyxy: Sequence[float] | np.ndarray, margin: float = 0.0
 ) -> tuple[np.ndarray, tuple[int, int]]:
     """Cut as `crop_square`, and return where the crop's left and top edge lie in the image, too."""
-    _check_image(image)
+    check_image(image)
     height, width = image.shape[:2]
     box = _check_box(box_xyxy)
     x1, y1, x2, y2 = box.tolist()
     if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
         raise ValueError(f"expected a box that meets the {width} x {height} image, got {box.tolist()}")
-    if not 0 <= margin < math.inf:
-        raise ValueError(f"expected a margin of 0 or more, got {margin}")
+    check_number("margin", margin)
     length = max(x2 - x1, y2 - y1) * (1 + 2 * margin)
     if length > MAX_CROP_SIDE:
         raise ValueError(f"expected a square of at most {MAX_CROP_SIDE} pixels a side, got {length:.0f}")
@@ -209,7 +214,7 @@ def shrink_for_crop(
 
 def to_square(image: np.ndarray) -> np.ndarray:
     """Pad the shorter side with its edge pixels: uint8 [H,W,3] or [H,W] to [S,S,3] or [S,S] with S = max(H, W)."""
-    _check_image(image)
+    check_image(image)
     height, width = image.shape[:2]
     return image if height == width else crop_square(image, (0, 0, width, height))
 
@@ -245,12 +250,21 @@ def faces_to_batch(crops: Sequence[np.ndarray] | np.ndarray, size: int) -> np.nd
         float32 [N,1,size,size].
     """
     size = _check_size(size)
-    if isinstance(crops, np.ndarray) and (crops.ndim < 3 or (crops.ndim == 3 and crops.shape[2] == 3)):
-        raise ValueError(f"expected a list of crops, got one array {describe(crops)}")
+    check_crops(crops)
     batch = np.empty((len(crops), 1, size, size), np.uint8)
     for row, crop in zip(batch, crops):
         row[0] = resize(to_gray(to_square(crop)), size)
     return normalize(batch)
+
+
+def check_crops(crops: Sequence[np.ndarray] | np.ndarray) -> None:
+    """Raise ValueError for what is no list of crops, such as one image, whose rows would be taken for crops."""
+    if isinstance(crops, np.ndarray):
+        is_list = crops.ndim == 4 or (crops.ndim == 3 and crops.shape[2] > 4)
+    else:
+        is_list = isinstance(crops, Sequence) and not isinstance(crops, (str, bytes))
+    if not is_list:
+        raise ValueError(f"expected a list of crops, got {describe(crops)}")
 
 
 def predict(
@@ -269,13 +283,22 @@ def predict(
 
 def _check_box(box_xyxy: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return a box as float64 [4]; ValueError where it is not finite or has no area."""
-    box = np.asarray(box_xyxy, np.float64)
+    box = to_floats(box_xyxy, "a box x1, y1, x2, y2")
     if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
         raise ValueError(f"expected a box x1, y1, x2, y2 with x1 < x2 and y1 < y2, got {box.tolist()}")
     return box
 
 
-def _check_image(image: np.ndarray) -> None:
+def to_floats(numbers: Any, expected: str) -> np.ndarray:
+    """Return numbers as float64; ValueError tells what was expected where they are none."""
+    try:
+        return np.asarray(numbers, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"expected {expected}, got {describe(numbers)}") from error
+
+
+def check_image(image: np.ndarray) -> None:
+    """Raise ValueError for what is no image with pixels, uint8 BGR or gray."""
     is_image = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.size > 0
     if not is_image or (image.ndim != 2 and (image.ndim != 3 or image.shape[2] != 3)):
         raise ValueError(f"expected a uint8 image [H,W,3] or [H,W], got {describe(image)}")

@@ -19,6 +19,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import click
 
+from fer_paddle.environment import MAX_THREADS
+
 
 class Number(click.ParamType):
     """A finite number from `least` to `most`; with `above`, larger than `least`."""
@@ -66,7 +68,7 @@ NaturalInt = Annotated[int, Number(int, 0, INT_MAX)]
 PositiveInt = Annotated[int, Number(int, 1, INT_MAX)]
 Side = Annotated[int, Number(int, 1, 4096)]
 Batch = Annotated[int, Number(int, 1, 65536)]
-ThreadCount = Annotated[int, Number(int, 1, 1024)]
+ThreadCount = Annotated[int, Number(int, 1, MAX_THREADS)]
 UnitInterval = Annotated[float, Number(float, 0, 1)]
 Ratio = Annotated[float, Number(float, 0, 1, above=True)]
 PositiveFloat = Annotated[float, Number(float, 0, above=True)]

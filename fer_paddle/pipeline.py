@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from fer_paddle.expression.predict import Classifier
-from fer_paddle.images import convert_pillow, crop_square, read_image, shrink_for_crop
+from fer_paddle.files import check_number
+from fer_paddle.images import convert_pillow, crop_square, describe, read_image, shrink_for_crop, to_bgr
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.landmarks.measures import Measures, measure_face
 from fer_paddle.landmarks.points import NUM_POINTS
@@ -118,13 +118,16 @@ class Pipeline:
     ):
         if unknown := set(rotations) - ROTATIONS.keys():
             raise ValueError(f"expected rotations of {', '.join(map(str, ROTATIONS))}, got {sorted(unknown)}")
-        for part, kind in ((detector, "Detector"), (classifier, "Classifier")):
+        landmarker = None if isinstance(landmarks, bool) else landmarks
+        parts = (detector, "Detector"), (classifier, "Classifier"), (landmarker, "Landmarker")
+        for part, kind in parts:
             if part is not None and not callable(part):
                 raise ValueError(f"expected a callable such as {kind}({part!r}), got {part!r}")
         self.detector = detector if detector is not None else Detector(runtime=runtime)
         self.classifier = classifier if classifier is not None else Classifier(runtime=runtime)
         self.min_face, self.rotations = min_face, tuple(rotations)
-        self.landmarker = Landmarker(runtime=runtime) if landmarks is True else landmarks or None
+        self.landmarker = Landmarker(runtime=runtime) if landmarks is True else landmarker
+        check_number("margin", margin)
         self.margin, self.classes = margin, tuple(getattr(self.classifier, "classes", EXPRESSIONS))
 
     def __call__(
@@ -195,15 +198,14 @@ def open_image(source: ImageSource, channels: Channels = "BGR", allow_url: bool 
         OSError: The server of a URL cannot be reached.
     """
     if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or not source.size or source.ndim < 2 or source.shape[2:] not in ((), (3,)):
-            raise ValueError(f"expected an image uint8 [H, W, 3] or [H, W], got {source.dtype} {list(source.shape)}")
+        bgr = to_bgr(source)
         if channels not in ("BGR", "RGB"):
             raise ValueError(f"expected the channels BGR or RGB, got {channels!r}")
-        if source.ndim == 2:
-            return cv2.cvtColor(source, cv2.COLOR_GRAY2BGR)
-        return source if channels == "BGR" else np.ascontiguousarray(source[..., ::-1])
+        return bgr if channels == "BGR" else np.ascontiguousarray(bgr[..., ::-1])
     if isinstance(source, Image.Image):
         return convert_pillow(source)
+    if not isinstance(source, (str, os.PathLike, bytes)):
+        raise ValueError(f"expected an array, a Pillow image, a path or the bytes of a file, got {describe(source)}")
     if not is_url(source):
         return read_image(source)
     if not allow_url:

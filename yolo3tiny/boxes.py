@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fer_paddle.images import describe
+from fer_paddle.images import to_bgr
 
 PAD_GRAY = 114  # near the mean of images, so that the border is no strong edge
 
@@ -96,7 +96,7 @@ def letterbox(
     """Scale an image without changing its shape and center it on gray.
 
     Args:
-        image: uint8 [H, W, 3].
+        image: uint8 [H, W, 3], or gray [H, W].
         size_hw: Height and width of the result, multiples of stride. None: the longest side becomes `longest`
             and both sides are padded only up to the next multiple of stride, which saves work on long images.
         longest: Longest side in pixels when size_hw is None.
@@ -105,7 +105,7 @@ def letterbox(
     Returns:
         The padded image uint8 [h, w, 3], and the Letterbox that maps boxes both ways.
     """
-    check_image(image)
+    image = to_bgr(image)
     height, width = image.shape[:2]
     scale = min(size_hw[0] / height, size_hw[1] / width) if size_hw else longest / max(height, width)
     new_h, new_w = max(1, round(height * scale)), max(1, round(width * scale))
@@ -118,14 +118,6 @@ def letterbox(
     padded = np.full((padded_h, padded_w, 3), PAD_GRAY, dtype=np.uint8)
     padded[top : top + new_h, left : left + new_w] = image
     return padded, Letterbox(scale, left, top)
-
-
-def check_image(image: np.ndarray) -> None:
-    """Raise ValueError for what is no image uint8 [H, W, 3], or has no pixels."""
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"expected an image uint8 [H, W, 3], got {describe(image)}")
-    if image.size == 0:
-        raise ValueError(f"expected an image with pixels, got shape {image.shape}")
 
 
 def _to_floats(boxes: np.ndarray) -> np.ndarray:

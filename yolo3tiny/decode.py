@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fer_paddle.files import check_number
 from yolo3tiny.anchors import ANCHORS, OUTPUTS, STRIDES, anchor_masks
 from yolo3tiny.boxes import cxcywh_to_xyxy, iou
 
@@ -41,8 +42,7 @@ def decode_above(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Decode only predictions that score at least min_score: the numbers of `decode`, much sooner -> float32 [K, 4]."""
     raw, priors = _read_heads(heads, anchors, strides)
-    if not 0 <= min_score <= 1:
-        raise ValueError(f"expected min_score in 0..1, got {min_score}")
+    check_number("min_score", min_score, 0, 1)
     # A score never exceeds its objectness, so most cells end here.
     image_at, prior_at = np.nonzero(_sigmoid(raw[..., 4]) >= min_score)
     likely = raw[image_at, prior_at]
@@ -68,6 +68,7 @@ def nms(boxes_xyxy: np.ndarray, scores: np.ndarray, iou_threshold: float = 0.45,
     Returns:
         Positions int64 of the kept boxes, by falling score.
     """
+    check_number("iou_threshold", iou_threshold, 0, 1)
     boxes_xyxy, scores = np.asarray(boxes_xyxy), np.asarray(scores)
     order = np.argsort(-scores, kind="stable")[:top_k]
     ranked = boxes_xyxy[order]

@@ -174,7 +174,7 @@ class Detector:
         """Find the faces of one image.
 
         Args:
-            image: uint8 [H, W, 3] in BGR.
+            image: uint8 [H, W, 3] in BGR, or gray [H, W].
             min_score: Lowest score of a face, 0 to 1.
             nms_iou: Of two boxes that overlap by more, 0 to 1, the likelier one stays.
 

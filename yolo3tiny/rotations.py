@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 
+from fer_paddle.files import check_number
 from yolo3tiny.decode import nms
 from yolo3tiny.predict import NMS_IOU, Detections
 
@@ -26,8 +26,7 @@ def find_faces(
 
     Returns them in pixels of the image, and int64 [N]: the degrees clockwise that turn each upright.
     """
-    if not 0 <= min_face < math.inf:
-        raise ValueError(f"expected a finite min_face of 0 or more, got {min_face}")
+    check_number("min_face", min_face)
     parts = [(0, detect(image, min_score=min_score))]
     for degrees in rotations_deg:
         found = detect(turn(image, degrees), min_score=min_score)

@@ -16,7 +16,7 @@ import numpy as np
 from fer_paddle.analysis.metrics import softmax
 from fer_paddle.deployment.runtimes import Runner, check_outputs, load_runner, network_file, used_as
 from fer_paddle.files import is_number
-from fer_paddle.images import FER_MEAN, FER_STD, predict
+from fer_paddle.images import FER_MEAN, FER_STD, check_crops, predict
 
 NORMALIZE = {"mean": FER_MEAN, "std": FER_STD}  # what images.normalize does in training and in every runtime
 MAX_SIDE = 4096  # as on the command line
@@ -151,6 +151,7 @@ class Classifier:
 
         ValueError: A crop is no such image, or the weights answer NaN.
         """
+        check_crops(crops)
         if not len(crops):
             return np.zeros((0, len(self.classes)), np.float32)
         probs = predict(self._probs, crops, self.input_size)

@@ -14,7 +14,7 @@ import numpy as np
 from fer_paddle.deployment.runtimes import load_runner, network_file, used_as
 from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.files import is_number
-from fer_paddle.images import BATCH, FER_MEAN, FER_STD, cut_square, faces_to_batch, shrink_for_crop
+from fer_paddle.images import BATCH, FER_MEAN, FER_STD, cut_square, faces_to_batch, shrink_for_crop, to_floats
 from fer_paddle.landmarks.points import NUM_POINTS
 
 FOLDER = Path(__file__).parents[1] / "weights"
@@ -92,7 +92,7 @@ class Landmarker:
         Raises:
             ValueError: A box has no area, is not finite or lies wholly outside the image.
         """
-        boxes = np.asarray(boxes_xyxy, np.float64)
+        boxes = to_floats(boxes_xyxy, "boxes [N, 4]")
         if not boxes.size:
             return np.zeros((0, NUM_POINTS, 2), np.float32)
         if boxes.ndim != 2 or boxes.shape[1] != 4:

@@ -82,7 +82,7 @@ def test_text_stands_whole_inside_the_image(box, kind, texts):
 @pytest.mark.parametrize(
     ("image", "boxes", "scores"),
     [
-        (gray(5, 5)[..., 0], [[0, 0, 1, 1]], None),
+        (gray(5, 5) / 255, [[0, 0, 1, 1]], None),
         (gray(5, 5), [[0, 0, 1]], None),
         (gray(5, 5), [[0, 0, 1, np.nan]], None),
         (gray(5, 5), [[0, 0, 1, 1]], [0.5, 0.5]),

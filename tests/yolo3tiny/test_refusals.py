@@ -5,22 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fer_paddle import Classifier
-from fer_paddle.landmarks.predict import Landmarker
 from fer_paddle.zoo import task_of
 from yolo3tiny.anchors import kmeans_anchors
 from yolo3tiny.decode import decode_above
 from yolo3tiny.detection import recover_img
 from yolo3tiny.keypoint.decode import decode
 from yolo3tiny.keypoint.model import KeypointNetwork
-from yolo3tiny.keypoint.predict import KeypointDetector
 from yolo3tiny.keypoint.recipes import STRIPS
 from yolo3tiny.keypoint.strips import draw_strip
-from yolo3tiny.predict import Detector
 from yolo3tiny.recipes import CROWD
-from yolo3tiny.rotations import find_faces
 
-IMAGE = np.zeros((48, 64, 3), np.uint8)
 MAP = np.zeros((1, 5, 1, 1), np.float32)
 WRONG = [
     lambda folder: kmeans_anchors(np.ones((50, 2)), k=2),  # many boxes, one size: clusters would be equal
@@ -32,11 +26,6 @@ WRONG = [
     lambda folder: decode(np.full((1, 5, 2, 2), np.nan)),
     lambda folder: decode(MAP, float("nan")),
     lambda folder: decode(MAP, 45),
-    lambda folder: find_faces(Detector(forward=lambda images: []), IMAGE, min_face=float("nan")),
-    lambda folder: find_faces(Detector(forward=lambda images: []), IMAGE, min_face=-1),
-    *(lambda folder, kind=kind: kind("") for kind in (Classifier, Detector, Landmarker, KeypointDetector)),
-    *(lambda folder, kind=kind: kind(threads=1.5) for kind in (Classifier, Detector, Landmarker, KeypointDetector)),
-    lambda folder: Landmarker()(IMAGE, np.zeros((4, 3))),
     lambda folder: KeypointNetwork(0),
     lambda folder: dataclasses.replace(STRIPS, strips=0),
     lambda folder: dataclasses.replace(STRIPS, sizes=((0, 100),)),

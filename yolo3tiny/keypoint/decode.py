@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_paddle.files import check_number
+
 STRIDE = 32
 IGNORED = -1
 
@@ -74,8 +76,7 @@ def decode(outputs: np.ndarray, min_score: float = 0.5) -> list[Marks]:
     outputs = np.asarray(outputs, np.float32)
     if outputs.ndim != 4 or outputs.shape[1] < 4 or not np.isfinite(outputs).all():
         raise ValueError(f"expected finite outputs [N, 3 + C, H, W], got shape {outputs.shape}")
-    if not 0 <= min_score <= 1:
-        raise ValueError(f"expected min_score in 0..1, got {min_score}")
+    check_number("min_score", min_score, 0, 1)
     logits = outputs[:, 2:] - outputs[:, 2:].max(axis=1, keepdims=True)
     probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     labels, scores = probs[:, 1:].argmax(axis=1), probs[:, 1:].max(axis=1)  # [N, H, W]

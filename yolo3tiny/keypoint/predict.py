@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from fer_paddle.deployment.runtimes import check_outputs, load_runner, network_file, used_as
-from yolo3tiny.boxes import check_image
+from fer_paddle.images import to_bgr
 from yolo3tiny.keypoint.decode import STRIDE, Marks, decode
 
 FOLDER = Path(__file__).parent / "weights"
@@ -61,8 +61,8 @@ class KeypointDetector:
         self.forward, self.classes = forward, tuple(classes)
 
     def __call__(self, image: np.ndarray, min_score: float = 0.5) -> Marks:
-        """Find the marks of one image: uint8 [H, W, 3] in BGR; sides that are no multiples of 32 are padded."""
-        check_image(image)
+        """Find the marks of one image: uint8 BGR [H, W, 3] or gray [H, W]; sides are padded to multiples of 32."""
+        image = to_bgr(image)
         height, width = image.shape[:2]
         if height % STRIDE or width % STRIDE:
             image = cv2.copyMakeBorder(image, 0, -height % STRIDE, 0, -width % STRIDE, cv2.BORDER_REPLICATE)

@@ -15,11 +15,11 @@
 from __future__ import annotations
 
 import importlib
-import operator
 import os
 import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ import numpy as np
 from fer_paddle import environment
 from fer_paddle.deployment.runtimes.base import LOAD_BYTES, Runner, bounded_memory
 from fer_paddle.deployment.runtimes.model_files import check_file, size_on_disk
-from fer_paddle.files import find_weights
+from fer_paddle.files import find_weights, is_number
 
 # Name -> module and class, which is imported, and its package with it, when it is asked for; and what it can compute
 # in, first the precision to compare with others. A quantized file is int8 by itself.
@@ -117,8 +117,8 @@ def load_runner(
     module, name, precisions = RUNTIMES[runtime]
     if precision not in precisions:
         raise ValueError(f"expected a precision of {', '.join(precisions)} for {runtime}, got {precision!r}")
-    if not hasattr(threads, "__index__") or operator.index(threads) < 0:
-        raise ValueError(f"expected threads of 0 or more, got {threads!r}")
+    if not is_number(threads, Integral) or not 0 <= threads <= environment.MAX_THREADS:
+        raise ValueError(f"expected threads in 0..{environment.MAX_THREADS}, got {threads!r}")
     try:
         loaded = importlib.import_module(f"{__name__}.{module}")
         if loader and runtime in PADDLES and Path(path).suffix.lower() == ".safetensors":

@@ -125,7 +125,7 @@ def test_outputs_that_are_not_finite_are_an_error(folder):
     [
         ("a.onnx", "caffe", {}, ValueError, "a runtime of onnx, openvino"),
         ("a.onnx", "onnx", {"precision": "fp64"}, ValueError, "a precision of fp32 for onnx"),
-        ("a.onnx", "onnx", {"threads": -1}, ValueError, "threads of 0 or more"),
+        ("a.onnx", "onnx", {"threads": -1}, ValueError, "threads in 0..1024"),
         ("a.onnx", "tensorrt", {}, RuntimeError, "ONNX Runtime with TensorrtExecutionProvider"),  # it is not here
         ("a.mnn", "onnx", {}, ValueError, "a file .* for the runtime onnx, got"),
     ],
