@@ -34,6 +34,12 @@ NETWORKS = {
     "Detector": ("yolo3tiny.predict", "anchors longest strides classes channels scale"),
     "KeypointDetector": ("yolo3tiny.keypoint.predict", "task classes channels scale"),
 }
+NEEDED = {  # of a detector all have defaults, those of tiny YOLOv3
+    "Classifier": ("classes", "input_size"),
+    "Landmarker": ("points", "input_size", "margin", "mean", "std"),
+    "Detector": (),
+    "KeypointDetector": ("task", "classes", "channels", "scale"),
+}
 FOREIGN = ("null", "[]", "{}", "x", "[NaN]", "-1", "[" * 50_000, '["a", "a"]', "[1, 2]", '["a", "b", "c"]', "1e999")
 FOREIGN += ("true", "false", "[true]", '"a"')
 
@@ -50,7 +56,7 @@ def test_a_file_that_says_nonsense_of_itself_is_named_in_one_line(name, monkeypa
     monkeypatch.setattr(module, "load_runner", lambda *_, **more: runner)
     for key in keys.split():
         true_for_first = re.sub(r"[\d.]+", "true", told.get(key, ""), count=1)  # once a number of several
-        missing = [None] if key in ("points", "task") else []
+        missing = [None] * (key in NEEDED[name])
         for value in (*FOREIGN, *missing, *({true_for_first} - {told.get(key, "")})):
             changed = {**told, key: value}
             monkeypatch.setattr(runner, "metadata", {k: text for k, text in changed.items() if text is not None})

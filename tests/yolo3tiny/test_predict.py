@@ -96,24 +96,6 @@ def test_strides_are_a_list(make_onnx):
             Detector(make_onnx(settings.to_metadata() | wrong, strides=(32, 16, 8)))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"anchors": "[[1, 2], [3, 4]]"},
-        {"anchors": '"large"'},
-        {"anchors": "[[1,2],[1,2],[1,2],[1,2],[1,2],[1,NaN]]"},
-        {"longest": "0"},
-        {"channels": "RGB"},
-        {"scale": "1"},
-    ],
-)
-def test_malformed_metadata(change, make_onnx):
-    path = make_onnx(NetworkSettings().to_metadata() | change)
-    with pytest.raises(ValueError, match=r"^expected .*got") as error:
-        Detector(path)
-    assert "\n" not in str(error.value)
-
-
 def test_missing_weights_or_those_of_another_network(tmp_path, make_onnx):
     with pytest.raises(ValueError, match="expected a face detector at"):
         Detector(make_onnx(head_channels=21))

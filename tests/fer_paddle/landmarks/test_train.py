@@ -155,7 +155,6 @@ def test_pooling_to_a_grid_is_that_of_paddle(side, grid):
         lambda: LandmarkNetwork(read_out="mean"),
         lambda: choose_recipe(LANDMARK_RECIPES, "points98", {}),
         lambda: LandmarkRecipe.from_json({"name": "x"}),
-        lambda: LandmarkSettings.from_metadata({"points": "98"}),
     ],
 )
 def test_refuses(call):
