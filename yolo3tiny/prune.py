@@ -69,7 +69,7 @@ class DetectorPruneTask(PruneTask):
         """Return the average precision on the validation photos, and the other figures of evaluate."""
         network.eval()
         forward = NetworkRunner(network, self.box_settings.to_metadata())
-        return evaluate(Detector(forward=forward), self.valid)
+        return evaluate(Detector(forward=forward, longest=self.box_settings.longest), self.valid)
 
     def measure_sensitivity(self, network: paddle.nn.Layer) -> dict[str, float]:
         """Return the training loss on fixed samples, by term, and their sum as `loss`."""

@@ -30,8 +30,8 @@ from fer_paddle.landmarks.predict import Landmarker
 from fer_paddle.pipeline import MARGIN, MIN_PROB, MIN_SCORE
 from fer_paddle.zoo import find_model
 from yolo3tiny.boxes import PAD_GRAY
+from yolo3tiny.predict import CLOSEST, FAST, HINT, NMS_IOU, SMALL_PX, Detector
 from yolo3tiny.predict import DEFAULT as DETECTOR
-from yolo3tiny.predict import FAST, NMS_IOU, Detector
 
 PAGE = Path(__file__).with_name("browser_page")
 STYLE = Path(__file__).with_name("web.css")
@@ -155,6 +155,7 @@ def _describe(files: Mapping[str, Path], prior: Mapping[str, float] | str | None
     site["expression"] |= {"prior_ratios": None if ratios is None else ratios.tolist()}
     site["detector"] |= {"anchors": np.asarray(found.anchors, float).tolist(), "strides": list(found.strides)}
     site["detector"] |= {"longest": found.longest, "fast": min(FAST, found.longest)}
+    site["detector"] |= {"closest": CLOSEST, "hint": HINT, "small_px": SMALL_PX}
     site["detector"] |= {"nms_iou": NMS_IOU, "pad_gray": PAD_GRAY}
     if "landmarks" in files:
         settings = Landmarker(files["landmarks"], runtime="onnx").settings

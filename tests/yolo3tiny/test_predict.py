@@ -47,6 +47,30 @@ def test_boxes_are_in_pixels_of_the_image(height, width, box, longest):
     np.testing.assert_allclose(faces.boxes_xyxy[0], box, atol=1.5 / scale + 1e-3)
 
 
+@pytest.mark.parametrize(
+    ("side", "face", "given", "looks"),
+    [
+        (1600, 20, {}, [416, 832, 1664]),  # 5 and 10 px to the network; four times the first look is the last
+        (1600, 60, {}, [416, 832]),  # 16 px, then 31
+        (1600, 100, {}, [416]),
+        (400, 12, {}, [416]),  # the image has no more pixels
+        (1600, 0, {}, [416]),  # nobody
+        (1600, 20, {"longest": 416}, [416]),
+        (1600, 20, {"fast": True}, [320]),
+    ],
+)
+def test_small_faces_of_a_large_image_get_a_closer_look(side, face, given, looks):
+    seen = []
+
+    def forward(images):
+        seen.append(max(images.shape[2:]))
+        return white_finder(images)
+
+    image = white_on_black(side * 3 // 4, side, (200, 100, 200 + face, 100 + face))
+    assert len(Detector(forward=forward, **given)(image, min_score=0.9)) == bool(face)
+    assert seen == looks
+
+
 def test_best_first_and_not_below_min_score(saying):
     boxes, logits = [(10, 10, 40, 50), (100, 10, 160, 90), (200, 100, 300, 220)], [1.0, 4.0, -1.0]
     detector = saying(boxes, logits)

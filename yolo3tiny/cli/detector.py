@@ -134,7 +134,10 @@ def evaluate(
     drawn: Annotated[opt.NaturalInt, "images without people to count false faces on, added to the photos"] = 0,
     weights: opt.Weights = None,
     runtime: Annotated[opt.Runtime | None, "runtime (default: the file's own)"] = None,
-    longest: Annotated[opt.Side | None, "longer side of the network's input (default: the network's own)"] = None,
+    longest: Annotated[
+        opt.Side | None,
+        "longer side of the network's input, one look (default: the network's own, closer at small faces)",
+    ] = None,
     threads: Annotated[opt.NaturalInt, "threads of the runtime; 0: it chooses"] = 0,
 ) -> Output:
     """Show the average precision at IoU 0.5, over all and by source, false faces, and the median time of a photo."""

@@ -179,6 +179,14 @@ export function suppress(found, iou) {
   return kept;
 }
 
+// Whether most of what was found is small to the network: predict.are_small.
+function areSmall(found, scale, { hint, small_px: small }) {
+  const likely = found.filter(({ score }) => score >= hint);
+  const sides = likely.map(({ box: [x1, y1, x2, y2] }) => Math.max(x2 - x1, y2 - y1) * scale).sort((a, b) => a - b);
+  const middle = (sides[(sides.length - 1) >> 1] + sides[sides.length >> 1]) / 2;
+  return middle < small;
+}
+
 function softmax(logits, temperature) {
   const scaled = logits.map((logit) => logit / temperature), most = Math.max(...scaled);
   const powers = scaled.map((logit) => Math.exp(logit - most)), sum = powers.reduce((a, b) => a + b);
@@ -214,7 +222,20 @@ export class Recognizer {
     return landmarks && this.landmarks ? this.addPoints(image, faces) : faces;
   }
 
+  // Detector's __call__: it looks closer where the faces of a large image are small.
   async detect(image, minScore, longest) {
+    const { detector } = this.site, side = Math.max(image.width, image.height);
+    const most = longest === detector.longest ? Math.min(side, detector.closest * longest) : longest;
+    const least = Math.min(minScore, detector.hint);
+    let found = await this.look(image, least, longest);
+    while (longest < most && areSmall(found, longest / side, detector)) {
+      longest *= 2;
+      found = await this.look(image, least, longest);
+    }
+    return found.filter(({ score }) => score >= minScore);
+  }
+
+  async look(image, minScore, longest) {
     const { detector } = this.site, stride = detector.strides[0];
     const { input, shape, scale, left, top } = letterbox(image, longest, stride, detector.pad_gray);
     const outputs = await this.run("detector", new ort.Tensor("float32", input, shape));

@@ -7,6 +7,7 @@ import json
 import tarfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -116,7 +117,7 @@ def site(tmp_path_factory):
 
 
 def write_images(folder: Path) -> list[Path]:
-    """Images of every way of resizing: shrunk by halves and by ratios, enlarged, long, gray, transparent."""
+    """Images of every way of resizing: shrunk by halves and ratios, enlarged, long, gray, clear; and a closer look."""
     clear = np.full((*SCENE.shape[:2], 1), 255, np.uint8)
     clear[:, ::3] = 0
     images = {
@@ -124,6 +125,7 @@ def write_images(folder: Path) -> list[Path]:
         "scene": SCENE,
         "large": draw_scene(3, 1088, 816, num_faces=5, min_px=40).image,
         "long": draw_scene(4, 1000, 333, num_faces=3, min_px=60).image,
+        "crowd": np.tile(cv2.resize(SCENE, (240, 180), interpolation=cv2.INTER_AREA), (5, 6, 1)),
         "small": SCENE[100:330, 60:300],
     }
     for name, image in images.items():
