@@ -18,6 +18,7 @@ from fer_paddle.files import hold, read_bytes, write_json
 from fer_paddle.messages import track
 
 MAX_RESULTS_BYTES = 1 << 30
+_MAX_NAME_BYTES = 255
 _KEPT_FORMATS = (".png", ".bmp", ".webp")
 Failed = tuple[str, str]  # a file and the reason
 
@@ -85,12 +86,19 @@ def name_copies(
     copies = {}
     for path in paths:
         end = suffix or (path.suffix.lower() if path.suffix.lower() in _KEPT_FORMATS else ".jpg")
-        name, number = f"{path.stem}{end}", 2
+        name, number = _fit(path.stem, end), 2
         while name.lower() in taken:
-            name, number = f"{path.stem}-{number}{end}", number + 1
+            name, number = _fit(path.stem, f"-{number}{end}"), number + 1
         taken.add(name.lower())
         copies[path] = out / name
     return copies
+
+
+def _fit(stem: str, end: str) -> str:
+    """Return a name of at most the bytes that file systems allow, its stem cut where it is longer."""
+    while len(os.fsencode(stem + end)) > _MAX_NAME_BYTES:
+        stem = stem[:-1]
+    return stem + end
 
 
 def annotate_images(

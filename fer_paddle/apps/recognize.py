@@ -114,14 +114,25 @@ def _write_csv(path: Path, report: Report) -> None:
         temporary.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as file,
     ):
         writer = csv.writer(file)
-        writer.writerow(["file", *FACE_COLUMNS, *report.classes, *landmarks])
+        writer.writerow(["file", *face_header(report.classes), *landmarks])
         for result in report.results:
-            writer.writerows([result["file"], *face_row(face)] for face in result["faces"])
+            name = result["file"] if safe_text(result["file"]) == result["file"] else f"./{result['file']}"
+            writer.writerows([name, *face_row(face)] for face in result["faces"])
+
+
+def safe_text(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula, as OWASP advises; a network's classes may be anybody's."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def face_header(classes: Sequence[str], landmarks: bool = False) -> list[str]:
+    """Return the names of the cells of `face_row`."""
+    return [*FACE_COLUMNS, *map(safe_text, classes), *(LANDMARK_COLUMNS if landmarks else ())]
 
 
 def face_row(face: dict[str, Any]) -> list[Any]:
-    """Return the cells of a face's record under FACE_COLUMNS, the classes and, where it has them, LANDMARK_COLUMNS."""
-    row = [*face["box_xyxy"], face["score"], face["label"], *face["probs"].values()]
+    """Return the cells of a face's record under `face_header`, of landmarks where it has them."""
+    row = [*face["box_xyxy"], face["score"], safe_text(face["label"]), *face["probs"].values()]
     return [*row, *landmark_columns(face).values()]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fer_paddle.apps.recognize import FACE_COLUMNS, LANDMARK_COLUMNS, draw_found, face_row
+from fer_paddle.apps.recognize import draw_found, face_header, face_row
 from fer_paddle.drawing import find_chinese_font
 from fer_paddle.files import hold, read_json, temporary_folder, write_json
 from fer_paddle.image_files import Failed
@@ -225,8 +225,8 @@ def _annotate(
     people: dict[int, _Person],
 ) -> Iterable[tuple[np.ndarray, float]]:
     """Yield each frame with its faces and the strip drawn, and its time; write rows, and note who was seen."""
-    more = LANDMARK_COLUMNS if getattr(pipeline, "landmarker", None) else ()
-    writer.writerow(["frame", "seconds", "id", *FACE_COLUMNS, *pipeline.classes, *more])
+    header = face_header(pipeline.classes, bool(getattr(pipeline, "landmarker", None)))
+    writer.writerow(["frame", "seconds", "id", *header])
     tracker, strip = Tracker(start_score=min_score), None
     for frame in frames:
         tracked = tracker(pipeline(frame.image, min_score=CONTINUE_RATIO * min_score), frame.seconds)

@@ -20,7 +20,7 @@ import numpy as np
 
 from fer_paddle import messages
 from fer_paddle.apps.demo import astronaut
-from fer_paddle.apps.recognize import FACE_COLUMNS, LANDMARK_COLUMNS, draw_found, face_row
+from fer_paddle.apps.recognize import draw_found, face_header, face_row
 from fer_paddle.apps.video import ANNOTATED, FRAMES_CSV, PLOT, recognize_video
 from fer_paddle.apps.web_texts import LANGUAGES, STYLE, TEXTS, bars, comparison, heading, paragraph, text
 from fer_paddle.drawing import draw_boxes
@@ -93,8 +93,7 @@ def recognize(
     write_json(folder / "faces.json", {"network": Path(network).name, "faces": rows})
     with (folder / "faces.csv").open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
-        more = LANDMARK_COLUMNS if landmarks else ()
-        writer.writerow([*FACE_COLUMNS, *load_pipeline(network, runtime).classes, *more])
+        writer.writerow(face_header(load_pipeline(network, runtime).classes, landmarks))
         writer.writerows(map(face_row, rows))
     drawn = draw_found(bgr, faces, language, range(1, len(faces) + 1))[..., ::-1]
     return drawn, bars(faces, language), str(folder / "faces.json"), str(folder / "faces.csv"), gr.update(visible=False)

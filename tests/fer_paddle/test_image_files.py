@@ -87,6 +87,10 @@ def names_for(folder, *paths, drawn=()):
 def test_every_image_has_a_copy_of_its_own(tmp_path):
     paths = [tmp_path / "x" / "a.png", tmp_path / "y" / "a.png", tmp_path / "z" / "A.PNG", tmp_path / "b.gif"]
     assert names_for(tmp_path / "out", *paths) == ["a.png", "a-2.png", "A-3.png", "b.jpg"]
+    long = "长" * 83 + "a"
+    paths = [tmp_path / place / f"{long}.png" for place in "xyz"] + [tmp_path / ("a" * 255)]
+    names = names_for(tmp_path / "out", *paths)
+    assert names == [f"{long}.png", f"{long[:-1]}-2.png", f"{long[:-1]}-3.png", f"{'a' * 251}.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +71,26 @@ def test_landmarks_are_drawn_and_stand_in_both_tables(tmp_path):
     chin = drawn.points[8].astype(int)
     patch = np.s_[chin[1] - 2 : chin[1] + 3, chin[0] - 2 : chin[0] + 3]
     assert np.abs(with_points - without)[patch].max() > 50
+
+
+def test_a_spreadsheet_computes_no_name(tmp_path, monkeypatch):
+    """A cell that begins with = + - @ or a tab is a formula to Excel: names of files and classes are anybody's."""
+    monkeypatch.chdir(tmp_path)
+    names = ["=cmd|' -C calc'!A0.png", "+1.png", "-2.png", "@sum.png", "\tx.png", "a.png"]
+    for name in names:
+        write_image(name, np.full((40, 60, 3), 255, np.uint8))
+    classes = ("=1+1", *EXPRESSIONS[1:])
+    face = Face(np.array([2, 2, 20, 20]), 0.8, np.eye(7, dtype=np.float32)[0], classes[0], classes)
+
+    def find(image, min_score, min_face):
+        return [face]
+
+    find.classes = classes
+    recognize_files([Path(name) for name in names], tmp_path / "out", find, 0.5)
+    with (tmp_path / "out" / "results.csv").open(newline="", encoding="utf-8-sig") as file:
+        header, *rows = csv.reader(file)
+    assert not [cell for row in [header, *rows] for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert header[7] == rows[0][6] == "'=1+1" and all(Path(row[0]).is_file() for row in rows)
 
 
 def recognize(patterns, out):
