@@ -15,7 +15,7 @@ import numpy as np
 
 from fer_paddle.deployment.runtimes import Runner, load_runner, network_file, used_as
 from fer_paddle.deployment.runtimes.base import Forward
-from fer_paddle.files import is_number
+from fer_paddle.files import check_number, is_number
 from fer_paddle.images import describe
 from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks
 from yolo3tiny.boxes import clip, letterbox
@@ -190,8 +190,9 @@ class Detector:
             The faces, the likeliest first; boxes in pixels of the image.
 
         Raises:
-            ValueError: It is no such image.
+            ValueError: It is no such image, or a threshold lies outside of 0..1.
         """
+        check_number("min_score", min_score, 0, 1)
         longest, least = self.settings.longest, min(min_score, HINT) if self.closest > 1 else min_score
         found = self._look(image, longest, least, nms_iou)
         most = min(max(image.shape[:2]), self.closest * self.settings.longest)
