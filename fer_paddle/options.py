@@ -199,9 +199,8 @@ def _read_parameter(parameter: inspect.Parameter, hint: Any) -> click.Parameter:
     given = {} if required or many else {"default": default}
     if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
         return _Argument([parameter.name], text, type=value_type, required=required, nargs=-1 if many else 1, **given)
-    names = [name for note in notes if isinstance(note, tuple) for name in note]
     return click.Option(
-        [f"--{parameter.name.replace('_', '-')}", *names, parameter.name],
+        [f"--{parameter.name.replace('_', '-')}", parameter.name],
         type=value_type,
         is_flag=kind is bool,
         multiple=many,

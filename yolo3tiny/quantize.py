@@ -35,7 +35,7 @@ BATCH = 4  # photos of 544 x 544 px; all activations of a batch lie in memory at
 class DetectorQuantizeTask(QuantizeTask):
     """A face detector to quantize, see compression.quantize.QuantizeTask."""
 
-    input_shape = (None, 3, None, None)
+    input_shape, keep_last = (None, 3, None, None), True
 
     def __init__(
         self,
@@ -45,9 +45,8 @@ class DetectorQuantizeTask(QuantizeTask):
         train: Sequence[Photo] | None = None,
         epochs: int = 2,
         learning_rate: float = 1e-4,
-        keep_last: bool = True,
     ):
-        self.onnx, self.valid, self.train, self.keep_last = Path(weights), valid, train, keep_last
+        self.onnx, self.valid, self.train = Path(weights), valid, train
         self.box_settings = NetworkSettings.from_metadata(OnnxRunner(self.onnx).metadata)
         longest, strides = self.box_settings.longest, tuple(self.box_settings.strides)
         self.last_layers = next(kind.last_layers for kind in NETWORKS.values() if kind.strides == strides)

@@ -285,9 +285,7 @@ def _switch(parts: list[tuple[str, Any]], language: str) -> list[Any]:
     return [heading(language), paragraph("footer", language), *named]
 
 
-def launch(page: gr.Blocks, host: str | None = None, port: int | None = None, share: bool = False) -> None:
+def launch(page: gr.Blocks, host: str | None = None, port: int | None = None) -> None:
     """Serve the page until Ctrl-C; without a port GRADIO_SERVER_PORT or the first free one from 7860 on is taken."""
     page.queue(max_size=32, default_concurrency_limit=2)
-    page.launch(
-        server_name=host, server_port=port, share=share, max_file_size=MAX_UPLOAD, show_error=True, footer_links=[]
-    )
+    page.launch(server_name=host, server_port=port, max_file_size=MAX_UPLOAD, show_error=True, footer_links=[])

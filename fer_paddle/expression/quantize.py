@@ -28,7 +28,7 @@ BATCH = 64
 class ExpressionQuantizeTask(QuantizeTask):
     """An expression network to quantize, see compression.quantize.QuantizeTask."""
 
-    last_layers = ("classify",)
+    keep_last, last_layers = False, ("classify",)
 
     def __init__(
         self,
@@ -38,7 +38,6 @@ class ExpressionQuantizeTask(QuantizeTask):
         train: LabelledFaces | None = None,  # for QAT, whose are epochs, learning rate and callbacks; None allows none
         epochs: int = 2,
         learning_rate: float = 3e-5,
-        keep_last: bool = False,  # leave the linear layer in float
         callbacks: Sequence[Callback] = (),
     ):
         self.weights, self.card = Path(weights), load_card(weights)
@@ -51,7 +50,7 @@ class ExpressionQuantizeTask(QuantizeTask):
         for faces in (valid, train):
             if faces is not None:
                 check_classes(faces, self.card["classes"])
-        self.valid, self.train, self.keep_last, self.callbacks = valid, train, keep_last, callbacks
+        self.valid, self.train, self.callbacks = valid, train, callbacks
         self.input_shape = (None, 1, size, size)
         self.batches = to_batches(faces_to_batch(calibration, size))
         self.images = faces_to_batch(list(valid.images), size)

@@ -61,7 +61,6 @@ def quantize(
     calibrate: opt.Calibrate = None,
     images: opt.CalibrationImages = 64,
     photos: Annotated[PositiveInt | None, "measure on every n-th photo, so many at most"] = None,
-    quantize_last: Annotated[bool, "quantize the convolutions of the heads, too"] = False,
     epochs: Annotated[PositiveInt, "epochs of slim-qat"] = 2,
     learning_rate: Annotated[opt.PositiveFloat, "highest learning rate of slim-qat"] = 1e-4,
     out: Annotated[Path, "folder of the files"] = Path("runs/quantize-yolo"),
@@ -100,6 +99,6 @@ def quantize(
         shown = read_calibration_images(calibrate, images, seed)
     origin = provenance("python -m yolo3tiny", data=data, calibration=str(calibrate or data), seed=seed)
     taught = train if "slim-qat" in chosen else None
-    task = DetectorQuantizeTask(weights, shown, valid, taught, epochs, learning_rate, not quantize_last)
+    task = DetectorQuantizeTask(weights, shown, valid, taught, epochs, learning_rate)
     content = compare(task, chosen, out, results or out / "results.json", origin, threads, data_changed)
     return Output(content, table(*table_of(content, "AP", ".4f")))

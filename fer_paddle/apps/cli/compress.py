@@ -95,7 +95,6 @@ def quantize(
     calibrate: opt.Calibrate = None,
     images: opt.CalibrationImages = 256,
     faces: Annotated[PositiveInt | None, "measure on the first so many faces only"] = None,
-    keep_last: Annotated[bool, "leave the last layer in float"] = False,
     epochs: Annotated[PositiveInt, "epochs of slim-qat"] = 2,
     learning_rate: Annotated[opt.PositiveFloat, "highest learning rate of slim-qat"] = 3e-5,
     out: Annotated[Path, "folder of the files"] = Path("runs/quantize"),
@@ -136,9 +135,7 @@ def quantize(
         crops = read_calibration_images(calibrate, images, seed)
     origin = provenance(data=data, calibration=str(calibrate or data), seed=seed)
     taught = train if "slim-qat" in chosen else None
-    task = ExpressionQuantizeTask(
-        weights, crops, measured, taught, epochs, learning_rate, keep_last, callbacks=[ProgressBar()]
-    )
+    task = ExpressionQuantizeTask(weights, crops, measured, taught, epochs, learning_rate, [ProgressBar()])
     path, changed = results or out / "results.json", data_changed
     content = compare(task, chosen, out, path, origin, data_changed=changed)
     return Output(content, table(*table_of(content, "accuracy", ".1%")))

@@ -34,9 +34,7 @@ class View(click.ParamType):
 
 
 CardData = Annotated[tuple[str, ...], f"{LabeledData.__metadata__[0]}; with --card several; photos as NAME:SPLIT"]
-Split = Annotated[
-    str | None, "train, validation or test (default: validation, else test, else all faces)", ("--usage",)
-]
+Split = Annotated[str | None, "train, validation or test (default: validation, else test, else all faces)"]
 Write = Annotated[bool, "write the temperature into the card and the ONNX file"]
 Diagrams = Annotated[Path | None, "a .png for the reliability diagrams before and after"]
 TextOnly = Annotated[bool, "write the text anew from what was measured before"]

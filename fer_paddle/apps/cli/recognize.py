@@ -145,14 +145,11 @@ def web(
     host: Host = "127.0.0.1",
     port: Annotated[int | None, opt.Number(int, 1, 65535), "port (default: the first free one from 7860 on)"] = None,
     weights: Annotated[Path | None, "a network of your own, offered first: a file such as my_course/model.onnx"] = None,
-    share: Annotated[
-        Literal["off", "on"], "on: a public address by Gradio's server, through which all data pass"
-    ] = "off",
 ) -> Output:
     """Show the page in a browser: images, webcam, videos, two networks side by side, in English and Chinese."""
     from fer_paddle.apps.web import build_page, launch
 
-    launch(build_page(str(weights) if weights else None), host, port, share == "on")
+    launch(build_page(str(weights) if weights else None), host, port)
     return Output({"stopped": True}, say("stopped"))
 
 

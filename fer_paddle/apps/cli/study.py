@@ -163,8 +163,6 @@ def distill(
     temperature: Annotated[opt.PositiveFloat, "softens the answers of teacher and student"] = 4.0,
     soft_weight: Annotated[opt.UnitInterval, "weight of the teacher in the loss"] = 0.7,
     hint_weight: Annotated[opt.NonNegativeFloat, "weight of the hints"] = 0.0,
-    teacher_layer: Annotated[str, "layer that gives the hints"] = "pool",
-    student_layer: Annotated[str, "layer that takes them"] = "pool",
     out: Out = Path("runs/distill"),
     result: Annotated[Path | None, "JSON of the study (default: result.json in the folder)"] = None,
     workers: opt.Workers = 0,
@@ -183,7 +181,7 @@ def distill(
     from fer_paddle.training.callbacks import ProgressBar
     from fer_paddle.training.loop import RunOptions
 
-    settings = DistillSettings(temperature, soft_weight, hint_weight, teacher_layer, student_layer)
+    settings = DistillSettings(temperature, soft_weight, hint_weight)
     common = dataclasses.replace(choose_recipe(recipe, {"epochs": epochs, "size": size}), aux_weight=0.0)
     plan = DistillPlan(student, common, settings, kinds, seeds, start)
     loaded = load_teacher(teacher)
