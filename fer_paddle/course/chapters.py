@@ -38,9 +38,17 @@ def load_chapter(number: str) -> Chapter:
     return Chapter(**json.loads((_FOLDER / f"{number}.json").read_text(encoding="utf-8"), object_hook=_decode))
 
 
+@dataclass(frozen=True)
+class Between:
+    """A number from `low` to `high`, as an expected answer."""
+
+    low: float
+    high: float
+
+
 def _decode(found: dict[str, Any]) -> Any:
-    """Read {"array": [...]}, {"set": [...]} and {"pairs": [...]}, a dict whose keys are no text, of cases."""
-    kinds: dict[str, Any] = {"array": np.array, "set": set, "pairs": dict}
+    """Read {"array": [...]}, {"set": [...]}, {"between": [...]} and {"pairs": [...]}, a dict of any keys, of cases."""
+    kinds: dict[str, Any] = {"array": np.array, "set": set, "pairs": dict, "between": lambda ends: Between(*ends)}
     kind = next(iter(found), "")
     return kinds[kind](found[kind]) if len(found) == 1 and kind in kinds else found
 

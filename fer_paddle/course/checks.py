@@ -21,6 +21,9 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.course.chapters import (
+    Between as Between,
+)
+from fer_paddle.course.chapters import (
     Chapter,
     choose_language,
     digest_text,
@@ -34,14 +37,6 @@ from fer_paddle.course.folder import read_progress, record
 # The first notebook of each module of exercises/.
 _MODULES = {"00": "data", "04": "training", "07": "compression", "11": "further"}
 RECORD = "application/vnd.fer-paddle.check+json"  # kept in a notebook's outputs, read by marking.py
-
-
-@dataclass(frozen=True)
-class Between:
-    """A number from `low` to `high`, as an expected answer."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

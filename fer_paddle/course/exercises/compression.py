@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.analysis.complexity import count_flops, layer_costs, total_costs
 from fer_paddle.compression import quant_params
 from fer_paddle.compression.distill import soft_divergence
 from fer_paddle.course.checks import Between, Case, Cases
@@ -27,37 +26,12 @@ def exercise_07_1() -> Cases:
         yield Case((z, v, temperature), expected.numpy()[0], 2e-3, f"slope(z, v, {temperature:g})")
 
 
-def exercise_07_2() -> Cases:
-    """Weights of both layers, by the library."""
-    for a, b in ((32, 128), (32, 32), (64, 40)):
-        layers = (((a, a, 3, a), (a, b, 1, 1)), ((a, b // 4, 1, 1), (b // 4, b // 4, 3, 1), (b // 4, b, 1, 1)))
-        yield Case((a, b), [_count_weights(shapes, a) for shapes in layers])
-
-
-def _count_weights(shapes: tuple[tuple[int, int, int, int], ...], channels: int) -> int:
-    """Count the weights of convolutions given by their inputs, outputs, kernel and groups."""
-    layers = [
-        paddle.nn.Conv2D(a, b, kernel, padding=kernel // 2, groups=groups, bias_attr=False)
-        for a, b, kernel, groups in shapes
-    ]
-    return int(total_costs(layer_costs(paddle.nn.Sequential(*layers), (channels, 8, 8)))["parameters"])
-
-
 def exercise_07_3() -> Cases:
     """Labels by the mean of probabilities."""
     rng = np.random.default_rng(8)
     for number in (2, 3):
         probs = rng.dirichlet(np.full(7, 0.4), size=(number, 30))
         yield Case((list(probs),), probs.mean(axis=0).argmax(axis=1), name=f"ensemble({number} teachers)")
-
-
-def exercise_08_1() -> Cases:
-    """Multiply-adds of two convolutions, by the library."""
-    for side, channels, filters in ((20, 64, 128), (20, 64, 64), (12, 8, 24)):
-        pair = paddle.nn.Sequential(
-            paddle.nn.Conv2D(channels, filters, 3, padding=1), paddle.nn.Conv2D(filters, channels, 3, padding=1)
-        )
-        yield Case((side, channels, filters), int(count_flops(pair, (1, channels, side, side))))
 
 
 def exercise_08_2() -> Cases:

@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.collect.addresses import names_own_network
 from fer_paddle.collect.fetch import Response
 from fer_paddle.course.checks import Between, Case, Cases, mean_difference
 from fer_paddle.drawn import draw_face, make_faces
-from fer_paddle.expression.data.mixup import cutmix
-from fer_paddle.images import crop_square, list_images, read_image, to_gray
+from fer_paddle.images import list_images, read_image, to_gray
 from fer_paddle.training.randaugment import OPERATIONS
 from yolo3tiny.boxes import iou
 
@@ -43,14 +41,6 @@ def exercise_00_2() -> Cases:
     for image in make_faces(2, 48, seed=3).images:
         expected = classify([image, image[:, ::-1]]).mean(axis=0)
         yield Case((classify, image), expected, 1e-5, "mean_probs(classify, face)")
-
-
-def exercise_00_3() -> Cases:
-    """The area of a white box in its crop."""
-    image = np.zeros((600, 600), np.uint8)
-    image[200:400, 200:400] = 255
-    for margin in (0.0, 0.06, 0.2, 0.5):
-        yield Case((margin,), float(crop_square(image, (200, 200, 400, 400), margin).mean() / 255), 0.01)
 
 
 def exercise_00b_1() -> Cases:
@@ -97,12 +87,6 @@ def exercise_01_2() -> Cases:
         one = rng.random((8, 8)) < 0.5
         other = one ^ (rng.random((8, 8)) < number / 4)
         yield Case((one, other), np.count_nonzero(one != other), name=f"count_bits(hash {number}, other)")
-
-
-def exercise_01_3() -> Cases:
-    """Hosts whose text already tells that they are of the own network."""
-    hosts = ("8.8.8.8", "2130706433", "::ffff:10.0.0.1", "localhost.example.org", "0x7f.1", "169.254.169.254")
-    yield Case(None, {host for host in hosts if names_own_network(host)})
 
 
 def exercise_02_1() -> Cases:
@@ -153,17 +137,6 @@ def _read_folder(folder: Path, damaged: Any) -> tuple[bool, bool, int]:
     return chinese, len(paths) > broken, broken
 
 
-def exercise_02_4() -> Cases:
-    """Images in 1 GB, by the library's count of outputs."""
-    from fer_paddle.analysis.complexity import layer_costs, total_costs
-    from fer_paddle.models import build_model
-
-    network = build_model("distresnet")
-    for side in (24, 48):
-        expected = 1e9 / total_costs(layer_costs(network, (1, side, side)))["output_bytes"]
-        yield Case((side,), Between(expected - 1, expected))
-
-
 def exercise_03_1() -> Cases:
     """Mean difference from the library's shear, in gray levels."""
     for seed, strength in ((3, 2.0), (8, 1.0)):
@@ -187,12 +160,3 @@ def exercise_03_2() -> Cases:
             turned = cv2.warpAffine(turned, matrix, (64, 64), borderMode=cv2.BORDER_REPLICATE)
         before, after = measure_images([face, turned])["sharpness"]
         yield Case((face, angles), 1 - after / before, 0.08, f"sharpness_lost(face, {angles})")
-
-
-def exercise_03_4() -> Cases:
-    """The measured share of batches with less than a quarter left."""
-    images, partners = np.zeros((2, 1, 64, 64), np.float32), np.array([1, 0])
-    for alpha in (1.0, 0.2):
-        rng = np.random.default_rng(1)
-        left = [cutmix(images, partners, rng.beta(alpha, alpha), rng)[1] for _ in range(2000)]
-        yield Case((alpha,), float(np.mean(np.array(left) < 0.25)), 0.016)

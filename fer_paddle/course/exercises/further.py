@@ -14,9 +14,7 @@ from fer_paddle.landmarks.measures import measure_face
 from fer_paddle.landmarks.metrics import nme
 from fer_paddle.landmarks.pose import estimate_pose
 from yolo3tiny.anchors import kmeans_anchors, mean_best_iou
-from yolo3tiny.boxes import iou, letterbox
-from yolo3tiny.decode import nms
-from yolo3tiny.metrics import average_precision
+from yolo3tiny.boxes import iou
 
 
 def exercise_11_1() -> Cases:
@@ -55,37 +53,6 @@ def exercise_11_4() -> Cases:
         yield Case((scores, others), expected, 1e-6, f"kendall({count} scores, others)")
 
 
-def exercise_12_1() -> Cases:
-    """Parameters of the network as it is built."""
-    from fer_paddle.analysis.complexity import count_parameters
-    from yolo3tiny.model import Yolo3Tiny
-
-    for width in (0.5, 1.0):
-        yield Case((width,), count_parameters(Yolo3Tiny(width=width)))
-
-
-def exercise_12_2() -> Cases:
-    """The distance from which NMS keeps both boxes, found in steps of a quarter pixel."""
-    for width, threshold in ((60, 0.45), (60, 0.7), (100, 0.3)):
-        for moved in np.arange(0, width, 0.25):
-            boxes = np.array([[0, 0, width, 80], [moved, 0, width + moved, 80]], np.float32)
-            if len(nms(boxes, np.array([0.9, 0.8], np.float32), threshold)) == 2:
-                break
-        yield Case((width, threshold), float(moved), 0.5)
-
-
-def exercise_12_3() -> Cases:
-    """The toy table of section 7 with its second face ignored."""
-
-    def squares(*lefts: float) -> np.ndarray:
-        return np.array([[x, 0.0, x + 50, 50.0] for x in lefts])
-
-    truths = [(squares(0, 100, 200), np.array([0, 1, 0])), (squares(0, 100), np.zeros(2))]
-    scores = [np.array([0.95, 0.80, 0.60, 0.50]), np.array([0.90, 0.70])]
-    detections = list(zip((squares(2, 103, 5, 400), squares(300, 98)), scores))
-    yield Case(None, average_precision(detections, truths).ap, 0.001)
-
-
 def exercise_12_4() -> Cases:
     """How well anchors fit sizes."""
     sizes = np.random.default_rng(4).lognormal(3.5, 0.6, (80, 2))
@@ -106,14 +73,6 @@ def exercise_12b_1() -> Cases:
     yield Case((drawn, drawn), (1.0, 1.0), 1e-6, "recalls(drawn, drawn)")
 
 
-def exercise_12b_3() -> Cases:
-    """The first size of input whose letterbox shows the face large enough."""
-    for photo, face, needed in ((4000, 60, 8), (960, 30, 10), (640, 160, 8), (1024, 32, 8)):
-        image = np.zeros((8, photo, 3), np.uint8)
-        scales = ((size, letterbox(image, longest=size)[1].scale) for size in range(32, 2048, 32))
-        yield Case((photo, face, needed), next(size for size, scale in scales if scale * face >= needed))
-
-
 def _points(yaw_deg: float = 0.0, seed: int = 3) -> np.ndarray:
     return draw_face("neutral", 256, seed, pose_deg=(yaw_deg, 0, 0), clean=True).points.astype(float)
 
@@ -127,17 +86,6 @@ def exercise_13_1() -> Cases:
             before, after = (nme(points[None] + (3, 0), points[None], norm)[0] for points in (frontal, turned))
             name = f"growth(frontal, turned by {yaw}, {norm!r})"
             yield Case((frontal, turned, norm), float(after / before), 0.01, name)
-
-
-def exercise_13_2() -> Cases:
-    """Gradients, against Paddle's."""
-    from fer_paddle.environment import paddle
-    from fer_paddle.landmarks.losses import wing
-
-    for error, epsilon in ((0.1, 0.5), (0.1, 2.0), (3.0, 8.0), (12.0, 2.0)):
-        tensor = paddle.to_tensor([error], stop_gradient=False)
-        wing(tensor, 10.0, epsilon).sum().backward()
-        yield Case((error, 10.0, epsilon), float(tensor.grad.numpy()[0]), 1e-3)
 
 
 def exercise_13_3() -> Cases:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,13 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.analysis.calibration import fit_temperature, reliability
-from fer_paddle.analysis.complexity import count_parameters, layer_costs, total_costs
 from fer_paddle.analysis.metrics import softmax
 from fer_paddle.course import draw_crops
-from fer_paddle.course.checks import Between, Case, Cases
+from fer_paddle.course.checks import Case, Cases
 from fer_paddle.environment import paddle
 from fer_paddle.expression.data.faces import without_copies
 from fer_paddle.expression.losses import ExpressionLoss
 from fer_paddle.images import write_image
-from fer_paddle.models import build_model
 from fer_paddle.training.optim import make_schedule, rates_of
 from fer_paddle.training.transfer import average_states
 
@@ -37,12 +34,6 @@ def exercise_04_1() -> Cases:
             adam.clear_grad()
         name = f"adam_steps(gradient, zeros(4), {rate}, {count})"
         yield Case((lambda w: 2 * (w - 3) * scales, np.zeros(4), rate, count), weights.numpy(), 1e-4, name)
-
-
-def exercise_04_2() -> Cases:
-    """Parameters of the network as it is built."""
-    for classes in (7, 10):
-        yield Case((classes,), count_parameters(build_model("distresnet", num_classes=classes)))
 
 
 def exercise_04b_1() -> Cases:
@@ -94,12 +85,6 @@ def exercise_04b_3() -> Cases:
     yield Case(([image], [changed]), 0, name="leaked([image], one pixel changed)")
 
 
-def exercise_05_1() -> Cases:
-    """Parameters of mini_xception as it is built."""
-    for classes in (7, 10):
-        yield Case((classes,), count_parameters(build_model("mini_xception", num_classes=classes)))
-
-
 def exercise_05_3() -> Cases:
     """Rates of all steps, against make_schedule."""
     for peak, steps, warm, every in ((2e-3, 100, 10, 20), (1e-2, 40, 4, 9)):
@@ -142,22 +127,3 @@ def exercise_06_3() -> Cases:
         hottest = heats >= np.quantile(heats, 1 - share, axis=(1, 2), keepdims=True)
         covered = np.where(hottest[:, None], 0, images)
         yield Case((images, heats, share), covered, 1e-6, f"cover(images, heats, {share})")
-
-
-def exercise_06_4() -> Cases:
-    """Weights and multiply-adds of both kinds, by the library."""
-    nn = paddle.nn
-    for a, b, side in ((32, 64, 24), (16, 48, 12)):
-        separable = nn.Sequential(
-            nn.Conv2D(a, a, 3, padding=1, groups=a, bias_attr=False), nn.Conv2D(a, b, 1, bias_attr=False)
-        )
-        plain = nn.Sequential(nn.Conv2D(a, b, 3, padding=1, bias_attr=False))
-        totals = [total_costs(layer_costs(network, (a, side, side))) for network in (separable, plain)]
-        yield Case((a, b, side), [int(one[name]) for one in totals for name in ("parameters", "flops")])
-
-
-def exercise_06_5() -> Cases:
-    """Numbers of faces, rounded up or not."""
-    for accuracy, width in ((0.7, 0.02), (0.9, 0.01)):
-        exact = accuracy * (1 - accuracy) * (2 * 1.96 / width) ** 2
-        yield Case((accuracy, width), Between(exact - 1, math.ceil(exact) + 1))
