@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -13,10 +14,13 @@ from fer_paddle.course.checks import quiz as quiz
 from fer_paddle.course.folder import course_folder as course_folder
 from fer_paddle.course.folder import keep as keep
 from fer_paddle.drawn import make_faces
-from fer_paddle.environment import versions
+from fer_paddle.environment import REPOSITORY, versions
 from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.files import read_json, write_json
 from fer_paddle.images import crop_square, to_gray
 from fer_paddle.pipeline import MARGIN
+
+TIMES = REPOSITORY / "notebooks" / "results" / "times.json"
 
 
 def set_up(seed: int = 0) -> None:
@@ -76,3 +80,26 @@ def draw_crops(count: int, size: int = 64, seed: int = 0) -> LabelledFaces:
     drawn = make_faces(count, size, seed)
     crops = [crop_square(image, box, MARGIN) for image, box in zip(drawn.images, drawn.boxes_xyxy)]
     return LabelledFaces([to_gray(crop) for crop in crops], drawn.labels)
+
+
+def stored_times(name: str, measured: Mapping[str, float]) -> dict[str, float]:
+    """Return the stored times of what was just measured, for a notebook to print: those of a busy machine change.
+
+    With FER_TIMES=1 in the environment the measured ones are stored, in notebooks/results/times.json, and returned.
+
+    Args:
+        name: Of the measurement in the file: the notebook and what it times.
+        measured: The times by what took them, in any unit.
+
+    Raises:
+        ValueError: The file holds times of other things under the name.
+    """
+    stored = read_json(TIMES, "stored times") if TIMES.is_file() else {}
+    if os.environ.get("FER_TIMES") == "1":
+        rounded = {what: float(f"{time:.4g}") for what, time in measured.items()}
+        stored[name] = {"times": rounded, "versions": versions()}
+        write_json(TIMES, dict(sorted(stored.items())))
+    times = stored.get(name, {}).get("times", {})
+    if times.keys() != measured.keys():
+        raise ValueError(f"expected times of {', '.join(measured)} as {name!r} in {TIMES.name}, got {', '.join(times)}")
+    return {what: times[what] for what in measured}

@@ -5,6 +5,7 @@ directory is the notebook's folder. A check is a function from a notebook to its
 """
 
 import base64
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,7 @@ MACHINE_PATH = re.compile(
     r"(?<![\w.:/~-])/(?:home/(?!aistudio\b)|(?:root|tmp|work|Users|private|mnt|opt)\b)"
     r"|\b[A-Z]:\\+(?:Users|Temp)\b"
 )
+CLOCKS = ["perf_counter", "process_time", "monotonic", "time_runs", "time_in_turns", "measure_speed", "bench"]
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -51,12 +53,18 @@ def test_every_chapter_has_solutions_and_every_solution_a_chapter():
 @each_notebook
 def test_reads_well(path: Path):
     assert path.stat().st_size <= MAX_FILE_BYTES
-    assert list(cell_faults(nbformat.read(path, 4))) == []
+    notebook = nbformat.read(path, 4)
+    assert [*cell_faults(notebook), *live_times(notebook)] == []
 
 
 @each_chapter
 def test_has_the_sections_of_a_chapter(path: Path):
     assert list(chapter_faults(nbformat.read(path, 4), nbformat.read(SOLUTIONS / path.name, 4))) == []
+
+
+def test_every_stored_time_is_shown_in_a_notebook():
+    shown = {name for path in NOTEBOOKS for name in re.findall(r'stored_times\(\\"(.+?)\\"', path.read_text("utf-8"))}
+    assert shown == set(json.loads((FOLDER / "results" / "times.json").read_text("utf-8")))
 
 
 @pytest.mark.notebook
@@ -92,6 +100,17 @@ def cell_faults(notebook: NotebookNode) -> Iterator[str]:
             yield f"{where}: run as number {cell.execution_count}, expected {count} of one clean run"
         for output in cell.outputs:
             yield from (f"{where}: {fault}" for fault in output_faults(output))
+
+
+def live_times(notebook: NotebookNode) -> Iterator[str]:
+    """Names cells that show what a clock said: a busy machine prints other times in every run."""
+    clocks = [*CLOCKS]
+    for cell in notebook.cells:
+        timed = re.search(rf"\b(?:{'|'.join(clocks)})\(|layer_costs\(.*runs=", cell.source)
+        if cell.cell_type == "code" and timed:
+            clocks += re.findall(r"^def (\w+)", cell.source, flags=re.MULTILINE)
+            if cell.outputs and "stored_times(" not in cell.source:
+                yield f"cell {cell.id}: expected stored_times around {timed.group()}...)"
 
 
 def output_faults(output: NotebookNode) -> Iterator[str]:

@@ -46,6 +46,16 @@ def test_drawn_crops_are_of_every_expression():
     assert all(image.ndim == 2 and image.shape[0] == image.shape[1] for image in faces.images)
 
 
+def test_times_are_stored_only_when_asked_to(tmp_path, monkeypatch):
+    monkeypatch.setattr(course, "TIMES", tmp_path / "times.json")
+    monkeypatch.setenv("FER_TIMES", "1")
+    assert course.stored_times("04 step", {"slow": 12.3456, "fast": 1.0}) == {"slow": 12.35, "fast": 1.0}
+    monkeypatch.delenv("FER_TIMES")
+    assert list(course.stored_times("04 step", {"fast": 9.0, "slow": 99.0}).values()) == [1.0, 12.35]
+    with pytest.raises(ValueError, match="expected times of other as '04 step' in times.json, got slow, fast"):
+        course.stored_times("04 step", {"other": 9.0})
+
+
 def test_the_style_draws_chinese(shell, tmp_path, recwarn):
     import matplotlib as mpl
     from matplotlib.figure import Figure
