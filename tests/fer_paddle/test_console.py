@@ -123,7 +123,6 @@ DEFAULTS = [8, 0.5, 1.0, 4, "gray", False, None]
         ("p", ["p", *DEFAULTS]),
         ("--ratios 0.7 --ratios 1 --size 9 p", ["p", 9, 0.7, 1.0, *DEFAULTS[2:]]),
         ("--near -1 --size=4 p", ["p", 4, 0.5, 1.0, -1, *DEFAULTS[4:]]),
-        ("--note aside p", ["p", *DEFAULTS[:-1], "aside"]),
         ("--note=--size p", ["p", *DEFAULTS[:-1], "--size"]),
         ("--fast -- --size q", ["--size", "q", *DEFAULTS[:-2], True, None]),
     ],
