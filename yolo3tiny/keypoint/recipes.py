@@ -32,7 +32,7 @@ class KeypointRecipe(StagedRecipe):
 
 
 # Drawn strips, other ones in every epoch; marks are denser in small ones, so most steps are cheap.
-STRIPS = KeypointRecipe(name="strips", epochs=36, sizes=((0, 192), (24, 320)), halve_every=4500)
+STRIPS = KeypointRecipe(name="strips", epochs=30, sizes=((0, 192), (20, 320)), halve_every=3750)
 # From the weights of another look, on some hundred files; thousands want fewer `--epochs`.
 FINE_TUNE = KeypointRecipe(
     name="fine_tune",
