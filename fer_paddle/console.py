@@ -1,6 +1,6 @@
 """Command lines: functions as commands, one-line errors, exit codes, JSON and tables.
 
-Exit codes: 0 success, 1 failed work, 2 wrong use, 130 Ctrl-C.
+Exit codes: 0 success, 1 failed work, 2 wrong use, 130 Ctrl-C, 143 SIGTERM.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from fer_paddle.files import to_json
 from fer_paddle.labels import class_names_zh
@@ -151,7 +152,7 @@ class Command(_Spoken):
 
     def invoke(self, ctx: click.Context) -> int:
         assert self.callback is not None
-        check_out(ctx.params)
+        check_out(ctx.params, ctx.get_parameter_source("out") == ParameterSource.COMMANDLINE)
         with stdout_to_stderr():
             output = self.callback(**gather(self.callback, ctx.params))
         return OK if output is None else output.show(ctx.params["as_json"])
@@ -201,19 +202,24 @@ def run(app: click.Command, argv: Sequence[str] | None) -> int:
 
 
 def _run(app: click.Command, argv: list[str]) -> int:
-    pressed = threading.Event()
+    received: list[int] = []
     try:
         with (
-            _noting_interrupts(pressed),
+            _noting_signals(received),
             app.make_context(app.name, argv) as ctx,
         ):
             return app.invoke(ctx)
     except Exception as error:
-        if pressed.is_set():  # while a package was imported, which may turn Ctrl-C into an error of its own
-            return fail("stopped by Ctrl-C", INTERRUPTED)
+        if received:  # while a package was imported, which may turn KeyboardInterrupt into an error of its own
+            return _fail_stopped(received)
         return _fail_by(error)
     except KeyboardInterrupt as error:
-        return fail(str(error) or "stopped by Ctrl-C", INTERRUPTED)
+        return fail(error, INTERRUPTED) if str(error) and not received else _fail_stopped(received)
+
+
+def _fail_stopped(received: list[int]) -> int:
+    number = received[0] if received else signal.SIGINT
+    return fail(f"stopped by {'Ctrl-C' if number == signal.SIGINT else 'SIGTERM'}", 128 + number)
 
 
 def _fail_by(error: Exception) -> int:
@@ -240,21 +246,22 @@ def _fail_by(error: Exception) -> int:
 
 
 @contextmanager
-def _noting_interrupts(pressed: threading.Event) -> Iterator[None]:
-    """Set `pressed` at Ctrl-C, before KeyboardInterrupt is raised."""
+def _noting_signals(received: list[int]) -> Iterator[None]:
+    """Raise KeyboardInterrupt at Ctrl-C and SIGTERM, so that what is half written goes, and note which came."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def note(number: int, frame: Any) -> None:
-        pressed.set()
-        signal.default_int_handler(number, frame)
+        received.append(number)
+        raise KeyboardInterrupt
 
-    former = signal.signal(signal.SIGINT, note)
+    former = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, former)
+        for number, handler in former.items():
+            signal.signal(number, handler or signal.SIG_DFL)  # None: one that was not set from Python
 
 
 def _file_for_folder(error: Exception) -> Path | None:

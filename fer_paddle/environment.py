@@ -10,8 +10,10 @@ import logging
 import os
 import platform
 import random
+import signal
 import sys
 import tempfile
+import threading
 import warnings
 import zlib  # noqa: F401  libpaddle 2.6.2 exports zlib's symbols: the real zlib must be loaded before it
 from collections.abc import Callable, Iterator
@@ -111,7 +113,11 @@ def __getattr__(name: str) -> ModuleType:
     if name != "paddle":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     prepare()
-    return importlib.import_module("paddle")
+    former = signal.getsignal(signal.SIGTERM)
+    module = importlib.import_module("paddle")
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, former or signal.SIG_DFL)  # Paddle's prints a trace and clears nothing
+    return module
 
 
 def check(install: bool = True) -> str:

@@ -182,8 +182,15 @@ def gather(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str,
     return found
 
 
-def check_out(values: Mapping[str, Any]) -> None:
-    """Refuse --out within a folder of data: what is written there would be read as data the next time."""
+def check_out(values: Mapping[str, Any], given_out: bool = False) -> None:
+    """Refuse --out within a folder of data, where it would be read as data the next time, and, where it is given,
+    in a place that cannot be written to, before work begins.
+    """
+    if given_out:
+        path = Path(values["out"]).absolute()
+        place = next(one for one in (path, *path.parents) if os.path.isdir(one))  # noqa: PTH112 (is_dir may raise)
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise OSError(f"expected a folder that can be written to, got {place}")
     out = os.path.realpath(values.get("out") or os.curdir)
     for given in (values.get(name) or () for name in ("data", "valid", "unlabeled", "sources")):
         for source in (given,) if isinstance(given, (str, Path)) else given:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +11,7 @@ import pytest
 
 from fer_paddle import console, options
 from fer_paddle.console import Output, group, run
+from fer_paddle.files import temporary_folder
 
 NAMES = ["笑脸.jpg", "한국😀.jpg", "naïve.jpg", "\udcd0\udca6.jpg"]  # the last is no UTF-8: as Python shows such a name
 ENCODINGS = ["ascii", "cp1252", "gbk", "utf-8", "UTF8"]
@@ -60,6 +62,32 @@ def write_below(path):
 def test_an_exception_is_one_line_and_a_code(error, code, line, capsys):
     assert call(fail_by(error)) == code
     assert capsys.readouterr() == ("", f"error: {line}\n")
+
+
+@pytest.mark.parametrize(("number", "code", "name"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")])
+@pytest.mark.parametrize("turned", [None, ImportError("no module"), KeyboardInterrupt("In transformed code")])
+def test_a_signal_is_one_line_whatever_a_package_makes_of_it(number, code, name, turned, tmp_path, capsys):
+    def work():
+        try:
+            with temporary_folder(tmp_path / "out") as folder:
+                (folder / "half").touch()
+                signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise turned if turned else KeyboardInterrupt from None
+
+    former = signal.getsignal(number)
+    assert call(work) == code and capsys.readouterr() == ("", f"error: stopped by {name}\n")
+    assert signal.getsignal(number) is former and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("out", ["", "new", "new/model.onnx"])
+def test_a_place_that_cannot_be_written_to_is_named_before_work_begins(out, tmp_path, monkeypatch, capsys):
+    def work(*, out: Annotated[Path, "folder"] = Path("default")):
+        return Output({}, "worked")
+
+    monkeypatch.setattr(options.os, "access", lambda place, mode: Path(place) != tmp_path)
+    assert call(work) == 0 and call(work, "--out", str(tmp_path / out)) == 1
+    assert capsys.readouterr().err == f"error: expected a folder that can be written to, got {tmp_path}\n"
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def _show(report: Any, videos: Sequence[Any], folder: Path) -> Output:
         figures = visible(video.file), video.frames, video.seconds, video.frames_per_second, video.folder
         texts.append(say("{}: {} frames, {:.1f} s, recognized at {} frames/s, written to {}").format(*figures))
         texts += [_table_of_people(video.people)] if video.people else []
-        texts += [say("stopped by Ctrl-C; what was done is kept")] if video.stopped else []
+        texts += [say("stopped; what was done is kept")] if video.stopped else []
     failed = [{"file": file, "reason": reason} for file, reason in report.failed]
     result = {"images": report.results, "videos": [vars(video) for video in videos], "failed": failed}
     code = INTERRUPTED if any(video.stopped for video in videos) else OK
