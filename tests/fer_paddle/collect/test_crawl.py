@@ -1,10 +1,12 @@
 """The crawl as a whole: pages in, images and a manifest out; it goes on where it was."""
 
 import hashlib
+import json
 
 import pytest
 
 from fer_paddle.collect.crawl import MANIFEST, Crawler, read_manifest
+from fer_paddle.collect.links import Found, ImageLink
 from fer_paddle.collect.pages import SeedPages
 from fer_paddle.images import list_images
 
@@ -106,6 +108,19 @@ def test_links_are_followed_on_their_host_alone(site, make_fetcher, tmp_path):
     site.put("/two", "<img src=2.jpg>")
     Crawler(tmp_path, make_fetcher()).crawl(SeedPages([f"{site.url}/"], depth=1))
     assert names(tmp_path) == ["0.jpg", "1.jpg"] and site.asked["/"] == 1
+
+
+def test_a_site_read_in_a_way_of_its_own(site, make_fetcher, tmp_path):
+    class Api(SeedPages):
+        def read(self, page):
+            return Found([ImageLink(url, page.url, "CC0") for url in json.loads(page.body)], (page.url,))
+
+    site.put_image("/a.jpg", 1)
+    good = site.put("/1", json.dumps([f"{site.url}/a.jpg"]), "application/json")
+    report = Crawler(tmp_path, make_fetcher()).crawl(Api([site.put("/0", "{", "application/json"), good]))
+    bad, image = report.records
+    assert (bad.status, image.status, image.page, image.license) == ("refused", "saved", good, "CC0")
+    assert "Expecting" in bad.reason and site.asked["/1"] == 1
 
 
 @pytest.mark.parametrize("line", ["[]\n", "{\n", '{"status": "saved"}\n'])
