@@ -36,10 +36,10 @@ STRIPS = KeypointRecipe(name="strips", epochs=30, sizes=((0, 192), (20, 320)), h
 # From the weights of another look, on some hundred files; thousands want fewer `--epochs`.
 FINE_TUNE = KeypointRecipe(
     name="fine_tune",
-    epochs=120,
+    epochs=160,
     sizes=((0, 192), (80, 320)),
     learning_rate=2e-3,
-    halve_every=1200,
+    halve_every=1600,
     validate_every=10,
 )
 
