@@ -82,4 +82,9 @@ FINE = dataclasses.replace(
     ),
 )
 
+# A small budget, for comparisons.
+STUDY = dataclasses.replace(
+    POINTS68, name="points68_study", epochs=5, sizes=((0, 48),), read_out="regression", repeat=(), ema_decay=0.98
+)
+
 LANDMARK_RECIPES = {recipe.name: recipe for recipe in (POINTS68, FINE)}
