@@ -190,6 +190,7 @@ def test_bombs_are_refused_within_little_memory(tmp_path):
     assert peak < 400  # the GIF whose frame outgrows its screen takes 170 MB before that is known
 
 
+@pytest.mark.slow
 @linux_only
 def test_the_largest_image_is_read_within_a_gigabyte_and_without_warning(tmp_path):
     # 95 megapixels: Pillow warns from 89 on. In color and turned, so that a careless copy would show.

@@ -111,6 +111,7 @@ def starts(run, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["lite", "pruned"])
 def test_a_run_goes_on_from_any_detector_with_boxes_of_another_class(start, starts, photo_folder, tmp_path):
     shutil.copytree(photo_folder, tmp_path / "hands")

@@ -39,6 +39,7 @@ def test_boxes_of_the_detector_take_the_place_of_guesses():
     assert found.detected.tolist() == [True, False] and not faces.detected.any()
 
 
+@pytest.mark.slow
 def test_crops_train_evaluate_detect(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(recipes.LANDMARK_RECIPES, "points68", TINY)
 

@@ -93,6 +93,7 @@ def test_hyper_parameters_begin_with_the_recipe_itself():
     assert (changed.augment.rotate_deg, changed.augment.flip, changed.learning_rate) == (16, 0.5, 0.001)
 
 
+@pytest.mark.slow
 def test_the_command_ends_in_a_network_that_the_classifier_loads(folders, tmp_path, capsys):
     out = tmp_path / "out"
     command = ["search", "--data", str(folders), "--trials", "2", "--tuning", "2", "--epochs", "1", "--runs", "3"]

@@ -32,6 +32,7 @@ def tensors_of(folder):
     return arrays | {f"best {name}": array for name, array in load_arrays(folder / BEST).items()}
 
 
+@pytest.mark.slow
 def test_two_processes_give_what_one_gives(both):
     """Weights, moments and moving average after 15 steps, the best weights, and the figures.
 

@@ -61,6 +61,7 @@ def test_a_run_becomes_a_network_that_says_what_it_is(run):
     np.testing.assert_allclose(np.sort(first.scores), np.sort(second.scores), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_run_that_has_ended_goes_on_for_more_epochs(tmp_path, monkeypatch, capsys):
     recipe = dataclasses.replace(SMALL, epochs=2, sizes=((0, 96), (1, 128)))
     monkeypatch.setitem(KEYPOINT_RECIPES, "strips", recipe)
