@@ -35,7 +35,8 @@ def find_images(
     def keep(paths: Iterable[Path], pattern: str) -> list[Path]:
         if out is None:
             return list(paths)
-        named, place = _real(Path(pattern)).is_relative_to(_real(out)), _real(out)
+        place = _real(out)
+        named = _real(Path(pattern)).is_relative_to(place)
         paths = [path for path in paths if named or not _real(path.parent).is_relative_to(place)]
         return [path for path in paths if path.name not in ours or _real(path.parent) != place]
 

@@ -118,6 +118,7 @@ class Pipeline:
     ):
         if unknown := set(rotations) - ROTATIONS.keys():
             raise ValueError(f"expected rotations of {', '.join(map(str, ROTATIONS))}, got {sorted(unknown)}")
+        check_number("margin", margin)
         landmarker = None if isinstance(landmarks, bool) else landmarks
         parts = (detector, "Detector"), (classifier, "Classifier"), (landmarker, "Landmarker")
         for part, kind in parts:
@@ -127,7 +128,6 @@ class Pipeline:
         self.classifier = classifier if classifier is not None else Classifier(runtime=runtime)
         self.min_face, self.rotations = min_face, tuple(rotations)
         self.landmarker = Landmarker(runtime=runtime) if landmarks is True else landmarker
-        check_number("margin", margin)
         self.margin, self.classes = margin, tuple(getattr(self.classifier, "classes", EXPRESSIONS))
 
     def __call__(

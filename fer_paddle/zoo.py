@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_paddle.deployment.runtimes import load_runner
 from fer_paddle.deployment.runtimes.model_files import check_file
 from fer_paddle.expression import predict as expressions
 from fer_paddle.files import find_weights, read_json, shipped_names
@@ -55,8 +54,9 @@ def load_model(weights: str | os.PathLike[str]) -> Model:
 
 def task_of(path: Path) -> str:
     """Return the task of a network, as in ShippedModel: by the metadata of an `.onnx` file, or by the card."""
-    path = check_file(path, (".safetensors", ".onnx"), "dynamic")
-    return _named_task(load_runner(path).metadata if path.suffix.lower() == ".onnx" else load_card(path))
+    from fer_paddle.deployment.benchmark import read_metadata
+
+    return _named_task(read_metadata(check_file(path, (".safetensors", ".onnx"), "dynamic")))
 
 
 def _named_task(told: Mapping[str, Any]) -> str:

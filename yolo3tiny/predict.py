@@ -16,7 +16,7 @@ import numpy as np
 from fer_paddle.deployment.runtimes import Runner, load_runner, network_file, used_as
 from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.files import check_number, is_number
-from fer_paddle.images import describe
+from fer_paddle.images import describe, to_bgr
 from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks
 from yolo3tiny.boxes import clip, letterbox
 from yolo3tiny.decode import check_heads, decode_above, nms
@@ -193,9 +193,10 @@ class Detector:
             ValueError: It is no such image, or a threshold lies outside of 0..1.
         """
         check_number("min_score", min_score, 0, 1)
-        longest, least = self.settings.longest, min(min_score, HINT) if self.closest > 1 else min_score
+        image, longest = to_bgr(image), self.settings.longest
+        most = min(max(image.shape[:2]), self.closest * longest)
+        least = min(min_score, HINT) if longest < most else min_score
         found = self._look(image, longest, least, nms_iou)
-        most = min(max(image.shape[:2]), self.closest * self.settings.longest)
         while longest < most and are_small(found, image, longest):
             longest *= 2
             found = self._look(image, longest, least, nms_iou)

@@ -34,20 +34,22 @@ def read_voc(folder: Path) -> Iterator[Row | str]:
         try:
             root, marked = _parse_xml(table), []
             with located(str(table), "<filename> of an image and <object>s with <bndbox> xmin ymin xmax ymax"):
-                image = _image_of(table, root.findtext("filename", "").strip(), folder)
+                name = root.findtext("filename", "").strip()
+                image = _image_of(table, name, folder)
                 size = tuple(float(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
                 for found in root.findall("object"):
                     x1, y1, x2, y2 = (_read_number(found.findtext(f"bndbox/{side}")) for side in _VOC_SIDES)
                     box = (min(x1, x2) - 1, min(y1, y2) - 1, max(x1, x2), max(y1, y2))
                     is_difficult = found.findtext("difficult", "0").strip() == "1"
                     marked.append(Marked(box, found.findtext("name", "").strip(), is_difficult))
-            existing(image, str(table))
+            image = existing(image, str(table))
         except ValueError as error:
             yield str(error)
             continue
         split = splits.get(table.stem, "") or parse_split(table.parent.name) or ""
         size_wh = (size[0], size[1]) if min(size) > 0 else None
-        renamed += [table] * (PureWindowsPath(root.findtext("filename", "").strip()).name != image.name)
+        if PureWindowsPath(name).name != image.name:
+            renamed.append(table)
         yield Row(image.relative_to(folder).as_posix(), image, marked, size_wh, "", split)
     if renamed:
         what = "images have the name of their XML, for the one in <filename> is not there"

@@ -21,9 +21,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.course.chapters import (
-    Between as Between,
-)
-from fer_paddle.course.chapters import (
+    Between,
     Chapter,
     choose_language,
     digest_text,

@@ -226,7 +226,7 @@ export class Recognizer {
   async detect(image, minScore, longest) {
     const { detector } = this.site, side = Math.max(image.width, image.height);
     const most = longest === detector.longest ? Math.min(side, detector.closest * longest) : longest;
-    const least = Math.min(minScore, detector.hint);
+    const least = longest < most ? Math.min(minScore, detector.hint) : minScore;
     let found = await this.look(image, least, longest);
     while (longest < most && areSmall(found, longest / side, detector)) {
       longest *= 2;

@@ -11,7 +11,8 @@ import numpy as np
 
 from fer_paddle.compression import quant_params
 from fer_paddle.compression.distill import soft_divergence
-from fer_paddle.course.checks import Between, Case, Cases
+from fer_paddle.course.chapters import Between
+from fer_paddle.course.checks import Case, Cases
 from fer_paddle.environment import paddle
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.collect.fetch import Response
-from fer_paddle.course.checks import Between, Case, Cases, mean_difference
+from fer_paddle.course.chapters import Between
+from fer_paddle.course.checks import Case, Cases, mean_difference
 from fer_paddle.drawn import draw_face, make_faces
 from fer_paddle.images import list_images, read_image, to_gray
 from fer_paddle.training.randaugment import OPERATIONS

@@ -8,7 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fer_paddle.course.checks import Between, Case, Cases, mean_difference
+from fer_paddle.course.chapters import Between
+from fer_paddle.course.checks import Case, Cases, mean_difference
 from fer_paddle.drawn import draw_face
 from fer_paddle.landmarks.measures import measure_face
 from fer_paddle.landmarks.metrics import nme

@@ -15,6 +15,7 @@ from fer_paddle.apps.cli import main
 from fer_paddle.course import folder as learner
 from fer_paddle.course import marking
 from fer_paddle.course.chapters import (
+    Between,
     choose_language,
     digest_text,
     exercise_numbers,
@@ -23,7 +24,7 @@ from fer_paddle.course.chapters import (
     numbers,
     split_number,
 )
-from fer_paddle.course.checks import RECORD, Between, agrees, check, quiz
+from fer_paddle.course.checks import RECORD, agrees, check, quiz
 from fer_paddle.environment import REPOSITORY
 
 NOTEBOOKS = REPOSITORY / "notebooks"
