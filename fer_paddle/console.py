@@ -317,9 +317,10 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
     print(table(header, rows))
 
 
-def shown_name(name: str) -> str:
-    """Return the name of a class as a table shows it: in Chinese where that is the current language."""
-    return class_names_zh([name])[0] if current_language() == "zh" else name
+def shown_names(classes: Iterable[str]) -> dict[str, str]:
+    """Return the names of classes as a table shows them: in Chinese where that is the current language."""
+    names = list(classes)
+    return dict(zip(names, class_names_zh(names) if current_language() == "zh" else names))
 
 
 def percent(value: float | None) -> str:

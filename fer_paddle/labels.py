@@ -65,30 +65,44 @@ def parse_expression(name: str) -> int:
 
 
 def parse_class(name: str) -> str:
-    """Return the English word of a known class name (an expression or a mouth), and any other name as it is.
-
-    Full-width letters count as plain ones, and an accent as the same in either of Unicode's spellings.
-    """
-    name = unicodedata.normalize("NFKC", name).strip()
+    """Return the English word of a known class name (an expression or a mouth), and any other name as it is."""
+    name = _plain(name)
     return _WORD_OF.get(_TUTORIAL_PREFIX.sub("", name).strip().lower(), name)
 
 
+def _plain(name: str) -> str:
+    """Return a name with plain letters for full-width ones, and with one of Unicode's two spellings of an accent."""
+    return unicodedata.normalize("NFKC", name).strip()
+
+
+def find_class(name: str, classes: Sequence[str]) -> int | None:
+    """Return the index of the class that is called so or means the same, such as 开心 and `happy`; None without one."""
+    words = list(map(parse_class, classes))
+    return words.index(word) if (word := parse_class(name)) in words else None
+
+
 def choose_classes(names: Iterable[str], wanted: Sequence[str] | None = None) -> tuple[tuple[str, ...], dict[str, int]]:
-    """Decide which classes the names of class folders mean."""
+    """Decide which classes the names of class folders mean.
+
+    Where all are of the seven or the eight expressions, these are meant. Others stay as they are written; of names that
+    mean the same, the first.
+    """
     word_of = {name: parse_class(name) for name in names}
-    words = set(word_of.values()) if wanted is None else set(map(parse_class, wanted))
-    if wanted is not None and len(words) < len(wanted):
+    own: dict[str, str] = {}  # word -> name
+    for name in word_of if wanted is None else wanted:
+        own.setdefault(parse_class(name), _plain(name))
+    if wanted is not None and len(own) < len(wanted):
         raise ValueError(f"expected different classes, got {', '.join(wanted)}")
-    if alike := [name for name in sorted(words) if [word.lower() for word in words].count(name.lower()) > 1]:
+    if alike := [name for name in sorted(own) if [word.lower() for word in own].count(name.lower()) > 1]:
         raise ValueError(f"expected classes that differ by more than capital letters, got {', '.join(alike)}")
-    if foreign := [name for name, word in word_of.items() if word not in words]:
+    if foreign := [name for name, word in word_of.items() if word not in own]:
         raise ValueError(f"expected the classes {', '.join(wanted or ())}, got also {', '.join(map(repr, foreign))}")
-    classes = tuple(map(parse_class, wanted)) if wanted is not None else tuple(sorted(words, key=natural_key))
+    words = list(own) if wanted is not None else sorted(own, key=lambda word: natural_key(own[word]))
     for known in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
-        if words == set(known) or (wanted is None and words and words <= set(known)):
-            classes = known
+        if own.keys() == set(known) or (wanted is None and own and own.keys() <= set(known)):
+            words, own = list(known), dict(zip(known, known))
             break
-    return classes, {name: classes.index(word) for name, word in word_of.items()}
+    return tuple(own[word] for word in words), {name: words.index(word) for name, word in word_of.items()}
 
 
 def natural_key(name: str) -> tuple[int, str]:
@@ -104,8 +118,8 @@ def describe_classes(classes: Sequence[str]) -> str:
 
 
 def class_names_zh(classes: Sequence[str]) -> tuple[str, ...]:
-    """Return the Chinese names of classes; a name that is not known stays."""
-    return tuple(_ALIASES[name][0] if name in _ALIASES else name for name in classes)
+    """Return the Chinese names of classes; where one is not known, they are of a person's own and all stay."""
+    return tuple(_ALIASES[name][0] for name in classes) if _ALIASES.keys() >= set(classes) else tuple(classes)
 
 
 def class_colors(classes: Sequence[str]) -> tuple[tuple[int, int, int], ...]:

@@ -7,7 +7,8 @@ from fer_paddle.labels import (
     EXPRESSIONS_ZH,
     FERPLUS_EXPRESSIONS,
     choose_classes,
-    parse_class,
+    class_names_zh,
+    find_class,
     parse_expression,
     parse_split,
 )
@@ -41,14 +42,19 @@ def test_parse_refuses_what_is_none_of_the_seven(name):
         (EXPRESSIONS_ZH, None, EXPRESSIONS),
         (["sad", "happy"], None, EXPRESSIONS),  # a part of the seven is the seven
         ([*EXPRESSIONS, "contempt"], None, FERPLUS_EXPRESSIONS),
-        (["嘟嘴", "大笑", "smile", "微笑"], None, ("laugh", "pout", "smile")),
+        # Of one's own: all stay as they are written, two of the same meaning as the first.
+        (["嘟嘴", "大笑", "smile", "微笑"], None, ("smile", "嘟嘴", "大笑")),
+        (["开心", "无聊", "Happiness"], None, ("开心", "无聊")),
+        (["4_Happy", "5_Bored"], None, ("4_Happy", "5_Bored")),
+        (["happy"], ["Bored", "开心"], ("Bored", "开心")),
+        (list("1234567"), None, tuple("1234567")),
         ([*EXPRESSIONS, "bored"], None, ("angry", "bored", *EXPRESSIONS[1:4], "neutral", "sad", "surprise")),
         (["10", "9", "1"], None, ("1", "9", "10")),
         (["１", "２", "caf\u00e9", "cafe\u0301"], None, ("caf\u00e9", "1", "2")),
         (["ｈａｐｐｙ", " Sad\u3000"], None, EXPRESSIONS),
         (["Zebra", "ant", "无聊"], None, ("Zebra", "ant", "无聊")),
         ([], None, ()),
-        (["happy", "悲伤"], ["sad", "happy"], ("sad", "happy")),  # two classes where the user says so
+        (["happy", "悲伤"], ["sad", "开心"], ("sad", "开心")),  # two classes where the user says so
         (EXPRESSIONS, FERPLUS, EXPRESSIONS),  # the seven and the eight keep their order
         ([], ["contempt", *FERPLUS], FERPLUS_EXPRESSIONS),
     ],
@@ -56,7 +62,19 @@ def test_parse_refuses_what_is_none_of_the_seven(name):
 def test_which_classes_names_mean(names, wanted, classes):
     found, index_of = choose_classes(names, wanted)
     assert found == classes and index_of.keys() == set(names)
-    assert all(found[index] == parse_class(name) for name, index in index_of.items())
+    assert all(find_class(name, found) == index for name, index in index_of.items())
+
+
+@pytest.mark.parametrize(
+    ("classes", "shown"),
+    [
+        (EXPRESSIONS, EXPRESSIONS_ZH),
+        (("neutral", "smile"), ("中性", "微笑")),
+        (("happy", "bored"), ("happy", "bored")),  # of one's own: none is translated
+    ],
+)
+def test_chinese_names(classes, shown):
+    assert class_names_zh(classes) == shown
 
 
 @pytest.mark.parametrize(

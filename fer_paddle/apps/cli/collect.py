@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fer_paddle import options as opt
-from fer_paddle.console import FAILED, OK, Output, shown_name, table, visible, warn
+from fer_paddle.console import FAILED, OK, Output, shown_names, table, visible, warn
 from fer_paddle.messages import say
 
 
@@ -112,7 +112,7 @@ def run(
         for name, one in given.items():
             reports.append(collect_class(name, one, out, work, fetcher, rules, detector, landmarks))
     warn(*(warning for report in reports for warning in report.warnings))
-    rows = [[shown_name(one.name), one.images, one.refused, one.cut, one.copies, one.files] for one in reports]
+    rows = [[one.name, one.images, one.refused, one.cut, one.copies, one.files] for one in reports]
     text = table(["class", "images", "without a face", "cut out", "copies", f"{face_options.what} now"], rows)
     code = OK if all(report.files for report in reports) else FAILED
     return Output(list(map(asdict, reports)), f"{text}\n\n" + say("written to {}").format(out), code=code)
@@ -253,5 +253,6 @@ def train_mouths(
     if trained is None:
         return None
     card = load_card(out / "model.safetensors")
-    rows = [[shown_name(name), card["train_faces"][name], card["valid_faces"][name]] for name in card["classes"]]
+    shown = shown_names(card["classes"])
+    rows = [[shown[name], card["train_faces"][name], card["valid_faces"][name]] for name in shown]
     return Output(trained.result, f"{table(['class', 'train', 'validation'], rows)}\n\n{trained.text}")

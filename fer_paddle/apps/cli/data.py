@@ -89,16 +89,18 @@ def crop(
     from fer_paddle.environment import find_data
     from fer_paddle.files import hold
     from fer_paddle.images import write_image
-    from fer_paddle.labels import parse_class, parse_split
+    from fer_paddle.labels import choose_classes, parse_split
     from fer_paddle.pipeline import crop_face
     from yolo3tiny.annotations import read_categories, read_photos
 
     path = find_data(data)
     rows: dict[tuple[str, str], int] = {}
     with hold(out):
-        for category in read_categories(path):
+        categories = read_categories(path)
+        classes, index_of = choose_classes(categories)
+        for category in categories:
             for photo in track(read_photos(path, classes=[category]), category):
-                split, name = parse_split(photo.split) or "", safe_name(parse_class(category), "unnamed")
+                split, name = parse_split(photo.split) or "", safe_name(classes[index_of[category]], "unnamed")
                 stem = safe_name(Path(photo.name).stem)
                 image = photo.read()
                 for box in photo.boxes_xyxy[~photo.ignore]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import click
 
-from fer_paddle.console import Output, percent, shown_name, table
+from fer_paddle.console import Output, percent, shown_names, table
 from fer_paddle.messages import say
 from fer_paddle.options import LabeledData, Number, Runtime, ThreadCount, Weights
 
@@ -125,8 +125,8 @@ def _measure_faces(
     faces = load_measured(data, classes, split)
     figures = evaluate_classifier(classifier, faces.images, faces.labels, faces.classes)
     rows = [
-        [shown_name(name), *(percent(figures[kind][name]) for kind in ("recall", "precision"))]
-        for name in figures["recall"]
+        [shown, *(percent(figures[kind][name]) for kind in ("recall", "precision"))]
+        for name, shown in shown_names(figures["recall"]).items()
     ]
     text = say("accuracy {accuracy:.4f}, mean recall {mean_recall:.4f} over {faces} faces").format(**figures)
     if (some := figures["mean_recall_of_20"]) is not None:

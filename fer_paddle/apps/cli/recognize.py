@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from fer_paddle import options as opt
-from fer_paddle.console import FAILED, INTERRUPTED, OK, Output, shown_name, table, visible
+from fer_paddle.console import FAILED, INTERRUPTED, OK, Output, shown_names, table, visible
 from fer_paddle.messages import say
 
 Out = Annotated[Path, "folder for the annotated images"]
@@ -172,7 +172,8 @@ def _table_of_people(people: list[dict[str, Any]]) -> str:
     rows = []
     for person in people:
         named = sorted(person["frames_named"].items(), key=lambda item: -item[1])[:3]
-        names = ", ".join(f"{shown_name(name)} {frames / person['frames']:.0%}" for name, frames in named)
+        shown = shown_names(person["mean_probs"])
+        names = ", ".join(f"{shown[name]} {frames / person['frames']:.0%}" for name, frames in named)
         seen = say("{:.1f} to {:.1f} s").format(person["first_seconds"], person["last_seconds"])
         rows.append([person["id"], seen, names])
     return table(["id", "seen", "frames named"], rows)
@@ -185,7 +186,7 @@ def _table_of_images(results: list[dict[str, Any]]) -> str:
         for face in result["faces"]:
             left, top, right, bottom = (round(side) for side in face["box_xyxy"])
             prob, place = face["probs"][face["label"]], f"{left},{top} {right - left}x{bottom - top}"
-            label = shown_name(face["label"]) + ("" if face["sure"] else "?")
+            label = shown_names(face["probs"])[face["label"]] + ("" if face["sure"] else "?")
             rows.append([name, label, f"{prob:.0%}", f"{face['score']:.2f}", place])
         if not result["faces"]:
             rows.append([name, say("no face"), "", "", ""])

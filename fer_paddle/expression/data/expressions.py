@@ -24,7 +24,7 @@ from fer_paddle.expression.data.faces import (
 )
 from fer_paddle.expression.data.ferplus import take_for_classes, take_strict
 from fer_paddle.files import each_once
-from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, choose_classes
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, choose_classes, find_class, parse_class
 
 logger = logging.getLogger(__name__)
 
@@ -102,8 +102,8 @@ def load_train_valid(
     train = join_faces([pair[0] for pair in pairs])
     if valid is not None:
         measured = take_measured(load_faces(find_data(os.fspath(valid)), classes))
-        named = set(train.classes) | set(FERPLUS_EXPRESSIONS if set(train.classes) <= set(FERPLUS_EXPRESSIONS) else ())
-        if foreign := [name for name, count in measured.counts().items() if count and name not in named]:
+        named = FERPLUS_EXPRESSIONS if set(train.classes) <= set(FERPLUS_EXPRESSIONS) else train.classes
+        if foreign := [name for name, count in measured.counts().items() if count and find_class(name, named) is None]:
             raise ValueError(
                 f"expected the classes of {data} in {valid}: {', '.join(train.classes)}; got also {', '.join(foreign)}"
             )
@@ -159,8 +159,8 @@ def load_sources(sources: Sequence[str | os.PathLike[str]]) -> LabelledFaces:
         names = [Path(source).stem for source in sources]
         names = names if len(set(names)) == len(names) else [os.fspath(source) for source in sources]
         parts = [part if part.split is not None else _name_split(part, name) for part, name in zip(parts, names)]
-    if len(found := {part.classes for part in parts}) > 1:
-        got = " and ".join(", ".join(classes) or "none" for classes in sorted(found))
+    if len({tuple(map(parse_class, part.classes)) for part in parts}) > 1:
+        got = " and ".join(", ".join(classes) or "none" for classes in sorted({part.classes for part in parts}))
         raise ValueError(f"expected sources of the same classes, got {got}")
     return join_faces(parts)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.duplicates import image_digest
-from fer_paddle.labels import EXPRESSIONS, SPLITS, choose_classes, parse_split
+from fer_paddle.labels import EXPRESSIONS, SPLITS, choose_classes, find_class, parse_split
 from fer_paddle.study import digest
 
 UNLABELLED = -1
@@ -71,11 +71,11 @@ class LabelledFaces:
         """Return the same faces with their labels as indices into other classes."""
         if tuple(classes) == self.classes:
             return self
-        foreign = [name for name, count in self.counts().items() if count and name not in classes]
-        if foreign:
+        new = [find_class(name, classes) for name in self.classes]
+        if foreign := [name for (name, count), index in zip(self.counts().items(), new) if count and index is None]:
             raise ValueError(f"expected faces of the classes {', '.join(classes)}, got also {', '.join(foreign)}")
-        new = [classes.index(name) if name in classes else UNLABELLED for name in self.classes]
-        labels = np.array([*new, UNLABELLED], np.int64)[self.labels]  # -1 takes the last
+        indices = [UNLABELLED if index is None else index for index in new]
+        labels = np.array([*indices, UNLABELLED], np.int64)[self.labels]  # -1 takes the last
         return dataclasses.replace(self, labels=labels, classes=tuple(classes))
 
 
@@ -158,8 +158,9 @@ def join_faces(parts: Sequence[LabelledFaces]) -> LabelledFaces:
 
 def unite_classes(parts: Sequence[LabelledFaces]) -> tuple[str, ...]:
     """Return the classes of all parts together: those of the first where it has all, else see choose_classes."""
-    names = {name for part in parts for name, count in part.counts().items() if count}
-    return parts[0].classes if names <= set(parts[0].classes) else choose_classes(names)[0]
+    names = dict.fromkeys(name for part in parts for name, count in part.counts().items() if count)
+    is_first = all(find_class(name, parts[0].classes) is not None for name in names)
+    return parts[0].classes if is_first else choose_classes(names)[0]
 
 
 def _concatenate(columns: Sequence[Any]) -> Any:

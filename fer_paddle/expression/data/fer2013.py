@@ -18,7 +18,7 @@ import numpy as np
 from fer_paddle.expression.data.faces import UNLABELLED, LabelledFaces, join_faces
 from fer_paddle.files import read_table
 from fer_paddle.images import to_gray
-from fer_paddle.labels import EXPRESSIONS, SPLITS, choose_classes, parse_class, parse_split
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, SPLITS, choose_classes, parse_class, parse_split
 from fer_paddle.packs import load_pack, save_pack
 
 _VOTED = "neutral happiness surprise sadness anger disgust fear contempt unknown NF"
@@ -90,15 +90,15 @@ def read_pack(path: str | os.PathLike[str], keep_faults: bool = False) -> Labell
     rows = pack.get("name", [f"row {row}" for row in columns.get("row", range(count))])
     votes = _to_probs(columns["ferplus"]) if "ferplus" in columns else None
     names, told = [f"{path.stem} {row}" for row in rows], pack.get("classes", np.array(EXPRESSIONS))
-    classes = tuple(map(parse_class, told.tolist())) if told.dtype.kind == "U" and told.ndim == 1 else ()
-    if not classes or len(set(classes)) < len(classes):
+    classes = tuple(told.tolist()) if told.dtype.kind == "U" and told.ndim == 1 else ()
+    if not classes or len(set(map(parse_class, classes))) < len(classes):
         raise ValueError(f"expected 'classes' as different names in {path}, got {told.tolist()}")
     try:
         faces = LabelledFaces(images, labels, votes, split, classes, names=names)
     except ValueError as error:
         raise ValueError(f"{error} in {path}") from error
-    if set(choose_classes(classes)[0]) == set(EXPRESSIONS):
-        faces = faces.with_classes(EXPRESSIONS)
+    if (known := choose_classes(classes)[0]) in (EXPRESSIONS, FERPLUS_EXPRESSIONS):
+        faces = faces.with_classes(known)
     if keep_faults or split is None or "flag" not in columns:
         return faces
     return faces.select((split != "train") | (columns["flag"] & FLAG_NOT_A_FACE == 0))

@@ -119,16 +119,16 @@ def test_own_classes_of_folders_and_a_pack_are_united(tmp_path, noise, write_pac
     images = noise(8, shape=(40, 40))
     columns = {"labels": np.arange(8) % 2, "usage": np.arange(8) // 6, "classes": np.array(["neutral", "smile"])}
     pack = write_pack(tmp_path / "pack.npz", images, **columns)
-    mine = write_classes(tmp_path / "mine", {"嘟嘴": 20, "smile": 20}, seed=1)
-    write_image(mine / "smile" / "copy.png", images[7])
+    mine = write_classes(tmp_path / "mine", {"嘟嘴": 20, "微笑": 20}, seed=1)
+    write_image(mine / "微笑" / "copy.png", images[7])
     caplog.set_level(logging.INFO)
     train, valid = load_train_valid([str(pack), str(mine)])
     for twice in (load_train_valid, load_sources):
         with pytest.raises(ValueError, match="each data set once"):
             twice([str(mine), f"{mine}/"])
-    assert train.classes == valid.classes == ("neutral", "pout", "smile")
-    assert train.counts() == {"neutral": 3, "pout": 18, "smile": 3 + 18}
-    assert valid.counts() == {"neutral": 1, "pout": 2, "smile": 1 + 2}
+    assert train.classes == valid.classes == ("neutral", "smile", "嘟嘴")
+    assert train.counts() == {"neutral": 3, "smile": 3 + 18, "嘟嘴": 18}
+    assert valid.counts() == {"neutral": 1, "smile": 1 + 2, "嘟嘴": 2}
     assert "left 1 faces out" in caplog.text and not bytes_of(train) & bytes_of(valid)
 
 
@@ -169,5 +169,5 @@ def test_faces_to_measure_a_network_on(sources, name, classes, split, count, fou
     faces = load_measured(sources / name, classes, split)
     assert len(faces) == count and faces.classes == found
     for classes in (EXPRESSIONS, ("neutral", "smile")):  # of other classes
-        with pytest.raises(ValueError, match="expected faces of the classes .*, got also pout"):
+        with pytest.raises(ValueError, match="expected faces of the classes .*, got also .*嘟嘴"):
             load_measured(sources / "mouths", classes)
