@@ -1,9 +1,8 @@
-"""Files that appear whole or not at all, digests, JSON, csv and text, a folder held by one process, files that ship."""
+"""Files that appear whole or not at all, digests, JSON, csv and text, a folder held by one process."""
 
 from __future__ import annotations
 
 import csv
-import difflib
 import errno
 import functools
 import hashlib
@@ -314,28 +313,3 @@ def read_table(
             raise ValueError(f"expected a csv at {path}, got in line {reader.line_num}: {error}") from error
         except UnicodeDecodeError as error:
             raise ValueError(f"expected a csv in UTF-8 at {path}, got: {error}") from error
-
-
-SUFFIXES = (".onnx", ".safetensors", ".pdmodel", ".param", ".mnn", ".tflite")
-
-
-def shipped_names(folder: Path) -> list[str]:
-    """List the names of the networks in a folder."""
-    return sorted(path.stem for path in folder.glob("*.onnx"))
-
-
-def find_weights(weights: str | os.PathLike[str], folder: Path, suffix: str = ".onnx") -> Path:
-    """Return the file of a network."""
-    if not isinstance(weights, (str, os.PathLike)) or not os.fspath(weights):
-        raise ValueError(f"expected the name or file of a network, got {weights!r}")
-    path = Path(weights)
-    if path.suffix.lower() in SUFFIXES or len(path.parts) != 1 or path.exists():
-        return path
-    name, names = os.fspath(weights), shipped_names(folder)
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:3]
-        raise ValueError(f"expected a file {', '.join(SUFFIXES)} or a network such as {', '.join(near)}, got {name}")
-    path = folder / f"{name}{suffix}"
-    if not path.is_file():
-        raise FileNotFoundError(f"expected {path.name}, found none: {name} ships as .onnx alone")
-    return path

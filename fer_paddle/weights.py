@@ -1,10 +1,11 @@
-"""Weights on disk: one safetensors file and a JSON card beside it. Nothing here runs code from a file.
+"""Weights on disk: one safetensors file and a JSON card beside it; those that ship. No code from a file runs here.
 
 Source: safetensors format, https://github.com/huggingface/safetensors (pickle, and so paddle.load, runs code).
 """
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from paddle.nn import Layer
 
 _MAX_HEADER_BYTES = 10 << 20
+SUFFIXES = (".onnx", ".safetensors", ".pdmodel", ".param", ".mnn", ".tflite")
+DETECTION = "face detection"
+FOLDERS = [Path(__file__).parents[1] / place / "weights" for place in ("fer_paddle", "yolo3tiny", "yolo3tiny/keypoint")]
 
 
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
@@ -84,3 +88,35 @@ def fingerprint(layer: Layer) -> str:
     for name, array in sorted(state_arrays(layer).items()):
         digest.update(f"{name} {array.shape} ".encode() + array.tobytes())
     return digest.hexdigest()[:16]
+
+
+def shipped_files() -> dict[str, Path]:
+    """Return the `.onnx` files of the networks that ship, by name."""
+    return {path.stem: path for folder in FOLDERS for path in sorted(folder.glob("*.onnx"))}
+
+
+def named_task(told: Mapping[str, Any]) -> str:
+    """Return the task that a network's card or metadata tell: face detection, landmarks, keypoint or expression."""
+    if (task := told.get("task")) in ("landmarks", "keypoint"):
+        return str(task)
+    return DETECTION if "anchors" in told else "expression"
+
+
+def find_weights(weights: str | os.PathLike[str], task: str | None = None, suffix: str = ".onnx") -> Path:
+    """Return the file of a network, by path or by the name of one that ships, of any task or of one."""
+    if not isinstance(weights, (str, os.PathLike)) or not os.fspath(weights):
+        raise ValueError(f"expected the name or file of a network, got {weights!r}")
+    path = Path(weights)
+    if path.suffix.lower() in SUFFIXES or len(path.parts) != 1 or path.exists():
+        return path
+    name, files = os.fspath(weights), shipped_files()
+    found = named_task(load_card(files[name])) if name in files else None
+    if not found or task not in (None, found):
+        names = [one for one in files if task in (None, named_task(load_card(files[one])))]
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names[:3]
+        got = f"{name}, a network of {found}" if found else name
+        raise ValueError(f"expected a file {', '.join(SUFFIXES)} or a network such as {', '.join(near)}, got {got}")
+    path = files[name].with_suffix(suffix)
+    if not path.is_file():
+        raise FileNotFoundError(f"expected {path.name}, found none: {name} ships as .onnx alone")
+    return path

@@ -5,24 +5,20 @@ from __future__ import annotations
 import fnmatch
 import os
 import pkgutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fer_paddle.deployment.runtimes.model_files import check_file
 from fer_paddle.expression import predict as expressions
-from fer_paddle.files import find_weights, read_json, shipped_names
+from fer_paddle.files import read_json
 from fer_paddle.landmarks import predict as landmarks
-from fer_paddle.weights import load_card
+from fer_paddle.weights import DETECTION, find_weights, load_card, named_task, shipped_files
 from yolo3tiny import predict as faces
 from yolo3tiny.keypoint import predict as marks
 
 if TYPE_CHECKING:
     from fer_paddle.models.model import Model
-
-DETECTION = "face detection"
-FOLDERS = (expressions.FOLDER, faces.FOLDER, marks.FOLDER)
 
 
 @dataclass(frozen=True)
@@ -41,13 +37,12 @@ class ShippedModel:
 
 def list_models(pattern: str = "*") -> list[ShippedModel]:
     """List the networks that ship, those whose names fit a pattern such as "distresnet*" or "*.fer2013"."""
-    names = [(name, folder) for folder in FOLDERS for name in shipped_names(folder)]
-    return [_describe(folder / f"{name}.onnx") for name, folder in names if fnmatch.fnmatch(name, pattern)]
+    return [_describe(path) for name, path in shipped_files().items() if fnmatch.fnmatch(name, pattern)]
 
 
 def load_model(weights: str | os.PathLike[str]) -> Model:
     """Read a `.safetensors` network of any task with its card, by path or by name; imports Paddle."""
-    path = find_model(weights, ".safetensors")
+    path = find_weights(weights, suffix=".safetensors")
     by_task = {marks.TASK: marks.LOADER, landmarks.TASK: landmarks.LOADER, DETECTION: faces.LOADER}
     return pkgutil.resolve_name(by_task.get(task_of(path), expressions.LOADER))(path)
 
@@ -56,20 +51,7 @@ def task_of(path: Path) -> str:
     """Return the task of a network, as in ShippedModel: by the metadata of an `.onnx` file, or by the card."""
     from fer_paddle.deployment.benchmark import read_metadata
 
-    return _named_task(read_metadata(check_file(path, (".safetensors", ".onnx"), "dynamic")))
-
-
-def _named_task(told: Mapping[str, Any]) -> str:
-    if (task := told.get("task")) in (marks.TASK, landmarks.TASK):
-        return str(task)
-    return DETECTION if "anchors" in told else "expression"
-
-
-def find_model(weights: str | os.PathLike[str], suffix: str = ".onnx") -> Path:
-    """Return the file of a network of any task, by path or by name."""
-    name = os.fspath(weights)
-    folder = next((folder for folder in FOLDERS if name in shipped_names(folder)), FOLDERS[0])
-    return find_weights(weights, folder, suffix)
+    return named_task(read_metadata(check_file(path, (".safetensors", ".onnx"), "dynamic")))
 
 
 def _describe(path: Path) -> ShippedModel:
@@ -79,7 +61,7 @@ def _describe(path: Path) -> ShippedModel:
     figure = sets[0].get("ap" if "anchors" in card else "accuracy")
     return ShippedModel(
         name=path.stem,
-        task="mouth" if "train_mouths" in card else _named_task(card),
+        task="mouth" if "train_mouths" in card else named_task(card),
         classes=tuple(card["classes"]),
         input_size=card["longest"] if "longest" in card else card["input_size"],
         parameters=card["parameters"],

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from fer_paddle.models.model import Model
+from fer_paddle.weights import DETECTION
 from yolo3tiny.model import NETWORKS, Network
-from yolo3tiny.predict import FOLDER, NetworkSettings
+from yolo3tiny.predict import NetworkSettings
 
 
 class DetectorModel(Model):
     """A detector with its card; `DetectorModel.load(path)` reads one, `save(path)` writes it."""
 
-    folder = FOLDER
+    task = DETECTION
 
     @staticmethod
     def build(card: Mapping[str, Any]) -> Network:

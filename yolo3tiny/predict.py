@@ -17,13 +17,13 @@ from fer_paddle.deployment.runtimes import Runner, load_runner, network_file, us
 from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.files import check_number, is_number
 from fer_paddle.images import describe, to_bgr
+from fer_paddle.weights import DETECTION
 from yolo3tiny.anchors import ANCHORS, STRIDES, anchor_masks
 from yolo3tiny.boxes import clip, letterbox
 from yolo3tiny.decode import check_heads, decode_above, nms
 
-FOLDER = Path(__file__).parent / "weights"
 DEFAULT, TINY = "yolo3lite.face", "yolo3tiny.face"  # TINY: the tutorial's network, which chapters prune and quantize
-WEIGHTS = FOLDER / f"{DEFAULT}.onnx"
+WEIGHTS = Path(__file__).parent / "weights" / f"{DEFAULT}.onnx"
 LOADER = "yolo3tiny.files:DetectorModel.load"  # imports Paddle
 FAST = 320  # longer side of the input in pixels of a fast detector
 CLASSES = ("face",)
@@ -127,7 +127,7 @@ class NetworkSettings:
 
 def load_network(weights: str | os.PathLike[str] | None = None, runtime: str | None = None, threads: int = 0) -> Runner:
     """Load the detector's network for `Detector(forward=...)`, and run it once; arguments and errors as load_runner."""
-    path = network_file(DEFAULT if weights is None else weights, FOLDER, runtime)
+    path = network_file(DEFAULT if weights is None else weights, DETECTION, runtime)
     runner = load_runner(path, runtime, threads, loader=LOADER)
     with used_as(f"a face detector at {path}"):
         settings = NetworkSettings.from_metadata(runner.metadata)

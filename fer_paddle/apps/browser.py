@@ -26,9 +26,9 @@ from fer_paddle.files import file_digest, read_bytes, read_json, replacing, repl
 from fer_paddle.images import FER_MEAN, FER_STD, write_image
 from fer_paddle.labels import class_colors, class_names_zh
 from fer_paddle.landmarks.predict import DEFAULT as LANDMARKS
-from fer_paddle.landmarks.predict import Landmarker
+from fer_paddle.landmarks.predict import TASK, Landmarker
 from fer_paddle.pipeline import MARGIN, MIN_PROB, MIN_SCORE
-from fer_paddle.zoo import find_model
+from fer_paddle.weights import DETECTION, find_weights
 from yolo3tiny.boxes import PAD_GRAY
 from yolo3tiny.predict import CLOSEST, FAST, HINT, NMS_IOU, SMALL_PX, Detector
 from yolo3tiny.predict import DEFAULT as DETECTOR
@@ -78,8 +78,8 @@ def write_site(
     """
     out = Path(out).resolve()
     _check_free(out)
-    files = {"expression": classifier_file(weights), "detector": find_model(detector)}
-    files |= {"landmarks": find_model(landmarks)} if landmarks is not None else {}
+    files = {"expression": classifier_file(weights), "detector": find_weights(detector, DETECTION)}
+    files |= {"landmarks": find_weights(landmarks, TASK)} if landmarks is not None else {}
     site = _describe(files, prior)
     packed = load_runtime(runtime)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fer_paddle.analysis.complexity import count_parameters
 from fer_paddle.environment import paddle
 from fer_paddle.expression.losses import AuxiliaryHead, Combination
-from fer_paddle.expression.predict import FOLDER, NORMALIZE, ClassifierSettings
+from fer_paddle.expression.predict import NORMALIZE, TASK, ClassifierSettings
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.models.model import Model
@@ -23,7 +23,7 @@ OWN_KEYS = ("model", "arguments", "input_size", "classes", "normalize", "paramet
 class ExpressionModel(Model):
     """A network of MODELS with its card; `ExpressionModel.load(path)` reads one, `save(path)` writes it."""
 
-    folder = FOLDER
+    task = TASK
 
     @classmethod
     def of(

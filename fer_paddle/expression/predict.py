@@ -91,10 +91,10 @@ def check_prior(prior: Any, count: int) -> tuple[float, ...]:
     return tuple(float(share / sum(prior)) for share in prior)
 
 
-FOLDER = Path(__file__).parents[1] / "weights"
+TASK = "expression"
 DEFAULT = "vgg8.photos"
 COURSE = "distresnet.fer2013"  # the network of chapter 4, which the course makes smaller and exports
-WEIGHTS = FOLDER / f"{COURSE}.onnx"
+WEIGHTS = Path(__file__).parents[1] / "weights" / f"{COURSE}.onnx"
 LOADER = "fer_paddle.expression.files:ExpressionModel.load"  # imports Paddle
 
 
@@ -187,4 +187,4 @@ class Classifier:
 
 def classifier_file(weights: str | os.PathLike[str] | None = None, runtime: str | None = None) -> Path:
     """Return the file of a network that ships, by name, as a runtime reads it; a path stays as it is."""
-    return network_file(DEFAULT if weights is None else weights, FOLDER, runtime)
+    return network_file(DEFAULT if weights is None else weights, TASK, runtime)

@@ -7,14 +7,14 @@ from typing import Any
 
 from fer_paddle.landmarks.model import LandmarkNetwork
 from fer_paddle.landmarks.points import NUM_POINTS
-from fer_paddle.landmarks.predict import FOLDER, TASK, LandmarkSettings
+from fer_paddle.landmarks.predict import TASK, LandmarkSettings
 from fer_paddle.models.model import Model
 
 
 class LandmarkModel(Model):
     """A LandmarkNetwork with its card; `LandmarkModel.load(path)` reads one, `save(path)` writes it."""
 
-    folder = FOLDER
+    task = TASK
 
     @classmethod
     def of(cls, network: LandmarkNetwork, margin: float, card: Mapping[str, Any] | None = None) -> LandmarkModel:

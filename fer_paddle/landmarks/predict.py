@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from numbers import Integral
-from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +16,6 @@ from fer_paddle.files import is_number
 from fer_paddle.images import BATCH, FER_MEAN, FER_STD, cut_square, faces_to_batch, shrink_for_crop, to_floats
 from fer_paddle.landmarks.points import NUM_POINTS
 
-FOLDER = Path(__file__).parents[1] / "weights"
 DEFAULT = "landmarks.68"
 LOADER = "fer_paddle.landmarks.files:LandmarkModel.load"  # imports Paddle
 TASK = "landmarks"  # in the card and in the metadata
@@ -76,9 +74,7 @@ class Landmarker:
     ):
         if weights is not None and forward is not None:
             raise ValueError("expected weights or forward, got both")
-        path = (
-            network_file(DEFAULT if weights is None else weights, FOLDER, runtime) if forward is None else "`forward`"
-        )
+        path = network_file(DEFAULT if weights is None else weights, TASK, runtime) if forward is None else "`forward`"
         self.forward = load_runner(path, runtime, threads, loader=LOADER) if forward is None else forward
         with used_as(f"a landmark network at {path}"):
             self.settings = settings or LandmarkSettings.from_metadata(getattr(self.forward, "metadata", {}))

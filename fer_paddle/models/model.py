@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fer_paddle.environment import paddle
-from fer_paddle.files import find_weights
 from fer_paddle.models.network import evaluating
-from fer_paddle.weights import load_arrays, load_card, load_into, save_weights, state_arrays
+from fer_paddle.weights import find_weights, load_arrays, load_card, load_into, save_weights, state_arrays
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -28,7 +27,7 @@ class Model:
     A task derives a class that knows how to build its network from a card.
     """
 
-    folder: ClassVar[Path]  # of the networks that ship
+    task: ClassVar[str]  # as weights.named_task says it
     network: paddle.nn.Layer  # the network
     # JSON values. `save` writes `parameters` and, for a pruned network, `shapes` itself
     card: dict[str, Any] = field(repr=False)
@@ -73,7 +72,7 @@ class Model:
     @classmethod
     def find(cls, path: str | os.PathLike[str]) -> Path:
         """Return the `.safetensors` file of a path, or of the name of a network that ships."""
-        return _check_suffix(find_weights(path, cls.folder, ".safetensors"))
+        return _check_suffix(find_weights(path, cls.task, ".safetensors"))
 
     def save(self, path: str | os.PathLike[str]) -> dict[str, Any]:
         """Write the network as `NAME.safetensors` and its card as `NAME.json`, and return the card as written."""

@@ -17,13 +17,14 @@ from fer_paddle.expression.predict import Classifier
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.landmarks.predict import Landmarker
 from fer_paddle.pipeline import Pipeline
-from fer_paddle.zoo import find_model, list_models, load_model, task_of
+from fer_paddle.weights import find_weights
+from fer_paddle.zoo import list_models, load_model, task_of
 from yolo3tiny import Detector
 from yolo3tiny.keypoint.predict import KeypointDetector
 
 
 def weights_of(name):
-    return find_model(name).with_suffix(".safetensors")
+    return find_weights(name).with_suffix(".safetensors")
 
 
 def test_what_ships():
@@ -50,9 +51,9 @@ def test_what_ships():
 
 @pytest.mark.parametrize("suffix", [".onnx", ".safetensors"])
 def test_a_file_tells_its_task(suffix, tmp_path):
-    files = [one for one in list_models() if find_model(one.name).with_suffix(suffix).is_file()]
+    files = [one for one in list_models() if find_weights(one.name).with_suffix(suffix).is_file()]
     for one in files:
-        assert task_of(find_model(one.name).with_suffix(suffix)) == one.task.replace("mouth", "expression")
+        assert task_of(find_weights(one.name).with_suffix(suffix)) == one.task.replace("mouth", "expression")
     with pytest.raises(FileNotFoundError):
         task_of(tmp_path / f"none{suffix}")
 
@@ -63,9 +64,7 @@ def test_any_task_by_name():
     assert load_model("landmarks.68").settings == Landmarker("landmarks.68").settings
     assert load_model("yolo3tiny.face").settings == Detector("yolo3tiny.face").settings
     assert load_model("keypoint.belt").metadata["task"] == list_models("keypoint*")[0].task == "keypoint"
-    assert find_model("yolo3tiny_int8.face").name == "yolo3tiny_int8.face.onnx"
-    with pytest.raises(ValueError, match="or a network such as yolo3tiny.face"):
-        Detector("yolo3tiny.faces")
+    assert find_weights("yolo3tiny_int8.face").name == "yolo3tiny_int8.face.onnx"
 
 
 @pytest.mark.parametrize("name", [one.name for one in list_models() if weights_of(one.name).is_file()])
@@ -74,7 +73,7 @@ def test_weights_compute_on_any_paddle_what_their_onnx_file_does(name):
     model = load_model(name)
     (shape,) = model.input_spec.values()
     images = np.random.default_rng(0).random((2, shape[1], *(side or 96 for side in shape[2:])), np.float32)
-    runner = load_runner(find_model(name))
+    runner = load_runner(find_weights(name))
     parity = compare(runner, NetworkRunner(model.network, {}), images, (f"{name}.onnx", "Paddle"), "noise")
     assert parity.holds, parity
 
@@ -103,6 +102,18 @@ TASKS = {
     Pipeline: lambda network, image: np.array([face.box_xyxy for face in network(image, 0.1)]),
 }
 NETWORKS = [one for one in TASKS if one is not Pipeline]
+OF_TASK = {Classifier: "expression", Detector: "face detection", Landmarker: "landmarks", KeypointDetector: "keypoint"}
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_name_of_no_network_or_of_another_task_is_answered_by_the_names_of_the_task(kind):
+    tasks = {one.name: one.task.replace("mouth", "expression") for one in list_models()}
+    answers = {name: f"{name}, a network of {task}" for name, task in tasks.items() if task != OF_TASK[kind]}
+    for name, got in ({"nope": "nope"} | answers).items():
+        with pytest.raises(ValueError, match=f"or a network such as .*, got {got}$") as caught:
+            kind(name)
+        offered = str(caught.value).partition("such as ")[2].partition(", got")[0].split(", ")
+        assert {tasks[one] for one in offered} == {OF_TASK[kind]}
 
 
 @pytest.fixture(scope="module", params=TASKS, ids=lambda kind: kind.__name__)

@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from fer_paddle.files import shipped_names
+from fer_paddle.zoo import DETECTION, list_models
 from tests.yolo3tiny.samples import make_heads, white_finder, white_on_black
 from yolo3tiny import Detections, Detector
-from yolo3tiny.predict import FOLDER, WEIGHTS, NetworkSettings
+from yolo3tiny.predict import WEIGHTS, NetworkSettings
 
 SQUARE = np.zeros((320, 320, 3), np.uint8)
 
@@ -155,7 +155,9 @@ def test_detections_are_checked_when_built(boxes, scores, why):
 # What ships
 
 needs_weights = pytest.mark.skipif(not WEIGHTS.is_file(), reason="no weights in this checkout")
-SHIPPED = [(name, fast) for name in shipped_names(FOLDER) for fast in (False, True)]
+SHIPPED = [
+    (name, fast) for name in [one.name for one in list_models() if one.task == DETECTION] for fast in (False, True)
+]
 
 
 @pytest.mark.parametrize(("name", "fast"), SHIPPED)

@@ -6,9 +6,10 @@ import pytest
 from fer_paddle.compression.quantize import compare
 from fer_paddle.deployment.onnx_graph import read_onnx
 from fer_paddle.drawn import draw_scene
+from fer_paddle.weights import find_weights
 from yolo3tiny.boxes import iou
 from yolo3tiny.photos import Photo
-from yolo3tiny.predict import FOLDER, Detector
+from yolo3tiny.predict import Detector
 from yolo3tiny.quantize import DetectorQuantizeTask
 
 
@@ -24,7 +25,7 @@ def photos():
 
 @pytest.mark.parametrize(("name", "heads"), [("yolo3tiny.face", [18, 18]), ("yolo3lite.face", [12, 12, 12])])
 def test_int8_finds_the_same_faces_and_keeps_the_heads_in_float(name, heads, photos, tmp_path):
-    images, weights = [photo.read() for photo in photos], FOLDER / f"{name}.onnx"
+    images, weights = [photo.read() for photo in photos], find_weights(name)
     task = DetectorQuantizeTask(weights, images, photos)
     assert len(task.last_layers) == len(heads)
     compare(task, ["ort-minmax"], tmp_path, tmp_path / "table.json", threads=1)

@@ -9,6 +9,7 @@ from fer_paddle import options as opt
 from fer_paddle.console import Output, table
 from fer_paddle.messages import track
 from fer_paddle.options import PositiveInt
+from fer_paddle.weights import DETECTION, find_weights
 
 TINY = Path("yolo3tiny.face")
 
@@ -78,15 +79,13 @@ def quantize(
 
     environment.prepare(threads)
     from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images, table_of
-    from fer_paddle.files import find_weights
     from fer_paddle.study import provenance
     from yolo3tiny.photos import check_readable
-    from yolo3tiny.predict import FOLDER
     from yolo3tiny.quantize import DetectorQuantizeTask
     from yolo3tiny.splits import TRAIN, VALIDATION, choose_split, find_photos
 
     chosen = METHODS if methods == ("all",) else methods
-    weights = find_weights(weights, FOLDER)
+    weights = find_weights(weights, DETECTION)
     found = find_photos(data)
     valid = choose_split(found, VALIDATION)
     train = choose_split(found, TRAIN) if calibrate is None or "slim-qat" in chosen else []

@@ -8,13 +8,13 @@ from typing import Any
 
 from fer_paddle.models.model import Model
 from yolo3tiny.keypoint.model import KeypointNetwork
-from yolo3tiny.keypoint.predict import CHANNELS, FOLDER, SCALE, TASK
+from yolo3tiny.keypoint.predict import CHANNELS, SCALE, TASK
 
 
 class KeypointModel(Model):
     """A `KeypointNetwork` with its card; `KeypointModel.load(path)` reads one, `save(path)` writes it."""
 
-    folder = FOLDER
+    task = TASK
 
     @staticmethod
     def build(card: Mapping[str, Any]) -> KeypointNetwork:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,7 +14,6 @@ from fer_paddle.deployment.runtimes import check_outputs, load_runner, network_f
 from fer_paddle.images import to_bgr
 from yolo3tiny.keypoint.decode import STRIDE, Marks, decode
 
-FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "keypoint.belt"
 LOADER = "yolo3tiny.keypoint.files:KeypointModel.load"  # imports Paddle
 TASK, CHANNELS, SCALE = "keypoint", "BGR", "0..255"  # what the pixels are
@@ -44,7 +42,7 @@ class KeypointDetector:
         if weights is not None and forward is not None:
             raise ValueError("expected weights or forward, got both")
         if forward is None:
-            path = network_file(DEFAULT if weights is None else weights, FOLDER, runtime)
+            path = network_file(DEFAULT if weights is None else weights, TASK, runtime)
             forward = load_runner(path, runtime, threads, loader=LOADER)
             told = forward.metadata
             with used_as(f"a network that finds marks at {path}"):

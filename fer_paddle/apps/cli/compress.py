@@ -73,9 +73,9 @@ def prune_speed(
     """Time files, each in the runtime it is made for, in turns, so that a busy machine disturbs all alike."""
     from fer_paddle.apps.speed import time_side_by_side
     from fer_paddle.files import write_json
-    from fer_paddle.zoo import find_model
+    from fer_paddle.weights import find_weights
 
-    rows = time_side_by_side([find_model(file) for file in files], threads, batch, runs)
+    rows = time_side_by_side([find_weights(file) for file in files], threads, batch, runs)
     if results is not None:
         write_json(results, rows)
     shown = [

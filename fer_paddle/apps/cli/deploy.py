@@ -21,10 +21,11 @@ def models(
 ) -> Output:
     """List the networks that ship: what each does, how well, how large, how fast here; `--weights` takes the names."""
     from fer_paddle.apps.speed import time_side_by_side
-    from fer_paddle.zoo import find_model, list_models
+    from fer_paddle.weights import find_weights
+    from fer_paddle.zoo import list_models
 
     found = list_models(pattern)
-    times = time_side_by_side([find_model(one.name) for one in found], runs=runs) if runs else [{}] * len(found)
+    times = time_side_by_side([find_weights(one.name) for one in found], runs=runs) if runs else [{}] * len(found)
     content, rows = [], []
     for one, time in zip(found, times):
         latency_ms = time.get("median_ms", one.latency_ms)
@@ -65,10 +66,11 @@ def export(
     from fer_paddle.environment import find_data
     from fer_paddle.expression.export import export_expression_network
     from fer_paddle.landmarks.predict import TASK as LANDMARKS
-    from fer_paddle.zoo import DETECTION, find_model, task_of
+    from fer_paddle.weights import find_weights
+    from fer_paddle.zoo import DETECTION, task_of
     from yolo3tiny.export import export_detector
 
-    weights = find_model(weights, ".onnx" if out.suffix in (".param", ".mnn", ".tflite") else ".safetensors")
+    weights = find_weights(weights, suffix=".onnx" if out.suffix in (".param", ".mnn", ".tflite") else ".safetensors")
     name, task = Path(data or "").name, task_of(weights)
     if task not in ("expression", DETECTION) and (task, weights.suffix) != (LANDMARKS, ".onnx"):
         known = "an expression network or a face detector, or a landmark network as .onnx"
@@ -142,7 +144,7 @@ def benchmark(
     from fer_paddle.deployment import benchmark as timing
     from fer_paddle.deployment.benchmark_report import disambiguate, draw_rows, write_csv
     from fer_paddle.study import Study, provenance
-    from fer_paddle.zoo import find_model
+    from fer_paddle.weights import find_weights
 
     if quick:
         refused: dict[str, Any] = {"weights": weights, "runtime": runtime, "precision": precision, "threads": threads}
@@ -157,7 +159,7 @@ def benchmark(
     study = Study(out / TABLE if out and resume else None, {}, provenance())
     study.path = out / TABLE if out else None  # without --resume the table begins anew
     rows = timing.compare_runtimes(
-        [find_model(path) for path in weights] or speed.shipped_networks(),
+        [find_weights(path) for path in weights] or speed.shipped_networks(),
         speed.input_shape,
         speed.LOADER,
         runtime or timing.COMPARED,

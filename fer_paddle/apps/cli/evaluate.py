@@ -173,10 +173,10 @@ def write_cards(
 ) -> Output:
     """Measure weights with confidence intervals, write NAME.measured.json and NAME.md: `evaluate --card`."""
     from fer_paddle.analysis.card import find_shipped, kind_of, read_measured, write_files
-    from fer_paddle.zoo import find_model
+    from fer_paddle.weights import find_weights
 
     result = []
-    for path in [find_model(path) for path in weights] or find_shipped():
+    for path in [find_weights(path) for path in weights] or find_shipped():
         measured = read_measured(path) if text_only else _measure(path, kind_of(path), data)
         result.append({"weights": str(path), "written": [str(written) for written in write_files(path, measured)]})
     return Output(result, "\n".join(f"{row['weights']}: {', '.join(row['written'])}" for row in result))

@@ -27,7 +27,8 @@ import numpy as np
 from fer_paddle import environment
 from fer_paddle.deployment.runtimes.base import LOAD_BYTES, Runner, bounded_memory
 from fer_paddle.deployment.runtimes.model_files import check_file, size_on_disk
-from fer_paddle.files import find_weights, is_number
+from fer_paddle.files import is_number
+from fer_paddle.weights import find_weights
 
 # Name -> module and class, which is imported, and its package with it, when it is asked for; and what it can compute
 # in, first the precision to compare with others. A quantized file is int8 by itself.
@@ -66,10 +67,10 @@ def choose_runtime(path: str | os.PathLike[str] | None, runtime: str | None = No
     return runtime
 
 
-def network_file(weights: str | os.PathLike[str], folder: Path, runtime: str | None = None) -> Path:
+def network_file(weights: str | os.PathLike[str], task: str, runtime: str | None = None) -> Path:
     """Return the file of a network that ships, by name, as a runtime reads it; a path stays as it is."""
     suffix = ".safetensors" if runtime in PADDLES else ".tflite" if runtime == "litert" else ".onnx"
-    return find_weights(weights, folder, suffix)
+    return find_weights(weights, task, suffix)
 
 
 @contextmanager

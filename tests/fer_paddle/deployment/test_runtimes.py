@@ -16,7 +16,8 @@ from fer_paddle.deployment.runtimes.model_files import read_manifest, size_on_di
 from fer_paddle.deployment.runtimes.paddle import write_inference_model
 from fer_paddle.environment import REPOSITORY
 from fer_paddle.expression.predict import COURSE, WEIGHTS, Classifier
-from fer_paddle.zoo import find_model, load_model
+from fer_paddle.weights import find_weights
+from fer_paddle.zoo import load_model
 from yolo3tiny.predict import load_network
 
 PACKAGES = {"openvino": "openvino", "ncnn": "ncnn", "mnn": "MNN"}
@@ -57,7 +58,7 @@ SUFFIX = {"onnx": ".onnx", "openvino": ".onnx", "ncnn": ".param", "mnn": ".mnn",
 def folder(tmp_path_factory):
     """A small shipped expression network in every format."""
     model = load_model(SMALL)
-    source, folder = find_model(SMALL), tmp_path_factory.mktemp("formats")
+    source, folder = find_weights(SMALL), tmp_path_factory.mktemp("formats")
     (folder / "net.onnx").write_bytes(source.read_bytes())
     convert_onnx(source, folder / "net.param")
     convert_onnx(source, folder / "net.mnn")

@@ -13,7 +13,7 @@ from fer_paddle.landmarks.export import export_run
 from fer_paddle.landmarks.files import LandmarkModel
 from fer_paddle.landmarks.metrics import nme
 from fer_paddle.landmarks.model import LandmarkNetwork, pool_to
-from fer_paddle.landmarks.predict import DEFAULT, FOLDER, Landmarker, LandmarkSettings
+from fer_paddle.landmarks.predict import DEFAULT, Landmarker, LandmarkSettings
 from fer_paddle.landmarks.quantize import quantize_landmarks
 from fer_paddle.landmarks.recipes import LANDMARK_RECIPES, POINTS68, LandmarkRecipe
 from fer_paddle.landmarks.train import study_losses, train_from_files, train_landmarks
@@ -21,6 +21,7 @@ from fer_paddle.study import Study
 from fer_paddle.training.augment import AugmentConfig
 from fer_paddle.training.config import choose_recipe
 from fer_paddle.training.loop import RunOptions
+from fer_paddle.weights import find_weights
 
 TINY = dataclasses.replace(
     POINTS68,
@@ -76,7 +77,7 @@ def test_a_training_goes_on_from_a_network_by_name_and_takes_each_pack_once(draw
     monkeypatch.setattr("fer_paddle.landmarks.train.fit", lambda network, *_, task, **more: task)
     recipe = dataclasses.replace(POINTS68, batch_size=2)
     task = train_from_files([tmp_path / "a.npz"], recipe, tmp_path / "run", start=DEFAULT)
-    assert task["start_digest"] == file_digest(FOLDER / f"{DEFAULT}.safetensors")
+    assert task["start_digest"] == file_digest(find_weights(DEFAULT, suffix=".safetensors"))
     with pytest.raises(ValueError, match="each data set once"):
         train_from_files([tmp_path / "a.npz", tmp_path / "." / "a.npz"], recipe, tmp_path / "run")
 
