@@ -208,13 +208,15 @@ def _run(app: click.Command, argv: list[str]) -> int:
             _noting_signals(received),
             app.make_context(app.name, argv) as ctx,
         ):
-            return app.invoke(ctx)
+            code = app.invoke(ctx)
+            return 128 + received[0] if received else code  # what stops at a signal may keep what was done
     except Exception as error:
         if received:  # while a package was imported, which may turn KeyboardInterrupt into an error of its own
             return _fail_stopped(received)
         return _fail_by(error)
     except KeyboardInterrupt as error:
-        return fail(error, INTERRUPTED) if str(error) and not received else _fail_stopped(received)
+        told = str(error) and not received  # by training, which handles signals itself
+        return fail(error, 128 + getattr(error, "number", signal.SIGINT)) if told else _fail_stopped(received)
 
 
 def _fail_stopped(received: list[int]) -> int:

@@ -113,11 +113,24 @@ def __getattr__(name: str) -> ModuleType:
     if name != "paddle":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     prepare()
+    return _import_paddle()
+
+
+@functools.cache
+def _import_paddle() -> ModuleType:
+    with sigterm_kept():
+        return importlib.import_module("paddle")
+
+
+@contextmanager
+def sigterm_kept() -> Iterator[None]:
+    """Set back how SIGTERM is handled: that of Paddle and that of Ray print a trace and clear nothing."""
     former = signal.getsignal(signal.SIGTERM)
-    module = importlib.import_module("paddle")
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, former or signal.SIG_DFL)  # Paddle's prints a trace and clears nothing
-    return module
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, former or signal.SIG_DFL)
 
 
 def check(install: bool = True) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer_paddle.deployment.runtimes import read_metadata
 from fer_paddle.deployment.runtimes.model_files import check_file
 from fer_paddle.expression import predict as expressions
 from fer_paddle.files import read_json
@@ -49,8 +50,6 @@ def load_model(weights: str | os.PathLike[str]) -> Model:
 
 def task_of(path: Path) -> str:
     """Return the task of a network, as in ShippedModel: by the metadata of an `.onnx` file, or by the card."""
-    from fer_paddle.deployment.benchmark import read_metadata
-
     return named_task(read_metadata(check_file(path, (".safetensors", ".onnx"), "dynamic")))
 
 

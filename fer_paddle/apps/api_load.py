@@ -16,6 +16,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import cycle
 from typing import Annotated
 
@@ -87,17 +89,23 @@ def resident_mb(port: int) -> float:
     return float(found[1]) / 1e6
 
 
-def start_service(port: int, command: list[str]) -> subprocess.Popen[bytes]:
-    """Start a service and wait until it is ready."""
+@contextmanager
+def running_service(port: int, command: list[str]) -> Iterator[None]:
+    """Run a service in a `with` block, from when it is ready."""
     service = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    for _ in range(240):
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).close()
-            return service
-        except OSError:
-            time.sleep(0.5)
-    service.terminate()
-    raise OSError(f"expected a service at port {port} within two minutes, found none")
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.5)
+        else:
+            raise OSError(f"expected a service at port {port} within two minutes, found none")
+        yield
+    finally:
+        service.terminate()
+        service.wait(60)
 
 
 def measure(
@@ -115,16 +123,12 @@ def measure(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    started = start_service(port, shlex.split(service.format(port=port, workers=workers)))
-    try:
+    with running_service(port, shlex.split(service.format(port=port, workers=workers))):
         requests = make_requests(photo, faults)
         asyncio.run(load(port, requests, clients, min(seconds, 5)))  # memory grows up to its working size
         before = resident_mb(port)
         times, statuses = asyncio.run(load(port, requests, clients, seconds))
         after = resident_mb(port)
-    finally:
-        started.terminate()
-        started.wait(60)
     rate = len(times) / seconds
     figures = {
         "clients": clients,

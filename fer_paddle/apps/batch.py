@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
+from fer_paddle.environment import sigterm_kept
 from fer_paddle.expression.predict import Classifier, classifier_file
 from fer_paddle.files import clear_leftovers, file_digest, hold, replacing
 from fer_paddle.image_files import annotate_files
@@ -68,9 +69,11 @@ def label_folder(
         numbers = [number for number, file in enumerate(files) if not _is_done(file, len(parts[number]))]
         if numbers:
             rows = [{"part": str(files[number].resolve()), "files": parts[number]} for number in numbers]
-            for _ in zip(track(numbers, "parts"), _run(rows, data, settings, workers), strict=True):
-                pass
-        clear_leftovers(out)  # of workers that died
+            try:
+                for _ in zip(track(numbers, "parts"), _run(rows, data, settings, workers), strict=True):
+                    pass
+            finally:
+                clear_leftovers(out)  # of workers that died, or were stopped
     failed = sum(len(errors) - errors.null_count for errors in (pq.read_table(file)["error"] for file in files))
     return {"images": sum(map(len, parts)), "failed": failed, "parts": len(parts), "done_now": len(numbers)}
 
@@ -203,7 +206,8 @@ def _run(
     os.environ.setdefault("RAY_DATA_LOG_LEVEL", "ERROR")
     here = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": workers, "include_dashboard": False}
     try:
-        ray.init(log_to_driver=False, logging_level="ERROR", **here)
+        with sigterm_kept():
+            ray.init(log_to_driver=False, logging_level="ERROR", **here)
         ray.data.DataContext.get_current().enable_progress_bars = False
         pool = ray.data.ActorPoolStrategy(size=min(workers, len(rows)))
         parts = ray.data.from_items(list(rows), override_num_blocks=len(rows))

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from fer_paddle.apps.demo import astronaut
-from fer_paddle.deployment.benchmark import read_metadata, time_in_turns, time_runs
-from fer_paddle.deployment.runtimes import load_runner
+from fer_paddle.deployment.benchmark import time_in_turns, time_runs
+from fer_paddle.deployment.runtimes import load_runner, read_metadata
 from fer_paddle.deployment.runtimes.model_files import size_on_disk
 from fer_paddle.expression.predict import WEIGHTS, Classifier
 from fer_paddle.images import crop_square, write_image

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.runtimes import PADDLES, RUNTIME_OF, RUNTIMES, Runner, load_runner
-from fer_paddle.deployment.runtimes.model_files import check_file, parts_of, read_manifest, size_on_disk
+from fer_paddle.deployment.runtimes import PADDLES, RUNTIME_OF, RUNTIMES, Runner, load_runner, read_metadata
+from fer_paddle.deployment.runtimes.model_files import parts_of, size_on_disk
 from fer_paddle.environment import REPOSITORY, THREAD_VARIABLES
-from fer_paddle.files import file_digest, read_json
+from fer_paddle.files import file_digest
 from fer_paddle.messages import track
 from fer_paddle.study import Study
 
@@ -170,18 +170,6 @@ def network_digest(path: Path) -> str:
     """Return the SHA-256 of a network's file; of several files, such as `.param` and `.bin`, that of theirs."""
     digests = [file_digest(part) for part in parts_of(path).values()]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-def read_metadata(path: Path) -> Mapping[str, str]:
-    """Return what the file of a network says of itself, or the card beside it; Paddle is not needed."""
-    if path.suffix.lower() == ".onnx":
-        return load_runner(path).metadata
-    if path.suffix.lower() == ".safetensors":
-        card = read_json(check_file(path, [".safetensors"], "paddle").with_suffix(".json"), "the card of the weights")
-        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in card.items()}
-    if not path.is_file():
-        raise FileNotFoundError(f"expected a network, found no file at {path}")
-    return read_manifest(path)["metadata"]
 
 
 def peak_memory_mb() -> float | None:

@@ -39,6 +39,8 @@ Plateau = paddle.optimizer.lr.ReduceOnPlateau
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM: the step was finished and the checkpoint written before this was raised."""
 
+    number: int = signal.SIGINT  # which of them
+
 
 class NonFiniteLoss(ArithmeticError):
     """The loss became NaN or infinite; the message names epoch, step and batch."""
@@ -97,11 +99,11 @@ def fit(
         parallel.require_same([config.to_json(), run.task, run.epoch, run.step])
         run.notify("on_fit_start")
         try:
-            with graceful_shutdown() as interrupted:
+            with graceful_shutdown() as received:
                 while run.epoch < config.epochs and not run.stop:
-                    train_epoch(run, interrupted)
+                    train_epoch(run, received)
                     finish_epoch(run, validate)
-                    stop_if_interrupted(run, interrupted)
+                    stop_if_interrupted(run, received)
         finally:
             run.notify("on_fit_end")
     return run.history
@@ -121,7 +123,7 @@ def check_arguments(loaders: Mapping[str, Any], config: FitConfig, validate: Val
         )
 
 
-def train_epoch(run: Run, interrupted: threading.Event) -> None:
+def train_epoch(run: Run, received: list[int]) -> None:
     """Run the rest of the current epoch, from `run.step` on."""
     run.model.train()
     # Closed by hand: where a notebook keeps the traceback of an error, the loader's readers would live on.
@@ -129,7 +131,7 @@ def train_epoch(run: Run, interrupted: threading.Event) -> None:
         for inputs, targets in batches:
             train_step(run, inputs, targets)
             run.notify("on_step_end")
-            stop_if_interrupted(run, interrupted)
+            stop_if_interrupted(run, received)
 
 
 def train_step(run: Run, inputs: Any, targets: Any) -> None:
@@ -247,25 +249,27 @@ def evaluate(run: Run, validate: Validate | None) -> dict[str, float]:
     return figures
 
 
-def stop_if_interrupted(run: Run, interrupted: threading.Event) -> None:
+def stop_if_interrupted(run: Run, received: list[int]) -> None:
     """Save and raise Interrupted where Ctrl-C or SIGTERM came in any of the processes."""
-    if not parallel.any_rank(interrupted.is_set()):
+    if not parallel.any_rank(bool(received)):
         return
     if run.step:
         run.save()
     kept = "without a folder nothing was kept" if run.folder is None else f"resume it from {run.folder}"
-    raise Interrupted(f"stopped after {run.epoch} epochs and {run.step} steps; {kept}")
+    error = Interrupted(f"stopped after {run.epoch} epochs and {run.step} steps; {kept}")
+    error.number = received[0] if received else error.number
+    raise error
 
 
 @contextmanager
-def graceful_shutdown() -> Iterator[threading.Event]:
-    """Turn Ctrl-C and SIGTERM (which paddle.distributed.launch makes of Ctrl-C) into an event.
+def graceful_shutdown() -> Iterator[list[int]]:
+    """Note Ctrl-C and SIGTERM (which paddle.distributed.launch makes of Ctrl-C) in a list.
 
     A second Ctrl-C acts at once. Outside the main thread, where Python allows no handlers, nothing changes.
     """
-    interrupted = threading.Event()
+    received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield interrupted
+        yield received
         return
 
     owner = os.getpid()
@@ -273,7 +277,7 @@ def graceful_shutdown() -> Iterator[threading.Event]:
     def note(number: int, frame: Any) -> None:
         if os.getpid() != owner:
             return  # a reader process that has just been forked: it is this process that ends the run
-        interrupted.set()
+        received.append(number)
         logger.warning("interrupted: the step or the validation is finished first, then the run is saved")
         if number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -283,7 +287,7 @@ def graceful_shutdown() -> Iterator[threading.Event]:
     for number in former:
         signal.signal(number, note)
     try:
-        yield interrupted
+        yield received
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)

@@ -4,6 +4,7 @@ import io
 import json
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -57,6 +58,8 @@ def write_below(path):
             "expected the package opencv-python; install it with: pip install opencv-python",
         ),
         (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
+        (KeyboardInterrupt("stopped after 2 epochs"), 130, "stopped after 2 epochs"),
+        (type("Interrupted", (KeyboardInterrupt,), {"number": 15})("after 2 epochs"), 143, "after 2 epochs"),
     ],
 )
 def test_an_exception_is_one_line_and_a_code(error, code, line, capsys):
@@ -78,6 +81,18 @@ def test_a_signal_is_one_line_whatever_a_package_makes_of_it(number, code, name,
     former = signal.getsignal(number)
     assert call(work) == code and capsys.readouterr() == ("", f"error: stopped by {name}\n")
     assert signal.getsignal(number) is former and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_work_that_ends_by_itself_at_a_signal_keeps_what_was_done(number, code, capsys):
+    """As a video, the page and the service do."""
+
+    def work():
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+        return Output({}, "done so far")
+
+    assert call(work) == code and capsys.readouterr() == ("done so far\n", "")
 
 
 @pytest.mark.parametrize("out", ["", "new", "new/model.onnx"])

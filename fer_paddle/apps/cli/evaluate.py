@@ -44,9 +44,7 @@ def evaluate(
     *,
     data: CardData = (),
     split: Split = None,
-    weights: Annotated[
-        tuple[Path, ...], "network (default: the one that ships); several .safetensors: their mean"
-    ] = (),
+    weights: Annotated[tuple[Path, ...], "network (default: the one that ships); several: their mean"] = (),
     runtime: Annotated[Runtime | None, "runtime (default: the file's own)"] = None,
     threads: Annotated[ThreadCount | None, "threads of the runtime (default: it chooses)"] = None,
     tta: Annotated[
@@ -60,14 +58,20 @@ def evaluate(
 ) -> Output:
     """Measure an expression network: accuracy, recall and precision of each class, time of one face.
 
-    --tta shows the faces in several views to one network or several (.safetensors). --calibrate fits a temperature so
-    that a network is right as often as it says. --card writes NAME.measured.json and NAME.md.
+    --tta shows the faces in several views to one network or several, scales to .safetensors alone. --calibrate fits a
+    temperature so that a network is right as often as it says. --card writes NAME.measured.json and NAME.md.
     """
     for name, given, with_, of in (
         ("--write or --out", write or out, "--calibrate", calibrate),
         ("--text-only", text_only, "--card", card),
         ("one of --tta, --calibrate and --card", (bool(tta) + calibrate + card) > 1, "no other", False),
-        ("--runtime", runtime and (tta or calibrate or card), "neither --tta, --calibrate nor --card", False),
+        (
+            "--runtime or --threads",
+            (runtime or threads) and (tta or calibrate or card or len(weights) > 1),
+            "one network and neither --tta, --calibrate nor --card",
+            False,
+        ),
+        ("--split", split and (calibrate or card), "neither --calibrate nor --card", False),
     ):
         if given and not of:
             raise ValueError(f"expected {name} with {with_}, got it otherwise")
@@ -108,7 +112,7 @@ def _evaluate_views(data: str, split: str | None, weights: Sequence[Path], tta: 
     from fer_paddle.expression.tta import load_ensemble
 
     scales = [view for view in tta if isinstance(view, float)] or [1.0]
-    paths = [classifier_file(path, "dynamic") for path in weights or (None,)]
+    paths = [classifier_file(path, None if scales == [1.0] else "dynamic") for path in weights or (None,)]
     classifier, classes = load_ensemble(paths, scales, FLIP in tta, FIVE_CROP in tta)
     _, figures, text = _measure_faces(classifier, classes, data, split)
     figures |= {"weights": [str(path) for path in paths], "data": data, "views": classifier.views}
@@ -144,7 +148,9 @@ def calibrate_network(
     from fer_paddle.expression.predict import Classifier, classifier_file
     from fer_paddle.study import provenance
 
-    classifier = Classifier(weights)
+    classifier, file = Classifier(weights), classifier_file(weights)
+    if write and file.suffix.lower() not in (".onnx", ".safetensors"):
+        raise ValueError(f"expected an .onnx or .safetensors network for --write, got {file}")
     faces = load_measured(data, classifier.classes)
     logits = _read_logits(classifier.runner, faces, classifier.input_size)
     found = {"data": data, **measure_calibration(logits, faces.labels), **provenance()}
@@ -158,7 +164,7 @@ def calibrate_network(
     if write and negative_log_likelihood(logits, faces.labels, stored) <= found["nll_after"]:
         text += say("; the one that is stored, {}, is as good and stays").format(stored)
     elif write:
-        found["written"] = [str(path) for path in store_temperature(classifier_file(weights), found)]
+        found["written"] = [str(path) for path in store_temperature(file, found)]
     rows = [
         [name, *(f"{found[name][end]:.4f}" for end in ("value", "low", "high"))] for name in ("ece_before", "ece_after")
     ]

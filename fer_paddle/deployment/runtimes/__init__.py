@@ -15,9 +15,10 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Integral
 from pathlib import Path
@@ -26,9 +27,9 @@ import numpy as np
 
 from fer_paddle import environment
 from fer_paddle.deployment.runtimes.base import LOAD_BYTES, Runner, bounded_memory
-from fer_paddle.deployment.runtimes.model_files import check_file, size_on_disk
+from fer_paddle.deployment.runtimes.model_files import check_file, read_manifest, size_on_disk
 from fer_paddle.files import is_number
-from fer_paddle.weights import find_weights
+from fer_paddle.weights import find_weights, load_card
 
 # Name -> module and class, which is imported, and its package with it, when it is asked for; and what it can compute
 # in, first the precision to compare with others. A quantized file is int8 by itself.
@@ -143,3 +144,15 @@ def load_runner(
             reason = " ".join(str(error).split())[-200:]
             raise ValueError(f"expected a network at {path} that {runtime} can run, got: {reason}") from error
     return loaded_runner
+
+
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """Return what the file of a network says of itself, or the card beside it; Paddle is not needed."""
+    if path.suffix.lower() == ".onnx":
+        return load_runner(path).metadata
+    if path.suffix.lower() == ".safetensors":
+        card = load_card(check_file(path, [".safetensors"], "paddle"))
+        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in card.items()}
+    if not path.is_file():
+        raise FileNotFoundError(f"expected a network, found no file at {path}")
+    return read_manifest(path)["metadata"]

@@ -73,11 +73,14 @@ WRONG_USE = [
     ["evaluate", "--data", ".", "--write"],
     ["evaluate", "--data", ".", "--calibrate", "--card"],
     ["evaluate", "--data", ".", "--tta", "flip", "--runtime", "onnx"],
+    ["evaluate", "--data", ".", "--weights", WEIGHTS, WHOLE, "--threads", "2"],
+    ["evaluate", "--data", ".", "--calibrate", "--split", "test"],
     ["evaluate", "--data", ".", ".", "--tta", "flip"],
     *(["evaluate", "--data", ".", "--tta", text] for text in ("0", "-1", "inf", "nan", "two")),
     ["evaluate", "--card", "--weights", "missing.onnx"],
     ["evaluate", "--tta", "1", "--weights", "missing.safetensors", "--data", "."],
     ["evaluate", "--tta", "1", "--weights", WHOLE, FERPLUS, "--data", "."],  # seven classes and eight
+    ["evaluate", "--tta", "1.1", "--weights", WEIGHTS, "--data", "."],  # a file of one size
     ["explain"],
     ["explain", "--costs", "--weights", "net.onnx"],  # gradients need Paddle's weights
     ["calibrate"],

@@ -5,6 +5,7 @@ import pytest
 
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.files import ExpressionModel
+from fer_paddle.expression.predict import classifier_file
 from fer_paddle.expression.tta import TTAClassifier, load_ensemble
 from fer_paddle.images import faces_to_batch
 from fer_paddle.models import build_model
@@ -67,3 +68,15 @@ def test_an_ensemble_from_files_shows_each_its_own_size(crops, tmp_path):
     singles = [load_ensemble([path])[0](crops) for path in paths]
     np.testing.assert_allclose(both(crops), np.mean(singles, axis=0), rtol=1e-5)
     assert (both.views, both.sizes, classes[3]) == (2, (16, 24), "happy")
+
+
+def test_files_of_any_runtime_are_shown_the_same_views(crops):
+    """Only scales need the weights, which take images of any size."""
+    onnx, paddles = (classifier_file("vgg8_flat.fer2013", runtime) for runtime in ("onnx", "dynamic"))
+    views = {"flip": True, "five_crop": True}
+    probs = [load_ensemble([path], **views)[0](crops) for path in (onnx, paddles)]
+    np.testing.assert_allclose(*probs, atol=1e-4)
+    mixed = load_ensemble([paddles, classifier_file("distresnet_int8.fer2013")], flip=True)[0]
+    assert mixed.views == 4 and mixed(crops).shape == (3, 7) and mixed([]).shape == (0, 7)
+    with pytest.raises(ValueError, match="expected .safetensors networks for scales, .* got .*flat.fer2013.onnx"):
+        load_ensemble([paddles, onnx], [1, 1.1])

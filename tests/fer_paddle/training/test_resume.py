@@ -68,11 +68,11 @@ def test_a_killed_process_is_resumed_bit_for_bit(how, unbroken, start_tiny_run, 
 )
 def test_an_interruption_saves_and_is_resumed_bit_for_bit(number, epoch, step, saved, unbroken, tmp_path):
     former = signal.getsignal(number)
-    with pytest.raises(Interrupted, match="resume it from"):
+    with pytest.raises(Interrupted, match="resume it from") as raised:
         tiny_run.train(
             tmp_path, extra=[tiny_run.SignalAt(number, epoch, step)] * (2 if number == signal.SIGTERM else 1)
         )
-    assert signal.getsignal(number) is former
+    assert signal.getsignal(number) is former and raised.value.number == number
     last = json.loads((tmp_path / LAST).read_text())
     assert (last["epoch"], last["step"]) == saved
     # The time before it counts.
