@@ -111,9 +111,9 @@ class Labeler:
 
 
 def make_schema(classes: Sequence[str]) -> pa.Schema:
-    """Return the columns of a part."""
-    probs = pa.struct([(name, pa.float32()) for name in classes])
-    face = [("box_xyxy", pa.list_(pa.float32())), ("score", pa.float32()), ("label", pa.string()), ("sure", pa.bool_())]
+    """Return the columns of a part: float64, in which a number of JSON stays what it is."""
+    probs = pa.struct([(name, pa.float64()) for name in classes])
+    face = [("box_xyxy", pa.list_(pa.float64())), ("score", pa.float64()), ("label", pa.string()), ("sure", pa.bool_())]
     faces = pa.list_(pa.struct([*face, ("probs", probs)]))
     sizes = [("width", pa.int32()), ("height", pa.int32())]
     return pa.schema([("file", pa.string()), *sizes, ("faces", faces), ("error", pa.string())])

@@ -24,7 +24,7 @@ from fer_paddle.video import is_video
 
 logger = logging.getLogger(__name__)
 RESULTS_JSON, RESULTS_CSV = "results.json", "results.csv"
-FACE_COLUMNS = ("left", "top", "right", "bottom", "score", "label")
+FACE_COLUMNS = ("left", "top", "right", "bottom", "score", "label", "sure")
 LANDMARK_COLUMNS = (
     *("yaw_deg", "pitch_deg", "roll_deg", *(one.name for one in fields(Measures))),
     *(f"{axis}{row}" for row in range(NUM_POINTS) for axis in "xy"),
@@ -107,7 +107,7 @@ def _fetch_files(urls: Iterable[str], folder: Path) -> tuple[list[Path], list[Fa
 
 
 def _write_csv(path: Path, report: Report) -> None:
-    """Write a row a face: file, box, score, label, the probability of each class, and landmarks where there are any."""
+    """Write a row a face: file, box, score, label, sure, the probability of each class, and landmarks where there are any."""
     landmarks = next((landmark_columns(face) for result in report.results for face in result["faces"]), {})
     with (
         replacing(path) as temporary,
@@ -132,7 +132,7 @@ def face_header(classes: Sequence[str], landmarks: bool = False) -> list[str]:
 
 def face_row(face: dict[str, Any]) -> list[Any]:
     """Return the cells of a face's record under `face_header`, of landmarks where it has them."""
-    row = [*face["box_xyxy"], face["score"], safe_text(face["label"]), *face["probs"].values()]
+    row = [*face["box_xyxy"], face["score"], safe_text(face["label"]), face["sure"], *face["probs"].values()]
     return [*row, *landmark_columns(face).values()]
 
 

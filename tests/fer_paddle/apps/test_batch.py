@@ -13,7 +13,8 @@ import pytest
 
 from fer_paddle.drawn import draw_scene
 from fer_paddle.files import hold
-from fer_paddle.images import write_image
+from fer_paddle.images import read_image, write_image
+from fer_paddle.pipeline import Pipeline
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = {"weights": None, "min_score": 0.5, "min_face": 0.0}
@@ -77,7 +78,8 @@ def test_every_image_is_a_row_and_resume_does_what_is_missing(batch, images, tmp
     assert batch.label_folder(images, out, SETTINGS, 2, 3) == {"images": 8, "failed": 1, "parts": 3, "done_now": 3}
     first = rows_of(out)
     assert set(first) == {"0.png", "2.png", "4.png", "broken.jpg", "\\udcff.png", *(f"more/{n}.png" for n in (1, 3, 5))}
-    assert first["0.png"]["faces"] == first["\\udcff.png"]["faces"]
+    faces = Pipeline()(read_image(images / "0.png"), min_score=SETTINGS["min_score"])
+    assert first["0.png"]["faces"] == first["\\udcff.png"]["faces"] == [face.to_json() for face in faces]  # as JSON's
     assert sum(len(row["faces"]) for row in first.values()) >= 6 and first["0.png"]["width"] == 160
     assert first["0.png"]["error"] is None
     assert "expected a JPEG" in first["broken.jpg"]["error"] and first["broken.jpg"]["faces"] == []
@@ -207,7 +209,6 @@ class Run:
 def test_killed_workers_and_drivers_lose_and_double_nothing(tmp_path):
     """2,000 drawn images on a local Ray of two workers."""
     pytest.importorskip("ray", reason="Ray is an extra: pip install '.[batch]'")
-    from fer_paddle.pipeline import Pipeline
 
     data, out = tmp_path / "data", tmp_path / "out"
     images = scenes(2000)

@@ -67,6 +67,9 @@ def test_landmarks_are_drawn_and_stand_in_both_tables(tmp_path):
     (record,) = json.loads((tmp_path / "with" / "results.json").read_text())["images"][0]["faces"]
     assert float(row["x67"]) == record["points_xy"][67][0] and float(row["yaw_deg"]) == record["pose"]["yaw_deg"]
     assert float(row["smile"]) == record["measures"]["smile"]
+    assert [float(row[side]) for side in ("left", "top", "right", "bottom")] == record["box_xyxy"]
+    assert {name: float(row[name]) for name in EXPRESSIONS} == record["probs"] and row["sure"] == str(record["sure"])
+    assert (float(row["score"]), row["label"]) == (record["score"], record["label"])
     with_points, without = (read_image(tmp_path / name / "a.png").astype(int) for name in found)
     chin = drawn.points[8].astype(int)
     patch = np.s_[chin[1] - 2 : chin[1] + 3, chin[0] - 2 : chin[0] + 3]
@@ -90,7 +93,7 @@ def test_a_spreadsheet_computes_no_name(tmp_path, monkeypatch):
     with (tmp_path / "out" / "results.csv").open(newline="", encoding="utf-8-sig") as file:
         header, *rows = csv.reader(file)
     assert not [cell for row in [header, *rows] for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
-    assert header[7] == rows[0][6] == "'=1+1" and all(Path(row[0]).is_file() for row in rows)
+    assert header[8] == rows[0][6] == "'=1+1" and all(Path(row[0]).is_file() for row in rows)
 
 
 def recognize(patterns, out):
