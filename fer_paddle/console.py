@@ -25,7 +25,7 @@ from click.core import ParameterSource
 
 from fer_paddle.files import to_json
 from fer_paddle.labels import class_names_zh
-from fer_paddle.messages import LANGUAGES, choose_language, current_language, say, speaking, width
+from fer_paddle.messages import LANGUAGES, agree, choose_language, current_language, say, speaking, width
 from fer_paddle.options import check_out, gather, read_parameters, spread_values
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -63,7 +63,7 @@ class Output:
 
     def show(self, as_json: bool) -> int:
         """Print it and return the exit code."""
-        print(format_json(self.result) if as_json else self.text)
+        print(format_json(self.result) if as_json else agree(self.text))
         for file, reason in self.failed:
             fail(reason if file in reason else f"{file}: {reason}", FAILED)
         return FAILED if self.failed else self.code
@@ -187,9 +187,16 @@ def group(
     return made
 
 
+class _LogLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return agree(super().format(record))
+
+
 def run(app: click.Command, argv: Sequence[str] | None) -> int:
     """Run one command of `app` and return the exit code; its exceptions become one line on stderr."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_LogLine("%(levelname)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if argv is None else argv)
@@ -280,14 +287,14 @@ def fail(reason: object, code: int) -> int:
 
 
 def _print_error(line: str, code: int) -> int:
-    print(say("error: {}").format(_one_line(line)), file=sys.stderr)
+    print(say("error: {}").format(agree(_one_line(line))), file=sys.stderr)
     return code
 
 
 def warn(*reasons: object) -> None:
     """Print a line on stderr for each; the work goes on."""
     for reason in reasons:
-        print(say("warning: {}").format(say(_one_line(reason))), file=sys.stderr)
+        print(say("warning: {}").format(agree(say(_one_line(reason)))), file=sys.stderr)
 
 
 def _one_line(reason: object) -> str:

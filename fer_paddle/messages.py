@@ -24,6 +24,12 @@ LANGUAGES = ("en", "zh")
 CATALOGUE = Path(__file__).parent / "locale" / "zh_CN" / "LC_MESSAGES" / "fer_paddle.mo"
 # Where a part of another script was put in: Chinese stands apart from Latin by a space, but not from a colon.
 _SEAM = re.compile("(?<=[\u4e00-\u9fff])\1+(?=[!-9;-~])|(?<=[!-~])\1+(?=[\u4e00-\u9fff])")
+# A count of one before a noun in the plural; a name or a path that has these words stays.
+_ONE = re.compile(
+    r"(?<![\w.,/\\-])1 (images|faces|photos|classes|files|frames|rows|epochs|steps|boxes|networks|views|parts|groups|"
+    r"notebooks|figures|slides|samples|points|marks|numbers|columns|names|processes|workers|threads|teachers|strips|"
+    r"scores|pixels|bytes|inputs|outputs|channels|anchors|voters|attempts|unreadable ones|others)(?![\w/\\-]|\.\w)"
+)
 _LANGUAGE = ContextVar("language", default="en")
 _Item = TypeVar("_Item")
 
@@ -102,6 +108,11 @@ def _fill_frames(text: str) -> str:
             filled = translation.format(*(f"\1{_fill_frames(part)}\1" for part in match.groups()))
             return _SEAM.sub(" ", filled).replace("\1", "")
     return text
+
+
+def agree(text: str) -> str:
+    """Return an English text with the singular behind a count of one: `1 image`, `1 class`."""
+    return _ONE.sub(lambda found: re.sub("(?<=ss|ox)es$|s$", "", found[0]), text)
 
 
 def width(text: str) -> int:

@@ -87,7 +87,7 @@ def find_sources(
         found = find_images(patterns, out, read_ours(out / RESULTS_JSON), others) if patterns else []
     finally:
         if passed := sorted(filter(is_video, others)):
-            logger.warning("passed over %d videos in folders, such as %s: give them by name", len(passed), passed[0])
+            logger.warning("videos in folders passed over: %d, such as %s: give them by name", len(passed), passed[0])
     fetched, failed = _fetch_files(urls, out / "fetched")
     images = [*(path for path in found if not is_video(path)), *fetched]
     return images, [*filter(is_video, found), *map(int, cameras)], failed
@@ -107,7 +107,7 @@ def _fetch_files(urls: Iterable[str], folder: Path) -> tuple[list[Path], list[Fa
 
 
 def _write_csv(path: Path, report: Report) -> None:
-    """Write a row a face: file, box, score, label, sure, the probability of each class, and landmarks where there are any."""
+    """Write a row a face: file, its record, of box to probabilities, and landmarks where there are any."""
     landmarks = next((landmark_columns(face) for result in report.results for face in result["faces"]), {})
     with (
         replacing(path) as temporary,

@@ -95,6 +95,20 @@ def test_work_that_ends_by_itself_at_a_signal_keeps_what_was_done(number, code, 
     assert call(work) == code and capsys.readouterr() == ("done so far\n", "")
 
 
+@pytest.mark.parametrize(
+    ("counted", "shown"),
+    [
+        ("1 images, 1 faces; 1 classes", "1 image, 1 face; 1 class"),
+        ("got 1 boxes.", "got 1 box."),
+        ("1 of 1 files, 2 files, 11 files, 0.1 files", "1 of 1 file, 2 files, 11 files, 0.1 files"),
+        ("data/1 images/1 faces.png of the 1 classes.txt", "data/1 images/1 faces.png of the 1 classes.txt"),  # names
+    ],
+)
+def test_nouns_agree_with_a_count_of_one(counted, shown, capsys):
+    assert call(output(text=counted)) == 0 and call(fail_by(ValueError(counted))) == 2
+    assert capsys.readouterr() == (f"{shown}\n", f"error: {shown}\n")
+
+
 @pytest.mark.parametrize("out", ["", "new", "new/model.onnx"])
 def test_a_place_that_cannot_be_written_to_is_named_before_work_begins(out, tmp_path, monkeypatch, capsys):
     def work(*, out: Annotated[Path, "folder"] = Path("default")):

@@ -13,6 +13,7 @@ from typing import Any
 from fer_paddle.environment import REPOSITORY
 from fer_paddle.files import file_digest, replacing, write_json
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_paddle.messages import agree
 from fer_paddle.weights import load_card
 
 SHIPPED = tuple(REPOSITORY / package / "weights" for package in ("fer_paddle", "yolo3tiny"))
@@ -78,7 +79,8 @@ def render(name: str, card: Mapping[str, Any], measured: Mapping[str, Any]) -> s
     )
     environment.filters |= {"plain": _plain, "cell": lambda text: str(text).replace("|", "\\|"), "extremes": _extremes}
     template = environment.get_template("card.md.jinja")
-    return template.render(name=name, card=card, measured=measured, recipe=list(_flatten(card.get("recipe", {}))))
+    recipe = list(_flatten(card.get("recipe", {})))
+    return agree(template.render(name=name, card=card, measured=measured, recipe=recipe))
 
 
 def _kind(card: Mapping[str, Any]) -> str | None:

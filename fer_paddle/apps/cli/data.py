@@ -70,7 +70,7 @@ def report(
         accuracy = percent(found.figures["wrong_labels"]["accuracy_of_the_judge"])
         text = say("the network that judges the labels agrees with {} of them: where that is low, trust it less")
         lines.append(text.format(accuracy))
-    lines.append("\n" + say("{} images; {} shows them").format(len(faces), out / "report.html"))
+    lines.append("\n" + say("{} images, see {}").format(len(faces), out / "report.html"))
     figures = {name: value for name, value in content.items() if name not in ("findings", "unreadable")}
     return Output(figures, "\n".join(lines))
 

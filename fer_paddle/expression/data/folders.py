@@ -143,7 +143,7 @@ def _list_images(path: Path, strict: bool) -> tuple[list[str], list[_Image]]:
         if strict and not inside:
             raise ValueError(f"expected class folders in {place}, such as {', '.join(EXPRESSIONS)}; found none")
         if strict and loose:
-            logger.warning("%s: %d images lie in no class folder: %s", place, len(loose), _name(loose))
+            logger.warning("%s: images in no class folder: %d, %s", place, len(loose), _name(loose))
         images += [] if strict else [_Image(_split_of(file, split), "", file) for file in loose]
         for folder in inside:
             names.append(folder.name)

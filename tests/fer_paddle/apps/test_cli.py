@@ -143,7 +143,9 @@ def test_recognize_takes_images_and_videos_together(run, tmp_path, caplog):
     assert [(video["frames"], video["people"]) for video in told["videos"]] == [(3, [])]
     assert (tmp_path / "out" / "走" / "frames.csv").is_file()
     assert run("recognize", tmp_path, "--out", tmp_path / "out")[0] == 0
-    assert [text for text in caplog.messages if "passed over 1 videos in folders, such as" in text and "走.mp4" in text]
+    assert [
+        text for text in caplog.messages if "videos in folders passed over: 1, such as" in text and "走.mp4" in text
+    ]
 
 
 @pytest.mark.slow
