@@ -91,19 +91,19 @@ def measure_sensitivities(
 
 
 def plot_sensitivities(sensitivities: Sensitivities, figure: str = "loss") -> Figure:
-    """Draw the change of a figure: a row for each layer, a column for each ratio pruned, the darker the worse."""
+    """Draw the change of a figure: a row for each layer, a column for each ratio measured, the darker the worse."""
     names = list(sensitivities.layers)
     if not names:
         raise ValueError("expected the sensitivities of at least one layer, got none")
-    columns = np.linspace(0.1, 0.9, 9)
+    columns = sensitivities.settings["ratios"]
     rows = np.stack([np.interp(columns, *sensitivities.rise(name, figure)) for name in names])
-    worse = rows if figure == "loss" else -rows  # [layers, 9]
+    worse = rows if figure == "loss" else -rows  # [layers, ratios]
     canvas = Figure(figsize=(7, 1.6 + 0.2 * len(names)), layout="constrained")
     axis = canvas.subplots()
     drawn = axis.imshow(np.maximum(worse, 0), aspect="auto", cmap="Reds")
     axis.grid(visible=False)
-    axis.set_xticks(range(len(columns)), [f"{ratio:.0%}" for ratio in columns])
+    axis.set_xticks(range(len(columns)), [f"{ratio:.3g}" for ratio in columns])
     axis.set_yticks(range(len(names)), names, fontsize=7)
-    axis.set(xlabel="filters pruned", title=f"one layer pruned alone ({sensitivities.settings['criterion']})")
+    axis.set(xlabel="share of filters pruned", title=f"one layer pruned alone ({sensitivities.settings['criterion']})")
     canvas.colorbar(drawn, ax=axis, label=f"{figure}, change for the worse")
     return canvas

@@ -37,7 +37,7 @@ def test_every_layer_is_measured_alone(small_net):
     axis, _ = plot_sensitivities(found).axes
     assert [label.get_text() for label in axis.get_yticklabels()] == ["stem.0", "first.0"]
     drawn = axis.images[0].get_array()
-    assert drawn[1].max() == 30 and drawn[0].max() == 4
+    assert drawn.shape == (2, len(RATIOS)) and drawn[1].max() == 30 and drawn[0].max() == 4
     accuracy = plot_sensitivities(found, "accuracy").axes[0].images[0].get_array()
     assert accuracy[1].max() == pytest.approx(0.3)  # dark is worse there too
 
