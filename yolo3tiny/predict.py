@@ -34,6 +34,7 @@ MAX_SIDE = 4096  # of the network's input, as on the command line
 # photos of crowds, see docs/results.md.
 HINT, SMALL_PX = 0.2, 20
 CLOSEST = 4  # the largest look as a multiple of the first
+LONG = 3  # ratio of the sides above which an image is a panorama
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +152,8 @@ class Detector:
         fast: Look at 320 px: in a fraction of the time, but not for faces smaller than a thirtieth of the image.
 
     Where the faces of an image larger than `longest` are small, as in a crowd, it looks again at twice the size, and
-    perhaps once more, which takes 4 and 16 times as long; with `longest` given, or `fast`, one look is all.
+    perhaps once more, which takes 4 and 16 times as long. An image more than LONG times as long as wide is seen in
+    pieces twice as long as wide. With `longest` given, or `fast`, one look at the whole is all.
     """
 
     def __init__(
@@ -193,7 +195,30 @@ class Detector:
             ValueError: It is no such image, or a threshold lies outside of 0..1.
         """
         check_number("min_score", min_score, 0, 1)
-        image, longest = to_bgr(image), self.settings.longest
+        image = to_bgr(image)
+        if self.closest > 1 and max(image.shape[:2]) > LONG * min(image.shape[:2]):
+            return self._find_in_pieces(image, min_score, nms_iou)
+        return self._find(image, min_score, nms_iou)
+
+    def _find_in_pieces(self, image: np.ndarray, min_score: float, nms_iou: float) -> Detections:
+        """Find the faces of a panorama: each piece overlaps half of the next and answers for its middle."""
+        axis, step = int(image.shape[1] > image.shape[0]), max(min(image.shape[:2]), self.settings.longest // 2)
+        ends, boxes, scores = range(step, image.shape[axis], step), [], []
+        for start in (end - step for end in ends):
+            piece = image[:, start : start + 2 * step] if axis else image[start : start + 2 * step]
+            found = self._find(piece, min_score, nms_iou)
+            placed = found.boxes_xyxy + np.array([start * axis, start * (1 - axis)] * 2, np.float32)
+            centers = placed[:, [1 - axis, 3 - axis]].mean(axis=1)
+            first, last = start + 0.4 * step if start else 0, start + (1.6 if start + step < ends[-1] else 2) * step
+            own = (centers >= first) & (centers <= last)
+            boxes.append(placed[own])
+            scores.append(found.scores[own])
+        kept = nms(np.concatenate(boxes), np.concatenate(scores), nms_iou)
+        return Detections(np.concatenate(boxes)[kept], np.concatenate(scores)[kept])
+
+    def _find(self, image: np.ndarray, min_score: float, nms_iou: float) -> Detections:
+        """Find the faces of an image, closer where they are small."""
+        longest = self.settings.longest
         most = min(max(image.shape[:2]), self.closest * longest)
         least = min(min_score, HINT) if longest < most else min_score
         found = self._look(image, longest, least, nms_iou)

@@ -71,6 +71,26 @@ def test_small_faces_of_a_large_image_get_a_closer_look(side, face, given, looks
     assert seen == looks
 
 
+@pytest.mark.parametrize(("height", "width", "looks"), [(300, 900, 1), (300, 2000, 6), (300, 3050, 10), (70, 2000, 9)])
+@pytest.mark.parametrize("tall", [False, True])
+def test_a_panorama_is_seen_in_pieces_and_each_face_once(height, width, looks, tall):
+    """Faces stand at all places of the pieces, across their borders too, where a piece sees a part of one."""
+    sides = [(x, 10, x + 40, 60) for x in range(5, width - 45, 67)]
+    image, boxes = white_on_black(height, width, *sides), np.array(sides)
+    if tall:
+        image, boxes = np.ascontiguousarray(image.transpose(1, 0, 2)), boxes[:, [1, 0, 3, 2]]
+    seen = []
+
+    def forward(images):
+        seen.append(max(images.shape[2:]))
+        return white_finder(images)
+
+    found = Detector(forward=forward)(image)
+    assert len(found) == len(boxes) and len(seen) == looks
+    order = np.argsort(found.boxes_xyxy.sum(axis=1))
+    np.testing.assert_allclose(found.boxes_xyxy[order], boxes, atol=3)
+
+
 def test_best_first_and_not_below_min_score(saying):
     boxes, logits = [(10, 10, 40, 50), (100, 10, 160, 90), (200, 100, 300, 220)], [1.0, 4.0, -1.0]
     detector = saying(boxes, logits)

@@ -222,7 +222,7 @@ export class Recognizer {
     return landmarks && this.landmarks ? this.addPoints(image, faces) : faces;
   }
 
-  // Detector's __call__: it looks closer where the faces of a large image are small.
+  // Detector's _find: it looks closer where the faces of a large image are small. A panorama is not seen in pieces.
   async detect(image, minScore, longest) {
     const { detector } = this.site, side = Math.max(image.width, image.height);
     const most = longest === detector.longest ? Math.min(side, detector.closest * longest) : longest;

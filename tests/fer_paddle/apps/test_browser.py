@@ -124,7 +124,7 @@ def write_images(folder: Path) -> list[Path]:
         "astronaut": astronaut(),
         "scene": SCENE,
         "large": draw_scene(3, 1088, 816, num_faces=5, min_px=40).image,
-        "long": draw_scene(4, 1000, 333, num_faces=3, min_px=60).image,
+        "long": draw_scene(4, 999, 333, num_faces=3, min_px=60).image,
         "crowd": np.tile(cv2.resize(SCENE, (240, 180), interpolation=cv2.INTER_AREA), (5, 6, 1)),
         "small": SCENE[100:330, 60:300],
     }
