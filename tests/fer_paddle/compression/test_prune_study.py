@@ -121,9 +121,9 @@ class SmallTask:
 
     def __init__(self, make_net, weights, fail_in=None):
         self.weights, self.fail_in, self.trained = weights, fail_in, []
-        self.model = type("SmallModel", (Model,), {"build": staticmethod(lambda card: make_net()), "folder": None})(
-            make_net(), {}
-        )
+        self.model = type(
+            "SmallModel", (Model,), {"build": staticmethod(lambda card: make_net()), "task": "expression"}
+        )(make_net(), {})
         self.model.save(weights)
         self.settings = self.measured_on = {"faces": 0}
         self.data = {"train": "a"}
