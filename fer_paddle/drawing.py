@@ -29,6 +29,7 @@ def draw_boxes(
     boxes_xyxy: np.ndarray | Sequence[Sequence[float]],
     scores: Sequence[float] | np.ndarray | None = None,
     color_bgr: Sequence[int] = GREEN,
+    name: str = "",
 ) -> np.ndarray:
     """Draw boxes, and scores where they are given, in a copy of the image.
 
@@ -40,6 +41,7 @@ def draw_boxes(
         boxes_xyxy: Float or integer [N, 4] in pixels; they may reach out of the image.
         scores: [N] in 0..1; None writes none.
         color_bgr: Color of the lines, 0..255.
+        name: Of the class, written before each score.
     """
     boxes = to_floats(boxes_xyxy, "finite boxes [N, 4]")
     boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
@@ -48,7 +50,8 @@ def draw_boxes(
     if scores is not None and np.shape(scores) != boxes.shape[:1]:
         raise ValueError(f"expected a score for each of {len(boxes)} boxes, got shape {np.shape(scores)}")
     blue, green, red = (int(value) for value in color_bgr)
-    texts = [""] * len(boxes) if scores is None else [f"{score:.2f}" for score in scores]
+    title = f"{drawn_names([name])[0]} " if name else ""
+    texts = [""] * len(boxes) if scores is None else [f"{title}{score:.2f}" for score in scores]
     return _draw(image, boxes, texts, [(blue, green, red)] * len(boxes), _CHINESE_FONT, _WIDEST_SCORE)
 
 
@@ -81,12 +84,18 @@ def draw_faces(
     texts, colors = [], []
     for place, face in enumerate(faces):
         index = face.classes.index(face.label)
-        name = class_names_zh(face.classes)[index] if language == "zh" else face.label
-        name = name if has_glyphs(font_path, name) else f"class {index}"
+        name = drawn_names(face.classes, language)[index]
         texts.append(f"{f'{ids[place]} ' if ids else ''}{name}{'' if face.sure else '?'} {face.probs[index]:.0%}")
         colors.append(class_colors(face.classes)[index])
     boxes = np.array([face.box_xyxy for face in faces], np.float64).reshape(-1, 4)
     return _draw(image, boxes, texts, colors, font_path, np.inf)
+
+
+def drawn_names(classes: Sequence[str], language: str = "en", other_fonts: Sequence[str] = ()) -> list[str]:
+    """Return the names of classes as images and plots show them: `class 3` where no font has one of its characters."""
+    names, fonts = class_names_zh(classes) if language == "zh" else classes, (find_chinese_font(), *other_fonts)
+    drawn = [all(any(has_glyphs(font, character) for font in fonts) for character in name) for name in names]
+    return [name if is_drawn else f"class {index}" for index, (name, is_drawn) in enumerate(zip(names, drawn))]
 
 
 def _draw(
@@ -157,10 +166,10 @@ def find_chinese_font() -> Path:
 
 @functools.cache
 def has_glyphs(path: str | os.PathLike[str], text: str) -> bool:
-    """Return whether a font file draws every character of a text, and not the box that stands for a missing one."""
+    """Return whether a font file draws every character of a text but spaces, and none as a missing one."""
     try:
         font = ImageFont.truetype(str(path), 24)
     except OSError:
         return False
     missing = bytes(font.getmask("\U0010ffff"))
-    return all(bytes(font.getmask(character)) != missing for character in text)
+    return all(bytes(font.getmask(character)) != missing for character in text if character != " ")

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fer_paddle.analysis.plots import figure_of, take_axis
+from fer_paddle.analysis.plots import class_texts, figure_of, take_axis
 from fer_paddle.environment import paddle
 from fer_paddle.images import predict
 from fer_paddle.labels import EXPRESSIONS, class_colors
@@ -45,11 +45,12 @@ def plot_embedding(
 ) -> Figure:
     """Draw points [N, 2] of `lay_out` in the colors of their classes, labels int [N]."""
     axis = take_axis(axis, (4.6, 4.2))
+    shown, (texts, font) = {}, class_texts(names, 7)
     for index in np.unique(labels):
         chosen = points[labels == index]
         color = np.array(class_colors(names)[index][::-1]) / 255
-        axis.scatter(chosen[:, 0], chosen[:, 1], s=7, color=color, label=names[index], linewidths=0)
+        shown[texts[index]] = axis.scatter(chosen[:, 0], chosen[:, 1], s=7, color=color, linewidths=0)
     axis.set(xticks=[], yticks=[])
     axis.set_title(title, fontsize=10)
-    axis.legend(fontsize=7, markerscale=2)
+    axis.legend(list(shown.values()), list(shown), prop=font, markerscale=2)
     return figure_of(axis)

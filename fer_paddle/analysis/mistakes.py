@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fer_paddle.analysis.plots import figure_of, take_axis, tile_images
+from fer_paddle.analysis.plots import class_texts, figure_of, take_axis, tile_images
 from fer_paddle.labels import EXPRESSIONS
 
 _SIDE = 64
@@ -59,10 +59,11 @@ def plot_mistakes(
     for mistake in mistakes:
         face = cv2.resize(images[mistake.index], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
         tiles.append(np.vstack([np.full((head, _SIDE), 255, np.uint8), face]))
+    texts, font = class_texts(names, 6)
     axis.imshow(tile_images(tiles, columns, gap=255), cmap="gray", vmin=0, vmax=255)
     for place, mistake in enumerate(mistakes):
         left, top = place % columns * (_SIDE + 1), place // columns * (_SIDE + head + 1)
-        words = f"{names[mistake.label]}\nnamed {names[mistake.predicted]} {mistake.prob:.0%}"
-        axis.text(left + _SIDE / 2, top + head / 2, words, ha="center", va="center", fontsize=6)
+        words = f"{texts[mistake.label]}\nnamed {texts[mistake.predicted]} {mistake.prob:.0%}"
+        axis.text(left + _SIDE / 2, top + head / 2, words, ha="center", va="center", font=font)
     axis.axis("off")
     return figure_of(axis)

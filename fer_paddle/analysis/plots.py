@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, fontManager
 
 from fer_paddle.analysis.metrics import accuracy, f1_scores, precisions, recalls, roc
+from fer_paddle.drawing import drawn_names, find_chinese_font
 from fer_paddle.files import replacing
 from fer_paddle.labels import EXPRESSIONS, class_colors
 
@@ -33,6 +37,23 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float | str =
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=dpi)
     return Path(path)
+
+
+def class_texts(names: Sequence[str], size: float, language: str = "en") -> tuple[list[str], FontProperties]:
+    """Return the names of classes as texts of a plot, none read as a formula, and a font of all their characters.
+
+    A legend takes them beside its handles: it leaves out what is labeled by a name that begins with an underscore.
+    """
+    usual = rcParams["font.family"]
+    shown = drawn_names(names, language, [findfont(FontProperties(family=usual))])
+    texts = [name.replace("$", r"\$") for name in shown]
+    return texts, FontProperties(family=[*usual, _add_font(find_chinese_font())], size=size)
+
+
+@functools.cache
+def _add_font(path: Path) -> str:
+    fontManager.addfont(path)
+    return FontProperties(fname=path).get_name()
 
 
 def tile_images(images: Sequence[np.ndarray], columns: int, gap: float = 1.0) -> np.ndarray:
@@ -76,9 +97,9 @@ def plot_confusion(confusion: np.ndarray, axis: Axes | None = None, names: Seque
         color = "white" if ratios[row, column] > 0.5 else "black"
         text = f"{ratios[row, column]:.0%}\n{confusion[row, column]}"
         axis.text(column, row, text, ha="center", va="center", fontsize=6.5, color=color)
-    ticks = range(len(names))
-    axis.set_xticks(ticks, names, rotation=40, ha="right", fontsize=8)
-    axis.set_yticks(ticks, names, fontsize=8)
+    ticks, (texts, font) = range(len(names)), class_texts(names, 8)
+    axis.set_xticks(ticks, texts, rotation=40, ha="right", font=font)
+    axis.set_yticks(ticks, texts, font=font)
     axis.set(xlabel="named", ylabel="true")
     axis.set_title(f"accuracy {accuracy(confusion):.3f}", fontsize=10)
     return figure_of(axis)
@@ -88,10 +109,10 @@ def plot_class_figures(confusion: np.ndarray, axis: Axes | None = None, names: S
     """Draw precision, recall and F1 of each class of a confusion matrix; a class without faces has no bar."""
     axis = take_axis(axis, (6.0, 3.0))
     rows = {"precision": precisions(confusion), "recall": recalls(confusion), "F1": f1_scores(confusion)}
-    places = np.arange(len(names))
+    places, (texts, font) = np.arange(len(names)), class_texts(names, 8)
     for number, (label, values) in enumerate(rows.items()):
         axis.bar(places + (number - 1) * 0.27, values, 0.25, label=label)
-    axis.set_xticks(places, names, fontsize=8)
+    axis.set_xticks(places, texts, font=font)
     axis.set(ylim=(0, 1.15), yticks=np.linspace(0, 1, 6), ylabel="ratio")  # with room for the legend
     axis.legend(fontsize=7, ncols=3, loc="upper right")
     return figure_of(axis)
@@ -102,14 +123,16 @@ def plot_roc(
 ) -> Figure:
     """Draw the ROC curve of every class that has faces, each against the others, of probs [N, C] and labels [N]."""
     axis = take_axis(axis, (4.4, 4.0))
+    shown, (texts, font) = {}, class_texts(names, 7)
     for index in np.unique(labels):
         if (labels == index).all():
             continue
         curve = roc(labels == index, probs[:, index])
         color = np.array(class_colors(names)[index][::-1]) / 255
-        label = f"{names[index]} {curve.auc:.3f}"
-        axis.plot(curve.false_positive_rate, curve.true_positive_rate, color=color, linewidth=1.3, label=label)
+        (line,) = axis.plot(curve.false_positive_rate, curve.true_positive_rate, color=color, linewidth=1.3)
+        shown[line] = f"{texts[index]} {curve.auc:.3f}"
     axis.plot([0, 1], [0, 1], ":", color="0.5")
     axis.set(xlabel="others named so", ylabel="found", xlim=(0, 1), ylim=(0, 1.01))
-    axis.legend(title="area under it", fontsize=7, title_fontsize=7, loc="lower right")
+    legend = {"title": "area under it", "title_fontsize": 7, "loc": "lower right"}
+    axis.legend(list(shown), list(shown.values()), prop=font, **legend)
     return figure_of(axis)

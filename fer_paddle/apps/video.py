@@ -14,10 +14,9 @@ import cv2
 import numpy as np
 
 from fer_paddle.apps.recognize import draw_found, face_header, face_row
-from fer_paddle.drawing import find_chinese_font
 from fer_paddle.files import hold, read_json, temporary_folder, write_json
 from fer_paddle.image_files import Failed
-from fer_paddle.labels import class_colors, class_names_zh
+from fer_paddle.labels import class_colors
 from fer_paddle.messages import track
 from fer_paddle.pipeline import Face, Pipeline
 from fer_paddle.tracking import Tracker
@@ -250,14 +249,15 @@ def _check_folder(folder: Path) -> None:
 def plot_people(people: dict[int, _Person], classes: Sequence[str], language: str) -> Any:
     """Draw the probabilities of the people who were seen longest, stacked over time, as a matplotlib Figure."""
     from matplotlib.figure import Figure
-    from matplotlib.font_manager import FontProperties
+
+    from fer_paddle.analysis.plots import class_texts
 
     shown = sorted(sorted(people, key=lambda number: -people[number].frames)[:_MOST_PLOTTED])
     figure = Figure((9.0, 1.2 + 1.5 * max(len(shown), 1)), dpi=110, layout="constrained")
     axes = figure.subplots(max(len(shown), 1), sharex=True, squeeze=False)[:, 0]
     chinese = language == "zh"
-    names, person = (class_names_zh(classes), "人物") if chinese else (classes, "person")
-    font = FontProperties(fname=str(find_chinese_font()), size=9)
+    names, font = class_texts(classes, 9, language)
+    person = "人物" if chinese else "person"
     colors = [tuple(value / 255 for value in color[::-1]) for color in class_colors(classes)]
     for axis, number in zip(axes, shown):
         bins = people[number].bins
@@ -265,11 +265,10 @@ def plot_people(people: dict[int, _Person], classes: Sequence[str], language: st
         probs = np.zeros((len(classes), len(places)))
         for place, sums in bins.items():
             probs[:, place - places[0]] = sums[:-1] / sums[-1]
-        axis.stackplot(places * people[number].bin_seconds, probs, colors=colors, labels=names, step="post")
+        handles = axis.stackplot(places * people[number].bin_seconds, probs, colors=colors, step="post")
         axis.set_ylim(0, 1)
         axis.set_ylabel(f"{person} {number}", font=font)
     axes[-1].set_xlabel("秒" if chinese else "seconds", font=font)
     if shown:
-        handles, _ = axes[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside upper center", ncols=min(len(classes), 8), prop=font)
     return figure

@@ -13,7 +13,14 @@ from fer_paddle.analysis.calibration import plot_reliability
 from fer_paddle.analysis.features import last_layer_of_side
 from fer_paddle.analysis.gradcam import class_saliency, grad_cam, grad_cam_plus_plus, occlusion
 from fer_paddle.analysis.metrics import confusion_matrix
-from fer_paddle.analysis.plots import plot_class_figures, plot_confusion, plot_heat, plot_roc, save_figure
+from fer_paddle.analysis.plots import (
+    class_texts,
+    plot_class_figures,
+    plot_confusion,
+    plot_heat,
+    plot_roc,
+    save_figure,
+)
 from fer_paddle.environment import paddle
 from fer_paddle.images import faces_to_batch, resize, to_gray, to_square
 from fer_paddle.labels import EXPRESSIONS
@@ -45,11 +52,12 @@ def plot_explanations(
     )
     figure = Figure((9.0, 2.0 * len(crops)), dpi=90, layout="constrained")
     axes = figure.subplots(len(crops), 5, squeeze=False)
+    texts, font = class_texts(names, 9)
     titles = (f"Grad-CAM {layer}", "Grad-CAM++", "saliency", "occlusion")
     for row, crop, image, prob, *heats in zip(axes, crops, images, probs, *maps):
         face, said = resize(to_gray(to_square(crop)), 2 * size), int(prob.argmax())
         row[0].imshow(face, cmap="gray", vmin=0, vmax=255)
-        row[0].set_title(f"{names[said]} {prob[said]:.0%}", fontsize=9)
+        row[0].set_title(f"{texts[said]} {prob[said]:.0%}", font=font)
         row[0].axis("off")
         patch = max(size // 5, 1)
         heats.append(np.maximum(occlusion(network, image, said, patch, max(patch // 3, 1)), 0))

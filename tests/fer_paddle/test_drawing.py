@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fer_paddle import drawing
-from fer_paddle.drawing import draw_boxes, draw_faces, has_glyphs
+from fer_paddle.drawing import draw_boxes, draw_faces, drawn_names, has_glyphs
 from fer_paddle.labels import EXPRESSIONS, EXPRESSIONS_ZH
 from fer_paddle.pipeline import Face
 
@@ -107,3 +107,5 @@ def test_chinese_names_are_drawn_with_the_bundled_font():
     image, faces = np.zeros((200, 200, 3), np.uint8), [face([40, 80, 160, 190])]
     assert (draw_faces(image, faces, "zh") != draw_faces(image, faces, "en")).any()
     assert has_glyphs(drawing.find_chinese_font(), "".join(EXPRESSIONS_ZH) + "嘟嘴大笑囧")
+    names = ["very happy", "开心 的", "\U0010fffd", "a_b $100% <|>"]  # a space has no glyph, and needs none
+    assert drawn_names(names) == [*names[:2], "class 2", names[3]]

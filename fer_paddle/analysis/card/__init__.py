@@ -77,7 +77,7 @@ def render(name: str, card: Mapping[str, Any], measured: Mapping[str, Any]) -> s
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"plain": _plain, "cell": lambda text: str(text).replace("|", "\\|"), "extremes": _extremes}
+    environment.filters |= {"plain": _plain, "cell": _cell, "extremes": _extremes}
     template = environment.get_template("card.md.jinja")
     recipe = list(_flatten(card.get("recipe", {})))
     return agree(template.render(name=name, card=card, measured=measured, recipe=recipe))
@@ -103,6 +103,11 @@ def _extremes(one: Mapping[str, Any]) -> tuple[str, str]:
     ordered = sorted(enough, key=lambda name: one["recall"][name]["value"])
     best = max(enough, key=lambda name: one["recall"][name]["value"])  # the first of equal ones
     return ordered[0], best
+
+
+def _cell(text: Any) -> str:
+    """Return a text as a cell of a table, where neither a bar nor HTML of a class's name counts."""
+    return str(text).replace("|", "\\|").replace("<", "&lt;")
 
 
 def _plain(value: Any) -> str:
