@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fer_paddle import drawing
 from fer_paddle.images import read_image, write_image
 from tests.yolo3tiny.samples import SMALL, make_photo, white_finder, white_on_black, write_coco
 from yolo3tiny import predict as detector
@@ -86,13 +87,28 @@ def test_detect_goes_past_bad_images(images, finder, capsys):
 
     (face,) = told["images"][1]["faces"]
     np.testing.assert_allclose(face["box_xyxy"], [20, 10, 60, 50], atol=1)
-    assert face["score"] > 0.99 and told["images"][0]["faces"] == []
+    assert face["score"] > 0.99 and face["class"] == "face" and told["images"][0]["faces"] == []
     assert sorted(path.name for path in (images / "drawn").iterdir()) == ["detected.json", "none.png", "one.png"]
     written = json.loads((images / "drawn" / "detected.json").read_text(encoding="utf-8"))
     assert (written["images"], written["failed"]) == (told["images"], told["failed"])
     before, drawn = read_image(images / "one.png"), read_image(images / "drawn" / told["images"][1]["drawn"])
     assert drawn.shape == before.shape and (drawn != before).any()
     np.testing.assert_array_equal(read_image(images / "drawn" / "none.png"), read_image(images / "none.png"))
+
+
+def test_detect_names_another_class(images, monkeypatch, capsys):
+    def finder(images):
+        return white_finder(images)
+
+    finder.metadata = {"classes": '["手 hand"]'}
+    monkeypatch.setattr(detector, "load_network", lambda *args: finder)
+    titles = []
+    monkeypatch.setattr(drawing, "_write", lambda draw, text, *_: titles.append(text))
+    assert call("detect", images, "--out", images / "drawn") == 0
+    none, one = capsys.readouterr().out.splitlines()[1:]
+    assert "no 手 hand" in none and one.split()[1:4] == ["手", "hand", "1.00"] and titles == ["手 hand 1.00"]
+    written = json.loads((images / "drawn" / "detected.json").read_text(encoding="utf-8"))
+    assert written["images"][1]["faces"][0]["class"] == "手 hand"
 
 
 # evaluate

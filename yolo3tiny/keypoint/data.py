@@ -77,12 +77,15 @@ def find_marks(data: str, classes: Sequence[str] | None = None) -> tuple[list[Ph
         The strips, also those without marks, and the classes.
 
     Raises:
-        ValueError: A mark is of another class, or two are less than one cell apart: one anchor cannot tell them.
+        ValueError: A mark is of another class or of none, or two are less than one cell apart: one anchor cannot tell
+            them.
     """
     photos = find_photos(data, [ALL])
     known = tuple(classes or sorted({name for photo in photos for name in photo.categories}))
     if not known:
         raise ValueError(f"{data}: expected strips with marks, got {len(photos)} without one")
+    if not all(known):
+        raise ValueError(f"{data}: expected marks that name their class, got some without a name")
     for photo in photos:
         if unknown := sorted(set(photo.categories) - set(known)):
             raise ValueError(f"{photo.name}: expected marks of the class {', '.join(known)}, got {unknown[0]!r}")

@@ -66,6 +66,7 @@ def test_boxes_as_people_save_them(tmp_path, caplog, objects, settings, images, 
 BAD = [
     ([("c", 11, 11, 40, 40)], ("a", "b"), "second.png: expected marks of the class a, b, got 'c'"),
     ([MARK, ("b", 21, 31, 50, 60)], None, "second.png: expected marks 32 px apart in x or y, got [25.0, 25.0]"),
+    ([("", 11, 11, 40, 40)], None, "expected marks that name their class, got some without a name"),
     ([("a", "left", 11, 40, 40)], None, "second.xml: expected <filename> of an image"),
     ([("a", 11, 11, "nan", 40)], None, "<bndbox> xmin ymin xmax ymax, got nan for one of them"),
     ([("a", 11, 11, "", 40)], None, "<bndbox> xmin ymin xmax ymax, got none for one of them"),
