@@ -45,12 +45,15 @@ def temporary_name(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def _named(path: str | os.PathLike[str], temporary: Path) -> Iterator[None]:
-    """Let an error of the disk, such as a full one, name the path that is written, not its temporary name or none."""
+    """Let an error of the disk, such as a full one, name the path that is written, not a temporary one or none."""
     try:
         yield
     except OSError as error:
-        if error.errno is not None and error.filename in (None, os.fspath(temporary)):  # else it has a text of its own
+        names = [name for name in (error.filename, error.filename2) if isinstance(name, (str, os.PathLike))]
+        is_ours = not names or any(Path(name).is_relative_to(temporary) for name in names)
+        if error.errno is not None and is_ours:  # without a number it has a text of its own
             error.filename = os.fspath(path)
+            del error.filename2  # that of a copy or a new name
         raise
 
 
@@ -70,10 +73,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 def temporary_folder(beside: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a new folder beside a path, on the same disk, and remove it at the end."""
     folder = temporary_name(beside)
-    with _named(beside, folder):
-        folder.mkdir()
     try:
-        yield folder
+        with _named(beside, folder):
+            folder.mkdir()
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -148,9 +151,10 @@ def hold(folder: str | os.PathLike[str]) -> Iterator[None]:
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / _LOCK)
+    lock, named = FileLock(folder / _LOCK), functools.partial(_named, folder, folder / _LOCK)
     try:
-        lock.acquire(timeout=0)
+        with named():
+            lock.acquire(timeout=0)
     except Timeout as error:
         try:
             holder = (folder / _LOCK).read_text(encoding="utf-8", errors="replace").strip()
@@ -162,7 +166,8 @@ def hold(folder: str | os.PathLike[str]) -> Iterator[None]:
         ) from error
     try:
         command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-        (folder / _LOCK).write_text(f"process {os.getpid()} ({command})\n", encoding="utf-8", errors="replace")
+        with named():
+            (folder / _LOCK).write_text(f"process {os.getpid()} ({command})\n", encoding="utf-8", errors="replace")
         clear_leftovers(folder)
         yield
     finally:
@@ -279,7 +284,7 @@ def read_json_lines(path: str | os.PathLike[str], missing_ok: bool = False) -> l
 
 def append_json_line(path: str | os.PathLike[str], record: Mapping[str, Any]) -> None:
     """Append a line, replacing one that a crash cut off."""
-    with Path(path).open("ab+") as file:
+    with _named(path, Path(path)), Path(path).open("ab+") as file:
         size = file.seek(0, os.SEEK_END)
         if size:
             file.seek(size - 1)

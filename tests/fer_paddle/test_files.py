@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,9 +46,29 @@ def test_files_written_together_all_change_or_none(tmp_path):
     files.write_together({first: b"1", second: b"2"})
     with pytest.raises(FileNotFoundError, match=r"none.b'$"):  # not its temporary name
         files.write_together({first: b"3", tmp_path / "none" / "b": b"4"})
-    with pytest.raises(OSError, match=r"No space left on device: '.*a'$"), files.replacing(first):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert (first.read_bytes(), second.read_bytes()) == (b"1", b"2") and names_in(tmp_path) == ["a", "b"]
+
+
+FULL = errno.ENOSPC, os.strerror(errno.ENOSPC)
+NAMED = [lambda place: (), lambda place: (place / "new.png",), lambda place: ("a.png", None, place / "new.png")]
+
+
+@pytest.mark.parametrize("names", NAMED, ids=("none", "within", "copied"))
+@pytest.mark.parametrize("writing", [files.replacing, files.temporary_folder, files.replacing_folder])
+def test_a_full_disk_names_what_is_written(tmp_path, writing, names):
+    with pytest.raises(OSError) as caught, writing(tmp_path / "a") as place:
+        raise OSError(*FULL, *names(place))
+    assert str(caught.value) == f"[Errno {FULL[0]}] {FULL[1]}: {str(tmp_path / 'a')!r}" and names_in(tmp_path) == []
+
+
+def test_a_full_disk_names_the_list_and_the_folder_that_is_held(tmp_path, monkeypatch):
+    (tmp_path / "lines").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=r"No space left on device: '.*lines'$"):
+        files.append_json_line(tmp_path / "lines", {"a": 1})
+    monkeypatch.setattr(Path, "write_text", lambda *_, **__: os.write(os.open("/dev/full", os.O_WRONLY), b"x"))
+    with pytest.raises(OSError, match=r"No space left on device: '.*run'$"), files.hold(tmp_path / "run"):
+        pytest.fail("held")
+    assert names_in(tmp_path / "run") == []
 
 
 def test_leftovers_of_killed_processes_are_cleared(tmp_path):
