@@ -16,6 +16,7 @@ from fer_paddle.landmarks.data.faces import (
     LandmarkFaces,
     cut_faces,
     draw_landmark_faces,
+    hold_out,
     join_faces,
     load_faces,
     make_landmark_faces,
@@ -89,6 +90,7 @@ def load_detected(name: str, split: str, detector: Callable[..., Detections] | N
 
 
 def _take_split(faces: LandmarkFaces, split: str, name: str) -> LandmarkFaces:
+    faces = hold_out(faces)
     if split not in faces.split:
         raise ValueError(f"expected faces of the split {split} in {name}, got {', '.join(sorted(set(faces.split)))}")
     return faces.take(faces.split == split)

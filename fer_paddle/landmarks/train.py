@@ -14,7 +14,7 @@ from fer_paddle.deployment.runtimes.paddle import NetworkRunner
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.files import each_once
 from fer_paddle.landmarks.data.dataset import LandmarkData
-from fer_paddle.landmarks.data.faces import LandmarkFaces, join_faces, load_faces
+from fer_paddle.landmarks.data.faces import LandmarkFaces, hold_out, join_faces, load_faces
 from fer_paddle.landmarks.evaluate import evaluate
 from fer_paddle.landmarks.files import LandmarkModel
 from fer_paddle.landmarks.losses import LandmarkLoss
@@ -102,8 +102,10 @@ def train_from_files(
 
 
 def load_train_valid(data: Sequence[Path]) -> tuple[LandmarkFaces, LandmarkFaces]:
-    """Read faces of the splits train and val from files of `landmarks crops`."""
-    faces = join_faces(load_faces(path) for path in each_once(data))
+    """Read faces of the splits train and val from files of `landmarks crops`; where none has val, see `hold_out`."""
+    parts = [load_faces(path) for path in each_once(data)]
+    has_val = any("val" in part.split for part in parts)
+    faces = join_faces(parts if has_val else map(hold_out, parts))
     train, valid = (faces.take(faces.split == split) for split in ("train", "val"))
     if not len(train) or not len(valid):
         raise ValueError(f"expected faces of the splits train and val, got {len(train)} and {len(valid)}")

@@ -19,6 +19,7 @@ from fer_paddle.packs import read_arrays
 from fer_paddle.study import digest
 
 PACK, GROUPS = "landmarks68_160.npz", "landmarks_groups.npz"
+HELD_OUT_EVERY = 10
 CROP_PX = 160  # side of the crops that `cut_faces` keeps
 CROP_SIDE = 2.0  # side of those crops in sides of the face's box: room for shift, scale and rotation
 # Box of the shipped detector about the box of the points, in sides of the latter: center x, y, width, height. Medians
@@ -117,6 +118,15 @@ def cut_faces(faces: LandmarkFaces) -> LandmarkFaces:
         points[row] = (faces.points[row] - (left, top)) * scale
         boxes[row] = (box - (left, top, left, top)) * scale
     return dataclasses.replace(faces, images=crops, points=points, boxes_xyxy=boxes)
+
+
+def hold_out(faces: LandmarkFaces) -> LandmarkFaces:
+    """Return faces that have a split val: where none is there, every HELD_OUT_EVERY-th face of train belongs to it."""
+    if "val" in faces.split:
+        return faces
+    split = faces.split.astype(object)
+    split[np.flatnonzero(split == "train")[::HELD_OUT_EVERY]] = "val"
+    return dataclasses.replace(faces, split=split.astype(str))
 
 
 def save_faces(path: str | os.PathLike[str], faces: LandmarkFaces) -> None:

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from fer_paddle.apps.landmarks import load_detected
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.files import file_digest, read_json
 from fer_paddle.landmarks.data.faces import save_faces
@@ -16,7 +17,7 @@ from fer_paddle.landmarks.model import LandmarkNetwork, pool_to
 from fer_paddle.landmarks.predict import DEFAULT, Landmarker, LandmarkSettings
 from fer_paddle.landmarks.quantize import quantize_landmarks
 from fer_paddle.landmarks.recipes import LANDMARK_RECIPES, POINTS68, LandmarkRecipe
-from fer_paddle.landmarks.train import study_losses, train_from_files, train_landmarks
+from fer_paddle.landmarks.train import load_train_valid, study_losses, train_from_files, train_landmarks
 from fer_paddle.study import Study
 from fer_paddle.training.augment import AugmentConfig
 from fer_paddle.training.config import choose_recipe
@@ -73,13 +74,33 @@ def test_paddle_and_onnx_give_the_same_points(trained, drawn):
 
 
 def test_a_training_goes_on_from_a_network_by_name_and_takes_each_pack_once(drawn, tmp_path, monkeypatch):
-    save_faces(tmp_path / "a.npz", dataclasses.replace(drawn, split=np.array(["train", "val"] * (len(drawn) // 2))))
+    save_faces(tmp_path / "a.npz", drawn)
     monkeypatch.setattr("fer_paddle.landmarks.train.fit", lambda network, *_, task, **more: task)
     recipe = dataclasses.replace(POINTS68, batch_size=2)
     task = train_from_files([tmp_path / "a.npz"], recipe, tmp_path / "run", start=DEFAULT)
     assert task["start_digest"] == file_digest(find_weights(DEFAULT, suffix=".safetensors"))
     with pytest.raises(ValueError, match="each data set once"):
         train_from_files([tmp_path / "a.npz", tmp_path / "." / "a.npz"], recipe, tmp_path / "run")
+
+
+SPLITS = [  # of two files: those of the faces that are trained and measured on
+    ((["train"] * 12, ["train"] * 11 + ["test"]), 19, 4),  # own .pts files, WFLW's lists: every tenth is held out
+    ((["train"] * 12, ["train"] * 6 + ["val"] * 6), 18, 6),
+    ((["test"] * 12, ["test"] * 12), None, 0),
+]
+
+
+@pytest.mark.parametrize(("splits", "trained_on", "measured_on"), SPLITS)
+def test_faces_without_a_split_val_hold_out_every_tenth(splits, trained_on, measured_on, drawn, tmp_path):
+    paths = [tmp_path / "a.npz", tmp_path / "b.npz"]
+    for path, split in zip(paths, splits):
+        save_faces(path, dataclasses.replace(drawn.take(np.arange(12)), split=np.array(split)))
+    if trained_on is None:
+        with pytest.raises(ValueError, match="expected faces of the splits train and val, got 0 and 0"):
+            load_train_valid(paths)
+        return
+    assert tuple(map(len, load_train_valid(paths))) == (trained_on, measured_on)
+    assert len(load_detected(str(paths[0]), "val")) == 2
 
 
 def test_int8_is_smaller_and_finds_nearly_the_same_points(trained, drawn):
