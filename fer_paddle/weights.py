@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from fer_paddle.files import read_json, replacing, write_json
 
@@ -30,12 +28,17 @@ FOLDERS = [Path(__file__).parents[1] / place / "weights" for place in ("fer_padd
 
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays of any shape as safetensors."""
+    from safetensors.numpy import save  # a board that only finds an exported network has no such package
+
     with replacing(path) as temporary:
         temporary.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
 
 
 def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read a safetensors file, its arrays by name; ValueError: it is truncated or no safetensors file."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"expected a safetensors file, found none at {path}")
