@@ -75,7 +75,7 @@ def _prepare_once() -> None:
     # Calling a to_static layer through Paddle's bytecode translator (SOT) ends in SIGSEGV where Paddle lies in a folder
     # with other than ASCII letters. Without it to_static reads the source, as export does anyway.
     os.environ.setdefault("ENABLE_FALL_BACK", "False")
-    # Paddle says so at every batch normalisation in training.
+    # Paddle says so at every batch normalization in training.
     warnings.filterwarnings("ignore", message="When training, we now always track global mean and variance")
     # Paddle 3, when it is imported, and where to_tensor takes what may be an array or a tensor.
     warnings.filterwarnings("ignore", message="No ccache found|To copy construct from a tensor")

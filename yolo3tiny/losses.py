@@ -40,7 +40,7 @@ class Targets:
 class Yolo3Loss(paddle.nn.Layer):
     """Mean over the images of a batch of the terms summed over their predictions.
 
-    A truth is learnt by the cell that holds its center, with the anchor, of all heads, whose size fits
+    A truth is learned by the cell that holds its center, with the anchor, of all heads, whose size fits
     best. xy and class are cross-entropies of sigmoids, wh is the L1 distance of logarithms; xy and wh weigh
     2 - w * h, so that small boxes count more. Objectness is a cross-entropy over all predictions, except
     those that overlap a truth well but need not learn it, and those that lie in an ignored box.

@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup, Tag
 
 from fer_paddle.images import FORMATS
 
-# Where scripts that load images as they scroll into view keep the address; `src` is then a grey pixel.
+# Where scripts that load images as they scroll into view keep the address; `src` is then a gray pixel.
 _LAZY_NAMES = "src original lazy-src lazy url actualsrc hi-res-src full-src"
 LAZY_ATTRIBUTES = tuple(f"data-{name}" for name in _LAZY_NAMES.split())
 LAZY_SETS = ("data-srcset", "data-lazy-srcset")

@@ -59,13 +59,13 @@ CASES = (
     ),
     CurveCase(
         "wrong_data", "the data are wrong 数据有问题", "flat", ("falls",),
-        "the training labels cannot be learnt, the test labels can",
+        "the training labels cannot be learned, the test labels can",
         "look at labels, readers and splits",
         "half of the training labels drawn at random",
         dataclasses.replace(
             _PLAIN, epochs=12, learning_rate=1e-3,
             ema_decay=0.98,  # wrong labels pull every step elsewhere
-            augment=AugmentConfig(flip=0.5, shift=0.08, rotate_deg=15, scale=0.15),  # no wrong label learnt by heart
+            augment=AugmentConfig(flip=0.5, shift=0.08, rotate_deg=15, scale=0.15),  # no wrong label learned by heart
         ),
         wrong_labels=0.5,
     ),

@@ -145,7 +145,7 @@ def padded_crop(image: np.ndarray, box: list[float], margin: float) -> np.ndarra
         ([10, 8, 40, 18], 0.0),  # wide
         ([10, 8, 20, 18], 0.33),  # side 16.6 -> 17
         ([10.5, 8.25, 20.75, 18.5], 0.0),  # between pixels
-        ([10, 8, 21, 18], 0.0),  # odd side, the centre on half a pixel
+        ([10, 8, 21, 18], 0.0),  # odd side, the center on half a pixel
         ([0, 0, 53, 37], 0.0),  # the whole image
         ([0, 0, 5, 5], 0.5),  # every corner
         ([48, 32, 53, 37], 0.5),

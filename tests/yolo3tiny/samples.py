@@ -33,9 +33,9 @@ def make_heads(boxes_xyxy, input_hw, anchors=DEFAULT_ANCHORS, logits=None):
         best = int(size_iou(size, np.array(anchors)).argmax())
         level = next(level for level, mask in enumerate(ANCHOR_MASKS) if best in mask)
         stride, slot = STRIDES[level], 6 * ANCHOR_MASKS[level].index(best)
-        centre = np.array([x1 + x2, y1 + y2]) / 2 / stride
-        cell = np.floor(centre).astype(int)
-        offset = np.clip(centre - cell, 1e-6, 1 - 1e-6)
+        center = np.array([x1 + x2, y1 + y2]) / 2 / stride
+        cell = np.floor(center).astype(int)
+        offset = np.clip(center - cell, 1e-6, 1 - 1e-6)
         column = heads[level][0, slot : slot + 6, cell[1], cell[0]]
         column[:2] = np.log(offset / (1 - offset))
         column[2:4] = np.log(size / anchors[best])
@@ -58,8 +58,8 @@ def make_photo(name, boxes_xyxy, side=96, source="drawn", split=""):
     """A photo of bright ellipses on a dark ground, as large as their boxes."""
     image = np.full((side, side, 3), 60, np.uint8)
     for x1, y1, x2, y2 in boxes_xyxy:
-        centre, half = ((x1 + x2) // 2, (y1 + y2) // 2), ((x2 - x1) // 2, (y2 - y1) // 2)
-        cv2.ellipse(image, centre, half, 0, 0, 360, (80, 160, 220), cv2.FILLED)
+        center, half = ((x1 + x2) // 2, (y1 + y2) // 2), ((x2 - x1) // 2, (y2 - y1) // 2)
+        cv2.ellipse(image, center, half, 0, 0, 360, (80, 160, 220), cv2.FILLED)
     boxes = np.array(boxes_xyxy, np.float32).reshape(-1, 4)
     return Photo(name, lambda: image, boxes, np.zeros(len(boxes), bool), (side, side), source, split)
 

@@ -19,9 +19,9 @@ RAW = np.zeros((1, 135, 6), dtype=np.float32)
 def make_truths(n: int, m: int, padding: int = 3, seed: int = 0) -> np.ndarray:
     """Boxes of every size, some colliding in a cell; the last rows are padding."""
     rng = np.random.default_rng(seed)
-    centres = rng.uniform(0, 0.999, (n, m, 2))
+    centers = rng.uniform(0, 0.999, (n, m, 2))
     sizes = np.exp(rng.uniform(np.log(0.01), np.log(0.9), (n, m, 2)))
-    boxes = np.concatenate([centres, sizes], axis=-1).astype(np.float32)
+    boxes = np.concatenate([centers, sizes], axis=-1).astype(np.float32)
     boxes[:, m - padding :] = 0
     return boxes
 
@@ -120,7 +120,7 @@ def test_perfect_outputs_rest_and_decode_to_the_truth() -> None:
 
 @pytest.mark.parametrize(("right_edge", "unjudged"), [(39.9, 2), (40.1, 3), (55.9, 3), (56.1, 4)])
 def test_predictions_half_in_an_ignored_box_are_not_judged(right_edge: float, unjudged: int) -> None:
-    # Anchor 0 makes boxes 10 px wide with their centres at x = 8, 24, 40, 56, 72, 88.
+    # Anchor 0 makes boxes 10 px wide with their centers at x = 8, 24, 40, 56, 72, 88.
     share = right_edge / 96
     built = build(targets(ignore=((share / 2, 0.5, share, 1.0),)))
     assert len(built.slots) == 0

@@ -26,8 +26,8 @@ CASES = [
     (1, (67, 33), (10 / 3, 20 / 3, 20, 80 / 3), 0.95),  # rounded sides
     (1, (100, 200), (20, 10, 80, 60), LEFT_OUT),  # turned, but nothing says so
     (1, (200, 150), FACE, LEFT_OUT),
-    (6, (100, 200), (20, 10, 80, 60), 1.0),  # labelled upright
-    *((orientation, (200, 100), FACE, 1.0) for orientation in (5, 6, 7, 8)),  # labelled as it is stored
+    (6, (100, 200), (20, 10, 80, 60), 1.0),  # labeled upright
+    *((orientation, (200, 100), FACE, 1.0) for orientation in (5, 6, 7, 8)),  # labeled as it is stored
     (6, (200, 150), FACE, LEFT_OUT),
     (1, (200, 100), (60, 80, 10, 20), 1.0),  # corners exchanged
     (1, (1, 1), (0.05, 0.2, 0.3, 0.8), 1.0),  # in parts of the image

@@ -187,8 +187,8 @@ def test_shipped_network_finds_the_astronaut(name, fast):
     assert detector.settings.longest == 320 or not fast
     faces = detector(np.ascontiguousarray(data.astronaut()[..., ::-1]))
     (box,) = faces.boxes_xyxy
-    centre = (box[:2] + box[2:]) / 2
-    np.testing.assert_allclose(centre, [222, 118], atol=25)
+    center = (box[:2] + box[2:]) / 2
+    np.testing.assert_allclose(center, [222, 118], atol=25)
 
 
 @needs_weights

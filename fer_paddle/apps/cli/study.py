@@ -134,7 +134,7 @@ def scale(
 def augment(
     *,
     size: Annotated[opt.Side, "side of the faces in pixels"] = 32,
-    # VGG8 knows 3,000 faces by heart after 12 epochs; DistResNet has not yet learnt them, and nothing could help it.
+    # VGG8 knows 3,000 faces by heart after 12 epochs; DistResNet has not yet learned them, and nothing could help it.
     model: Annotated[str, "network"] = "vgg8",
     faces: Annotated[opt.PositiveInt, "faces to train on"] = 3000,
     budget: Budget,

@@ -35,7 +35,7 @@ VALID_RATIO = 0.1
 def load_faces(
     path: str | os.PathLike[str], classes: Sequence[str] | None = None, strict: bool = True
 ) -> LabelledFaces:
-    """Read all labelled faces of a pack (.npz), the official csv, or a folder; `take_split` then chooses a split.
+    """Read all labeled faces of a pack (.npz), the official csv, or a folder; `take_split` then chooses a split.
 
     A folder holds the FER2013 packs, or the official csv, or class folders (angry/, ...), or these within
     train/, validation/ and test/ (see `folders.read_class_folders`).
@@ -71,7 +71,7 @@ def load_measured(
         return faces
     faces = take_for_classes(faces, classes)
     if faces.classes == EXPRESSIONS and tuple(classes[: len(EXPRESSIONS)]) == EXPRESSIONS:
-        return faces  # contempt is left out where no face is labelled so
+        return faces  # contempt is left out where no face is labeled so
     return faces.with_classes(tuple(classes))
 
 

@@ -1,4 +1,4 @@
-"""Calibration against a table by hand and scipy's optimiser."""
+"""Calibration against a table by hand and scipy's optimizer."""
 
 import numpy as np
 import pytest

@@ -72,7 +72,7 @@ def test_explain_images_data_and_costs(run, face_folders, tmp_path):
 
 @pytest.mark.parametrize(("model", "names"), [("distresnet.ferplus", 7), ("mouth.smile", 2)])
 def test_explain_data_by_the_classes_of_the_network(run, face_folders, tmp_path, model, names, monkeypatch):
-    """FER+'s contempt is left out where no face is labelled so; a network of mouths gets mouths."""
+    """FER+'s contempt is left out where no face is labeled so; a network of mouths gets mouths."""
     from fer_paddle.expression import explain as sheets
 
     drawn, data = [], face_folders

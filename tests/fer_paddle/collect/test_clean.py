@@ -179,5 +179,5 @@ def test_near_copies_and_what_is_none():
     prints = [fingerprint(image) for image in [*near.values(), photo, *others.values()]]
     (group,) = group_copies(prints, near_bits=6)
     assert {names[index] for index in group} == {"photo", *near}
-    assert names[group[0]] in ("photo", "jpeg", "brighter")  # the largest in colour stays
+    assert names[group[0]] in ("photo", "jpeg", "brighter")  # the largest in color stays
     assert group_copies(prints, near_bits=-1) == []

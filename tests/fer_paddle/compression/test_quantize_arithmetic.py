@@ -1,4 +1,4 @@
-"""The arithmetic and the thresholds of quantisation, against numbers by hand and against Paddle. NumPy only."""
+"""The arithmetic and the thresholds of quantization, against numbers by hand and against Paddle. NumPy only."""
 
 import numpy as np
 import pytest

@@ -22,7 +22,7 @@ BATCHES = [IMAGES[:16], IMAGES[16:]]
 
 
 class Tiny(nn.Layer):
-    """Two convolutions, one with batch normalisation, ELU, mean and 7 logits."""
+    """Two convolutions, one with batch normalization, ELU, mean and 7 logits."""
 
     def __init__(self):
         super().__init__()
@@ -53,7 +53,7 @@ def run_program(folder, int8=False):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The float program, and its static quantisation by abs-max."""
+    """The float program, and its static quantization by abs-max."""
     folder = tmp_path_factory.mktemp("programs")
     source = programs.save_program(make_tiny(), folder / "float", SHAPE)
     post_training.quantize_static(source, folder / "abs_max", BATCHES, "abs_max")
@@ -80,7 +80,7 @@ def test_scales_and_weights_are_those_by_hand(folder):
     network = make_tiny()
     second, norm = network.body[3].weight.numpy(), network.body[1]
     factor = norm.weight.numpy() / np.sqrt(norm._variance.numpy() + norm._epsilon)
-    first = network.body[0].weight.numpy() * factor[:, None, None, None]  # batch normalisation folded
+    first = network.body[0].weight.numpy() * factor[:, None, None, None]  # batch normalization folded
     for weights in (first, second):
         (name,) = [name for name, array in whole.items() if array.shape == weights.shape]
         by_hand = quant_params.for_weights(weights)

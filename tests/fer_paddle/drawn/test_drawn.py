@@ -144,8 +144,8 @@ def test_one_seed_is_one_person_whatever_the_expression(people: dict[str, list[S
 
 def test_people_differ(faces: FaceSet) -> None:
     """Skin from dark to light, faces from narrow to broad, poses to both sides."""
-    centres = faces.points[:, [30, 2, 14]].mean(1).round().astype(int)
-    skin = np.array([image[y, x].mean() for image, (x, y) in zip(faces.images, centres)])
+    centers = faces.points[:, [30, 2, 14]].mean(1).round().astype(int)
+    skin = np.array([image[y, x].mean() for image, (x, y) in zip(faces.images, centers)])
     assert np.percentile(skin, 5) < 60 and np.percentile(skin, 95) > 130
     spans = faces.points[:, 16] - faces.points[:, 0]
     slopes = np.degrees(np.arctan2(spans[:, 1], spans[:, 0]))

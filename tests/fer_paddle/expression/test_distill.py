@@ -34,7 +34,7 @@ RECIPE = Recipe(
 
 
 class TinyExpressions(nn.Layer):
-    """The interface of MODELS in a few weights; batch normalisation has what a training could wrongly change."""
+    """The interface of MODELS in a few weights; batch normalization has what a training could wrongly change."""
 
     def __init__(self, num_classes=7, width=4):
         super().__init__()

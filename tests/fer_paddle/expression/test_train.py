@@ -1,4 +1,4 @@
-"""Training by a recipe, from labelled faces to a model file."""
+"""Training by a recipe, from labeled faces to a model file."""
 
 import dataclasses
 import json

@@ -28,7 +28,7 @@ class Fixed:
 
 @pytest.fixture
 def smooth(noise):
-    """A blurred image, 48x48: interpolation of neighbours changes it little."""
+    """A blurred image, 48x48: interpolation of neighbors changes it little."""
     blurred = cv2.GaussianBlur(noise(1)[0].astype(np.float32), (0, 0), 3)
     return cv2.normalize(blurred, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
 

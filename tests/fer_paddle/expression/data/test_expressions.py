@@ -161,7 +161,7 @@ def test_the_eight_are_measured_on_the_seven(tmp_path, write_classes):
     [
         ("packs", EXPRESSIONS, None, 20, EXPRESSIONS),
         ("kaggle", EXPRESSIONS, "test", 14, EXPRESSIONS),
-        ("classes", FERPLUS_EXPRESSIONS, None, 70, EXPRESSIONS),  # contempt is left out where nothing is labelled so
+        ("classes", FERPLUS_EXPRESSIONS, None, 70, EXPRESSIONS),  # contempt is left out where nothing is labeled so
         ("mouths", ("laugh", "pout", "smile"), None, 4, ("laugh", "pout", "smile")),
     ],
 )
