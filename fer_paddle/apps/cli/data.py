@@ -97,10 +97,11 @@ def crop(
     rows: dict[tuple[str, str], int] = {}
     with hold(out):
         categories = read_categories(path)
-        classes, index_of = choose_classes(categories)
-        for category in categories:
+        names = [safe_name(category, "unnamed") for category in categories]
+        classes, index_of = choose_classes(names)
+        for category, own in zip(categories, names):
             for photo in track(read_photos(path, classes=[category]), category):
-                split, name = parse_split(photo.split) or "", safe_name(classes[index_of[category]], "unnamed")
+                split, name = parse_split(photo.split) or "", classes[index_of[own]]
                 stem = safe_name(Path(photo.name).stem)
                 image = photo.read()
                 for box in photo.boxes_xyxy[~photo.ignore]:

@@ -56,9 +56,9 @@ def test_the_folder_is_whole_and_replaces_only_a_page_of_ours(run, packed, tmp_p
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        (["--weights", "landmarks.68"], "expected the file of an expression network"),
-        (["--detector", "landmarks.68"], "expected a face detector"),
-        (["--landmarks", "vgg8.photos"], "expected a landmark network"),
+        (["--weights", "landmarks.68"], "got landmarks.68, a network of landmarks"),
+        (["--detector", "landmarks.68"], "such as yolo3lite.face"),
+        (["--landmarks", "vgg8.photos"], "got vgg8.photos, a network of expression"),
         (["--weights", "none.onnx"], "none.onnx"),
         (["--runtime", __file__], "expected the npm package onnxruntime-web-1.23.2.tgz"),
         (["--runtime", "missing.tgz"], "missing.tgz"),
