@@ -117,8 +117,8 @@ def plot_reliability(probs: np.ndarray, labels: np.ndarray, axis: Axes | None = 
     middles = (np.arange(NUM_BINS) + 0.5) / NUM_BINS
     filled = found.counts > 0
     width = 0.92 / NUM_BINS
-    axis.bar(middles, found.counts / found.counts.sum(), width, color="0.85", label="ratio of the faces")
     axis.bar(middles[filled], found.accuracy[filled], width, color="tab:blue", alpha=0.7, label="accuracy")
+    axis.bar(middles, found.counts / found.counts.sum(), width, color="0.85", label="ratio of the faces")
     axis.plot(found.confidence[filled], found.accuracy[filled], ".", color="black", markersize=4)
     axis.plot([0, 1], [0, 1], "--", color="tab:red", linewidth=1, label="as sure as right")
     axis.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
