@@ -105,6 +105,11 @@ def choose_classes(names: Iterable[str], wanted: Sequence[str] | None = None) ->
     return tuple(own[word] for word in words), {name: words.index(word) for name, word in word_of.items()}
 
 
+def own_classes(classes: Sequence[str]) -> tuple[str, ...] | None:
+    """Return a network's classes in their order, which numbered folders do not tell; None for known expressions."""
+    return None if set(classes) <= set(FERPLUS_EXPRESSIONS) else tuple(classes)
+
+
 def natural_key(name: str) -> tuple[int, str]:
     """Return a sort key that puts numbers first, by value, so that `10` follows `9`."""
     digits = re.match(r"\d*", name)

@@ -93,6 +93,12 @@ def class_name(classes: Sequence[str] | None = None) -> str:
     return "face" if is_face else " or ".join(classes or ())
 
 
+def own_categories(classes: Sequence[str], found: Iterable[str]) -> list[str] | None:
+    """Return what data call the class of a network, by its `class_name`; None where they are faces or name none so."""
+    names = [] if tuple(classes) == ("face",) else classes[0].split(" or ")
+    return names if names and set(names) <= set(found) else None
+
+
 class _MisfitError(ValueError):
     """Why the boxes of an image cannot be right."""
 

@@ -14,19 +14,24 @@ from pathlib import Path
 from fer_paddle.environment import find_data
 from fer_paddle.files import each_once
 from fer_paddle.labels import SPLITS, parse_split
-from yolo3tiny.annotations import read_photos
-from yolo3tiny.photos import ALL, Photo, check_readable, cut_tiles
+from yolo3tiny.annotations import read_categories, read_photos
+from yolo3tiny.photos import ALL, Photo, check_readable, cut_tiles, own_categories
 
 TRAIN, VALIDATION, TEST = SPLITS
 HELD_OUT, HELD_OUT_EVERY = "held_out", 10
 
 
-def find_photos(data: str | os.PathLike[str], classes: Sequence[str] | None = None) -> list[Photo]:
+def find_photos(
+    data: str | os.PathLike[str], classes: Sequence[str] | None = None, own: Sequence[str] = ("face",)
+) -> list[Photo]:
     """Find and read annotated photos: a name or path as environment.find_data takes it, of what read_photos reads.
 
-    A photo whose table names no source has the name of the data as its source.
+    `own` is the class of the network that they are for: without `classes`, its boxes are taken. A photo whose table
+    names no source has the name of the data as its source.
     """
     path = find_data(os.fspath(data))
+    if classes is None and tuple(own) != ("face",):
+        classes = own_categories(own, read_categories(path))
     photos = read_photos(path, classes=classes)
     return [photo if photo.source else dataclasses.replace(photo, source=path.stem) for photo in photos]
 
@@ -64,9 +69,14 @@ def choose_split(photos: Sequence[Photo], split: str) -> list[Photo]:
     return chosen
 
 
-def load_split(data: str | os.PathLike[str], split: str, classes: Sequence[str] | None = None) -> list[Photo]:
-    """Read the photos of one split; damaged ones are named at once, before the work begins."""
-    chosen = choose_split(find_photos(data, classes), split)
+def load_split(
+    data: str | os.PathLike[str],
+    split: str,
+    classes: Sequence[str] | None = None,
+    own: Sequence[str] = ("face",),
+) -> list[Photo]:
+    """Read the photos of one split by `find_photos`; damaged ones are named at once, before the work begins."""
+    chosen = choose_split(find_photos(data, classes, own), split)
     check_readable(chosen)
     return chosen
 
@@ -75,11 +85,12 @@ def find_train_valid(
     names: Sequence[str | os.PathLike[str]],
     classes: Sequence[str] | None = None,
     tiles: Mapping[str, int] | None = None,
+    own: Sequence[str] = ("face",),
 ) -> tuple[list[Photo], list[Photo], str]:
     """Join several tables: photos to train on, photos to validate on, both cut by tile_sources, and both in words."""
     train, valid, words = [], [], []
     for name in each_once(names):
-        photos = find_photos(name, classes)
+        photos = find_photos(name, classes, own)
         parts = choose_split(photos, TRAIN), choose_split(photos, VALIDATION)
         how = "its own split" if any(photo.split == VALIDATION for photo in photos) else "every tenth"
         words.append(f"{Path(name).name}: {len(parts[0])} photos, validated on {len(parts[1])} others ({how})")

@@ -15,8 +15,7 @@ from matplotlib.figure import Figure
 from fer_paddle.environment import seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces, split_faces
 from fer_paddle.expression.recipes import Recipe
-from fer_paddle.expression.train import train_expressions
-from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.expression.train import head_arguments, train_expressions
 from fer_paddle.models import build_model, find_design
 from fer_paddle.training.augment import AugmentConfig
 from fer_paddle.training.loop import Callback, RunOptions
@@ -98,7 +97,7 @@ def run_case(
     faces = spoil_labels(train, case.wrong_labels, case.recipe.seed)
     if case.faces is not None and case.faces < len(faces):
         faces = split_faces(faces, case.faces / len(faces), case.recipe.seed)[1]
-    name, arguments = find_design(model)
+    name, arguments = find_design(model, head_arguments(train))
     seed_everything(case.recipe.seed)
     options = RunOptions(folder, True, callbacks)
     return train_expressions(build_model(name, **arguments), faces, test, case.recipe, options)
@@ -107,7 +106,7 @@ def run_case(
 def spoil_labels(faces: LabelledFaces, ratio: float, seed: int) -> LabelledFaces:
     """Draw a ratio of the labels at random; some are right by chance."""
     rng = np.random.default_rng(seed)
-    drawn = rng.integers(0, len(EXPRESSIONS), len(faces))
+    drawn = rng.integers(0, len(faces.classes), len(faces))
     return dataclasses.replace(faces, labels=np.where(rng.random(len(faces)) < ratio, drawn, faces.labels))
 
 

@@ -10,14 +10,13 @@ from typing import Any
 
 from fer_paddle.compression.distill import DistillLoss, DistillSettings, Student, Teacher
 from fer_paddle.environment import paddle
-from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.data.faces import LabelledFaces, check_classes
 from fer_paddle.expression.data.mixup import mixed_loss
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import STUDENT, check_network, export_best, fit_faces, make_loss, train_expressions
 from fer_paddle.expression.trials import Trial, TrialStudy
 from fer_paddle.images import predict
-from fer_paddle.models import find_design
 from fer_paddle.training.loop import RunOptions
 from fer_paddle.training.run import load_best
 from fer_paddle.training.transfer import without_prefix
@@ -26,9 +25,11 @@ from fer_paddle.weights import load_into
 KINDS = ("plain", "soft", "hint", "soft+hint")
 
 
-def load_teacher(weights: Sequence[str | os.PathLike[str]]) -> Teacher:
-    """Read the `.safetensors` files of one teacher or several, each with its own input size."""
+def load_teacher(weights: Sequence[str | os.PathLike[str]], faces: LabelledFaces) -> Teacher:
+    """Read the `.safetensors` files of one teacher or several of the classes of faces, each with its own input size."""
     loaded = [ExpressionModel.load(path) for path in weights]
+    for model in loaded:
+        check_classes(faces, model.classes)
     sizes = [model.input_size for model in loaded]
     return Teacher([model.network for model in loaded], sizes, [Path(path).name for path in weights])
 
@@ -116,7 +117,7 @@ class DistillStudy(TrialStudy):
 
     def fit(self, trial: Trial, network: paddle.nn.Layer, options: RunOptions) -> list[dict[str, float]]:
         """Train a network plainly or with the teacher, and write its model file."""
-        model, arguments = find_design(trial.design)
+        model, arguments = self.design(trial)
         folder = options.folder
         assert folder is not None
         faces = (self.train, self.valid, trial.recipe)

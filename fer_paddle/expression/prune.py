@@ -59,7 +59,7 @@ class ExpressionPruneTask(PruneTask):
         self.size = self.model.input_size
         self.input_shape = (1, 1, self.size, self.size)
         self.distill = DistillSettings(soft_weight=soft_weight) if soft_weight else None
-        self.teacher = load_teacher(teachers or [weights]) if soft_weight else None
+        self.teacher = load_teacher(teachers or [weights], train) if soft_weight else None
         with_votes = train.votes is not None and self.distill is None
         self.recipe = finetune_recipe(self.card, epochs, learning_rate, seed, with_votes, recipe)
         self.valid_batches = make_batches(valid, self.size)

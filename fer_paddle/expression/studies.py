@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_paddle.expression.recipes import STRONG
 from fer_paddle.expression.trials import Trial, TrialStudy
-from fer_paddle.models import build_model, find_design
+from fer_paddle.models import build_model
 from fer_paddle.search.cost import measure_cost
 from fer_paddle.training.augment import AugmentConfig, augment_face
 
@@ -46,7 +46,7 @@ def study_scale(
     trials = [_changed(trial, name, sizes=side, valid_sizes=side) for name, side in sides.items()]
     study.run_trials(trials)
     study.repeat_close_ones(trials, max(map(study.first_accuracy, trials)), seeds)
-    model, arguments = find_design(trial.design)
+    model, arguments = study.design(trial)
     network = build_model(model, **arguments)  # random weights cost the same
     costs = {f"{size} px": measure_cost(network, size, runs) for size in sizes}
     return [{**row, **costs.get(row["name"], {})} for row in study.summarize(trials[0].name)]

@@ -74,10 +74,14 @@ class TrialStudy(Study):
         by_key = {tuple(trial.key.values()): trial for trial in trials}
         return self.run([trial.key for trial in trials], lambda row: self._train(by_key[tuple(row.values())]))
 
+    def design(self, trial: Trial) -> tuple[str, dict[str, Any]]:
+        """Return the name of a trial's network and the arguments of its constructor, for the classes of the faces."""
+        return find_design(trial.design, {**head_arguments(self.train), **trial.arguments})
+
     def _train(self, trial: Trial) -> dict[str, Any]:
         folder = self.folder / f"{trial.name}-{trial.recipe.seed}".replace(" ", "-").replace("/", "-")
         resumed, started = folder.is_dir(), time.process_time()
-        model, arguments = find_design(trial.design, {**head_arguments(self.train), **trial.arguments})
+        model, arguments = self.design(trial)
         seed_everything(trial.recipe.seed)
         network = build_model(model, **arguments)
         if trial.start is not None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.images import write_image
-from tests.yolo3tiny.samples import make_photo, write_coco
+from tests.yolo3tiny.samples import make_photo, save_image, save_text, write_coco
 from yolo3tiny.splits import choose_split, find_photos, find_train_valid, load_split
 
 
@@ -40,6 +40,32 @@ CASES = [
 @pytest.mark.parametrize(("splits", "asked", "positions"), CASES)
 def test_choose_split(splits, asked, positions, table):
     assert names(choose_split(table(*splits), asked)) == positions
+
+
+OWN = [
+    # categories of the data, class of the network, those whose boxes are taken
+    (["hand", "face"], "face", ["face"]),
+    (["hand", "face"], "hand", ["hand"]),
+    (["手", "mask", "face"], "手 or mask", ["手", "mask"]),
+    (["face"], "hand", ["face"]),
+    (["0"], "hand", ["0"]),  # a table without names
+    (["hand"], "face", None),
+    (["mask"], "hand", None),
+]
+
+
+@pytest.mark.parametrize(("categories", "own", "taken"), OWN)
+def test_a_network_takes_the_boxes_of_its_own_class(categories, own, taken, tmp_path):
+    save_image(tmp_path / "a.png")
+    save_text(tmp_path / "a.txt", "".join(f"{kind} .5 .5 .{kind + 2} .2\n" for kind in range(len(categories))))
+    if categories != ["0"]:
+        save_text(tmp_path / "classes.txt", "\n".join(categories))
+    if taken is None:
+        with pytest.raises(ValueError, match="choose with --classes"):
+            find_photos(tmp_path, own=[own])
+    else:
+        (photo,) = find_photos(tmp_path, own=[own])
+        assert sorted(photo.categories) == sorted(taken)
 
 
 def test_tables_are_joined(photo_folder, tmp_path):

@@ -35,6 +35,7 @@ def prune(
     from fer_paddle.compression.prune_study import PruneSettings, PruningStudy, check_new, table_of
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
+    from yolo3tiny.files import DetectorModel
     from yolo3tiny.photos import check_readable
     from yolo3tiny.prune import DetectorPruneTask
     from yolo3tiny.splits import find_train_valid
@@ -42,7 +43,7 @@ def prune(
     check_new(options.out, options.resume)
     cost, ratios = options.cost((0.5,))
     settings = PruneSettings(ratios, options.criterion, options.steps, cost)
-    found = find_train_valid(data)
+    found = find_train_valid(data, own=DetectorModel.load(weights).settings.classes)
     check_readable(track(found[0] + found[1], "photos"))
     task = DetectorPruneTask(
         weights, *found, epochs=epochs, learning_rate=learning_rate, samples=samples,
@@ -81,12 +82,13 @@ def quantize(
     from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images, table_of
     from fer_paddle.study import provenance
     from yolo3tiny.photos import check_readable
+    from yolo3tiny.predict import Detector
     from yolo3tiny.quantize import DetectorQuantizeTask
     from yolo3tiny.splits import TRAIN, VALIDATION, choose_split, find_photos
 
     chosen = METHODS if methods == ("all",) else methods
     weights = find_weights(weights, DETECTION)
-    found = find_photos(data)
+    found = find_photos(data, own=Detector(weights).settings.classes)
     valid = choose_split(found, VALIDATION)
     train = choose_split(found, TRAIN) if calibrate is None or "slim-qat" in chosen else []
     if photos is not None:

@@ -159,7 +159,7 @@ def evaluate(
     used = choose_runtime(weights, runtime, threads)
     detector = Detector(weights, longest=longest, threads=threads, runtime=used)
     watched = Stopwatch(detector)
-    photos = tile_sources(load_split(data, split, classes or None), dict(tiles))
+    photos = tile_sources(load_split(data, split, classes or None, detector.settings.classes), dict(tiles))
     figures = measure(watched, photos + make_negatives(drawn, VALIDATION))
     figures |= {"latency_ms": float(np.median(watched.times_ms)), "longest": detector.settings.longest}
     about = {"data": data, "split": split, "weights": str(weights or WEIGHTS.name), "runtime": used}

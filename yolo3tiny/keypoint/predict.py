@@ -68,7 +68,7 @@ class KeypointDetector:
         if outputs.shape[1] != 3 + len(self.classes):
             raise ValueError(f"expected {3 + len(self.classes)} numbers a cell, got {outputs.shape[1]}")
         found = decode(outputs, min_score)[0]
-        inside = (found.centers <= (width, height)).all(axis=1)
+        inside = ((found.centers >= 0) & (found.centers <= (width, height))).all(axis=1)
         return Marks(found.centers[inside], found.labels[inside], found.scores[inside])
 
     def to_json(self, found: Marks) -> list[dict[str, Any]]:

@@ -37,6 +37,7 @@ def prune(
     from fer_paddle.expression.predict import COURSE, classifier_file
     from fer_paddle.expression.prune import ExpressionPruneTask
     from fer_paddle.expression.train import choose_recipe
+    from fer_paddle.labels import own_classes
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
     from fer_paddle.weights import load_card
@@ -46,8 +47,9 @@ def prune(
     settings = PruneSettings(ratios, options.criterion, options.steps, cost)
     shortened = choose_recipe(recipe, {}) if recipe else None
     weights = classifier_file(weights or COURSE, "dynamic")
-    learnt_by = load_card(weights).get("recipe", {})
-    train, measured = load_train_valid(data, valid, seed=options.seed)
+    card = load_card(weights)
+    learnt_by = card.get("recipe", {})
+    train, measured = load_train_valid(data, valid, options.seed, own_classes(card["classes"]))
     train, measured = take_for_training(train, measured, learnt_by.get("ferplus"))
     task = ExpressionPruneTask(
         weights, train, measured, epochs, learning_rate, faces,
@@ -118,14 +120,16 @@ def quantize(
     from fer_paddle.expression.data.ferplus import take_for_training
     from fer_paddle.expression.predict import COURSE, classifier_file
     from fer_paddle.expression.quantize import ExpressionQuantizeTask
+    from fer_paddle.labels import own_classes
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
     from fer_paddle.weights import load_card
 
     chosen = METHODS if methods == ("all",) else methods
     weights = classifier_file(weights or COURSE, "dynamic")
-    learnt_by = load_card(weights).get("recipe", {})
-    train, measured = load_train_valid(data, valid, seed=seed)
+    card = load_card(weights)
+    learnt_by = card.get("recipe", {})
+    train, measured = load_train_valid(data, valid, seed, own_classes(card["classes"]))
     train, measured = take_for_training(train, measured, learnt_by.get("ferplus"))
     if faces is not None:
         measured = measured.select(np.arange(min(faces, len(measured))))

@@ -78,9 +78,10 @@ def export(
     if task == DETECTION:
         if labels != "both":
             raise ValueError(f"expected an expression network for --labels, got the detector {weights}")
+        from yolo3tiny.photos import ALL
         from yolo3tiny.splits import find_photos
 
-        photos = (one.read() for one in track(find_photos(data)[:PARITY_IMAGES], "photos")) if data else None
+        photos = (one.read() for one in track(find_photos(data, [ALL])[:PARITY_IMAGES], "photos")) if data else None
         parity = export_detector(weights, out, photos, f"photos of {name}", precision, opset, batch)
     else:
         from fer_paddle.expression.data.expressions import load_faces

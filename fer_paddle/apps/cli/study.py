@@ -176,7 +176,9 @@ def distill(
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.faces import take_subset
     from fer_paddle.expression.distill import DistillPlan, DistillSettings, load_teacher, run_study
+    from fer_paddle.expression.files import ExpressionModel
     from fer_paddle.expression.train import choose_recipe
+    from fer_paddle.labels import own_classes
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
     from fer_paddle.training.loop import RunOptions
@@ -184,8 +186,8 @@ def distill(
     settings = DistillSettings(temperature, soft_weight, hint_weight)
     common = dataclasses.replace(choose_recipe(recipe, {"epochs": epochs, "size": size}), aux_weight=0.0)
     plan = DistillPlan(student, common, settings, kinds, seeds, start)
-    loaded = load_teacher(teacher)
-    train, measured = load_train_valid(data, valid)
+    train, measured = load_train_valid(data, valid, classes=own_classes(ExpressionModel.load(teacher[0]).classes))
+    loaded = load_teacher(teacher, train)
     origin = provenance(data=data, teacher=[str(path) for path in teacher])
     path = result or out / "result.json"
     subset = take_subset(train, faces)

@@ -24,7 +24,7 @@ from fer_paddle.expression.data.faces import (
 )
 from fer_paddle.expression.data.ferplus import take_for_classes, take_strict
 from fer_paddle.files import each_once
-from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, choose_classes, find_class, parse_class
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, choose_classes, find_class, own_classes, parse_class
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,10 @@ def load_measured(
 ) -> LabelledFaces:
     """Read the faces to measure a network on; those of `NAME:votes` by their FER+ votes, see ferplus.take_strict."""
     name = os.fspath(data)
-    faces = load_faces(find_data(name.removesuffix(BY_VOTES)))
+    path = find_data(name.removesuffix(BY_VOTES))
+    faces = load_faces(path)
+    if classes is not None and all(map(str.isdecimal, faces.classes)):  # numbered folders: the network names them
+        faces = load_faces(path, own_classes(classes))
     faces = take_measured(faces) if split is None else take_split(faces, split, data)
     if name.endswith(BY_VOTES):
         faces = take_strict(faces)

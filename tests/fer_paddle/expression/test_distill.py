@@ -9,6 +9,7 @@ from scipy import stats
 
 from fer_paddle.compression.distill import Answers, DistillLoss, DistillSettings, Student, Teacher, soft_divergence
 from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.expression.curve_cases import CASES, run_case
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.distill import (
     DistillPlan,
@@ -22,6 +23,7 @@ from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import ExpressionLoss
 from fer_paddle.expression.recipes import FINE_TUNE, Recipe
 from fer_paddle.expression.train import export_best
+from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import DESIGNS, MODELS
 from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import load_arrays, load_card, state_arrays
@@ -57,9 +59,10 @@ def tiny_models(monkeypatch):
     monkeypatch.setitem(DESIGNS, "tiny", ("tiny", {}))
 
 
-def make_faces(count, seed):
+def make_faces(count, seed, classes=EXPRESSIONS):
     rng = np.random.default_rng(seed)
-    return LabelledFaces(rng.integers(0, 256, (count, SIZE, SIZE), np.uint8), rng.integers(0, 7, count))
+    images, labels = rng.integers(0, 256, (count, SIZE, SIZE), np.uint8), rng.integers(0, len(classes), count)
+    return LabelledFaces(images, labels, classes=classes)
 
 
 def make_teacher(*widths, sizes=None):
@@ -104,7 +107,7 @@ def test_an_ensemble_is_the_mean_and_each_sees_its_own_size(tmp_path):
     for name, width, size in (("a", 4, SIZE), ("b", 6, 2 * SIZE)):
         network = TinyExpressions(width=width)
         ExpressionModel.of("tiny", network, size, arguments={"width": width}).save(tmp_path / f"{name}.safetensors")
-    teacher = load_teacher([tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
+    teacher = load_teacher([tmp_path / "a.safetensors", tmp_path / "b.safetensors"], make_faces(4, 0))
     assert teacher.sizes == [SIZE, 2 * SIZE] and teacher.names == ["a.safetensors", "b.safetensors"]
     assert all(parameter.stop_gradient for network in teacher.networks for parameter in network.parameters())
     sides = []
@@ -222,8 +225,21 @@ def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     assert found["teacher_accuracy"] == measure_teacher(make_teacher(), faces[1])
     card = load_card(tmp_path / "runs" / "soft+hint-1" / "model.safetensors")
     assert card["distill"]["soft_weight"] == 0.7
+    with pytest.raises(ValueError, match="expected faces of the classes angry, .*, got a, b, c"):
+        load_teacher([tmp_path / "runs" / "plain-0" / "model.safetensors"], make_faces(4, 0, tuple("abc")))
     other = dataclasses.replace(study, settings=DistillSettings(temperature=2.0, hint_weight=0.2))
     with pytest.raises(ValueError, match="temperature"):
         run_study(other, make_teacher(), *faces, **place)
     with pytest.raises(ValueError, match="got others: teacher_fingerprints"):  # of the same name
         run_study(dataclasses.replace(study, seeds=(0, 1, 2)), make_teacher(5), *faces, **place)
+
+
+def test_studies_take_classes_of_ones_own(tmp_path):
+    own = ("好 的", "b", "c")
+    train, valid = make_faces(24, 0, own), make_faces(9, 1, own)
+    plan = DistillPlan("tiny", RECIPE, DistillSettings(), ("plain", "soft"), (0,))
+    run_study(plan, Teacher([TinyExpressions(3)], [SIZE]), train, valid, tmp_path, tmp_path / "study.json", {})
+    for name in ("plain-0", "soft-0"):
+        assert tuple(ExpressionModel.load(tmp_path / name / "model.safetensors").classes) == own
+    case = dataclasses.replace(CASES[0], recipe=RECIPE, faces=None)
+    assert len(run_case(case, train, valid, "tiny", tmp_path / "curve")) == RECIPE.epochs

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,13 +11,13 @@ from fer_paddle import Classifier
 from fer_paddle.apps.cli import main
 from fer_paddle.drawn import draw_scene
 from fer_paddle.environment import seed_everything
-from fer_paddle.expression.data.expressions import load_measured
+from fer_paddle.expression.data.expressions import load_measured, load_train_valid
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.predict import classifier_file
 from fer_paddle.expression.recipes import TUTORIAL
 from fer_paddle.expression.train import export_best, train_expressions
 from fer_paddle.images import write_image
-from fer_paddle.labels import EXPRESSIONS
+from fer_paddle.labels import EXPRESSIONS, own_classes
 from fer_paddle.models import build_model
 from fer_paddle.training.loop import RunOptions
 from fer_paddle.training.transfer import start_from_file
@@ -79,6 +80,16 @@ def test_commands_name_them(trained, folders, run, tmp_path):
     (face,) = json.loads(out)["images"][0]["faces"]
     assert list(face["probs"]) == list(CLASSES) and face["label"] in CLASSES
     assert ",Smile,pout,大笑,无聊" in (tmp_path / "out" / "results.csv").read_text(encoding="utf-8-sig").splitlines()[0]
+
+
+def test_numbered_folders_have_the_names_and_the_order_of_the_network(folders, tmp_path):
+    named = ("pout", "Smile", "无聊", "大笑")  # as --classes named them in training
+    for number, name in enumerate(named, 1):
+        shutil.copytree(folders / name, tmp_path / str(number))
+    train, valid = load_train_valid(tmp_path, classes=own_classes(named))
+    for faces in (train, valid, load_measured(tmp_path, named), load_measured(folders, named)):
+        assert faces.classes == named and faces.counts() == dict.fromkeys(named, len(faces) // 4)
+    assert own_classes(EXPRESSIONS) is None and own_classes(("neutral", "smile")) == ("neutral", "smile")
 
 
 def test_seven_classes_of_ones_own_are_not_the_seven(noise, tmp_path):
