@@ -185,10 +185,10 @@ def cut(batch: Any, start: int, end: int) -> Any:
 
 
 def measure_batch(run: Run, outputs: Any, targets: Any) -> tuple[paddle.Tensor, dict[str, float]]:
-    """Return the loss to minimize, and as floats: `loss`, its terms as `loss_NAME`, and the metrics."""
+    """Return the loss to minimize, and as floats: `loss`, several terms of it as `loss_NAME`, and the metrics."""
     value = run.loss(outputs, targets)
     total = total_of(value)
-    named = value if isinstance(value, Mapping) else {}
+    named = value if isinstance(value, Mapping) and len(value) > 1 else {}
     figures = {"loss": float(total), **{f"loss_{name}": float(term) for name, term in named.items()}}
     with paddle.no_grad():
         return total, {**figures, **{name: float(metric(outputs, targets)) for name, metric in run.metrics.items()}}
