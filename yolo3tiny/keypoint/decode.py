@@ -1,4 +1,4 @@
-"""Marks to cells and back: `match` and `decode` are exact inverses. NumPy alone.
+"""Marks to cells and back: of marks that are 32 px apart `match` and `decode` are exact inverses. NumPy alone.
 
 A mark at (x, y) belongs to the cell that holds it, borders to the right and lower one, and its offsets are where in the
 cell it lies, in 0..1. Division by 32 and the difference are exact in float32, so decoding gives the same bits back.
@@ -14,6 +14,8 @@ from fer_paddle.files import check_number
 
 STRIDE = 32
 IGNORED = -1
+JOIN_PX = STRIDE // 4  # cells beside each other that place a mark within it name the same one
+SHARING = 4  # cells that meet at a point, and may share the score of a mark there
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +73,9 @@ def match(
 def decode(outputs: np.ndarray, min_score: float = 0.5) -> list[Marks]:
     """Turn a network's outputs [N, 3 + C, H, W] (dx, dy, logits of background and classes) into marks.
 
-    A mark's score is the softmax of its class; cells below `min_score` say nothing.
+    A cell's score is the softmax of its class. Cells of one class that place a mark within JOIN_PX name the same one,
+    at their border, since two are STRIDE apart: the likeliest cell places it, and their scores add up, to 1 at most.
+    Marks below `min_score` are left out.
     """
     outputs = np.asarray(outputs, np.float32)
     if outputs.ndim != 4 or outputs.shape[1] < 4 or not np.isfinite(outputs).all():
@@ -82,10 +86,21 @@ def decode(outputs: np.ndarray, min_score: float = 0.5) -> list[Marks]:
     labels, scores = probs[:, 1:].argmax(axis=1), probs[:, 1:].max(axis=1)  # [N, H, W]
     found = []
     for image in range(len(outputs)):
-        rows, columns = np.nonzero(scores[image] >= min_score)
+        rows, columns = np.nonzero(scores[image] >= min_score / SHARING)
         cells = np.stack([columns, rows], axis=1).astype(np.float32)
         centers = (cells + outputs[image][:2, rows, columns].T) * STRIDE
-        order = np.argsort(-scores[image][rows, columns], kind="stable")
-        kept = centers[order], labels[image][rows, columns][order], scores[image][rows, columns][order]
-        found.append(Marks(*kept))
+        first, total = _join(centers, labels[image][rows, columns], scores[image][rows, columns])
+        first, total = first[total >= min_score], total[total >= min_score]
+        found.append(Marks(centers[first], labels[image][rows, columns][first], total))
     return found
+
+
+def _join(centers: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the likeliest of the cells that name one mark, and what their scores come to, best first."""
+    free, totals = np.ones(len(scores), bool), np.zeros(len(scores), np.float32)
+    for at in np.argsort(-scores, kind="stable"):
+        if free[at]:
+            same = free & (labels == labels[at]) & (np.abs(centers - centers[at]).max(axis=1) < JOIN_PX)
+            totals[at], free = min(scores[same].sum(), 1), free & ~same
+    order = np.argsort(-totals, kind="stable")[: np.count_nonzero(totals)]
+    return order, totals[order]

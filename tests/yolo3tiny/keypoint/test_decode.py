@@ -30,9 +30,10 @@ def spread(rng, count):
 def test_decode_undoes_match_bit_by_bit(seed, points):
     rng = np.random.default_rng(seed)
     centers = points(rng, 12)
-    _, first = np.unique(np.floor(centers / STRIDE), axis=0, return_index=True)
-    centers, labels = centers[first], rng.integers(2, size=len(first))
-    offsets, classes = match(centers, labels, np.zeros(len(first), bool), GRID)
+    near = np.abs(centers[:, None] - centers).max(axis=2) < STRIDE
+    centers = centers[~np.tril(near, -1).any(axis=1)]  # those that are apart from all before
+    labels = rng.integers(2, size=len(centers))
+    offsets, classes = match(centers, labels, np.zeros(len(centers), bool), GRID)
     assert (offsets >= 0).all() and (offsets < 1).all()
     assert sorted(classes[classes > 0]) == sorted(1 + labels)
 
@@ -64,10 +65,31 @@ def test_what_cells_cannot_say(centers, says):
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("second", "label", "marks"),
+    [
+        ((0.01, 0.5), 0, [((31.68, 16), 0.8)]),  # one mark on the border of two cells
+        ((0.01, 0.5), 1, []),
+        ((0.3, 0.5), 0, []),  # 10 px beside it
+    ],
+)
+def test_cells_that_name_one_mark_share_its_score(second, label, marks):
+    outputs = np.zeros((1, 5, 1, 2), np.float32)
+    outputs[0, :2, 0, 0], outputs[0, :2, 0, 1] = (0.99, 0.5), second
+    probs = np.array([[0.5, 0.45, 0.05], [0.6, 0.05, 0.05]])
+    probs[1, 1 + label] = 0.35
+    outputs[0, 2:, 0] = np.log(probs / probs.sum(axis=1, keepdims=True)).T
+    found = decode(outputs)[0]
+    assert found.labels.tolist() == [0] * len(marks)
+    np.testing.assert_allclose(found.centers.reshape(-1), [side for place, _ in marks for side in place], rtol=1e-6)
+    np.testing.assert_allclose(found.scores, [score for _, score in marks], rtol=1e-6)
+
+
 def test_a_score_is_the_softmax_of_the_class():
     from scipy.special import softmax
 
     outputs = np.random.default_rng(0).normal(0, 3, (3, 5, 4, 6)).astype(np.float32)
+    outputs[:, :2] = 0.5  # all marks are apart
     for image, found in zip(outputs, decode(outputs, 0.4)):
         probs = softmax(image[2:], axis=0)[1:].reshape(2, -1)
         best = np.sort(probs.max(axis=0))[::-1]
