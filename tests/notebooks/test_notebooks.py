@@ -8,6 +8,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -55,6 +56,13 @@ def test_reads_well(path: Path):
     assert path.stat().st_size <= MAX_FILE_BYTES
     notebook = nbformat.read(path, 4)
     assert [*cell_faults(notebook), *live_times(notebook)] == []
+
+
+def test_what_notebooks_import_is_there():
+    sources = "\n".join(cell.source for path in NOTEBOOKS for cell in nbformat.read(path, 4).cells)
+    for module, names in set(re.findall(r"^ *from ((?:fer_paddle|yolo3tiny)[\w.]*) import ([\w, ]+)$", sources, re.M)):
+        for name in re.findall(r"(\w+)(?: as \w+)?", names):
+            assert hasattr(import_module(module), name) or import_module(f"{module}.{name}")
 
 
 @each_chapter
