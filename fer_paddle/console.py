@@ -25,7 +25,7 @@ from click.core import ParameterSource
 
 from fer_paddle.files import to_json
 from fer_paddle.labels import class_names_zh
-from fer_paddle.messages import LANGUAGES, agree, choose_language, current_language, say, speaking, width
+from fer_paddle.messages import LANGUAGES, agree, choose_language, current_language, name_reason, say, speaking, width
 from fer_paddle.options import check_out, gather, read_parameters, spread_values
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -65,7 +65,7 @@ class Output:
         """Print it and return the exit code."""
         print(format_json(self.result) if as_json else agree(self.text))
         for file, reason in self.failed:
-            fail(reason if file in reason else f"{file}: {reason}", FAILED)
+            fail(name_reason(file, reason), FAILED)
         return FAILED if self.failed else self.code
 
 

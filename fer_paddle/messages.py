@@ -115,6 +115,11 @@ def agree(text: str) -> str:
     return _ONE.sub(lambda found: re.sub("(?<=ss|ox)es$|s$", "", found[0]), text)
 
 
+def name_reason(name: object, reason: object) -> str:
+    """Return the reason of an error with the name of its file, once."""
+    return str(reason) if str(name) in str(reason) else f"{name}: {reason}"
+
+
 def width(text: str) -> int:
     """Return the columns that a text takes in a terminal: two for each wide character."""
     return sum(1 + (unicodedata.east_asian_width(one) in "WF") - bool(unicodedata.combining(one)) for one in text)

@@ -28,6 +28,7 @@ import numpy as np
 
 from fer_paddle.files import file_digest
 from fer_paddle.images import read_header, read_image
+from fer_paddle.messages import name_reason
 from fer_paddle.study import digest
 from yolo3tiny.augment import AugmentConfig, cut_boxes
 from yolo3tiny.boxes import area, clip
@@ -77,7 +78,7 @@ def collect(table: str, rows: Iterable[Row | str], classes: Sequence[str] | None
         except _MisfitError as error:
             left_out.append(f"{row.name} ({error})")
         except (ValueError, OSError) as error:
-            bad.append(_with_name(row.name, error))
+            bad.append(name_reason(row.name, error))
     if bad:
         raise ValueError(f"{table}: expected annotated photos, got {_name_some(bad, 'that cannot be read')}")
     if left_out:
@@ -101,10 +102,6 @@ def own_categories(classes: Sequence[str], found: Iterable[str]) -> list[str] | 
 
 class _MisfitError(ValueError):
     """Why the boxes of an image cannot be right."""
-
-
-def _with_name(name: str, error: Exception) -> str:
-    return str(error) if name in str(error) else f"{name}: {error}"
 
 
 def _name_some(reasons: Sequence[str], what: str) -> str:
@@ -213,6 +210,6 @@ def check_readable(photos: Iterable[Photo]) -> None:
         try:
             photo.read()
         except (ValueError, OSError) as error:
-            bad.append(_with_name(photo.name, error))
+            bad.append(name_reason(photo.name, error))
     if bad:
         raise ValueError(f"expected readable photos, got {_name_some(bad, 'damaged')}")

@@ -17,6 +17,7 @@ from fer_paddle.collect.pages import SeedPages
 from fer_paddle.collect.select import SELECTED, FaceRule, Landmarks, select_faces
 from fer_paddle.files import file_digest, read_json_lines
 from fer_paddle.images import list_images
+from fer_paddle.messages import name_reason
 from fer_paddle.video import VIDEO_SUFFIXES, FrameRule
 
 
@@ -113,11 +114,11 @@ def collect_class(
     report.images = len(images)
     selected = select_faces(images, crops, rules.faces, rules.kind, detector, landmarks)
     report.refused, report.cut = len(selected.refused), len(selected.files)
-    report.warnings += [f"{path}: {reason}" for path, reason in selected.failed.items()]
+    report.warnings += [name_reason(path, reason) for path, reason in selected.failed.items()]
     plan = plan_clean(crops, rules.clean, folder)
     report.copies = sum(len(group) - 1 for group in plan.copies)
     failed = apply_clean(plan, folder, rules.clean)
-    report.warnings += [f"{path}: {reason}" for path, reason in failed.items()]
+    report.warnings += [name_reason(path, reason) for path, reason in failed.items()]
     report.files = len(list_images(folder))
     if not report.files:
         report.warnings.append(f"{folder}: no {rules.kind} found")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fer_paddle.console import Output, percent, table, warn
-from fer_paddle.messages import say, track
+from fer_paddle.messages import name_reason, say, track
 from fer_paddle.options import PHOTOS, NonNegativeFloat, PositiveFloat, Side, Weights
 
 
@@ -54,7 +54,7 @@ def report(
     from fer_paddle.quality.report import build_report
 
     faces = load_sources(sources)
-    warn(*(reason if name in reason else f"{name}: {reason}" for name, reason in faces.skipped))
+    warn(*(name_reason(name, reason) for name, reason in faces.skipped))
     out.mkdir(parents=True, exist_ok=True)
     found = build_report(faces, **({} if quick else _load_judges(weights)))
     content = {"sources": list(map(printable, sources)), **found.to_json(faces)}

@@ -118,6 +118,9 @@ def test_bad_videos_are_named_and_the_rest_goes_on(collect, tmp_path):
     (tmp_path / "bad.mp4").write_bytes(b"no")
     code, out, err = collect("frames", tmp_path / "bad.mp4", tmp_path / "none.mp4", "--out", tmp_path / "f", "--json")
     assert code == 1 and err.count("error: ") == 2 and len(json.loads(out)["failed"]) == 2
+    (tmp_path / "bad.png").write_bytes(b"")
+    code, _, err = collect("run", f"happy={tmp_path / 'bad.png'}", "--out", tmp_path / "set")
+    assert code == 1 and err.count("bad.png") == 1  # and not twice in one line
 
 
 def test_class_names_stay_in_the_folder_and_the_work_folder_is_no_class(tmp_path):

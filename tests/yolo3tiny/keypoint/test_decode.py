@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from yolo3tiny.keypoint.decode import IGNORED, STRIDE, decode, match
+from yolo3tiny.keypoint.predict import KeypointDetector
 
 GRID = (10, 60)
 SURE = 30.0
@@ -94,3 +95,12 @@ def test_a_score_is_the_softmax_of_the_class():
         probs = softmax(image[2:], axis=0)[1:].reshape(2, -1)
         best = np.sort(probs.max(axis=0))[::-1]
         np.testing.assert_allclose(found.scores, best[best >= 0.4], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("offset", "kept"), [((0.5, 0.5), [16, 16]), ((-0.1, 0.5), None), ((0.5, 1.6), None)])
+def test_no_mark_lies_outside_of_the_image(offset, kept):
+    """Of one cell: to the left of the image, or in the border below it that fills 50 px up to 64."""
+    outputs = np.zeros((1, 4, 2, 2), np.float32)
+    outputs[0, :2, 0, 0], outputs[0, 3, 0, 0] = offset, 9
+    found = KeypointDetector(forward=lambda images: [outputs], classes=("a",))(np.zeros((50, 50), np.uint8), 0.9)
+    assert found.centers.tolist() == ([] if kept is None else [kept])
