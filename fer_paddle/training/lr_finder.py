@@ -36,20 +36,8 @@ class LRFinderResult:
     smoothed: np.ndarray  # float64 [S], their exponential mean, corrected for its start
 
     @property
-    def steepest(self) -> float:
-        """The rate at which the smoothed loss falls fastest over the logarithm of the rate: a good highest rate.
-
-        The first fifth is left out: there the mean is of a few batches, and its slope is their noise.
-        """
-        slopes = np.gradient(self.smoothed, np.log(self.rates))
-        first, least = len(self.rates) // 5, int(self.smoothed.argmin())
-        if least <= first:
-            return float(self.rates[least])
-        return float(self.rates[first + slopes[first:least].argmin()])
-
-    @property
     def diverging(self) -> float:
-        """The rate with the least smoothed loss: from here on it rises again."""
+        """The rate with the least smoothed loss: from here on it rises again. A tenth is a good highest rate."""
         return float(self.rates[self.smoothed.argmin()])
 
 
@@ -113,11 +101,11 @@ def find_lr(
 
 
 def draw_rates(curve: LRFinderResult, axis: Any = None) -> Figure:
-    """Draw the losses over the rates on a matplotlib axis or a new figure, with the steepest place marked."""
+    """Draw the losses over the rates on an axis or a new figure, with the least loss and a tenth of its rate marked."""
     axis = take_axis(axis, (6, 4))
     axis.plot(curve.rates, curve.losses, color="tab:blue", alpha=0.3, label="batch")
     axis.plot(curve.rates, curve.smoothed, color="tab:blue", label="smoothed")
-    axis.axvline(curve.steepest, color="tab:green", linestyle="--", label=f"steepest: {curve.steepest:.2g}")
+    axis.axvline(curve.diverging / 10, color="tab:green", linestyle="--", label=f"a tenth: {curve.diverging / 10:.2g}")
     axis.axvline(curve.diverging, color="tab:red", linestyle=":", label=f"least loss: {curve.diverging:.2g}")
     axis.set(xscale="log", xlabel="learning rate", ylabel="loss", title="learning-rate range test")
     axis.set_ylim(0, 2 * curve.smoothed[0])  # where the loss explodes, its height tells nothing

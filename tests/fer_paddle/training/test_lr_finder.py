@@ -37,7 +37,6 @@ def test_it_finds_the_rate_that_diverges(problem):
     assert (np.diff(curve.rates) > 0).all() and curve.rates[0] == pytest.approx(1e-4)
     assert len(curve.losses) < 120  # it stopped when the loss exploded
     assert limit / 5 < curve.diverging < limit * 5
-    assert 1e-4 < curve.steepest <= curve.diverging
     assert len(draw_rates(curve).axes[0].lines) == 4
 
 
