@@ -21,6 +21,7 @@ from fer_paddle.expression.predict import WEIGHTS, Classifier
 from fer_paddle.images import crop_square, write_image
 from fer_paddle.messages import track
 from fer_paddle.pipeline import Pipeline
+from fer_paddle.weights import shipped_files
 from yolo3tiny.boxes import letterbox
 from yolo3tiny.keypoint.predict import TASK as KEYPOINT
 from yolo3tiny.keypoint.strips import SIZE_HW
@@ -76,8 +77,7 @@ def time_side_by_side(
 
 def shipped_networks() -> list[Path]:
     """List both networks that are used by default, and the int8 files."""
-    folders = [path.parent for path in (WEIGHTS, DETECTOR_WEIGHTS)]
-    return [WEIGHTS, DETECTOR_WEIGHTS, *(path for folder in folders for path in sorted(folder.glob("*_int8.*.onnx")))]
+    return [WEIGHTS, DETECTOR_WEIGHTS, *(path for name, path in shipped_files().items() if "_int8." in name)]
 
 
 def input_shape(path: Path) -> tuple[int, int, int]:

@@ -6,30 +6,22 @@ Source: Mitchell et al. 2019, "Model Cards for Model Reporting", arXiv:1810.0399
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fer_paddle.environment import REPOSITORY
 from fer_paddle.files import file_digest, replacing, write_json
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.messages import agree
-from fer_paddle.weights import load_card
+from fer_paddle.weights import load_card, shipped_files
 
-SHIPPED = tuple(REPOSITORY / package / "weights" for package in ("fer_paddle", "yolo3tiny"))
 MEASURED, TEXT = ".measured.json", ".md"
 KINDS = ("expression", "ferplus", "photos", "classes", "mouth", "detector", "landmarks")
 
 
-def find_shipped(folders: Iterable[Path] = SHIPPED) -> list[Path]:
-    """List the weights with a JSON card of a kind that can be measured, the ONNX file where a name has two."""
-    found = []
-    for card in sorted(path for folder in folders for path in folder.glob("*.json")):
-        files = [card.with_suffix(suffix) for suffix in (".onnx", ".safetensors")]
-        files = [path for path in files if path.is_file()]
-        if not card.name.endswith(MEASURED) and files and _kind(load_card(card)):
-            found.append(files[0])
-    return found
+def find_shipped() -> list[Path]:
+    """List the networks that ship and are of a kind that can be measured."""
+    return [path for path in shipped_files().values() if _kind(load_card(path))]
 
 
 def kind_of(weights: str | os.PathLike[str]) -> str:
