@@ -1,4 +1,4 @@
-"""Strips as samples for training: drawn anew, or files with boxes, moved, flipped and under another light."""
+"""Strips as samples for training: drawn anew, or files with boxes, moved, turned, mirrored and under another light."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from yolo3tiny.splits import find_photos
 
 MARGIN_PX = STRIDE // 2  # a piece may reach so far out of the image: marks come to lie anywhere in their cells
 AT_MARK = 0.8
+TURN_DEG, SCALE = 6.0, 0.06  # most by which a piece is turned, and scaled
 Stages = Sequence[tuple[int, int]]  # see KeypointRecipe.sizes
 Sample = tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]
 
@@ -104,27 +105,38 @@ def read_strip(photo: Photo, classes: Sequence[str]) -> Strip:
 
 
 def augment(strip: Strip, size_hw: tuple[int, int], rng: np.random.Generator) -> Strip:
-    """Cut a piece of a size, mostly where a mark is, flip it and change its light."""
+    """Cut a piece of a size, mostly where a mark is, turn and scale it a little, flip it and change its light."""
     free = np.subtract(strip.image.shape[:2], size_hw)[::-1]
     corner = rng.uniform(np.minimum(free, 0) - MARGIN_PX, np.maximum(free, 0) + MARGIN_PX)
     if len(strip.labels) and rng.random() < AT_MARK:
         at_mark = strip.centers[rng.integers(len(strip.labels))] - rng.uniform(0, size_hw[::-1])
         corner = np.clip(at_mark, np.minimum(free, 0) - MARGIN_PX, np.maximum(free, 0) + MARGIN_PX)
-    piece = cut(strip, corner.astype(int), size_hw)
+    piece = cut(strip, corner, size_hw, rng.uniform(-TURN_DEG, TURN_DEG), 1 + rng.uniform(-SCALE, SCALE))
     image, boxes = piece.image, piece.boxes_xyxy
     if rng.random() < 0.5:
         image, boxes = image[:, ::-1], (size_hw[1], 0, size_hw[1], 0) + boxes[:, [2, 1, 0, 3]] * (-1, 1, -1, 1)
     if rng.random() < 0.5:
         image, boxes = image[::-1], (0, size_hw[0], 0, size_hw[0]) + boxes[:, [0, 3, 2, 1]] * (1, -1, 1, -1)
     image = change_light(np.ascontiguousarray(image), rng)
-    return Strip(image, boxes.astype(np.float32), piece.labels, piece.ignore)
+    cells = np.floor((boxes[:, :2] + boxes[:, 2:]) / (2 * STRIDE))
+    _, cell, count = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+    ignore = piece.ignore | (count[cell.reshape(-1)] > 1)  # scaled or cut, two may come to share a cell
+    return Strip(image, boxes.astype(np.float32), piece.labels, ignore)
 
 
-def cut(strip: Strip, corner: np.ndarray, size_hw: tuple[int, int]) -> Strip:
-    """Cut a piece at a corner (x, y) in pixels, borders repeated outside; a mark cut by more than half is ignored."""
-    move = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], np.float32)
+def cut(strip: Strip, corner: np.ndarray, size_hw: tuple[int, int], degrees: float = 0.0, scale: float = 1.0) -> Strip:
+    """Cut a piece at a corner (x, y) in pixels, turned and scaled around its middle, borders repeated outside.
+
+    Boxes keep upright sides; a mark cut by more than half is ignored.
+    """
+    middle = corner + np.array(size_hw[::-1]) / 2
+    move = cv2.getRotationMatrix2D((middle - 0.5).tolist(), degrees, scale)  # the center of pixel 0 lies at 0.5
+    move[:, 2] -= corner
     image = cv2.warpAffine(strip.image, move, size_hw[::-1], borderMode=cv2.BORDER_REPLICATE)
-    moved = strip.boxes_xyxy - np.tile(corner, 2)
+    half = scale * (strip.boxes_xyxy[:, 2:] - strip.boxes_xyxy[:, :2]) / 2
+    centers = (strip.boxes_xyxy[:, :2] + strip.boxes_xyxy[:, 2:]) / 2
+    centers = (centers - 0.5) @ move[:, :2].T + move[:, 2] + 0.5
+    moved = np.concatenate([centers - half, centers + half], axis=1)
     inside = np.clip(moved, 0, np.tile(size_hw[::-1], 2))
     visible = np.prod((inside[:, 2:] - inside[:, :2]) / (moved[:, 2:] - moved[:, :2]), axis=1)
     kept = visible > 0

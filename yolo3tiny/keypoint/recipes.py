@@ -37,7 +37,7 @@ STRIPS = KeypointRecipe(name="strips", epochs=30, sizes=((0, 192), (20, 320)), h
 FINE_TUNE = KeypointRecipe(
     name="fine_tune",
     epochs=160,
-    sizes=((0, 192), (80, 320)),
+    sizes=((0, 192), (60, 320)),
     learning_rate=2e-3,
     halve_every=1600,
     validate_every=10,

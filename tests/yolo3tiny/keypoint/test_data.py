@@ -7,7 +7,7 @@ import pytest
 
 from fer_paddle.images import write_image
 from yolo3tiny.keypoint.data import StripData, augment, draw_from_files, find_marks, read_strip, write_strips
-from yolo3tiny.keypoint.decode import IGNORED, STRIDE
+from yolo3tiny.keypoint.decode import IGNORED, STRIDE, match
 from yolo3tiny.keypoint.strips import Strip, draw_strip
 
 OBJECT = "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox></object>"
@@ -98,11 +98,21 @@ def test_boxes_follow_the_pixels(seed):
     assert piece.image.shape == (128, 256, 3) and piece.boxes_xyxy.dtype == np.float32
     bright = piece.image.astype(int).max(axis=2)
     for (x, y), box in zip(piece.centers, piece.boxes_xyxy):
-        if (box[2:] - box[:2] == 30).all():  # not cut: the center is that of the dot
+        if np.isclose(*(box[2:] - box[:2])):  # not cut: the center is that of the dot
             near = bright[int(y) - 3 : int(y) + 4, int(x) - 3 : int(x) + 4]
             weights = np.maximum(near - 50, 0)
             middle = [(places * weights).sum() / weights.sum() for places in np.mgrid[:7, :7]]
-            assert np.abs(np.subtract(middle, 3)).max() < 0.1
+            assert np.abs(np.subtract(middle, (3 + y % 1 - 0.5, 3 + x % 1 - 0.5))).max() < 0.15
+
+
+def test_marks_that_come_to_share_a_cell_are_ignored():
+    strip, shared = dotted(*((x, 60) for x in range(40, 640, STRIDE))), 0
+    for seed in range(100):
+        piece = augment(strip, (96, 256), np.random.default_rng(seed))
+        match(piece.centers, piece.labels, piece.ignore, (3, 8))
+        visible = (piece.boxes_xyxy[:, 2:] - piece.boxes_xyxy[:, :2]).min(axis=1) > 27
+        shared += int(piece.ignore[visible].sum())
+    assert shared > 0
 
 
 def test_samples_depend_on_seed_epoch_and_index_alone(tmp_path):
