@@ -95,9 +95,9 @@ def class_name(classes: Sequence[str] | None = None) -> str:
 
 
 def own_categories(classes: Sequence[str], found: Iterable[str]) -> list[str] | None:
-    """Return what data call the class of a network, by its `class_name`; None where they are faces or name none so."""
-    names = [] if tuple(classes) == ("face",) else classes[0].split(" or ")
-    return names if names and set(names) <= set(found) else None
+    """Return what data call the class of a network, by its `class_name`; None where they name none so."""
+    names = classes[0].split(" or ")
+    return names if set(names) <= set(found) else None
 
 
 class _MisfitError(ValueError):

@@ -203,18 +203,18 @@ class Detector:
     def _find_in_pieces(self, image: np.ndarray, min_score: float, nms_iou: float) -> Detections:
         """Find the faces of a panorama: each piece overlaps half of the next and answers for its middle."""
         axis, step = int(image.shape[1] > image.shape[0]), max(min(image.shape[:2]), self.settings.longest // 2)
-        ends, boxes, scores = range(step, image.shape[axis], step), [], []
-        for start in (end - step for end in ends):
+        starts, parts = range(0, image.shape[axis] - step, step), []
+        for start in starts:
             piece = image[:, start : start + 2 * step] if axis else image[start : start + 2 * step]
             found = self._find(piece, min_score, nms_iou)
             placed = found.boxes_xyxy + np.array([start * axis, start * (1 - axis)] * 2, np.float32)
             centers = placed[:, [1 - axis, 3 - axis]].mean(axis=1)
-            first, last = start + 0.4 * step if start else 0, start + (1.6 if start + step < ends[-1] else 2) * step
+            first, last = start + 0.4 * step if start else 0, start + (2 if start == starts[-1] else 1.6) * step
             own = (centers >= first) & (centers <= last)
-            boxes.append(placed[own])
-            scores.append(found.scores[own])
-        kept = nms(np.concatenate(boxes), np.concatenate(scores), nms_iou)
-        return Detections(np.concatenate(boxes)[kept], np.concatenate(scores)[kept])
+            parts.append((placed[own], found.scores[own]))
+        boxes, scores = map(np.concatenate, zip(*parts))
+        kept = nms(boxes, scores, nms_iou)
+        return Detections(boxes[kept], scores[kept])
 
     def _find(self, image: np.ndarray, min_score: float, nms_iou: float) -> Detections:
         """Find the faces of an image, closer where they are small."""

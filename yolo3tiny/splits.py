@@ -16,13 +16,14 @@ from fer_paddle.files import each_once
 from fer_paddle.labels import SPLITS, parse_split
 from yolo3tiny.annotations import read_categories, read_photos
 from yolo3tiny.photos import ALL, Photo, check_readable, cut_tiles, own_categories
+from yolo3tiny.predict import CLASSES
 
 TRAIN, VALIDATION, TEST = SPLITS
 HELD_OUT, HELD_OUT_EVERY = "held_out", 10
 
 
 def find_photos(
-    data: str | os.PathLike[str], classes: Sequence[str] | None = None, own: Sequence[str] = ("face",)
+    data: str | os.PathLike[str], classes: Sequence[str] | None = None, own: Sequence[str] = CLASSES
 ) -> list[Photo]:
     """Find and read annotated photos: a name or path as environment.find_data takes it, of what read_photos reads.
 
@@ -30,7 +31,7 @@ def find_photos(
     names no source has the name of the data as its source.
     """
     path = find_data(os.fspath(data))
-    if classes is None and tuple(own) != ("face",):
+    if classes is None and tuple(own) != CLASSES:
         classes = own_categories(own, read_categories(path))
     photos = read_photos(path, classes=classes)
     return [photo if photo.source else dataclasses.replace(photo, source=path.stem) for photo in photos]
@@ -73,7 +74,7 @@ def load_split(
     data: str | os.PathLike[str],
     split: str,
     classes: Sequence[str] | None = None,
-    own: Sequence[str] = ("face",),
+    own: Sequence[str] = CLASSES,
 ) -> list[Photo]:
     """Read the photos of one split by `find_photos`; damaged ones are named at once, before the work begins."""
     chosen = choose_split(find_photos(data, classes, own), split)
@@ -85,7 +86,7 @@ def find_train_valid(
     names: Sequence[str | os.PathLike[str]],
     classes: Sequence[str] | None = None,
     tiles: Mapping[str, int] | None = None,
-    own: Sequence[str] = ("face",),
+    own: Sequence[str] = CLASSES,
 ) -> tuple[list[Photo], list[Photo], str]:
     """Join several tables: photos to train on, photos to validate on, both cut by tile_sources, and both in words."""
     train, valid, words = [], [], []

@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from fer_paddle.zoo import DETECTION, list_models
+from fer_paddle.weights import DETECTION
+from fer_paddle.zoo import list_models
 from tests.yolo3tiny.samples import make_heads, white_finder, white_on_black
 from yolo3tiny import Detections, Detector
 from yolo3tiny.predict import WEIGHTS, NetworkSettings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -118,13 +119,13 @@ def augment(strip: Strip, size_hw: tuple[int, int], rng: np.random.Generator) ->
     if rng.random() < 0.5:
         image, boxes = image[::-1], (0, size_hw[0], 0, size_hw[0]) + boxes[:, [0, 3, 2, 1]] * (1, -1, 1, -1)
     image = change_light(np.ascontiguousarray(image), rng)
-    cells = np.floor((boxes[:, :2] + boxes[:, 2:]) / (2 * STRIDE))
-    _, cell, count = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
-    ignore = piece.ignore | (count[cell.reshape(-1)] > 1)  # scaled or cut, two may come to share a cell
-    return Strip(image, boxes.astype(np.float32), piece.labels, ignore)
+    changed = Strip(image, boxes.astype(np.float32), piece.labels, piece.ignore)
+    _, cell, count = np.unique(changed.centers // STRIDE, axis=0, return_inverse=True, return_counts=True)
+    # Scaled or cut, two may come to share a cell.
+    return dataclasses.replace(changed, ignore=piece.ignore | (count[cell.reshape(-1)] > 1))
 
 
-def cut(strip: Strip, corner: np.ndarray, size_hw: tuple[int, int], degrees: float = 0.0, scale: float = 1.0) -> Strip:
+def cut(strip: Strip, corner: np.ndarray, size_hw: tuple[int, int], degrees: float, scale: float) -> Strip:
     """Cut a piece at a corner (x, y) in pixels, turned and scaled around its middle, borders repeated outside.
 
     Boxes keep upright sides; a mark cut by more than half is ignored.
@@ -134,8 +135,7 @@ def cut(strip: Strip, corner: np.ndarray, size_hw: tuple[int, int], degrees: flo
     move[:, 2] -= corner
     image = cv2.warpAffine(strip.image, move, size_hw[::-1], borderMode=cv2.BORDER_REPLICATE)
     half = scale * (strip.boxes_xyxy[:, 2:] - strip.boxes_xyxy[:, :2]) / 2
-    centers = (strip.boxes_xyxy[:, :2] + strip.boxes_xyxy[:, 2:]) / 2
-    centers = (centers - 0.5) @ move[:, :2].T + move[:, 2] + 0.5
+    centers = (strip.centers - 0.5) @ move[:, :2].T + move[:, 2] + 0.5
     moved = np.concatenate([centers - half, centers + half], axis=1)
     inside = np.clip(moved, 0, np.tile(size_hw[::-1], 2))
     visible = np.prod((inside[:, 2:] - inside[:, :2]) / (moved[:, 2:] - moved[:, :2]), axis=1)

@@ -89,9 +89,10 @@ def decode(outputs: np.ndarray, min_score: float = 0.5) -> list[Marks]:
         rows, columns = np.nonzero(scores[image] >= min_score / SHARING)
         cells = np.stack([columns, rows], axis=1).astype(np.float32)
         centers = (cells + outputs[image][:2, rows, columns].T) * STRIDE
-        first, total = _join(centers, labels[image][rows, columns], scores[image][rows, columns])
-        first, total = first[total >= min_score], total[total >= min_score]
-        found.append(Marks(centers[first], labels[image][rows, columns][first], total))
+        named = labels[image][rows, columns]
+        first, totals = _join(centers, named, scores[image][rows, columns])
+        first, totals = first[totals >= min_score], totals[totals >= min_score]
+        found.append(Marks(centers[first], named[first], totals))
     return found
 
 

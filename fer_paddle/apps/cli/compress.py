@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fer_paddle import options as opt
 from fer_paddle.console import Output, table
 from fer_paddle.options import PositiveInt
+
+if TYPE_CHECKING:
+    from fer_paddle.expression.data.faces import LabelledFaces
 
 
 def prune(
@@ -32,25 +35,18 @@ def prune(
 
     environment.prepare(options.threads)
     from fer_paddle.compression.prune_study import PruneSettings, PruningStudy, check_new, table_of
-    from fer_paddle.expression.data.expressions import load_train_valid
-    from fer_paddle.expression.data.ferplus import take_for_training
     from fer_paddle.expression.predict import COURSE, classifier_file
     from fer_paddle.expression.prune import ExpressionPruneTask
     from fer_paddle.expression.train import choose_recipe
-    from fer_paddle.labels import own_classes
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
-    from fer_paddle.weights import load_card
 
     check_new(options.out, options.resume)
     cost, ratios = options.cost((0.7, 0.5, 0.3))
     settings = PruneSettings(ratios, options.criterion, options.steps, cost)
     shortened = choose_recipe(recipe, {}) if recipe else None
     weights = classifier_file(weights or COURSE, "dynamic")
-    card = load_card(weights)
-    learnt_by = card.get("recipe", {})
-    train, measured = load_train_valid(data, valid, options.seed, own_classes(card["classes"]))
-    train, measured = take_for_training(train, measured, learnt_by.get("ferplus"))
+    train, measured = _load_faces(weights, data, valid, options.seed)
     task = ExpressionPruneTask(
         weights, train, measured, epochs, learning_rate, faces,
         seed=options.seed, soft_weight=soft_weight, teachers=teacher, recipe=shortened, description=valid or data,
@@ -59,6 +55,18 @@ def prune(
     study = PruningStudy(task, settings, options.out, origin, [ProgressBar()], options.data_changed)
     content = study.run(options.results)
     return Output(content, table(*table_of(content, "accuracy")))
+
+
+def _load_faces(weights: Path, data: str, valid: str | None, seed: int) -> tuple[LabelledFaces, LabelledFaces]:
+    """Return the faces to train and to measure a network on, of the classes and labels that it learned."""
+    from fer_paddle.expression.data.expressions import load_train_valid
+    from fer_paddle.expression.data.ferplus import take_for_training
+    from fer_paddle.labels import own_classes
+    from fer_paddle.weights import load_card
+
+    card = load_card(weights)
+    train, measured = load_train_valid(data, valid, seed, own_classes(card["classes"]))
+    return take_for_training(train, measured, card.get("recipe", {}).get("ferplus"))
 
 
 def prune_speed(
@@ -116,21 +124,14 @@ def quantize(
     import numpy as np
 
     from fer_paddle.compression.quantize import METHODS, choose, compare, read_calibration_images, table_of
-    from fer_paddle.expression.data.expressions import load_train_valid
-    from fer_paddle.expression.data.ferplus import take_for_training
     from fer_paddle.expression.predict import COURSE, classifier_file
     from fer_paddle.expression.quantize import ExpressionQuantizeTask
-    from fer_paddle.labels import own_classes
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
-    from fer_paddle.weights import load_card
 
     chosen = METHODS if methods == ("all",) else methods
     weights = classifier_file(weights or COURSE, "dynamic")
-    card = load_card(weights)
-    learnt_by = card.get("recipe", {})
-    train, measured = load_train_valid(data, valid, seed, own_classes(card["classes"]))
-    train, measured = take_for_training(train, measured, learnt_by.get("ferplus"))
+    train, measured = _load_faces(weights, data, valid, seed)
     if faces is not None:
         measured = measured.select(np.arange(min(faces, len(measured))))
     if calibrate is None:

@@ -66,8 +66,8 @@ def export(
     from fer_paddle.environment import find_data
     from fer_paddle.expression.export import export_expression_network
     from fer_paddle.landmarks.predict import TASK as LANDMARKS
-    from fer_paddle.weights import find_weights
-    from fer_paddle.zoo import DETECTION, task_of
+    from fer_paddle.weights import DETECTION, find_weights
+    from fer_paddle.zoo import task_of
     from yolo3tiny.export import export_detector
 
     weights = find_weights(weights, suffix=".onnx" if out.suffix in (".param", ".mnn", ".tflite") else ".safetensors")
