@@ -112,8 +112,8 @@ def letterbox(
     padded_h, padded_w = size_hw or (-(-new_h // stride) * stride, -(-new_w // stride) * stride)
     top, left = (padded_h - new_h) // 2, (padded_w - new_w) // 2
     if (new_h, new_w) != (height, width):
-        # Area averaging when shrinking: linear would skip pixels and hide small faces.
-        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        # Below a half, linear would skip pixels and hide small faces; above, averaging would take most of the time.
+        interpolation = cv2.INTER_AREA if scale <= 0.5 else cv2.INTER_LINEAR
         image = cv2.resize(image, (new_w, new_h), interpolation=interpolation)
     padded = np.full((padded_h, padded_w, 3), PAD_GRAY, dtype=np.uint8)
     padded[top : top + new_h, left : left + new_w] = image

@@ -1,5 +1,6 @@
 """Box conversions, overlap from a table of edge cases, and letterbox geometry checked on pixels."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -77,3 +78,10 @@ def test_letterbox_table(photo_hw, arguments, padded_hw, scale, left, top) -> No
     # Centred: the borders on both sides differ by the odd pixel at most.
     assert 0 <= (padded_hw[0] - 1 - ys.max()) - top <= 1
     assert 0 <= (padded_hw[1] - 1 - xs.max()) - left <= 1
+
+
+@pytest.mark.parametrize(("side", "way"), [(96, cv2.INTER_LINEAR), (40, cv2.INTER_LINEAR), (32, cv2.INTER_AREA)])
+def test_letterbox_averages_from_a_half_on(side, way) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    padded, _ = boxes.letterbox(photo, longest=side, stride=1)
+    assert (padded == cv2.resize(photo, (side, side), interpolation=way)).all()

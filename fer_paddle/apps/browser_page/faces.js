@@ -84,8 +84,8 @@ function linearShares(from, to) {
   });
 }
 
-// Enlarge as cv2.resize(INTER_LINEAR), in its fixed-point numbers.
-export function enlarge({ data, width, height }, newWidth, newHeight, channels, step) {
+// Scale as cv2.resize(INTER_LINEAR), in its fixed-point numbers.
+export function interpolate({ data, width, height }, newWidth, newHeight, channels, step) {
   const columns = linearShares(width, newWidth), out = new Uint8ClampedArray(newWidth * newHeight * channels);
   let at = 0;
   for (const [top, bottom, above, below] of linearShares(height, newHeight)) {
@@ -104,7 +104,7 @@ export function enlarge({ data, width, height }, newWidth, newHeight, channels, 
 export function resizeGray(gray, size) {
   const width = Math.min(gray.width, size), height = Math.min(gray.height, size);
   const small = width < gray.width || height < gray.height ? shrink(gray, width, height, 1, 1) : gray;
-  return small.width < size || small.height < size ? enlarge(small, size, size, 1, 1) : small;
+  return small.width < size || small.height < size ? interpolate(small, size, size, 1, 1) : small;
 }
 
 // The square around a box, in gray: images.cut_square and to_gray.
@@ -129,7 +129,7 @@ export function letterbox(image, longest, stride, padGray) {
   const [padWidth, padHeight] = [width, height].map((side) => Math.ceil(side / stride) * stride);
   const left = (padWidth - width) >> 1, top = (padHeight - height) >> 1, plane = padWidth * padHeight;
   const same = width === image.width && height === image.height;
-  const scaled = same ? image : (scale < 1 ? shrink : enlarge)(image, width, height, 3, 4);
+  const scaled = same ? image : (scale <= 0.5 ? shrink : interpolate)(image, width, height, 3, 4);
   const step = same ? 4 : 3, input = new Float32Array(3 * plane).fill(Math.fround(padGray * Math.fround(1 / 255)));
   for (let y = 0, from = 0; y < height; y++) {
     for (let x = 0, to = (top + y) * padWidth + left; x < width; x++, to++, from += step) {
