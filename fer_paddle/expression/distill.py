@@ -14,7 +14,15 @@ from fer_paddle.expression.data.faces import LabelledFaces, check_classes
 from fer_paddle.expression.data.mixup import mixed_loss
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.recipes import Recipe
-from fer_paddle.expression.train import STUDENT, check_network, export_best, fit_faces, make_loss, train_expressions
+from fer_paddle.expression.train import (
+    STUDENT,
+    check_network,
+    describe_training,
+    export_best,
+    fit_faces,
+    make_loss,
+    train_expressions,
+)
 from fer_paddle.expression.trials import Trial, TrialStudy
 from fer_paddle.images import predict
 from fer_paddle.training.loop import RunOptions
@@ -125,7 +133,8 @@ class DistillStudy(TrialStudy):
             history = train_expressions(network, *faces, options)
         else:
             history = distill_expressions(network, self.teacher, *faces, self.plan.settings_of(trial.name), options)
-        export_best(folder, folder / "model.safetensors", model, arguments=arguments)
+        card = describe_training(*faces)
+        export_best(folder, folder / "model.safetensors", model, card, arguments)
         return history
 
 

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fer_paddle.analysis.complexity import count_parameters
+from fer_paddle.deployment.runtimes import used_as
 from fer_paddle.environment import paddle
 from fer_paddle.expression.losses import AuxiliaryHead, Combination
 from fer_paddle.expression.predict import NORMALIZE, TASK, ClassifierSettings
-from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, own_classes
 from fer_paddle.models import build_model
 from fer_paddle.models.model import Model
+from fer_paddle.weights import load_card
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -106,3 +108,11 @@ class ExpressionModel(Model):
     def input_size(self) -> int:
         """Side in pixels of the faces."""
         return self.settings.input_size
+
+
+def find_own_classes(weights: str | os.PathLike[str]) -> tuple[str, ...] | None:
+    """Return the classes of labels.own_classes that a network's faces are read by, from its card alone."""
+    path = ExpressionModel.find(weights)
+    card = load_card(path)
+    with used_as(f"an expression network at {path}"):
+        return own_classes(ClassifierSettings.from_card(card).classes)

@@ -17,7 +17,7 @@ from fer_paddle.expression.export import export_expression_network
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.recipes import STRONG, Recipe
-from fer_paddle.expression.train import train_expressions
+from fer_paddle.expression.train import describe_training, train_expressions
 from fer_paddle.expression.trials import digest_faces
 from fer_paddle.images import faces_to_batch
 from fer_paddle.models.model import count_features
@@ -101,6 +101,7 @@ class ExpressionPruneTask(PruneTask):
         card: dict[str, Any] = {name: self.card[name] for name in ("task", "data", "use") if name in self.card}
         card |= {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
         card |= training_cost(load_card(path.parent / BEST)) | self._describe_teaching()
+        card |= describe_training(self.train, self.valid, self.recipe)
         own = self.card
         ExpressionModel.of(own["model"], network, self.size, card, own["arguments"], own["classes"]).save(path)
 

@@ -15,6 +15,7 @@ from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces, check_classes
 from fer_paddle.expression.files import ExpressionModel
+from fer_paddle.expression.predict import ClassifierSettings
 from fer_paddle.expression.recipes import STRONG, Recipe
 from fer_paddle.expression.train import train_expressions
 from fer_paddle.images import faces_to_batch
@@ -41,7 +42,7 @@ class ExpressionQuantizeTask(QuantizeTask):
         callbacks: Sequence[Callback] = (),
     ):
         self.weights, self.card = Path(weights), load_card(weights)
-        size = ExpressionModel.load(weights).input_size
+        size = ClassifierSettings.from_card(self.card).input_size
         self.onnx = self.weights.with_suffix(".onnx")
         if not self.onnx.is_file():
             raise FileNotFoundError(

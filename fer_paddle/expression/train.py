@@ -113,6 +113,12 @@ def describe_faces(recipe: Recipe, train: LabelledFaces, valid: LabelledFaces) -
     return {"train_faces": len(train), DIGESTS: digest_faces(train, valid), **classes, **heads}
 
 
+def describe_training(train: LabelledFaces, valid: LabelledFaces, recipe: Recipe) -> dict[str, Any]:
+    """Return what a card says of the faces of a training: their classes, and the prior that the answers assume."""
+    told = {"train_faces": train.counts(), "valid_faces": valid.counts(), "versions": versions()}
+    return told if recipe.both_labels else {**told, "prior": assumed_prior(train, recipe)}
+
+
 def assumed_prior(train: LabelledFaces, recipe: Recipe) -> list[float]:
     """Return the class shares that a network trained by a recipe assumes: those of the faces, as it evens them out."""
     counts = np.array(list(train.counts().values())) if train.targets is None else train.targets.sum(axis=0)
@@ -268,10 +274,7 @@ def train_faces(
     if start is not None:
         _start(network, start, train.classes, recipe)
     history = train_expressions(network, train, valid, recipe, options, start_digest(start))
-    card: dict[str, Any] = {"data": data, "train_faces": train.counts(), "valid_faces": valid.counts()}
-    card["versions"] = versions()
-    if not recipe.both_labels:
-        card["prior"] = assumed_prior(train, recipe)
+    card = {"data": data, **describe_training(train, valid, recipe)}
     weights = options.folder / "model.safetensors"
     if parallel.rank() == 0:
         export_best(options.folder, weights, model, card=card, arguments=arguments)

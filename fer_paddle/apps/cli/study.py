@@ -176,9 +176,8 @@ def distill(
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.faces import take_subset
     from fer_paddle.expression.distill import DistillPlan, DistillSettings, load_teacher, run_study
-    from fer_paddle.expression.files import ExpressionModel
+    from fer_paddle.expression.files import find_own_classes
     from fer_paddle.expression.train import choose_recipe
-    from fer_paddle.labels import own_classes
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
     from fer_paddle.training.loop import RunOptions
@@ -186,7 +185,7 @@ def distill(
     settings = DistillSettings(temperature, soft_weight, hint_weight)
     common = dataclasses.replace(choose_recipe(recipe, {"epochs": epochs, "size": size}), aux_weight=0.0)
     plan = DistillPlan(student, common, settings, kinds, seeds, start)
-    train, measured = load_train_valid(data, valid, classes=own_classes(ExpressionModel.load(teacher[0]).classes))
+    train, measured = load_train_valid(data, valid, classes=find_own_classes(teacher[0]))
     loaded = load_teacher(teacher, train)
     origin = provenance(data=data, teacher=[str(path) for path in teacher])
     path = result or out / "result.json"
@@ -196,7 +195,7 @@ def distill(
     rows = []
     for row in found["summary"]:
         has_gain = row["name"] != "plain" and row["gain"] is not None
-        gain = f"{row['gain']:+.4f} ± {row['gain_deviation'] or 0:.4f}" if has_gain else ""
+        gain = _spread("{:+.4f}", row["gain"], row["gain_deviation"]) if has_gain else ""
         accuracies = [f"{row['accuracy']:.4f}", f"{row['least']:.4f}-{row['most']:.4f}"]
         rows.append([row["name"], row["seeds"], *accuracies, gain])
     text = table(["training", "seeds", "accuracy", "range", "gain over plain"], rows)
@@ -242,7 +241,7 @@ def losses(
 
 def _spread(form: str, mean: float, deviation: float | None) -> str:
     """Format a mean, with its standard deviation where there is one."""
-    return form.format(mean) + ("" if deviation is None else f" ± {deviation:.2%}")
+    return form.format(mean) + ("" if deviation is None else f" ± {form.replace('+', '').format(deviation)}")
 
 
 def _load(source: Data) -> tuple[Any, Any]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from scipy.special import softmax as scipy_softmax
 
 from fer_paddle.analysis.calibration import cross_fitted_probs, fit_temperature, negative_log_likelihood, reliability
 from fer_paddle.analysis.metrics import softmax
@@ -65,8 +66,10 @@ def test_no_best_temperature(logits, labels, says):
         fit_temperature(logits, labels)
 
 
-@pytest.mark.parametrize("temperature", [0, -1, float("nan")])
-def test_a_temperature_is_above_zero(temperature):
-    with pytest.raises(ValueError, match="above 0"):
-        softmax(np.zeros((1, 2)), temperature)
-    np.testing.assert_allclose(softmax(np.array([[1e4, 0.0]])), [[1, 0]])  # large logits
+def test_softmax_is_scipys_at_a_temperature_above_zero():
+    logits = 5 * np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
+    np.testing.assert_allclose(softmax(logits, 2.0), scipy_softmax(logits / 2, axis=1), rtol=1e-5)
+    np.testing.assert_allclose(softmax(np.array([[1e4, -1e4]])), [[1, 0]])  # large logits
+    for temperature in (0, -1, float("nan")):
+        with pytest.raises(ValueError, match="above 0"):
+            softmax(logits, temperature)

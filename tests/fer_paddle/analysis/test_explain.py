@@ -8,9 +8,16 @@ from fer_paddle.analysis.features import capture, feature_maps
 from fer_paddle.analysis.gradcam import class_saliency, grad_cam, grad_cam_plus_plus, occlusion
 from fer_paddle.environment import paddle
 from fer_paddle.expression.explain import plot_explanations, write_figures
+from tests.fer_paddle.tiny_expressions import TinyExpressions
 
 IMAGES = np.random.default_rng(0).normal(size=(2, 1, 16, 16)).astype(np.float32)
 CLASSES = np.array([2, 0])
+
+
+@pytest.fixture(scope="module")
+def tiny_network():
+    paddle.seed(3)
+    return TinyExpressions(3, dropout=0.5)  # must be off: maps are of the network in use
 
 
 def logits_of(network, images=IMAGES):
@@ -21,15 +28,15 @@ def logits_of(network, images=IMAGES):
 
 def test_grad_cam_is_cam_where_a_mean_and_a_linear_layer_follow(tiny_network):
     """Selvaraju et al. 2017, section 3.1: a_k is the weight of the linear layer over the pixels of the map."""
-    maps = feature_maps(tiny_network, IMAGES, ["stem"])["stem"]  # [2, 4, 8, 8]
+    maps = feature_maps(tiny_network, IMAGES, ["features"])["features"]  # [2, 4, 8, 8]
     weights = tiny_network.classify.weight.numpy()[:, CLASSES].T  # [2, 4]
     expected = np.maximum(np.einsum("nk,nkhw->nhw", weights / 64, maps), 0)
-    np.testing.assert_allclose(grad_cam(tiny_network, IMAGES, "stem", CLASSES), expected, atol=1e-6)
+    np.testing.assert_allclose(grad_cam(tiny_network, IMAGES, "features", CLASSES), expected, atol=1e-6)
 
 
 def test_grad_cam_plus_plus_by_the_papers_equations(tiny_network):
     """Equations 11 and 19 written as loops, with the slopes of Y = exp(S) to the third."""
-    maps = feature_maps(tiny_network, IMAGES, ["stem"])["stem"][:1].astype(np.float64)
+    maps = feature_maps(tiny_network, IMAGES, ["features"])["features"][:1].astype(np.float64)
     slope = tiny_network.classify.weight.numpy()[:, 2] / 64  # d logit / d A_k, alike at each pixel
     score = np.exp(logits_of(tiny_network)[0, 2])
     expected = np.zeros((8, 8))
@@ -37,7 +44,7 @@ def test_grad_cam_plus_plus_by_the_papers_equations(tiny_network):
         first, second, third = score * slope[k], score * slope[k] ** 2, score * slope[k] ** 3
         alpha = second / (2 * second + maps[0, k].sum() * third)
         expected += 64 * alpha * max(first, 0) * maps[0, k]
-    found = grad_cam_plus_plus(tiny_network, IMAGES[:1], "stem", CLASSES[:1])[0]
+    found = grad_cam_plus_plus(tiny_network, IMAGES[:1], "features", CLASSES[:1])[0]
     np.testing.assert_allclose(found * score, np.maximum(expected, 0), rtol=1e-4, atol=1e-6)
 
 
@@ -72,8 +79,8 @@ def test_occlusion_loses_what_the_covered_place_gave(tiny_network):
         ),
         (lambda network: grad_cam(network, IMAGES, "nowhere"), "nowhere"),
         (lambda network: grad_cam(network, IMAGES, "classify"), "maps"),  # a layer without maps
-        (lambda network: grad_cam(network, IMAGES, "stem", np.array([3, 0])), "from 0 to 2"),
-        (lambda network: grad_cam(network, IMAGES, "stem", np.array([1])), "expected 2 classes"),
+        (lambda network: grad_cam(network, IMAGES, "features", np.array([3, 0])), "from 0 to 2"),
+        (lambda network: grad_cam(network, IMAGES, "features", np.array([1])), "expected 2 classes"),
     ],
 )
 def test_wrong_arguments_are_named(tiny_network, call, words):
@@ -83,20 +90,20 @@ def test_wrong_arguments_are_named(tiny_network, call, words):
 
 def test_the_network_is_left_as_it_was(tiny_network):
     tiny_network.train()
-    grad_cam(tiny_network, IMAGES, "stem")
-    assert tiny_network.training and not tiny_network.stem._forward_post_hooks
+    grad_cam(tiny_network, IMAGES, "features")
+    assert tiny_network.training and not tiny_network.features._forward_post_hooks
     assert all(parameter.grad is None for parameter in tiny_network.parameters())
-    with pytest.raises(ZeroDivisionError), capture(tiny_network, ["stem"]):
+    with pytest.raises(ZeroDivisionError), capture(tiny_network, ["features"]):
         raise ZeroDivisionError
-    assert not tiny_network.stem._forward_post_hooks
+    assert not tiny_network.features._forward_post_hooks
 
 
 def test_grad_cam_of_a_frozen_network(tiny_network):
-    expected = grad_cam(tiny_network, IMAGES, "stem", CLASSES)
+    expected = grad_cam(tiny_network, IMAGES, "features", CLASSES)
     for parameter in tiny_network.parameters():
         parameter.stop_gradient = True
     try:
-        np.testing.assert_array_equal(grad_cam(tiny_network, IMAGES, "stem", CLASSES), expected)
+        np.testing.assert_array_equal(grad_cam(tiny_network, IMAGES, "features", CLASSES), expected)
     finally:
         for parameter in tiny_network.parameters():
             parameter.stop_gradient = False
@@ -121,7 +128,7 @@ def test_embedding_is_the_networks_and_groups_stay_together(tiny_network):
 def test_sheets_and_files(tiny_network, tmp_path):
     crops = [np.random.default_rng(1).integers(0, 256, (20, 18, 3), np.uint8)] * 2
     figure = plot_explanations(tiny_network, crops, 16, names=("a", "b", "c"))
-    assert len(figure.axes) == 10 and figure.axes[1].get_title() == "Grad-CAM stem"
+    assert len(figure.axes) == 10 and figure.axes[1].get_title() == "Grad-CAM features"
     with pytest.raises(ValueError, match="at least one face"):
         plot_explanations(tiny_network, [], 16)
     probs = np.random.default_rng(0).dirichlet(np.ones(7), 20)

@@ -127,7 +127,7 @@ def test_distill_a_tiny_study(run, face_folders, weights, tmp_path):
     assert found == load_card(tmp_path / "study" / "result.json")
     assert [run["name"] for run in found["rows"]] == ["plain", "soft"] and found["settings"]["train_faces"] == 42
     code, out, _ = run("study", "distill", *args)  # nothing left to do
-    assert code == 0 and "teacher: accuracy" in out
+    assert code == 0 and "teacher: accuracy" in out and "±" not in out  # of one seed
 
 
 @pytest.mark.slow

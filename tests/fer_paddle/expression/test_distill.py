@@ -27,29 +27,12 @@ from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import DESIGNS, MODELS
 from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import load_arrays, load_card, state_arrays
+from tests.fer_paddle.tiny_expressions import TinyExpressions
 
-nn = paddle.nn
 SIZE = 12
 RECIPE = Recipe(
     name="tiny", epochs=2, batch_size=8, sizes=((0, SIZE),), valid_sizes=((0, SIZE),), learning_rate=1e-2, seed=4
 )
-
-
-class TinyExpressions(nn.Layer):
-    """The interface of MODELS in a few weights; batch normalization has what a training could wrongly change."""
-
-    def __init__(self, num_classes=7, width=4):
-        super().__init__()
-        self.features = nn.Sequential(nn.Conv2D(1, width, 3, 2, padding=1), nn.BatchNorm2D(width), nn.ReLU())
-        self.pool = nn.AdaptiveAvgPool2D(1)
-        self.num_features, self.num_classes = width, num_classes
-        self.classify = nn.Linear(width, num_classes)
-
-    def embed(self, images):
-        return self.pool(self.features(images)).flatten(1)
-
-    def forward(self, images):
-        return self.classify(self.embed(images))
 
 
 @pytest.fixture(autouse=True)
@@ -234,12 +217,14 @@ def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
         run_study(dataclasses.replace(study, seeds=(0, 1, 2)), make_teacher(5), *faces, **place)
 
 
-def test_studies_take_classes_of_ones_own(tmp_path):
-    own = ("好 的", "b", "c")
+@pytest.mark.parametrize("own", [("好 的", "b", "c"), tuple("abcdefg")])  # seven of one's own are not the seven
+def test_studies_take_classes_of_ones_own(own, tmp_path):
     train, valid = make_faces(24, 0, own), make_faces(9, 1, own)
     plan = DistillPlan("tiny", RECIPE, DistillSettings(), ("plain", "soft"), (0,))
-    run_study(plan, Teacher([TinyExpressions(3)], [SIZE]), train, valid, tmp_path, tmp_path / "study.json", {})
+    teacher = Teacher([TinyExpressions(len(own))], [SIZE])
+    run_study(plan, teacher, train, valid, tmp_path, tmp_path / "study.json", {})
     for name in ("plain-0", "soft-0"):
-        assert tuple(ExpressionModel.load(tmp_path / name / "model.safetensors").classes) == own
+        model = ExpressionModel.load(tmp_path / name / "model.safetensors")
+        assert model.classes == own == tuple(model.card["train_faces"]) and len(model.settings.prior) == len(own)
     case = dataclasses.replace(CASES[0], recipe=RECIPE, faces=None)
     assert len(run_case(case, train, valid, "tiny", tmp_path / "curve")) == RECIPE.epochs

@@ -6,47 +6,39 @@ from scipy.special import log_softmax
 from sklearn.utils.class_weight import compute_class_weight
 
 from fer_paddle.environment import paddle
-from fer_paddle.expression.losses import ExpressionLoss, balance_weights
+from fer_paddle.expression.losses import ExpressionLoss, accuracy, balance_weights
 
 functional = paddle.nn.functional
 
 
-@pytest.fixture
-def batch():
-    """(logits [6, 7], vote logits [6, 10]), (labels [6], votes [6, 10]) as NumPy; one row without votes."""
-    rng = np.random.default_rng(0)
-    votes = rng.dirichlet(np.ones(10), 6)
-    votes[2] = 0
-    logits = rng.normal(size=(6, 7)) * 4
-    return (np.float32(logits), np.float32(rng.normal(size=(6, 10))), np.array([0, 6, 3, 3, 1, 5]), np.float32(votes))
-
-
-def evaluate(loss, logits, vote_logits, labels, votes):
-    outputs = paddle.to_tensor(logits)
-    if vote_logits is not None:
-        outputs = (outputs, paddle.to_tensor(vote_logits))
-    return {
-        name: float(term) for name, term in loss(outputs, (paddle.to_tensor(labels), paddle.to_tensor(votes))).items()
-    }
-
-
 @pytest.mark.parametrize("smoothing", [0.0, 0.05, 0.3])
-def test_smoothing_is_paddles_label_smooth(smoothing, batch):
-    logits, _, labels, votes = batch
-    soft = functional.label_smooth(functional.one_hot(paddle.to_tensor(labels), 7), epsilon=smoothing)
-    expected = float(functional.cross_entropy(paddle.to_tensor(logits), soft, soft_label=True))
-    assert evaluate(ExpressionLoss(smoothing), logits, None, labels, votes)["label"] == pytest.approx(
-        expected, rel=1e-5
-    )
-
-
-def test_votes_term(batch):
-    """A row without votes adds nothing and still counts in the mean."""
-    logits, vote_logits, labels, votes = batch
+def test_terms_are_paddles_and_scipys(smoothing):
+    """Labels by Paddle's label_smooth; a row without votes adds nothing and still counts in the mean."""
+    rng = np.random.default_rng(0)
+    logits, vote_logits = (np.float32(4 * rng.normal(size=(6, count))) for count in (7, 10))
+    votes = np.float32(rng.dirichlet(np.ones(10), 6))
+    votes[2] = 0
+    labels, (outputs, votes_of) = paddle.to_tensor([0, 6, 3, 3, 1, 5]), map(paddle.to_tensor, (logits, votes))
+    soft = functional.label_smooth(functional.one_hot(labels, 7), epsilon=smoothing)
+    alone = ExpressionLoss(smoothing)(outputs, (labels, votes_of))
+    both = ExpressionLoss(smoothing, aux_weight=0.5)((outputs, paddle.to_tensor(vote_logits)), (labels, votes_of))
+    assert alone.keys() == {"label"} and float(alone["label"]) == float(both["label"])
+    assert float(alone["label"]) == pytest.approx(float(functional.cross_entropy(outputs, soft, soft_label=True)))
     expected = -0.5 * (votes * log_softmax(vote_logits.astype(np.float64), axis=1)).sum() / 6
-    terms = evaluate(ExpressionLoss(0.1, aux_weight=0.5), logits, vote_logits, labels, votes)
-    assert terms["votes"] == pytest.approx(expected, rel=1e-5)
-    assert terms["label"] == evaluate(ExpressionLoss(0.1), logits, None, labels, votes)["label"]
+    assert float(both["votes"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_soft_labels_in_loss_and_accuracy():
+    """A soft label of one class is the label; else the loss is the mean over the labels, weights too."""
+    weights, probs = np.float32([1, 2, 3]), np.float32([[0.6, 0.4, 0], [0, 0, 1]])
+    loss, logits = ExpressionLoss(0.1, class_weights=weights), paddle.randn([2, 3])
+    labels, votes = paddle.to_tensor([0, 2]), paddle.zeros([2, 10])
+    as_probs = loss(logits, (functional.one_hot(labels, 3), votes))["label"]
+    assert float(loss(logits, (labels, votes))["label"]) == pytest.approx(float(as_probs), rel=1e-6)
+    losses = -((probs * 0.9 + 0.1 / 3) * log_softmax(logits.numpy(), axis=1)).sum(1)
+    found = loss(logits, (paddle.to_tensor(probs), votes))["label"]
+    assert float(found) == pytest.approx((losses * (probs @ weights)).mean(), rel=1e-5)
+    assert accuracy(paddle.to_tensor(np.float32([[9, 0, 0], [9, 0, 0]])), (paddle.to_tensor(probs), votes)) == 0.5
 
 
 FER2013_COUNTS = [3995, 436, 4097, 7215, 4830, 3171, 4965]

@@ -120,7 +120,8 @@ def test_the_command_from_faces_to_a_smaller_network(tmp_path, capfd):
     card = pruned.card
     assert row["flops_share"] <= 0.6
     assert count_parameters(pruned.network) == row["parameters"] < first["full"]["parameters"]
-    assert {"hours", "machine"} <= card.keys()  # of the fine-tuning
+    assert {"hours", "machine"} <= card.keys() and len(card["prior"]) == 7  # of the fine-tuning
+    assert card["train_faces"] == dict.fromkeys(EXPRESSIONS, 3)
     assert card["pruned_from"] == "network.safetensors" and card["pruning"]["criterion"] == "l1"
     assert (card["distill"]["soft_weight"], card["distill"]["teachers"]) == (0.5, ["teacher.safetensors"])
     sizes = [(out / "l1_60" / "round1" / name).stat().st_size for name in ("model.onnx", "model.safetensors")]

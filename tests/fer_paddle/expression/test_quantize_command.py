@@ -7,6 +7,7 @@ import pytest
 from fer_paddle.apps.cli import main
 from fer_paddle.drawn import make_faces
 from fer_paddle.images import write_image
+from fer_paddle.weights import FOLDERS
 from tests.class_folders import write_drawn_faces
 
 
@@ -32,6 +33,14 @@ def test_the_table_as_json(faces, tmp_path, capfd):
     assert content["settings"]["faces"] == 7 and content["settings"]["calibration_images"] == 1
     assert (tmp_path / "out" / "ort-minmax" / "network.onnx").stat().st_size == content["rows"][1]["bytes"]
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == content
+
+
+@pytest.mark.parametrize("command", ["quantize --weights", "prune --weights", "study distill --teacher"])
+def test_a_network_of_another_task_is_named(command, faces, tmp_path, run):
+    detector = FOLDERS[1] / "yolo3tiny.face.safetensors"
+    code, _, err = run(*command.split(), detector, "--data", faces, "--out", tmp_path / "out")
+    assert code == 2 and f"expected an expression network at {detector}, got another network" in err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -17,28 +17,11 @@ from fer_paddle.training.augment import AugmentConfig
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST, Callback, RunOptions
 from fer_paddle.weights import load_arrays, state_arrays
+from tests.fer_paddle.tiny_expressions import TinyExpressions
 
 SMALL = dataclasses.replace(
     STRONG, epochs=3, batch_size=8, sizes=((0, 14), (2, 18)), valid_sizes=((0, 16), (2, 20)), learning_rate=0.01
 )
-
-
-class SmallNet(paddle.nn.Layer):
-    """What AuxiliaryHead wants of a network, in a few parameters."""
-
-    def __init__(self):
-        super().__init__()
-        self.num_features, self.num_classes = 32, 7
-        self.features = paddle.nn.Conv2D(1, 4, 3)
-        self.norm = paddle.nn.BatchNorm2D(4)
-        self.classify = paddle.nn.Linear(32, 7)
-
-    def embed(self, images):
-        features = paddle.nn.functional.elu(self.norm(self.features(images)))
-        return paddle.nn.functional.adaptive_avg_pool2d(features, (8, 1)).flatten(1)
-
-    def forward(self, images):
-        return self.classify(self.embed(images))
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +38,14 @@ def faces():
 
 def train(faces, recipe, *options):
     seed_everything(recipe.seed)
-    network = SmallNet()
+    network = TinyExpressions()
     return network, train_expressions(network, faces, faces, recipe, RunOptions(*options))
 
 
 def test_a_recipe_mixes_the_training_batches_only(faces):
     seen = []
 
-    class Watch(SmallNet):
+    class Watch(TinyExpressions):
         def embed(self, images):
             seen.append((self.training, images.numpy()))
             return super().embed(images)
@@ -97,10 +80,10 @@ def test_resume_with_other_data_is_refused(faces, tmp_path):
     longer = dataclasses.replace(SMALL, epochs=1)
     exchanged = dataclasses.replace(faces, labels=(faces.labels + 1) % 7)
     options = RunOptions(tmp_path, resume=True)
-    train_expressions(SmallNet(), faces, faces, longer, RunOptions(tmp_path))
+    train_expressions(TinyExpressions(), faces, faces, longer, RunOptions(tmp_path))
     with pytest.raises(ValueError, match=r"task.data_digests.train \('\w{16}', was '\w{16}'\)"):
-        train_expressions(SmallNet(), exchanged, faces, longer, options)
-    train_expressions(SmallNet(), exchanged, faces, longer, dataclasses.replace(options, data_changed=True))
+        train_expressions(TinyExpressions(), exchanged, faces, longer, options)
+    train_expressions(TinyExpressions(), exchanged, faces, longer, dataclasses.replace(options, data_changed=True))
 
 
 @pytest.mark.parametrize(
@@ -115,12 +98,12 @@ def test_what_cannot_be_trained(changes, world, says, faces, monkeypatch):
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", world)
     recipe = dataclasses.replace(SMALL, **{"aux_weight": 0.0, **changes})
     with pytest.raises(ValueError, match=says):
-        train_expressions(SmallNet(), dataclasses.replace(faces, votes=None), faces, recipe)
+        train_expressions(TinyExpressions(), dataclasses.replace(faces, votes=None), faces, recipe)
 
 
 def test_decay_is_for_matrices_only():
     """With gradients of zero AdamW only decays: kernels shrink, scales, shifts and biases stay."""
-    network = SmallNet()
+    network = TinyExpressions()
     for parameter in network.parameters():
         parameter.set_value(paddle.ones(parameter.shape))
     recipe = dataclasses.replace(STRONG, warmup_epochs=0, schedule="constant", learning_rate=0.1, weight_decay=0.5)

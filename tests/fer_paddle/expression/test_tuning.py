@@ -9,7 +9,6 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.data.ferplus import take_ferplus
 from fer_paddle.expression.files import ExpressionModel
-from fer_paddle.expression.losses import ExpressionLoss, accuracy
 from fer_paddle.expression.recipes import FERPLUS, FINE_TUNE, TUTORIAL
 from fer_paddle.expression.train import export_best, make_loaders, make_optimizer, train_expressions
 from fer_paddle.labels import FERPLUS_EXPRESSIONS
@@ -100,20 +99,3 @@ def test_the_schedule_of_a_recipe_counts_epochs(optimizer, changes, rates):
         if isinstance(made._learning_rate, paddle.optimizer.lr.LRScheduler):
             made._learning_rate.step()
     assert found == pytest.approx(rates)
-
-
-def test_soft_labels_in_loss_and_accuracy():
-    """A soft label of one class is the label; else the loss is the mean over the labels, weights too."""
-    weights = np.float32([1, 2, 3])
-    loss, logits = ExpressionLoss(0.1, class_weights=weights), paddle.randn([2, 3])
-    labels, votes = paddle.to_tensor([0, 2]), paddle.zeros([2, 10])
-    hard = loss(logits, (labels, votes))["label"]
-    as_probs = loss(logits, (paddle.nn.functional.one_hot(labels, 3), votes))["label"]
-    assert float(hard) == pytest.approx(float(as_probs), rel=1e-6)
-    probs = np.float32([[0.6, 0.4, 0], [0, 0, 1]])
-    target = probs * 0.9 + 0.1 / 3
-    logs = np.log(np.exp(logits.numpy()) / np.exp(logits.numpy()).sum(1, keepdims=True))
-    expected = (-(target * logs).sum(1) * (probs @ weights)).mean()
-    assert float(loss(logits, (paddle.to_tensor(probs), votes))["label"]) == pytest.approx(expected, rel=1e-5)
-    sure = paddle.to_tensor(np.float32([[9, 0, 0], [9, 0, 0]]))
-    assert accuracy(sure, (paddle.to_tensor(probs), votes)) == 0.5

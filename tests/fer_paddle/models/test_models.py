@@ -5,7 +5,7 @@ import pytest
 
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.losses import AuxiliaryHead
-from fer_paddle.models import DESIGNS, blocks, build_model, find_design
+from fer_paddle.models import DESIGNS, blocks, build_model, distresnet, find_design
 from fer_paddle.models.network import evaluating
 
 nn = paddle.nn
@@ -81,6 +81,7 @@ def test_eval_mode_for_a_block(training):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
+        ("distresnet", 403_767),
         ("mini_xception", 49_783),  # the paper's 56,951 less 128 * 7 * (9 - 1): a linear layer for the 3x3 convolution
         ("resnet18", 2_796_263),
         ("vgg8", 1_174_439),
@@ -92,13 +93,27 @@ def test_parameters_by_formula(name, expected, networks):
     assert sum(tensor.size for _, tensor in trainable(networks(name))) == expected
 
 
-def test_squeeze_and_excitation_is_the_formula():
-    block = blocks.SqueezeExcite(16)
-    x = paddle.randn([2, 16, 3, 5])
-    mean = x.numpy().mean((2, 3))
-    hidden = np.maximum(mean @ block.fc1.weight.numpy()[:, :, 0, 0].T + block.fc1.bias.numpy(), 0)
-    gate = 1 / (1 + np.exp(-(hidden @ block.fc2.weight.numpy()[:, :, 0, 0].T + block.fc2.bias.numpy())))
-    np.testing.assert_allclose(block(x).numpy(), x.numpy() * gate[:, :, None, None], rtol=1e-5, atol=1e-6)
+def test_strides_and_shortcuts_of_distresnet(networks):
+    """Stride 2 in the 3x3 of the first block of stages 2 to 5; 1x1 and BN where the shape changes."""
+    found = [layer for layer in networks("distresnet").sublayers() if isinstance(layer, distresnet.Bottleneck)]
+    for number, block in enumerate(found):
+        stride = [2 if number % 3 == 0 and number > 0 else 1] * 2
+        assert (block.reduce[0]._stride, block.spatial[0]._stride, block.expand[0]._stride) == ([1, 1], stride, [1, 1])
+        # The third stage doubles the filters, the second has those of the first but a stride of its own.
+        if number % 3:
+            assert isinstance(block.shortcut, nn.Identity)
+        else:
+            assert block.shortcut[0].weight.shape[2:] == [1, 1] and block.shortcut[0]._stride == stride
+
+
+def test_a_new_block_of_distresnet_gives_its_shortcut_through_elu_norm_and_elu():
+    """ELU after the sum, then a further BN and ELU; with a last scale of zero the sum is the shortcut."""
+    block = distresnet.Bottleneck(64, 16)
+    block.eval()
+    features, elu = paddle.randn([2, 64, 5, 5]) * 2, nn.functional.elu
+    # A new norm in eval mode only divides by sqrt(1 + epsilon).
+    expected = elu(elu(features) / np.sqrt(1 + 1e-5))
+    np.testing.assert_allclose(block(features).numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_cbam_weighs_channels_then_places():
