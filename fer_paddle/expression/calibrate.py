@@ -68,18 +68,15 @@ def plot_before_after(logits: np.ndarray, labels: np.ndarray) -> Figure:
 
 def store_temperature(weights: str | os.PathLike[str], calibration: Mapping[str, Any]) -> list[Path]:
     """Write the temperature into the JSON card beside the weights and into the ONNX file of that name."""
-    weights = Path(weights)
-    card = load_card(weights)
-    written = [weights.with_suffix(".json")]
-    onnx_file = weights.with_suffix(".onnx")
     from fer_paddle.deployment.onnx_graph import add_metadata, read_onnx
 
+    card = load_card(weights)
+    written, onnx_file = [Path(weights).with_suffix(".json")], Path(weights).with_suffix(".onnx")
     if onnx_file.is_file():
         model = read_onnx(onnx_file)
         add_metadata(model, {METADATA: str(calibration["temperature"])})
         with files.replacing(onnx_file) as temporary:
             temporary.write_bytes(model.SerializeToString())
         written.append(onnx_file)
-    changed = {**card, METADATA: calibration["temperature"], "calibration": dict(calibration)}
-    files.write_json(written[0], changed)
+    files.write_json(written[0], {**card, METADATA: calibration["temperature"], "calibration": dict(calibration)})
     return written

@@ -15,7 +15,6 @@ from fer_paddle.expression.data.mixup import mixed_loss
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.recipes import Recipe
 from fer_paddle.expression.train import (
-    STUDENT,
     check_network,
     describe_training,
     export_best,
@@ -26,9 +25,6 @@ from fer_paddle.expression.train import (
 from fer_paddle.expression.trials import Trial, TrialStudy
 from fer_paddle.images import predict
 from fer_paddle.training.loop import RunOptions
-from fer_paddle.training.run import load_best
-from fer_paddle.training.transfer import without_prefix
-from fer_paddle.weights import load_into
 
 KINDS = ("plain", "soft", "hint", "soft+hint")
 
@@ -73,12 +69,6 @@ def distill_expressions(
         return fit_faces(student, loss, train, valid, recipe, options, task)
     finally:
         student.close()
-
-
-def load_student(folder: str | os.PathLike[str], network: paddle.nn.Layer) -> None:
-    """Load the best weights of a run of `distill_expressions` into a network of the student's kind."""
-    arrays, _ = load_best(Path(folder))
-    load_into(network, without_prefix(arrays, STUDENT))
 
 
 # --- the study ---

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -20,6 +20,11 @@ from fer_paddle.labels import EXPRESSIONS
 ENOUGH_FACES = 50  # a class with fewer has an interval too wide to say anything
 SOME_FACES = 20  # the least for a recall that a mean may count
 MISTAKES = 10
+QUALITIES: dict[str, Callable[[np.ndarray], float]] = {
+    "brightness": np.mean,
+    "contrast": np.std,
+    "sharpness": lambda gray: cv2.Laplacian(gray, cv2.CV_64F).std(),
+}
 
 
 def evaluate_classifier(
@@ -41,7 +46,6 @@ def evaluate_classifier(
     """
     probs = predict(classify, images)
     confusion = confusion_matrix(labels, probs[:, : len(classes)].argmax(axis=1), len(classes))
-
     enough = confusion.sum(axis=1) >= SOME_FACES
 
     def by_class(values: np.ndarray) -> dict[str, float | None]:
@@ -91,7 +95,9 @@ def measure_expressions(
         part = _class_figures(labels[kept], predicted[kept], names, resamples)
         measured |= {f"{name}_of_enough_faces": part[name] for name in ("accuracy", "mean_recall")}
     if faces.classes == EXPRESSIONS and faces.votes is not None:
-        measured["by_crowd"] = _by_crowd(faces.votes, labels, right, resamples)
+        agree = majority_labels(faces.votes) == labels
+        parts = {"crowd chose the label": agree, "crowd chose another": ~agree}
+        measured["by_crowd"] = _of_parts(right, parts, resamples)
     return measured
 
 
@@ -113,38 +119,22 @@ def _class_figures(labels: np.ndarray, predicted: np.ndarray, names: Sequence[st
     return {"accuracy": whole[0], "mean_recall": whole[1], **by_class}
 
 
-def _share_right(right: np.ndarray, resamples: int) -> dict[str, Any]:
-    """Return the accuracy of some faces with its interval, and how many they are."""
-    return {"faces": len(right), "accuracy": mean_interval(right, resamples)}
-
-
-def image_qualities(images: Sequence[np.ndarray] | np.ndarray) -> dict[str, np.ndarray]:
-    """Return `brightness` and `contrast` of the gray and `sharpness` of the Laplacian, float64 [N] each."""
-    grays = [to_gray(image) for image in images]
+def _of_parts(right: np.ndarray, parts: Mapping[str, np.ndarray], resamples: int) -> dict[str, Any]:
+    """Return how many faces each part has, by masks [N], and their accuracy with its interval."""
     return {
-        "brightness": np.array([gray.mean() for gray in grays]),
-        "contrast": np.array([gray.std() for gray in grays]),
-        "sharpness": np.array([cv2.Laplacian(gray, cv2.CV_64F).std() for gray in grays]),
+        name: {"faces": int(part.sum()), "accuracy": mean_interval(right[part], resamples)}
+        for name, part in parts.items()
     }
 
 
 def _by_quality(images: Sequence[np.ndarray] | np.ndarray, right: np.ndarray, resamples: int) -> dict[str, Any]:
-    """Return the accuracy in the lowest, middle and highest third of each quality."""
-    found = {}
-    for name, values in image_qualities(images).items():
-        third = np.argsort(np.argsort(values, kind="stable")) * 3 // len(values)
-        parts = ("lowest third", "middle third", "highest third")
-        found[name] = {part: _share_right(right[third == index], resamples) for index, part in enumerate(parts)}
+    """Return the accuracy in the lowest, middle and highest third of each quality of the gray images."""
+    grays, found = [to_gray(image) for image in images], {}
+    for name, measure in QUALITIES.items():
+        third = np.argsort(np.argsort([measure(gray) for gray in grays], kind="stable")) * 3 // len(grays)
+        parts = {f"{part} third": third == index for index, part in enumerate(("lowest", "middle", "highest"))}
+        found[name] = _of_parts(right, parts, resamples)
     return found
-
-
-def _by_crowd(votes: np.ndarray, labels: np.ndarray, right: np.ndarray, resamples: int) -> dict[str, Any]:
-    """Return the accuracy where most of the FER+ crowd chose the label, and where they did not."""
-    agree = majority_labels(votes) == labels
-    return {
-        "crowd chose the label": _share_right(right[agree], resamples),
-        "crowd chose another": _share_right(right[~agree], resamples),
-    }
 
 
 def _confusions(confusion: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:

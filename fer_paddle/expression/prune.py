@@ -12,17 +12,17 @@ import numpy as np
 from fer_paddle.compression.prune_study import PruneTask, ema_decay
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces, check_classes
-from fer_paddle.expression.distill import DistillSettings, distill_expressions, load_student, load_teacher
+from fer_paddle.expression.distill import DistillSettings, distill_expressions, load_teacher
 from fer_paddle.expression.export import export_expression_network
 from fer_paddle.expression.files import ExpressionModel
-from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.recipes import STRONG, Recipe
-from fer_paddle.expression.train import describe_training, train_expressions
+from fer_paddle.expression.train import STUDENT, describe_training, train_expressions, with_head
 from fer_paddle.expression.trials import digest_faces
 from fer_paddle.images import faces_to_batch
 from fer_paddle.models.model import count_features
 from fer_paddle.training.loop import BEST, RunOptions
 from fer_paddle.training.run import training_cost
+from fer_paddle.training.transfer import without_prefix
 from fer_paddle.weights import load_arrays, load_card, load_into
 
 BATCH = 128
@@ -58,9 +58,12 @@ class ExpressionPruneTask(PruneTask):
             check_classes(faces, self.card["classes"])
         self.size = self.model.input_size
         self.input_shape = (1, 1, self.size, self.size)
-        self.distill = DistillSettings(soft_weight=soft_weight) if soft_weight else None
-        self.teacher = load_teacher(teachers or [weights], train) if soft_weight else None
-        with_votes = train.votes is not None and self.distill is None
+        self.distill, self.teacher = DistillSettings(soft_weight=soft_weight), None
+        self.taught: dict[str, Any] = {}  # what the card says of the teachers
+        if soft_weight:
+            self.teacher = load_teacher(teachers or [weights], train)
+            self.taught = {"distill": {**self.distill.to_json(), **self.teacher.describe()}}
+        with_votes = train.votes is not None and self.teacher is None
         self.recipe = finetune_recipe(self.card, epochs, learning_rate, seed, with_votes, recipe)
         self.valid_batches = make_batches(valid, self.size)
         self.sensitivity_batches = make_batches(sample_faces(train, sensitivity_faces, seed), self.size)
@@ -68,7 +71,7 @@ class ExpressionPruneTask(PruneTask):
         measured = min(sensitivity_faces, len(train))
         self.measured_on = {"train_faces": len(train), "faces": measured, "seed": seed, "size": self.size}
         used = {"valid_faces": len(valid), "norm_faces": len(self.norm_faces), "recipe": self.recipe.to_json()}
-        self.settings = {**self.measured_on, **used, **self._describe_teaching()}
+        self.settings = {**self.measured_on, **used, **self.taught}
         self.data = digest_faces(train, valid)
 
     def measure(self, network: paddle.nn.Layer) -> dict[str, float]:
@@ -88,27 +91,21 @@ class ExpressionPruneTask(PruneTask):
         count_features(network)
         seed_everything(self.recipe.seed)
         task = (self.train, self.valid, self.recipe)
-        if self.distill is not None and self.teacher is not None:
+        if self.teacher is not None:
             distill_expressions(network, self.teacher, *task, self.distill, options)
-            load_student(folder, network)
+            load_into(network, without_prefix(load_arrays(folder / BEST), STUDENT))
             return
         train_expressions(network, *task, options)
-        holder = AuxiliaryHead(network) if self.recipe.aux_weight else network
-        load_into(holder, load_arrays(folder / BEST))
+        load_into(with_head(network, self.recipe), load_arrays(folder / BEST))
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
         """Write the network as any other; its card keeps the recipe and the record."""
         card: dict[str, Any] = {name: self.card[name] for name in ("task", "data", "use") if name in self.card}
         card |= {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
-        card |= training_cost(load_card(path.parent / BEST)) | self._describe_teaching()
+        card |= training_cost(load_card(path.parent / BEST)) | self.taught
         card |= describe_training(self.train, self.valid, self.recipe)
         own = self.card
         ExpressionModel.of(own["model"], network, self.size, card, own["arguments"], own["classes"]).save(path)
-
-    def _describe_teaching(self) -> dict[str, Any]:
-        if self.distill is None or self.teacher is None:
-            return {}
-        return {"distill": {**self.distill.to_json(), **self.teacher.describe()}}
 
     def export(self, weights: Path) -> Path:
         """Write the ONNX file, compared with Paddle on validation faces."""

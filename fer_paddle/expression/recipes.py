@@ -61,6 +61,10 @@ class Recipe(StagedRecipe):
         """Side in pixels of the validation faces in the last epoch."""
         return self.valid_size_at(self.epochs - 1)
 
+    def with_size(self, size: int) -> Recipe:
+        """Return the same recipe with one side of the faces for all epochs, in pixels."""
+        return dataclasses.replace(self, sizes=((0, size),), valid_sizes=((0, size),))
+
     def valid_size_at(self, epoch: int) -> int:
         """Return the side in pixels of the validation faces in an epoch, counted from 0."""
         return side_at(self.valid_sizes, epoch)
@@ -186,9 +190,7 @@ STUDY = dataclasses.replace(
 
 # For a network below 100,000 parameters, which underfits: little augmentation. Cost: 75 minutes of one core, a teacher
 # included.
-COMPACT = dataclasses.replace(
-    ACCURATE, name="compact", epochs=40, sizes=((0, 40),), valid_sizes=((0, 40),), augment=STUDY.augment
-)
+COMPACT = dataclasses.replace(ACCURATE.with_size(40), name="compact", epochs=40, augment=STUDY.augment)
 
 # From the weights of another network (`--start`): the last layer first, then all, the others ten times slower.
 FINE_TUNE = dataclasses.replace(

@@ -114,7 +114,7 @@ class FaceSearch:
 
         row, plan = self.best, self.plan
         trials = plan.tuning if plan.tuning is not None else (MOST_EPOCHS if plan.trials is None else plan.trials // 2)
-        recipe = with_size(plan.recipe, row["design"]["size"])
+        recipe = plan.recipe.with_size(row["design"]["size"])
         if not trials or (not self._has_time(TUNE_UNTIL) and not (self.folder / TUNING).is_file()):
             return recipe
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ class FaceSearch:
     def _score(self, number: int, design: Design) -> float:
         """Return the accuracy of a design after a short training."""
         name, began = f"design-{number:04}", time.monotonic()
-        recipe = dataclasses.replace(with_size(self.plan.recipe, design["size"]), seed=self.plan.seed)
+        recipe = dataclasses.replace(self.plan.recipe.with_size(design["size"]), seed=self.plan.seed)
         self.study.measure = lambda trial, network: {
             "design": design,
             "description": describe_plain(design),
@@ -209,8 +209,3 @@ def change_recipe(recipe: Recipe, params: Mapping[str, float]) -> Recipe:
     moved = {name: factor * getattr(policy, name) for name in ("rotate_deg", "scale", "shift")}
     changes["augment"] = dataclasses.replace(policy, **moved)  # type: ignore[assignment]
     return dataclasses.replace(recipe, **changes)  # type: ignore[arg-type]
-
-
-def with_size(recipe: Recipe, size: int) -> Recipe:
-    """Return a recipe whose faces have one side in pixels."""
-    return dataclasses.replace(recipe, sizes=((0, size),), valid_sizes=((0, size),))

@@ -42,8 +42,7 @@ def study_scale(
     study: TrialStudy, trial: Trial, sizes: Sequence[int], seeds: Sequence[int], runs: int = 50
 ) -> list[dict[str, Any]]:
     """Train at each side in pixels, repeat those close to the best, and return the summary with what each costs."""
-    sides = {f"{size} px": ((0, size),) for size in sizes}
-    trials = [_changed(trial, name, sizes=side, valid_sizes=side) for name, side in sides.items()]
+    trials = [dataclasses.replace(trial, name=f"{size} px", recipe=trial.recipe.with_size(size)) for size in sizes]
     study.run_trials(trials)
     study.repeat_close_ones(trials, max(map(study.first_accuracy, trials)), seeds)
     model, arguments = study.design(trial)
@@ -52,14 +51,13 @@ def study_scale(
     return [{**row, **costs.get(row["name"], {})} for row in study.summarize(trials[0].name)]
 
 
-def _changed(trial: Trial, name: str, **fields: Any) -> Trial:
-    return dataclasses.replace(trial, name=name, recipe=dataclasses.replace(trial.recipe, **fields))
-
-
 def study_augmentation(study: TrialStudy, trial: Trial, seeds: Sequence[int]) -> list[dict[str, Any]]:
     """Train with each change, repeat those close to no augmentation (and that), and return the summary."""
     changes = {name: {"augment": augment} for name, augment in CHANGES.items()} | MIXES
-    trials = [_changed(trial, name, **fields) for name, fields in changes.items()]
+    trials = [
+        dataclasses.replace(trial, name=name, recipe=dataclasses.replace(trial.recipe, **fields))
+        for name, fields in changes.items()
+    ]
     study.run_trials(trials)
     study.repeat_close_ones(trials, study.first_accuracy(trials[0]), seeds)
     return study.summarize(BASE)

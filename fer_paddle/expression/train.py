@@ -213,10 +213,10 @@ def choose_recipe(name: str, changes: Mapping[str, Any]) -> Recipe:
     """Return a recipe by name with other fields, but for those that are None; `size` is one side for all epochs."""
     if name not in RECIPES:
         raise ValueError(f"expected a recipe of {', '.join(RECIPES)}, got {name!r}")
-    changes = {field: value for field, value in changes.items() if value is not None}
+    recipe, changes = RECIPES[name], {field: value for field, value in changes.items() if value is not None}
     if size := changes.pop("size", None):
-        changes |= {"sizes": ((0, size),), "valid_sizes": ((0, size),)}
-    return dataclasses.replace(RECIPES[name], **changes)
+        recipe = recipe.with_size(size)
+    return dataclasses.replace(recipe, **changes)
 
 
 def train_from_files(

@@ -1,6 +1,10 @@
-"""The interface of MODELS in a few weights; batch normalization has what a training could wrongly change."""
+"""Faces of noise, and the interface of MODELS in a few weights with what a training could wrongly change."""
+
+import numpy as np
 
 from fer_paddle.environment import paddle
+from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.labels import EXPRESSIONS
 
 nn = paddle.nn
 
@@ -20,3 +24,9 @@ class TinyExpressions(nn.Layer):
 
     def forward(self, images):
         return self.classify(self.embed(images))
+
+
+def noise_faces(count, side, classes=EXPRESSIONS, seed=0, **columns):
+    """Faces of noise, the classes in turn."""
+    images = np.random.default_rng(seed).integers(0, 256, (count, side, side), np.uint8)
+    return LabelledFaces(images, np.arange(count) % len(classes), classes=classes, **columns)

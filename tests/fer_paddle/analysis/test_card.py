@@ -1,21 +1,26 @@
 """Model cards: every figure from JSON, tied to the very weights, and those that ship are up to date."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
 from fer_paddle.analysis.card import TEXT, find_shipped, kind_of, read_measured, render, write_files
 from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.measure import measure_expressions
+from fer_paddle.expression.recipes import Recipe
 from fer_paddle.files import file_digest, write_json
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.landmarks.data.faces import draw_landmark_faces
 from fer_paddle.landmarks.evaluate import measure_landmarks
 from fer_paddle.landmarks.points import PARTS
+from fer_paddle.landmarks.recipes import LandmarkRecipe
 from fer_paddle.weights import load_card
+from tests.yolo3tiny.samples import make_photo
 from yolo3tiny.evaluate import measure_detector
 from yolo3tiny.metrics import average_precision
-from yolo3tiny.photos import Photo
 from yolo3tiny.predict import Detections
+from yolo3tiny.recipes import DetectorRecipe
 
 ORIGIN = {"command": "python -m fer_paddle card", "date": "2026-01-02", "versions": {"python": "3.11"}}
 
@@ -28,44 +33,24 @@ def expression_set():
     return measure_expressions(3 * np.eye(7)[said], LabelledFaces(images, labels), 1.3, resamples=20)
 
 
-def make_photos():
-    """Photos whose pixels hold their number, by which the detector below knows them."""
-    boxes = np.float32([[0, 0, 10, 10], [20, 20, 100, 100]])
-    return [
-        Photo(
-            name=str(number),
-            image=lambda number=number: np.full((4, 4, 3), number, np.uint8),
-            boxes_xyxy=boxes[:num_faces],
-            ignore=np.zeros(num_faces, bool),
-            size_hw=(4, 4),
-            source=source,
-        )
-        for number, (source, num_faces) in enumerate((("near", 2), ("far", 2), ("far", 2), ("empty", 0)))
-    ]
-
-
-def detect(image, min_score):
-    """Finds the large face of every photo, the small one of the first, and a box where no face is in the last."""
-    boxes = [[20, 20, 100, 100]] + ([[0, 0, 10, 10]] if image[0, 0, 0] == 0 else [])
-    return Detections(np.float32(boxes), np.linspace(0.9, 0.8, len(boxes)).astype(np.float32))
-
-
 def test_detector_by_hand():
-    photos = make_photos()
-    measured = measure_detector(detect, photos, resamples=30)
+    """It finds the large face of every photo, the small one of the first, and a box where the last has no face."""
+    small, large = (0, 0, 10, 10), (20, 20, 100, 100)
+    sources = {"near": [small, large], "far": [small, large], "far again": [small, large], "empty": []}
+    photos = [make_photo(name, boxes, source=name.split()[0]) for name, boxes in sources.items()]
+    rows = [(np.float32([large, small]), np.float32([0.9, 0.8])), *[(np.float32([large]), np.float32([0.9]))] * 3]
+    answers = iter([Detections(*row) for row in rows])
+    measured = measure_detector(lambda image, min_score: next(answers), photos, resamples=30)
     assert (measured["photos"], measured["faces"]) == (4, 6)
     assert measured["false_alarms"]["value"] == 0.25  # the last photo has no face
     assert measured["found_by_side"]["0 to 16 px"]["found"]["value"] == pytest.approx(1 / 3)
     assert measured["found_by_side"]["64 to 128 px"]["found"]["value"] == 1
     assert list(measured["ap_by_source"]) == ["far", "near"]
-    rows = [detect(photo.read(), 0.0) for photo in photos]
-    expected = average_precision(
-        [(row.boxes_xyxy, row.scores) for row in rows], [(photo.boxes_xyxy, photo.ignore) for photo in photos]
-    ).ap
+    expected = average_precision(rows, [(photo.boxes_xyxy, photo.ignore) for photo in photos]).ap
     assert measured["ap"]["value"] == pytest.approx(expected, abs=1e-6)
     assert measured["ap"]["low"] <= expected <= measured["ap"]["high"]
     with pytest.raises(ValueError, match="without one"):
-        measure_detector(detect, photos[3:])
+        measure_detector(None, photos[3:])
 
 
 def make_weights(folder, card, suffix=".onnx"):
@@ -159,16 +144,15 @@ def test_card_of_landmarks(tmp_path):
 )
 def test_kinds(card, kind, tmp_path):
     weights = make_weights(tmp_path, card, ".safetensors")
-    if kind:
+    with nullcontext() if kind else pytest.raises(ValueError, match="got another"):
         assert kind_of(weights) == kind
-    else:
-        with pytest.raises(ValueError, match="got another"):
-            kind_of(weights)
 
 
 @pytest.mark.parametrize("weights", find_shipped(), ids=lambda path: path.stem)
 def test_shipped_cards_are_up_to_date(weights):
     """Whoever changes weights, their JSON or the text runs `python -m fer_paddle card` (or with --text-only)."""
-    measured = read_measured(weights)
+    measured, kind = read_measured(weights), kind_of(weights)
+    recipes = {"detector": DetectorRecipe, "landmarks": LandmarkRecipe}
+    assert recipes.get(kind, Recipe).from_json(load_card(weights)["recipe"])  # which pruning and QAT shorten
     text = weights.with_suffix(TEXT).read_text(encoding="utf-8")
     assert text == render(weights.stem, load_card(weights), measured)

@@ -9,19 +9,13 @@ import pytest
 from fer_paddle.expression import trials
 from fer_paddle.expression.compare import compare_designs, draw_costs, find_frontier
 from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case
-from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import STUDY
 from fer_paddle.training.loop import Callback, RunOptions
+from tests.fer_paddle.tiny_expressions import noise_faces
 
 SIDE = ((0, 16),)
+FACES = noise_faces(28, 16)
 RECIPE = dataclasses.replace(STUDY, epochs=2, batch_size=7, sizes=SIDE, valid_sizes=SIDE)
-
-
-@pytest.fixture(scope="module")
-def faces():
-    rng = np.random.default_rng(0)
-    labels = np.arange(28) % 7
-    return LabelledFaces(rng.integers(0, 256, (28, 16, 16)).astype(np.uint8), labels)
 
 
 class PowerCut(Callback):
@@ -30,12 +24,12 @@ class PowerCut(Callback):
             raise RuntimeError("power cut")
 
 
-def test_rows_are_kept_and_a_broken_run_goes_on(faces, tmp_path, monkeypatch):
+def test_rows_are_kept_and_a_broken_run_goes_on(tmp_path, monkeypatch):
     def measure(network, size):
         return {"mflops": float(size)}
 
-    def compared(names, callbacks=(), recipe=RECIPE):
-        return compare_designs(names, faces, faces, recipe, tmp_path, measure, RunOptions(callbacks=callbacks))
+    def compared(names, callbacks=(), recipe=RECIPE, faces=FACES):
+        return compare_designs(names, faces, FACES, recipe, tmp_path, measure, RunOptions(callbacks=callbacks))
 
     with pytest.raises(RuntimeError, match="power cut"):
         compared(["mini_xception"], [PowerCut()])
@@ -48,6 +42,8 @@ def test_rows_are_kept_and_a_broken_run_goes_on(faces, tmp_path, monkeypatch):
     assert compared(["mini_xception"]) == [row]
     with pytest.raises(ValueError, match=r"compare.json, got others: recipe.epochs \(3, was 2\)"):
         compared(["mini_xception"], recipe=dataclasses.replace(RECIPE, epochs=3))
+    with pytest.raises(ValueError, match=r"data.train \('.*', was '.*'\) \(--data-changed"):
+        compared(["mini_xception"], faces=noise_faces(28, 16, seed=1))
     with pytest.raises(ValueError, match="expected a model of"):
         compared(["mini_xception", "resnet99"])
 
@@ -74,9 +70,9 @@ def test_judge_and_drawing():
     assert [len(axis.lines) for axis in figure.axes] == [2, 2]
 
 
-def test_a_case_runs_and_is_resumed(faces, tmp_path):
+def test_a_case_runs_and_is_resumed(tmp_path):
     short = dataclasses.replace(CASES[1].recipe, epochs=1, batch_size=7, sizes=SIDE, valid_sizes=SIDE)
     case = dataclasses.replace(CASES[1], recipe=short, faces=14)
-    history = run_case(case, faces, faces, folder=tmp_path)
-    assert len(history) == 1 and run_case(case, faces, faces, folder=tmp_path) == history
+    history = run_case(case, FACES, FACES, folder=tmp_path)
+    assert len(history) == 1 and run_case(case, FACES, FACES, folder=tmp_path) == history
     assert json.loads((tmp_path / "last.json").read_text())["task"]["train_faces"] == 14

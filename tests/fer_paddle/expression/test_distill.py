@@ -10,7 +10,6 @@ from scipy import stats
 from fer_paddle.compression.distill import Answers, DistillLoss, DistillSettings, Student, Teacher, soft_divergence
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.curve_cases import CASES, run_case
-from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.distill import (
     DistillPlan,
     DistillStudy,
@@ -23,11 +22,10 @@ from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import ExpressionLoss
 from fer_paddle.expression.recipes import FINE_TUNE, Recipe
 from fer_paddle.expression.train import export_best
-from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import DESIGNS, MODELS
 from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import load_arrays, load_card, state_arrays
-from tests.fer_paddle.tiny_expressions import TinyExpressions
+from tests.fer_paddle.tiny_expressions import TinyExpressions, noise_faces
 
 SIZE = 12
 RECIPE = Recipe(
@@ -40,12 +38,6 @@ def tiny_models(monkeypatch):
     """Lets model files name the tiny network."""
     monkeypatch.setitem(MODELS, "tiny", TinyExpressions)
     monkeypatch.setitem(DESIGNS, "tiny", ("tiny", {}))
-
-
-def make_faces(count, seed, classes=EXPRESSIONS):
-    rng = np.random.default_rng(seed)
-    images, labels = rng.integers(0, 256, (count, SIZE, SIZE), np.uint8), rng.integers(0, len(classes), count)
-    return LabelledFaces(images, labels, classes=classes)
 
 
 def make_teacher(*widths, sizes=None):
@@ -90,7 +82,7 @@ def test_an_ensemble_is_the_mean_and_each_sees_its_own_size(tmp_path):
     for name, width, size in (("a", 4, SIZE), ("b", 6, 2 * SIZE)):
         network = TinyExpressions(width=width)
         ExpressionModel.of("tiny", network, size, arguments={"width": width}).save(tmp_path / f"{name}.safetensors")
-    teacher = load_teacher([tmp_path / "a.safetensors", tmp_path / "b.safetensors"], make_faces(4, 0))
+    teacher = load_teacher([tmp_path / "a.safetensors", tmp_path / "b.safetensors"], noise_faces(4, SIZE, seed=0))
     assert teacher.sizes == [SIZE, 2 * SIZE] and teacher.names == ["a.safetensors", "b.safetensors"]
     assert all(parameter.stop_gradient for network in teacher.networks for parameter in network.parameters())
     sides = []
@@ -122,7 +114,7 @@ def test_a_student_gives_hints_in_training_and_is_the_network_alone_else(layer, 
 
 def test_student_learns_the_teacher():
     """With the teacher's answers alone the student comes near it, on noise whose labels say nothing."""
-    teacher, faces = make_teacher(), make_faces(64, 0)
+    teacher, faces = make_teacher(), noise_faces(64, SIZE, seed=0)
     images = paddle.to_tensor(np.float32(faces.images[:, None]) / 64 - 2)
 
     def distance(network):
@@ -135,7 +127,7 @@ def test_student_learns_the_teacher():
     before = distance(network)
     recipe = dataclasses.replace(RECIPE, epochs=6)
     settings = DistillSettings(temperature=1.0, soft_weight=1.0, hint_weight=1.0)
-    history = distill_expressions(network, teacher, faces, make_faces(8, 1), recipe, settings)
+    history = distill_expressions(network, teacher, faces, noise_faces(8, SIZE, seed=1), recipe, settings)
     assert distance(network) < 0.5 * before
     for term in ("soft", "hint"):
         assert history[-1][f"train_loss_{term}"] < history[0][f"train_loss_{term}"]
@@ -144,7 +136,7 @@ def test_student_learns_the_teacher():
 def test_export_is_the_network_alone_and_the_teacher_is_not_changed(tmp_path):
     settings, teacher = DistillSettings(hint_weight=0.5), make_teacher()
     recipe = dataclasses.replace(RECIPE, epochs=3, ema_decay=None, swa_start=1, accumulate=2)
-    faces = make_faces(16, 0), make_faces(8, 1)
+    faces = noise_faces(16, SIZE, seed=0), noise_faces(8, SIZE, seed=1)
     distill_expressions(TinyExpressions(), teacher, *faces, recipe, settings, RunOptions(tmp_path))
     config = load_card(tmp_path / "best.safetensors")["config"]
     assert (config["swa_start"], config["accumulate"]) == (1, 2)
@@ -184,7 +176,7 @@ def test_wrong_arguments_are_named(make, words):
 
 def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     study = DistillPlan("tiny", RECIPE, DistillSettings(hint_weight=0.2), ("plain", "soft+hint"), (0, 1))
-    faces = make_faces(16, 0), make_faces(8, 1)
+    faces = noise_faces(16, SIZE, seed=0), noise_faces(8, SIZE, seed=1)
     place = {"folder": tmp_path / "runs", "result": tmp_path / "r" / "study.json", "provenance": {"data": "drawn"}}
     trained, fit = [], DistillStudy.fit
 
@@ -209,7 +201,7 @@ def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
     card = load_card(tmp_path / "runs" / "soft+hint-1" / "model.safetensors")
     assert card["distill"]["soft_weight"] == 0.7
     with pytest.raises(ValueError, match="expected faces of the classes angry, .*, got a, b, c"):
-        load_teacher([tmp_path / "runs" / "plain-0" / "model.safetensors"], make_faces(4, 0, tuple("abc")))
+        load_teacher([tmp_path / "runs" / "plain-0" / "model.safetensors"], noise_faces(4, SIZE, tuple("abc"), 0))
     other = dataclasses.replace(study, settings=DistillSettings(temperature=2.0, hint_weight=0.2))
     with pytest.raises(ValueError, match="temperature"):
         run_study(other, make_teacher(), *faces, **place)
@@ -219,7 +211,7 @@ def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("own", [("好 的", "b", "c"), tuple("abcdefg")])  # seven of one's own are not the seven
 def test_studies_take_classes_of_ones_own(own, tmp_path):
-    train, valid = make_faces(24, 0, own), make_faces(9, 1, own)
+    train, valid = noise_faces(24, SIZE, own, 0), noise_faces(9, SIZE, own, 1)
     plan = DistillPlan("tiny", RECIPE, DistillSettings(), ("plain", "soft"), (0,))
     teacher = Teacher([TinyExpressions(len(own))], [SIZE])
     run_study(plan, teacher, train, valid, tmp_path, tmp_path / "study.json", {})

@@ -22,6 +22,7 @@ from fer_paddle.models import build_model
 from fer_paddle.training.loop import RunOptions
 from fer_paddle.training.run import load_best
 from fer_paddle.weights import load_arrays, load_card, save_weights
+from tests.fer_paddle.tiny_expressions import noise_faces
 
 SMALL = {"width": 1.0, "channels": [8, 8]}
 CROWD = (0.08, 0.01, 0.03, 0.27, 0.14, 0.12, 0.34, 0.01)
@@ -52,10 +53,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def faces():
-    rng = np.random.default_rng(1)
-    labels = np.arange(28) % 7
-    votes = np.float32(np.eye(10)[np.array(COLUMNS)[labels]])
-    return LabelledFaces(rng.integers(0, 256, (28, 20, 20)).astype(np.uint8), labels, votes)
+    return noise_faces(28, 20, votes=np.float32(np.eye(10)[np.array(COLUMNS)[np.arange(28) % 7]]))
 
 
 def test_both_is_a_geometric_mean_over_powers_of_the_class_shares(heads, saved, images):

@@ -16,7 +16,6 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.losses import AuxiliaryHead
 from fer_paddle.expression.recipes import TUTORIAL
-from fer_paddle.images import write_image
 from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.models import build_model, distresnet, find_design
 from fer_paddle.models.model import count_features
@@ -92,13 +91,8 @@ def test_a_card_with_wrong_shapes(change, says, saved, tmp_path):
     assert "\n" not in str(raised.value)
 
 
-def test_the_command_from_faces_to_a_smaller_network(tmp_path, capfd):
+def test_the_command_from_faces_to_a_smaller_network(tmp_path, face_folders, capfd):
     """Class folders and a network, both tiny; a second call finds all done."""
-    rng = np.random.default_rng(0)
-    for label in EXPRESSIONS:
-        (tmp_path / "脸" / label).mkdir(parents=True)
-        for number in range(4):
-            write_image(tmp_path / "脸" / label / f"{number}.png", rng.integers(0, 256, (32, 32), np.uint8))
     seed_everything(0)
     recipe = dataclasses.replace(TUTORIAL, batch_size=8, sizes=((0, 32),), valid_sizes=((0, 32),))
     weights = tmp_path / "network.safetensors"
@@ -106,7 +100,7 @@ def test_the_command_from_faces_to_a_smaller_network(tmp_path, capfd):
     network = build_model(model, **arguments)
     ExpressionModel.of(model, network, 32, {"recipe": recipe.to_json()}, arguments).save(weights)
     out = tmp_path / "study"
-    command = ["prune", "--weights", str(weights), "--data", str(tmp_path / "脸"), "--out", str(out), "--flops", "0.6"]
+    command = ["prune", "--weights", str(weights), "--data", str(face_folders), "--out", str(out), "--flops", "0.6"]
     teacher = tmp_path / "teacher.safetensors"
     ExpressionModel.of("squeezenet", build_model("squeezenet"), 24).save(teacher)
     command += ["--epochs", "1", "--faces", "4", "--resume", "--json", "--teacher", str(teacher)]
@@ -121,7 +115,7 @@ def test_the_command_from_faces_to_a_smaller_network(tmp_path, capfd):
     assert row["flops_share"] <= 0.6
     assert count_parameters(pruned.network) == row["parameters"] < first["full"]["parameters"]
     assert {"hours", "machine"} <= card.keys() and len(card["prior"]) == 7  # of the fine-tuning
-    assert card["train_faces"] == dict.fromkeys(EXPRESSIONS, 3)
+    assert card["train_faces"] == dict.fromkeys(EXPRESSIONS, 9)
     assert card["pruned_from"] == "network.safetensors" and card["pruning"]["criterion"] == "l1"
     assert (card["distill"]["soft_weight"], card["distill"]["teachers"]) == (0.5, ["teacher.safetensors"])
     sizes = [(out / "l1_60" / "round1" / name).stat().st_size for name in ("model.onnx", "model.safetensors")]

@@ -8,25 +8,18 @@ from fer_paddle.apps.cli import main
 from fer_paddle.drawn import make_faces
 from fer_paddle.images import write_image
 from fer_paddle.weights import FOLDERS
-from tests.class_folders import write_drawn_faces
 
 
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    """A folder of class folders with three drawn faces each."""
-    return write_drawn_faces(tmp_path_factory.mktemp("faces"), 21, seed=0)
+def quantize(face_folders, tmp_path, *more):
+    return main(["quantize", "--data", str(face_folders), "--out", str(tmp_path / "out"), *map(str, more)])
 
 
-def quantize(faces, tmp_path, *more):
-    return main(["quantize", "--data", str(faces), "--out", str(tmp_path / "out"), *map(str, more)])
-
-
-def test_the_table_as_json(faces, tmp_path, capfd):
+def test_the_table_as_json(face_folders, tmp_path, capfd):
     images = tmp_path / "images"
     images.mkdir()
     write_image(images / "a.png", make_faces(7, 48, 1).images[0])
     args = ["--methods", "ort-minmax", "--calibrate", images, "--faces", 7, "--json"]
-    assert quantize(faces, tmp_path, *args) == 0
+    assert quantize(face_folders, tmp_path, *args) == 0
     content = json.loads(capfd.readouterr().out)
     assert [row["method"] for row in content["rows"]] == ["fp32", "ort-minmax"]
     assert content["rows"][1]["share"] < 0.35  # what the issue asks for
@@ -36,9 +29,9 @@ def test_the_table_as_json(faces, tmp_path, capfd):
 
 
 @pytest.mark.parametrize("command", ["quantize --weights", "prune --weights", "study distill --teacher"])
-def test_a_network_of_another_task_is_named(command, faces, tmp_path, run):
+def test_a_network_of_another_task_is_named(command, face_folders, tmp_path, run):
     detector = FOLDERS[1] / "yolo3tiny.face.safetensors"
-    code, _, err = run(*command.split(), detector, "--data", faces, "--out", tmp_path / "out")
+    code, _, err = run(*command.split(), detector, "--data", face_folders, "--out", tmp_path / "out")
     assert code == 2 and f"expected an expression network at {detector}, got another network" in err
     assert not (tmp_path / "out").exists()
 
@@ -51,9 +44,9 @@ def test_a_network_of_another_task_is_named(command, faces, tmp_path, run):
         (lambda folder: ["--weights", folder / "model.safetensors"], "card"),
     ],
 )
-def test_bad_input_is_one_line(faces, tmp_path, capfd, make, says):
+def test_bad_input_is_one_line(face_folders, tmp_path, capfd, make, says):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG but no more")
-    assert quantize(faces, tmp_path, *make(tmp_path)) == 2
+    assert quantize(face_folders, tmp_path, *make(tmp_path)) == 2
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error:")]
     assert len(lines) == 1 and says in lines[0]
     assert not (tmp_path / "out").exists()

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.expression.data.faces import LabelledFaces
-from fer_paddle.expression.data.ferplus import take_ferplus
+from fer_paddle.expression.data.ferplus import COLUMNS, take_ferplus
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.recipes import FERPLUS, FINE_TUNE, TUTORIAL
 from fer_paddle.expression.train import export_best, make_loaders, make_optimizer, train_expressions
@@ -16,6 +15,7 @@ from fer_paddle.models import build_model
 from fer_paddle.training.loader import BalancedSampler
 from fer_paddle.training.loop import RunOptions
 from fer_paddle.weights import state_arrays
+from tests.fer_paddle.tiny_expressions import noise_faces
 
 SIDE = ((0, 16),)
 TINY = {"epochs": 2, "batch_size": 7, "sizes": SIDE, "valid_sizes": SIDE}
@@ -24,13 +24,8 @@ TINY = {"epochs": 2, "batch_size": 7, "sizes": SIDE, "valid_sizes": SIDE}
 @pytest.fixture(scope="module")
 def faces():
     """21 faces, three of each class; seven people of ten vote for the label, three for contempt."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(21) % 7
-    columns = np.array([4, 5, 6, 1, 3, 2, 0])[labels]
-    votes = np.zeros((21, 10), np.float32)
-    votes[np.arange(21), columns] = 0.7
-    votes[:, 7] += 0.3
-    return LabelledFaces(rng.integers(0, 256, (21, 16, 16)).astype(np.uint8), labels, votes)
+    votes = 0.7 * np.eye(10)[np.array(COLUMNS)[np.arange(21) % 7]] + 0.3 * np.eye(10)[7]
+    return noise_faces(21, 16, votes=np.float32(votes))
 
 
 def train(faces, valid, recipe, folder=None, num_classes=7):

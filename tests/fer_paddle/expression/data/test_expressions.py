@@ -78,17 +78,6 @@ def test_train_and_valid_of_every_kind(sources, data, valid, expected):
     assert set(train.found_splits()) <= {"train"}
 
 
-def test_valid_images_are_never_learned(sources, tmp_path, caplog):
-    """Images to measure on that also lie among those to learn from, there under other labels."""
-    caplog.set_level(logging.INFO)
-    (tmp_path / "sad").mkdir()
-    for index, image in enumerate(load_faces(sources / "classes").images[:3]):
-        write_image(tmp_path / "sad" / f"{index}.png", image)
-    train, valid = load_train_valid(sources / "classes", tmp_path)
-    assert len(train) == 67 and len(valid) == 3
-    assert "left 3 faces out" in caplog.text
-
-
 def test_private_test_images_are_neither_learned_nor_measured(sources, tmp_path, noise, write_pack):
     packs = shutil.copytree(sources / "packs", tmp_path / "packs")
     private = noise(3, seed=9)

@@ -40,18 +40,10 @@ def write_votes(csv_file, usages=USAGES, change=None):
     return path
 
 
-def test_csv_gives_all_rows(csv_file, images):
-    faces = read_csv(str(csv_file))
-    assert faces.images.dtype == np.uint8 and faces.labels.dtype == np.int64
-    np.testing.assert_array_equal(faces.images, images)
-    assert faces.labels.tolist() == [row % 7 for row in range(10)] and faces.split.tolist() == SPLITS
-    assert faces.votes is None and faces.names[3] == "fer2013 row 3"
-    assert take_split(faces, "Training").labels.tolist() == [0, 2, 4]  # without the copies of test images
-
-
 @pytest.mark.parametrize(
     "edit",
     [
+        str,
         lambda text: text.replace("emotion,pixels,Usage", "emotion, pixels, Usage"),  # icml_face_data.csv
         lambda text: "\ufeff" + text,  # saved by a spreadsheet
         lambda text: text.replace("\n", "\r\n"),
@@ -59,12 +51,14 @@ def test_csv_gives_all_rows(csv_file, images):
         lambda text: text.replace("Training", " Training "),
     ],
 )
-def test_csv_in_the_ways_it_is_written(csv_file, edit):
-    expected = read_csv(csv_file)
+def test_csv_in_the_ways_it_is_written(csv_file, images, edit):
     csv_file.write_bytes(edit(csv_file.read_text()).encode("utf-8"))
-    found = read_csv(csv_file)
-    np.testing.assert_array_equal(found.images, expected.images)
-    assert found.split.tolist() == expected.split.tolist()
+    faces = read_csv(str(csv_file))
+    assert faces.images.dtype == np.uint8 and faces.labels.dtype == np.int64
+    np.testing.assert_array_equal(faces.images, images)
+    assert faces.labels.tolist() == [row % 7 for row in range(10)] and faces.split.tolist() == SPLITS
+    assert faces.votes is None and faces.names[3] == "fer2013 row 3"
+    assert take_split(faces, "Training").labels.tolist() == [0, 2, 4]  # without the copies of test images
 
 
 GOOD = f"3,{PIXELS},Training"
@@ -237,37 +231,16 @@ def test_csv_of_fer2013_leaves_out_what_is_no_face(tmp_path, noise, write_csv, m
     assert len(read_csv(path, keep_faults=True)) == 4
 
 
-@pytest.fixture(scope="module")
-def real_packs(data_pack):
-    """(Training, PublicTest) as they lie on disk."""
-    return load_pack(data_pack("fer2013_train.npz")), load_pack(data_pack("fer2013_publictest.npz"))
-
-
-@pytest.fixture(scope="module")
-def real_faces(data_pack, real_packs):
-    """The split train and validation of them; the packs are read once for all tests."""
-    read = dict(zip(("fer2013_train.npz", "fer2013_publictest.npz"), real_packs))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fer2013, "load_pack", lambda path: read[path.name])
-        faces = read_fer2013(data_pack("fer2013_train.npz").parent)
-        return take_split(faces, "train"), take_split(faces, "validation")
-
-
-def same_images(images, others):
-    """Tells for each image whether it also stands among the others; an own way, by bytes."""
-    known = {image.tobytes() for image in others}
-    return np.array([image.tobytes() in known for image in images])
-
-
-def test_real_training_has_no_test_image_none_that_is_no_face_and_votes_as_probs(real_packs, real_faces):
-    train, public = real_packs
-    faces, measured = real_faces
-    kept = ~same_images(train["images"], public["images"]) & (train["flag"] & 2 == 0)
+def test_real_training_has_no_test_image_none_that_is_no_face_and_votes_as_probs(data_pack):
+    train, public = (load_pack(data_pack(f"fer2013_{name}.npz")) for name in ("train", "publictest"))
+    found = read_fer2013(data_pack("fer2013_train.npz").parent)
+    faces, measured = (take_split(found, split) for split in ("train", "validation"))
+    known = {image.tobytes() for image in public["images"]}
+    is_copy = np.array([image.tobytes() in known for image in train["images"]])
+    kept = ~is_copy & (train["flag"] & 2 == 0)
     np.testing.assert_array_equal(faces.images, train["images"][kept])
     np.testing.assert_array_equal(faces.labels, train["labels"][kept])
-    assert len(faces) == 28218
-    assert not same_images(faces.images, measured.images).any()
-    assert len(measured) == len(without_copies(measured, faces)) == 3589
+    assert len(faces) == 28218 and len(measured) == len(without_copies(measured, faces)) == 3589
     for part in (faces, measured):
         np.testing.assert_allclose(part.votes.sum(1), 1, atol=1e-6)
     np.testing.assert_array_equal(measured.votes.argmax(1), public["ferplus"].argmax(1))
