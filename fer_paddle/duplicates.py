@@ -104,11 +104,8 @@ def count_across_splits(groups: Groups, splits: np.ndarray) -> dict[str, int]:
 
 def count_within_splits(groups: Groups, splits: np.ndarray) -> dict[str, int]:
     """Count, for each split, the images that it would lose if it held each photo once."""
-    counts = {}
-    for name in np.unique(splits):
-        members = [(splits[group] == name).sum() for group in groups]
-        counts[str(name)] = int(sum(max(count - 1, 0) for count in members))
-    return counts
+    members = {str(name): [(splits[group] == name).sum() for group in groups] for name in np.unique(splits)}
+    return {name: int(sum(max(count - 1, 0) for count in counts)) for name, counts in members.items()}
 
 
 def across_splits(groups: Groups, splits: np.ndarray) -> Groups:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import colorsys
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 FERPLUS_EXPRESSIONS = (*EXPRESSIONS, "contempt")  # FER+; the seven first, so that their network can be its start
@@ -50,6 +51,16 @@ _ALIASES = {
 }
 _WORD_OF = {name: word for word, more in _ALIASES.items() for name in (word, *more)}
 _TUTORIAL_PREFIX = re.compile(r"^\d+[_\-. ]+")
+
+
+_Value = TypeVar("_Value")
+
+
+def look_up(table: Mapping[str, _Value], name: str, what: str) -> _Value:
+    """Return what a table has under a name; ValueError names all that it has."""
+    if name not in table:
+        raise ValueError(f"expected {what} of {', '.join(table)}, got {name!r}")
+    return table[name]
 
 
 def parse_expression(name: str) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -25,8 +25,7 @@ class Interval:
 
     def to_json(self) -> dict[str, float | None]:
         """Return JSON values, None for a figure that does not exist."""
-        ends = {"value": self.value, "low": self.low, "high": self.high}
-        return {name: None if math.isnan(end) else round(end, 6) for name, end in ends.items()}
+        return {name: None if math.isnan(end) else round(end, 6) for name, end in asdict(self).items()}
 
 
 def bootstrap(

@@ -38,14 +38,22 @@ def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature:
     return float(-log_probs[np.arange(len(labels)), labels].mean())
 
 
+def _check_pairs(what: str, values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    values, labels = np.asarray(values, np.float64), np.asarray(labels)
+    if values.ndim != 2 or labels.shape != values.shape[:1] or not len(labels):
+        got = f"{values.shape} and {labels.shape}"
+        raise ValueError(f"expected {what} [N, C] and labels [N], N of 1 or more, got {got}")
+    return values, labels
+
+
 def reliability(probs: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS) -> Reliability:
     """Sort faces into bins of equal width by their largest probability, of probs float [N, C] and labels int [N].
 
     With few faces in a bin even a perfect network shows some error: the figure of 100 faces means little.
     """
-    probs, labels = np.asarray(probs, np.float64), np.asarray(labels)
-    if probs.ndim != 2 or labels.shape != probs.shape[:1] or not len(labels) or num_bins < 1:
-        raise ValueError(f"expected probs [N, C] and labels [N], N of 1 or more, got {probs.shape} and {labels.shape}")
+    probs, labels = _check_pairs("probs", probs, labels)
+    if num_bins < 1:
+        raise ValueError(f"expected num_bins of 1 or more, got {num_bins}")
     confidence, right = probs.max(axis=1), probs.argmax(axis=1) == labels
     place = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
     counts = np.bincount(place, minlength=num_bins)
@@ -74,11 +82,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     In b = 1/T the function is convex with the slope mean(sum_k p_k z_k - z_label): its zero is found by halving.
     ValueError: every face is right, or the labels do not follow the logits, so that the best T is out of range.
     """
-    logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
-    if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
-        raise ValueError(
-            f"expected logits [N, C] and labels [N], N of 1 or more, got {logits.shape} and {labels.shape}"
-        )
+    logits, labels = _check_pairs("logits", logits, labels)
     of_label = logits[np.arange(len(labels)), labels].mean()
 
     def slope(inverse: float) -> float:

@@ -44,14 +44,14 @@ def grad_cam_plus_plus(
 
 
 def maps_and_slopes(
-    network: paddle.nn.Layer, images: np.ndarray, layer: str, classes: np.ndarray | None
+    network: paddle.nn.Layer, images: np.ndarray, layer: str | None, classes: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the maps A of a layer and d logit / d A, both float32 [N, K, h, w]; arguments as in `grad_cam`."""
+    """Return the maps A of a layer and d logit / d A, as in `grad_cam`; of the images where there is no layer."""
     inputs = paddle.to_tensor(images)
     inputs.stop_gradient = False  # a network whose weights are frozen has a graph all the same
-    with evaluating(network), capture(network, [layer]) as outputs:
+    with evaluating(network), capture(network, [] if layer is None else [layer]) as outputs:
         logits = network(inputs)
-        maps = outputs[layer]
+        maps = inputs if layer is None else outputs[layer]
         if not isinstance(maps, paddle.Tensor) or maps.ndim != 4:
             raise ValueError(f"expected a layer that gives maps [N, K, h, w], got {layer!r}, which does not")
         (slopes,) = paddle.grad(class_score(logits, classes), maps)
@@ -70,11 +70,7 @@ def class_score(logits: paddle.Tensor, classes: np.ndarray | None) -> paddle.Ten
 
 def class_saliency(network: paddle.nn.Layer, images: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
     """Return |d logit / d pixel|: where a small change of a pixel changes the class most."""
-    inputs = paddle.to_tensor(images)
-    inputs.stop_gradient = False
-    with evaluating(network):
-        (slopes,) = paddle.grad(class_score(network(inputs), classes), inputs)
-    return np.abs(slopes.numpy()).max(axis=1)
+    return np.abs(maps_and_slopes(network, images, None, classes)[1]).max(axis=1)
 
 
 def occlusion(

@@ -15,7 +15,7 @@ from fer_paddle.expression.data.faces import LabelledFaces, check_classes
 from fer_paddle.expression.distill import DistillSettings, distill_expressions, load_teacher
 from fer_paddle.expression.export import export_expression_network
 from fer_paddle.expression.files import ExpressionModel
-from fer_paddle.expression.recipes import STRONG, Recipe
+from fer_paddle.expression.recipes import Recipe, recipe_of
 from fer_paddle.expression.train import STUDENT, describe_training, train_expressions, with_head
 from fer_paddle.expression.trials import digest_faces
 from fer_paddle.images import faces_to_batch
@@ -127,11 +127,8 @@ def finetune_recipe(
 
     It shortens that of the card or, without one, `strong`, at the network's own size; `other` takes the place of both.
     """
-    recipe, size = other or STRONG, int(card["input_size"])
-    train_size = size
-    if other is None and "recipe" in card:
-        recipe = Recipe.from_json(card["recipe"])
-        train_size = recipe.sizes[-1][1]
+    recipe, size = other or recipe_of(card), int(card["input_size"])
+    train_size = recipe.sizes[-1][1] if other is None and "recipe" in card else size
     return dataclasses.replace(
         recipe.finetune_recipe("finetune", epochs, learning_rate, train_size, size),
         warmup_epochs=min(0.25, epochs / 2),

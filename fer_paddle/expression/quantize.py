@@ -16,7 +16,7 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces, check_classes
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.predict import ClassifierSettings
-from fer_paddle.expression.recipes import STRONG, Recipe
+from fer_paddle.expression.recipes import Recipe, recipe_of
 from fer_paddle.expression.train import train_expressions
 from fer_paddle.images import faces_to_batch
 from fer_paddle.study import digest
@@ -86,7 +86,7 @@ def _qat_recipe(card: Mapping[str, Any], epochs: int, learning_rate: float) -> R
     Without auxiliary head, frozen backbone, strong erasing, and average of the weights, which would average the ranges
     of the activations, too.
     """
-    recipe, size = Recipe.from_json(card["recipe"]) if "recipe" in card else STRONG, card["input_size"]
+    recipe, size = recipe_of(card), card["input_size"]
     return dataclasses.replace(
         recipe.finetune_recipe(f"{recipe.name}-qat", epochs, learning_rate, size, size),
         warmup_epochs=0.1 * epochs,

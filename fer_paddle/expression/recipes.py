@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from fer_paddle.expression.data.ferplus import MODES
 from fer_paddle.expression.data.mixup import MixBatch
@@ -215,6 +217,12 @@ MOUTHS = Recipe(
     ema_decay=0.98,
     augment=AugmentConfig(flip=0.5, rotate_deg=12, scale=0.12, shift=0.06, brightness=0.15, contrast=0.3, erase=0.1),
 )
+
+
+def recipe_of(card: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that a network's card tells, STRONG without one."""
+    return Recipe.from_json(card["recipe"]) if "recipe" in card else STRONG
+
 
 RECIPES = {
     recipe.name: recipe

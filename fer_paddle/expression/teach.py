@@ -46,10 +46,8 @@ class Teachers:
 
 
 def _load_heads(path: str | os.PathLike[str]) -> list[ExpressionModel]:
-    whole = ExpressionModel.load(path)
-    if "heads" not in load_card(ExpressionModel.find(path)):
-        return [whole]
-    return [ExpressionModel.load(path, labels) for labels in ("fer2013", "ferplus")]
+    label_sets = ("fer2013", "ferplus") if "heads" in load_card(ExpressionModel.find(path)) else ("both",)
+    return [ExpressionModel.load(path, labels) for labels in label_sets]
 
 
 def add_soft_targets(

@@ -30,7 +30,7 @@ from fer_paddle.expression.losses import (
 )
 from fer_paddle.expression.recipes import RECIPES, Recipe
 from fer_paddle.expression.teach import take_both_labels
-from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, describe_classes
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, describe_classes, look_up
 from fer_paddle.models import build_model, find_design
 from fer_paddle.training import parallel
 from fer_paddle.training.callbacks import Curves, ProgressBar, VisualDL
@@ -211,9 +211,8 @@ class Outcome:
 
 def choose_recipe(name: str, changes: Mapping[str, Any]) -> Recipe:
     """Return a recipe by name with other fields, but for those that are None; `size` is one side for all epochs."""
-    if name not in RECIPES:
-        raise ValueError(f"expected a recipe of {', '.join(RECIPES)}, got {name!r}")
-    recipe, changes = RECIPES[name], {field: value for field, value in changes.items() if value is not None}
+    recipe = look_up(RECIPES, name, "a recipe")
+    changes = {field: value for field, value in changes.items() if value is not None}
     if size := changes.pop("size", None):
         recipe = recipe.with_size(size)
     return dataclasses.replace(recipe, **changes)

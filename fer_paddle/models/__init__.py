@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fer_paddle.environment import paddle
+from fer_paddle.labels import look_up
 from fer_paddle.models.distresnet import DistResNet
 from fer_paddle.models.families import MiniXception, ResNet18, SqueezeNet
 from fer_paddle.models.mobilenet import MobileNetV2, MobileNetV3Small, PocketNet, ShuffleNetV2
@@ -41,17 +42,14 @@ DESIGNS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def build_model(name: str, **arguments: Any) -> paddle.nn.Layer:
     """Build a network of MODELS, with random weights; ValueError for an unknown name or argument."""
-    if name not in MODELS:
-        raise ValueError(f"expected a model of {', '.join(MODELS)}, got {name!r}")
+    constructor = look_up(MODELS, name, "a model")
     try:
-        return MODELS[name](**arguments)
+        return constructor(**arguments)
     except TypeError as error:
         raise ValueError(f"expected arguments that the model {name!r} has, got {arguments}: {error}") from error
 
 
 def find_design(name: str, more: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
     """Return the name in MODELS and the arguments of a design, with further ones; ValueError for an unknown name."""
-    if name not in DESIGNS:
-        raise ValueError(f"expected a model of {', '.join(DESIGNS)}, got {name!r}")
-    model, arguments = DESIGNS[name]
+    model, arguments = look_up(DESIGNS, name, "a model")
     return model, {**arguments, **(more or {})}

@@ -67,17 +67,3 @@ class DepthwiseSeparable(paddle.nn.Sequential):
 
 
 ATTENTIONS = {"none": lambda channels: nn.Identity(), "se": SqueezeExcite, "cbam": ConvolutionalAttention}
-
-
-def make_attention(kind: str, channels: int) -> paddle.nn.Layer:
-    """Make one of ATTENTIONS over so many channels; an unknown kind raises ValueError."""
-    if kind not in ATTENTIONS:
-        raise ValueError(f"expected attention of {', '.join(ATTENTIONS)}, got {kind!r}")
-    return ATTENTIONS[kind](channels)
-
-
-def find_activation(name: str) -> type[paddle.nn.Layer]:
-    """Return the layer of one of ACTIVATIONS; an unknown name raises ValueError."""
-    if name not in ACTIVATIONS:
-        raise ValueError(f"expected an activation of {', '.join(ACTIVATIONS)}, got {name!r}")
-    return ACTIVATIONS[name]

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fer_paddle.environment import paddle
-from fer_paddle.models.blocks import ConvNorm, DepthwiseSeparable, make_attention
+from fer_paddle.labels import look_up
+from fer_paddle.models.blocks import ATTENTIONS, ConvNorm, DepthwiseSeparable
 from fer_paddle.models.network import FaceNetwork, check_sizes, scale_channels
 
 nn = paddle.nn
@@ -35,7 +36,8 @@ class BasicBlock(paddle.nn.Layer):
         else:
             first = ConvNorm(in_channels, out_channels, 3, stride)
             second = ConvNorm(out_channels, out_channels, 3, activation_layer=None)
-        self.branch = nn.Sequential(first, second, make_attention(attention, out_channels))
+        weigh = look_up(ATTENTIONS, attention, "attention")
+        self.branch = nn.Sequential(first, second, weigh(out_channels))
         same_shape = stride == 1 and in_channels == out_channels
         self.shortcut = (
             nn.Identity() if same_shape else ConvNorm(in_channels, out_channels, 1, stride, activation_layer=None)

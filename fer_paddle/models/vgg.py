@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fer_paddle.environment import paddle
-from fer_paddle.models.blocks import ConvNorm, find_activation
+from fer_paddle.labels import look_up
+from fer_paddle.models.blocks import ACTIVATIONS, ConvNorm
 from fer_paddle.models.network import FaceNetwork, check_sizes, scale_channels
 
 nn = paddle.nn
@@ -51,11 +52,12 @@ class VGG8(FaceNetwork):
                 f"expected depths of 1 to {MAX_DEPTH} and odd kernels of 1 to {MAX_KERNEL} for each of {len(channels)} "
                 f"stages, got {depths} and {kernels}"
             )
+        layer = look_up(ACTIVATIONS, activation, "an activation")
         layers: list[paddle.nn.Layer] = []
         for base, depth, kernel in zip(channels, counts, sides):
             for _ in range(depth):
                 out_channels = scale_channels(base, width)
-                layers.append(ConvNorm(in_channels, out_channels, kernel, activation_layer=find_activation(activation)))
+                layers.append(ConvNorm(in_channels, out_channels, kernel, activation_layer=layer))
                 in_channels = out_channels
             # ceil_mode: an image of fewer than 16 px keeps a pixel
             layers.append(nn.MaxPool2D(2, 2, ceil_mode=True))

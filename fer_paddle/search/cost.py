@@ -93,9 +93,8 @@ class Prices:
 
     def check(self, space: Space) -> None:
         """Raise ValueError for limits that not even the smallest design of a space keeps to."""
-        if not self.accept(space.smallest):
-            costs = self(space.smallest)
-            over = {name: limit for name, limit in self.limits.given.items() if costs.get(name, 0) > limit}
+        costs = self(space.smallest)
+        if over := {name: limit for name, limit in self.limits.given.items() if costs.get(name, 0) > limit}:
             least = ", ".join(f"{name} {costs[name]:g}" for name in over)
             asked = ", ".join(f"{name} {limit:g}" for name, limit in over.items())
             raise ValueError(f"expected limits that a design can keep to, got {asked}: the smallest has {least}")

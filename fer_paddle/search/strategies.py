@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fer_paddle.labels import look_up
 from fer_paddle.search.space import Design, Space, design_key
 
 TRIES = 2000  # for a design
@@ -110,9 +111,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
 
 def make_strategy(name: str, *arguments: Any, **more: Any) -> Strategy:
     """Make one of STRATEGIES; an unknown name raises ValueError."""
-    if name not in STRATEGIES:
-        raise ValueError(f"expected a strategy of {', '.join(STRATEGIES)}, got {name!r}")
-    return STRATEGIES[name](*arguments, **more)
+    return look_up(STRATEGIES, name, "a strategy")(*arguments, **more)
 
 
 def search(

@@ -46,11 +46,8 @@ class ExpressionData(EpochData):
         else:
             face = augment_face(self.squares[index], self.size, self.augment, self.rng(index))
         label = self.faces.labels[index] if self.targets is None else self._target(index)
-        votes = self.faces.votes
-        return images.normalize(face)[None], (
-            label,
-            np.zeros(len(FERPLUS_CLASSES), np.float32) if votes is None else votes[index],
-        )
+        votes = np.zeros(len(FERPLUS_CLASSES), np.float32) if self.faces.votes is None else self.faces.votes[index]
+        return images.normalize(face)[None], (label, votes)
 
     def _target(self, index: int) -> np.ndarray:
         """Return the probabilities of one face, or one class drawn by them, float32 [C]."""

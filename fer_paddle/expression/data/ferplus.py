@@ -43,15 +43,19 @@ def take_ferplus(faces: LabelledFaces, mode: str) -> LabelledFaces:
     """
     if mode not in MODES:
         raise ValueError(f"expected a mode of {', '.join(MODES)}, got {mode!r}")
-    if faces.votes is None:
-        raise ValueError("expected faces with FER+ votes, got faces without")
-    shares = share_votes(faces.votes, keep_majority if mode == "majority" else keep_leading)
+    shares = share_votes(_votes_of(faces), keep_majority if mode == "majority" else keep_leading)
     kept = shares.any(axis=1)
     if not kept.any():
         raise ValueError(f"expected faces with FER+ votes for an expression, got none of {len(faces)}")
     targets = shares[kept]
     columns = {"labels": targets.argmax(axis=1), "targets": targets, "classes": FERPLUS_EXPRESSIONS, "votes": None}
     return dataclasses.replace(faces.select(kept), **columns)
+
+
+def _votes_of(faces: LabelledFaces) -> np.ndarray:
+    if faces.votes is None:
+        raise ValueError("expected faces with FER+ votes, got faces without")
+    return faces.votes
 
 
 def share_votes(votes: np.ndarray, rule: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -63,9 +67,7 @@ def share_votes(votes: np.ndarray, rule: Callable[[np.ndarray], np.ndarray]) -> 
 
 def take_both(faces: LabelledFaces) -> LabelledFaces:
     """Return FER2013 with the targets of `crossentropy` as votes, float32 [N, 8]; zeros where a face is left out."""
-    if faces.votes is None:
-        raise ValueError("expected faces with FER+ votes, got faces without")
-    return dataclasses.replace(faces, votes=share_votes(faces.votes, keep_leading))
+    return dataclasses.replace(faces, votes=share_votes(_votes_of(faces), keep_leading))
 
 
 def take_strict(faces: LabelledFaces) -> LabelledFaces:
@@ -73,9 +75,7 @@ def take_strict(faces: LabelledFaces) -> LabelledFaces:
 
     All votes: also those of one person alone, and those for "unknown", which `majority` leaves out.
     """
-    if faces.votes is None:
-        raise ValueError("expected faces with FER+ votes, got faces without")
-    seven = faces.votes[:, list(COLUMNS[: len(EXPRESSIONS)])]
+    seven = _votes_of(faces)[:, list(COLUMNS[: len(EXPRESSIONS)])]
     kept = seven.max(axis=1) > 0.5
     return dataclasses.replace(faces.select(kept), labels=seven[kept].argmax(axis=1), votes=None)
 

@@ -24,27 +24,18 @@ class BrightnessRunner:
         return [images.mean(axis=(1, 2, 3))[:, None] * np.arange(classes, dtype=np.float32)]
 
 
-def test_any_sizes_gray_or_bgr_in_order():
+@pytest.mark.parametrize("classes", [EXPRESSIONS, ("neutral", "smile"), FERPLUS_EXPRESSIONS, tuple("abcdefghijk")])
+def test_any_sizes_gray_or_bgr_in_order_of_any_classes(classes):
     rng = np.random.default_rng(0)
     shapes = [(48, 48), (7, 7), (200, 200, 3), (1, 1), (30, 90, 3)]
-    crops = [rng.integers(0, 256, shape, np.uint8) for shape in shapes]
-    runner = BrightnessRunner()
-    probs = Classifier(runner=runner)(crops)
-    assert probs.shape == (5, 7) and probs.dtype == np.float32
-    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-6)
-    assert runner.batches[0].shape == (5, 1, 32, 32)
-    one_by_one = np.concatenate([Classifier(runner=BrightnessRunner())([crop]) for crop in crops])
-    np.testing.assert_allclose(probs, one_by_one, rtol=1e-5)
-
-
-@pytest.mark.parametrize("classes", [("neutral", "smile"), FERPLUS_EXPRESSIONS, tuple(map(str, range(50)))])
-def test_any_classes_are_named(classes):
-    crops = [np.full((32, 32), value, np.uint8) for value in (10, 240)]
-    classify = Classifier(runner=BrightnessRunner(classes=classes))
+    crops, runner = [rng.integers(0, 256, shape, np.uint8) for shape in shapes], BrightnessRunner(classes)
+    classify = Classifier(runner=runner)
     probs = classify(crops)
-    assert classify.classes == classes and probs.shape == (2, len(classes)) and classify([]).shape == (0, len(classes))
+    assert probs.shape == (5, len(classes)) and probs.dtype == np.float32 and classify([]).shape == (0, len(classes))
     np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-5)
-    assert classify.name(crops[0]) == classes[probs[0].argmax()]
+    assert runner.batches[0].shape == (5, 1, 32, 32)
+    np.testing.assert_allclose(probs, np.concatenate([classify([crop]) for crop in crops]), rtol=1e-5)
+    assert classify.classes == classes and classify.name(crops[0]) == classes[probs[0].argmax()]
 
 
 def test_probabilities_that_are_not_finite_are_an_error(monkeypatch):
@@ -53,14 +44,21 @@ def test_probabilities_that_are_not_finite_are_an_error(monkeypatch):
         Classifier(runner=BrightnessRunner())([np.zeros((8, 8), np.uint8)])
 
 
-def test_wrong_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match="missing.onnx"):
-        Classifier(tmp_path / "missing.onnx")
+@pytest.mark.parametrize(
+    ("weights", "more", "error", "says"),
+    [
+        ("missing.onnx", {}, FileNotFoundError, "missing.onnx"),
+        ("坏.onnx", {}, ValueError, "expected an ONNX file at"),
+        (WEIGHTS, {"runner": BrightnessRunner()}, ValueError, "got both"),
+        ("vgg9.fer2013", {}, ValueError, "or a network such as vgg8.fer2013.*, got vgg9.fer2013"),
+        ("distresnet_int8.fer2013", {"runtime": "paddle"}, FileNotFoundError, "int8.fer2013 ships as .onnx alone"),
+    ],
+)
+def test_wrong_files(weights, more, error, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "坏.onnx").write_bytes(b"not a network")
-    with pytest.raises(ValueError, match="expected an ONNX file at"):
-        Classifier(tmp_path / "坏.onnx")
-    with pytest.raises(ValueError, match="got both"):
-        Classifier(WEIGHTS, runner=BrightnessRunner())
+    with pytest.raises(error, match=says):
+        Classifier(weights, **more)
 
 
 @pytest.mark.parametrize(
@@ -87,10 +85,6 @@ def test_shipped_networks_by_name():
     assert Classifier("vgg8.fer2013", threads=1).input_size == 40
     assert Classifier("mouth.smile", threads=1).classes == ("neutral", "smile")
     np.testing.assert_array_equal(Classifier("vgg8.photos", threads=1)(crops), Classifier(threads=1)(crops))
-    with pytest.raises(ValueError, match=r"or a network such as vgg8.fer2013.*, got vgg9.fer2013"):
-        Classifier("vgg9.fer2013")
-    with pytest.raises(FileNotFoundError, match="distresnet_int8.fer2013 ships as .onnx alone"):
-        Classifier("distresnet_int8.fer2013", runtime="paddle")
 
 
 BAD_PRIORS = ("[1, 1, true]", "[]", "0", "null", "[1, 1, NaN]", "{}")

@@ -1,7 +1,6 @@
 """Training by a recipe, from labeled faces to a model file."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
@@ -14,8 +13,7 @@ from fer_paddle.expression.recipes import STRONG
 from fer_paddle.expression.train import export_best, make_optimizer, train_expressions
 from fer_paddle.models import build_model, find_design
 from fer_paddle.training.augment import AugmentConfig
-from fer_paddle.training.checkpoint import LAST
-from fer_paddle.training.loop import BEST, Callback, RunOptions
+from fer_paddle.training.loop import BEST, RunOptions
 from fer_paddle.weights import load_arrays, state_arrays
 from tests.fer_paddle.tiny_expressions import TinyExpressions
 
@@ -36,12 +34,6 @@ def faces():
     return LabelledFaces(images.astype(np.uint8), labels, votes)
 
 
-def train(faces, recipe, *options):
-    seed_everything(recipe.seed)
-    network = TinyExpressions()
-    return network, train_expressions(network, faces, faces, recipe, RunOptions(*options))
-
-
 def test_a_recipe_mixes_the_training_batches_only(faces):
     seen = []
 
@@ -57,22 +49,6 @@ def test_a_recipe_mixes_the_training_batches_only(faces):
     own = {image.tobytes() for training, images in seen if not training for image in images}
     mixed = [image.tobytes() in own for training, images in seen if training for image in images]
     assert len(own) == 28 and not all(mixed)
-
-
-def test_resume_goes_on(faces, tmp_path):
-    class StopAfter(Callback):
-        def on_epoch_end(self, run):
-            if run.epoch == 3:  # before its checkpoint
-                raise RuntimeError("power cut")
-
-    network, history = train(faces, SMALL)
-    with pytest.raises(RuntimeError, match="power cut"):
-        train(faces, SMALL, tmp_path, False, [StopAfter()])
-    assert json.loads((tmp_path / LAST).read_text())["epoch"] == 2
-    again, history_again = train(faces, SMALL, tmp_path, True)
-    assert history_again == history
-    for name, array in state_arrays(network).items():
-        np.testing.assert_array_equal(state_arrays(again)[name], array)
 
 
 def test_resume_with_other_data_is_refused(faces, tmp_path):
