@@ -31,7 +31,7 @@ from fer_paddle.images import list_images
 from fer_paddle.messages import track
 from fer_paddle.pipeline import Pipeline
 from fer_paddle.study import differing_fields
-from yolo3tiny.predict import Detector
+from yolo3tiny.predict import Detector, detector_file
 
 PLAN = "_plan.parquet"
 MOST_DEATHS = 3  # at one image; the first may have another cause, such as the end of the driver
@@ -46,7 +46,7 @@ def label_folder(
         data: Folder of images. On a cluster all machines see it and `out` under the same path.
         out: Folder of the parts. Columns: file (below `data`), width, height, faces (box_xyxy in pixels, score, label,
             sure, probs by class), error.
-        settings: `weights`, `min_score` and `min_face`, see Classifier and Pipeline.
+        settings: `weights`, `detector`, `min_score` and `min_face`, see Classifier, Detector and Pipeline.
         workers: Processes that label, a core each.
         part_size: Images of a part.
         resume: Go on with what is in `out`; images that have come since make new parts, and a part with an image that
@@ -62,8 +62,11 @@ def label_folder(
     """
     found = [os.fsencode(path.relative_to(data)) for path in list_images(data)]
     with hold(out):
-        network = file_digest(classifier_file(settings["weights"]))
-        told = {"data": str(data.resolve()), **settings, "network": network}
+        digests = {
+            "network": file_digest(classifier_file(settings["weights"])),
+            "faces": file_digest(detector_file(settings["detector"])),
+        }
+        told = {"data": str(data.resolve()), **settings, **digests}
         parts = _plan(found, out, told, part_size, resume)
         files = [_file(out, number) for number in range(len(parts))]
         numbers = [number for number, file in enumerate(files) if not _is_done(file, len(parts[number]))]
@@ -83,8 +86,9 @@ class Labeler:
 
     def __init__(self, data: Path, settings: dict[str, Any]):
         # One thread a network: the workers are what fills the cores.
+        detector = Detector(settings["detector"], threads=1)
         classifier = Classifier(settings["weights"], threads=1)
-        self.pipeline = Pipeline(Detector(threads=1), classifier, min_face=settings["min_face"])
+        self.pipeline = Pipeline(detector, classifier, min_face=settings["min_face"])
         self.data, self.min_score = data, settings["min_score"]
         self.schema = make_schema(self.pipeline.classes)
 

@@ -39,7 +39,7 @@ def detect(
     min_score: opt.MinScore = 0.5,
     min_face: opt.MinFace = 0,
     rotations: opt.Rotations = (),
-    weights: opt.Weights = None,
+    weights: opt.FaceDetector = None,
     fast: Annotated[bool, "look at 320 px: faster, for large faces"] = False,
 ) -> Output:
     """Find the faces in images, or what else the network was trained on, and draw them.
@@ -138,7 +138,7 @@ def evaluate(
     classes: Classes = (),
     tiles: Tiles = (),
     drawn: Annotated[opt.NaturalInt, "images without people to count false faces on, added to the photos"] = 0,
-    weights: opt.Weights = None,
+    weights: opt.FaceDetector = None,
     runtime: Annotated[opt.Runtime | None, "runtime (default: the file's own)"] = None,
     longest: Annotated[
         opt.Side | None,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fer_paddle.console import Output, table
 from fer_paddle.messages import say
-from fer_paddle.options import Images, MinScore, PositiveInt, TrainOptions, Weights
+from fer_paddle.options import FaceDetector, Images, Landmarks, MinScore, PositiveInt, TrainOptions
 
 RESULTS_JSON = "landmarks.json"
 Faces = Annotated[tuple[Path, ...], "faces as `landmarks crops` writes them (.npz)"]
@@ -20,7 +20,7 @@ def crops(
     photos: Annotated[Path | None, "folder of the photos (groups, 300w, wflw)"] = None,
     marks: Annotated[Path | None, "list of the points (wflw), or folder of the pack"] = None,
     count: Annotated[PositiveInt, "number of faces (drawn)"] = 500,
-    detector: Weights = None,
+    detector: FaceDetector = None,
 ) -> Output:
     """Cut faces with their points out of photos, by the boxes that the detector gives them."""
     from fer_paddle.apps.landmarks import read_crops
@@ -65,7 +65,7 @@ def evaluate(
     *,
     data: Annotated[str, "the pack, or faces as `landmarks crops` writes them (.npz)"] = "landmarks68_160.npz",
     split: Annotated[Literal["train", "val", "test"], "faces to measure on"] = "val",
-    weights: Weights = None,
+    weights: Landmarks = None,
 ) -> Output:
     """Measure a network on faces with points: errors by three norms, failure rates, areas under the curve."""
     from fer_paddle.apps.landmarks import load_detected
@@ -87,8 +87,8 @@ def detect(
     *,
     out: Annotated[Path | None, f"folder for copies with the points and {RESULTS_JSON} (default: none)"] = None,
     min_score: MinScore = 0.5,
-    weights: Weights = None,
-    detector: Weights = None,
+    weights: Landmarks = None,
+    detector: FaceDetector = None,
 ) -> Output:
     """Find faces and their points, and draw them. A bad image is named at the end, with exit code 1."""
     from fer_paddle.apps.landmarks import make_annotator

@@ -28,6 +28,7 @@ def recognize(
     rotations: opt.Rotations = (),
     language: Annotated[Literal["en", "zh"], "names in the images; where it is given, also what is printed"] = "en",
     weights: opt.Weights = None,
+    detector: opt.FaceDetector = None,
     allow_url: Annotated[bool, "fetch the URLs, from public addresses alone"] = False,
     seconds: Annotated[opt.PositiveFloat | None, "stop a video or camera after this time"] = None,
     show: Annotated[bool, "show videos in a window while they run; q stops"] = False,
@@ -43,14 +44,17 @@ def recognize(
     from fer_paddle.drawing import find_chinese_font
     from fer_paddle.expression.predict import Classifier
     from fer_paddle.pipeline import Pipeline
+    from yolo3tiny.predict import Detector
 
     if show and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise ValueError("expected a screen for --show, found none")
     find_chinese_font()  # a wrong FER_FONT is told before work begins
     files, clips, unreached = find_sources(images, out, allow_url)
     turned_by = tuple(map(int, rotations))
-    classifier, report = Classifier(weights), Report(())
-    pipeline = Pipeline(classifier=classifier, min_face=min_face, rotations=turned_by, landmarks=landmarks)
+    report = Report(())
+    pipeline = Pipeline(
+        Detector(detector), Classifier(weights), min_face=min_face, rotations=turned_by, landmarks=landmarks
+    )
     if files:
         report = recognize_files(files, out, pipeline, min_score, language)
     shown = _show_frame if show else None
@@ -85,6 +89,7 @@ def batch(
     min_score: opt.MinScore = 0.5,
     min_face: opt.MinFace = 0,
     weights: opt.Weights = None,
+    detector: opt.FaceDetector = None,
     resume: Annotated[bool, "go on with what is in the folder"] = False,
 ) -> Output:
     """Label millions of images on this machine, or on the Ray cluster that RAY_ADDRESS names.
@@ -94,7 +99,8 @@ def batch(
     """
     from fer_paddle.apps.batch import label_folder
 
-    settings = {"weights": str(weights) if weights else None, "min_score": min_score, "min_face": min_face}
+    networks = {"weights": weights and str(weights), "detector": detector and str(detector)}
+    settings = {**networks, "min_score": min_score, "min_face": min_face}
     result = label_folder(data, out, settings, workers, part, resume)
     text = say("{} images, {} of them unreadable, in {} parts in {}, {} of this run")
     counts = result["images"], result["failed"], result["parts"], out, result["done_now"]
@@ -106,6 +112,7 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     weights: opt.Weights = None,
+    detector: opt.FaceDetector = None,
     workers: Annotated[opt.ThreadCount, "threads that compute"] = 2,
     queue: Annotated[opt.NaturalInt, "requests that may wait beside; more get 503"] = 32,
     max_bytes: Annotated[opt.PositiveInt, "largest request"] = 10_000_000,
@@ -133,7 +140,7 @@ def serve(
         raise ValueError("expected a key in FER_API_KEY, got an empty one")
     # One thread a network: the workers are what fills the cores.
     landmarker = Landmarker(threads=1) if landmarks else False
-    pipeline = Pipeline(Detector(threads=1), Classifier(weights, threads=1), landmarks=landmarker)
+    pipeline = Pipeline(Detector(detector, threads=1), Classifier(weights, threads=1), landmarks=landmarker)
     limits = Limits(max_bytes, max_pixels, max_images, seconds, workers, queue)
     marker = KeypointDetector(keypoints, threads=1) if keypoints else None
     run(create_app(pipeline, limits, api_key, allow_url, marker), host, port)

@@ -17,7 +17,7 @@ from fer_paddle.images import read_image, write_image
 from fer_paddle.pipeline import Pipeline
 
 ROOT = Path(__file__).parents[3]
-SETTINGS = {"weights": None, "min_score": 0.5, "min_face": 0.0}
+SETTINGS = {"weights": None, "detector": None, "min_score": 0.5, "min_face": 0.0}
 
 
 def scenes(count):
@@ -116,6 +116,7 @@ def test_a_part_whose_images_have_changed_is_labeled_again(batch, images, tmp_pa
         ({}, False, "expected a folder without a run"),
         ({"min_score": 0.4}, True, "got others: min_score"),
         ({"weights": "distresnet.fer2013"}, True, "got others: network .*, weights "),
+        ({"detector": "yolo3tiny.face"}, True, "got others: detector .*, faces "),
     ],
 )
 def test_another_run_is_refused(change, resume, said, batch, images, tmp_path):
