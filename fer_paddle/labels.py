@@ -93,10 +93,9 @@ def find_class(name: str, classes: Sequence[str]) -> int | None:
 
 
 def choose_classes(names: Iterable[str], wanted: Sequence[str] | None = None) -> tuple[tuple[str, ...], dict[str, int]]:
-    """Decide which classes the names of class folders mean.
+    """Return the classes that names mean, and the index of each name.
 
-    Where all are of the seven or the eight expressions, these are meant. Others stay as they are written; of names that
-    mean the same, the first.
+    Where all are of the seven or the eight expressions, these are meant; others stay as they are written.
     """
     word_of = {name: parse_class(name) for name in names}
     own: dict[str, str] = {}  # word -> name

@@ -40,10 +40,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: float | str =
 
 
 def class_texts(names: Sequence[str], size: float, language: str = "en") -> tuple[list[str], FontProperties]:
-    """Return the names of classes as texts of a plot, none read as a formula, and a font of all their characters.
-
-    A legend takes them beside its handles: it leaves out what is labeled by a name that begins with an underscore.
-    """
+    """Return the names of classes as texts of a plot, none read as a formula, and a font of all their characters."""
     usual = rcParams["font.family"]
     shown = drawn_names(names, language, [findfont(FontProperties(family=usual))])
     texts = [name.replace("$", r"\$") for name in shown]
@@ -134,5 +131,6 @@ def plot_roc(
     axis.plot([0, 1], [0, 1], ":", color="0.5")
     axis.set(xlabel="others named so", ylabel="found", xlim=(0, 1), ylim=(0, 1.01))
     legend = {"title": "area under it", "title_fontsize": 7, "loc": "lower right"}
+    # With handles: a legend by labels leaves out a name that begins with an underscore.
     axis.legend(list(shown), list(shown.values()), prop=font, **legend)
     return figure_of(axis)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fer_paddle.environment import paddle
@@ -81,14 +82,11 @@ def draw_costs(rows: Sequence[Mapping[str, Any]], costs: Sequence[str] = ("mflop
     ordered = sorted(rows, key=lambda row: -row["accuracy"])
     colors = [colormaps["tab20"](number) for number in range(20)]
     for axis, cost in zip(figure.subplots(1, len(costs), squeeze=False)[0], costs):
-        frontier = find_frontier(rows, cost)
-        axis.plot([row[cost] for row in frontier], [100 * row["accuracy"] for row in frontier], color="0.6", zorder=1)
+        _draw_frontier(axis, rows, cost)
         for number, row in enumerate(ordered, start=1):
             place = (row[cost], 100 * row["accuracy"])
             axis.scatter(*place, 25, color=colors[(number - 1) % len(colors)], label=f"{number} {row['name']}")
             axis.annotate(str(number), place, _beside(row, rows, cost), textcoords="offset points", fontsize=8)
-        axis.set(xscale="log", xlabel=COSTS[cost], ylabel="accuracy, %")
-        axis.grid(alpha=0.3, which="both")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     return figure
 
@@ -96,11 +94,16 @@ def draw_costs(rows: Sequence[Mapping[str, Any]], costs: Sequence[str] = ("mflop
 def draw_front(rows: Sequence[Mapping[str, Any]], cost: str = "mflops") -> Figure:
     """Draw the trials of a search by one of COSTS and accuracy, colored by their order, with their frontier."""
     figure = Figure(figsize=(7, 4), layout="constrained")
-    axis, front = figure.subplots(), find_frontier(rows, cost)
+    axis = figure.subplots()
     prices, accuracies = [row[cost] for row in rows], [100 * row["accuracy"] for row in rows]
     shown = axis.scatter(prices, accuracies, s=22, c=range(1, len(rows) + 1), cmap="viridis")
     figure.colorbar(shown, label="trial")
+    _draw_frontier(axis, rows, cost)
+    return figure
+
+
+def _draw_frontier(axis: Axes, rows: Sequence[Mapping[str, Any]], cost: str) -> None:
+    front = find_frontier(rows, cost)
     axis.plot([row[cost] for row in front], [100 * row["accuracy"] for row in front], color="0.6", zorder=0)
     axis.set(xscale="log", xlabel=COSTS[cost], ylabel="accuracy, %")
     axis.grid(alpha=0.3, which="both")
-    return figure

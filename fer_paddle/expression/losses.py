@@ -22,11 +22,7 @@ functional = paddle.nn.functional
 
 
 class AuxiliaryHead(paddle.nn.Layer):
-    """A network with an auxiliary head that learns the FER+ votes beside the label.
-
-    FER2013's labels are noisy, and ten votes an image say more than one label. Only `network` is kept, but for the
-    recipe `photos`, which answers by both (Combination). Source: multi-task learning, Caruana 1997.
-    """
+    """A network with a second head that learns the FER+ votes beside the label: multi-task learning, Caruana 1997."""
 
     def __init__(self, network: paddle.nn.Layer, num_votes: int = 10):
         super().__init__()

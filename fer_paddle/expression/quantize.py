@@ -81,16 +81,12 @@ class ExpressionQuantizeTask(QuantizeTask):
 
 
 def _qat_recipe(card: Mapping[str, Any], epochs: int, learning_rate: float) -> Recipe:
-    """Return the recipe of the network's own training for few epochs of fake quantization, from its trained weights.
-
-    Without auxiliary head, frozen backbone, strong erasing, and average of the weights, which would average the ranges
-    of the activations, too.
-    """
+    """Return the recipe of the network's own training, shortened and weakened for fake quantization."""
     recipe, size = recipe_of(card), card["input_size"]
     return dataclasses.replace(
         recipe.finetune_recipe(f"{recipe.name}-qat", epochs, learning_rate, size, size),
         warmup_epochs=0.1 * epochs,
         aux_weight=0.0,
-        ema_decay=None,
+        ema_decay=None,  # it would average the ranges of the activations, too
         augment=dataclasses.replace(recipe.augment, erase=0.0),
     )

@@ -53,13 +53,11 @@ def _load_heads(path: str | os.PathLike[str]) -> list[ExpressionModel]:
 def add_soft_targets(
     train: LabelledFaces, teachers: Teachers, share: float, unlabeled: LabelledFaces | None = None
 ) -> LabelledFaces:
-    """Mix the teachers' answers into the targets of ferplus.take_both, and add faces that only they label, last.
-
-    `share` is that of the teachers for faces with labels; where a face has no votes they alone answer.
-    """
+    """Mix the teachers' answers by `share` into the targets of ferplus.take_both; add faces that they alone label."""
     assert train.votes is not None
     labels, votes = teachers(train.images)
     targets = (1 - share) * np.eye(len(EXPRESSIONS), dtype=np.float32)[train.labels] + share * labels
+    # where a face has no votes they alone answer
     share_of_votes = np.where(train.votes.any(axis=1, keepdims=True), np.float32(share), np.float32(1))
     mixed = (1 - share_of_votes) * train.votes + share_of_votes * votes
     parts = [LabelledFaces(train.images, train.labels, mixed, targets=targets)]

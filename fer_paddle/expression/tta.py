@@ -80,11 +80,7 @@ def load_ensemble(
     flip: bool = False,
     five_crop: bool = False,
 ) -> tuple[TTAClassifier, tuple[str, ...]]:
-    """Read networks as one classifier, each at its own side; return it and its classes.
-
-    Each file is run by the runtime that it was made for; scales other than 1 take `.safetensors`, as other files have
-    one size of input (ValueError).
-    """
+    """Read networks as one classifier, each at its own side, in the runtime of its file; return it with its classes."""
     loaded: list[Any]
     if set(scales) == {1.0}:
         loaded = [Classifier(path) for path in paths]

@@ -18,11 +18,7 @@ EXPANSION = 4
 
 
 class ConvBN(paddle.nn.Sequential):
-    """A convolution without bias, then batch normalization; `same` padding for odd kernels.
-
-    float32 [N, in, H, W] -> [N, out, ceil(H / stride), ceil(W / stride)]. With `zero_scale` it starts with a scale of
-    zero, so that it gives zero.
-    """
+    """A convolution without bias, `same` padding, batch normalization; with `zero_scale` it gives zero at first."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, zero_scale: bool = False):
         scale = paddle.ParamAttr(initializer=nn.initializer.Constant(0.0 if zero_scale else 1.0))

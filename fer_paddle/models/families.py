@@ -23,10 +23,7 @@ BLOCKS_PER_STAGE = 2
 
 
 class BasicBlock(paddle.nn.Layer):
-    """Two 3x3 convolutions and attention beside a shortcut, ReLU after the sum.
-
-    float32 [N, in, H, W] -> [N, out, ceil(H / stride), ceil(W / stride)].
-    """
+    """Two 3x3 convolutions and attention beside a shortcut, ReLU after the sum."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, attention: str, depthwise: bool):
         super().__init__()
@@ -91,10 +88,7 @@ FIRE_STAGES = (((16, 64), (16, 64)), ((32, 128), (32, 128)), ((48, 192), (48, 19
 
 
 class Fire(paddle.nn.Layer):
-    """A 1x1 convolution to few channels, then 1x1 and 3x3 convolutions side by side.
-
-    float32 [N, in, H, W] -> [N, 2 * expanded, H, W].
-    """
+    """A 1x1 convolution to few channels, then 1x1 and 3x3 side by side: [N, in, H, W] -> [N, 2 * expanded, H, W]."""
 
     def __init__(self, in_channels: int, squeezed: int, expanded: int):
         super().__init__()
@@ -128,10 +122,7 @@ XCEPTION_STAGES = (16, 32, 64, 128)
 
 
 class SeparableBlock(paddle.nn.Layer):
-    """Two depthwise separable convolutions and a 3x3/2 max pool beside a 1x1/2 convolution.
-
-    float32 [N, in, H, W] -> [N, out, ceil(H / 2), ceil(W / 2)].
-    """
+    """Two depthwise separable convolutions and a 3x3/2 max pool beside a 1x1/2 convolution."""
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()

@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network, and the card that says how to build it, how to use it and what was measured.
-
-    A task derives a class that knows how to build its network from a card.
-    """
+    """A network with the card that says how to build and use it; the class of each task builds it from a card."""
 
     task: ClassVar[str]  # as weights.named_task says it
     network: paddle.nn.Layer  # the network

@@ -77,15 +77,11 @@ class SimulatedAnnealing(Strategy):
     """Walk from a design to one that differs in one value; a worse one is taken with the chance exp(change / T).
 
     Source: Kirkpatrick et al. 1983, doi:10.1126/science.220.4598.671; PaddleSlim's SANAS does the same.
-
-    Args:
-        temperature: T at first, in units of the score.
-        decay: Factor of T after each score.
     """
 
     def __init__(self, *arguments: Any, temperature: float = 0.05, decay: float = 0.9, **more: Any):
         super().__init__(*arguments, **more)
-        self.temperature, self.decay = temperature, decay
+        self.temperature, self.decay = temperature, decay  # T at first, in units of the score; its factor after each
         self.here: tuple[float, Design] | None = None
 
     def propose(self) -> dict[str, Any]:

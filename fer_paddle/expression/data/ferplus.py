@@ -71,10 +71,7 @@ def take_both(faces: LabelledFaces) -> LabelledFaces:
 
 
 def take_strict(faces: LabelledFaces) -> LabelledFaces:
-    """Return the faces of which more than half of all votes name one of the seven expressions, as their label.
-
-    All votes: also those of one person alone, and those for "unknown", which `majority` leaves out.
-    """
+    """Return the faces whose label more than half of all votes, lone and unknown ones included, name: one of seven."""
     seven = _votes_of(faces)[:, list(COLUMNS[: len(EXPRESSIONS)])]
     kept = seven.max(axis=1) > 0.5
     return dataclasses.replace(faces.select(kept), labels=seven[kept].argmax(axis=1), votes=None)

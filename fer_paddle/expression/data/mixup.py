@@ -71,15 +71,13 @@ def cutmix(
 
 
 def mixed_loss(loss: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Make a loss of (outputs, (labels, votes)) understand the targets of `MixBatch`, too: both losses by the ratio."""
+    """Make a loss of (outputs, (labels, votes)) -> terms take the targets of `MixBatch`, too: both by the ratio."""
 
     def of_both(outputs: Any, targets: Sequence[Any]) -> Any:
         if len(targets) == 2:
             return loss(outputs, targets)
         labels, votes, partner_labels, partner_votes, ratio = targets
         first, second = loss(outputs, (labels, votes)), loss(outputs, (partner_labels, partner_votes))
-        if not isinstance(first, dict):
-            return ratio * first + (1 - ratio) * second
         return {name: ratio * first[name] + (1 - ratio) * second[name] for name in first}
 
     return of_both

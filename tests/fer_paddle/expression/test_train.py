@@ -42,8 +42,7 @@ def test_a_recipe_mixes_the_training_batches_only(faces):
             seen.append((self.training, images.numpy()))
             return super().embed(images)
 
-    plain = {"sizes": ((0, 24),), "valid_sizes": ((0, 24),), "augment": AugmentConfig(), "epochs": 1}
-    recipe = dataclasses.replace(SMALL, **plain, mixup_alpha=1.0)
+    recipe = dataclasses.replace(SMALL.with_size(24), augment=AugmentConfig(), epochs=1, mixup_alpha=1.0)
     (record,) = train_expressions(Watch(), faces, faces, recipe)
     assert np.isfinite([record["train_loss_label"], record["train_loss_votes"], record["valid_loss"]]).all()
     own = {image.tobytes() for training, images in seen if not training for image in images}

@@ -4,18 +4,22 @@ import numpy as np
 import pytest
 
 from fer_paddle.expression.data.dataset import ExpressionData
-from fer_paddle.expression.data.faces import LabelledFaces
 from fer_paddle.expression.recipes import STRONG
 from fer_paddle.images import FER_MEAN, FER_STD, faces_to_batch
 from fer_paddle.training.augment import AugmentConfig
+from tests.fer_paddle.tiny_expressions import noise_faces
 
 AUGMENT = AugmentConfig(0.5, 12, 0.1, 0.06, 0.1, 0.2, 0.5, 0.15)
 
 
 @pytest.fixture
-def faces(noise):
-    votes = np.random.default_rng(0).random((6, 10), np.float32)
-    return LabelledFaces(noise(6), np.arange(6, dtype=np.int64), votes)
+def faces():
+    return noise_faces(6, 48)
+
+
+def draw(data, epoch=0):
+    data.set_epoch(epoch)
+    return np.stack([data[index][0] for index in range(len(data))])
 
 
 @pytest.mark.parametrize("size", [32, 48, 64])
@@ -24,11 +28,6 @@ def test_without_augmentation_samples_are_what_the_classifier_sees(faces, size):
     np.testing.assert_array_equal(batch, faces_to_batch(list(faces.images), size))
     if size == 48:
         np.testing.assert_allclose(batch[0, 0] * FER_STD + FER_MEAN, faces.images[0] / 255, atol=1e-6)
-
-
-def draw(data, epoch=0):
-    data.set_epoch(epoch)
-    return np.stack([data[index][0] for index in range(len(data))])
 
 
 def test_seed_epoch_and_index_decide_a_sample(faces):

@@ -195,29 +195,20 @@ def test_packs_are_not_made_of_a_csv_that_is_not_divided(csv_file, tmp_path):
     assert not (tmp_path / "packs").exists()
 
 
-@pytest.fixture
-def pack_folder(tmp_path, images, write_pack):
-    """The three packs; Training 1 also stands in PublicTest and 3 in PrivateTest, and 4 is no face."""
-    folder = tmp_path / "packs"
-    write_pack(folder / "fer2013_train.npz", images[:5], **columns(5, 0, [0, 0, 0, 0, 2]))
-    write_pack(folder / "fer2013_publictest.npz", images[5:8], **columns(3, 1))
-    write_pack(folder / "fer2013_privatetest.npz", images[8:], **columns(2, 2))
-    return folder
-
-
-def test_packs_come_before_the_csv(pack_folder, csv_file, noise):
+def test_packs_come_before_the_csv(csv_file, tmp_path, write_csv, noise):
     """The packs that are there, else the csv, under either name."""
-    faces = read_fer2013(pack_folder)
-    assert faces.split.tolist() == ["train"] * 4 + SPLITS[5:]
-    np.testing.assert_array_equal(take_split(faces, "train").images, noise(10)[[0, 2]])
-    csv_file.rename(pack_folder / "icml_face_data.csv")
-    assert len(read_fer2013(pack_folder)) == 9 < len(read_fer2013(pack_folder, keep_faults=True)) == 10
-    for pack in pack_folder.glob("*.npz"):
+    folder = tmp_path / "packs"
+    write_packs(csv_file, folder)
+    write_csv(folder / "icml_face_data.csv", noise(4, seed=1), [0] * 4, USAGES[:4])
+    faces = read_fer2013(folder)
+    assert faces.split.tolist() == SPLITS
+    np.testing.assert_array_equal(take_split(faces, "train").images, noise(10)[[0, 2, 4]])  # 1 and 3 are copies
+    for pack in folder.glob("*.npz"):
         pack.unlink()
-    assert read_fer2013(pack_folder).split.tolist() == SPLITS
-    (pack_folder / "icml_face_data.csv").unlink()
+    assert read_fer2013(folder).split.tolist() == SPLITS[:4]
+    (folder / "icml_face_data.csv").unlink()
     with pytest.raises(FileNotFoundError, match=r"fer2013_train\.npz"):
-        read_fer2013(pack_folder)
+        read_fer2013(folder)
 
 
 def test_csv_of_fer2013_leaves_out_what_is_no_face(tmp_path, noise, write_csv, monkeypatch):

@@ -62,4 +62,3 @@ def test_a_loss_of_both_labels_in_their_shares():
     assert mixed == {"label": 0.75 * 1 + 0.25 * 2, "votes": 0.25}
     plain = (np.array([0, 1]), votes[1])
     assert mixed_loss(loss)(outputs, plain) == loss(outputs, plain)
-    assert mixed_loss(lambda outputs, targets: float(targets[0]))(None, (1, None, 3, None, 0.5)) == 2.0
