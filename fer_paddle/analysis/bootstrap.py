@@ -29,10 +29,7 @@ class Interval:
 
 
 def bootstrap(
-    statistic: Callable[[np.ndarray], float | np.ndarray],
-    count: int,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    statistic: Callable[[np.ndarray], float | np.ndarray], count: int, resamples: int = RESAMPLES, seed: int = 0
 ) -> list[Interval]:
     """Measure the spread of figures over samples drawn with replacement: an interval of 95 % for each figure.
 

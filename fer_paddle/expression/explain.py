@@ -13,14 +13,7 @@ from fer_paddle.analysis.calibration import plot_reliability
 from fer_paddle.analysis.features import last_layer_of_side
 from fer_paddle.analysis.gradcam import class_saliency, grad_cam, grad_cam_plus_plus, occlusion
 from fer_paddle.analysis.metrics import confusion_matrix
-from fer_paddle.analysis.plots import (
-    class_texts,
-    plot_class_figures,
-    plot_confusion,
-    plot_heat,
-    plot_roc,
-    save_figure,
-)
+from fer_paddle.analysis.plots import class_texts, plot_class_figures, plot_confusion, plot_heat, plot_roc, save_figure
 from fer_paddle.environment import paddle
 from fer_paddle.images import faces_to_batch, resize, to_gray, to_square
 from fer_paddle.labels import EXPRESSIONS

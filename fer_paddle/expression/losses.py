@@ -55,9 +55,7 @@ class ExpressionLoss:
         self.class_weights = None if class_weights is None else paddle.to_tensor(np.float32(class_weights))
 
     def __call__(
-        self,
-        outputs: paddle.Tensor | tuple[paddle.Tensor, paddle.Tensor],
-        targets: tuple[paddle.Tensor, paddle.Tensor],
+        self, outputs: paddle.Tensor | tuple[paddle.Tensor, paddle.Tensor], targets: tuple[paddle.Tensor, paddle.Tensor]
     ) -> dict[str, paddle.Tensor]:
         """Return the terms `label` and, with an auxiliary head, `votes`; a row of zeros among these has none.
 

@@ -63,10 +63,7 @@ def evaluate_classifier(
 
 
 def measure_expressions(
-    logits: np.ndarray,
-    faces: LabelledFaces,
-    temperature: float = 1.0,
-    resamples: int = RESAMPLES,
+    logits: np.ndarray, faces: LabelledFaces, temperature: float = 1.0, resamples: int = RESAMPLES
 ) -> dict[str, Any]:
     """Measure one network on one data set: logits [N, C]."""
     labels, names = faces.labels, faces.classes

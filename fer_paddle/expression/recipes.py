@@ -117,14 +117,7 @@ STRONG = Recipe(
     class_balance=0.4,
     ema_decay=0.998,
     augment=AugmentConfig(
-        flip=0.5,
-        rotate_deg=15,
-        scale=0.18,
-        shift=0.08,
-        brightness=0.15,
-        contrast=0.3,
-        erase=0.25,
-        erase_area=0.2,
+        flip=0.5, rotate_deg=15, scale=0.18, shift=0.08, brightness=0.15, contrast=0.3, erase=0.25, erase_area=0.2
     ),
 )
 
@@ -201,18 +194,13 @@ FINE_TUNE = dataclasses.replace(
 
 # Few images of a user's own classes, such as mouths, from the weights of an expression network (`--start`). Cost: a
 # minute and a half of one core for the 900 mouths of mouth_smile.
-MOUTHS = Recipe(
+MOUTHS = dataclasses.replace(
+    STRONG,
     name="mouths",
     epochs=16,
     batch_size=32,
-    sizes=((0, 56),),
-    valid_sizes=((0, 56),),
     learning_rate=1e-3,
-    optimizer="adamw",
-    weight_decay=0.05,
-    warmup_epochs=1,
-    schedule="cosine",
-    label_smoothing=0.05,
+    aux_weight=0.0,
     class_balance=0.5,
     ema_decay=0.98,
     augment=AugmentConfig(flip=0.5, rotate_deg=12, scale=0.12, shift=0.06, brightness=0.15, contrast=0.3, erase=0.1),

@@ -90,8 +90,7 @@ def test_every_figure_of_the_text_comes_from_the_json(expression_set, tmp_path):
 def test_calibration_on_the_faces_of_the_fit_is_the_cross_fitted_one(expression_set, tmp_path):
     fitted = {"data": "drawn.npz", "ece_after": {"value": 0.0123, "low": 0.01, "high": 0.02}}
     weights = make_weights(tmp_path, {**EXPRESSION_CARD, "temperature": 1.3, "calibration": fitted})
-    sets = [{"data": data, **expression_set} for data in ("drawn.npz", "other.npz")]
-    text = write_text(weights, *sets)
+    text = write_text(weights, *({"data": data, **expression_set} for data in ("drawn.npz", "other.npz")))
     first, second = text.split("## On other.npz")
     assert "fitted on others | 0.012" in first and "temperature 1.3" not in first.split("## On drawn.npz")[1]
     assert "the same with temperature 1.3" in second

@@ -8,7 +8,7 @@ import pytest
 
 from fer_paddle.expression import trials
 from fer_paddle.expression.compare import compare_designs, draw_costs, find_frontier
-from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case
+from fer_paddle.expression.curve_cases import CASES, draw_cases, judge
 from fer_paddle.expression.recipes import STUDY
 from fer_paddle.training.loop import Callback, RunOptions
 from tests.fer_paddle.tiny_expressions import noise_faces
@@ -68,11 +68,3 @@ def test_judge_and_drawing():
     assert not judge(CASES[0], history)["as_expected"]
     figure = draw_cases({case.name: history, CASES[0].name: history})
     assert [len(axis.lines) for axis in figure.axes] == [2, 2]
-
-
-def test_a_case_runs_and_is_resumed(tmp_path):
-    short = dataclasses.replace(CASES[1].recipe, epochs=1, batch_size=7, sizes=SIDE, valid_sizes=SIDE)
-    case = dataclasses.replace(CASES[1], recipe=short, faces=14)
-    history = run_case(case, FACES, FACES, folder=tmp_path)
-    assert len(history) == 1 and run_case(case, FACES, FACES, folder=tmp_path) == history
-    assert json.loads((tmp_path / "last.json").read_text())["task"]["train_faces"] == 14

@@ -211,12 +211,14 @@ def test_study_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("own", [("好 的", "b", "c"), tuple("abcdefg")])  # seven of one's own are not the seven
 def test_studies_take_classes_of_ones_own(own, tmp_path):
-    train, valid = noise_faces(24, SIZE, own, 0), noise_faces(9, SIZE, own, 1)
+    train, valid = noise_faces(42, SIZE, own, 0), noise_faces(9, SIZE, own, 1)
     plan = DistillPlan("tiny", RECIPE, DistillSettings(), ("plain", "soft"), (0,))
     teacher = Teacher([TinyExpressions(len(own))], [SIZE])
     run_study(plan, teacher, train, valid, tmp_path, tmp_path / "study.json", {})
     for name in ("plain-0", "soft-0"):
         model = ExpressionModel.load(tmp_path / name / "model.safetensors")
         assert model.classes == own == tuple(model.card["train_faces"]) and len(model.settings.prior) == len(own)
-    case = dataclasses.replace(CASES[0], recipe=RECIPE, faces=None)
-    assert len(run_case(case, train, valid, "tiny", tmp_path / "curve")) == RECIPE.epochs
+    case = dataclasses.replace(CASES[1], recipe=RECIPE, faces=21)
+    history = run_case(case, train, valid, "tiny", tmp_path / "curve")
+    assert len(history) == 2 and run_case(case, train, valid, "tiny", tmp_path / "curve") == history
+    assert load_card(tmp_path / "curve" / "last.json")["task"]["train_faces"] == 21

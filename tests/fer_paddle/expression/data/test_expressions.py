@@ -90,19 +90,6 @@ def test_private_test_images_are_neither_learned_nor_measured(sources, tmp_path,
     assert not bytes_of(train) & {image.tobytes() for image in private}
 
 
-@pytest.mark.parametrize(
-    ("data", "valid", "expected"),
-    [
-        (f"packs/{PUBLIC}", None, "expected faces of the split train in .*found validation"),
-        ("classes", "classes", "only copies of those to measure on"),
-        ("single", None, "class of two faces or more"),
-    ],
-)
-def test_data_that_cannot_be_parted_are_refused(sources, data, valid, expected):
-    with pytest.raises(ValueError, match=expected):
-        load_train_valid(sources / data, valid and sources / valid)
-
-
 def test_own_classes_of_folders_and_a_pack_are_united(tmp_path, noise, write_pack, write_classes, caplog):
     """As `collect train-mouths` reads them: the pack's split, a tenth of each folder, no copy on both sides."""
     images = noise(8, shape=(40, 40))
@@ -122,17 +109,23 @@ def test_own_classes_of_folders_and_a_pack_are_united(tmp_path, noise, write_pac
 
 
 @pytest.mark.parametrize(
-    ("train", "valid", "expected"),
+    ("data", "valid", "expected"),
     [
+        (f"packs/{PUBLIC}", None, "expected faces of the split train in .*found validation"),
+        ("classes", "classes", "only copies of those to measure on"),
+        ("single", None, "class of two faces or more"),
         ({"smile": 9, "pout": 1}, None, "two different images or more of each .* none to measure on of pout"),
         ({"smile": 4, "pout": 4}, {"smile": 2, "laugh": 2}, "the classes of .*: pout, smile; got also laugh"),
         ({"smile": 4, "happy": 4}, {"happy": 2}, "got none to measure on of smile"),
     ],
 )
-def test_train_and_valid_of_different_classes_are_refused(tmp_path, write_classes, train, valid, expected):
-    data = write_classes(tmp_path / "train data", train)
+def test_data_that_cannot_be_parted_are_refused(sources, tmp_path, write_classes, data, valid, expected):
+    places = [
+        write_classes(tmp_path / str(seed), one, seed) if isinstance(one, dict) else one and sources / one
+        for seed, one in enumerate((data, valid))
+    ]
     with pytest.raises(ValueError, match=expected) as caught:
-        load_train_valid(data, valid and write_classes(tmp_path / "valid data", valid, seed=1))
+        load_train_valid(*places)
     assert "\n" not in str(caught.value)
 
 

@@ -37,10 +37,6 @@ def numbers(faces: LabelledFaces) -> list[int]:
     return [int(image[0, 0]) for image in faces.images]
 
 
-def own(noise, classes, labels, **columns):
-    return LabelledFaces(noise(len(labels)), np.array(labels), classes=classes, **columns)
-
-
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -87,27 +83,22 @@ def test_without_copies_compares_pixels_and_shape(noise):
 
 
 @pytest.mark.parametrize(
-    ("split", "rows", "expected"),
+    ("splits", "count", "missing", "says"),
     [
-        ("all", 14, "split of train, validation, test, got 'all'"),
-        ("test", 12, "split test in here, found train, validation"),
-        ("validation", None, "split validation in here, found one undivided set"),
+        ("train validation test", 4, "all", "split of train, validation, test, got 'all'"),
+        ("train validation", 4, "test", "split test in here, found train, validation"),
+        ("train test", 2, "val", "split validation in here, found train, test"),
+        ("train", 8, "test", "found train"),
+        ("test", 2, "train", "found test"),
+        ("", 14, "validation", "split validation in here, found one undivided set"),
     ],
 )
-def test_a_split_that_is_not_there_is_refused(faces, split, rows, expected):
-    part = dataclasses.replace(faces, split=None) if rows is None else faces.select(np.arange(rows))
-    with pytest.raises(ValueError, match=expected):
-        take_split(part, split, "here")
-
-
-@pytest.mark.parametrize(
-    ("splits", "count"),
-    [("train validation test", 4), ("train test", 2), ("train", 8), ("test", 2), ("validation test", 4), ("", 14)],
-)
-def test_what_is_measured_on(faces, splits, count):
-    """Validation, else test; an undivided set or a lone split is taken whole."""
+def test_what_is_measured_on(faces, splits, count, missing, says):
+    """Validation, else test; an undivided set or a lone split is taken whole; a split that is not there is refused."""
     part = faces.select(np.isin(faces.split, splits.split())) if splits else dataclasses.replace(faces, split=None)
     assert len(take_measured(part)) == count
+    with pytest.raises(ValueError, match=says):
+        take_split(part, missing, "here")
 
 
 def test_split_takes_a_ratio_of_each_class():
@@ -124,7 +115,7 @@ def test_split_takes_a_ratio_of_each_class():
 
 
 def test_join_of_different_sizes_columns_and_classes(noise):
-    small = own(noise, ("neutral", "smile"), [1], votes=np.zeros((1, 10)))
+    small = LabelledFaces(noise(1), np.array([1]), votes=np.zeros((1, 10)), classes=("neutral", "smile"))
     large = LabelledFaces(noise(2, shape=(96, 96)), np.array([0, 1]), classes=("laugh", "smile"))
     joined = join_faces([small, large])
     assert [image.shape for image in joined.images] == [(48, 48), (96, 96), (96, 96)]
