@@ -1,9 +1,10 @@
 """`python -m fer_paddle`."""
 
-import signal
 import sys
 
-signal.signal(signal.SIGINT, lambda *_: sys.exit(130))  # until console.run takes over: no traceback of an import
+from fer_paddle.starting import answer_signals
+
+answer_signals()
 
 from fer_paddle.apps.cli import main  # noqa: E402
 

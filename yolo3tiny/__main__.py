@@ -1,9 +1,10 @@
 """`python -m yolo3tiny`."""
 
-import signal
 import sys
 
-signal.signal(signal.SIGINT, lambda *_: sys.exit(130))  # until console.run takes over: no traceback of an import
+from fer_paddle.starting import answer_signals
+
+answer_signals()
 
 from yolo3tiny.cli import main  # noqa: E402
 

@@ -9,7 +9,7 @@ inference with TensorRT, GTC 2017.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from fer_paddle.compression.quant_params import SMALLEST_THRESHOLD, symmetric
 BINS = 2048
 KEPT = 0.9999  # ratio of the values that `hist` keeps
 MSE_RATIOS = 0.3 + 0.02 * np.arange(35)  # of the largest value, tried by `mse`
-ALGORITHMS = ("abs_max", "avg", "hist", "mse", "KL")
 
 Batches = Sequence[np.ndarray]  # one activation over all calibration batches, float32 [N, ...] each
 
@@ -29,14 +28,7 @@ def find_threshold(batches: Batches, algorithm: str, bits: int = 8) -> float:
         raise ValueError(f"expected an algorithm of {', '.join(ALGORITHMS)}, got {algorithm!r}")
     if not len(batches):
         raise ValueError("expected at least one batch to calibrate on, got none")
-    if algorithm == "abs_max":
-        return abs_max(batches)
-    if algorithm == "avg":
-        return average_abs_max(batches)
-    if algorithm == "mse":
-        return mse_threshold(batches, bits)
-    counts, edges = histogram(batches)
-    return histogram_threshold(counts, edges) if algorithm == "hist" else kl_threshold(counts, edges, bits)
+    return ALGORITHMS[algorithm](batches, bits)
 
 
 def abs_max(batches: Batches) -> float:
@@ -104,3 +96,12 @@ def kl_threshold(counts: np.ndarray, edges: np.ndarray, bits: int = 8) -> float:
     if best == 0:  # the upper half is empty
         best = int(np.flatnonzero(counts[1 : first + 1]).max(initial=-1)) + 1
     return (best + 0.5) * width
+
+
+ALGORITHMS: dict[str, Callable[[Batches, int], float]] = {
+    "abs_max": lambda batches, bits: abs_max(batches),
+    "avg": lambda batches, bits: average_abs_max(batches),
+    "hist": lambda batches, bits: histogram_threshold(*histogram(batches)),
+    "mse": mse_threshold,
+    "KL": lambda batches, bits: kl_threshold(*histogram(batches), bits),
+}

@@ -15,7 +15,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from fer_paddle.deployment.onnx_graph import add_metadata, compact, drop_gray_rounding, get_metadata, read_onnx
+from fer_paddle.deployment.onnx_graph import (
+    add_metadata,
+    compact,
+    drop_gray_rounding,
+    get_metadata,
+    makers_of,
+    read_onnx,
+)
 from fer_paddle.environment import quiet
 from fer_paddle.files import temporary_folder
 
@@ -98,7 +105,7 @@ def quantize_onnx(
 
 def last_layers(model: onnx.ModelProto) -> list[str]:
     """Return the names of the last convolution or matrix product before each output."""
-    makers = {name: node for node in model.graph.node for name in node.output}
+    makers = makers_of(model.graph)
     found = []
     for output in model.graph.output:
         node = makers.get(output.name)

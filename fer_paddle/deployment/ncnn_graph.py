@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+
+from fer_paddle.deployment.onnx_graph import makers_of, read_constants, read_settings
 
 MAGIC = 7767517
 RAW, HALF = 0, 0x01306B47  # how the weights that follow are stored: float32, float16
@@ -35,24 +36,23 @@ class _Layer:
 
 def to_ncnn(model: onnx.ModelProto, half: bool = False) -> tuple[str, bytes]:
     """Translate a network."""
-    constants = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
+    constants = read_constants(model.graph)
     layers = [_input(one) for one in model.graph.input if one.name not in constants]
-    for node in _fuse_shuffles(list(model.graph.node), constants):
+    for node in _fuse_shuffles(model.graph, constants):
         if node.op_type not in TRANSLATIONS:
             known = ", ".join(sorted(TRANSLATIONS))
             raise ValueError(f"expected operators that have a translation to ncnn ({known}), got {node.op_type}")
-        settings = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
-        layers.append(TRANSLATIONS[node.op_type](_Node(node, settings, constants)))
+        layers.append(TRANSLATIONS[node.op_type](_Node(node, constants)))
     layers = _split_shared_blobs(_fuse_relu(layers), {one.name for one in model.graph.output})
     return _param_text(layers), _weights_bytes(layers, half)
 
 
-def _fuse_shuffles(nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray]) -> list[onnx.NodeProto]:
+def _fuse_shuffles(graph: onnx.GraphProto, constants: dict[str, np.ndarray]) -> list[onnx.NodeProto]:
     """Put one node for Reshape [N, groups, C, H, W], Transpose, Reshape back: the channels of ShuffleNet exchanged."""
-    made_by = {output: node for node in nodes for output in node.output}
+    made_by = makers_of(graph)
     fused: dict[str, onnx.NodeProto] = {}
     dropped: set[str] = set()
-    for last in nodes:
+    for last in graph.node:
         middle = made_by.get(last.input[0]) if last.op_type == "Reshape" else None
         first = made_by.get(middle.input[0]) if middle is not None and middle.op_type == "Transpose" else None
         if first is None or middle is None or first.op_type != "Reshape":
@@ -62,22 +62,24 @@ def _fuse_shuffles(nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray]
             shuffle = onnx.helper.make_node("ChannelShuffle", first.input[:1], last.output, group=int(shape[1]))
             fused[last.output[0]] = shuffle
             dropped |= {first.output[0], middle.output[0]}
-    return [fused.get(node.output[0], node) for node in nodes if node.output[0] not in dropped]
+    return [fused.get(node.output[0], node) for node in graph.node if node.output[0] not in dropped]
 
 
 class _Node:
     """One ONNX node with its attributes, and its constant inputs as arrays."""
 
-    def __init__(self, node: onnx.NodeProto, settings: dict[str, Any], constants: dict[str, np.ndarray]):
-        self.kind, self.settings, self.outputs = node.op_type, settings, list(node.output)
+    def __init__(self, node: onnx.NodeProto, constants: dict[str, np.ndarray]):
+        self.kind, self.settings, self.outputs = node.op_type, read_settings(node), list(node.output)
         self.inputs = [name for name in node.input if name and name not in constants]
         self.arrays = [constants[name] for name in node.input if name in constants]
 
     def layer(self, kind: str, params: dict[int, Any] | None = None, *weights: tuple[np.ndarray, bool]) -> _Layer:
         return _Layer(kind, self.inputs, self.outputs, params or {}, list(weights))
 
-    def refuse(self, what: str) -> ValueError:
-        return ValueError(f"expected a {self.kind} that has a translation to ncnn, got {what}")
+    def check(self, fits: bool) -> None:
+        if not fits:
+            got = f"settings {self.settings} and constants of shapes {[list(array.shape) for array in self.arrays]}"
+            raise ValueError(f"expected a {self.kind} that has a translation to ncnn, got {got}")
 
 
 def _input(value: onnx.ValueInfoProto) -> _Layer:
@@ -88,8 +90,7 @@ def _input(value: onnx.ValueInfoProto) -> _Layer:
 
 def _convolution(node: _Node) -> _Layer:
     weight, *bias = node.arrays
-    if weight.ndim != 4 or node.settings.get("auto_pad", b"NOTSET") != b"NOTSET":
-        raise node.refuse(f"a kernel {list(weight.shape)}, auto_pad {node.settings.get('auto_pad')}")
+    node.check(weight.ndim == 4 and node.settings.get("auto_pad", b"NOTSET") == b"NOTSET")
     group = node.settings.get("group", 1)
     kernel_h, kernel_w = weight.shape[2:]
     params = {0: weight.shape[0], 1: kernel_w, 11: kernel_h} | _window(node, dilation=2, stride=3, pad=4)
@@ -110,8 +111,7 @@ def _window(node: _Node, stride: int, pad: int, dilation: int | None = None) -> 
 
 
 def _pool(node: _Node) -> _Layer:
-    if set(node.settings.get("dilations", (1,))) != {1} or len(node.outputs) > 1:
-        raise node.refuse(f"settings {node.settings}")
+    node.check(set(node.settings.get("dilations", (1,))) == {1} and len(node.outputs) == 1)
     is_average = node.kind == "AveragePool"
     kernel_h, kernel_w = node.settings["kernel_shape"]
     params = {0: int(is_average), 1: kernel_w, 11: kernel_h} | _window(node, stride=2, pad=3)
@@ -128,11 +128,9 @@ def _batch_norm(node: _Node) -> _Layer:
 
 def _linear(node: _Node) -> _Layer:
     weight, *bias = node.arrays
-    settings = node.settings
-    is_scaled = settings.get("alpha", 1) != 1 or settings.get("beta", 1) != 1
-    if len(node.inputs) != 1 or settings.get("transA", 0) or is_scaled:
-        raise node.refuse(f"settings {settings}")
-    weight = weight if settings.get("transB", 0) else weight.T  # ncnn wants [out, in]
+    settings = {"alpha": 1, "beta": 1, "transA": 0, "transB": 0} | node.settings
+    node.check(len(node.inputs) == 1 and not settings["transA"] and settings["alpha"] == settings["beta"] == 1)
+    weight = weight if settings["transB"] else weight.T  # ncnn wants [out, in]
     params = {0: weight.shape[0], 1: len(bias), 2: weight.size}
     return node.layer("InnerProduct", params, (weight, True), *((one, False) for one in bias))
 
@@ -141,51 +139,45 @@ def _arithmetic(node: _Node) -> _Layer:
     params: dict[int, Any] = {0: SCALAR_KINDS[node.kind]}
     if len(node.inputs) == 1:  # with a number
         (array,) = node.arrays
-        if array.size != 1 or node.kind in ("Sub", "Div"):
-            raise node.refuse(f"a constant {list(array.shape)}")
+        node.check(array.size == 1 and node.kind in ("Add", "Mul"))
         params |= {1: 1, 2: float(array.reshape(()))}
     return node.layer("BinaryOp", params)
 
 
 def _concat(node: _Node) -> _Layer:
-    if node.settings["axis"] < 1 or node.arrays:
-        raise node.refuse(f"axis {node.settings['axis']} with {len(node.arrays)} constants")
+    node.check(node.settings["axis"] >= 1 and not node.arrays)
     return node.layer("Concat", {0: node.settings["axis"] - 1})
 
 
 def _flatten(node: _Node) -> _Layer:
-    if node.settings.get("axis", 1) != 1:
-        raise node.refuse(f"axis {node.settings['axis']}")
+    node.check(node.settings.get("axis", 1) == 1)
     return node.layer("Flatten")
 
 
 def _resize(node: _Node) -> _Layer:
     scales = [array for array in node.arrays if array.size == 4]
     modes = (node.settings.get("mode"), node.settings.get("coordinate_transformation_mode"))
-    if len(scales) != 1 or modes != (b"nearest", b"asymmetric") or node.settings.get("nearest_mode") != b"floor":
-        raise node.refuse(f"settings {node.settings}")
+    is_nearest = modes == (b"nearest", b"asymmetric") and node.settings.get("nearest_mode") == b"floor"
+    node.check(len(scales) == 1 and is_nearest)
     *_, scale_h, scale_w = scales[0].tolist()
     return node.layer("Interp", {0: 1, 1: scale_h, 2: scale_w})
 
 
 def _reduction(node: _Node) -> _Layer:
-    axes = node.settings.get("axes") or ()
-    if not axes or min(axes) < 1 or not node.settings.get("keepdims", 1) or node.arrays:
-        raise node.refuse(f"settings {node.settings}")
+    axes = node.settings.get("axes") or (0,)
+    node.check(min(axes) >= 1 and bool(node.settings.get("keepdims", 1)) and not node.arrays)
     operation = {"ReduceMean": 3, "ReduceMax": 4}[node.kind]
     return node.layer("Reduction", {0: operation, 1: 0, -23303: [axis - 1 for axis in axes], 4: 1, 5: 1})
 
 
 def _split(node: _Node) -> _Layer:
     sizes = node.arrays[0].tolist() if node.arrays else list(node.settings.get("split", ()))
-    if node.settings.get("axis", 0) < 1 or not sizes:
-        raise node.refuse(f"axis {node.settings.get('axis', 0)} and sizes {sizes}")
+    node.check(node.settings.get("axis", 0) >= 1 and bool(sizes))
     return node.layer("Slice", {-23300: sizes, 1: node.settings["axis"] - 1})
 
 
 def _clip(node: _Node) -> _Layer:
-    if len(node.arrays) != 2:
-        raise node.refuse(f"{len(node.arrays)} bounds")
+    node.check(len(node.arrays) == 2)
     low, high = (float(bound) for bound in node.arrays)
     return node.layer("Clip", {0: low, 1: high})
 

@@ -5,11 +5,13 @@ Source: ONNX Runtime's "basic" optimizations, https://onnxruntime.ai/docs/perfor
 
 from __future__ import annotations
 
+import copy
 import os
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -44,6 +46,21 @@ def add_metadata(model: onnx.ModelProto, metadata: Mapping[str, str]) -> None:
     onnx.helper.set_model_props(model, get_metadata(model) | dict(metadata))
 
 
+def read_settings(node: onnx.NodeProto) -> dict[str, Any]:
+    """Return the attributes of a node that are set, by name."""
+    return {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+
+
+def read_constants(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
+    """Return the weights and other constants of a graph, by name."""
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+
+
+def makers_of(graph: onnx.GraphProto) -> dict[str, onnx.NodeProto]:
+    """Return the node that computes each tensor, by its name."""
+    return {name: node for node in graph.node for name in node.output}
+
+
 def is_quantized(model: onnx.ModelProto) -> bool:
     """Return whether a network computes in int8 somewhere."""
     return bool(QUANTIZED & {node.op_type for node in model.graph.node})
@@ -55,8 +72,7 @@ def simplify(model: onnx.ModelProto, output_names: Sequence[str] | None = None) 
     ONNX Runtime does it at every start; runtimes that optimize less, and converters that know fewer operators, get
     the short graph too.
     """
-    short = onnx.ModelProto()
-    short.CopyFrom(model)
+    short = copy.deepcopy(model)
     _constants_to_initializers(short.graph)
     _flatten_instead_of_reshape(short.graph)
     _drop_dead_nodes(short.graph)
@@ -74,8 +90,7 @@ def simplify(model: onnx.ModelProto, output_names: Sequence[str] | None = None) 
 
 def compact(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return a smaller network with the same values: int8 weights folded, names cut short, equal constants shared."""
-    small = onnx.ModelProto()
-    small.CopyFrom(model)
+    small = copy.deepcopy(model)
     _constants_to_initializers(small.graph)
     _fold_weights(small.graph)
     _share_constants(small.graph)
@@ -90,21 +105,21 @@ def compact(model: onnx.ModelProto) -> onnx.ModelProto:
 def drop_idle_rounding(model: onnx.ModelProto, operators: Collection[str] = ("Conv", "Gemm", "MatMul")) -> None:
     """Remove QuantizeLinear with DequantizeLinear behind it, in place, where no integer operator reads the result."""
     graph, outputs = model.graph, {output.name for output in model.graph.output}
-    readers: dict[str, list[onnx.NodeProto]] = {}
+    readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
     for node in graph.node:
         for name in node.input:
-            readers.setdefault(name, []).append(node)
+            readers[name].append(node)
     constants = {tensor.name for tensor in graph.initializer}
     for first in [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] not in constants]:
-        seconds = readers.get(first.output[0], [])
-        reading = [reader for second in seconds for reader in readers.get(second.output[0], [])]
+        seconds = readers[first.output[0]]
+        reading = [reader for second in seconds for reader in readers[second.output[0]]]
         kept = any(second.op_type != "DequantizeLinear" or second.output[0] in outputs for second in seconds)
         if kept or any(reader.op_type in operators for reader in reading):
             continue
         for second in seconds:
-            for reader in readers.get(second.output[0], []):
+            for reader in readers[second.output[0]]:
                 reader.input[:] = [first.input[0] if name == second.output[0] else name for name in reader.input]
-                readers.setdefault(first.input[0], []).append(reader)
+                readers[first.input[0]].append(reader)
             graph.node.remove(second)
         graph.node.remove(first)
 
@@ -115,8 +130,7 @@ def drop_gray_rounding(model: onnx.ModelProto) -> None:
     ONNX Runtime 1.23.2 sums them wrongly in integers on a processor with AMX: VGG8's first, of 24 outputs, cost 13
     points of accuracy.
     """
-    graph = model.graph
-    makers = {name: node for node in graph.node for name in node.output}
+    graph, makers = model.graph, makers_of(model.graph)
     shapes = {tensor.name: tensor.dims for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type != "Conv":
@@ -124,8 +138,7 @@ def drop_gray_rounding(model: onnx.ModelProto) -> None:
         weight, image = (makers.get(node.input[i]) for i in (1, 0))
         shape = shapes.get(weight.input[0] if weight else node.input[1], ())
         rounding = makers.get(image.input[0]) if image and image.op_type == "DequantizeLinear" else None
-        groups = next((field.i for field in node.attribute if field.name == "group"), 1)
-        if rounding and groups == 1 and list(shape[1:2]) == [1]:
+        if rounding and read_settings(node).get("group", 1) == 1 and list(shape[1:2]) == [1]:
             node.input[0] = rounding.input[0]
     _drop_dead_nodes(graph)
 
@@ -166,7 +179,7 @@ def _fold_scale(graph: onnx.GraphProto) -> None:
     if [node.op_type for node in graph.node[:3]] != ["Mul", "Add", "Conv"]:
         return
     scale, shift, conv = graph.node[:3]
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    constants = read_constants(graph)
     values = [constants.get(node.input[1], np.zeros(0)) for node in (scale, shift, conv)]
     reads = Counter([*(name for node in graph.node for name in node.input), *(one.name for one in graph.output)])
     between = [*scale.output, *shift.output]
@@ -183,12 +196,12 @@ def _fold_scale(graph: onnx.GraphProto) -> None:
 
 def _transpose_linear(graph: onnx.GraphProto) -> None:
     """Store the weights of linear layers as [out, in], as PyTorch's files do: OpenCV reads no others."""
-    constants = {tensor.name: tensor for tensor in graph.initializer}
+    constants = read_constants(graph)
     for node in [node for node in graph.node if node.op_type == "Gemm" and node.input[1] in constants]:
-        settings = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+        settings = read_settings(node)
         if settings.get("transB", 0):
             continue
-        weights = np.ascontiguousarray(numpy_helper.to_array(constants[node.input[1]]).T)
+        weights = np.ascontiguousarray(constants[node.input[1]].T)
         node.input[1] += "_transposed"
         graph.initializer.append(numpy_helper.from_array(weights, node.input[1]))
         del node.attribute[:]
@@ -198,18 +211,15 @@ def _transpose_linear(graph: onnx.GraphProto) -> None:
 
 def _constants_to_initializers(graph: onnx.GraphProto) -> None:
     for node in [node for node in graph.node if node.op_type == "Constant"]:
-        (value,) = [one.t for one in node.attribute if one.name == "value"] or [None]
-        if value is not None:
-            tensor = graph.initializer.add()
-            tensor.CopyFrom(value)
-            tensor.name = node.output[0]
+        if "value" in (settings := read_settings(node)):
+            graph.initializer.append(settings["value"])
+            graph.initializer[-1].name = node.output[0]
             graph.node.remove(node)
 
 
 def _flatten_instead_of_reshape(graph: onnx.GraphProto) -> None:
     """[N, ...] -> [N, -1]: paddle2onnx computes the shape from the input's, where Flatten says the same."""
-    made_by = {output: node for node in graph.node for output in node.output}
-    constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    made_by, constants = makers_of(graph), read_constants(graph)
     for node in [node for node in graph.node if node.op_type == "Reshape"]:
         if _is_batch_and_rest(made_by.get(node.input[1]), node.input[0], made_by, constants):
             node.op_type = "Flatten"
@@ -256,16 +266,15 @@ def _drop_unused_opsets(model: onnx.ModelProto) -> None:
 
 def _fold_weights(graph: onnx.GraphProto) -> None:
     """Replace QuantizeLinear of a constant, such as paddle2onnx writes for each weight, by its int8 result."""
-    constants = {tensor.name: tensor for tensor in graph.initializer}
+    constants = read_constants(graph)
     for node in list(graph.node):
         if node.op_type != "QuantizeLinear" or not all(name in constants for name in node.input):
             continue
-        values, scale, *zero_points = (numpy_helper.to_array(constants[name]) for name in node.input)
+        values, scale, *zero_points = (constants[name] for name in node.input)
         zero_point = zero_points[0] if zero_points else np.zeros(scale.shape, np.uint8)
-        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
         shape = [1] * values.ndim
         if scale.ndim:
-            shape[axis] = -1
+            shape[read_settings(node).get("axis", 1)] = -1
         limits = np.iinfo(zero_point.dtype)
         integers = np.round(values / scale.reshape(shape)) + zero_point.reshape(shape).astype(np.int32)
         integers = np.clip(integers, limits.min, limits.max).astype(zero_point.dtype)

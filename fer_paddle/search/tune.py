@@ -14,8 +14,7 @@ from pathlib import Path
 import optuna
 from sqlalchemy.exc import DatabaseError
 
-from fer_paddle.training.callbacks import Callback
-from fer_paddle.training.run import Run
+from fer_paddle.training.loop import Callback, NonFiniteLoss, Run
 
 HEARTBEAT_SECONDS = 2  # a trial that is silent for twice as long has lost its process
 MOST_RETRIES = 2
@@ -74,8 +73,15 @@ def tune(
     """
     if study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.RUNNING]):
         time.sleep(3 * HEARTBEAT_SECONDS)  # of another process, or of one that was killed just now
+
+    def attempt(trial: optuna.Trial) -> float:
+        try:
+            return objective(trial)
+        except NonFiniteLoss as error:  # such as one of a rate that is too high
+            raise optuna.TrialPruned(str(error)) from error
+
     while count_finished(study) < trials and go_on():
-        study.optimize(objective, n_trials=1)
+        study.optimize(attempt, n_trials=1)
 
 
 def count_finished(study: optuna.Study) -> int:

@@ -7,7 +7,6 @@ A kill at any moment leaves the former checkpoint whole.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,7 +51,6 @@ def load_progress(folder: Path) -> dict[str, Any]:
     fields = {"tensors", "schedule", "epoch", "step", "stopped", "means", "history", "config", "task"}
     if not fields <= progress.keys():
         raise ValueError(f"expected a checkpoint with the fields {', '.join(sorted(fields))} in {path}")
-    check_config(progress)
     return progress
 
 
@@ -81,12 +79,6 @@ def read_config(kind: type[_Config], progress: dict[str, Any], folder: Path) -> 
         return kind.from_json(progress["config"])
     except ValueError as error:
         raise ValueError(f"{error} in {folder / LAST}") from error
-
-
-def check_config(content: Mapping[str, Any]) -> None:
-    """Raise ValueError for a checkpoint or card whose configuration has no fields."""
-    if not isinstance(content["config"], dict):
-        raise ValueError(f"expected the fields of a configuration, got {content['config']!r}")
 
 
 def restore_checkpoint(

@@ -43,7 +43,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class NonFiniteLoss(ArithmeticError):
-    """The loss became NaN or infinite; the message names epoch, step and batch."""
+    """The loss became NaN or infinite: the message names epoch, step and batch. Or the monitored figure always was."""
 
 
 def fit(
@@ -82,7 +82,7 @@ def fit(
         One record per epoch: `epoch`, `learning_rate` (of the next step), `train_*` and `valid_*` figures.
 
     Raises:
-        NonFiniteLoss: The loss is NaN or infinite. The last checkpoint stays.
+        NonFiniteLoss: The loss is NaN or infinite; the last checkpoint stays. Or the monitored figure is in all epochs.
         Interrupted: Ctrl-C or SIGTERM; the checkpoint was written.
         ValueError: The checkpoint to resume is of another configuration or network; or the folder has one and
             `resume` is False; or another run works in the folder; or a loader is empty; or nothing measures the
@@ -106,6 +106,8 @@ def fit(
                     stop_if_interrupted(run, received)
         finally:
             run.notify("on_fit_end")
+    if run.best is None and any(config.monitor in record for record in run.history):
+        raise NonFiniteLoss(f"expected a finite {config.monitor} in one epoch or more, got none in {run.epoch}")
     return run.history
 
 

@@ -17,7 +17,7 @@ from fer_paddle.environment import machine, paddle
 from fer_paddle.files import file_digest
 from fer_paddle.study import differing_fields
 from fer_paddle.training import parallel
-from fer_paddle.training.checkpoint import check_config, load_progress, read_config, restore_checkpoint, save_checkpoint
+from fer_paddle.training.checkpoint import load_progress, read_config, restore_checkpoint, save_checkpoint
 from fer_paddle.training.config import FitConfig
 from fer_paddle.training.ema import make_average
 from fer_paddle.training.optim import schedule_after
@@ -114,14 +114,13 @@ class Run:
     @property
     def best(self) -> float | None:
         """The best finite value of the monitored figure so far; None before there is one."""
-        values = [record.get(self.config.monitor) for record in self.history]  # None: JSON has no NaN
-        finite = [value for value in values if value is not None and math.isfinite(value)]
-        return (max if self.config.mode == "max" else min)(finite) if finite else None
+        record = best_record(self.history, self.config)
+        return None if record is None else record[self.config.monitor]
 
     def epochs_since_best(self) -> int:
         """Return the epochs since the monitored figure was first as good as `best`; all where there is none."""
-        values = [record.get(self.config.monitor) for record in self.history]
-        return len(values) - 1 - values.index(self.best) if self.best is not None else len(values)
+        record = best_record(self.history, self.config)
+        return len(self.history) - (0 if record is None else int(record["epoch"]))
 
     def averaged(self) -> AbstractContextManager[None]:
         """Put the averaged weights, where there are any, into the model for the time of a `with` block."""
@@ -195,6 +194,14 @@ class Run:
         self.means = Means({name: pair if is_first else [0.0, 0] for name, pair in progress["means"].items()})
 
 
+def best_record(history: Sequence[Mapping[str, float]], config: FitConfig) -> Any:
+    """Return the record of the best epoch, whose weights are kept; None where no monitored figure is finite."""
+    values = [(record.get(config.monitor), record) for record in history]  # None: not measured, or NaN once resumed
+    finite = [record for value, record in values if value is not None and math.isfinite(value)]
+    choose = max if config.mode == "max" else min
+    return choose(finite, key=lambda record: record[config.monitor], default=None)
+
+
 def start_digest(start: Path | None) -> dict[str, str | None]:
     """Return the field START of a task."""
     return {START: None if start is None else file_digest(start)}
@@ -206,7 +213,6 @@ def load_best(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     arrays, card = load_arrays(path), load_card(path)
     if missing := {"figures", "config", "task"} - card.keys():
         raise ValueError(f"expected the card of a run beside {path}, it lacks {', '.join(sorted(missing))}")
-    check_config(card)
     return arrays, card
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import signal
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -81,6 +82,25 @@ def test_a_signal_is_one_line_whatever_a_package_makes_of_it(number, code, name,
     former = signal.getsignal(number)
     assert call(work) == code and capsys.readouterr() == ("", f"error: stopped by {name}\n")
     assert signal.getsignal(number) is former and not list(tmp_path.iterdir())
+
+
+EARLY = """
+import runpy, signal, sys
+class Finder:
+    def find_spec(self, name, *rest):
+        if name.endswith(".cli"):
+            signal.raise_signal(int(sys.argv[2]))
+sys.meta_path.insert(0, Finder())
+runpy.run_module(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(("number", "code", "name"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")])
+@pytest.mark.parametrize("package", ["fer_paddle", "yolo3tiny"])
+def test_a_signal_while_the_commands_are_imported_is_one_line(package, number, code, name):
+    command = [sys.executable, "-c", EARLY, package, str(int(number))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", f"error: stopped by {name}\n")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -114,6 +114,7 @@ def train(
     environment.prepare(threads)
     from fer_paddle.training import parallel
     from fer_paddle.training.loop import RunOptions
+    from fer_paddle.training.run import best_record
     from yolo3tiny.export import export_run
     from yolo3tiny.train import train_from_files
 
@@ -122,7 +123,7 @@ def train(
     if parallel.rank() != 0:  # the other processes of paddle.distributed.launch have done their part
         return None
     export_run(out, out / "detector.onnx")
-    best = max((record for record in history if "valid_ap" in record), key=lambda record: record["valid_ap"])
+    best = best_record(history, chosen)
     text = say("best epoch {}: AP {:.4f}; written to {}").format(best["epoch"], best["valid_ap"], out / "detector.onnx")
     return Output(history, text)
 

@@ -56,6 +56,7 @@ def train(
 
     environment.prepare(threads)
     from fer_paddle.training.config import choose_recipe
+    from fer_paddle.training.run import best_record
     from yolo3tiny.keypoint.export import export_run
     from yolo3tiny.keypoint.recipes import KEYPOINT_RECIPES
     from yolo3tiny.keypoint.train import train_from
@@ -64,7 +65,7 @@ def train(
     chosen = choose_recipe(KEYPOINT_RECIPES, recipe, changes)
     history = train_from(chosen, out, data, _drawn(look, data), start, classes or None, resume, workers)
     export_run(out, out / "keypoint.onnx")
-    best = min((record for record in history if chosen.monitor in record), key=lambda record: record[chosen.monitor])
+    best = best_record(history, chosen)
     text = say("best epoch {epoch}: F1 {valid_f1:.4f}, {valid_cost_px:.2f} px a mark with what is missed or wrong")
     text = text.format(**best) + say("; written to {}").format(out / "keypoint.onnx")
     return Output(history, text)

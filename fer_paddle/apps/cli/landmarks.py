@@ -52,11 +52,12 @@ def train(
     from fer_paddle.landmarks.recipes import LANDMARK_RECIPES
     from fer_paddle.landmarks.train import train_from_files
     from fer_paddle.training.config import choose_recipe
+    from fer_paddle.training.run import best_record
 
     chosen = choose_recipe(LANDMARK_RECIPES, recipe, options.changes())
     history = train_from_files(data, chosen, out, options.resume, options.workers, start)
     export_run(out, out / "model.safetensors", ", ".join(path.name for path in data))
-    best = min((record for record in history if "valid_nme" in record), key=lambda record: record["valid_nme"])
+    best = best_record(history, chosen)
     text = say("best epoch {}: error {:.4f} inter-ocular; written to {}").format(best["epoch"], best["valid_nme"], out)
     return Output(history, text)
 

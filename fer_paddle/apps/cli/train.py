@@ -39,6 +39,7 @@ def train(
     from fer_paddle.labels import describe_classes
     from fer_paddle.training import parallel
     from fer_paddle.training.loop import RunOptions
+    from fer_paddle.training.run import best_record
 
     chosen = choose_recipe(recipe, options.changes() | {"size": size})
     how = RunOptions(out, options.resume, workers=options.workers, data_changed=data_changed)
@@ -49,7 +50,7 @@ def train(
     from fer_paddle.expression.export import export_expression_network
 
     export_expression_network(outcome.weights, outcome.weights.with_suffix(".onnx"))
-    best = (max if chosen.mode == "max" else min)(outcome.history, key=lambda record: record[chosen.monitor])
+    best = best_record(outcome.history, chosen)
     figures = best["epoch"], best["valid_accuracy"], say(describe_classes(outcome.classes)), out
     text = say("best epoch {}: accuracy {:.4f} on {}; written to {}").format(*figures)
     return Output(outcome.history, text)

@@ -11,6 +11,7 @@ import pytest
 
 from fer_paddle.environment import REPOSITORY
 from fer_paddle.search.tune import MOST_RETRIES, Pruning, count_finished, open_study, tune
+from fer_paddle.training.loop import NonFiniteLoss
 
 # A process that works on the study of a file until 12 trials ended; each takes 0.3 seconds.
 WORKER = """
@@ -74,6 +75,17 @@ def test_a_study_goes_on_in_another_process_with_other_draws(tmp_path):
     assert len(values) == 4 == len(set(values))
     tune(open_study(path), lambda trial: pytest.fail("tried again"), 4)
     tune(open_study(path), lambda trial: pytest.fail("no time"), 9, go_on=lambda: False)
+
+
+def test_a_trial_whose_loss_is_not_finite_counts_and_the_next_begins():
+    def objective(trial):
+        if trial.number < 2:
+            raise NonFiniteLoss("expected a finite loss, got loss nan")
+        return 0.5
+
+    study = open_study(None)
+    tune(study, objective, 3)
+    assert count_finished(study) == len(study.trials) == 3 and study.best_value == 0.5
 
 
 def test_a_trial_below_the_median_is_stopped_and_counts_as_finished():

@@ -55,15 +55,15 @@ def test_only_the_last_checkpoint_stays(tmp_path):
         ('{"epoch": 1', "expected JSON in"),
         ("[]", "expected a JSON object in .*, got list"),
         ('{"epoch": 1, "step": 0}', "expected a checkpoint with the fields config, epoch"),
-        (json.dumps({**PROGRESS, "tensors": "", "schedule": None, "config": 3}), "fields of a configuration, got 3"),
     ],
 )
 def test_a_damaged_json(text, says, tmp_path):
     (tmp_path / LAST).write_text(text)
     with pytest.raises(ValueError, match=says):
         load_progress(tmp_path)
-    with pytest.raises(ValueError, match=r"expected the fields of FitConfig, got others: .*'x' in .*last.json"):
-        read_config(FitConfig, {"config": {"x": 1}}, tmp_path)
+    for config in (3, {"x": 1}):
+        with pytest.raises(ValueError, match=r"expected the fields of FitConfig, got others: .* in .*last.json"):
+            read_config(FitConfig, {"config": config}, tmp_path)
     (tmp_path / LAST).unlink()
     with pytest.raises(FileNotFoundError, match="expected a checkpoint to resume at"):
         load_progress(tmp_path)

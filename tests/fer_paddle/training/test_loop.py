@@ -10,6 +10,7 @@ import pytest
 from fer_paddle.environment import paddle
 from fer_paddle.training.checkpoint import LAST
 from fer_paddle.training.loop import BEST, Callback, FitConfig, NonFiniteLoss, RunOptions, fit
+from fer_paddle.training.run import best_record
 from fer_paddle.weights import load_arrays, load_card, load_into
 from tests.fer_paddle.training import tiny_run
 
@@ -112,7 +113,6 @@ def test_outside_the_main_thread():
         ([5, 6], 5, {"mode": "max", "patience": 1}, 9),
         # NaN is never the best, not even the first
         ([math.nan, 1, math.nan, math.nan, 9], 1, {"mode": "max", "patience": 2}, 4),
-        ([math.nan, math.nan, math.nan], 1, {"mode": "min", "patience": 2}, 2),
     ],
 )
 def test_early_stopping(figures, validate_every, config, epochs):
@@ -136,10 +136,13 @@ def test_a_figure_that_is_not_finite_is_resumed_as_none(tmp_path):
         options = RunOptions(tmp_path, resume)
         return fit(model, tiny_run.loss, {"train": BATCH, "valid": BATCH}, optimizer, options=options, **run)
 
-    train(2, iter([math.nan, math.inf]), resume=False)
+    for resume in (False, True):  # weights that no figure has chosen are not answered in silence
+        with pytest.raises(NonFiniteLoss, match="expected a finite valid_score in one epoch or more, got none in 2"):
+            train(2, iter([math.nan, math.inf]), resume)
     history = train(6, iter([2, 3, math.nan, 1]), resume=True)
     assert [record["valid_score"] for record in history[:4]] == [None, None, 2, 3] and len(history) == 6
-    assert load_card(tmp_path / BEST)["figures"]["epoch"] == 4
+    assert load_card(tmp_path / BEST)["figures"] == best_record(history, FitConfig(6, 0, "valid_score", "max"))
+    assert best_record(history, FitConfig(6, 0, "valid_score", "max"))["epoch"] == 4
     json.loads((tmp_path / LAST).read_text(), parse_constant=pytest.fail)
 
 
