@@ -108,4 +108,5 @@ def test_chinese_names_are_drawn_with_the_bundled_font():
     assert (draw_faces(image, faces, "zh") != draw_faces(image, faces, "en")).any()
     assert has_glyphs(drawing.find_chinese_font(), "".join(EXPRESSIONS_ZH) + "嘟嘴大笑囧")
     names = ["very happy", "开心 的", "\U0010fffd", "a_b $100% <|>"]  # a space has no glyph, and needs none
-    assert drawn_names(names) == [*names[:2], "class 2", names[3]]
+    names += ["fröhlich", "Déçu", "señal", "vui vẻ", "gāo xìng", "ДОБРО"]
+    assert drawn_names(names) == [*names[:2], "class 2", *names[3:]]
