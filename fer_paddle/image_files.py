@@ -15,7 +15,7 @@ import numpy as np
 from fer_paddle import images
 from fer_paddle.console import Output
 from fer_paddle.files import hold, read_bytes, write_json
-from fer_paddle.messages import track
+from fer_paddle.messages import reason_of, track
 
 MAX_RESULTS_BYTES = 1 << 30
 _MAX_NAME_BYTES = 255
@@ -147,7 +147,7 @@ def annotate_files(
                         write(copies[path], copy)
                         record["drawn"] = copies[path].name
                 except (ValueError, OSError) as error:
-                    failed.append((str(path), str(error)))
+                    failed.append((str(path), reason_of(error)))
                     continue
                 records.append({"file": str(path), "width": width, "height": height, **record})
         finally:

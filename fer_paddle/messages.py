@@ -115,6 +115,11 @@ def agree(text: str) -> str:
     return _ONE.sub(lambda found: re.sub("(?<=ss|ox)es$|s$", "", found[0]), text)
 
 
+def reason_of(error: object) -> str:
+    """Return why something failed, as a file or an answer keeps it."""
+    return agree(str(error))
+
+
 def name_reason(name: object, reason: object) -> str:
     """Return the reason of an error with the name of its file, once."""
     return str(reason) if str(name) in str(reason) else f"{name}: {reason}"

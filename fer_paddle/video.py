@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from fer_paddle.images import to_gray
+from fer_paddle.messages import reason_of
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif"),
@@ -132,7 +133,7 @@ class Video:
         """Return, after the last frame, how many frames are missing; None where about all came."""
         if self.frames_read >= 0.95 * self.frames_promised - 2:
             return None
-        return f"damaged or cut off: {self.frames_read} of about {self.frames_promised} frames could be read"
+        return reason_of(f"damaged or cut off: {self.frames_read} of about {self.frames_promised} frames could be read")
 
 
 class Camera(Video):

@@ -42,6 +42,7 @@ from fer_paddle.apps.api_bodies import (
 )
 from fer_paddle.collect.fetch import FetchPolicy
 from fer_paddle.images import read_image, read_size
+from fer_paddle.messages import reason_of
 from fer_paddle.pipeline import MIN_SCORE, Pipeline, fetch_image
 from yolo3tiny.keypoint.predict import KeypointDetector
 
@@ -189,7 +190,7 @@ class Service:
                 raise HTTPException(413, f"expected at most {self.limits.max_pixels} pixels, got {width} x {height}")
             return {"width": width, "height": height, **find(read_image(content))}
         except (ValueError, OSError) as error:
-            raise HTTPException(422, str(error)) from error
+            raise HTTPException(422, reason_of(error)) from error
 
 
 def _busy(reason: str) -> HTTPException:

@@ -61,6 +61,7 @@ def label_folder(
         OSError: Ray does not start, or a worker's work fails.
     """
     found = [os.fsencode(path.relative_to(data)) for path in list_images(data)]
+    Labeler(data, settings)  # what is wrong with a network is told before Ray starts
     with hold(out):
         digests = {
             "network": file_digest(classifier_file(settings["weights"])),

@@ -19,12 +19,13 @@ from fer_paddle.labels import EXPRESSIONS
 from fer_paddle.landmarks.measures import Measures
 from fer_paddle.landmarks.points import NUM_POINTS
 from fer_paddle.landmarks.pose import draw_axes
+from fer_paddle.messages import reason_of
 from fer_paddle.pipeline import Face, Pipeline, fetch_image, is_url
 from fer_paddle.video import is_video
 
 logger = logging.getLogger(__name__)
 RESULTS_JSON, RESULTS_CSV = "results.json", "results.csv"
-FACE_COLUMNS = ("left", "top", "right", "bottom", "score", "label", "sure")
+FACE_COLUMNS = ("left", "top", "right", "bottom", "score", "label", "sure", "rotation_deg")
 LANDMARK_COLUMNS = (
     *("yaw_deg", "pitch_deg", "roll_deg", *(one.name for one in fields(Measures))),
     *(f"{axis}{row}" for row in range(NUM_POINTS) for axis in "xy"),
@@ -102,7 +103,7 @@ def _fetch_files(urls: Iterable[str], folder: Path) -> tuple[list[Path], list[Fa
         try:
             paths.append(save_image(folder, url, fetch_image(url)))
         except (ValueError, OSError) as error:
-            failed.append((url, str(error)))
+            failed.append((url, reason_of(error)))
     return paths, failed
 
 
@@ -132,8 +133,8 @@ def face_header(classes: Sequence[str], landmarks: bool = False) -> list[str]:
 
 def face_row(face: dict[str, Any]) -> list[Any]:
     """Return the cells of a face's record under `face_header`, of landmarks where it has them."""
-    row = [*face["box_xyxy"], face["score"], safe_text(face["label"]), face["sure"], *face["probs"].values()]
-    return [*row, *landmark_columns(face).values()]
+    told = face["score"], safe_text(face["label"]), face["sure"], face.get("rotation_deg", 0)
+    return [*face["box_xyxy"], *told, *face["probs"].values(), *landmark_columns(face).values()]
 
 
 def landmark_columns(face: dict[str, Any]) -> dict[str, float]:

@@ -17,7 +17,7 @@ from fer_paddle.apps.recognize import draw_found, face_header, face_row
 from fer_paddle.files import hold, read_json, temporary_folder, write_json
 from fer_paddle.image_files import Failed
 from fer_paddle.labels import class_colors
-from fer_paddle.messages import track
+from fer_paddle.messages import reason_of, track
 from fer_paddle.pipeline import Face, Pipeline
 from fer_paddle.tracking import Tracker
 from fer_paddle.video import Camera, Frame, Video
@@ -206,7 +206,7 @@ def recognize_videos(
                 frames = Camera(source) if isinstance(source, int) else Video(source)
                 report = recognize_video(frames, name, folder, pipeline, *arguments)
         except (ValueError, OSError) as error:
-            failed.append((name, str(error)))
+            failed.append((name, reason_of(error)))
             continue
         reports.append(report)
         failed += [(name, report.warning)] if report.warning else []

@@ -9,8 +9,10 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported
 
@@ -28,9 +30,14 @@ from fer_paddle.drawn import draw_scene
 from fer_paddle.expression.predict import DEFAULT, Classifier, classifier_file
 from fer_paddle.files import write_json
 from fer_paddle.images import faces_to_batch, to_gray, to_square
-from fer_paddle.pipeline import MIN_SCORE, Face, Pipeline, crop_face, open_image
+from fer_paddle.landmarks.predict import TASK as LANDMARKS
+from fer_paddle.landmarks.predict import Landmarker
+from fer_paddle.pipeline import MARGIN, MIN_SCORE, Face, Pipeline, crop_face, open_image
 from fer_paddle.video import Video
+from fer_paddle.weights import DETECTION
 from fer_paddle.zoo import list_models
+from yolo3tiny.predict import DEFAULT as DETECTOR
+from yolo3tiny.predict import Detector
 
 MAX_UPLOAD = "50mb"
 VIDEO_SECONDS = 60.0
@@ -43,11 +50,28 @@ _PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino", "ncnn": "ncnn", "mnn
 Image = np.ndarray | bytes | None  # uint8 [H, W, 3] RGB, as Gradio gives a camera's, or an uploaded file
 
 
+class Asked(NamedTuple):
+    """What the page is set to, in the order of its components."""
+
+    network: str  # name or file, as the other networks
+    runtime: str  # that runs it
+    landmarks: str | bool  # their network; False or "" finds none, True takes the one that ships
+    score: float  # least score of a face
+    language: str = "en"
+    detector: str = DETECTOR
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """Those networks, loaded."""
+        return load_pipeline(self.network, self.runtime, self.landmarks, self.detector)
+
+
 @functools.lru_cache(maxsize=4)
-def load_pipeline(network: str, runtime: str, landmarks: bool = False) -> Pipeline:
-    """Return the pipeline of a network's name or file; the last few stay loaded."""
+def load_pipeline(network: str, runtime: str, landmarks: str | bool, detector: str) -> Pipeline:
+    """Return the pipeline of these networks; the last few stay loaded."""
     classifier = Classifier(network, runtime=runtime if Path(network).suffix in ("", ".onnx") else None)
-    return Pipeline(classifier=classifier, landmarks=landmarks)
+    landmarker = Landmarker(landmarks) if isinstance(landmarks, str) and landmarks else bool(landmarks)
+    return Pipeline(Detector(detector), classifier, landmarks=landmarker)
 
 
 @functools.cache
@@ -63,56 +87,71 @@ def make_folder() -> Path:
     return Path(tempfile.mkdtemp(dir=_root().name))
 
 
-def networks(own: str | None = None) -> list[tuple[str, str]]:
+def networks(own: str | None = None, task: str = "expression") -> list[tuple[str, str]]:
     """Return what the page offers, as pairs of words and name: a learner's own file first, then what ships."""
-    shipped = [model for model in list_models() if model.task == "expression"]
-    rows = [(f"{one.name} ({one.accuracy or 0:.1%}, {one.file_kb:.0f} kB)", one.name) for one in shipped]
-    return [(Path(own).name, own), *rows] if own else rows
+    rows = [(Path(own).name, own)] if own else []
+    for one in list_models():
+        if one.task == task:
+            accuracy = f"{one.accuracy:.1%}, " if one.accuracy else ""
+            rows.append((f"{one.name} ({accuracy}{one.file_kb:.0f} kB)", one.name))
+    return rows
 
 
-def find_faces(
-    image: Image, network: str, runtime: str, landmarks: bool, score: float, language: str
-) -> tuple[np.ndarray, list[Face]]:
+@contextmanager
+def told(language: str) -> Iterator[None]:
+    """Tell a person on the page what is wrong."""
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError) as error:
+        raise gr.Error(messages.say(messages.reason_of(error), language)) from error
+
+
+def find_faces(image: Image, asked: Asked) -> tuple[np.ndarray, list[Face]]:
     """Return the image in BGR and its faces; gr.Error tells a person what is wrong."""
     if image is None:
-        raise gr.Error(text("no_image", language), duration=5)
-    try:
+        raise gr.Error(text("no_image", asked.language), duration=5)
+    with told(asked.language):
         bgr = open_image(image, "RGB")
-        return bgr, load_pipeline(network, runtime, landmarks)(bgr, min_score=score)
-    except (ValueError, OSError, RuntimeError) as error:
-        raise gr.Error(messages.say(str(error), language)) from error
+        return bgr, asked.pipeline(bgr, min_score=asked.score)
 
 
-def recognize(
-    image: Image, network: str, runtime: str, landmarks: bool, score: float, language: str
-) -> tuple[Any, ...]:
-    """Answer the button: annotated image, bars, files to download, and no Grad-CAM of the image before."""
-    bgr, faces = find_faces(image, network, runtime, landmarks, score, language)
+def recognize(image: Image, *values: Any) -> tuple[Any, ...]:
+    """Answer the button: annotated image, bars, files to download, and no Grad-CAM of the image before.
+
+    Args:
+        values: Those of `Asked`, in its order.
+    """
+    asked = Asked(*values)
+    bgr, faces = find_faces(image, asked)
     folder = make_folder()
     rows = [face.to_json() for face in faces]
-    write_json(folder / "faces.json", {"network": Path(network).name, "faces": rows})
+    write_json(folder / "faces.json", {"network": Path(asked.network).name, "faces": rows})
     with (folder / "faces.csv").open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
-        writer.writerow(face_header(load_pipeline(network, runtime).classes, landmarks))
+        writer.writerow(face_header(asked.pipeline.classes, bool(asked.landmarks)))
         writer.writerows(map(face_row, rows))
-    drawn = draw_found(bgr, faces, language, range(1, len(faces) + 1))[..., ::-1]
-    return drawn, bars(faces, language), str(folder / "faces.json"), str(folder / "faces.csv"), gr.update(visible=False)
+    files = str(folder / "faces.json"), str(folder / "faces.csv")
+    return *_show(bgr, faces, asked.language), *files, gr.update(visible=False)
 
 
-def explain(
-    image: Image, network: str, runtime: str, landmarks: bool, score: float, language: str, click: gr.SelectData
-) -> dict[str, Any]:
+def _show(bgr: np.ndarray, faces: list[Face], language: str) -> tuple[np.ndarray, str]:
+    """Return the annotated image, uint8 [H, W, 3] RGB, and the bars of its faces by their numbers."""
+    return draw_found(bgr, faces, language, range(1, len(faces) + 1))[..., ::-1], bars(faces, language)
+
+
+def explain(click: gr.SelectData, image: Image, *values: Any) -> dict[str, Any]:
     """Answer a click on the annotated image: Grad-CAM of the face there."""
-    bgr, faces = find_faces(image, network, runtime, landmarks, score, language)
+    asked = Asked(*values)
+    bgr, faces = find_faces(image, asked)
     x, y = click.index
     for face in faces:
         left, top, right, bottom = face.box_xyxy
         if left <= x <= right and top <= y <= bottom:
-            return gr.update(value=gradient_map(bgr, face, network, language), visible=True)
+            return gr.update(value=gradient_map(bgr, face, asked), visible=True)
     return gr.update(visible=False)
 
 
-def gradient_map(bgr: np.ndarray, face: Face, network: str, language: str) -> np.ndarray:
+def gradient_map(bgr: np.ndarray, face: Face, asked: Asked) -> np.ndarray:
     """Return the Grad-CAM of a face over its crop, uint8 [H, W, 3] RGB."""
     try:
         from fer_paddle.analysis.features import last_layer_of_side
@@ -122,11 +161,11 @@ def gradient_map(bgr: np.ndarray, face: Face, network: str, language: str) -> np
         from fer_paddle.expression.files import ExpressionModel
 
         paddle.disable_static()  # dynamic mode is a thread's own, and Gradio's threads begin without it
-        path = classifier_file(network, "dynamic").with_suffix(".safetensors")
+        path = classifier_file(asked.network, "dynamic").with_suffix(".safetensors")
         model = ExpressionModel.load(path)
     except (ImportError, FileNotFoundError) as error:
-        raise gr.Error(text("no_paddle", language), duration=5) from error
-    crop = to_gray(to_square(crop_face(bgr, face.box_xyxy, load_pipeline(network, "onnx").margin)))
+        raise gr.Error(text("no_paddle", asked.language), duration=5) from error
+    crop = to_gray(to_square(crop_face(bgr, face.box_xyxy, MARGIN)))
     batch = faces_to_batch([crop], model.input_size)
     heat = grad_cam(model.network, batch, last_layer_of_side(model.network, model.input_size))[0]
     side = max(crop.shape[0], 2 * _THUMBNAIL_PX)
@@ -136,69 +175,67 @@ def gradient_map(bgr: np.ndarray, face: Face, network: str, language: str) -> np
     return cv2.addWeighted(face_bgr, 0.6, colors, 0.4, 0)[..., ::-1]
 
 
-def recognize_live(
-    image: Image, network: str, runtime: str, landmarks: bool, score: float, language: str
-) -> tuple[Any, str]:
+def recognize_live(image: Image, *values: Any) -> tuple[Any, str]:
     """Answer one frame of the webcam."""
-    if image is None:
-        return None, ""
-    bgr, faces = find_faces(image, network, runtime, landmarks, score, language)
-    return draw_found(bgr, faces, language, range(1, len(faces) + 1))[..., ::-1], bars(faces, language)
+    asked = Asked(*values)
+    return (None, "") if image is None else _show(*find_faces(image, asked), asked.language)
 
 
-def recognize_clip(
-    path: str | None, network: str, runtime: str, landmarks: bool, score: float, language: str
-) -> tuple[str, str, str]:
+def recognize_clip(path: str | None, *values: Any) -> tuple[str, str, str]:
     """Answer the video's button: annotated video, plot and CSV of its first minute."""
+    asked = Asked(*values)
     if path is None:
-        raise gr.Error(text("no_image", language), duration=5)
-    folder = make_folder() / "result"
-    pipeline, name = load_pipeline(network, runtime, landmarks), Path(path).name
-    try:
-        recognize_video(Video(path), name, folder, pipeline, score, language, max_seconds=VIDEO_SECONDS, suffix=".webm")
-    except (ValueError, OSError) as error:
-        raise gr.Error(messages.say(str(error), language)) from error
+        raise gr.Error(text("no_image", asked.language), duration=5)
+    folder, name = make_folder() / "result", Path(path).name
+    with told(asked.language):
+        how = asked.pipeline, asked.score, asked.language, VIDEO_SECONDS
+        recognize_video(Video(path), name, folder, *how, suffix=".webm")
     return str(folder / f"{ANNOTATED}.webm"), str(folder / PLOT), str(folder / FRAMES_CSV)
 
 
-def compare(image: Image, left: str, right: str, score: float, language: str) -> tuple[str, list[Any]]:
+def compare(image: Image, left: str, right: str, *values: Any) -> tuple[str, list[Any]]:
     """Answer the course corner: two networks on one image, and the stages of the pipeline as images."""
-    bgr, faces = find_faces(image, left, "onnx", False, score, language)
-    crops = [crop_face(bgr, face.box_xyxy, load_pipeline(left, "onnx").margin) for face in faces]
+    asked = Asked(*values)._replace(network=left, runtime="onnx", landmarks=False)
+    bgr, faces = find_faces(image, asked)
+    crops = [crop_face(bgr, face.box_xyxy, MARGIN) for face in faces]
     rows = []
     for name in (left, right):
-        classifier: Any = load_pipeline(name, "onnx").classifier
+        with told(asked.language):
+            classifier: Any = asked._replace(network=name).pipeline.classifier
         start = time.perf_counter()
         probs = classifier(crops)
         each_ms = f"{1000 * (time.perf_counter() - start) / max(len(crops), 1):.1f}"
         answers = ", ".join(f"{classifier.classes[row.argmax()]} {row.max():.0%}" for row in probs)
         rows.append([Path(name).name, answers, f"{classifier_file(name).stat().st_size / 1000:.0f} kB", each_ms])
-    return comparison(rows, language), stages(bgr, faces, crops, left, language)
+    return comparison(rows, asked.language), stages(bgr, faces, crops, asked)
 
 
-def stages(
-    bgr: np.ndarray, faces: list[Face], crops: list[np.ndarray], network: str, language: str
-) -> list[tuple[np.ndarray, str]]:
+def stages(bgr: np.ndarray, faces: list[Face], crops: list[np.ndarray], asked: Asked) -> list[tuple[np.ndarray, str]]:
     """Return the images of the pipeline's stages with their captions."""
+    language = asked.language
     boxes = np.array([face.box_xyxy for face in faces], np.float32).reshape(-1, 4)
     shown = [(draw_boxes(bgr, boxes, [face.score for face in faces])[..., ::-1], text("boxes", language))]
     if not faces:
         return shown
-    classifier: Any = load_pipeline(network, "onnx").classifier
+    classifier: Any = asked.pipeline.classifier
     size = classifier.input_size
     batch = [cv2.resize(to_gray(to_square(crop)), (size, size), interpolation=cv2.INTER_AREA) for crop in crops]
     side = (_THUMBNAIL_PX, _THUMBNAIL_PX)
     shown.append((np.hstack([cv2.resize(crop, side)[..., ::-1] for crop in crops]), text("crops", language)))
     enlarged = [cv2.resize(gray, side, interpolation=cv2.INTER_NEAREST) for gray in batch]
     shown.append((np.hstack(enlarged), text("batch", language)))
-    maps = [cv2.resize(gradient_map(bgr, face, network, language), side) for face in faces]
+    try:
+        maps = [cv2.resize(gradient_map(bgr, face, asked), side) for face in faces]
+    except gr.Error as error:
+        gr.Warning(error.message)
+        return shown
     return [*shown, (np.hstack(maps), text("maps", language))]
 
 
-def build_page(weights: str | None = None) -> gr.Blocks:
-    """Build the page; `weights` is a learner's own network, offered first."""
-    choices = networks(weights)
-    default = weights or DEFAULT
+def build_page(weights: str | None = None, detector: str | None = None, landmarker: str | None = None) -> gr.Blocks:
+    """Build the page; a learner's own networks are offered first."""
+    choices, default = networks(weights), weights or DEFAULT
+    load_pipeline(default, "onnx", landmarker or "", detector or DETECTOR)  # a wrong file is told before the page opens
     runtimes = [name for name, package in _PACKAGES.items() if importlib.util.find_spec(package)]
     parts: dict[str, Any] = {}  # key of TEXTS -> component
     say = functools.partial(text, language="en")
@@ -218,9 +255,11 @@ def build_page(weights: str | None = None) -> gr.Blocks:
         with add("settings", gr.Accordion, open=False), gr.Row():
             network = add("network", gr.Dropdown, choices=choices, value=default)
             runtime = add("runtime", gr.Dropdown, choices=runtimes, value="onnx")
-            landmarks = add("landmarks", gr.Checkbox)
+            finders, marks = networks(detector, DETECTION), [("-", ""), *networks(landmarker, LANDMARKS)]
+            found_by = add("detector", gr.Dropdown, choices=finders, value=detector or DETECTOR)
+            landmarks = add("landmarks", gr.Dropdown, choices=marks, value=landmarker or "")
             score = add("score", gr.Slider, minimum=0.05, maximum=0.95, step=0.05, value=MIN_SCORE)
-        asked = [network, runtime, landmarks, score, chosen]
+        asked = [network, runtime, landmarks, score, chosen, found_by]
         with add("tab_image", gr.Tab):
             _add_image_tab(add, asked)
         with add("tab_webcam", gr.Tab), gr.Row():
@@ -246,7 +285,7 @@ def build_page(weights: str | None = None) -> gr.Blocks:
                 gr.HTML(),
                 add("stages", gr.Gallery, columns=2, height="auto", object_fit="contain", buttons=["fullscreen"]),
             ]
-            run_compare.click(compare, [parts["image"], left, right, score, chosen], shown)
+            run_compare.click(compare, [parts["image"], left, right, *asked], shown)
         foot = gr.HTML(paragraph("footer", "en"), elem_id="foot")
         switched = [head, foot, *parts.values()]
         chosen.change(functools.partial(_switch, list(parts.items())), chosen, switched, show_progress="hidden")

@@ -21,7 +21,7 @@ from fer_paddle.collect.copies import Fingerprint, fingerprint, group_copies
 from fer_paddle.collect.names import MAX_BYTES, cut_text, safe_name, save_new
 from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
 from fer_paddle.images import FORMATS, list_images, read_image, read_orientation, to_gray, write_image
-from fer_paddle.messages import track
+from fer_paddle.messages import reason_of, track
 from fer_paddle.study import check_rule
 
 CLEANED = "cleaned.jsonl"  # in the new folder: which image was made of which, by SHA-256
@@ -108,7 +108,7 @@ def plan_clean(folder: Path, rule: CleanRule, out: Path | None = None) -> CleanP
         try:
             prints[path] = fingerprint(read_image(path), is_done=file_digest(path) in done)
         except (ValueError, OSError) as error:
-            plan.actions.append(Action(path, LEAVE_OUT, reason=f"cannot be read: {error}"))
+            plan.actions.append(Action(path, LEAVE_OUT, reason=reason_of(f"cannot be read: {error}")))
     reasons = _find_copies(plan, prints, rule.near_bits)
     plan.actions += [Action(path, LEAVE_OUT, reason=reason) for path, reason in reasons.items()]
     plan.actions += [Action(path, DONE) for path, one in prints.items() if one.is_done and path not in reasons]
@@ -176,7 +176,7 @@ def apply_clean(plan: CleanPlan, out: Path, rule: CleanRule) -> dict[str, str]:
             try:
                 target, digest = save_new(place, str(action.stem), rule.suffix, write)
             except ValueError as error:
-                failed[str(action.path)] = str(error)
+                failed[str(action.path)] = reason_of(error)
                 continue
             origin = {"source": str(action.path), "source_sha256": file_digest(action.path), "rule": asdict(rule)}
             append_json_line(out / CLEANED, {"file": target.relative_to(out).as_posix(), "sha256": digest, **origin})

@@ -22,7 +22,7 @@ from fer_paddle.collect.names import safe_name, save_new
 from fer_paddle.collect.pages import PageSource
 from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines, read_text
 from fer_paddle.images import FORMATS, list_images, read_image, read_size
-from fer_paddle.messages import track
+from fer_paddle.messages import reason_of, track
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class Crawler:
             try:
                 found = source.read(answer)
             except ValueError as error:
-                self._note(link, REFUSED, reason=str(error))
+                self._note(link, REFUSED, reason=reason_of(error))
                 continue
             waiting.extend(found.pages)
             for image in track(found.images, "images"):
@@ -143,9 +143,9 @@ class Crawler:
         try:
             return self.fetcher.get(link.url, want)
         except Refused as error:
-            self._note(link, REFUSED, reason=str(error))
+            self._note(link, REFUSED, reason=reason_of(error))
         except Unreachable as error:
-            self._note(link, FAILED, reason=str(error))
+            self._note(link, FAILED, reason=reason_of(error))
         return None
 
     def _save(self, link: ImageLink, answer: Response) -> None:
@@ -155,7 +155,7 @@ class Crawler:
             if min(height, width) < self.min_side:
                 raise ValueError(f"expected at least {self.min_side} pixels a side, got {width} x {height}")
         except ValueError as error:
-            self._note(link, REFUSED, source=answer.url, reason=str(error))
+            self._note(link, REFUSED, source=answer.url, reason=reason_of(error))
             return
         digest = sha256(answer.body).hexdigest()
         known = self._files.get(digest)

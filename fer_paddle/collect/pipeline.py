@@ -17,7 +17,7 @@ from fer_paddle.collect.pages import SeedPages
 from fer_paddle.collect.select import SELECTED, FaceRule, Landmarks, select_faces
 from fer_paddle.files import file_digest, read_json_lines
 from fer_paddle.images import list_images
-from fer_paddle.messages import name_reason
+from fer_paddle.messages import name_reason, reason_of
 from fer_paddle.video import VIDEO_SUFFIXES, FrameRule
 
 
@@ -154,7 +154,7 @@ def _take_frames(videos: Sequence[Path], folder: Path, rules: CollectRules, repo
         try:
             taken = save_frames(video, folder, rules.frames)
         except ValueError as error:
-            report.warnings.append(str(error))
+            report.warnings.append(reason_of(error))
             continue
         report.frames[str(video)] = len(taken.files)
         if taken.warning:

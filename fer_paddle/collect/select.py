@@ -15,7 +15,7 @@ import numpy as np
 from fer_paddle.collect.names import safe_name, save_new
 from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
 from fer_paddle.images import crop_square, read_image, write_image
-from fer_paddle.messages import track
+from fer_paddle.messages import reason_of, track
 from fer_paddle.study import check_rule
 from fer_paddle.video import sharpness
 from yolo3tiny.predict import Detections, Detector
@@ -70,9 +70,9 @@ def find_faces(image: np.ndarray, rule: FaceRule, detector: Callable[..., Detect
             faces.append((box, {"score": round(float(score), 4), "px": round(px, 1), "sharpness": round(sharp, 1)}))
     if len(faces) < rule.min_faces:
         left_out = f" and {len(found) - len(faces)} too small or blurred" if len(found) > len(faces) else ""
-        return faces, f"{len(faces)} faces{left_out}, expected at least {rule.min_faces}"
+        return faces, reason_of(f"{len(faces)} faces{left_out}, expected at least {rule.min_faces}")
     if rule.max_faces is not None and len(faces) > rule.max_faces:
-        return faces, f"{len(faces)} faces, expected at most {rule.max_faces}"
+        return faces, reason_of(f"{len(faces)} faces, expected at most {rule.max_faces}")
     return faces, None
 
 
@@ -121,7 +121,7 @@ def select_faces(
             try:
                 image, digest = read_image(path), file_digest(path)
             except (ValueError, OSError) as error:
-                report.failed[str(path)] = str(error)
+                report.failed[str(path)] = reason_of(error)
                 continue
             if (digest, kind) in done:
                 report.done_before += 1

@@ -157,6 +157,19 @@ def test_a_large_image_is_annotated_reduced_and_reported_in_its_own_pixels(enoug
     assert records[0]["faces"] == [{"box_xyxy": [20, 0, 40, 30], "score": 1.0, "points_xy": [[0, 15]]}]
 
 
+def test_reasons_that_files_keep_agree_in_number(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise ValueError("expected 2 faces, got 1 faces")
+
+    images.write_image(tmp_path / "a.png", np.zeros((30, 40, 3), np.uint8))
+    results = tmp_path / "out" / "results.json"
+    annotate_files([tmp_path / "a.png"], results, fail)
+    monkeypatch.setattr("fer_paddle.apps.video.Video", fail)
+    _, videos = recognize_videos([tmp_path / "a.mp4"], tmp_path / "out", fail, 0.5)
+    kept = json.loads(results.read_text())["failed"]
+    assert [kept[0]["reason"], videos[0][1]] == ["expected 2 faces, got 1 face"] * 2
+
+
 def test_two_runs_in_one_folder_are_refused_and_what_a_killed_one_left_goes(tmp_path):
     out, clip = tmp_path / "out", tmp_path / "clip.mp4"
     images.write_image(tmp_path / "a.png", np.zeros((8, 8), np.uint8))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fer_paddle.console import Output, table, visible
-from fer_paddle.options import FACES, PositiveInt, Weights
+from fer_paddle.options import FACES, FaceDetector, PositiveInt, Weights
 
 
 def explain(
@@ -17,6 +17,7 @@ def explain(
     data: Annotated[str | None, f"labeled faces, for confusion, ROC, reliability and t-SNE: {FACES}"] = None,
     costs: Annotated[bool, "print parameters, operations, memory and time by layer"] = False,
     weights: Weights = None,
+    detector: FaceDetector = None,
     points: Annotated[PositiveInt, "faces in the t-SNE layout"] = 700,
     out: Annotated[Path, "folder of the figures"] = Path("out/explain"),
 ) -> Output:
@@ -35,7 +36,7 @@ def explain(
     lines: list[str] = []
     failed: list[tuple[str, str]] = []
     if images:
-        result["images"], failed = _explain_images(images, network, size, classes, out)
+        result["images"], failed = _explain_images(images, detector, network, size, classes, out)
         result["failed"] = [{"file": file, "reason": reason} for file, reason in failed]
         for row in result["images"]:
             lines.append(
@@ -53,7 +54,7 @@ def explain(
 
 
 def _explain_images(
-    patterns: Sequence[str], network: Any, size: int, classes: Sequence[str], out: Path
+    patterns: Sequence[str], detector: Path | None, network: Any, size: int, classes: Sequence[str], out: Path
 ) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
     """Return a row for each image, and file and reason of each that failed."""
     from fer_paddle.analysis.plots import save_figure
@@ -63,7 +64,7 @@ def _explain_images(
     from fer_paddle.pipeline import MARGIN
     from yolo3tiny import Detector
 
-    find_faces, results = Detector(), out / "explained.json"
+    find_faces, results = Detector(detector), out / "explained.json"
 
     def annotate(image: Any, scale: float) -> tuple[dict[str, Any], Any]:
         crops = [crop_square(image, box, MARGIN) for box in find_faces(image).boxes_xyxy]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fer_paddle import options as opt
 from fer_paddle.console import FAILED, OK, Output, shown_names, table, visible, warn
-from fer_paddle.messages import say
+from fer_paddle.messages import reason_of, say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +160,7 @@ def frames(
         try:
             reports.append(save_frames(video, out, rule))
         except (ValueError, FileNotFoundError) as error:
-            failed.append(("", str(error)))
+            failed.append(("", reason_of(error)))
     rows = [
         [one.video, one.frames_read, len(one.files), say("done before") if one.done_before else one.warning or ""]
         for one in reports

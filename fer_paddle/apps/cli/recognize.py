@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 
@@ -14,9 +15,33 @@ from fer_paddle import options as opt
 from fer_paddle.console import FAILED, INTERRUPTED, OK, Output, shown_names, table, visible
 from fer_paddle.messages import say
 
+if TYPE_CHECKING:
+    from fer_paddle.pipeline import Pipeline
+
 Out = Annotated[Path, "folder for the annotated images"]
 Port = Annotated[int, opt.Number(int, 1, 65535), "port to listen at"]
 Host = Annotated[str, "address to listen at; 0.0.0.0: reachable from the network"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """Which networks recognize."""
+
+    weights: opt.Weights = None
+    detector: opt.FaceDetector = None
+    landmarks: Annotated[bool, "also find 68 points of each face, its pose, and measures of mouth and eyes"] = False
+    landmarker: Annotated[Path | None, "as --landmarks, by this network: a file, or a name of `models`"] = None
+
+    def load(self, threads: int = 0, **more: Any) -> Pipeline:
+        from fer_paddle.expression.predict import Classifier
+        from fer_paddle.landmarks.predict import Landmarker
+        from fer_paddle.pipeline import Pipeline
+        from yolo3tiny.predict import Detector
+
+        asked = self.landmarks or self.landmarker is not None
+        landmarks = Landmarker(self.landmarker, threads=threads) if asked else False
+        detector, classifier = Detector(self.detector, threads=threads), Classifier(self.weights, threads=threads)
+        return Pipeline(detector, classifier, landmarks=landmarks, **more)
 
 
 def recognize(
@@ -27,12 +52,10 @@ def recognize(
     min_face: opt.MinFace = 0,
     rotations: opt.Rotations = (),
     language: Annotated[Literal["en", "zh"], "names in the images; where it is given, also what is printed"] = "en",
-    weights: opt.Weights = None,
-    detector: opt.FaceDetector = None,
+    networks: Networks,
     allow_url: Annotated[bool, "fetch the URLs, from public addresses alone"] = False,
     seconds: Annotated[opt.PositiveFloat | None, "stop a video or camera after this time"] = None,
     show: Annotated[bool, "show videos in a window while they run; q stops"] = False,
-    landmarks: Annotated[bool, "also find 68 points of each face, its pose, and measures of mouth and eyes"] = False,
 ) -> Output:
     """Find the faces in images and videos and name their expressions.
 
@@ -42,21 +65,13 @@ def recognize(
     from fer_paddle.apps.recognize import Report, find_sources, recognize_files
     from fer_paddle.apps.video import recognize_videos
     from fer_paddle.drawing import find_chinese_font
-    from fer_paddle.expression.predict import Classifier
-    from fer_paddle.pipeline import Pipeline
-    from yolo3tiny.predict import Detector
 
     if show and sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise ValueError("expected a screen for --show, found none")
     find_chinese_font()  # a wrong FER_FONT is told before work begins
     files, clips, unreached = find_sources(images, out, allow_url)
-    turned_by = tuple(map(int, rotations))
-    report = Report(())
-    pipeline = Pipeline(
-        Detector(detector), Classifier(weights), min_face=min_face, rotations=turned_by, landmarks=landmarks
-    )
-    if files:
-        report = recognize_files(files, out, pipeline, min_score, language)
+    pipeline = networks.load(min_face=min_face, rotations=tuple(map(int, rotations)))
+    report = recognize_files(files, out, pipeline, min_score, language) if files else Report(())
     shown = _show_frame if show else None
     videos, failed = recognize_videos(clips, out, pipeline, min_score, language, seconds, shown)
     report.failed += [*unreached, *failed]
@@ -111,8 +126,7 @@ def serve(
     *,
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    weights: opt.Weights = None,
-    detector: opt.FaceDetector = None,
+    networks: Networks,
     workers: Annotated[opt.ThreadCount, "threads that compute"] = 2,
     queue: Annotated[opt.NaturalInt, "requests that may wait beside; more get 503"] = 32,
     max_bytes: Annotated[opt.PositiveInt, "largest request"] = 10_000_000,
@@ -120,27 +134,22 @@ def serve(
     max_images: Annotated[opt.PositiveInt, "largest batch"] = 16,
     seconds: Annotated[opt.PositiveFloat, "longest upload, and longest wait for an answer"] = 20.0,
     allow_url: Annotated[bool, "also fetch images by URL, from public addresses alone"] = False,
-    landmarks: Annotated[bool, "also find the points and pose that ?landmarks=true asks for"] = False,
     keypoints: Annotated[str | None, "also find marks at /v1/keypoints by this network, such as keypoint.belt"] = None,
 ) -> Output:
     """Serve faces and expressions over HTTP: POST /v1/faces, /v1/batch; GET /healthz, /readyz, /metrics, /openapi.json.
+
+    With --landmarks a request may ask for points and pose by ?landmarks=true.
 
     The variable FER_API_KEY holds the key that clients must send as X-API-Key; without it anyone may ask.
     """
     from fer_paddle.apps.api import Limits, create_app
     from fer_paddle.apps.api import serve as run
-    from fer_paddle.expression.predict import Classifier
-    from fer_paddle.landmarks.predict import Landmarker
-    from fer_paddle.pipeline import Pipeline
     from yolo3tiny.keypoint.predict import KeypointDetector
-    from yolo3tiny.predict import Detector
 
     api_key = os.environ.get("FER_API_KEY")
     if api_key is not None and not api_key.strip():
         raise ValueError("expected a key in FER_API_KEY, got an empty one")
-    # One thread a network: the workers are what fills the cores.
-    landmarker = Landmarker(threads=1) if landmarks else False
-    pipeline = Pipeline(Detector(detector, threads=1), Classifier(weights, threads=1), landmarks=landmarker)
+    pipeline = networks.load(threads=1)  # the workers are what fills the cores
     limits = Limits(max_bytes, max_pixels, max_images, seconds, workers, queue)
     marker = KeypointDetector(keypoints, threads=1) if keypoints else None
     run(create_app(pipeline, limits, api_key, allow_url, marker), host, port)
@@ -152,11 +161,14 @@ def web(
     host: Host = "127.0.0.1",
     port: Annotated[int | None, opt.Number(int, 1, 65535), "port (default: the first free one from 7860 on)"] = None,
     weights: Annotated[Path | None, "a network of your own, offered first: a file such as my_course/model.onnx"] = None,
+    detector: Annotated[Path | None, "a face detector of your own, offered first"] = None,
+    landmarker: Annotated[Path | None, "a landmark network of your own, offered first"] = None,
 ) -> Output:
     """Show the page in a browser: images, webcam, videos, two networks side by side, in English and Chinese."""
     from fer_paddle.apps.web import build_page, launch
 
-    launch(build_page(str(weights) if weights else None), host, port)
+    own = [str(one) if one else None for one in (weights, detector, landmarker)]
+    launch(build_page(*own), host, port)
     return Output({"stopped": True}, say("stopped"))
 
 

@@ -24,7 +24,7 @@ from fer_paddle.labels import (
     choose_classes,
     parse_split,
 )
-from fer_paddle.messages import track
+from fer_paddle.messages import reason_of, track
 
 LABELS_FILES = ("labels.txt", "label.txt", "label_list.txt")
 CLASSES_CSV = "_classes.csv"
@@ -60,7 +60,7 @@ def read_class_folders(
         try:
             image = to_gray(read_image(one.path, ENOUGH_PIXELS))
         except (ValueError, OSError) as error:  # a link to nowhere is listed, but not found
-            skipped.append((printable(one.path.relative_to(path)), printable(str(error))))
+            skipped.append((printable(one.path.relative_to(path)), printable(reason_of(error))))
             continue
         shapes.append(image.shape)
         images.append(shrink(image))

@@ -32,13 +32,13 @@ class OneFace:
     classes = EXPRESSIONS
 
     def __init__(self):
-        self.go, self.broken, self.landmarker = threading.Event(), False, None
+        self.go, self.broken, self.landmarker = threading.Event(), None, None
         self.go.set()
 
     def __call__(self, image, min_score=0.5, landmarks=False):
         self.go.wait(10)
         if self.broken:
-            raise ZeroDivisionError
+            raise self.broken
         if image.shape[0] <= 20 or min_score > 0.8:
             return []
         face = Face(np.array([2, 3, 20, 22], np.float32), 0.8, np.eye(7, dtype=np.float32)[4], "sad")
@@ -182,12 +182,16 @@ def test_what_is_told_of_itself(make_client, caplog):
     assert {"200", "413", "415", "422", "503"} <= set(document["paths"]["/v1/batch"]["post"]["responses"])
 
 
-def test_our_own_fault_is_a_500_with_an_id(make_client, pipeline):
+def test_faults_have_a_status_and_an_id(make_client, pipeline):
     client = make_client()
-    pipeline.broken = True
-    answer = client.post("/v1/faces", files={"file": PNG})
-    assert (answer.status_code, answer.json()) == (500, {"detail": "internal error"}) and answer.headers["X-Request-ID"]
-    pipeline.broken = False
+    for fault, code, told in (
+        (ZeroDivisionError(), 500, "internal error"),
+        (ValueError("expected 2 faces, got 1 faces"), 422, "expected 2 faces, got 1 face"),
+    ):
+        pipeline.broken = fault
+        answer = client.post("/v1/faces", files={"file": PNG})
+        assert (answer.status_code, answer.json()) == (code, {"detail": told}) and answer.headers["X-Request-ID"]
+    pipeline.broken = None
     assert client.post("/v1/faces", files={"file": PNG}).status_code == 200
 
 

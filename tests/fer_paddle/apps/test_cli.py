@@ -136,7 +136,7 @@ def test_every_parameter_is_told_and_every_number_has_a_range(app):
         (APP, "recognize", ["vgg8.photos", "yolo3lite.face"]),
         (APP, "batch", ["vgg8.photos", "yolo3lite.face"]),
         (APP, "serve", ["vgg8.photos", "yolo3lite.face"]),
-        (APP, "explain", ["vgg8.photos"]),
+        (APP, "explain", ["vgg8.photos", "yolo3lite.face"]),
         (APP, "landmarks crops", ["yolo3lite.face"]),
         (APP, "landmarks detect", ["landmarks.68", "yolo3lite.face"]),
         (APP, "landmarks evaluate", ["landmarks.68"]),
@@ -151,17 +151,6 @@ def test_help_names_the_network_that_the_command_takes(app, words, names):
     parameters = read_parameters(command.callback)
     told = " ".join(parameter.help for parameter in parameters if isinstance(parameter, click.Option))
     assert re.findall(r"default: (\w+\.\w*[a-z]\w*|\w+\.68)\)", told) == names
-
-
-@pytest.mark.parametrize(
-    ("detector", "code", "faces", "said"),
-    [("yolo3tiny.face", 0, 1, ""), (WEIGHTS, 2, 0, "face detector"), ("landmarks.68", 2, 0, "landmarks.68")],
-)
-def test_recognize_takes_a_detector_of_ones_own(detector, code, faces, said, run, tmp_path):
-    write_image(tmp_path / "a.png", draw_scene(7, 320, 240, 1, 90, 120).image)
-    done, out, err = run("recognize", tmp_path / "a.png", "--detector", detector, "--out", tmp_path / "out", "--json")
-    assert done == code and said in err and err.count("\n") == (code > 0)
-    assert code or len(json.loads(out)["images"][0]["faces"]) == faces
 
 
 def test_recognize_takes_images_and_videos_together(run, tmp_path, caplog):

@@ -54,7 +54,7 @@ def test_folder_with_a_bad_file_and_equal_names(images, tmp_path):
 def test_landmarks_are_drawn_and_stand_in_both_tables(tmp_path):
     drawn = draw_face("happy", 128, 0)
     write_image(tmp_path / "a.png", drawn.image)
-    plain = Face(drawn.box_xyxy, 0.8, np.eye(7, dtype=np.float32)[3], "happy")
+    plain = Face(drawn.box_xyxy, 0.8, np.eye(7, dtype=np.float32)[3], "happy", rotation_deg=90)
     found = {"with": dataclasses.replace(plain, points=drawn.points, image_hw=(128, 128)), "without": plain}
     for name, face in found.items():
 
@@ -69,6 +69,7 @@ def test_landmarks_are_drawn_and_stand_in_both_tables(tmp_path):
     assert float(row["smile"]) == record["measures"]["smile"]
     assert [float(row[side]) for side in ("left", "top", "right", "bottom")] == record["box_xyxy"]
     assert {name: float(row[name]) for name in EXPRESSIONS} == record["probs"] and row["sure"] == str(record["sure"])
+    assert int(row["rotation_deg"]) == record["rotation_deg"] == 90
     assert (float(row["score"]), row["label"]) == (record["score"], record["label"])
     with_points, without = (read_image(tmp_path / name / "a.png").astype(int) for name in found)
     chin = drawn.points[8].astype(int)
@@ -93,7 +94,7 @@ def test_a_spreadsheet_computes_no_name(tmp_path, monkeypatch):
     with (tmp_path / "out" / "results.csv").open(newline="", encoding="utf-8-sig") as file:
         header, *rows = csv.reader(file)
     assert not [cell for row in [header, *rows] for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
-    assert header[8] == rows[0][6] == "'=1+1" and all(Path(row[0]).is_file() for row in rows)
+    assert header[9] == rows[0][6] == "'=1+1" and all(Path(row[0]).is_file() for row in rows)
 
 
 def recognize(patterns, out):

@@ -21,7 +21,13 @@ from fer_paddle.pipeline import Face
 
 ASKED = (DEFAULT, "onnx", False, 0.5)
 PORTRAIT = astronaut()[..., ::-1]
+NO_GRADIENTS = "distresnet_int8.fer2013"  # ships without .safetensors
 EMPTY = np.full((60, 80, 3), 90, np.uint8)
+
+
+def at(x, y):
+    """A click."""
+    return SimpleNamespace(index=(x, y))
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +59,11 @@ def test_no_image_and_no_face_are_told(web):
 
 
 def test_a_click_on_a_face_shows_where_the_network_looked(web):
-    shown = web.explain(PORTRAIT, *ASKED, "en", SimpleNamespace(index=(225, 120)))
+    shown = web.explain(at(225, 120), PORTRAIT, *ASKED, "en")
     assert shown["visible"] and shown["value"].shape[2] == 3 and shown["value"].std() > 20
-    assert web.explain(PORTRAIT, *ASKED, "en", SimpleNamespace(index=(5, 500)))["visible"] is False
+    assert web.explain(at(5, 500), PORTRAIT, *ASKED, "en")["visible"] is False
     with pytest.raises(web.gr.Error, match="safetensors"):
-        web.explain(PORTRAIT, "distresnet_int8.fer2013", "onnx", False, 0.5, "en", SimpleNamespace(index=(225, 120)))
+        web.explain(at(225, 120), PORTRAIT, NO_GRADIENTS, *ASKED[1:], "en")
 
 
 @pytest.mark.slow
@@ -70,7 +76,7 @@ from fer_paddle.apps import web
 click = SimpleNamespace(index=(225, 120))
 for _ in range(2):
     with ThreadPoolExecutor(1) as thread:
-        asked = web.astronaut()[..., ::-1], web.DEFAULT, "onnx", False, 0.5, "en", click
+        asked = click, web.astronaut()[..., ::-1], web.DEFAULT, "onnx", False, 0.5, "en"
         assert thread.submit(web.explain, *asked).result()["visible"]
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -85,10 +91,11 @@ def test_files_to_download_go_after_ten_minutes(web):
 
 
 def test_two_networks_and_the_stages(web):
-    table, stages = web.compare(PORTRAIT, DEFAULT, "vgg8.fer2013", 0.5, "en")
+    table, stages = web.compare(PORTRAIT, DEFAULT, "vgg8.fer2013", *ASKED, "en")
     assert "vgg8.fer2013" in table and table.count("<tr>") == 3 and "happy" in table
     assert [caption[0] for _, caption in stages] == ["1", "2", "3", "4"]
-    assert len(web.compare(EMPTY, DEFAULT, "vgg8.fer2013", 0.5, "en")[1]) == 1
+    assert len(web.compare(EMPTY, DEFAULT, "vgg8.fer2013", *ASKED, "en")[1]) == 1
+    assert len(web.compare(PORTRAIT, NO_GRADIENTS, DEFAULT, *ASKED, "en")[1]) == 3  # no maps, and the rest
 
 
 def test_a_video_is_given_back_in_a_form_that_browsers_play(web, tmp_path):

@@ -46,7 +46,7 @@ def test_faces_are_cut_as_the_pipeline_cuts_them(photo, tmp_path):
     ("rule", "says"),
     [
         (FaceRule(), None),
-        (FaceRule(min_faces=2), "1 faces, expected at least 2"),
+        (FaceRule(min_faces=2), "1 face, expected at least 2"),
         (FaceRule(min_px=60), None),
         (FaceRule(min_px=61), "too small or blurred"),
         (FaceRule(min_sharpness=1e9), "too small or blurred"),
