@@ -56,10 +56,10 @@ _TUTORIAL_PREFIX = re.compile(r"^\d+[_\-. ]+")
 _Value = TypeVar("_Value")
 
 
-def look_up(table: Mapping[str, _Value], name: str, what: str) -> _Value:
-    """Return what a table has under a name; ValueError names all that it has."""
+def look_up(table: Mapping[str, _Value], name: str, expected: str) -> _Value:
+    """Return what a table has under a name; ValueError names all that it has in the place {} of a text."""
     if name not in table:
-        raise ValueError(f"expected {what} of {', '.join(table)}, got {name!r}")
+        raise ValueError(f"expected {expected.format(', '.join(table))}, got {name!r}")
     return table[name]
 
 

@@ -211,7 +211,7 @@ class Outcome:
 
 def choose_recipe(name: str, changes: Mapping[str, Any]) -> Recipe:
     """Return a recipe by name with other fields, but for those that are None; `size` is one side for all epochs."""
-    recipe = look_up(RECIPES, name, "a recipe")
+    recipe = look_up(RECIPES, name, "a recipe of {}")
     changes = {field: value for field, value in changes.items() if value is not None}
     if size := changes.pop("size", None):
         recipe = recipe.with_size(size)

@@ -42,7 +42,7 @@ DESIGNS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def build_model(name: str, **arguments: Any) -> paddle.nn.Layer:
     """Build a network of MODELS, with random weights; ValueError for an unknown name or argument."""
-    constructor = look_up(MODELS, name, "a model")
+    constructor = look_up(MODELS, name, "a model of {}")
     try:
         return constructor(**arguments)
     except TypeError as error:
@@ -51,5 +51,5 @@ def build_model(name: str, **arguments: Any) -> paddle.nn.Layer:
 
 def find_design(name: str, more: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
     """Return the name in MODELS and the arguments of a design, with further ones; ValueError for an unknown name."""
-    model, arguments = look_up(DESIGNS, name, "a model")
+    model, arguments = look_up(DESIGNS, name, "a model of {}")
     return model, {**arguments, **(more or {})}

@@ -33,7 +33,7 @@ class BasicBlock(paddle.nn.Layer):
         else:
             first = ConvNorm(in_channels, out_channels, 3, stride)
             second = ConvNorm(out_channels, out_channels, 3, activation_layer=None)
-        weigh = look_up(ATTENTIONS, attention, "attention")
+        weigh = look_up(ATTENTIONS, attention, "attention of {}")
         self.branch = nn.Sequential(first, second, weigh(out_channels))
         same_shape = stride == 1 and in_channels == out_channels
         self.shortcut = (

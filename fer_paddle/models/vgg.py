@@ -52,7 +52,7 @@ class VGG8(FaceNetwork):
                 f"expected depths of 1 to {MAX_DEPTH} and odd kernels of 1 to {MAX_KERNEL} for each of {len(channels)} "
                 f"stages, got {depths} and {kernels}"
             )
-        layer = look_up(ACTIVATIONS, activation, "an activation")
+        layer = look_up(ACTIVATIONS, activation, "an activation of {}")
         layers: list[paddle.nn.Layer] = []
         for base, depth, kernel in zip(channels, counts, sides):
             for _ in range(depth):

@@ -107,7 +107,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
 
 def make_strategy(name: str, *arguments: Any, **more: Any) -> Strategy:
     """Make one of STRATEGIES; an unknown name raises ValueError."""
-    return look_up(STRATEGIES, name, "a strategy")(*arguments, **more)
+    return look_up(STRATEGIES, name, "a strategy of {}")(*arguments, **more)
 
 
 def search(
