@@ -1,19 +1,21 @@
 """ONNX Runtime's road and the smaller files, on a network of two convolutions made here. No Paddle."""
 
+import copy
 import json
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from fer_paddle.compression import onnx_quantize as ort
 from fer_paddle.compression import quant_params
 from fer_paddle.compression.quantize import compare
-from fer_paddle.deployment.onnx_graph import add_metadata, compact, drop_idle_rounding, read_onnx
+from fer_paddle.deployment.onnx_graph import compact, drop_idle_rounding, read_onnx
 from fer_paddle.files import write_json
 from fer_paddle.weights import load_card
+from tests.fer_paddle.small_onnx import make_onnx, run_onnx
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(size=(24, 1, 12, 12)).astype(np.float32)
@@ -38,16 +40,7 @@ def make_network():
         helper.make_node("Gemm", ["e", "linear.weight", "bias"], ["f"], "linear"),
         helper.make_node("Add", ["f", "copy"], ["logits"], "add"),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "network",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 1, 12, 12])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 7])],
-        [numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    add_metadata(model, {"classes": "seven"})
-    return model
+    return make_onnx(nodes, arrays, (1, 12, 12), ["logits"], name="images", classes="seven")
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +48,6 @@ def network(tmp_path_factory):
     path = tmp_path_factory.mktemp("float") / "network.onnx"
     onnx.save(make_network(), path)
     return path
-
-
-def load(path):
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    return lambda images: session.run(None, {"images": images})
 
 
 def weights_of(model):
@@ -75,9 +63,7 @@ def test_compact_changes_no_value(network):
     small = compact(model)
     assert small.ByteSize() < model.ByteSize() and len(small.graph.initializer) == len(model.graph.initializer) - 1
     assert "images" in {value.name for value in small.graph.input}
-    outputs = [
-        onnxruntime.InferenceSession(one.SerializeToString()).run(None, {"images": IMAGES})[0] for one in (model, small)
-    ]
+    outputs = [run_onnx(one, IMAGES)[0] for one in (model, small)]
     assert np.array_equal(*outputs)
 
 
@@ -100,17 +86,14 @@ def test_compact_folds_quantized_weights():
     assert "QuantizeLinear" not in {node.op_type for node in small.graph.node}
     assert small.ByteSize() < model.ByteSize() / 2
     assert np.array_equal(weights_of(small)[weights.shape][0], quant_params.for_weights(weights).quantize(weights))
-    outputs = [
-        onnxruntime.InferenceSession(one.SerializeToString()).run(None, {"images": IMAGES})[0] for one in (model, small)
-    ]
+    outputs = [run_onnx(one, IMAGES)[0] for one in (model, small)]
     assert np.abs(outputs[0] - outputs[1]).max() < 1e-5
 
 
 def test_idle_rounding_goes_and_the_rest_stays(network, tmp_path):
     """ONNX Runtime rounds each convolution's output: behind the first stands ELU, which has no use for it."""
     model = onnx.load(ort.quantize_onnx(network, tmp_path / "int8.onnx", BATCHES))
-    lean = onnx.ModelProto()
-    lean.CopyFrom(model)
+    lean = copy.deepcopy(model)
     drop_idle_rounding(lean)
     lean = compact(lean)
     makers = {name: node for node in lean.graph.node for name in node.output}
@@ -120,15 +103,14 @@ def test_idle_rounding_goes_and_the_rest_stays(network, tmp_path):
             assert made_by in (["DequantizeLinear"] * 2, ["images", "DequantizeLinear"])
     counts = [sum(node.op_type == "QuantizeLinear" for node in one.graph.node) for one in (model, lean)]
     assert counts[1] < counts[0] and counts[1] == 2  # second convolution, linear layer
-    exact = load(network)(IMAGES)[0]
-    found = onnxruntime.InferenceSession(lean.SerializeToString()).run(None, {"images": IMAGES})[0]
+    exact, found = (run_onnx(one, IMAGES)[0] for one in (network, lean))
     assert np.abs(found - exact).mean() < 0.1 * exact.std()
 
 
 @pytest.mark.parametrize("method", ort.METHODS)
 def test_quantize_onnx_is_close(network, tmp_path, method):
     path = ort.quantize_onnx(network, tmp_path / "int8.onnx", BATCHES, method)
-    exact, found = load(network)(IMAGES)[0], load(path)(IMAGES)[0]
+    exact, found = (run_onnx(one, IMAGES)[0] for one in (network, path))
     assert 0 < np.abs(found - exact).mean() < 0.1 * exact.std()
     model = read_onnx(path)
     told = {entry.key: entry.value for entry in model.metadata_props}
@@ -158,28 +140,19 @@ def run_to(path, name, images):
     """Run a float network up to an inner value."""
     model = onnx.load(path)
     model.graph.output.append(helper.make_empty_tensor_value_info(name))
-    return onnxruntime.InferenceSession(model.SerializeToString()).run([name], {"images": images})[0]
+    return run_onnx(model, images)[-1]
 
 
 @pytest.mark.parametrize("outputs", [16, 24, 48])
 def test_a_convolution_of_gray_images_is_summed_rightly(tmp_path, outputs):
     """ONNX Runtime 1.23.2 sums 24 outputs wrongly in integers on a processor with AMX."""
-    weight = RNG.normal(size=(outputs, 1, 3, 3)).astype(np.float32)
-    graph = helper.make_graph(
-        [helper.make_node("Conv", ["images", "w"], ["y"], pads=[1, 1, 1, 1])],
-        "gray",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 1, 12, 12])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", outputs, 12, 12])],
-        [numpy_helper.from_array(weight, "w")],
-    )
-    onnx.save(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), tmp_path / "gray.onnx"
-    )
+    nodes = [helper.make_node("Conv", ["images", "w"], ["y"], pads=[1, 1, 1, 1])]
+    model = make_onnx(nodes, {"w": RNG.normal(size=(outputs, 1, 3, 3))}, (1, 12, 12), name="images")
+    onnx.save(model, tmp_path / "gray.onnx")
     path = ort.quantize_onnx(tmp_path / "gray.onnx", tmp_path / "int8.onnx", BATCHES)
     plain = onnxruntime.SessionOptions()
     plain.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    sessions = [onnxruntime.InferenceSession(str(path), options) for options in (None, plain)]
-    found, expected = (session.run(None, {"images": IMAGES})[0] for session in sessions)
+    found, expected = (run_onnx(path, IMAGES, options)[0] for options in (None, plain))
     assert np.abs(found - expected).max() < 0.02 * expected.std()
 
 
@@ -191,7 +164,7 @@ class Task:
 
     def __init__(self, onnx, **changes):
         self.onnx, self.batches, self.card, self.finetune_settings = onnx, BATCHES, {}, None
-        self.exact = load(onnx)(IMAGES)[0]
+        self.exact = run_onnx(onnx, IMAGES)[0]
         for name, value in changes.items():
             setattr(self, name, value)
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 from fer_paddle.analysis.plots import save_figure
 from fer_paddle.apps import speed
@@ -21,6 +21,7 @@ from fer_paddle.deployment.convert import convert_onnx
 from fer_paddle.expression.predict import classifier_file
 from fer_paddle.files import file_digest
 from fer_paddle.study import Study
+from tests.fer_paddle.small_onnx import make_onnx
 from yolo3tiny.predict import WEIGHTS as DETECTOR_WEIGHTS
 
 SMALL = classifier_file("vgg8_flat.fer2013")
@@ -29,12 +30,8 @@ SMALL = classifier_file("vgg8_flat.fer2013")
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     """An ONNX file that says it is an expression network of 8 px faces: one convolution."""
-    weight = numpy_helper.from_array(np.ones((2, 1, 3, 3), np.float32), "w")
-    x = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 1, 8, 8])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2, 6, 6])
-    graph = helper.make_graph([helper.make_node("Conv", ["images", "w"], ["y"])], "tiny", [x], [y], [weight])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
-    helper.set_model_props(model, {"input_size": "8"})
+    nodes = [helper.make_node("Conv", ["images", "w"], ["y"])]
+    model = make_onnx(nodes, {"w": np.ones((2, 1, 3, 3))}, (1, 8, 8), name="images", input_size="8")
     path = tmp_path_factory.mktemp("微") / "tiny.onnx"
     onnx.save(model, path)
     return path

@@ -1,11 +1,11 @@
 """Each operator that has a translation gives in ncnn what it gives in ONNX Runtime; the others are refused."""
 
 import numpy as np
-import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
 from fer_paddle.deployment.ncnn_graph import to_ncnn
+from tests.fer_paddle.small_onnx import make_onnx, run_onnx
 
 ncnn = pytest.importorskip("ncnn")
 RNG = np.random.default_rng(0)
@@ -16,13 +16,8 @@ def draw(*shape):
     return RNG.normal(size=shape).astype(np.float32)
 
 
-def make(nodes, arrays=None, outputs=("y",), shape=SHAPE):
-    """An ONNX network with one input x."""
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", *shape[1:]])
-    ys = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
-    constants = [numpy_helper.from_array(array, name) for name, array in (arrays or {}).items()]
-    graph = helper.make_graph(nodes, "test", [x], ys, constants)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
+def make(nodes, arrays=None, outputs=("y",)):
+    return make_onnx(nodes, arrays or {}, SHAPE[1:], outputs, opset=14)
 
 
 def run_ncnn(model, image, folder, half=False):
@@ -37,11 +32,6 @@ def run_ncnn(model, image, folder, half=False):
     extractor = net.create_extractor()
     extractor.input("x", ncnn.Mat(image[0]).clone())
     return [np.array(extractor.extract(output.name)[1]) for output in model.graph.output]
-
-
-def run_onnx(model, image):
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": image})
 
 
 def node(kind, inputs="x", output="y", **settings):

@@ -2,20 +2,14 @@
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
 from fer_paddle.deployment.onnx_graph import simplify
+from tests.fer_paddle.small_onnx import make_onnx, make_tensors, run_onnx
 
 RNG = np.random.default_rng(0)
-
-
-def run(model, image):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": image})
+SHAPE = (2, "h", "w")
 
 
 def as_paddle_writes_it(rest=-1):
@@ -25,10 +19,8 @@ def as_paddle_writes_it(rest=-1):
         "mean": RNG.normal(size=6), "variance": RNG.random(6) + 0.5, "linear": RNG.normal(size=(6, 3)),
         "bias": RNG.normal(size=3), "nobody": RNG.normal(size=9),
     }  # fmt: skip
-    tensors = {name: numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()}
-    for name, values in {"zero": [0], "one": [1], "rest": [rest]}.items():
-        tensors[name] = numpy_helper.from_array(np.int64(values), name)
-    nodes = [helper.make_node("Constant", [], [name], value=tensor) for name, tensor in tensors.items()]
+    arrays |= {"zero": [0], "one": [1], "rest": [rest]}
+    nodes = [helper.make_node("Constant", [], [one.name], value=one) for one in make_tensors(arrays)]
     nodes += [
         helper.make_node("Conv", ["x", "w"], ["a"]),
         helper.make_node("BatchNormalization", ["a", "scale", "shift", "mean", "variance"], ["b"]),
@@ -40,12 +32,7 @@ def as_paddle_writes_it(rest=-1):
         helper.make_node("MatMul", ["f", "linear"], ["g"]),
         helper.make_node("Add", ["g", "bias"], ["y"]),
     ]
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2, "h", "w"])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
-    graph = helper.make_graph(nodes, "test", [x], [y])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
-    helper.set_model_props(model, {"classes": '["a"]'})
-    return model
+    return make_onnx(nodes, {}, SHAPE, classes='["a"]')
 
 
 def test_shorter_and_the_same_bits():
@@ -60,7 +47,7 @@ def test_shorter_and_the_same_bits():
     onnx.checker.check_model(short)
     for batch in (1, 3):
         image = RNG.normal(size=(batch, 2, 8, 9)).astype(np.float32)
-        np.testing.assert_array_equal(run(short, image)[0], run(model, image)[0])
+        np.testing.assert_array_equal(run_onnx(short, image)[0], run_onnx(model, image)[0])
 
 
 @pytest.mark.parametrize(
@@ -69,20 +56,16 @@ def test_shorter_and_the_same_bits():
 )
 def test_the_scale_of_the_image_goes_into_the_first_convolution(factor, weights, folded):
     arrays = {"factor": np.reshape(factor, (-1, 1, 1)), "offset": np.float64(-0.5), "w": RNG.normal(size=(6, 2, 3, 3))}
-    tensors = [numpy_helper.from_array(np.asarray(array, np.float32), name) for name, array in arrays.items()]
     nodes = [
         helper.make_node("Mul", ["x", "factor"], ["a"]),
         helper.make_node("Add", ["a", "offset"], ["b"]),
         helper.make_node("Conv", ["b", weights], ["y"], pads=[1, 1, 1, 1]),  # of zeros: they are no pixels of 0
     ]
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2, "h", "w"])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
-    graph = helper.make_graph(nodes, "test", [x], [y], tensors if weights == "w" else tensors[:2])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+    model = make_onnx(nodes, {name: arrays[name] for name in ("factor", "offset", weights) if name in arrays}, SHAPE)
     short = simplify(model)
     assert (short.graph.node[0].op_type == "Add") == folded
     image = RNG.uniform(0, 255, (2, 2, 8, 8)).astype(np.float32)
-    np.testing.assert_allclose(run(short, image)[0], run(model, image)[0], atol=1e-5)
+    np.testing.assert_allclose(run_onnx(short, image)[0], run_onnx(model, image)[0], atol=1e-5)
 
 
 def test_other_reshapes_are_left():
@@ -93,6 +76,6 @@ def test_other_reshapes_are_left():
 def test_outputs_get_names():
     short = simplify(as_paddle_writes_it(), ["logits"])
     assert [output.name for output in short.graph.output] == ["logits"]
-    assert run(short, np.ones((2, 2, 8, 8), np.float32))[0].shape == (2, 3)
+    assert run_onnx(short, np.ones((2, 2, 8, 8), np.float32))[0].shape == (2, 3)
     with pytest.raises(ValueError, match="expected names of 1 outputs"):
         simplify(as_paddle_writes_it(), ["a", "b"])

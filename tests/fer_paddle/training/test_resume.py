@@ -12,6 +12,7 @@ from fer_paddle.training.checkpoint import LAST, optimizer_arrays
 from fer_paddle.training.loop import BEST, Callback, FitConfig, Interrupted, RunOptions, fit
 from fer_paddle.training.optim import make_schedule
 from fer_paddle.training.run import training_cost
+from fer_paddle.training.transfer import GradualUnfreezing, freeze
 from fer_paddle.weights import load_arrays, load_card, state_arrays
 from tests.fer_paddle.training import tiny_run
 
@@ -54,6 +55,38 @@ def test_a_killed_process_is_resumed_bit_for_bit(how, unbroken, start_tiny_run, 
     assert_same_arrays(optimizer_arrays(resumed, resumed_optimizer), optimizer_arrays(model, optimizer))
     assert_same_runs(tmp_path, folder)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in folder.iterdir())
+
+
+def plateau(model):
+    rate = make_schedule("plateau", 0.1, 0, (1,), factor=0.5, mode="max")
+    return paddle.optimizer.Momentum(rate, parameters=model.parameters())
+
+
+PLATEAU = {"optimize": plateau, "monitor": "valid_accuracy", "mode": "max", "epochs": 9}
+FROZEN = {"prepare": lambda model: freeze(model, ["features.*"]), "extra": [GradualUnfreezing(1, ["features.*"])]}
+
+
+@pytest.mark.parametrize(
+    ("place", "changes"),
+    [
+        ((1, 2), {"accumulate": 2}),
+        ((1, 2), {"accumulate": 2, "sam_radius": 0.1}),
+        ((2, 1), {"swa_start": 1, "epochs": 4, "ema_decay": None}),
+        ((7, 1), PLATEAU),
+        ((0, 3), FROZEN),  # while frozen
+        ((1, 2), FROZEN),  # after it
+    ],
+)
+def test_every_way_to_train_is_resumed_bit_for_bit(place, changes, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    extra = changes.get("extra", [])
+    model, _, history = tiny_run.train(whole, **changes)
+    with pytest.raises(Interrupted):
+        tiny_run.train(broken, **{**changes, "extra": [*extra, tiny_run.SignalAt(signal.SIGINT, *place)]})
+    again, _, resumed = tiny_run.train(broken, resume=True, **changes)
+    assert resumed == history
+    assert_same_arrays(state_arrays(again), state_arrays(model))
+    assert_same_runs(broken, whole)
 
 
 @pytest.mark.parametrize(

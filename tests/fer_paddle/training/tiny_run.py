@@ -97,12 +97,24 @@ def make_loaders(workers: int = 0, batch_size: int = 4, data=TinyData):
 
 
 def train(
-    folder, resume=False, extra=(), model=None, workers=0, dropout=0.3, data=TinyData, task=TASK, norm=None, **changes
+    folder,
+    resume=False,
+    extra=(),
+    model=None,
+    workers=0,
+    dropout=0.3,
+    data=TinyData,
+    task=TASK,
+    norm=None,
+    prepare=lambda model: None,
+    optimize=make_optimizer,
+    **changes,
 ):
     """Runs `fit` with the callbacks `extra` too; gives (model, optimizer, history)."""
     seed_everything(5)
     model = parallel.prepare_model(model or TinyNet(dropout, norm or paddle.nn.BatchNorm2D))
-    optimizer = make_optimizer(model)
+    prepare(model)
+    optimizer = optimize(model)
     settings = {"epochs": EPOCHS, "seed": 9, "ema_decay": 0.9, **changes}
     curves = [] if folder is None else [Curves(folder, every=2)]
     with mock.patch.object(callbacks, "draw_curves", lambda *_: Figure((1, 1))):  # the drawing is the slowest part
