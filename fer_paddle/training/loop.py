@@ -25,7 +25,7 @@ from fer_paddle.training import parallel
 from fer_paddle.training.checkpoint import load_begun
 from fer_paddle.training.config import FitConfig
 from fer_paddle.training.parallel import Means
-from fer_paddle.training.run import BEST, Callback, Run, RunOptions
+from fer_paddle.training.run import BEST, Callback, NonFiniteLoss, Run, RunOptions
 from fer_paddle.training.sam import sam_ascent
 
 __all__ = ["BEST", "Callback", "FitConfig", "Interrupted", "NonFiniteLoss", "Run", "RunOptions", "fit"]
@@ -40,10 +40,6 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM: the step was finished and the checkpoint written before this was raised."""
 
     number: int = signal.SIGINT  # which of them
-
-
-class NonFiniteLoss(ArithmeticError):
-    """The loss became NaN or infinite: the message names epoch, step and batch. Or the monitored figure always was."""
 
 
 def fit(
@@ -82,7 +78,8 @@ def fit(
         One record per epoch: `epoch`, `learning_rate` (of the next step), `train_*` and `valid_*` figures.
 
     Raises:
-        NonFiniteLoss: The loss is NaN or infinite; the last checkpoint stays. Or the monitored figure is in all epochs.
+        NonFiniteLoss: The loss or a weight is NaN or infinite (the last checkpoint stays), or the monitored figure is
+            in every epoch.
         Interrupted: Ctrl-C or SIGTERM; the checkpoint was written.
         ValueError: The checkpoint to resume is of another configuration or network; or the folder has one and
             `resume` is False; or another run works in the folder; or a loader is empty; or nothing measures the
@@ -107,7 +104,7 @@ def fit(
         finally:
             run.notify("on_fit_end")
     if run.best is None and any(config.monitor in record for record in run.history):
-        raise NonFiniteLoss(f"expected a finite {config.monitor} in one epoch or more, got none in {run.epoch}")
+        raise NonFiniteLoss(f"expected a finite {config.monitor} in one epoch or more, got none in {run.epoch} epochs")
     return run.history
 
 

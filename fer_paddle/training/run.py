@@ -29,6 +29,10 @@ BEST = "best.safetensors"
 DIGESTS, START = "data_digests", "start_digest"
 
 
+class NonFiniteLoss(ArithmeticError):
+    """The loss, the weights or, in every epoch, the monitored figure became NaN or infinite: the message says where."""
+
+
 class Callback:
     """What `fit` calls as it goes; every method may read and change the run. Override what you need.
 
@@ -149,6 +153,9 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint from which `restore` goes on exactly here; all processes must call it."""
+        # Of a finite loss, by its gradient: saved, they would be where a resumed run begins.
+        if wrong := [name for name, array in state_arrays(self.model).items() if not np.isfinite(array).all()]:
+            raise NonFiniteLoss(f"expected finite weights after {self.done_steps} steps, got others in {wrong[0]}")
         means = parallel.all_reduce_means(self.means)
         if self.folder is None or parallel.rank() != 0:
             return

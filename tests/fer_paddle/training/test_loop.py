@@ -137,7 +137,9 @@ def test_a_figure_that_is_not_finite_is_resumed_as_none(tmp_path):
         return fit(model, tiny_run.loss, {"train": BATCH, "valid": BATCH}, optimizer, options=options, **run)
 
     for resume in (False, True):  # weights that no figure has chosen are not answered in silence
-        with pytest.raises(NonFiniteLoss, match="expected a finite valid_score in one epoch or more, got none in 2"):
+        with pytest.raises(
+            NonFiniteLoss, match="expected a finite valid_score in one epoch or more, got none in 2 epochs"
+        ):
             train(2, iter([math.nan, math.inf]), resume)
     history = train(6, iter([2, 3, math.nan, 1]), resume=True)
     assert [record["valid_score"] for record in history[:4]] == [None, None, 2, 3] and len(history) == 6
@@ -173,6 +175,21 @@ def test_a_loss_that_is_not_finite_stops_and_names_the_batch(value, tmp_path, mo
     assert ended == [7]
     # The last checkpoint stands, and the run goes on from it.
     assert json.loads((tmp_path / LAST).read_text())["epoch"] == 1
+    assert len(tiny_run.train(tmp_path, resume=True)[2]) == 3
+
+
+def test_weights_that_are_not_finite_are_neither_measured_nor_kept(tmp_path, monkeypatch):
+    """The loss of the last step of the second epoch is 0, and its gradient 0 * inf."""
+    steps = []
+
+    def loss(outputs, targets):
+        steps.append(outputs.stop_gradient)
+        return (outputs * 0).sum().sqrt() if steps.count(False) == 2 * tiny_run.STEPS else outputs.mean()
+
+    monkeypatch.setattr(tiny_run, "loss", loss)
+    with pytest.raises(NonFiniteLoss, match="expected finite weights after 10 steps, got others in features.0.weight"):
+        tiny_run.train(tmp_path)
+    assert json.loads((tmp_path / LAST).read_text())["epoch"] == load_card(tmp_path / BEST)["figures"]["epoch"] == 1
     assert len(tiny_run.train(tmp_path, resume=True)[2]) == 3
 
 
