@@ -26,7 +26,7 @@ from click.core import ParameterSource
 from fer_paddle.files import to_json
 from fer_paddle.labels import class_names_zh
 from fer_paddle.messages import LANGUAGES, agree, choose_language, current_language, name_reason, say, speaking, width
-from fer_paddle.options import check_out, gather, read_parameters, spread_values
+from fer_paddle.options import check_places, gather, read_parameters, spread_values
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 _WIDE = {"max_content_width": 110}
@@ -152,7 +152,8 @@ class Command(_Spoken):
 
     def invoke(self, ctx: click.Context) -> int:
         assert self.callback is not None
-        check_out(ctx.params, ctx.get_parameter_source("out") == ParameterSource.COMMANDLINE)
+        given = [name for name in ctx.params if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE]
+        check_places(ctx.params, given)
         with stdout_to_stderr():
             output = self.callback(**gather(self.callback, ctx.params))
         return OK if output is None else output.show(ctx.params["as_json"])

@@ -121,7 +121,8 @@ def _open_regular(source: str | os.PathLike[str] | bytes) -> BinaryIO:
     except (NotADirectoryError, ValueError) as error:  # a zero byte in the name
         raise FileNotFoundError(source) from error
     if not stat.S_ISREG(mode):
-        raise _RefusedError(f"expected {_EXPECTED}, got {'a folder' if stat.S_ISDIR(mode) else 'no regular file'}")
+        folder = "a folder" if os.access(source, os.R_OK) else "a folder that cannot be read"
+        raise _RefusedError(f"expected {_EXPECTED}, got {folder if stat.S_ISDIR(mode) else 'no regular file'}")
     return Path(source).open("rb")
 
 

@@ -78,7 +78,8 @@ def list_images(
 
     Names that start with a dot are skipped. Linked folders are followed, each real folder once, none above `folder`.
     HEIC is listed too.
-    Folders that cannot be read are passed over: added to `unreadable`, where it is given, else named in a warning.
+    Folders that cannot be read are passed over: added to `unreadable`, where it is given, else named in a warning;
+    OSError: that is all of it.
     Files that are no images are added to `others`.
     """
     folder = Path(folder)
@@ -89,6 +90,8 @@ def list_images(
     found, seen = [], set(map(str, Path(os.path.realpath(folder)).parents))
 
     def note(error: OSError) -> None:
+        if unreadable is None and Path(error.filename) == folder:
+            raise OSError(f"expected a folder that can be read, got {folder}") from error
         if unreadable is None:
             logger.warning("left out, since it cannot be read: %s", error.filename)
         else:

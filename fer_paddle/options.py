@@ -13,7 +13,7 @@ import inspect
 import math
 import os
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -62,6 +62,7 @@ class Text(click.ParamType):
         return self.kind(value)
 
 
+_WRITTEN = ("out", "work", "result", "results")  # options that name files or folders to write
 INT_MAX = 2**31 - 1
 Int = Annotated[int, Number(int, -INT_MAX, INT_MAX)]
 NaturalInt = Annotated[int, Number(int, 0, INT_MAX)]
@@ -184,20 +185,25 @@ def gather(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str,
     return found
 
 
-def check_out(values: Mapping[str, Any], given_out: bool = False) -> None:
-    """Refuse --out within a folder of data, where it would be read as data the next time, and, where it is given,
-    in a place that cannot be written to, before work begins.
+def check_places(values: Mapping[str, Any], given: Iterable[str]) -> None:
+    """Refuse, before work begins, what was given and cannot be read or written to, and --out within a folder of data,
+    where it would be read as data the next time.
     """
-    if given_out:
-        path = Path(values["out"]).absolute()
-        place = next(one for one in (path, *path.parents) if os.path.isdir(one))  # noqa: PTH112 (is_dir may raise)
-        if not os.access(place, os.W_OK | os.X_OK):
-            raise OSError(f"expected a folder that can be written to, got {place}")
-    out = os.path.realpath(values.get("out") or os.curdir)
-    for given in (values.get(name) or () for name in ("data", "valid", "unlabeled", "sources")):
-        for source in (given,) if isinstance(given, (str, Path)) else given:
-            if values.get("out") and Path(out).is_relative_to(os.path.realpath(source)):
-                raise ValueError(f"expected --out outside of the data {source}, got {values['out']}")
+    for name in given:
+        for path in (Path(value).absolute() for value in _paths(values[name])):
+            place = next(one for one in (path, *path.parents) if os.path.isdir(one))  # noqa: PTH112 (is_dir may raise)
+            kind, mode = "a folder that can be read", os.R_OK if place == path else 0
+            if name in _WRITTEN:
+                kind, mode = "a folder that can be written to", os.W_OK
+            if not os.access(place, mode | os.X_OK):
+                raise OSError(f"expected {kind}, got {place}")
+    for source in (one for name in ("data", "valid", "unlabeled", "sources") for one in _paths(values.get(name))):
+        if values.get("out") and Path(os.path.realpath(values["out"])).is_relative_to(os.path.realpath(source)):
+            raise ValueError(f"expected --out outside of the data {source}, got {values['out']}")
+
+
+def _paths(value: Any) -> list[str | Path]:
+    return [one for one in (value if isinstance(value, tuple) else (value,)) if isinstance(one, (str, Path))]
 
 
 def _read_parameter(parameter: inspect.Parameter, hint: Any) -> click.Parameter:

@@ -129,14 +129,15 @@ def test_nouns_agree_with_a_count_of_one(counted, shown, capsys):
     assert capsys.readouterr() == (f"{shown}\n", f"error: {shown}\n")
 
 
-@pytest.mark.parametrize("out", ["", "new", "new/model.onnx"])
-def test_a_place_that_cannot_be_written_to_is_named_before_work_begins(out, tmp_path, monkeypatch, capsys):
-    def work(*, out: Annotated[Path, "folder"] = Path("default")):
+@pytest.mark.parametrize("name", ["", "new", "new/model.onnx"])
+@pytest.mark.parametrize(("option", "kind"), [("--out", "written to"), ("--results", "written to"), ("--data", "read")])
+def test_a_place_without_permission_is_named_before_work_begins(option, kind, name, tmp_path, monkeypatch, capsys):
+    def work(*, out: Annotated[Path, "x"] = Path("o"), results: options.Results = None, data: options.Images = ()):
         return Output({}, "worked")
 
     monkeypatch.setattr(options.os, "access", lambda place, mode: Path(place) != tmp_path)
-    assert call(work) == 0 and call(work, "--out", str(tmp_path / out)) == 1
-    assert capsys.readouterr().err == f"error: expected a folder that can be written to, got {tmp_path}\n"
+    assert call(work) == 0 and call(work, option, str(tmp_path / name)) == 1
+    assert capsys.readouterr().err == f"error: expected a folder that can be {kind}, got {tmp_path}\n"
 
 
 @pytest.mark.parametrize(

@@ -196,3 +196,5 @@ def test_a_locked_folder_is_named_and_stops_no_walk(folder, monkeypatch, caplog)
     assert [path.name for path in images.list_images(folder)] == ["[x].png", "a.png", "b.JPG"]
     assert str(folder / "deep") in caplog.text
     assert find_images([str(folder)])[-1] == folder / "deep"  # to be named as unreadable
+    with pytest.raises(OSError, match="expected a folder that can be read, got .*deep"):
+        images.list_images(folder / "deep")

@@ -95,10 +95,10 @@ def crop(
 
     path = find_data(data)
     rows: dict[tuple[str, str], int] = {}
+    categories = read_categories(path)
+    names = [safe_name(category, "unnamed") for category in categories]
+    classes, index_of = choose_classes(names)
     with hold(out):
-        categories = read_categories(path)
-        names = [safe_name(category, "unnamed") for category in categories]
-        classes, index_of = choose_classes(names)
         for category, own in zip(categories, names):
             for photo in track(read_photos(path, classes=[category]), category):
                 split, name = parse_split(photo.split) or "", classes[index_of[own]]
