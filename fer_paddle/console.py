@@ -212,10 +212,7 @@ def run(app: click.Command, argv: Sequence[str] | None) -> int:
 def _run(app: click.Command, argv: list[str]) -> int:
     received: list[int] = []
     try:
-        with (
-            _noting_signals(received),
-            app.make_context(app.name, argv) as ctx,
-        ):
+        with _noting_signals(received), app.make_context(app.name, argv) as ctx:
             code = app.invoke(ctx)
             return 128 + received[0] if received else code  # what stops at a signal may keep what was done
     except Exception as error:

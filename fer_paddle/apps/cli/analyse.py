@@ -39,9 +39,8 @@ def explain(
         result["images"], failed = _explain_images(images, detector, network, size, classes, out)
         result["failed"] = [{"file": file, "reason": reason} for file, reason in failed]
         for row in result["images"]:
-            lines.append(
-                f"{visible(row['file'])}: {row['faces']} faces" + (f", {out / row['drawn']}" if "drawn" in row else "")
-            )
+            drawn = f", {out / row['drawn']}" if "drawn" in row else ""
+            lines.append(f"{visible(row['file'])}: {row['faces']} faces{drawn}")
     if data:
         result["figures"] = [str(path) for path in _explain_data(data, network, size, classes, points, out)]
         lines += result["figures"]
