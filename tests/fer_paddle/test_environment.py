@@ -17,42 +17,21 @@ from fer_paddle.environment import find_data
 NAME = "faces.npz"
 
 
-@pytest.fixture
-def places(tmp_path, monkeypatch):
-    """Gives the folders that are looked in, all empty, by a short name; nothing outside tmp_path is seen."""
-    folders = {
-        "explicit": tmp_path / "given",
-        "FER_DATA": tmp_path / "数据",
-        "shared": tmp_path / "shared" / "data",
-        "mounted a": tmp_path / "aistudio" / "data1",
-        "mounted b": tmp_path / "aistudio" / "data2",
-        "aistudio": tmp_path / "aistudio",
-    }
-    for folder in (*folders.values(), tmp_path / "elsewhere"):
-        folder.mkdir(parents=True, exist_ok=True)
+def test_find_data_takes_the_first_place_and_fer_data_alone_once_it_is_set(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "REPOSITORY", tmp_path / "project")
     monkeypatch.setattr(environment, "AISTUDIO_DATA", tmp_path / "aistudio")
     monkeypatch.delenv("FER_DATA", raising=False)
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    return folders
-
-
-def test_find_data_takes_the_first_place(places):
-    for place in ("aistudio", "mounted b", "mounted a", "shared"):
-        (places[place] / NAME).touch()
-        assert find_data(NAME) == places[place] / NAME  # each stands before those already there
-
-
-@pytest.mark.parametrize("found", [True, False])
-def test_fer_data_is_the_only_place_once_it_is_set(places, monkeypatch, found):
-    monkeypatch.setenv("FER_DATA", str(places["FER_DATA"]))
-    (places["shared"] / NAME).touch()
-    if found:
-        (places["FER_DATA"] / NAME).touch()
-        assert find_data(NAME) == places["FER_DATA"] / NAME
-    else:  # what someone has named is never replaced by other data in silence
-        with pytest.raises(FileNotFoundError, match="数据"):
-            find_data(NAME)
+    monkeypatch.chdir(tmp_path)
+    for place in ("aistudio", "aistudio/data2", "aistudio/data1", "shared/data"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / NAME).touch()
+        assert find_data(NAME) == tmp_path / place / NAME  # each stands before those already there
+    monkeypatch.setenv("FER_DATA", str(tmp_path / "数据"))
+    with pytest.raises(FileNotFoundError, match="数据"):  # never replaced by other data in silence
+        find_data(NAME)
+    (tmp_path / "数据").mkdir()
+    (tmp_path / "数据" / NAME).touch()
+    assert find_data(NAME) == tmp_path / "数据" / NAME
 
 
 def run_python(code: str, **variables: str) -> dict:

@@ -8,7 +8,6 @@ import pytest
 from fer_paddle.environment import paddle
 from fer_paddle.training import parallel
 from fer_paddle.training.checkpoint import LAST
-from fer_paddle.training.loop import BEST
 from fer_paddle.weights import load_arrays, load_card
 from tests.fer_paddle.training import tiny_run
 
@@ -26,19 +25,13 @@ def both(start_tiny_run, tmp_path_factory):
     return one, two
 
 
-def tensors_of(folder):
-    last = json.loads((folder / LAST).read_text())
-    arrays = {f"last {name}": array for name, array in load_arrays(folder / last["tensors"]).items()}
-    return arrays | {f"best {name}": array for name, array in load_arrays(folder / BEST).items()}
-
-
 @pytest.mark.slow
 def test_two_processes_give_what_one_gives(both):
     """Weights, moments and moving average after 15 steps, the best weights, and the figures.
 
     Of 7 validation samples one process has 4, the other 3: the sums are those of all.
     """
-    ours, theirs = (tensors_of(folder / "plain") for folder in both)
+    ours, theirs = (tiny_run.tensors_of(folder / "plain") for folder in both)
     assert ours.keys() == theirs.keys() and any("moment2" in name for name in ours)
     for name in ours:
         np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-5, atol=1e-5, err_msg=name)

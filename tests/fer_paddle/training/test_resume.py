@@ -13,7 +13,7 @@ from fer_paddle.training.loop import BEST, Callback, FitConfig, Interrupted, Run
 from fer_paddle.training.optim import make_schedule
 from fer_paddle.training.run import training_cost
 from fer_paddle.training.transfer import GradualUnfreezing, freeze
-from fer_paddle.weights import load_arrays, load_card, state_arrays
+from fer_paddle.weights import load_card, state_arrays
 from tests.fer_paddle.training import tiny_run
 
 
@@ -25,12 +25,9 @@ def assert_same_arrays(ours, theirs):
 
 def everything_of(folder):
     """All that a run leaves but for the clock: tensors of the last checkpoint and of the best weights, and the JSON."""
-    last = json.loads((folder / LAST).read_text())
-    tensors = {f"last {name}": array for name, array in load_arrays(folder / last["tensors"]).items()}
-    tensors |= {f"best {name}": array for name, array in load_arrays(folder / BEST).items()}
-    texts = {name: json.loads((folder / name).read_text()) for name in ("best.json", "curves.json")}
-    del last["seconds"], texts["best.json"]["hours"]
-    return tensors, {**texts, LAST: last}
+    texts = {name: json.loads((folder / name).read_text()) for name in ("best.json", "curves.json", LAST)}
+    del texts[LAST]["seconds"], texts["best.json"]["hours"]
+    return tiny_run.tensors_of(folder), texts
 
 
 def assert_same_runs(ours, theirs):

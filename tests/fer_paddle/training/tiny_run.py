@@ -4,6 +4,7 @@ It has everything that a resumed run could lose: batch normalization, dropout, a
 schedule of two parts, a moving average, samples that change from epoch to epoch, and terms of the loss.
 """
 
+import json
 import os
 import signal
 import sys
@@ -18,8 +19,8 @@ from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.training import callbacks, checkpoint, parallel
 from fer_paddle.training.callbacks import Curves
 from fer_paddle.training.loader import EpochSampler, make_loader
-from fer_paddle.training.loop import Callback, FitConfig, RunOptions, fit
-from fer_paddle.weights import save_weights, state_arrays
+from fer_paddle.training.loop import BEST, Callback, FitConfig, RunOptions, fit
+from fer_paddle.weights import load_arrays, save_weights, state_arrays
 
 EPOCHS, STEPS = 3, 5
 CLASSES = 4
@@ -129,6 +130,12 @@ def train(
             task=task,
         )
     return model, optimizer, history
+
+
+def tensors_of(folder: Path) -> dict[str, np.ndarray]:
+    """The tensors of a run's last checkpoint and of its best weights."""
+    files_of = {"last": json.loads((folder / checkpoint.LAST).read_text())["tensors"], "best": BEST}
+    return {f"{kind} {n}": array for kind, file in files_of.items() for n, array in load_arrays(folder / file).items()}
 
 
 class SignalAt(Callback):
