@@ -162,6 +162,18 @@ class PruneOptions:
         return given[0] if given else ("flops", default)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one service takes."""
+
+    workers: Annotated[ThreadCount, "threads that compute"] = 2
+    queue: Annotated[NaturalInt, "requests that may wait beside; more get 503"] = 32
+    max_bytes: Annotated[PositiveInt, "largest request"] = 10_000_000
+    max_pixels: Annotated[PositiveInt, "largest image"] = 25_000_000
+    max_images: Annotated[PositiveInt, "largest batch"] = 16
+    seconds: Annotated[PositiveFloat, "longest upload, and longest wait for an answer"] = 20.0
+
+
 def read_parameters(function: Callable[..., Any]) -> list[click.Parameter]:
     """Return the arguments and options that a function's annotated parameters mean."""
     hints = get_type_hints(function, include_extras=True)

@@ -46,16 +46,14 @@ def check(install: bool = True) -> str:
         _find_new_folders()
         present = _present()
     paddle = " ".join(present[PADDLE][0][:2]) if PADDLE in present else "no Paddle (README tells which to install)"
+    found = {
+        "added": [" ".join(present[name][0][:2]) for name in missing if name in present],
+        "missing": [name for name in missing if name not in present],
+        "other versions than expected": _other_versions(needed, present),
+        "hidden by a second copy": _hidden(needed, present),
+    }
     lines = [f"Python {platform.python_version()}, {paddle}"]
-    absent = [name for name in missing if name not in present]
-    if added := [" ".join(present[name][0][:2]) for name in missing if name in present]:
-        lines.append(f"added: {', '.join(added)}")
-    if absent:
-        lines.append(f"missing: {', '.join(absent)}")
-    if other := _other_versions(needed, present):
-        lines.append(f"other versions than expected: {', '.join(other)}")
-    if hidden := _hidden(needed, present):
-        lines.append(f"hidden by a second copy: {', '.join(hidden)}")
+    lines += [f"{what}: {', '.join(names)}" for what, names in found.items() if names]
     if len(lines) == 1 and PADDLE in present:
         lines[0] += ": all packages are there"
     return "\n".join(lines)

@@ -14,7 +14,6 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -43,6 +42,7 @@ from fer_paddle.apps.api_bodies import (
 from fer_paddle.collect.fetch import FetchPolicy
 from fer_paddle.images import read_image, read_size
 from fer_paddle.messages import reason_of
+from fer_paddle.options import Limits
 from fer_paddle.pipeline import MIN_SCORE, Pipeline, fetch_image
 from yolo3tiny.keypoint.predict import KeypointDetector
 
@@ -51,18 +51,6 @@ RETRY_SECONDS = 1
 _URL_POLICY = FetchPolicy(attempts=1, pause_seconds=0, read_seconds=5, total_seconds=10)
 _ASKED_PATHS = ("/v1/faces", "/v1/batch", "/v1/keypoints")
 _OPEN_PATHS = ("/healthz", "/readyz", "/metrics", "/openapi.json")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one service takes."""
-
-    max_bytes: int = 10_000_000  # of a request
-    max_pixels: int = 25_000_000  # of an image
-    max_images: int = 16  # of a batch
-    seconds: float = 20.0  # of an upload, and again of waiting and computing
-    workers: int = 2  # threads that compute
-    queue: int = 32  # requests beside those that are computed
 
 
 Finder = Callable[[np.ndarray], dict[str, Any]]  # image uint8 [H, W, 3] BGR -> what is found, by name

@@ -180,9 +180,7 @@ def _check_free(out: Path) -> None:
     """Raise ValueError where the folder has files that this module did not write."""
     if out.exists() and not out.is_dir():
         raise ValueError(f"expected a folder for the page, got the file {out}")
-    there = (
-        {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()} if out.is_dir() else set()
-    )
+    there = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
     earlier = read_json(out / SITE) if SITE in there else {}
     ours = set(earlier["files"]) if earlier.get("made_by") == MADE_BY else set()
     if foreign := sorted(there - ours):

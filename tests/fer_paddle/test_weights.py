@@ -36,7 +36,7 @@ def names_in(folder: Path) -> list[str]:
 def test_arrays_come_back_as_they_were(path):
     save_arrays(path, ARRAYS)
     found = load_arrays(str(path))
-    assert found.keys() == ARRAYS.keys()
+    assert list(found) == sorted(ARRAYS)
     for name, array in ARRAYS.items():
         assert found[name].dtype == array.dtype
         np.testing.assert_array_equal(found[name], array)
@@ -61,12 +61,6 @@ def test_a_pickle_is_refused_and_not_run(path):
     with pytest.raises(ValueError, match="whole safetensors file"):
         load_arrays(path)
     assert names_in(path.parent) == [path.name]
-
-
-def test_arrays_come_in_one_order(path):
-    names = [f"{name}.{number}" for name in "cab" for number in range(9)]
-    save_arrays(path, {name: np.zeros(1) for name in names})
-    assert list(load_arrays(path)) == sorted(names)
 
 
 def half_written(self: Path, content, **options) -> None:

@@ -70,11 +70,8 @@ def _explain_images(
         figure = plot_explanations(network, crops, size, names=classes) if crops else None
         return {"faces": len(crops)}, figure
 
-    def write(path: Path, figure: Any) -> None:
-        save_figure(figure, path)
-
     paths = find_images(patterns, out, read_ours(results))
-    return annotate_files(paths, results, annotate, write=write, suffix=".png")
+    return annotate_files(paths, results, annotate, lambda path, figure: save_figure(figure, path), ".png")
 
 
 def _explain_data(data: str, network: Any, size: int, classes: Sequence[str], points: int, out: Path) -> list[Path]:

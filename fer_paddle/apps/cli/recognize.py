@@ -127,12 +127,7 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     networks: Networks,
-    workers: Annotated[opt.ThreadCount, "threads that compute"] = 2,
-    queue: Annotated[opt.NaturalInt, "requests that may wait beside; more get 503"] = 32,
-    max_bytes: Annotated[opt.PositiveInt, "largest request"] = 10_000_000,
-    max_pixels: Annotated[int, opt.Number(int, 1, opt.INT_MAX), "largest image"] = 25_000_000,
-    max_images: Annotated[opt.PositiveInt, "largest batch"] = 16,
-    seconds: Annotated[opt.PositiveFloat, "longest upload, and longest wait for an answer"] = 20.0,
+    limits: opt.Limits,
     allow_url: Annotated[bool, "also fetch images by URL, from public addresses alone"] = False,
     keypoints: Annotated[str | None, "also find marks at /v1/keypoints by this network, such as keypoint.belt"] = None,
 ) -> Output:
@@ -142,7 +137,7 @@ def serve(
 
     The variable FER_API_KEY holds the key that clients must send as X-API-Key; without it anyone may ask.
     """
-    from fer_paddle.apps.api import Limits, create_app
+    from fer_paddle.apps.api import create_app
     from fer_paddle.apps.api import serve as run
     from yolo3tiny.keypoint.predict import KeypointDetector
 
@@ -150,7 +145,6 @@ def serve(
     if api_key is not None and not api_key.strip():
         raise ValueError("expected a key in FER_API_KEY, got an empty one")
     pipeline = networks.load(threads=1)  # the workers are what fills the cores
-    limits = Limits(max_bytes, max_pixels, max_images, seconds, workers, queue)
     marker = KeypointDetector(keypoints, threads=1) if keypoints else None
     run(create_app(pipeline, limits, api_key, allow_url, marker), host, port)
     return Output({"stopped": True}, say("stopped"))
