@@ -64,7 +64,8 @@ class ExpressionPruneTask(PruneTask):
             self.teacher = load_teacher(teachers or [weights], train)
             self.taught = {"distill": {**self.distill.to_json(), **self.teacher.describe()}}
         with_votes = train.votes is not None and self.teacher is None
-        self.recipe = finetune_recipe(self.card, epochs, learning_rate, seed, with_votes, recipe)
+        recipe = finetune_recipe(self.card, epochs, learning_rate, seed, with_votes, recipe)
+        self.recipe = recipe.for_samples(len(train))
         self.valid_batches = make_batches(valid, self.size)
         self.sensitivity_batches = make_batches(sample_faces(train, sensitivity_faces, seed), self.size)
         self.norm_faces = sample_faces(train, norm_faces, seed)

@@ -60,6 +60,7 @@ class ExpressionQuantizeTask(QuantizeTask):
         self.recipe = _qat_recipe(self.card, epochs, learning_rate)
         self.finetune_settings = None
         if train is not None:
+            self.recipe = self.recipe.for_samples(len(train))
             self.finetune_settings = {"recipe": self.recipe.to_json(), "faces": len(train)}
 
     def load(self) -> paddle.nn.Layer:

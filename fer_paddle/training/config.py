@@ -90,6 +90,10 @@ class StagedRecipe(FitConfig):
         sizes = tuple({int(first * ratio): side for first, side in self.sizes}.items())
         return dataclasses.replace(self, epochs=epochs, sizes=sizes, warmup_epochs=self.warmup_epochs * ratio)
 
+    def for_samples(self, count: int) -> Self:
+        """Return the recipe with batches of no more than all samples: a compression has no option of its own for it."""
+        return dataclasses.replace(self, batch_size=min(self.batch_size, count))
+
     def as_longer(self, begun: Self) -> Self:
         """Return the recipe with the stages of the run that it goes on with for more epochs, else itself."""
         if self.epochs <= begun.epochs:

@@ -6,6 +6,11 @@ import pytest
 
 from fer_paddle.apps.cli import main
 from fer_paddle.drawn import make_faces
+from fer_paddle.expression.data.faces import LabelledFaces
+from fer_paddle.expression.predict import classifier_file
+from fer_paddle.expression.prune import ExpressionPruneTask
+from fer_paddle.expression.quantize import ExpressionQuantizeTask
+from fer_paddle.expression.recipes import recipe_of
 from fer_paddle.images import write_image
 from fer_paddle.weights import FOLDERS
 
@@ -26,6 +31,15 @@ def test_the_table_as_json(face_folders, tmp_path, capfd):
     assert content["settings"]["faces"] == 7 and content["settings"]["calibration_images"] == 1
     assert (tmp_path / "out" / "ort-minmax" / "network.onnx").stat().st_size == content["rows"][1]["bytes"]
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == content
+
+
+def test_of_fewer_faces_than_a_batch_all_are_one_batch():
+    drawn = make_faces(14, 48, 1)
+    faces = LabelledFaces(drawn.images, drawn.labels)
+    weights = classifier_file("vgg8_flat.fer2013", "dynamic")
+    images = list(faces.images)
+    for task in (ExpressionPruneTask(weights, faces, faces), ExpressionQuantizeTask(weights, images, faces, faces)):
+        assert task.recipe.batch_size == 14 < recipe_of(task.card).batch_size
 
 
 @pytest.mark.parametrize("command", ["quantize --weights", "prune --weights", "study distill --teacher"])
