@@ -125,12 +125,16 @@ def _import_paddle() -> ModuleType:
 @contextmanager
 def sigterm_kept() -> Iterator[None]:
     """Set back how SIGTERM is handled: that of Paddle and that of Ray print a trace and clear nothing."""
-    former = signal.getsignal(signal.SIGTERM)
+    former, python = signal.getsignal(signal.SIGTERM), ctypes.pythonapi
+    python.PyOS_getsig.restype, python.PyOS_setsig.argtypes = ctypes.c_void_p, (ctypes.c_int, ctypes.c_void_p)
+    native = python.PyOS_getsig(signal.SIGTERM)
     try:
         yield
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, former or signal.SIG_DFL)
+        else:  # where Python sets none, as in the page, the function of the C library is set back
+            python.PyOS_setsig(signal.SIGTERM, native)
 
 
 def check(install: bool = True) -> str:

@@ -97,19 +97,25 @@ def networks(own: str | None = None, task: str = "expression") -> list[tuple[str
     return rows
 
 
+def refuse(key: str, language: str) -> gr.Error:
+    """Return what tells a person what is wrong, by a key of the texts; the terminal gets no trace."""
+    return gr.Error(text(key, language), duration=5, print_exception=False)
+
+
 @contextmanager
-def told(language: str) -> Iterator[None]:
-    """Tell a person on the page what is wrong."""
+def told(language: str, upload: str = "") -> Iterator[None]:
+    """Tell a person on the page what is wrong; the path of an upload is told as its name."""
     try:
         yield
     except (ValueError, OSError, RuntimeError) as error:
-        raise gr.Error(messages.say(messages.reason_of(error), language)) from error
+        reason = messages.reason_of(error).replace(upload, Path(upload).name) if upload else messages.reason_of(error)
+        raise gr.Error(messages.say(reason, language), print_exception=False) from error
 
 
 def find_faces(image: Image, asked: Asked) -> tuple[np.ndarray, list[Face]]:
     """Return the image in BGR and its faces; gr.Error tells a person what is wrong."""
     if image is None:
-        raise gr.Error(text("no_image", asked.language), duration=5)
+        raise refuse("no_image", asked.language)
     with told(asked.language):
         bgr = open_image(image, "RGB")
         return bgr, asked.pipeline(bgr, min_score=asked.score)
@@ -164,7 +170,7 @@ def gradient_map(bgr: np.ndarray, face: Face, asked: Asked) -> np.ndarray:
         path = classifier_file(asked.network, "dynamic").with_suffix(".safetensors")
         model = ExpressionModel.load(path)
     except (ImportError, FileNotFoundError) as error:
-        raise gr.Error(text("no_paddle", asked.language), duration=5) from error
+        raise refuse("no_paddle", asked.language) from error
     crop = to_gray(to_square(crop_face(bgr, face.box_xyxy, MARGIN)))
     batch = faces_to_batch([crop], model.input_size)
     heat = grad_cam(model.network, batch, last_layer_of_side(model.network, model.input_size))[0]
@@ -185,9 +191,9 @@ def recognize_clip(path: str | None, *values: Any) -> tuple[str, str, str]:
     """Answer the video's button: annotated video, plot and CSV of its first minute."""
     asked = Asked(*values)
     if path is None:
-        raise gr.Error(text("no_image", asked.language), duration=5)
+        raise refuse("no_image", asked.language)
     folder, name = make_folder() / "result", Path(path).name
-    with told(asked.language):
+    with told(asked.language, path):
         how = asked.pipeline, asked.score, asked.language, VIDEO_SECONDS
         recognize_video(Video(path), name, folder, *how, suffix=".webm")
     return str(folder / f"{ANNOTATED}.webm"), str(folder / PLOT), str(folder / FRAMES_CSV)
