@@ -7,6 +7,7 @@ import dataclasses
 import cv2
 import numpy as np
 
+from fer_paddle.files import check_number
 from fer_paddle.images import resize
 from fer_paddle.training.randaugment import apply_randaugment
 
@@ -43,9 +44,7 @@ class AugmentConfig:
             "randaugment_strength": (0, 3),
         }
         for field in dataclasses.fields(self):
-            (low, high), value = ranges.get(field.name, (0, 1)), getattr(self, field.name)
-            if not low <= value <= high:
-                raise ValueError(f"expected {field.name} from {low} to {high}, got {value}")
+            check_number(field.name, getattr(self, field.name), *ranges.get(field.name, (0, 1)))
         if self.randaugment != int(self.randaugment):
             raise ValueError(f"expected an integer as randaugment, got {self.randaugment}")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from fer_paddle.files import check_number
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -38,20 +39,15 @@ class FitConfig:
     sam_radius: float = 0.0  # radius of sam.sam_ascent, which doubles the cost of a step; 0 takes plain gradients
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.seed < 0:
-            raise ValueError(f"expected epochs >= 1 and seed >= 0, got {self.epochs} and {self.seed}")
+        for name in ("epochs", "validate_every", "accumulate", *(() if self.patience is None else ("patience",))):
+            check_number(name, getattr(self, name), 1)
+        check_number("seed", self.seed)
+        check_number("sam_radius", self.sam_radius)
         if self.mode not in ("min", "max"):
             raise ValueError(f"expected mode 'min' or 'max', got {self.mode!r}")
-        if self.patience is not None and self.patience < 1:
-            raise ValueError(f"expected patience >= 1 or None, got {self.patience}")
-        if self.validate_every < 1 or self.accumulate < 1:
-            got = f"{self.validate_every} and {self.accumulate}"
-            raise ValueError(f"expected validate_every and accumulate >= 1, got {got}")
         if self.swa_start is not None and (self.ema_decay is not None or not 0 <= self.swa_start < self.epochs):
             got = f"{self.swa_start} with ema_decay {self.ema_decay}"
             raise ValueError(f"expected swa_start of 0 to {self.epochs - 1} and no ema_decay beside it, got {got}")
-        if not 0 <= self.sam_radius < math.inf:
-            raise ValueError(f"expected sam_radius >= 0, got {self.sam_radius}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values: tuples become lists."""
@@ -80,8 +76,7 @@ class StagedRecipe(FitConfig):
         if self.batch_size < 1 or not self.learning_rate > 0:
             got = f"{self.batch_size} and {self.learning_rate}"
             raise ValueError(f"expected a batch_size of at least 1 and a learning_rate above 0, got {got}")
-        if not 0 <= self.warmup_epochs <= self.epochs:
-            raise ValueError(f"expected warmup_epochs from 0 to {self.epochs}, got {self.warmup_epochs}")
+        check_number("warmup_epochs", self.warmup_epochs, 0, self.epochs)
 
     def with_epochs(self, epochs: int) -> Self:
         """Return the recipe in another number of epochs: its stages and warm-up shrink or grow with it."""

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from fer_paddle.environment import paddle
+from fer_paddle.files import check_number
 from fer_paddle.training import parallel
 from fer_paddle.training.config import side_at, to_stages
 
@@ -103,8 +104,7 @@ class BalancedSampler(EpochSampler):
     """
 
     def __init__(self, labels: np.ndarray, power: float, batch_size: int, seed: int = 0, rank: int = 0, world: int = 1):
-        if not 0 <= power <= 1:
-            raise ValueError(f"expected a power from 0 to 1, got {power}")
+        check_number("power", power, 0, 1)
         super().__init__(len(labels), batch_size, True, seed, rank, world)
         self.members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
         weights = np.array([len(members) ** (1 - power) for members in self.members])

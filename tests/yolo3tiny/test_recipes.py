@@ -43,7 +43,7 @@ def test_over_other_epochs(epochs, sizes, warmup_epochs):
     recipe = whole.with_epochs(epochs)
     assert (recipe.epochs, recipe.sizes) == (epochs, sizes)
     assert recipe.warmup_epochs == pytest.approx(warmup_epochs)
-    with pytest.raises(ValueError, match="epochs >= 1"):
+    with pytest.raises(ValueError, match="epochs of 1 or more"):
         whole.with_epochs(0)
 
 

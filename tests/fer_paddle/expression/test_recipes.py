@@ -19,7 +19,7 @@ def test_through_json_and_back(recipe):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"epochs": 0}, "epochs >= 1"),
+        ({"epochs": 0}, "epochs of 1 or more"),
         ({"learning_rate": float("nan")}, "a learning_rate above 0"),
         ({"optimizer": "sgd"}, "expected the optimizer adam, adamw, momentum, got 'sgd'"),
         ({"schedule": "one_cycle"}, "expected no warm-up for the schedule one_cycle"),

@@ -119,7 +119,7 @@ blur=0.2 noise=-1 randaugment=1.5 randaugment=99 randaugment_strength=4
 @pytest.mark.parametrize("change", REFUSED.split())
 def test_strengths_out_of_range_are_refused(change):
     name, value = change.split("=")
-    with pytest.raises(ValueError, match=f"expected {name} from|an integer as {name}"):
+    with pytest.raises(ValueError, match=f"expected {name} in|an integer as {name}"):
         AugmentConfig(**{name: float(value)})
 
 

@@ -94,7 +94,7 @@ def test_balanced_classes_come_by_their_power_and_their_samples_equally_often(po
         ),
         (lambda: EpochSampler(7, 4, True, 0, 0, 2), "expected at least 8 samples for batches of 8, got 7"),
         (lambda: EpochSampler(4, 4, False, 0, 1, 2), "expected at least 5 samples for batches of 8, got 4"),
-        (lambda: balanced(-0.1), "expected a power from 0 to 1"),
+        (lambda: balanced(-0.1), "expected power in 0..1, got -0.1"),
     ],
 )
 def test_what_gives_no_batches(make, says):

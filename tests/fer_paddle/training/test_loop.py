@@ -212,11 +212,11 @@ def test_wrong_arguments_fail_before_the_first_step(loaders, arguments, says):
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"epochs": 0}, "epochs >= 1"),
+        ({"epochs": 0}, "epochs of 1 or more, got 0"),
         ({"epochs": 1, "mode": "best"}, "mode 'min' or 'max', got 'best'"),
-        ({"epochs": 1, "patience": 0}, "patience >= 1 or None, got 0"),
-        ({"epochs": 1, "validate_every": 0}, "validate_every and accumulate >= 1, got 0 and 1"),
-        ({"epochs": 1, "sam_radius": math.nan}, "expected sam_radius >= 0, got nan"),
+        ({"epochs": 1, "patience": 0}, "patience of 1 or more, got 0"),
+        ({"epochs": 1, "validate_every": 0}, "validate_every of 1 or more, got 0"),
+        ({"epochs": 1, "sam_radius": math.nan}, "expected sam_radius of 0 or more, got nan"),
         ({"epochs": 2, "swa_start": -1}, "expected swa_start of 0 to 1"),
         ({"epochs": 2, "swa_start": 1, "ema_decay": 0.9}, "no ema_decay beside it"),
     ],
