@@ -62,20 +62,18 @@ def write_tar(path: Path, name: str, size: int, kind: bytes = tarfile.REGTYPE) -
 
 def write_onnx(path: Path, kind: str) -> None:
     import onnx
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import helper
 
-    def constant(name: str, array: np.ndarray) -> onnx.TensorProto:
-        return numpy_helper.from_array(array, name)
+    from tests.fer_paddle.small_onnx import make_onnx
 
-    many = constant("many", np.array([10**9]))
     constants, nodes = {
-        "filled": ([many], [helper.make_node("ConstantOfShape", ["many"], ["big"])]),
+        "filled": ({"many": [10**9]}, [helper.make_node("ConstantOfShape", ["many"], ["big"])]),
         "broadcast": (
-            [constant("a", np.zeros((40_000, 1), np.float32)), constant("b", np.zeros((1, 40_000), np.float32))],
+            {"a": np.zeros((40_000, 1)), "b": np.zeros((1, 40_000))},
             [helper.make_node("Add", ["a", "b"], ["big"])],
         ),
         "computed": (  # from the shape of the image, and so only when it runs
-            [constant("zeros", np.full(4, 10**5)), constant("first", np.array([2])), constant("last", np.array([4]))],
+            {"zeros": np.full(4, 10**5), "first": [2], "last": [4]},
             [
                 helper.make_node("Shape", ["images"], ["shape"]),
                 helper.make_node("Mul", ["shape", "zeros"], ["product"]),
@@ -89,14 +87,8 @@ def write_onnx(path: Path, kind: str) -> None:
         helper.make_node("ReduceMean", ["images"], ["mean"], axes=[2, 3], keepdims=0),
         helper.make_node("Add", ["mean", "highest"], ["logits"]),
     ]
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-        for name, shape in (("images", ["N", 1, 8, 8]), ("logits", ["N", 1]))
-    ]
-    graph = helper.make_graph(nodes, "big", ends[:1], ends[1:], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    helper.set_model_props(model, {"classes": '["a", "b"]', "input_size": "8"})
-    onnx.save(model, path)
+    told = {"classes": '["a", "b"]', "input_size": "8"}
+    onnx.save(make_onnx(nodes, constants, (1, 8, 8), ["logits"], name="images", **told), path)
 
 
 def write_card(path: Path, **changes: object) -> None:

@@ -19,10 +19,12 @@ def make_onnx(tmp_path_factory) -> Callable[..., Path]:
     Each head is one convolution over the pixels of a cell: where all are white, its middle anchor finds one.
     """
     onnx = pytest.importorskip("onnx")
+    from tests.fer_paddle import small_onnx
+
     folder = tmp_path_factory.mktemp("onnx")
 
     def make(metadata=None, head_channels=18, strides=STRIDES) -> Path:
-        nodes, weights, outputs = [], [], []
+        nodes, arrays = [], {}
         for stride in strides:
             kernel = np.zeros((head_channels, 3, stride, stride), np.float32)
             bias = np.full(head_channels, NO_FACE, np.float32)
@@ -30,18 +32,11 @@ def make_onnx(tmp_path_factory) -> Callable[..., Path]:
             bias[10:12] = -90
             bias[6:10] = 0
             name = f"head{stride}"
-            weights += [
-                onnx.numpy_helper.from_array(kernel, f"{name}.w"),
-                onnx.numpy_helper.from_array(bias, f"{name}.b"),
-            ]
+            arrays |= {f"{name}.w": kernel, f"{name}.b": bias}
             inputs = ["images", f"{name}.w", f"{name}.b"]
             nodes.append(onnx.helper.make_node("Conv", inputs, [name], strides=[stride, stride], name=name))
-            shape = ["n", head_channels, f"{name}.h", f"{name}.w"]
-            outputs.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
-        images = onnx.helper.make_tensor_value_info("images", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])
-        graph = onnx.helper.make_graph(nodes, "finder", [images], outputs, weights)
-        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8)
-        onnx.helper.set_model_props(model, NetworkSettings().to_metadata() if metadata is None else metadata)
+        told = NetworkSettings().to_metadata() if metadata is None else metadata
+        model = small_onnx.make_onnx(nodes, arrays, (3, "h", "w"), [n.name for n in nodes], name="images", **told)
         path = folder / f"{len(list(folder.iterdir()))}.onnx"
         onnx.save(model, path)
         return path
