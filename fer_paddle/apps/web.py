@@ -108,7 +108,7 @@ def told(language: str, upload: str = "") -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError, RuntimeError) as error:
-        reason = messages.reason_of(error).replace(upload, Path(upload).name) if upload else messages.reason_of(error)
+        reason = messages.reason_of(error).replace(upload, Path(upload).name)
         raise gr.Error(messages.say(reason, language), print_exception=False) from error
 
 

@@ -105,10 +105,8 @@ PADDLE = f"{HERE}, paddlepaddle-gpu 3.2.2"
     ],
 )
 def test_check_says_in_one_line_of_each_kind_what_is_wrong(studio, base, external, says):
-    for one in base:
-        studio.put(studio.base, one)
-    for one in external:
-        studio.put(studio.external, one)
+    for folder, one in [*((studio.base, one) for one in base), *((studio.external, one) for one in external)]:
+        studio.put(folder, one)
     assert environment.check(install=False).splitlines() == [
         line.format(base=studio.base, external=studio.external) for line in says
     ]
