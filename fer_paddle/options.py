@@ -2,7 +2,7 @@
 
 `epochs: Annotated[PositiveInt, "passes over the data"] = 12` after a `*` is the option --epochs; before it, it is an
 argument. `tuple[X, ...]` takes several values, a `Literal` its choices; `bool` is a flag; a dataclass is the options
-that are its fields. A tuple of strings beside the text holds other names of the option.
+that are its fields.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import click
 
 from fer_paddle.console import Output, percent, shown_names, table
 from fer_paddle.messages import say
-from fer_paddle.options import LabeledData, Number, Runtime, ThreadCount, Weights
+from fer_paddle.options import LabeledData, Number, Runtime, ThreadCount, Weights, check_places
 
 LATENCY_RUNS = 100
 FLIP, FIVE_CROP = "flip", "five-crop"
@@ -151,6 +151,7 @@ def calibrate_network(
     classifier, file = Classifier(weights), classifier_file(weights)
     if write and file.suffix.lower() not in (".onnx", ".safetensors"):
         raise ValueError(f"expected an .onnx or .safetensors network for --write, got {file}")
+    check_places({"out": file}, ["out"] if write else [])
     faces = load_measured(data, classifier.classes)
     logits = _read_logits(classifier.runner, faces, classifier.input_size)
     found = {"data": data, **measure_calibration(logits, faces.labels), **provenance()}
@@ -181,8 +182,9 @@ def write_cards(
     from fer_paddle.analysis.card import find_shipped, kind_of, read_measured, write_files
     from fer_paddle.weights import find_weights
 
-    result = []
-    for path in [find_weights(path) for path in weights] or find_shipped():
+    result, paths = [], [find_weights(path) for path in weights] or find_shipped()
+    check_places({"out": tuple(paths)}, ["out"])
+    for path in paths:
         measured = read_measured(path) if text_only else _measure(path, kind_of(path), data)
         result.append({"weights": str(path), "written": [str(written) for written in write_files(path, measured)]})
     return Output(result, "\n".join(f"{row['weights']}: {', '.join(row['written'])}" for row in result))

@@ -1,6 +1,7 @@
 """The commands train, evaluate, explain and study distill as a person meets them."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -115,6 +116,15 @@ def test_card_is_written_and_written_anew(run, face_folders, weights):
     weights.with_suffix(".md").unlink()
     assert run("card", weights, "--text-only")[0] == 0
     assert weights.with_suffix(".md").read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("how", [["--card"], ["--card", "--text-only"], ["--calibrate", "--write"]])
+def test_weights_in_a_folder_that_cannot_be_written_to_are_named_before_they_are_measured(
+    how, run, weights, monkeypatch
+):
+    monkeypatch.setattr("fer_paddle.options.os.access", lambda place, mode: not mode & os.W_OK)
+    code, _, err = run("evaluate", *how, "--weights", weights, "--data", "gone.npz")
+    assert (code, err) == (1, f"error: expected a folder that can be written to, got {weights.parent}\n")
 
 
 @pytest.mark.slow
