@@ -14,6 +14,7 @@ import numpy as np
 from fer_paddle.images import to_bgr
 
 PAD_GRAY = 114  # near the mean of images, so that the border is no strong edge
+AVERAGED = 2 / 3  # largest scale at which an image is averaged, not interpolated
 
 
 def cxcywh_to_xyxy(boxes: np.ndarray) -> np.ndarray:
@@ -112,8 +113,8 @@ def letterbox(
     padded_h, padded_w = size_hw or (-(-new_h // stride) * stride, -(-new_w // stride) * stride)
     top, left = (padded_h - new_h) // 2, (padded_w - new_w) // 2
     if (new_h, new_w) != (height, width):
-        # Below a half, linear would skip pixels and hide small faces; above, averaging would take most of the time.
-        interpolation = cv2.INTER_AREA if scale <= 0.5 else cv2.INTER_LINEAR
+        # Far down, linear would skip pixels and hide small faces; above it, averaging would take most of the time.
+        interpolation = cv2.INTER_AREA if scale <= AVERAGED else cv2.INTER_LINEAR
         image = cv2.resize(image, (new_w, new_h), interpolation=interpolation)
     padded = np.full((padded_h, padded_w, 3), PAD_GRAY, dtype=np.uint8)
     padded[top : top + new_h, left : left + new_w] = image

@@ -220,6 +220,8 @@ def load_best(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     arrays, card = load_arrays(path), load_card(path)
     if missing := {"figures", "config", "task"} - card.keys():
         raise ValueError(f"expected the card of a run beside {path}, it lacks {', '.join(sorted(missing))}")
+    if not isinstance(card["config"], dict):
+        raise ValueError(f"expected the fields of a configuration beside {path}, got {card['config']!r}")
     return arrays, card
 
 

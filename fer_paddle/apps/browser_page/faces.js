@@ -3,6 +3,7 @@
 import * as ort from "./runtime/ort.wasm.bundle.min.mjs";
 
 const MAX_LOG_SIZE = 10; // as decode.py
+const AVERAGED = 2 / 3; // as boxes.py
 const roundHalfUp = (value) => Math.floor(value + 0.5); // as images._round
 const sigmoid = (x) => 0.5 + 0.5 * Math.tanh(0.5 * x);
 
@@ -129,7 +130,7 @@ export function letterbox(image, longest, stride, padGray) {
   const [padWidth, padHeight] = [width, height].map((side) => Math.ceil(side / stride) * stride);
   const left = (padWidth - width) >> 1, top = (padHeight - height) >> 1, plane = padWidth * padHeight;
   const same = width === image.width && height === image.height;
-  const scaled = same ? image : (scale <= 0.5 ? shrink : interpolate)(image, width, height, 3, 4);
+  const scaled = same ? image : (scale <= AVERAGED ? shrink : interpolate)(image, width, height, 3, 4);
   const step = same ? 4 : 3, input = new Float32Array(3 * plane).fill(Math.fround(padGray * Math.fround(1 / 255)));
   for (let y = 0, from = 0; y < height; y++) {
     for (let x = 0, to = (top + y) * padWidth + left; x < width; x++, to++, from += step) {

@@ -44,7 +44,7 @@ def test_files_serve_as_names_do(command, row, run, files, monkeypatch):
         told.append(json.loads(out))
     assert told[0] == told[1]
     if command == "recognize":
-        assert [len(face["points_xy"]) for face in told[0]["images"][0]["faces"]] == [68]
+        assert [len(face["points_xy"]) for face in told[0]["images"][0]["faces"]] == [68, 68]
 
 
 @pytest.mark.parametrize(("command", "option"), [(name, one) for name, row in COMMANDS.items() for one in row[1]])
