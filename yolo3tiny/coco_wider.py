@@ -7,6 +7,7 @@ import lzma
 import re
 import tarfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -159,16 +160,18 @@ def read_wider(path: Path) -> Iterator[Row | str]:
         word = next((word for word in table.stem.split("_") if parse_split(word)), "")
         root = table.parent if path.is_file() else path / f"WIDER_{word}" / "images"
         listed = read_text(table).splitlines()
-        lines, end = enumerate(listed, 1), (len(listed) + 1, "")
-        for number, name in lines:
+        lines, end = deque(enumerate(listed, 1)), (len(listed) + 1, "")
+        while lines:
+            number, name = lines.popleft()
             if not name.strip():
                 continue
-            count_line, text = next(lines, end)
+            count_line, text = lines.popleft() if lines else end
             with located(f"{table}:{count_line}", "the number of boxes, 0 or more"):
                 if (count := int(text)) < 0:
                     raise ValueError(repr(text))
-            # A row of zeros stands for an image without faces.
-            rows = [numbers(table, next(lines, end), (4, 10)) for _ in range(max(count, 1))][:count]
+            rows = [numbers(table, lines.popleft() if lines else end, (4, 10)) for _ in range(count)]
+            if not count and lines and set(lines[0][1].split()) == {"0"}:
+                lines.popleft()  # a row of zeros stands for an image without faces
             # Those without size are an artifact of the data set.
             marked = [
                 Marked((x, y, x + w, y + h), ignore=marks[3:4] == [1] or w <= 0 or h <= 0)

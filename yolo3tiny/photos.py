@@ -133,6 +133,8 @@ def _make_photo(row: Row, marked: Sequence[Marked]) -> Photo:
     ignore = np.array([box.ignore for box in marked], bool)
     if not np.isfinite(boxes).all():
         raise ValueError(f"expected finite boxes, got {boxes.tolist()}")
+    if row.size_wh != (1, 1) and len(boxes) and boxes.max() <= 1 and (boxes % 1).any():
+        raise ValueError(f"expected boxes in pixels, got shares of the image, such as {marked[0].box}")
     if row.size_wh is not None:
         boxes = _fit_boxes(boxes, row.size_wh, (width, height), orientation)
     boxes = np.concatenate([np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])], axis=1)

@@ -15,6 +15,7 @@ from fer_paddle.images import FORMATS, find_named, list_images, path_ends
 from fer_paddle.labels import parse_split
 from yolo3tiny.rows import ONE_IMAGE_BYTES, Marked, Row, TableError, existing, located, numbers
 
+XML = "*.[xX][mM][lL]"
 _VOC_SIDES = ("xmin", "ymin", "xmax", "ymax")
 _ENCODING = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.-]+)["'][^>]*\?>""")
 _LOG = logging.getLogger(__name__)
@@ -22,8 +23,8 @@ _LOG = logging.getLogger(__name__)
 
 def voc_tables(folder: Path) -> list[Path]:
     places = [folder / "Annotations", folder / "annotations", folder]
-    tables: list[Path] = next((found for place in places if (found := sorted(place.glob("*.xml")))), [])
-    return tables or sorted(path for path in folder.glob("*/*.xml") if parse_split(path.parent.name))
+    tables: list[Path] = next((found for place in places if (found := sorted(place.glob(XML)))), [])
+    return tables or sorted(path for path in folder.glob(f"*/{XML}") if parse_split(path.parent.name))
 
 
 def read_voc(folder: Path) -> Iterator[Row | str]:
@@ -119,21 +120,25 @@ def _voc_splits(folder: Path, stems: set[str]) -> dict[str, str]:
 
 def yolo_table(image: Path) -> Path:
     """Return where the boxes of an image are: beside it, or in labels/ for an image in images/."""
-    beside = image.with_suffix(".txt")
-    if beside.is_file() or "images" not in image.parts:
-        return beside
-    last = len(beside.parts) - 1 - beside.parts[::-1].index("images")
-    return Path(*beside.parts[:last], "labels", *beside.parts[last + 1 :])
+    tables = [image.with_suffix(".txt")]
+    if "images" in image.parts:
+        parts = tables[0].parts
+        last = len(parts) - 1 - parts[::-1].index("images")
+        tables.append(Path(*parts[:last], "labels", *parts[last + 1 :]))
+    there = (one for table in tables for one in (table, table.with_suffix(".TXT")) if one.is_file())
+    return next(there, tables[-1])
 
 
 def read_yolo(folder: Path) -> Iterator[Row | str]:
     """Read a .txt of lines `class cx cy w h`, in 0..1 of the image's size, for each image."""
     left_out, names, places = 0, *_yolo_settings(folder)
+    lonely = {path for labels in folder.rglob("labels") for path in labels.rglob("*.[tT][xX][tT]")}
     for image in list_images(folder):
         table = yolo_table(image)
         if not table.is_file():
             left_out += 1
             continue
+        lonely.discard(table)
         try:
             lines = [line for line in enumerate(read_text(table, ONE_IMAGE_BYTES).splitlines(), 1) if line[1].strip()]
             rows = [numbers(table, line, (5,)) for line in lines]
@@ -153,6 +158,8 @@ def read_yolo(folder: Path) -> Iterator[Row | str]:
         yield Row(place.as_posix(), image, marked, (1, 1), "", split)
     if left_out:
         _LOG.warning("%s: left out %d images without a .txt", folder, left_out)
+    if lonely := {path for path in lonely if path.name != "classes.txt"}:
+        _LOG.warning("%s: found no image for %d .txt in labels, such as %s", folder, len(lonely), min(lonely).name)
 
 
 def _yolo_settings(folder: Path) -> tuple[dict[str, str], dict[Path, str]]:

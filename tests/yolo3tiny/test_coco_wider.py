@@ -72,6 +72,7 @@ def test_coco_values(tmp_path, form):
         ({"images": [], "annotations": []}, "expected annotated photos, found none"),
         (coco(bbox=[1, 2, 3]), r"annotations\[1\]: expected .* bbox of four numbers"),
         (coco(score=float("nan")), r"annotations\[1\]: .* a score of nan, expected 0..1"),
+        (coco(annotations=[{"image_id": 9, "bbox": [0.1, 0.2, 0.3, 0.4]}]), "boxes in pixels, got shares of the image"),
         (coco(bbox=[1, 2, float("nan"), 4]), r"b\.png: expected finite boxes"),
         (coco(images=[{"id": 7}, {"id": 9}], annotations=[]), r"2 that cannot be read: .*images\[0\].*images\[1\]"),
         (coco(images=[{"id": 7}, {"id": 7}]), "2 images with 1 ids"),
@@ -136,8 +137,9 @@ def save_wider(folder: Path, text: str = WIDER) -> Path:
     return save_text(folder / "wider_face_split" / "wider_face_train_bbx_gt.txt", text)
 
 
-def test_wider(tmp_path):
-    save_wider(tmp_path)
+@pytest.mark.parametrize("without", ["", "\n0 0 0 0 0 0 0 0 0 0"])  # some leave out the row of an image without faces
+def test_wider(tmp_path, without):
+    save_wider(tmp_path, WIDER.replace(without, "", 1))
     first, none, last = read_photos(tmp_path)
     np.testing.assert_allclose(first.boxes_xyxy, [[1, 2, 11, 14], [20, 5, 28, 14]])
     assert first.ignore.tolist() == [False, True]  # the second is marked invalid

@@ -13,7 +13,8 @@ from yolo3tiny.annotations import read_photos
 def test_yolo(tmp_path, layout, caplog):
     for name in ("脸.png", "empty.png", "unlabelled.png"):
         save_image(tmp_path / layout.format(kind="images", name=name))
-    for name, text in {"脸.txt": "0 0.5 0.5 0.25 0.5\n\n0 0.1 0.1 0.2 0.2\n", "empty.txt": ""}.items():
+    texts = {"脸.txt": "0 0.5 0.5 0.25 0.5\n\n0 0.1 0.1 0.2 0.2\n", "empty.TXT": "", "gone.txt": ""}
+    for name, text in texts.items():
         save_text(tmp_path / layout.format(kind="labels", name=name), text)
     empty, face = read_photos(tmp_path)
     assert face.name == layout.format(kind="images", name="脸.png")
@@ -21,6 +22,7 @@ def test_yolo(tmp_path, layout, caplog):
     assert not face.ignore.any() and len(empty.boxes_xyxy) == 0
     assert face.split == ("validation" if "val" in layout else "")
     assert "left out 1 images" in caplog.text
+    assert ("no image for 1 .txt in labels, such as gone.txt" in caplog.text) == ("kind" in layout)
 
 
 @pytest.mark.parametrize("row", ["0 0.5 0.5 0.25", "0 0.5 0.5 0.2 x", "0 15 7 25 22", "0 0.5 nan 0.1 0.1"])
@@ -81,7 +83,7 @@ VOC = """<annotation><filename>{name}</filename><size><width>0</width><height>0<
         ("Annotations/图.xml", "JPEGImages/图.png"),
         ("annotations/图.xml", "images/图.png"),
         ("图.xml", "图.png"),
-        ("valid/图.xml", "valid/图.png"),  # Roboflow
+        ("valid/图.XML", "valid/图.png"),  # Roboflow
     ],
 )
 def test_voc(tmp_path, xml, image):
