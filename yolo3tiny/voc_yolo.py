@@ -132,7 +132,8 @@ def yolo_table(image: Path) -> Path:
 def read_yolo(folder: Path) -> Iterator[Row | str]:
     """Read a .txt of lines `class cx cy w h`, in 0..1 of the image's size, for each image."""
     left_out, names, places = 0, *_yolo_settings(folder)
-    lonely = {path for labels in folder.rglob("labels") for path in labels.rglob("*.[tT][xX][tT]")}
+    tables = (path for labels in folder.rglob("labels") for path in labels.rglob("*.[tT][xX][tT]"))
+    lonely = {path for path in tables if path.name != "classes.txt"}
     for image in list_images(folder):
         table = yolo_table(image)
         if not table.is_file():
@@ -158,7 +159,7 @@ def read_yolo(folder: Path) -> Iterator[Row | str]:
         yield Row(place.as_posix(), image, marked, (1, 1), "", split)
     if left_out:
         _LOG.warning("%s: left out %d images without a .txt", folder, left_out)
-    if lonely := {path for path in lonely if path.name != "classes.txt"}:
+    if lonely:
         _LOG.warning("%s: found no image for %d .txt in labels, such as %s", folder, len(lonely), min(lonely).name)
 
 

@@ -22,7 +22,7 @@ from fer_paddle.training.loop import RunOptions
 RESULT = "compare.json"
 COSTS = {"mflops": "million multiply-adds", "parameters": "parameters", "latency_ms": "milliseconds, one face"}
 HEADINGS = ("network", "parameters", "MFLOPs", "ms a face", "accuracy", "in training")
-ROW = "{name}|{parameters:,}|{mflops:.1f}|{latency_ms:.2f}|{accuracy:.3f}|{train_accuracy:.3f}"
+CELLS = ("{name}", "{parameters:,}", "{mflops:.1f}", "{latency_ms:.2f}", "{accuracy:.3f}", "{train_accuracy:.3f}")
 
 
 def compare_designs(
@@ -66,7 +66,7 @@ def find_frontier(rows: Sequence[Mapping[str, Any]], cost: str) -> list[Mapping[
 
 def list_rows(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """Return the rows of `compare_designs` as a table under HEADINGS, the most accurate first."""
-    return [ROW.format(**row).split("|") for row in sorted(rows, key=lambda row: -row["accuracy"])]
+    return [[cell.format(**row) for cell in CELLS] for row in sorted(rows, key=lambda row: -row["accuracy"])]
 
 
 def _beside(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], cost: str) -> tuple[int, int]:
