@@ -126,10 +126,15 @@ def path_ends(name: Any) -> list[str]:
     return ["/".join(parts[start:]) for start in range(len(parts))]
 
 
+def is_file(path: Path) -> bool:
+    """Return whether a file is there that a table names, perhaps by a name that is too long for any."""
+    return os.path.isfile(path)  # noqa: PTH113  Path.is_file raises OSError then
+
+
 def find_named(name: Any, *places: Path) -> Path:
     """Return the file that a table names, in one of the places, by the longest end of its path that is there."""
     ends = path_ends(name)
-    found = (place / end for end in ends for place in places if (place / end).is_file())
+    found = (place / end for end in ends for place in places if is_file(place / end))
     return next(found, places[0] / ends[0])
 
 

@@ -150,3 +150,8 @@ def class_colors(classes: Sequence[str]) -> tuple[tuple[int, int, int], ...]:
 def parse_split(name: str) -> str | None:
     """Return which of SPLITS a name such as `val`, `PublicTest` or `验证集` means; None for any other name."""
     return _SPLIT_OF.get(name.strip().lower())
+
+
+def find_split(words: Iterable[str]) -> str:
+    """Return the split that the first of some words to be a split's name means, "" if none is one."""
+    return next(filter(None, map(parse_split, words)), "")

@@ -11,40 +11,36 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_paddle.images import list_images
 from yolo3tiny.coco_wider import TABLE_NAME, WIDER_LISTS, coco_tables, read_coco, read_wider, wider_lists
 from yolo3tiny.photos import Photo, collect
-from yolo3tiny.rows import Row
-from yolo3tiny.voc_yolo import read_voc, read_yolo, voc_tables, yolo_table
+from yolo3tiny.rows import NOT_READ, Row
+from yolo3tiny.voc_yolo import has_yolo, read_voc, read_yolo, voc_tables
 
 
 @dataclass(frozen=True)
 class TableFormat:
-    """A format: what it is called and looks like, whether a path holds it, and its reader."""
+    """A format: what it is called and looks like, the tables of it that a path holds, its reader, a box's numbers."""
 
     name: str
     looks: str
-    is_there: Callable[[Path], bool]
+    find: Callable[[Path], object]
     read: Callable[[Path], Iterable[Row | str]]
+    numbers: str
 
 
 FORMATS = (
-    TableFormat("WIDER FACE", WIDER_LISTS, lambda path: bool(wider_lists(path)), read_wider),
-    TableFormat("COCO", TABLE_NAME, lambda path: path.is_file() or bool(coco_tables(path)), read_coco),
-    TableFormat("VOC", "[Annotations/]*.xml", lambda path: bool(voc_tables(path)), read_voc),
-    TableFormat(
-        "YOLO",
-        "an image's .txt",
-        lambda path: any(yolo_table(image).is_file() for image in list_images(path)),
-        read_yolo,
-    ),
+    TableFormat("WIDER FACE", WIDER_LISTS, wider_lists, read_wider, "x y w h"),
+    TableFormat("COCO", f"{TABLE_NAME} or the path of such a table", coco_tables, read_coco, "x y w h"),
+    TableFormat("VOC", "[Annotations/]*.xml", voc_tables, read_voc, "xmin ymin xmax ymax"),
+    TableFormat("YOLO", "an image's .txt", has_yolo, read_yolo, "cx cy w h"),
 )
 
 
 def read_photos(path: str | os.PathLike[str], classes: Sequence[str] | None = None) -> list[Photo]:
     """Read images with boxes in whichever of FORMATS is there."""
     path = Path(path)
-    return collect(str(path), _reader_of(path).read(path), classes)
+    reader = _reader_of(path)
+    return collect(str(path), reader.read(path), classes, reader.numbers)
 
 
 def read_categories(path: str | os.PathLike[str]) -> list[str]:
@@ -56,8 +52,8 @@ def read_categories(path: str | os.PathLike[str]) -> list[str]:
 def _reader_of(path: Path) -> TableFormat:
     if not path.exists():
         raise FileNotFoundError(f"{path}: expected a folder or file of annotated photos, found nothing")
-    reader = next((reader for reader in FORMATS if reader.is_there(path)), None)
+    reader = next((reader for reader in FORMATS if reader.find(path)), None)
     if reader is None:
         formats = ", ".join(f"{reader.looks} ({reader.name})" for reader in FORMATS)
-        raise ValueError(f"{path}: expected {formats}, found none of them")
+        raise ValueError(f"{path}: expected {formats}, found none of them; {NOT_READ}")
     return reader

@@ -15,45 +15,48 @@ from typing import TYPE_CHECKING, Any
 
 from fer_paddle.files import MAX_TEXT_BYTES, largest_content, read_bytes, read_text
 from fer_paddle.images import find_named, path_ends
-from fer_paddle.labels import parse_split
-from yolo3tiny.rows import Marked, Row, TableError, existing, located, numbers
+from fer_paddle.labels import find_split, parse_split
+from yolo3tiny.rows import NOT_READ, Marked, Row, TableError, existing, located, numbers
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 TABLE_NAME = "annotations.json"
 WIDER_LISTS = "wider_face_*_bbx_gt.txt"
+_OTHER_NAMES = ("annotations/instances_default.json", "result.json")  # of CVAT and Label Studio
 _ROBOFLOW_NAME = "_annotations.coco.json"
+_TAR = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz)", re.IGNORECASE)
 _MAX_IMAGE_BYTES, _MAX_HEADER_BYTES, _MAX_MEMBERS = 300 << 20, 1 << 20, 500_000  # in a tar
 # A machine's box has a `score`: above SURE it is a face, down to MAYBE neither face nor background, below nothing.
 SURE, MAYBE = 0.35, 0.12
 
 
 def read_coco(path: Path) -> Iterator[Row | str]:
-    if path.is_file() and path.suffix.lower() != ".json":
-        yield from _read_tar(path)
-        return
-    for table in [path] if path.is_file() else coco_tables(path):
-        find = partial(_find_image, table, path if path.is_dir() else table.parent)
-        yield from _parse_coco(read_bytes(table), str(table), find, _split_of(table))
+    for table in coco_tables(path):
+        if table.suffix.lower() == ".json":
+            yield from _parse_coco(read_bytes(table), str(table), partial(_find_image, table), _split_of(table))
+        else:
+            yield from _read_tar(table)
 
 
-def coco_tables(folder: Path) -> list[Path]:
-    """Return annotations.json, or the tables that Roboflow writes into the folder of each split."""
-    if (folder / TABLE_NAME).is_file():
-        return [folder / TABLE_NAME]
-    tables = sorted(folder.glob(f"*/{_ROBOFLOW_NAME}")) or sorted(folder.glob(_ROBOFLOW_NAME))
-    return tables or [table for table in sorted(folder.glob("annotations/*.json")) if _split_of(table)]
+def coco_tables(path: Path) -> list[Path]:
+    """Return a table or tar itself, annotations.json of a folder, or the tables of each split of other tools."""
+    if path.is_file():
+        return [path] if path.suffix.lower() == ".json" or _TAR.search(path.name) else []
+    tables = [path / TABLE_NAME] if (path / TABLE_NAME).is_file() else sorted(path.glob(f"*/{_ROBOFLOW_NAME}"))
+    tables = tables or sorted(path.glob(_ROBOFLOW_NAME))
+    tables = tables or [table for table in sorted(path.glob("annotations/*.json")) if _split_of(table)]
+    return tables or [path / name for name in _OTHER_NAMES if (path / name).is_file()]
 
 
 def _split_of(table: Path) -> str:
     """Return the split of a table: Roboflow names its folder, COCO (instances_val2017) and PaddleX the table itself."""
-    words = [table.parent.name] if table.name == _ROBOFLOW_NAME else re.split(r"[_\d]+", table.stem)
-    return next(filter(None, map(parse_split, words)), "")
+    return find_split([table.parent.name] if table.name == _ROBOFLOW_NAME else re.split(r"[_\d]+", table.stem))
 
 
-def _find_image(table: Path, root: Path, name: str) -> Path:
+def _find_image(table: Path, name: str) -> Path:
     """Return where the image of a table is: beside it, in images/, or in a folder of the split, such as train2017/."""
+    root = table.parent.parent if table.parent.name == "annotations" else table.parent
     split = table.stem.rpartition("_")[2]
     return find_named(name, table.parent, root / "images", root / split, root / "images" / split, root)
 
@@ -104,6 +107,8 @@ def _bounded(tar: tarfile.TarFile, path: Path) -> Iterator[tarfile.TarInfo]:
 def _parse_coco(text: bytes, where: str, find: Callable[[str], Path | bytes], split: str = "") -> Iterator[Row | str]:
     with located(where, "COCO JSON with images, each of its own id, and annotations"):
         table = json.loads(text)
+        if not isinstance(table, dict) or not {"images", "annotations"} <= table.keys():
+            raise ValueError(f"other JSON; {NOT_READ}")
         rows, annotations = list(table["images"]), list(table["annotations"])
         marked: dict[Any, list[Marked]] = {row["id"]: [] for row in rows}
         categories = list(table.get("categories") or ())
@@ -114,8 +119,11 @@ def _parse_coco(text: bytes, where: str, find: Callable[[str], Path | bytes], sp
     for number, row in enumerate(annotations):
         expected = "image_id and category_id of what is there and bbox of four numbers"
         with located(f"{where}: annotations[{number}]", expected):
+            if not isinstance(row["bbox"], list):
+                raise ValueError(f"bbox {row['bbox']!r}")
             x, y, width, height = map(float, row["bbox"])
-            category, score = names[row["category_id"]] if names else "", row.get("score")
+            kind, score = row.get("category_id"), row.get("score")
+            category = names[row["category_id"]] if names else "" if kind is None else str(kind)
             score = 1.0 if score is None else float(score)
             if not 0 <= score <= 1:
                 raise ValueError(f"a score of {score}, expected 0..1")
@@ -158,7 +166,8 @@ def read_wider(path: Path) -> Iterator[Row | str]:
     """
     for table in wider_lists(path):
         word = next((word for word in table.stem.split("_") if parse_split(word)), "")
-        root = table.parent if path.is_file() else path / f"WIDER_{word}" / "images"
+        root = table.parents[table.parent.name == "wider_face_split"]
+        roots = [root / f"WIDER_{word}" / "images", *([table.parent] if path.is_file() else [])]
         listed = read_text(table).splitlines()
         lines, end = deque(enumerate(listed, 1)), (len(listed) + 1, "")
         while lines:
@@ -179,7 +188,7 @@ def read_wider(path: Path) -> Iterator[Row | str]:
             ]
             try:
                 with located(f"{table}:{number}", "the name of an image"):
-                    image = existing(find_named(name.strip(), root), f"{table}:{number}")
+                    image = existing(find_named(name.strip(), *roots), f"{table}:{number}")
                 yield Row(name.strip(), image, marked, None, "wider", parse_split(word) or "")
             except TableError as error:
                 yield str(error)

@@ -6,7 +6,8 @@
 | made for the image in another size | it is scaled |
 | made for an image of another shape | the image is left out and named |
 | with left and right, or top and bottom, exchanged | they are exchanged back |
-| that reaches out of the image | it is cut off at the border |
+| that reaches out of the image | it is cut off at the border, and the log says so where that is a fifth of it |
+| of two corners, as all of its table, that should be a place and a size | the table is refused |
 | that stands twice | it counts once |
 | of a face, with no area inside the image | the image is left out and named: as background it would teach a fault |
 | to be ignored, with no area inside the image | it is dropped |
@@ -38,6 +39,8 @@ ALL = "all"
 _LOG = logging.getLogger(__name__)
 _FACE = re.compile(r"face|head|脸|面部|人头", re.IGNORECASE)
 _MOST_NAMED = 10  # files in one message
+_MIN_INSIDE, _MAX_OUTSIDE = 0.8, 0.1  # ratio of a box in its image; of boxes with less, before a table is doubted
+_PLACE = {"x y w h": 0.0, "cx cy w h": 0.5}  # by a table's numbers of a box: where the first two are, in sides of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,18 +66,22 @@ class Photo:
         return image
 
 
-def collect(table: str, rows: Iterable[Row | str], classes: Sequence[str] | None = None) -> list[Photo]:
-    """Turn the rows of a table into photos, by the policy at the head of this module."""
+def collect(
+    table: str, rows: Iterable[Row | str], classes: Sequence[str] | None = None, numbers: str = ""
+) -> list[Photo]:
+    """Turn the rows of a table, with such `numbers` of a box, into photos by the policy at the head of this module."""
     parsed = list(rows)
     kept = [row for row in parsed if isinstance(row, Row)]
     times = Counter((row.name, None if isinstance(row.image, bytes) else row.image) for row in kept)
     bad = [row for row in parsed if isinstance(row, str)]
     bad += [f"{name}: expected once in the table, got {count} times" for (name, _), count in times.items() if count > 1]
     chosen = _choose_categories(table, Counter(box.category for row in kept for box in row.marked), classes)
-    photos, left_out = [], []
+    photos, wholes, left_out = [], [], []
     for row in kept:
         try:
-            photos.append(_make_photo(row, [box for box in dict.fromkeys(row.marked) if box.category in chosen]))
+            photo, whole = _make_photo(row, [box for box in dict.fromkeys(row.marked) if box.category in chosen])
+            photos.append(photo)
+            wholes.append(whole)
         except _MisfitError as error:
             left_out.append(f"{row.name} ({error})")
         except (ValueError, OSError) as error:
@@ -85,7 +92,25 @@ def collect(table: str, rows: Iterable[Row | str], classes: Sequence[str] | None
         _LOG.warning("%s: left out %s", table, _name_some(left_out, "whose boxes cannot be right"))
     if not photos:
         raise ValueError(f"{table}: expected annotated photos, found none")
+    _check_inside(table, photos, wholes, numbers)
     return photos
+
+
+def _check_inside(table: str, photos: Sequence[Photo], wholes: Sequence[np.ndarray], numbers: str) -> None:
+    """Warn of boxes that reach far out of their images; ValueError: they are corners where `numbers` are expected."""
+    owners = [photo for photo, whole in zip(photos, wholes) for _ in whole]
+    boxes, sizes_wh = np.concatenate(wholes), np.array([photo.size_hw[::-1] for photo in owners]).reshape(-1, 2)
+    cut = np.concatenate([np.maximum(boxes[:, :2], 0), np.minimum(boxes[:, 2:], sizes_wh)], axis=1)
+    far = area(cut) < _MIN_INSIDE * area(boxes)
+    if not far.any():
+        return
+    sides = boxes[:, 2:] - boxes[:, :2]
+    first = boxes[:, :2] + sides * _PLACE.get(numbers, 0)
+    are_corners = (first > -1) & (sides > first) & (sides < sizes_wh + 1)
+    got = f"{far.sum()} of {len(far)} boxes reach far out of their images, such as one of {owners[far.argmax()].name}"
+    if numbers in _PLACE and are_corners.all() and far.mean() >= _MAX_OUTSIDE:
+        raise ValueError(f"{table}: expected {numbers} of each box, got two corners: {got}")
+    _LOG.warning("%s: %s; they are cut off at the border", table, got)
 
 
 def class_name(classes: Sequence[str] | None = None) -> str:
@@ -127,7 +152,8 @@ def _choose_categories(table: str, counts: Counter[str], classes: Sequence[str] 
     return chosen
 
 
-def _make_photo(row: Row, marked: Sequence[Marked]) -> Photo:
+def _make_photo(row: Row, marked: Sequence[Marked]) -> tuple[Photo, np.ndarray]:
+    """Return a photo, and its boxes as they were before they were cut off, but those to be ignored."""
     height, width, orientation = read_header(row.image)
     boxes = np.array([box.box for box in marked], np.float64).reshape(-1, 4)
     ignore = np.array([box.ignore for box in marked], bool)
@@ -138,13 +164,14 @@ def _make_photo(row: Row, marked: Sequence[Marked]) -> Photo:
     if row.size_wh is not None:
         boxes = _fit_boxes(boxes, row.size_wh, (width, height), orientation)
     boxes = np.concatenate([np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])], axis=1)
-    boxes = clip(boxes.astype(np.float32), (height, width))
+    whole, boxes = boxes[~ignore], clip(boxes.astype(np.float32), (height, width))
     inside = area(boxes) > 0
     if not (inside | ignore).all():
         lost = [marked[index].box for index in np.flatnonzero(~(inside | ignore))]
         raise _MisfitError(f"a box without area in its {width} x {height} pixels: {lost[0]}")
     categories = tuple(marked[index].category for index in np.flatnonzero(inside))
-    return Photo(row.name, row.image, boxes[inside], ignore[inside], (height, width), row.source, row.split, categories)
+    boxes, ignore = boxes[inside], ignore[inside]
+    return Photo(row.name, row.image, boxes, ignore, (height, width), row.source, row.split, categories), whole
 
 
 def _fit_boxes(

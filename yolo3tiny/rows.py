@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fer_paddle.images import is_file
+
 ONE_IMAGE_BYTES = 4 << 20  # of a table for one image
 _SHOWN = 200  # characters of what a malformed table holds, in a message
+NOT_READ = "what LabelMe, VIA, Label Studio and CVAT save for themselves is not read: export COCO, VOC or YOLO"
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class TableError(ValueError):
 
 
 def existing(image: Path | bytes, where: str) -> Any:
-    if isinstance(image, Path) and not image.is_file():
-        raise TableError(f"{where}: expected an image that is there, got no image {str(image)!r}")
+    if isinstance(image, Path) and not is_file(image):
+        raise TableError(f"{where}: expected an image that is there, got no image {str(image)[:_SHOWN]!r}")
     return image
 
 
@@ -63,6 +66,6 @@ def located(where: str, expected: str) -> Iterator[None]:
     except json.JSONDecodeError as error:
         raise TableError(f"{where}:{error.lineno}: expected {expected}, got {error.msg}") from error
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-        kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
+        kind = {ValueError: "", KeyError: "no "}.get(type(error), f"{type(error).__name__}: ")
         reason = f"{kind}{error}"[:_SHOWN]
         raise TableError(f"{where}: expected {expected}, got {reason}") from error

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PureWindowsPath
 from typing import Any
 from xml.etree import ElementTree
 
 from fer_paddle.files import read_bytes, read_text
-from fer_paddle.images import FORMATS, find_named, list_images, path_ends
-from fer_paddle.labels import parse_split
-from yolo3tiny.rows import ONE_IMAGE_BYTES, Marked, Row, TableError, existing, located, numbers
+from fer_paddle.images import FORMATS, find_named, is_file, list_images, path_ends
+from fer_paddle.labels import find_split, parse_split
+from yolo3tiny.rows import NOT_READ, ONE_IMAGE_BYTES, Marked, Row, TableError, existing, located, numbers
 
 XML = "*.[xX][mM][lL]"
 _VOC_SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -30,40 +31,50 @@ def voc_tables(folder: Path) -> list[Path]:
 def read_voc(folder: Path) -> Iterator[Row | str]:
     """Read an XML for each image. Coordinates are numbers of pixels that begin at 1, the last pixel included."""
     tables = voc_tables(folder)
-    splits, renamed = _voc_splits(folder, {table.stem for table in tables}), []
+    splits = _voc_splits(folder, {table.stem for table in tables})
+    renamed = "images have the name of their XML, for the one in <filename> is not there"
+    exchanged = "boxes have xmin above xmax or ymin above ymax: taken for corners, not for width and height"
+    noted: dict[str, list[Path]] = {renamed: [], exchanged: []}
     for table in tables:
         try:
             root, marked = _parse_xml(table), []
             with located(str(table), "<filename> of an image and <object>s with <bndbox> xmin ymin xmax ymax"):
+                if root.tag != "annotation":
+                    raise ValueError(f"<{root.tag}>; {NOT_READ}")
                 name = root.findtext("filename", "").strip()
                 image = _image_of(table, name, folder)
                 size = tuple(float(root.findtext(f"size/{side}") or 0) for side in ("width", "height"))
                 for found in root.findall("object"):
                     x1, y1, x2, y2 = (_read_number(found.findtext(f"bndbox/{side}")) for side in _VOC_SIDES)
                     box = (min(x1, x2) - 1, min(y1, y2) - 1, max(x1, x2), max(y1, y2))
+                    noted[exchanged] += [table] * (x1 > x2 or y1 > y2)
                     is_difficult = found.findtext("difficult", "0").strip() == "1"
                     marked.append(Marked(box, found.findtext("name", "").strip(), is_difficult))
             image = existing(image, str(table))
         except ValueError as error:
             yield str(error)
             continue
-        split = splits.get(table.stem, "") or parse_split(table.parent.name) or ""
+        split = splits.get(table.stem, "") or find_split([table.parent.name])
         size_wh = (size[0], size[1]) if min(size) > 0 else None
         if PureWindowsPath(name).name != image.name:
-            renamed.append(table)
+            noted[renamed].append(table)
         yield Row(image.relative_to(folder).as_posix(), image, marked, size_wh, "", split)
-    if renamed:
-        what = "images have the name of their XML, for the one in <filename> is not there"
-        _LOG.warning("%s: %d %s, such as that of %s", folder, len(renamed), what, renamed[0].name)
+    for what, found_in in noted.items():
+        if found_in:
+            _LOG.warning("%s: %d %s, such as that of %s", folder, len(found_in), what, found_in[0].name)
 
 
 def _image_of(table: Path, name: str, folder: Path) -> Path:
     """Return the image that an XML names, or, where that is not there, the one of its own name."""
     places = (folder / "JPEGImages", folder / "images", table.parent, folder)
     image = find_named(name, *places) if name else None
-    if image is None or not image.is_file():
-        twins = [place / f"{table.stem}{suffix}" for place in places for suffix in (*FORMATS, *map(str.upper, FORMATS))]
-        image = next(filter(Path.is_file, twins), image)
+    if image is None or not is_file(image):
+        named = ([*place.glob(f"{glob.escape(table.stem)}.*")] for place in places)
+        found = ([path for path in paths if path.suffix.lower() in FORMATS] for paths in named)
+        images = sorted(next(filter(None, found), []))
+        if len(images) > 1:
+            raise ValueError(" and ".join(path.name for path in images))
+        image = images[0] if images else image
     if image is None:
         raise ValueError("no <filename>")
     return image
@@ -129,11 +140,20 @@ def yolo_table(image: Path) -> Path:
     return next(there, tables[-1])
 
 
-def read_yolo(folder: Path) -> Iterator[Row | str]:
+def has_yolo(path: Path) -> bool:
+    """Return whether a folder has a .txt for an image, or a path is that of its settings, such as data.yaml."""
+    if path.is_file():
+        return path.suffix.lower() in (".yaml", ".yml")
+    return any(yolo_table(image).is_file() for image in list_images(path))
+
+
+def read_yolo(path: Path) -> Iterator[Row | str]:
     """Read a .txt of lines `class cx cy w h`, in 0..1 of the image's size, for each image."""
-    left_out, names, places = 0, *_yolo_settings(folder)
+    folder, files = (path.parent, [path]) if path.is_file() else (path, sorted(path.glob("*.y*ml")))
+    left_out, names, places = 0, *_yolo_settings(folder, files)
     tables = (path for labels in folder.rglob("labels") for path in labels.rglob("*.[tT][xX][tT]"))
     lonely = {path for path in tables if path.name != "classes.txt"}
+    image_of: dict[Path, Path] = {}
     for image in list_images(folder):
         table = yolo_table(image)
         if not table.is_file():
@@ -141,21 +161,16 @@ def read_yolo(folder: Path) -> Iterator[Row | str]:
             continue
         lonely.discard(table)
         try:
-            lines = [line for line in enumerate(read_text(table, ONE_IMAGE_BYTES).splitlines(), 1) if line[1].strip()]
-            rows = [numbers(table, line, (5,)) for line in lines]
-            for (number, line), row in zip(lines, rows):
-                if not all(-0.001 <= value <= 1.001 for value in row[1:]):  # room for rounding
-                    raise ValueError(f"{table}:{number}: expected cx cy w h in 0..1, got {line[:200]!r}")
+            if image_of.setdefault(table, image) != image:
+                raise ValueError(f"{table}: expected boxes of one image, got {image_of[table].name} and {image.name}")
+            lines = enumerate(read_text(table, ONE_IMAGE_BYTES).splitlines(), 1)
+            marked = [_read_line(table, line, names) for line in lines if line[1].strip()]
         except ValueError as error:
             yield str(error)
             continue
-        marked = [
-            Marked((x - w / 2, y - h / 2, x + w / 2, y + h / 2), names.get(f"{kind:g}", f"{kind:g}"))
-            for kind, x, y, w, h in rows
-        ]
         place = image.relative_to(folder)
         words = [places[parent] for parent in (place, *place.parents) if parent in places]
-        split = next(filter(None, [*words, *(parse_split(part) for part in place.parts[:-1])]), "")
+        split = find_split([*words, *place.parts[:-1]])
         yield Row(place.as_posix(), image, marked, (1, 1), "", split)
     if left_out:
         _LOG.warning("%s: left out %d images without a .txt", folder, left_out)
@@ -163,15 +178,24 @@ def read_yolo(folder: Path) -> Iterator[Row | str]:
         _LOG.warning("%s: found no image for %d .txt in labels, such as %s", folder, len(lonely), min(lonely).name)
 
 
-def _yolo_settings(folder: Path) -> tuple[dict[str, str], dict[Path, str]]:
+def _read_line(table: Path, line: tuple[int, str], names: Mapping[str, str]) -> Marked:
+    kind, x, y, w, h = row = numbers(table, line, (5,))
+    if kind < 0 or kind % 1 != 0 or not all(-0.001 <= value <= 1.001 for value in row[1:]):  # room for rounding
+        expected = "a class 0, 1 ... and cx cy w h in 0..1"
+        raise ValueError(f"{table}:{line[0]}: expected {expected}, got {line[1][:200]!r}")
+    return Marked((x - w / 2, y - h / 2, x + w / 2, y + h / 2), names.get(f"{kind:g}", f"{kind:g}"))
+
+
+def _yolo_settings(folder: Path, files: list[Path]) -> tuple[dict[str, str], dict[Path, str]]:
     """Read the categories by number, and the split of folders and images, from data.yaml or classes.txt."""
-    files = [folder / "data.yaml", *sorted(folder.glob("*.y*ml"))]
-    table = next((path for path in files if path.is_file()), None)
-    settings = _read_settings(table) if table else {}
+    read = ((file, _read_settings(file)) for file in sorted(files, key=lambda file: file.name != "data.yaml"))
+    table, settings = next((pair for pair in read if {"names", "train", "val"} & pair[1].keys()), (folder, {}))
     names = settings.get("names", "")
     if isinstance(names, str):  # LabelImg has them in a file of its own
-        lists = sorted(folder.rglob("classes.txt"))
-        names = read_text(lists[0]).splitlines() if lists else []
+        lists = {path: read_text(path).splitlines() for path in sorted(folder.rglob("classes.txt"))}
+        names = next(iter(lists.values()), [])
+        if other := next((path for path, own in lists.items() if own != names), None):
+            raise ValueError(f"{other}: expected the classes of {next(iter(lists))}, got others")
     by_number = names if isinstance(names, dict) else {str(number): name for number, name in enumerate(names)}
     places: dict[Path, str] = {}
     missing = []

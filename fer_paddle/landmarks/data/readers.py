@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +21,8 @@ import numpy as np
 from fer_paddle.environment import find_data
 from fer_paddle.files import read_text
 from fer_paddle.images import find_named, list_images, read_image
-from fer_paddle.landmarks.data.faces import GROUPS, face_boxes
-from fer_paddle.landmarks.points import NUM_POINTS
+from fer_paddle.landmarks.data.faces import GROUPS
+from fer_paddle.landmarks.points import NUM_POINTS, box_of_points
 from fer_paddle.packs import read_arrays
 
 WFLW_POINTS = 98
@@ -31,6 +33,10 @@ WFLW_TO_68 = np.array(
     + [60, 61, 63, 64, 65, 67, 68, 69, 71, 72, 73, 75, *range(76, 96)]
 )
 _WFLW_FIELDS = 2 * WFLW_POINTS + 4 + 6 + 1  # points, box, attributes, name
+_TEST_FOLDERS = {"testset", "ibug", "01_indoor", "02_outdoor"}  # of 300-W
+_MIN_SIDE, _MIN_INSIDE = 4, 0.25  # of a face: its shorter side in pixels, the ratio of its box in the image
+_LOG = logging.getLogger(__name__)
+_PhotoRow = tuple[Path, Callable[[], np.ndarray], str, str]  # image, what reads its points, source, split
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,66 +51,71 @@ class MarkedPhoto:
 
 def read_pts(path: str | os.PathLike[str]) -> np.ndarray:
     """Read the points of a .pts file, float64 [68, 2]; ValueError for another count or for what is no number."""
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
-    head, _, body = text.partition("{")
-    lines = [line for line in body.partition("}")[0].splitlines() if line.strip()]
-    if "version" not in head or len(lines) != NUM_POINTS:
-        raise ValueError(f"expected a .pts file of {NUM_POINTS} points, got {len(lines)} in {path}")
-    return np.array([_read_place(line, path) for line in lines]) - 0.5
+    head, _, body = read_text(path).partition("{")
+    numbered = enumerate(body.partition("}")[0].splitlines(), 1 + head.count("\n"))
+    lines = [(number, line.split()) for number, line in numbered if line.strip()]
+    told = re.search(r"n_points\s*:\s*(\d+)", head)
+    counts = {len(lines), int(told[1]) if told else len(lines)}
+    if counts != {NUM_POINTS}:
+        raise ValueError(f"expected a .pts file of {NUM_POINTS} points, got {' or '.join(map(str, sorted(counts)))} in {path}")
+    return np.stack([_read_numbers(line, 2, f"{path}:{number}") for number, line in lines]) - 0.5
 
 
-def _read_place(line: str, path: str | os.PathLike[str]) -> list[float]:
-    """Read x and y of a line."""
+def _read_numbers(words: Sequence[str], count: int, where: str) -> np.ndarray:
     try:
-        place = [float(word) for word in line.split()]
+        found = np.array(words, np.float64)
     except ValueError:
-        place = []
-    if len(place) != 2 or not np.isfinite(place).all():
-        raise ValueError(f"expected two numbers a line in {path}, got {line.strip()[:40]!r}")
-    return place
+        found = np.empty(0)
+    if len(found) != count or not np.isfinite(found).all():
+        raise ValueError(f"{where}: expected {count} numbers, got {' '.join(words)[:40]!r}")
+    return found
 
 
 def read_300w(folder: str | os.PathLike[str]) -> Iterator[MarkedPhoto]:
     """Give the photos of a folder that have a .pts file of their name beside them, in 300-W's layout or any other.
 
-    The source is the first folder below, such as `helen`; what lies in a folder `testset` or `ibug` is for the test.
+    The source is the first folder below, such as `helen`; what lies in one of _TEST_FOLDERS is for the test.
     """
-    folder, rows = Path(folder), []
+    folder, left_out = Path(folder), 0
+    rows: dict[Path, _PhotoRow] = {}
     for path in list_images(folder):
-        if (marks := path.with_suffix(".pts")).is_file():
+        marks = next(filter(Path.is_file, map(path.with_suffix, (".pts", ".PTS"))), None)
+        if marks is None:
+            left_out += 1
+        elif marks in rows:
+            raise ValueError(f"{marks}: expected points of one photo, got {rows[marks][0].name} and {path.name}")
+        else:
             parts = path.relative_to(folder).parts[:-1]
-            split = "test" if {"testset", "ibug"} & {part.lower() for part in (*parts, folder.name)} else "train"
-            rows.append((path, partial(read_pts, marks), parts[0] if parts else folder.name, split))
+            split = "test" if _TEST_FOLDERS & {part.lower() for part in (*parts, folder.name)} else "train"
+            rows[marks] = path, partial(read_pts, marks), parts[0] if parts else folder.name, split
     if not rows:
         raise ValueError(f"expected photos with .pts files beside them in {folder}, found none")
-    yield from _read_rows(rows)
+    if left_out:
+        _LOG.warning("%s: left out %d photos without a .pts", folder, left_out)
+    yield from _read_rows(list(rows.values()))
 
 
 def read_wflw(list_file: str | os.PathLike[str], photos: str | os.PathLike[str]) -> Iterator[MarkedPhoto]:
     """Give the photos of a list of WFLW, such as list_98pt_rect_attr_train.txt, with iBUG's 68 of their 98 points."""
     list_file = Path(list_file)
-    split = "test" if "test" in list_file.name else "train"
-    lines = [line for line in read_text(list_file).splitlines() if line.strip()]
+    split = "test" if "test" in re.split(r"[\W_]", list_file.name) else "train"
+    lines = [(number, line.split()) for number, line in enumerate(read_text(list_file).splitlines(), 1) if line.strip()]
     if not lines:
         raise ValueError(f"expected a line a face in {list_file}, got none")
-    files = [find_named(line.split()[-1], Path(photos)) for line in lines]
-    read = [partial(_read_line, list_file, number, line) for number, line in enumerate(lines, 1)]
+    files = [find_named(fields[-1], Path(photos)) for _, fields in lines]
+    read = [partial(_read_line, f"{list_file}:{number}", fields) for number, fields in lines]
     yield from _read_rows([(file, one, "wflw", split) for file, one in zip(files, read)])
 
 
-def _read_line(list_file: Path, number: int, line: str) -> np.ndarray:
-    fields = line.split()
+def _read_line(where: str, fields: Sequence[str]) -> np.ndarray:
     if len(fields) != _WFLW_FIELDS:
-        raise ValueError(f"{list_file}, line {number}: expected {_WFLW_FIELDS} fields, got {len(fields)}")
-    try:
-        points = np.array(fields[: 2 * WFLW_POINTS], np.float64).reshape(WFLW_POINTS, 2)
-    except ValueError as error:
-        raise ValueError(f"{list_file}, line {number}: expected numbers, got: {error}") from error
+        raise ValueError(f"{where}: expected {_WFLW_FIELDS} fields, got {len(fields)}")
+    points = _read_numbers(fields[: 2 * WFLW_POINTS], 2 * WFLW_POINTS, where).reshape(WFLW_POINTS, 2)
     return points[WFLW_TO_68] + 0.5
 
 
-def _read_rows(rows: Sequence[tuple[Path, Callable[[], np.ndarray], str, str]]) -> Iterator[MarkedPhoto]:
-    """Give the photos of rows (image, what reads its points, source, split), once all of them can be read."""
+def _read_rows(rows: Sequence[_PhotoRow]) -> Iterator[MarkedPhoto]:
+    """Give the photos of rows, once all of them can be read."""
     bad = []
     for path, read, _, _ in rows:
         try:
@@ -130,9 +141,11 @@ def read_groups(photos: str | os.PathLike[str], folder: str | os.PathLike[str] |
 
 
 def _check_places(points: np.ndarray, image: np.ndarray, path: Path) -> None:
-    """Raise ValueError where the points of a face are at one place, not finite or outside of the image."""
-    boxes = face_boxes(points)
-    low, high = np.maximum(boxes[:, :2], 0), np.minimum(boxes[:, 2:], image.shape[1::-1])
-    if not (low < high).all():
-        size = f"{image.shape[1]} x {image.shape[0]}"
-        raise ValueError(f"expected points of faces in the {size} px of {path}, got a face outside or without a size")
+    """Raise ValueError where the points of a face are at one place, or mostly outside of the image."""
+    boxes, size_wh = box_of_points(points), image.shape[1::-1]
+    sides = boxes[:, 2:] - boxes[:, :2]
+    inside = np.clip(boxes, 0, [*size_wh, *size_wh])
+    ratios = np.prod(inside[:, 2:] - inside[:, :2], axis=1) / np.maximum(np.prod(sides, axis=1), 1)
+    if sides.min() < _MIN_SIDE or ratios.min() < _MIN_INSIDE:
+        got = f"one of {sides[ratios.argmin()].round(1).tolist()} px, {ratios.min():.0%} of it inside"
+        raise ValueError(f"expected points of faces in the {size_wh[0]} x {size_wh[1]} px of {path}, got {got}")
