@@ -89,7 +89,7 @@ def find_sources(
     finally:
         if passed := sorted(filter(is_video, others)):
             logger.warning("videos in folders passed over: %d, such as %s: give them by name", len(passed), passed[0])
-    fetched, failed = _fetch_files(urls, out / "fetched")
+    fetched, failed = _fetch_files(urls, out / "fetched") if urls else ([], [])
     images = [*(path for path in found if not is_video(path)), *fetched]
     return images, [*filter(is_video, found), *map(int, cameras)], failed
 

@@ -89,5 +89,5 @@ def input_shape(path: Path) -> tuple[int, int, int]:
         return 1, int(metadata["input_size"]), int(metadata["input_size"])
     if "anchors" not in metadata:
         raise ValueError(f"expected an expression network or a detector in {path}, its metadata say neither")
-    padded, _ = letterbox(photo_640x480(), longest=NetworkSettings.from_metadata(metadata).longest)
+    padded, _ = letterbox(np.empty((480, 640, 3), np.uint8), longest=NetworkSettings.from_metadata(metadata).longest)
     return 3, padded.shape[0], padded.shape[1]
