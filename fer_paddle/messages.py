@@ -125,6 +125,12 @@ def name_reason(name: object, reason: object) -> str:
     return str(reason) if str(name) in str(reason) else f"{name}: {reason}"
 
 
+def name_some(reasons: Sequence[str], what: str, most: int = 10) -> str:
+    """Return how many of `what` there are, and the first of their reasons."""
+    more = f" and {len(reasons) - most} more" if len(reasons) > most else ""
+    return f"{len(reasons)} {what}: {'; '.join(reasons[:most])}{more}"
+
+
 def width(text: str) -> int:
     """Return the columns that a text takes in a terminal: two for each wide character."""
     return sum(1 + (unicodedata.east_asian_width(one) in "WF") - bool(unicodedata.combining(one)) for one in text)

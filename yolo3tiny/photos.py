@@ -29,7 +29,7 @@ import numpy as np
 
 from fer_paddle.files import file_digest
 from fer_paddle.images import read_header, read_image
-from fer_paddle.messages import name_reason
+from fer_paddle.messages import name_reason, name_some
 from fer_paddle.study import digest
 from yolo3tiny.augment import AugmentConfig, cut_boxes
 from yolo3tiny.boxes import area, clip
@@ -38,7 +38,6 @@ from yolo3tiny.rows import Marked, Row
 ALL = "all"
 _LOG = logging.getLogger(__name__)
 _FACE = re.compile(r"face|head|脸|面部|人头", re.IGNORECASE)
-_MOST_NAMED = 10  # files in one message
 _MIN_INSIDE, _MAX_OUTSIDE = 0.8, 0.1  # ratio of a box in its image; of boxes with less, before a table is doubted
 _PLACE = {"x y w h": 0.0, "cx cy w h": 0.5}  # by a table's numbers of a box: where the first two are, in sides of it
 
@@ -87,9 +86,9 @@ def collect(
         except (ValueError, OSError) as error:
             bad.append(name_reason(row.name, error))
     if bad:
-        raise ValueError(f"{table}: expected annotated photos, got {_name_some(bad, 'that cannot be read')}")
+        raise ValueError(f"{table}: expected annotated photos, got {name_some(bad, 'that cannot be read')}")
     if left_out:
-        _LOG.warning("%s: left out %s", table, _name_some(left_out, "whose boxes cannot be right"))
+        _LOG.warning("%s: left out %s", table, name_some(left_out, "whose boxes cannot be right"))
     if not photos:
         raise ValueError(f"{table}: expected annotated photos, found none")
     _check_inside(table, photos, wholes, numbers)
@@ -127,11 +126,6 @@ def own_categories(classes: Sequence[str], found: Iterable[str]) -> list[str] | 
 
 class _MisfitError(ValueError):
     """Why the boxes of an image cannot be right."""
-
-
-def _name_some(reasons: Sequence[str], what: str) -> str:
-    more = f" and {len(reasons) - _MOST_NAMED} more" if len(reasons) > _MOST_NAMED else ""
-    return f"{len(reasons)} {what}: {'; '.join(reasons[:_MOST_NAMED])}{more}"
 
 
 def _choose_categories(table: str, counts: Counter[str], classes: Sequence[str] | None) -> set[str]:
@@ -241,4 +235,4 @@ def check_readable(photos: Iterable[Photo]) -> None:
         except (ValueError, OSError) as error:
             bad.append(name_reason(photo.name, error))
     if bad:
-        raise ValueError(f"expected readable photos, got {_name_some(bad, 'damaged')}")
+        raise ValueError(f"expected readable photos, got {name_some(bad, 'damaged')}")

@@ -22,6 +22,7 @@ SMALL = DetectorRecipe(
 )
 NO_FACE, SURE = -20.0, 12.0  # logits
 WIDTH, HEIGHT = 40, 30  # of `save_image`
+Files = dict[str, str | bytes | None]  # what a file holds by its name; None is an image
 ANCHORS = [[10, 14], [20, 26], [30, 40], [36, 46], [60, 60], [90, 90]]  # for photos of 96 px
 
 
@@ -99,6 +100,22 @@ def save_text(path: Path, text: str | bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
+
+
+def lay_out(folder: Path, files: Files) -> Path:
+    for name, text in files.items():
+        save_image(folder / name) if text is None else save_text(folder / name, text)
+    return folder
+
+
+def voc(*objects: str, size: str = "", name: str = "a.png", head: str = "", encoding: str = "utf-8") -> Files:
+    text = f"{head}<annotation><filename>{name}</filename>{size}\n{''.join(objects)}</annotation>"
+    return {"a.png": None, "a.xml": text.encode(encoding)}
+
+
+def voc_object(*sides: object, name: str = "face", more: str = "") -> str:
+    box = "".join(f"<{tag}>{side}</{tag}>" for tag, side in zip(("xmin", "ymin", "xmax", "ymax"), sides))
+    return f"<object><name>{name}</name>{more}<bndbox>{box}</bndbox></object>"
 
 
 def pack(folder: Path, tar_path: Path, prefix: str = "pack") -> Path:

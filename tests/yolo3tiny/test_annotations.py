@@ -9,18 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.yolo3tiny.samples import HEIGHT, WIDTH, pack, save_image, save_text
+from tests.yolo3tiny.samples import HEIGHT, WIDTH, Files, lay_out, pack, save_image, save_text, voc, voc_object
 from yolo3tiny.annotations import read_categories, read_photos
 from yolo3tiny.splits import choose_split
 
-Files = dict[str, str | bytes | None]  # what a file holds by its name; None is an image
 LIST = "wider_face_train_bbx_gt.txt"
-
-
-def lay_out(folder: Path, files: Files) -> Path:
-    for name, text in files.items():
-        save_image(folder / name) if text is None else save_text(folder / name, text)
-    return folder
 
 
 def coco(*annotations: dict | list, categories: object = (), images: object = None, **image: object) -> Files:
@@ -33,16 +26,6 @@ def coco(*annotations: dict | list, categories: object = (), images: object = No
 
 def category(number: int, name: object) -> dict:
     return {"id": number, "name": name}
-
-
-def voc(*objects: str, size: str = "", name: str = "a.png", head: str = "", encoding: str = "utf-8") -> Files:
-    text = f"{head}<annotation><filename>{name}</filename>{size}\n{''.join(objects)}</annotation>"
-    return {"a.png": None, "a.xml": text.encode(encoding)}
-
-
-def voc_object(*sides: object, name: str = "face", more: str = "") -> str:
-    box = "".join(f"<{tag}>{side}</{tag}>" for tag, side in zip(("xmin", "ymin", "xmax", "ymax"), sides))
-    return f"<object><name>{name}</name>{more}<bndbox>{box}</bndbox></object>"
 
 
 def yolo(text: str | bytes, **more: str | bytes | None) -> Files:

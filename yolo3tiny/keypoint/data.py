@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -22,21 +20,30 @@ from yolo3tiny.splits import find_photos
 MARGIN_PX = STRIDE // 2  # a piece may reach so far out of the image: marks come to lie anywhere in their cells
 AT_MARK = 0.8
 TURN_DEG, SCALE = 6.0, 0.06  # most by which a piece is turned, and scaled
-Stages = Sequence[tuple[int, int]]  # see KeypointRecipe.sizes
-Sample = tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]
+Key = tuple[int, int, int]  # seed, epoch and index of a sample
+# As LabelImg saves it: pixels count from 1, the last one included.
+_XML = "<annotation><filename>{}</filename>{}{}</annotation>"
+_SIZE = "<size><width>{}</width><height>{}</height><depth>3</depth></size>"
+_OBJECT = (
+    "<object><name>{}</name><difficult>{:d}</difficult><bndbox><xmin>{:.3f}</xmin><ymin>{:.3f}</ymin>"
+    "<xmax>{:.3f}</xmax><ymax>{:.3f}</ymax></bndbox></object>"
+)
 
 
 class StripData:
     """Strips as a dataset; a sample depends on (seed, epoch, index) alone.
 
     Args:
-        draw: (seed, epoch, index) -> Strip, of one size, a multiple of 32; see `draw_new` and `draw_from_files`.
+        draw: (key, height and width in pixels) -> Strip: a new one by `draw_strip`, or `draw_from_files`.
         length: Samples of an epoch.
+        sizes: See KeypointRecipe.
         seed: Seed of all randomness.
     """
 
-    def __init__(self, draw: Callable[[tuple[int, int, int]], Strip], length: int, seed: int = 0):
-        self.draw, self.length, self.seed, self.epoch = draw, length, seed, 0
+    def __init__(
+        self, draw: Callable[[Key, tuple[int, int]], Strip], length: int, sizes: Sequence[tuple[int, int]], seed: int
+    ):
+        self.draw, self.length, self.sizes, self.seed, self.epoch = draw, length, sizes, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose strips are drawn."""
@@ -45,27 +52,17 @@ class StripData:
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> Sample:
-        """Return the image uint8 [3, H, W], H and W multiples of 32, and what decode.match says of its marks."""
-        strip = self.draw((self.seed, self.epoch, index))
-        height, width = strip.image.shape[:2]
-        targets = match(strip.centers, strip.labels, strip.ignore, (height // STRIDE, width // STRIDE))
+    def __getitem__(self, index: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Return the image uint8 [3, S, S] and what decode.match says of its marks."""
+        side = side_at(self.sizes, self.epoch)
+        strip = self.draw((self.seed, self.epoch, index), (side, side))
+        targets = match(strip.centers, strip.labels, strip.ignore, (side // STRIDE, side // STRIDE))
         return np.ascontiguousarray(strip.image.transpose(2, 0, 1)), targets
 
 
-def draw_new(look: str, sizes: Stages, key: tuple[int, int, int]) -> Strip:
-    """Draw a new strip for every sample of every epoch."""
-    return draw_strip(look, key, _size_of(sizes, key))
-
-
-def draw_from_files(photos: Sequence[Photo], classes: Sequence[str], sizes: Stages, key: tuple[int, int, int]) -> Strip:
+def draw_from_files(photos: Sequence[Photo], classes: Sequence[str], key: Key, size_hw: tuple[int, int]) -> Strip:
     """Cut an augmented piece from the file whose turn it is."""
-    return augment(read_strip(photos[key[-1]], classes), _size_of(sizes, key), np.random.default_rng(key))
-
-
-def _size_of(sizes: Stages, key: tuple[int, int, int]) -> tuple[int, int]:
-    """Return height and width of the samples of an epoch."""
-    return (side_at(sizes, key[1]),) * 2
+    return augment(read_strip(photos[key[-1]], classes), size_hw, np.random.default_rng(key))
 
 
 def find_marks(data: str, classes: Sequence[str] | None = None) -> tuple[list[Photo], tuple[str, ...]]:
@@ -156,25 +153,14 @@ def write_strips(folder: Path, look: str, count: int, seed: int = 0) -> None:
         for index in range(count):
             strip, name = draw_strip(look, (seed, index)), f"{look}_{index:04d}"
             write_image(temporary / f"{name}.png", strip.image)
-            ElementTree.ElementTree(_to_xml(strip, f"{name}.png", LOOKS[look].classes)).write(temporary / f"{name}.xml")
+            (temporary / f"{name}.xml").write_text(_to_xml(strip, f"{name}.png", LOOKS[look].classes), encoding="utf-8")
         temporary.rename(folder)
 
 
-def _to_xml(strip: Strip, filename: str, classes: Sequence[str]) -> ElementTree.Element:
-    """Return the annotation of a strip; pixels count from 1, the last one included."""
-
-    def build(tag: str, content: Any) -> ElementTree.Element:
-        element = ElementTree.Element(tag)
-        if isinstance(content, list):
-            element.extend(build(*child) for child in content)
-        else:
-            element.text = str(content)
-        return element
-
-    (height, width), found = strip.image.shape[:2], []
-    for (x1, y1, x2, y2), label, ignore in zip(strip.boxes_xyxy.tolist(), strip.labels, strip.ignore):
-        sides = zip(("xmin", "ymin", "xmax", "ymax"), (x1 + 1, y1 + 1, x2, y2))
-        box = [(side, f"{value:.3f}") for side, value in sides]
-        found.append(("object", [("name", classes[label]), ("difficult", int(ignore)), ("bndbox", box)]))
-    size = [("width", width), ("height", height), ("depth", 3)]
-    return build("annotation", [("filename", filename), ("size", size), *found])
+def _to_xml(strip: Strip, filename: str, classes: Sequence[str]) -> str:
+    objects = [
+        _OBJECT.format(classes[label], ignore, x1 + 1, y1 + 1, x2, y2)
+        for (x1, y1, x2, y2), label, ignore in zip(strip.boxes_xyxy.tolist(), strip.labels, strip.ignore.tolist())
+    ]
+    height, width = strip.image.shape[:2]
+    return _XML.format(filename, _SIZE.format(width, height), "".join(objects))

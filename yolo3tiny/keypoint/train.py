@@ -19,7 +19,7 @@ from fer_paddle.training.optim import adamw, make_schedule
 from fer_paddle.training.run import DIGESTS, start_digest
 from fer_paddle.training.transfer import start_from
 from fer_paddle.weights import state_arrays
-from yolo3tiny.keypoint.data import StripData, draw_from_files, draw_new, find_marks, read_strip
+from yolo3tiny.keypoint.data import StripData, draw_from_files, find_marks, read_strip
 from yolo3tiny.keypoint.evaluate import evaluate
 from yolo3tiny.keypoint.files import KeypointModel
 from yolo3tiny.keypoint.losses import KeypointLoss
@@ -72,14 +72,14 @@ def train_from(
     """Train on annotated strips, or on drawn ones, from `start` where given: `python -m yolo3tiny keypoint train`."""
     recipe = with_stages_begun(recipe, folder, resume)
     if data is None:
-        draw, length = partial(draw_new, look, recipe.sizes), recipe.strips
+        draw, length = partial(draw_strip, look), recipe.strips
         known = LOOKS[look].classes
         valid = [draw_strip(look, (VALID_SEED, index), VALID_HW) for index in range(VALID_STRIPS)]
         task: dict[str, Any] = {"data": f"strips drawn by the program, look {look}"}
     else:
         photos, known = find_marks(data, classes)
         parts = choose_split(photos, TRAIN), choose_split(photos, VALIDATION)
-        draw, length = partial(draw_from_files, parts[0], known, recipe.sizes), len(parts[0])
+        draw, length = partial(draw_from_files, parts[0], known), len(parts[0])
         valid = [read_strip(photo, known) for photo in parts[1]]
         digests = {"train": digest_photos(parts[0]), "validation": digest_photos(parts[1])}
         task = {"data": f"{Path(data).name}: {len(parts[0])} strips, validated on {len(parts[1])}", DIGESTS: digests}
@@ -91,5 +91,5 @@ def train_from(
         start_from(network, state_arrays(model.network), () if model.card["classes"] == list(known) else ("head.*",))
     task |= start_digest(None if start is None else KeypointModel.find(start))
     options = RunOptions(folder, resume, [ProgressBar(), Curves(folder, "f1")], workers)
-    samples = StripData(draw, length, recipe.seed)
+    samples = StripData(draw, length, recipe.sizes, recipe.seed)
     return train_keypoints(network, samples, valid, known, recipe, options, task)

@@ -23,6 +23,7 @@ from fer_paddle.files import read_text
 from fer_paddle.images import find_named, list_images, read_image
 from fer_paddle.landmarks.data.faces import GROUPS
 from fer_paddle.landmarks.points import NUM_POINTS, box_of_points
+from fer_paddle.messages import name_some
 from fer_paddle.packs import read_arrays
 
 WFLW_POINTS = 98
@@ -55,9 +56,10 @@ def read_pts(path: str | os.PathLike[str]) -> np.ndarray:
     numbered = enumerate(body.partition("}")[0].splitlines(), 1 + head.count("\n"))
     lines = [(number, line.split()) for number, line in numbered if line.strip()]
     told = re.search(r"n_points\s*:\s*(\d+)", head)
-    counts = {len(lines), int(told[1]) if told else len(lines)}
-    if counts != {NUM_POINTS}:
-        raise ValueError(f"expected a .pts file of {NUM_POINTS} points, got {' or '.join(map(str, sorted(counts)))} in {path}")
+    count = int(told[1]) if told else len(lines)
+    if not len(lines) == count == NUM_POINTS:
+        got = f"{len(lines)} of {count}"
+        raise ValueError(f"expected a .pts file of {NUM_POINTS} points, got {got} in {path}")
     return np.stack([_read_numbers(line, 2, f"{path}:{number}") for number, line in lines]) - 0.5
 
 
@@ -123,8 +125,7 @@ def _read_rows(rows: Sequence[_PhotoRow]) -> Iterator[MarkedPhoto]:
         except (ValueError, OSError) as error:
             bad.append(str(error))
     if bad:
-        shown = "; ".join(bad[:10]) + (f" and {len(bad) - 10} more" if len(bad) > 10 else "")
-        raise ValueError(f"expected photos and points that can be read, got {len(bad)} others: {shown}")
+        raise ValueError(f"expected photos and points that can be read, got {name_some(bad, 'others')}")
     for path, read, source, split in rows:
         yield MarkedPhoto(read_image(path), read().reshape(-1, NUM_POINTS, 2), source, split)
 

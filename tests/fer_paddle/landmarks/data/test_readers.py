@@ -51,12 +51,12 @@ def test_groups_stand_relative_to_their_boxes(drawn, tmp_path):
 
 
 BAD_PTS = {
-    "five points": ("version: 1\nn_points: 5\n{\n" + "1 2\n" * 5 + "}\n", "68 points, got 5 in"),
+    "five points": ("version: 1\nn_points: 5\n{\n" + "1 2\n" * 5 + "}\n", "68 points, got 5 of 5 in"),
     "a word": ("version: 1\n{\n" + "1 two\n" * 68 + "}\n", "bad.pts:3: expected 2 numbers, got '1 two'"),
     "three columns": ("version: 1\n{\n" + "1 2 3\n" * 68 + "}\n", "bad.pts:3: expected 2 numbers, got '1 2 3'"),
     "no number": ("version: 1\n{\n" + "1 nan\n" * 68 + "}\n", "bad.pts:3: expected 2 numbers, got '1 nan'"),
     "empty": ("", "68 points"),
-    "another count": ("version: 1\nn_points: 49\n{\n" + "1 2\n" * 68 + "}\n", "68 points, got 49 or 68 in"),
+    "another count": ("version: 1\nn_points: 49\n{\n" + "1 2\n" * 68 + "}\n", "68 points, got 68 of 49 in"),
     "a ragged line": ("version: 1\n{\n" + "1 2\n" * 67 + "1\n}\n", "bad.pts:70: expected 2 numbers, got '1'"),
 }
 
