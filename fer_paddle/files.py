@@ -17,7 +17,7 @@ import shutil
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from numbers import Real
 from pathlib import Path
@@ -194,6 +194,17 @@ def read_text(path: str | os.PathLike[str], most: int = MAX_TEXT_BYTES) -> str:
         return read_bytes(path, most).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"expected text in UTF-8 in {path}, got: {error}") from error
+
+
+def parse_numbers(line: str, counts: Collection[int], where: str) -> list[float]:
+    """Return the finite numbers of a line; ValueError names `where` it is: their count is none of `counts`."""
+    try:
+        found = [float(word) for word in line.split()]
+    except ValueError:
+        found = []
+    if len(found) not in counts or not all(map(math.isfinite, found)):
+        raise ValueError(f"{where}: expected {' or '.join(map(str, counts))} numbers, got {line.strip()[:60]!r}")
+    return found
 
 
 def largest_content(path: str | os.PathLike[str]) -> int:

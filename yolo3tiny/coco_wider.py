@@ -7,16 +7,15 @@ import lzma
 import re
 import tarfile
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from fer_paddle.files import MAX_TEXT_BYTES, largest_content, read_bytes, read_text
+from fer_paddle.files import MAX_TEXT_BYTES, largest_content, parse_numbers, read_bytes, read_text
 from fer_paddle.images import find_named, path_ends
 from fer_paddle.labels import find_split, parse_split
-from yolo3tiny.rows import NOT_READ, Marked, Row, TableError, existing, located, numbers
+from yolo3tiny.rows import NOT_READ, Marked, Row, TableError, existing, located
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -132,9 +131,8 @@ def _parse_coco(text: bytes, where: str, find: Callable[[str], Path | bytes], sp
                 marked[row["image_id"]].append(Marked((x, y, x + width, y + height), category, ignore))
     for number, row in enumerate(rows):
         try:
-            with located(f"{where}: images[{number}]", "split and source as text"):
+            with located(f"{where}: images[{number}]", "file_name of an image there, split and source as text"):
                 own_split, source = _text(row, "split"), _text(row, "source")
-            with located(f"{where}: images[{number}]", "file_name of an image there"):
                 image, name = find(row["file_name"]), row["file_name"].replace("\\", "/")
                 size = float(row.get("width") or 0), float(row.get("height") or 0)
             image = existing(image, f"{where}: images[{number}]")
@@ -169,18 +167,17 @@ def read_wider(path: Path) -> Iterator[Row | str]:
         root = table.parents[table.parent.name == "wider_face_split"]
         roots = [root / f"WIDER_{word}" / "images", *([table.parent] if path.is_file() else [])]
         listed = read_text(table).splitlines()
-        lines, end = deque(enumerate(listed, 1)), (len(listed) + 1, "")
-        while lines:
-            number, name = lines.popleft()
-            if not name.strip():
+        lines, end = iter(enumerate(listed, 1)), (len(listed) + 1, "")
+        for number, name in lines:
+            if set(name.split()) <= {"0"}:  # empty, or the row that may stand for an image without faces
                 continue
-            count_line, text = lines.popleft() if lines else end
+            count_line, text = next(lines, end)
             with located(f"{table}:{count_line}", "the number of boxes, 0 or more"):
                 if (count := int(text)) < 0:
                     raise ValueError(repr(text))
-            rows = [numbers(table, lines.popleft() if lines else end, (4, 10)) for _ in range(count)]
-            if not count and lines and set(lines[0][1].split()) == {"0"}:
-                lines.popleft()  # a row of zeros stands for an image without faces
+            rows = [
+                parse_numbers(row, (4, 10), f"{table}:{at}") for at, row in (next(lines, end) for _ in range(count))
+            ]
             # Those without size are an artifact of the data set.
             marked = [
                 Marked((x, y, x + w, y + h), ignore=marks[3:4] == [1] or w <= 0 or h <= 0)

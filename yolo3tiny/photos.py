@@ -106,10 +106,14 @@ def _check_inside(table: str, photos: Sequence[Photo], wholes: Sequence[np.ndarr
     sides = boxes[:, 2:] - boxes[:, :2]
     first = boxes[:, :2] + sides * _PLACE.get(numbers, 0)
     are_corners = (first > -1) & (sides > first) & (sides < sizes_wh + 1)
-    got = f"{far.sum()} of {len(far)} boxes reach far out of their images, such as one of {owners[far.argmax()].name}"
+    count, example = far.sum(), owners[far.argmax()].name
     if numbers in _PLACE and are_corners.all() and far.mean() >= _MAX_OUTSIDE:
-        raise ValueError(f"{table}: expected {numbers} of each box, got two corners: {got}")
-    _LOG.warning("%s: %s; they are cut off at the border", table, got)
+        raise ValueError(
+            f"{table}: expected {numbers} of each box, got two corners: "
+            f"{count} of {len(far)} boxes reach far out of their images, such as one of {example}"
+        )
+    said = "%s: %d of %d boxes reach far out of their images, such as one of %s, and are cut off at the border"
+    _LOG.warning(said, table, count, len(far), example)
 
 
 def class_name(classes: Sequence[str] | None = None) -> str:

@@ -47,15 +47,6 @@ def existing(image: Path | bytes, where: str) -> Any:
     return image
 
 
-def numbers(path: Path, line: tuple[int, str], counts: tuple[int, ...]) -> list[float]:
-    number, text = line
-    with located(f"{path}:{number}", f"{' or '.join(map(str, counts))} numbers"):
-        values = [float(word) for word in text.split()]
-        if len(values) not in counts:
-            raise ValueError(repr(text))
-    return values
-
-
 @contextmanager
 def located(where: str, expected: str) -> Iterator[None]:
     """Turn what goes wrong on malformed input into an error that says where and what was expected."""

@@ -11,10 +11,10 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 from xml.etree import ElementTree
 
-from fer_paddle.files import read_bytes, read_text
+from fer_paddle.files import parse_numbers, read_bytes, read_text
 from fer_paddle.images import FORMATS, find_named, is_file, list_images, path_ends
 from fer_paddle.labels import find_split, parse_split
-from yolo3tiny.rows import NOT_READ, ONE_IMAGE_BYTES, Marked, Row, TableError, existing, located, numbers
+from yolo3tiny.rows import NOT_READ, ONE_IMAGE_BYTES, Marked, Row, TableError, existing, located
 
 XML = "*.[xX][mM][lL]"
 _VOC_SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -164,7 +164,7 @@ def read_yolo(path: Path) -> Iterator[Row | str]:
             if image_of.setdefault(table, image) != image:
                 raise ValueError(f"{table}: expected boxes of one image, got {image_of[table].name} and {image.name}")
             lines = enumerate(read_text(table, ONE_IMAGE_BYTES).splitlines(), 1)
-            marked = [_read_line(table, line, names) for line in lines if line[1].strip()]
+            marked = [_read_line(line, f"{table}:{number}", names) for number, line in lines if line.strip()]
         except ValueError as error:
             yield str(error)
             continue
@@ -178,11 +178,10 @@ def read_yolo(path: Path) -> Iterator[Row | str]:
         _LOG.warning("%s: found no image for %d .txt in labels, such as %s", folder, len(lonely), min(lonely).name)
 
 
-def _read_line(table: Path, line: tuple[int, str], names: Mapping[str, str]) -> Marked:
-    kind, x, y, w, h = row = numbers(table, line, (5,))
+def _read_line(line: str, where: str, names: Mapping[str, str]) -> Marked:
+    kind, x, y, w, h = row = parse_numbers(line, (5,), where)
     if kind < 0 or kind % 1 != 0 or not all(-0.001 <= value <= 1.001 for value in row[1:]):  # room for rounding
-        expected = "a class 0, 1 ... and cx cy w h in 0..1"
-        raise ValueError(f"{table}:{line[0]}: expected {expected}, got {line[1][:200]!r}")
+        raise ValueError(f"{where}: expected a class 0, 1 ... and cx cy w h in 0..1, got {line[:200]!r}")
     return Marked((x - w / 2, y - h / 2, x + w / 2, y + h / 2), names.get(f"{kind:g}", f"{kind:g}"))
 
 

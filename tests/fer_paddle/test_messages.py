@@ -188,7 +188,7 @@ def test_another_language_in_fer_lang_is_refused(monkeypatch, capsys):
         ("expected a strange thing, got 3", "应为 a strange thing，实际为 3"),
         ("8 bytes: expected a video, got a file that starts b'no'", "8 字节: 应为视频，实际为以 b'no' 开头的文件"),
         ("expected strange things", "应为 strange things"),
-        ("a.csv, line 3: expected numbers, got: x", "a.csv 第 3 行：应为数，实际为：x"),
+        ("a.txt:3: expected 5 numbers, got 'x'", "a.txt:3：应为 5 个数，实际为 'x'"),
         ("[Errno 28] No space left on device: 'a'", "[Errno 28] No space left on device: 'a'"),
         ("images", "图像"),
         ("expected a folder of images, found nothing at images", "应有图像文件夹，在 images 什么也没有找到"),

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_paddle.environment import find_data
-from fer_paddle.files import read_text
+from fer_paddle.files import parse_numbers, read_text
 from fer_paddle.images import find_named, list_images, read_image
 from fer_paddle.landmarks.data.faces import GROUPS
 from fer_paddle.landmarks.points import NUM_POINTS, box_of_points
@@ -54,23 +54,13 @@ def read_pts(path: str | os.PathLike[str]) -> np.ndarray:
     """Read the points of a .pts file, float64 [68, 2]; ValueError for another count or for what is no number."""
     head, _, body = read_text(path).partition("{")
     numbered = enumerate(body.partition("}")[0].splitlines(), 1 + head.count("\n"))
-    lines = [(number, line.split()) for number, line in numbered if line.strip()]
+    lines = [(number, line) for number, line in numbered if line.strip()]
     told = re.search(r"n_points\s*:\s*(\d+)", head)
     count = int(told[1]) if told else len(lines)
     if not len(lines) == count == NUM_POINTS:
         got = f"{len(lines)} of {count}"
         raise ValueError(f"expected a .pts file of {NUM_POINTS} points, got {got} in {path}")
-    return np.stack([_read_numbers(line, 2, f"{path}:{number}") for number, line in lines]) - 0.5
-
-
-def _read_numbers(words: Sequence[str], count: int, where: str) -> np.ndarray:
-    try:
-        found = np.array(words, np.float64)
-    except ValueError:
-        found = np.empty(0)
-    if len(found) != count or not np.isfinite(found).all():
-        raise ValueError(f"{where}: expected {count} numbers, got {' '.join(words)[:40]!r}")
-    return found
+    return np.array([parse_numbers(line, (2,), f"{path}:{number}") for number, line in lines]) - 0.5
 
 
 def read_300w(folder: str | os.PathLike[str]) -> Iterator[MarkedPhoto]:
@@ -112,8 +102,8 @@ def read_wflw(list_file: str | os.PathLike[str], photos: str | os.PathLike[str])
 def _read_line(where: str, fields: Sequence[str]) -> np.ndarray:
     if len(fields) != _WFLW_FIELDS:
         raise ValueError(f"{where}: expected {_WFLW_FIELDS} fields, got {len(fields)}")
-    points = _read_numbers(fields[: 2 * WFLW_POINTS], 2 * WFLW_POINTS, where).reshape(WFLW_POINTS, 2)
-    return points[WFLW_TO_68] + 0.5
+    points = parse_numbers(" ".join(fields[: 2 * WFLW_POINTS]), (2 * WFLW_POINTS,), where)
+    return np.reshape(points, (WFLW_POINTS, 2))[WFLW_TO_68] + 0.5
 
 
 def _read_rows(rows: Sequence[_PhotoRow]) -> Iterator[MarkedPhoto]:
