@@ -43,26 +43,40 @@ def draw_boxes(
         color_bgr: Color of the lines, 0..255.
         name: Of the class, written before each score.
     """
-    boxes = to_floats(boxes_xyxy, "finite boxes [N, 4]")
-    boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
-        raise ValueError(f"expected finite boxes [N, 4], got shape {boxes.shape}")
+    boxes = _check_rows(boxes_xyxy, "boxes", 4)
     if scores is not None and np.shape(scores) != boxes.shape[:1]:
         raise ValueError(f"expected a score for each of {len(boxes)} boxes, got shape {np.shape(scores)}")
-    blue, green, red = (int(value) for value in color_bgr)
     title = f"{drawn_names([name])[0]} " if name else ""
-    texts = [""] * len(boxes) if scores is None else [f"{title}{score:.2f}" for score in scores]
-    return _draw(image, boxes, texts, [(blue, green, red)] * len(boxes), _CHINESE_FONT, _WIDEST_SCORE)
+    texts = [""] * len(boxes) if scores is None else [f"{title}{score:.2f}" for score in to_floats(scores, "scores")]
+    return _draw(image, boxes, texts, [_check_color(color_bgr)] * len(boxes), _CHINESE_FONT, _WIDEST_SCORE)
 
 
 def draw_points(image: np.ndarray, points: np.ndarray, color_bgr: Sequence[int] = GREEN) -> np.ndarray:
     """Draw the points of a face, [N, 2] in pixels, in a copy of the image, in BGR; dots grow with the face."""
-    drawn, places = to_bgr(image).copy(), np.asarray(points, np.float64)
-    radius = max(1, round(float(np.ptp(places, axis=0).max()) / 80))
-    blue, green, red = (int(value) for value in color_bgr)
-    for x, y in np.clip(places, -radius, max(image.shape[:2]) + radius) * 16 - 8:  # in sixteenths, from centers
-        cv2.circle(drawn, (round(x), round(y)), radius * 16, (blue, green, red), -1, cv2.LINE_AA, 4)
+    drawn, places, color = to_bgr(image).copy(), _check_rows(points, "points", 2), _check_color(color_bgr)
+    side = max(image.shape[:2])
+    reach = float(np.ptp(places, axis=0).max()) if len(places) else 0.0
+    radius = max(1, min(round(reach / 80), side))
+    for x, y in np.clip(places, -radius, side + radius) * 16 - 8:  # in sixteenths, from centers
+        cv2.circle(drawn, (round(x), round(y)), radius * 16, color, -1, cv2.LINE_AA, 4)
     return drawn
+
+
+def _check_rows(numbers: Any, what: str, columns: int) -> np.ndarray:
+    """Return finite boxes or points as float64 [N, columns]; ValueError for others."""
+    expected = f"finite {what} [N, {columns}]"
+    rows = to_floats(numbers, expected)
+    rows = rows.reshape(0, columns) if rows.size == 0 else rows
+    if rows.ndim != 2 or rows.shape[1] != columns or not np.isfinite(rows).all():
+        raise ValueError(f"expected {expected}, got shape {rows.shape}")
+    return rows
+
+
+def _check_color(color_bgr: Sequence[int]) -> Color:
+    if len(color_bgr) != 3 or not all(0 <= value <= 255 for value in color_bgr):
+        raise ValueError(f"expected a color of three numbers 0 to 255, got {color_bgr}")
+    blue, green, red = (int(value) for value in color_bgr)
+    return blue, green, red
 
 
 def draw_faces(

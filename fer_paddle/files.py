@@ -19,7 +19,7 @@ import time
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +251,13 @@ def check_number(name: str, value: Any, least: float = 0, most: float = math.inf
     if not is_number(value) or not math.isfinite(value) or not least <= value <= most:
         bounds = f"of {least:g} or more" if most == math.inf else f"in {least:g}..{most:g}"
         raise ValueError(f"expected {name} {bounds}, got {value!r}")
+
+
+def check_integer(name: str, value: Any, least: float = 0, most: float = math.inf) -> None:
+    """Raise ValueError where a setting is no integer from `least` to `most`."""
+    if not is_number(value, Integral):
+        raise ValueError(f"expected an integer as {name}, got {value!r}")
+    check_number(name, value, least, most)
 
 
 def write_json(path: str | os.PathLike[str], content: Any) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fer_paddle.files import check_number
 from fer_paddle.pipeline import Face
 from yolo3tiny.boxes import iou, pair_greedily
 
@@ -65,6 +66,10 @@ class Tracker:
         max_gap_seconds: float = 1.0,
         smoothing_seconds: float = 0.25,
     ):
+        check_number("start_score", start_score, 0, 1)
+        check_number("min_iou", min_iou, 0, 1)
+        check_number("max_gap_seconds", max_gap_seconds)
+        check_number("smoothing_seconds", smoothing_seconds)
         self.start_score, self.min_iou, self.max_gap_seconds = start_score, min_iou, max_gap_seconds
         self.smoothing_seconds = smoothing_seconds
         self._tracks: list[_Track] = []

@@ -14,6 +14,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg tells each damag
 import cv2
 import numpy as np
 
+from fer_paddle.files import check_integer, check_number
 from fer_paddle.images import to_gray
 from fer_paddle.messages import reason_of
 
@@ -65,9 +66,8 @@ class FrameRule:
         if self.mode not in MODES or not 0 < self.per_second <= 1000:
             got = f"{self.mode!r} and {self.per_second}"
             raise ValueError(f"expected a mode of {', '.join(MODES)} and above 0 to 1000 frames a second, got {got}")
-        if not 0 <= self.scene_change <= 1 or self.max_frames < 1:
-            got = f"{self.scene_change} and {self.max_frames}"
-            raise ValueError(f"expected a scene change from 0 to 1 and max_frames of at least 1, got {got}")
+        check_number("scene_change", self.scene_change, 0, 1)
+        check_integer("max_frames", self.max_frames, 1)
 
 
 class Video:

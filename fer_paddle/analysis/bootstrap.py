@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from fer_paddle.files import check_integer
+
 RESAMPLES = 1000
 ENDS = (0.025, 0.975)  # of an interval that holds 95 % of the draws
 
@@ -38,8 +40,8 @@ def bootstrap(
     `statistic` maps indices int [count] to one figure or an array [K] of figures of these samples, nan where one does
     not exist for a draw.
     """
-    if count < 1 or resamples < 1:
-        raise ValueError(f"expected count and resamples of 1 or more, got {count} and {resamples}")
+    check_integer("count", count, 1)
+    check_integer("resamples", resamples, 1)
     rng = np.random.default_rng(seed)
     values = np.atleast_1d(np.asarray(statistic(np.arange(count)), float))
     drawn = np.array([np.atleast_1d(statistic(rng.integers(0, count, count))) for _ in range(resamples)], float)
@@ -51,8 +53,9 @@ def bootstrap(
     return intervals
 
 
-def mean_interval(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, float | None]:
+def mean_interval(values: np.ndarray, resamples: int = RESAMPLES) -> dict[str, float | None]:
     """Return the mean of values [N] with its interval as JSON values; None for all where there is no value."""
-    if not len(values):
+    values = np.asarray(values)
+    if not values.size:
         return Interval(math.nan, math.nan, math.nan).to_json()
-    return bootstrap(lambda chosen: values[chosen].mean(), len(values), resamples, seed=seed)[0].to_json()
+    return bootstrap(lambda chosen: values[chosen].mean(), len(values), resamples)[0].to_json()

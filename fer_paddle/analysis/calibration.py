@@ -13,8 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fer_paddle.analysis.bootstrap import RESAMPLES, bootstrap
-from fer_paddle.analysis.metrics import softmax
+from fer_paddle.analysis.metrics import check_answers, check_temperature, softmax
 from fer_paddle.analysis.plots import figure_of, take_axis
+from fer_paddle.files import check_integer
 
 NUM_BINS = 15
 _LEAST, _LARGEST = 1e-2, 1e2  # temperatures looked at
@@ -32,18 +33,11 @@ class Reliability:
 
 def negative_log_likelihood(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
     """Return the mean of -log(probability of the label), by which a temperature is fitted."""
-    scaled = np.asarray(logits, np.float64) / temperature
-    shifted = scaled - scaled.max(axis=1, keepdims=True)
+    logits, labels = check_answers(logits, labels, "logits")
+    check_temperature(temperature)
+    shifted = (logits - logits.max(axis=1, keepdims=True)) / temperature
     log_probs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return float(-log_probs[np.arange(len(labels)), labels].mean())
-
-
-def _check_pairs(what: str, values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    values, labels = np.asarray(values, np.float64), np.asarray(labels)
-    if values.ndim != 2 or labels.shape != values.shape[:1] or not len(labels):
-        got = f"{values.shape} and {labels.shape}"
-        raise ValueError(f"expected {what} [N, C] and labels [N], N of 1 or more, got {got}")
-    return values, labels
 
 
 def reliability(probs: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS) -> Reliability:
@@ -51,9 +45,10 @@ def reliability(probs: np.ndarray, labels: np.ndarray, num_bins: int = NUM_BINS)
 
     With few faces in a bin even a perfect network shows some error: the figure of 100 faces means little.
     """
-    probs, labels = _check_pairs("probs", probs, labels)
-    if num_bins < 1:
-        raise ValueError(f"expected num_bins of 1 or more, got {num_bins}")
+    probs, labels = check_answers(probs, labels, "probs")
+    if probs.min() < 0 or probs.max() > 1 + 1e-6:  # float32 rounds
+        raise ValueError(f"expected probs in 0..1, got {probs.min():g} to {probs.max():g}")
+    check_integer("num_bins", num_bins, 1)
     confidence, right = probs.max(axis=1), probs.argmax(axis=1) == labels
     place = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
     counts = np.bincount(place, minlength=num_bins)
@@ -82,7 +77,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     In b = 1/T the function is convex with the slope mean(sum_k p_k z_k - z_label): its zero is found by halving.
     ValueError: every face is right, or the labels do not follow the logits, so that the best T is out of range.
     """
-    logits, labels = _check_pairs("logits", logits, labels)
+    logits, labels = check_answers(logits, labels, "logits")
     of_label = logits[np.arange(len(labels)), labels].mean()
 
     def slope(inverse: float) -> float:
@@ -99,18 +94,17 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(1 / np.sqrt(low * high))
 
 
-def cross_fitted_probs(
-    logits: np.ndarray, labels: np.ndarray, folds: int = 5, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
+def cross_fitted_probs(logits: np.ndarray, labels: np.ndarray, folds: int = 5) -> tuple[np.ndarray, np.ndarray]:
     """Scale each face by a temperature fitted on the other faces, so that an error measured on it is fair."""
-    if not 2 <= folds <= len(labels):
+    logits, labels = check_answers(logits, labels, "logits")
+    if folds not in range(2, len(labels) + 1):
         raise ValueError(f"expected folds from 2 to the {len(labels)} faces, got {folds}")
-    fold_of = np.random.default_rng(seed).permutation(len(labels)) % folds
-    probs, temperatures = np.empty(np.shape(logits), np.float64), np.empty(folds)
+    fold_of = np.random.default_rng(0).permutation(len(labels)) % folds
+    probs, temperatures = np.empty(logits.shape), np.empty(folds)
     for fold in range(folds):
         inside = fold_of == fold
         temperatures[fold] = fit_temperature(logits[~inside], labels[~inside])
-        probs[inside] = softmax(np.asarray(logits[inside], np.float64), temperatures[fold])
+        probs[inside] = softmax(logits[inside], temperatures[fold])
     return probs, temperatures
 
 

@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 
 from fer_paddle.analysis.plots import figure_of, scale_to_one, take_axis, tile_images
 from fer_paddle.environment import paddle
-from fer_paddle.models.network import evaluating, hooked
+from fer_paddle.models.network import evaluating, hooked, image_tensor
 
 COLUMNS = 8  # of a sheet
+LEAST_SIDE = 6  # pixels of a map that shows a place
 
 
 def find_layer(network: paddle.nn.Layer, name: str) -> paddle.nn.Layer:
@@ -43,7 +44,7 @@ def capture(network: paddle.nn.Layer, names: Sequence[str]) -> Iterator[dict[str
 def feature_maps(network: paddle.nn.Layer, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Return the outputs of layers by name, float32 [N, ...], of images float32 [N, 1, H, W] in eval mode."""
     with paddle.no_grad(), evaluating(network), capture(network, names) as outputs:
-        network(paddle.to_tensor(images))
+        network(image_tensor(images))
     return {name: outputs[name].numpy() for name in names}
 
 
@@ -56,14 +57,14 @@ def spatial_layers(network: paddle.nn.Layer, size: int) -> dict[str, tuple[int, 
     return {name: tuple(output.shape[1:3]) for name, output in outputs.items() if is_map[name]}
 
 
-def last_layer_of_side(network: paddle.nn.Layer, size: int, least_side: int = 6) -> str:
-    """Name the layer that Grad-CAM reads best: the last of the widest ones whose maps still have `least_side` pixels.
+def last_layer_of_side(network: paddle.nn.Layer, size: int) -> str:
+    """Name the layer that Grad-CAM reads best: the last of the widest ones whose maps still have LEAST_SIDE pixels.
 
     Deeper layers know more of the class, and less of the place: DistResNet ends with maps of 2 x 2 at 64 px.
     """
-    large = {name: found for name, found in spatial_layers(network, size).items() if found[1] >= least_side}
+    large = {name: found for name, found in spatial_layers(network, size).items() if found[1] >= LEAST_SIDE}
     if not large:
-        raise ValueError(f"expected a layer with maps of {least_side} px or more at {size} px, found none")
+        raise ValueError(f"expected a layer with maps of {LEAST_SIDE} px or more at {size} px, found none")
     side = min(side for _, side in large.values())
     channels = max(channels for channels, own in large.values() if own == side)
     return [name for name, found in large.items() if found == (channels, side)][-1]

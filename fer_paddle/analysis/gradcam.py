@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from fer_paddle.analysis.features import capture
+from fer_paddle.analysis.metrics import check_labels
 from fer_paddle.environment import paddle
 from fer_paddle.images import predict
-from fer_paddle.models.network import evaluating
+from fer_paddle.models.network import evaluating, image_tensor
 
 
 def grad_cam(network: paddle.nn.Layer, images: np.ndarray, layer: str, classes: np.ndarray | None = None) -> np.ndarray:
@@ -47,7 +48,7 @@ def maps_and_slopes(
     network: paddle.nn.Layer, images: np.ndarray, layer: str | None, classes: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the maps A of a layer and d logit / d A, as in `grad_cam`; of the images where there is no layer."""
-    inputs = paddle.to_tensor(images)
+    inputs = image_tensor(images)
     inputs.stop_gradient = False  # a network whose weights are frozen has a graph all the same
     with evaluating(network), capture(network, [] if layer is None else [layer]) as outputs:
         logits = network(inputs)
@@ -61,10 +62,8 @@ def maps_and_slopes(
 def class_score(logits: paddle.Tensor, classes: np.ndarray | None) -> paddle.Tensor:
     """Sum the logits of the classes asked about (None: the largest) over the faces; ValueError for a wrong one."""
     num_faces, num_classes = logits.shape
-    asked = logits.numpy().argmax(axis=1) if classes is None else np.asarray(classes)
-    if asked.shape != (num_faces,) or not ((asked >= 0) & (asked < num_classes)).all():
-        raise ValueError(f"expected {num_faces} classes from 0 to {num_classes - 1}, got {asked.tolist()}")
-    chosen = paddle.nn.functional.one_hot(paddle.to_tensor(asked.astype(np.int64)), num_classes)
+    asked = check_labels(logits.numpy().argmax(axis=1) if classes is None else classes, num_faces, num_classes)
+    chosen = paddle.nn.functional.one_hot(paddle.to_tensor(asked), num_classes)
     return (logits * chosen).sum()
 
 
@@ -77,6 +76,7 @@ def occlusion(
     network: paddle.nn.Layer, image: np.ndarray, label: int | None = None, patch: int = 12, stride: int = 4
 ) -> np.ndarray:
     """Return how much probability of a class is lost when a gray patch covers a pixel, the mean over such patches."""
+    image = image_tensor(np.asarray(image)[None]).numpy()[0]
     side = min(image.shape[1:])
     if not 1 <= patch <= side or not 1 <= stride <= patch:
         raise ValueError(f"expected a patch of 1 to {side} px and a stride of 1 to that, got {patch} and {stride}")
@@ -87,9 +87,7 @@ def occlusion(
         one[:, rows, columns] = 0
     with paddle.no_grad(), evaluating(network):
         probs = predict(lambda batch: paddle.nn.functional.softmax(network(paddle.to_tensor(batch))).numpy(), covered)
-    asked = int(probs[-1].argmax()) if label is None else label
-    if not 0 <= asked < probs.shape[1]:
-        raise ValueError(f"expected a class from 0 to {probs.shape[1] - 1}, got {label}")
+    (asked,) = check_labels([probs[-1].argmax() if label is None else label], 1, probs.shape[1])
     lost, times = np.zeros((2, *image.shape[1:]), np.float32)
     for place, value in zip(places, probs[-1, asked] - probs[:-1, asked]):
         lost[place] += value

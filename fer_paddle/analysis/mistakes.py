@@ -11,7 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fer_paddle.analysis.metrics import check_answers
 from fer_paddle.analysis.plots import class_texts, figure_of, take_axis, tile_images
+from fer_paddle.files import check_integer
 from fer_paddle.labels import EXPRESSIONS
 
 _SIDE = 64
@@ -35,6 +37,8 @@ class Mistake:
 
 def most_confident_mistakes(probs: np.ndarray, labels: np.ndarray, count: int) -> list[Mistake]:
     """List at most `count` wrong answers of probs [N, C], the most confident first."""
+    probs, labels = check_answers(probs, labels, "probs")
+    check_integer("count", count)
     predicted, confidence = probs.argmax(axis=1), probs.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)
     chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager
 
-from fer_paddle.analysis.metrics import accuracy, f1_scores, precisions, recalls, roc
+from fer_paddle.analysis.metrics import accuracy, check_answers, f1_scores, precisions, recalls, roc
 from fer_paddle.drawing import drawn_names, find_chinese_font
 from fer_paddle.files import replacing
 from fer_paddle.labels import EXPRESSIONS, class_colors
@@ -45,6 +45,11 @@ def class_texts(names: Sequence[str], size: float, language: str = "en") -> tupl
     shown = drawn_names(names, language, [findfont(FontProperties(family=usual))])
     texts = [name.replace("$", r"\$") for name in shown]
     return texts, FontProperties(family=[*usual, _add_font(find_chinese_font())], size=size)
+
+
+def _check_names(names: Sequence[str], count: int) -> None:
+    if len(names) != count:
+        raise ValueError(f"expected a name for each of {count} classes, got {', '.join(names)}")
 
 
 @functools.cache
@@ -86,6 +91,7 @@ def plot_heat(face: np.ndarray, heat: np.ndarray, axis: Axes | None = None, titl
 
 def plot_confusion(confusion: np.ndarray, axis: Axes | None = None, names: Sequence[str] = EXPRESSIONS) -> Figure:
     """Draw the ratio of each true class (row) that got each name (column), with counts, of an int [C, C] matrix."""
+    _check_names(names, len(confusion))
     axis = take_axis(axis, (5.2, 4.6))
     ratios = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     axis.imshow(ratios, cmap="Blues", vmin=0, vmax=1)
@@ -104,6 +110,7 @@ def plot_confusion(confusion: np.ndarray, axis: Axes | None = None, names: Seque
 
 def plot_class_figures(confusion: np.ndarray, axis: Axes | None = None, names: Sequence[str] = EXPRESSIONS) -> Figure:
     """Draw precision, recall and F1 of each class of a confusion matrix; a class without faces has no bar."""
+    _check_names(names, len(confusion))
     axis = take_axis(axis, (6.0, 3.0))
     rows = {"precision": precisions(confusion), "recall": recalls(confusion), "F1": f1_scores(confusion)}
     places, (texts, font) = np.arange(len(names)), class_texts(names, 8)
@@ -119,6 +126,8 @@ def plot_roc(
     probs: np.ndarray, labels: np.ndarray, axis: Axes | None = None, names: Sequence[str] = EXPRESSIONS
 ) -> Figure:
     """Draw the ROC curve of every class that has faces, each against the others, of probs [N, C] and labels [N]."""
+    probs, labels = check_answers(probs, labels, "probs")
+    _check_names(names, probs.shape[1])
     axis = take_axis(axis, (4.4, 4.0))
     shown, (texts, font) = {}, class_texts(names, 7)
     for index in np.unique(labels):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fer_paddle.compression.quant_params import SMALLEST_THRESHOLD, symmetric
+from fer_paddle.images import describe
 
 BINS = 2048
 KEPT = 0.9999  # ratio of the values that `hist` keeps
@@ -26,9 +27,15 @@ def find_threshold(batches: Batches, algorithm: str, bits: int = 8) -> float:
     """Return the threshold of one activation, of its values on each calibration batch, by one of ALGORITHMS."""
     if algorithm not in ALGORITHMS:
         raise ValueError(f"expected an algorithm of {', '.join(ALGORITHMS)}, got {algorithm!r}")
-    if not len(batches):
-        raise ValueError("expected at least one batch to calibrate on, got none")
+    check_batches(batches)
     return ALGORITHMS[algorithm](batches, bits)
+
+
+def check_batches(batches: Batches) -> None:
+    """Raise ValueError unless there is a calibration batch, and all have values, each of them finite."""
+    if not len(batches) or not all(batch.size and np.isfinite(batch).all() for batch in batches):
+        got = ", ".join(describe(batch) for batch in batches[:3]) or "none"
+        raise ValueError(f"expected calibration batches of finite values, one or more, got {got}")
 
 
 def abs_max(batches: Batches) -> float:
@@ -49,9 +56,9 @@ def histogram(batches: Batches) -> tuple[np.ndarray, np.ndarray]:
     return np.sum([np.histogram(batch, bins=edges)[0] for batch in absolute], axis=0), edges
 
 
-def histogram_threshold(counts: np.ndarray, edges: np.ndarray, kept: float = KEPT) -> float:
-    """Return the middle of the bin up to which the ratio `kept` of the values lies."""
-    reached = np.cumsum(counts / counts.sum()) >= kept
+def histogram_threshold(counts: np.ndarray, edges: np.ndarray) -> float:
+    """Return the middle of the bin up to which the ratio KEPT of the values lies."""
+    reached = np.cumsum(counts / counts.sum()) >= KEPT
     last = int(reached.argmax()) + 1 if reached.any() else 0
     return (last - 0.5) * float(edges[1] - edges[0])
 

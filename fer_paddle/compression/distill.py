@@ -9,12 +9,14 @@ section 2.2; teacher and student see the same augmented images, as in Beyer et a
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from fer_paddle.analysis.features import capture
 from fer_paddle.environment import paddle
+from fer_paddle.files import check_number
 from fer_paddle.models.network import evaluating
 from fer_paddle.weights import fingerprint
 
@@ -32,11 +34,10 @@ class DistillSettings:
     student_layer: str = "pool"  # layer of the student that is to match it
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0 or not 0 <= self.soft_weight <= 1 or not self.hint_weight >= 0:
-            raise ValueError(
-                "expected a temperature above 0, soft_weight from 0 to 1 and hint_weight of 0 or more, "
-                f"got {self.temperature}, {self.soft_weight} and {self.hint_weight}"
-            )
+        check_number("soft_weight", self.soft_weight, 0, 1)
+        check_number("hint_weight", self.hint_weight)
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"expected a temperature above 0, got {self.temperature}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from fer_paddle.compression.activation_ranges import check_batches
 from fer_paddle.deployment.onnx_graph import (
     add_metadata,
     compact,
@@ -67,8 +68,7 @@ def quantize_onnx(
 
     if method not in METHODS:
         raise ValueError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
-    if not len(batches):
-        raise ValueError("expected at least one batch of calibration images, got none")
+    check_batches(batches)
     model, path = read_onnx(source), Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(path) as folder, quiet():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_paddle.compression.activation_ranges import ALGORITHMS
+from fer_paddle.compression.activation_ranges import ALGORITHMS, check_batches
 from fer_paddle.compression.paddle_program import MODEL, PARAMS, check_program, static_mode, writing
 from fer_paddle.compression.slim import slim
 from fer_paddle.environment import paddle, quiet
@@ -36,8 +36,7 @@ def quantize_static(
     """
     if algorithm not in ALGORITHMS:
         raise ValueError(f"expected an algorithm of {', '.join(ALGORITHMS)}, got {algorithm!r}")
-    if not len(batches):
-        raise ValueError("expected at least one batch of calibration images, got none")
+    check_batches(batches)
     source, folder = check_program(source), Path(folder)
     with slim(), static_mode() as executor, writing(folder) as aside, quiet():
         from paddleslim.quant import quant_post_static

@@ -29,7 +29,7 @@ import numpy as np
 from fer_paddle.compression.slim import slim
 from fer_paddle.environment import paddle
 from fer_paddle.models.model import sized_layers, update_sizes
-from fer_paddle.models.network import evaluating
+from fer_paddle.models.network import evaluating, image_tensor
 
 CRITERIA = ("l1", "fpgm", "bn_scale")
 Criterion = Callable[[np.ndarray], np.ndarray]
@@ -102,7 +102,7 @@ class FilterPruner:
         for name, count in kept.items():
             if name not in self.groups:
                 raise ValueError(f"expected a prunable convolution, one of {', '.join(self.groups)}, got {name!r}")
-            if not 1 <= count <= self.groups[name].filters:
+            if count not in range(1, self.groups[name].filters + 1):
                 raise ValueError(f"expected 1 to {self.groups[name].filters} filters to keep in {name}, got {count}")
         parameters = dict(self.network.named_parameters())
         ratios = {
@@ -198,7 +198,7 @@ def recalibrate_norms(network: paddle.nn.Layer, batches: Iterable[np.ndarray | p
             for images in batches:
                 for norm in norms:
                     norm._momentum = count / (count + 1)  # running = momentum * running + (1 - momentum) * batch
-                network(paddle.to_tensor(images))
+                network(image_tensor(images))
                 count += 1
         finally:
             for norm, momentum in zip(norms, momenta):

@@ -49,8 +49,7 @@ class PruneSettings:
             raise ValueError(f"expected a cost of {', '.join(COSTS)}, got {self.cost!r}")
         if self.criterion not in (*CRITERIA, MAGNITUDE):
             raise ValueError(f"expected a criterion of {', '.join((*CRITERIA, MAGNITUDE))}, got {self.criterion!r}")
-        if self.steps < 1:
-            raise ValueError(f"expected steps of at least 1, got {self.steps}")
+        files.check_integer("steps", self.steps, 1)
 
 
 def ema_decay(decay: float | None, epochs: int) -> float | None:

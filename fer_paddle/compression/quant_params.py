@@ -35,6 +35,8 @@ class QuantParams:
 
     def quantize(self, values: np.ndarray) -> np.ndarray:
         """Return int32 of the same shape; a half is rounded to the even neighbor."""
+        if np.isnan(values).any():
+            raise ValueError("expected numbers to quantize, got NaN among them")
         integers = np.round(values / self._along(self.scale, values)) + self._along(self.zero_point, values)
         return np.clip(integers, self.low, self.high).astype(np.int32)
 
@@ -87,8 +89,8 @@ def for_weights(weights: np.ndarray, axis: int | None = 0, bits: int = 8) -> Qua
     """
     if axis is None:
         return symmetric(np.abs(weights).max(), bits)
-    others = tuple(other for other in range(weights.ndim) if other != axis % weights.ndim)
-    return symmetric(np.abs(weights).max(axis=others), bits, axis % weights.ndim)
+    channels = np.moveaxis(np.abs(weights), axis, 0)
+    return symmetric(channels.reshape(len(channels), -1).max(axis=1), bits, axis % weights.ndim)
 
 
 def signal_to_noise_db(values: np.ndarray, approximation: np.ndarray) -> float:
@@ -98,6 +100,6 @@ def signal_to_noise_db(values: np.ndarray, approximation: np.ndarray) -> float:
 
 
 def _highest(bits: int) -> int:
-    if not 2 <= bits <= 16:
+    if bits not in range(2, 17):
         raise ValueError(f"expected 2 to 16 bits, got {bits}")
     return 2 ** (bits - 1) - 1

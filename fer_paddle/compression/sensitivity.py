@@ -5,6 +5,7 @@ Source: Li et al. 2017, arXiv:1608.08710, section 3.2 and figure 2.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,19 +74,25 @@ def measure_sensitivities(
     settings = {"criterion": pruner.criterion, "weights": fingerprint(pruner.network), **(settings or {})}
     study = Study(path, {**settings, "ratios": [float(ratio) for ratio in ratios]}, None, data, data_changed)
 
+    def figures_of(network: paddle.nn.Layer) -> dict[str, float]:
+        found = dict(measure(network))
+        if not math.isfinite(found.get("loss", math.nan)):
+            raise ValueError(f"expected figures with a finite loss, got {found}")
+        return found
+
     def cut_alone(row: Row) -> dict[str, Any]:
         name = row["layer"]
         filters = pruner.groups[name].filters
         figures = {}
         for count in sorted({min(max(round(filters * ratio), 1), filters - 1) for ratio in ratios} - {0}):
             with pruner.pruned({name: filters - count}):
-                figures[str(count)] = dict(measure(pruner.network))
+                figures[str(count)] = figures_of(pruner.network)
         return {"filters": filters, "pruned": figures}
 
     if study.rows:
         Sensitivities.from_json(study.content)
     else:
-        study.content["baseline"] = dict(measure(pruner.network))
+        study.content["baseline"] = figures_of(pruner.network)
     study.run([{"layer": name} for name in pruner.groups], cut_alone)
     return Sensitivities.from_json(study.content)
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import pkgutil
-import re
 import subprocess
 import sys
 import tempfile
@@ -19,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.deployment.runtimes import PADDLES, RUNTIME_OF, RUNTIMES, Runner, load_runner, read_metadata
+from fer_paddle.deployment.runtimes.base import memory_kb
 from fer_paddle.deployment.runtimes.model_files import parts_of, size_on_disk
 from fer_paddle.environment import REPOSITORY, THREAD_VARIABLES
-from fer_paddle.files import file_digest
+from fer_paddle.files import check_integer, file_digest
 from fer_paddle.messages import track
 from fer_paddle.study import Study
 
@@ -53,9 +53,9 @@ class Case:
         return {name: value for name, value in asdict(self).items() if name in names and value}
 
 
-def time_runs(function: Callable[[], Any], runs: int, warm_up: int = WARM_UP) -> dict[str, float | int]:
-    """Return `median_ms`, `p95_ms` and `runs` of calling a function, after `warm_up` calls that are not counted."""
-    figures = time_in_turns({"": function}, runs, warm_up=warm_up)[""]
+def time_runs(function: Callable[[], Any], runs: int) -> dict[str, float | int]:
+    """Return `median_ms`, `p95_ms` and `runs` of calling a function, after WARM_UP calls that are not counted."""
+    figures = time_in_turns({"": function}, runs, WARM_UP)[""]
     return {name: value for name, value in figures.items() if name != "least_ms"}
 
 
@@ -63,6 +63,7 @@ def time_in_turns(
     functions: Mapping[Any, Callable[[], Any]], runs: int, warm_up: int = 5
 ) -> dict[Any, dict[str, float | int]]:
     """Time functions in turns, one run of each again and again, so that a busy machine disturbs all alike."""
+    check_integer("runs", runs, 1)
     times_ms: dict[Any, list[float]] = {name: [] for name in functions}
     for turn in track(range(warm_up + runs), "rounds"):
         for name, function in functions.items():
@@ -160,7 +161,7 @@ def measure_here(case_json: str, answer: str) -> None:
         "images_per_s": case.batch / figures["median_ms"] * 1e3,
         "start_ms": start_ms,
         "load_ms": load_ms,
-        "peak_mb": peak_memory_mb(),
+        "peak_mb": peak_kb * 1024 / 1e6 if (peak_kb := memory_kb("VmHWM")) else None,
         "file_bytes": size_on_disk(case.file),
     }
     Path(answer).write_text(json.dumps(figures), encoding="utf-8")
@@ -170,13 +171,6 @@ def network_digest(path: Path) -> str:
     """Return the SHA-256 of a network's file; of several files, such as `.param` and `.bin`, that of theirs."""
     digests = [file_digest(part) for part in parts_of(path).values()]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-def peak_memory_mb() -> float | None:
-    """Return the most memory that this process has held, in MB; None where the system does not tell."""
-    status = Path("/proc/self/status")
-    found = re.search(r"VmHWM:\s*(\d+)", status.read_text()) if status.is_file() else None
-    return int(found[1]) * 1024 / 1e6 if found else None
 
 
 def _choices(

@@ -9,7 +9,7 @@ Source: https://github.com/Tencent/ncnn/wiki/operators and .../param-and-model-f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,28 +93,26 @@ def _convolution(node: _Node) -> _Layer:
     node.check(weight.ndim == 4 and node.settings.get("auto_pad", b"NOTSET") == b"NOTSET")
     group = node.settings.get("group", 1)
     kernel_h, kernel_w = weight.shape[2:]
-    params = {0: weight.shape[0], 1: kernel_w, 11: kernel_h} | _window(node, dilation=2, stride=3, pad=4)
-    params |= {5: len(bias), 6: weight.size} | ({7: group} if group > 1 else {})
+    dilation_h, dilation_w = node.settings.get("dilations", (1, 1))
+    params = {0: weight.shape[0], 1: kernel_w, 11: kernel_h, 2: dilation_w, 12: dilation_h}
+    params |= _window(node, 3, pads=(4, 14, 15, 16)) | {5: len(bias), 6: weight.size}
+    params |= {7: group} if group > 1 else {}
     weights = [(weight, True), *((one, False) for one in bias)]
     return node.layer("ConvolutionDepthWise" if group > 1 else "Convolution", params, *weights)
 
 
-def _window(node: _Node, stride: int, pad: int, dilation: int | None = None) -> dict[int, int]:
-    """Return strides, pads and dilations of a window; ncnn numbers the pads left, top, right, bottom."""
+def _window(node: _Node, stride: int, pads: Sequence[int]) -> dict[int, int]:
+    """Return strides and pads of a window, these by their numbers for left, top, right and bottom."""
     stride_h, stride_w = node.settings.get("strides", (1, 1))
     top, left, bottom, right = node.settings.get("pads", (0, 0, 0, 0))
-    params = {stride: stride_w, stride + 10: stride_h}
-    if dilation is not None:  # a convolution
-        dilation_h, dilation_w = node.settings.get("dilations", (1, 1))
-        return params | {dilation: dilation_w, dilation + 10: dilation_h, 4: left, 14: top, 15: right, 16: bottom}
-    return params | {pad: left, 13: top, 14: right, 15: bottom}
+    return {stride: stride_w, stride + 10: stride_h} | dict(zip(pads, (left, top, right, bottom)))
 
 
 def _pool(node: _Node) -> _Layer:
     node.check(set(node.settings.get("dilations", (1,))) == {1} and len(node.outputs) == 1)
     is_average = node.kind == "AveragePool"
     kernel_h, kernel_w = node.settings["kernel_shape"]
-    params = {0: int(is_average), 1: kernel_w, 11: kernel_h} | _window(node, stride=2, pad=3)
+    params = {0: int(is_average), 1: kernel_w, 11: kernel_h} | _window(node, 2, pads=(3, 13, 14, 15))
     params |= {5: int(not node.settings.get("ceil_mode", 0))}  # 1 rounds down
     params |= {6: node.settings.get("count_include_pad", 0)} if is_average else {}
     return node.layer("Pooling", params)

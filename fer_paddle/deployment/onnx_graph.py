@@ -9,7 +9,7 @@ import copy
 import os
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ def compact(model: onnx.ModelProto) -> onnx.ModelProto:
     return small
 
 
-def drop_idle_rounding(model: onnx.ModelProto, operators: Collection[str] = ("Conv", "Gemm", "MatMul")) -> None:
+def drop_idle_rounding(model: onnx.ModelProto) -> None:
     """Remove QuantizeLinear with DequantizeLinear behind it, in place, where no integer operator reads the result."""
     graph, outputs = model.graph, {output.name for output in model.graph.output}
     readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
@@ -114,7 +114,7 @@ def drop_idle_rounding(model: onnx.ModelProto, operators: Collection[str] = ("Co
         seconds = readers[first.output[0]]
         reading = [reader for second in seconds for reader in readers[second.output[0]]]
         kept = any(second.op_type != "DequantizeLinear" or second.output[0] in outputs for second in seconds)
-        if kept or any(reader.op_type in operators for reader in reading):
+        if kept or any(reader.op_type in ("Conv", "Gemm", "MatMul") for reader in reading):
             continue
         for second in seconds:
             for reader in readers[second.output[0]]:

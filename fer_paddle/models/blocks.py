@@ -22,11 +22,11 @@ ACTIVATIONS = {"relu": nn.ReLU, "elu": nn.ELU, "hardswish": nn.Hardswish}
 class SqueezeExcite(paddle.vision.models.mobilenetv3.SqueezeExcitation):
     """Weigh the channels by their means over the image: x * sigmoid(W2 relu(W1 mean(x))).
 
-    The hidden layer has channels / reduction, 4 or more. Source: Hu et al. 2018, arXiv:1709.01507, equations 2 to 4.
+    The hidden layer has channels / 8, 4 or more. Source: Hu et al. 2018, arXiv:1709.01507, equations 2 to 4.
     """
 
-    def __init__(self, channels: int, reduction: int = 8):
-        super().__init__(channels, max(channels // reduction, 4))
+    def __init__(self, channels: int):
+        super().__init__(channels, max(channels // 8, 4))
 
 
 class ConvolutionalAttention(paddle.nn.Layer):
@@ -35,9 +35,9 @@ class ConvolutionalAttention(paddle.nn.Layer):
     Source: Woo et al. 2018, arXiv:1807.06521, equations 2 and 3.
     """
 
-    def __init__(self, channels: int, reduction: int = 8, kernel: int = 7):
+    def __init__(self, channels: int, kernel: int = 7):
         super().__init__()
-        hidden = max(channels // reduction, 4)
+        hidden = max(channels // 8, 4)
         self.channel = nn.Sequential(nn.Conv2D(channels, hidden, 1), nn.ReLU(), nn.Conv2D(hidden, channels, 1))
         self.place = nn.Conv2D(2, 1, kernel, padding=kernel // 2, bias_attr=False)
 

@@ -6,8 +6,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
+
+import numpy as np
 
 from fer_paddle.environment import paddle
+from fer_paddle.images import describe
 
 nn = paddle.nn
 MAX_CHANNELS, MAX_WIDTH = 4096, 4  # a card from elsewhere could ask for any
@@ -50,6 +54,14 @@ class FaceNetwork(paddle.nn.Layer):
         """Return the feature layers one after the other, none of them a chain of others: where heads may branch off."""
         layers = [getattr(self, name) for name in self.feature_layers]
         return [step for layer in layers for step in (layer if type(layer) is nn.Sequential else [layer])]
+
+
+def image_tensor(images: Any) -> paddle.Tensor:
+    """Return normalized images float [N, C, H, W] as a tensor float32; ValueError where they are none."""
+    array = images.numpy() if isinstance(images, paddle.Tensor) else np.asarray(images)
+    if array.ndim != 4 or array.dtype.kind != "f" or not array.size or not np.isfinite(array).all():
+        raise ValueError(f"expected finite images float32 [N, C, H, W], N of 1 or more, got {describe(array)}")
+    return paddle.to_tensor(array.astype(np.float32, copy=False))
 
 
 @contextmanager

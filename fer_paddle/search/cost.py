@@ -15,6 +15,7 @@ from fer_paddle.deployment.benchmark import time_runs
 from fer_paddle.deployment.export import export_network
 from fer_paddle.deployment.runtimes.onnx import OnnxRunner
 from fer_paddle.environment import paddle, quiet
+from fer_paddle.files import check_number
 from fer_paddle.search.space import Design, Space, design_key
 
 
@@ -56,6 +57,10 @@ class Limits:
     parameters: float | None = None
     activations: float | None = None
     latency_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, limit in self.given.items():
+            check_number(name, limit)
 
     @property
     def given(self) -> dict[str, float]:

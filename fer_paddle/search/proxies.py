@@ -35,16 +35,18 @@ def synflow(network: paddle.nn.Layer, input_shape: Sequence[int]) -> float:
     """
     weights = [weight for weight in network.parameters() if not weight.stop_gradient]
     kept = [weight.clone() for weight in weights]
-    with evaluating(network):
+    try:
+        with evaluating(network):
+            with paddle.no_grad():
+                for weight in weights:
+                    paddle.assign(weight.abs(), weight)
+            network(paddle.ones([1, *input_shape])).sum().backward()
+            flow = sum(float((weight * weight.grad).sum()) for weight in weights if weight.grad is not None)
+    finally:
+        network.clear_gradients()
         with paddle.no_grad():
-            for weight in weights:
-                paddle.assign(weight.abs(), weight)
-        network(paddle.ones([1, *input_shape])).sum().backward()
-        flow = sum(float((weight * weight.grad).sum()) for weight in weights if weight.grad is not None)
-    network.clear_gradients()
-    with paddle.no_grad():
-        for weight, before in zip(weights, kept):
-            paddle.assign(before, weight)
+            for weight, before in zip(weights, kept):
+                paddle.assign(before, weight)
     return float(np.log10(flow))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fer_paddle.files import check_integer
 from fer_paddle.labels import look_up
 from fer_paddle.search.space import Design, Space, design_key
 
@@ -59,6 +60,8 @@ class RegularizedEvolution(Strategy):
 
     def __init__(self, *arguments: Any, population: int = 10, tournament: int = 4, **more: Any):
         super().__init__(*arguments, **more)
+        check_integer("population", population, 1)
+        check_integer("tournament", tournament, 1, population)
         self.tournament = tournament
         self.population: deque[tuple[float, Design]] = deque(maxlen=population)
 
@@ -81,6 +84,8 @@ class SimulatedAnnealing(Strategy):
 
     def __init__(self, *arguments: Any, temperature: float = 0.05, decay: float = 0.9, **more: Any):
         super().__init__(*arguments, **more)
+        if not temperature > 0 or not 0 < decay <= 1:
+            raise ValueError(f"expected a temperature above 0 and a decay in (0, 1], got {temperature} and {decay}")
         self.temperature, self.decay = temperature, decay  # T at first, in units of the score; its factor after each
         self.here: tuple[float, Design] | None = None
 
@@ -120,5 +125,7 @@ def search(
     for number in range(len(strategy.space) if trials is None else min(trials, len(strategy.space))):
         design = strategy.ask()
         value = score(number, design)
+        if not math.isfinite(value):
+            raise ValueError(f"expected a finite score of {design_key(design)}, got {value}")
         strategy.tell(design, value)
         yield design, value

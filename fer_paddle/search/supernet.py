@@ -36,12 +36,11 @@ class PlainSupernet(paddle.nn.Layer):
         super().__init__()
         self.space, self.random_designs, self.more = space, random_designs, more
         self.largest = {name: max(values) for name, values in space.choices.items()}
-        self.smallest = {name: min(values) for name, values in space.choices.items()}
         self.network = build_plain(self.largest, **more)
 
     def forward(self, images: paddle.Tensor) -> list[paddle.Tensor]:
         """Return the logits [N, num_classes] of the largest, the smallest and, in training, random designs."""
-        designs = [self.largest, self.smallest]
+        designs = [self.largest, self.space.smallest]
         if self.training:
             # The loop seeds NumPy before each step, so that a resumed training draws the same designs.
             rng = np.random.default_rng(np.random.randint(2**31))

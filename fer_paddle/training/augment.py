@@ -7,9 +7,9 @@ import dataclasses
 import cv2
 import numpy as np
 
-from fer_paddle.files import check_number
+from fer_paddle.files import check_integer, check_number
 from fer_paddle.images import resize
-from fer_paddle.training.randaugment import apply_randaugment
+from fer_paddle.training.randaugment import apply_randaugment, check_square
 
 _LEAST_ERASE_AREA = 0.02
 
@@ -31,7 +31,7 @@ class AugmentConfig:
     shrink: float = 0.0  # probability of a face of fewer pixels, half of the side or more, enlarged again
     jpeg: float = 0.0  # probability of the losses of JPEG at a quality of 20 to 80
     gamma: float = 0.0  # probability of another gamma, 0.6 to 1.6
-    randaugment: int = 0  # operations of RandAugment a face, an integer; see randaugment.apply_randaugment
+    randaugment: int = 0  # operations of RandAugment a face; see randaugment.apply_randaugment
     randaugment_strength: float = 1.0  # their largest strength, 0 to 3, a tenth of the paper's 0 to 30
 
     def __post_init__(self) -> None:
@@ -44,16 +44,16 @@ class AugmentConfig:
             "randaugment_strength": (0, 3),
         }
         for field in dataclasses.fields(self):
-            check_number(field.name, getattr(self, field.name), *ranges.get(field.name, (0, 1)))
-        if self.randaugment != int(self.randaugment):
-            raise ValueError(f"expected an integer as randaugment, got {self.randaugment}")
+            check = check_integer if field.name == "randaugment" else check_number
+            check(field.name, getattr(self, field.name), *ranges.get(field.name, (0, 1)))
 
 
 def augment_face(image: np.ndarray, size: int, config: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
-    """Draw one variant of a square face uint8 [H, W] at `size` x `size` pixels; `rng` is the only source of randomness.
+    """Draw one variant of a face uint8 [S, S] at `size` x `size` pixels; `rng` is the only source of randomness.
 
     Flip, rotation, scale, shift and the change of size are one affine warp: pixels are interpolated once.
     """
+    check_square(image)
     if image.shape[0] > 2 * size:  # the warp makes one pixel of 2x2: it would leave out others, and alias
         image = resize(image, 2 * size)
     side = image.shape[0]
@@ -73,7 +73,7 @@ def change_pixels(face: np.ndarray, config: AugmentConfig, rng: np.random.Genera
         _erase(face, config.erase_area, rng)
     # What came later draws after the rest, and only where it is on: older settings give the samples they always gave.
     if config.randaugment:
-        face = apply_randaugment(face, int(config.randaugment), config.randaugment_strength, rng)
+        face = apply_randaugment(face, config.randaugment, config.randaugment_strength, rng)
     if config.blur:
         face = _blur(face, rng.uniform(0, config.blur) * face.shape[0])
     if config.noise:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fer_paddle.files import check_number
+from fer_paddle.files import check_integer, check_number, is_number
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -40,12 +42,14 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "validate_every", "accumulate", *(() if self.patience is None else ("patience",))):
-            check_number(name, getattr(self, name), 1)
-        check_number("seed", self.seed)
+            check_integer(name, getattr(self, name), 1)
+        check_integer("seed", self.seed)
         check_number("sam_radius", self.sam_radius)
+        if self.ema_decay is not None and not 0 <= self.ema_decay < 1:
+            raise ValueError(f"expected an ema_decay in [0, 1), got {self.ema_decay}")
         if self.mode not in ("min", "max"):
             raise ValueError(f"expected mode 'min' or 'max', got {self.mode!r}")
-        if self.swa_start is not None and (self.ema_decay is not None or not 0 <= self.swa_start < self.epochs):
+        if self.swa_start is not None and (self.ema_decay is not None or self.swa_start not in range(self.epochs)):
             got = f"{self.swa_start} with ema_decay {self.ema_decay}"
             raise ValueError(f"expected swa_start of 0 to {self.epochs - 1} and no ema_decay beside it, got {got}")
 
@@ -73,9 +77,10 @@ class StagedRecipe(FitConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_stages(self.sizes)
-        if self.batch_size < 1 or not self.learning_rate > 0:
-            got = f"{self.batch_size} and {self.learning_rate}"
-            raise ValueError(f"expected a batch_size of at least 1 and a learning_rate above 0, got {got}")
+        check_integer("batch_size", self.batch_size, 1)
+        if not 0 < self.learning_rate < math.inf or not math.isfinite(self.weight_decay):
+            got = f"{self.learning_rate} and {self.weight_decay}"
+            raise ValueError(f"expected a learning_rate above 0 and a finite weight_decay, got {got}")
         check_number("warmup_epochs", self.warmup_epochs, 0, self.epochs)
 
     def with_epochs(self, epochs: int) -> Self:
@@ -120,7 +125,8 @@ def check_stages(stages: Any) -> None:
     """Raise ValueError for sizes that are no pairs (first epoch, side in pixels), from epoch 0 in rising order."""
     try:
         firsts = [first for first, _ in stages]
-        is_right = firsts[:1] == [0] and firsts == sorted(set(firsts)) and all(size >= 1 for _, size in stages)
+        is_right = all(is_number(one, Integral) for stage in stages for one in stage)
+        is_right &= firsts[:1] == [0] and firsts == sorted(set(firsts)) and all(side >= 1 for _, side in stages)
     except (TypeError, ValueError):
         is_right = False
     if not is_right:

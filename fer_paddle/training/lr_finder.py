@@ -49,7 +49,6 @@ def find_lr(
     lowest: float = 1e-5,
     highest: float = 1.0,
     steps: int = 100,
-    seed: int = 0,
 ) -> LRFinderResult:
     """Train with a rate that grows step by step, and put the weights back as they were.
 
@@ -86,7 +85,7 @@ def find_lr(
     loader = list(itertools.islice(itertools.cycle(batches), steps))
     rate = paddle.optimizer.lr.LambdaDecay(lowest, lambda step: growth**step)
     try:
-        config = FitConfig(1, seed=seed, monitor="train_loss")
+        config = FitConfig(1, monitor="train_loss")
         fit(model, watched, {"train": loader}, make_optimizer(rate), config=config)
     except (NonFiniteLoss, _Diverged):
         if len(losses) < 3:

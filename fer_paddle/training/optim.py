@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fer_paddle.environment import paddle
+from fer_paddle.files import check_integer, check_number
 from fer_paddle.training.config import StagedRecipe
 
 SCHEDULES = ("constant", "step", "multi_step", "halve", "cosine", "one_cycle", "plateau")
@@ -50,8 +51,11 @@ def make_schedule(
         A Paddle schedule, or `peak` itself where nothing changes it.
 
     Raises:
-        ValueError: The name is unknown, or the points, the factor or the warm-up do not fit it.
+        ValueError: The name is unknown, a number is none, or the points, the factor or the warm-up do not fit it.
     """
+    check_number("peak", peak)
+    for steps in (total_steps, warmup_steps, *points):
+        check_integer("a number of steps", steps)
     check_schedule(name, points, factor, warmup_steps > 0)
     schedules = paddle.optimizer.lr
     rest = max(total_steps - warmup_steps, 1)

@@ -11,14 +11,23 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from fer_paddle.images import describe
+
 
 def apply_randaugment(face: np.ndarray, count: int, strength: float, rng: np.random.Generator) -> np.ndarray:
     """Apply `count` of OPERATIONS to a face uint8 [S, S], each drawn anew, at strengths from -`strength` to it."""
+    check_square(face)
     operations = list(OPERATIONS.values())
     for _ in range(count):
         operation = operations[rng.integers(len(operations))]
         face = operation(face, rng.uniform(-strength, strength))
     return face
+
+
+def check_square(face: np.ndarray) -> None:
+    """Raise ValueError for what is no square gray face."""
+    if not isinstance(face, np.ndarray) or face.dtype != np.uint8 or face.shape != (len(face),) * 2 or not face.size:
+        raise ValueError(f"expected a face uint8 [S, S], got {describe(face)}")
 
 
 def _stretch(face: np.ndarray, strength: float) -> np.ndarray:

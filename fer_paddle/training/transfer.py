@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_paddle.environment import paddle
+from fer_paddle.files import check_number
 from fer_paddle.training.run import Callback, Run
 from fer_paddle.weights import load_arrays, load_card, load_into, state_arrays
 
@@ -126,8 +127,8 @@ def set_rates(network: paddle.nn.Layer, factors: Mapping[str, float]) -> dict[st
     The factors act in every optimizer of Paddle and stay with the parameters until they are set anew. Of several
     patterns that match, the last counts; the others get 1. Returns the factor of each parameter by name.
     """
-    if any(factor < 0 for factor in factors.values()):
-        raise ValueError(f"expected factors of 0 or more, got {dict(factors)}")
+    for pattern, factor in factors.items():
+        check_number(f"a factor for {pattern}", factor)
     names = [name for name, _ in _learnable(network)]
     _check_patterns(factors, names)
     found = {}
@@ -174,6 +175,8 @@ def _check_patterns(patterns: Iterable[str], names: Sequence[str]) -> None:
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
+    if isinstance(patterns, str):  # whose letters would be patterns, among them an asterisk
+        raise ValueError(f"expected a list of patterns, got the text {patterns!r}")
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
@@ -183,13 +186,8 @@ def _backbone(network: paddle.nn.Layer) -> list[str]:
 
 def _learnable(network: paddle.nn.Layer) -> list[tuple[str, paddle.Tensor]]:
     """Return parameters by name, frozen ones too; without the running statistics, which Paddle counts among them."""
-    statistics = {
-        id(tensor)
-        for layer in network.sublayers(include_self=True)
-        if isinstance(layer, paddle.nn.BatchNorm2D)
-        for tensor in (layer._mean, layer._variance)
-    }
-    return [(name, tensor) for name, tensor in network.named_parameters() if id(tensor) not in statistics]
+    named = network.named_parameters()
+    return [(name, parameter) for name, parameter in named if not name.endswith(("_mean", "_variance"))]
 
 
 def _set_learning(network: paddle.nn.Layer, patterns: Sequence[str], learning: bool) -> list[str]:

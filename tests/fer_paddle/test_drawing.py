@@ -5,7 +5,7 @@ import pytest
 from matplotlib import get_data_path
 
 from fer_paddle import drawing
-from fer_paddle.drawing import draw_boxes, draw_faces, drawn_names, has_glyphs
+from fer_paddle.drawing import GREEN, draw_boxes, draw_faces, draw_points, drawn_names, has_glyphs
 from fer_paddle.labels import EXPRESSIONS, EXPRESSIONS_ZH
 from fer_paddle.pipeline import Face
 
@@ -87,11 +87,32 @@ def test_text_stands_whole_inside_the_image(box, kind, texts):
         (gray(5, 5), [[0, 0, 1]], None),
         (gray(5, 5), [[0, 0, 1, np.nan]], None),
         (gray(5, 5), [[0, 0, 1, 1]], [0.5, 0.5]),
+        (gray(5, 5), [[0, 0, 1, 1]], ["half"]),
     ],
 )
 def test_wrong_input_is_refused(image, boxes, scores):
     with pytest.raises(ValueError, match=r"^expected .*got"):
         draw_boxes(image, boxes, scores)
+
+
+@pytest.mark.parametrize(
+    ("points", "color"),
+    [
+        ([[np.nan, 1]], GREEN),
+        (np.zeros((3, 3)), GREEN),
+        ("points", GREEN),
+        ([[1, 1]], (1, 2)),
+        ([[1, 1]], (np.nan, 2, 3)),
+        ([[1, 1]], (256, 2, 3)),
+    ],
+)
+def test_wrong_points_and_colors_are_refused(points, color):
+    with pytest.raises(ValueError, match=r"^expected (finite points|a color of three)"):
+        draw_points(gray(5, 5), points, color)
+
+
+def test_no_points_and_far_ones_draw_nothing():
+    assert all(not changed(gray(5, 5), draw_points(gray(5, 5), points)).any() for points in ([], [[1e12, 1e12]]))
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -34,6 +34,13 @@ def test_filter_gives_what_its_authors_give():
         filtered(1, 0.5)
 
 
+@pytest.mark.parametrize("name", ["start_score", "min_iou", "max_gap_seconds", "smoothing_seconds"])
+@pytest.mark.parametrize("value", [-1, np.nan])
+def test_a_tracker_takes_no_settings_below_zero(name, value):
+    with pytest.raises(ValueError, match=f"expected {name} .*, got {value}"):
+        Tracker(**{name: value})
+
+
 def test_a_still_face_shakes_less_and_a_moving_one_lags_little():
     rng, tracker = np.random.default_rng(0), Tracker()
     noisy = [face(100 + rng.normal()) for _ in range(200)]

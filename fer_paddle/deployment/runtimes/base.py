@@ -27,6 +27,13 @@ Forward = Callable[[np.ndarray], Sequence[np.ndarray]]  # images -> outputs, as 
 _one_bound = threading.RLock()  # the bound is the process's
 
 
+def memory_kb(name: str) -> int | None:
+    """Return what Linux tells of this process's memory, such as VmHWM, the most so far, in KiB; elsewhere None."""
+    status = Path("/proc/self/status")
+    found = re.search(rf"{name}:\s*(\d+)", status.read_text()) if status.is_file() else None
+    return int(found[1]) if found else None
+
+
 @contextmanager
 def bounded_memory(most: int) -> Iterator[None]:
     """Give this process at most `most` bytes more in a `with` block, on Linux: beyond them allocations fail."""
@@ -36,11 +43,8 @@ def bounded_memory(most: int) -> Iterator[None]:
     import resource
 
     with _one_bound:
-        (soft, hard), used_kb = (
-            resource.getrlimit(resource.RLIMIT_DATA),
-            re.search(r"VmData:\s*(\d+)", Path("/proc/self/status").read_text()),
-        )
-        bound = (int(used_kb[1]) << 10) + most if used_kb else hard
+        (soft, hard), used_kb = resource.getrlimit(resource.RLIMIT_DATA), memory_kb("VmData")
+        bound = (used_kb << 10) + most if used_kb else hard
         resource.setrlimit(resource.RLIMIT_DATA, (bound if hard < 0 else min(bound, hard), hard))
         try:
             yield

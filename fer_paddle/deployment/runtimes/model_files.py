@@ -41,24 +41,20 @@ def parts_of(path: str | os.PathLike[str]) -> dict[str, Path]:
     return {path.suffix.lower(): path} | ({other: path.with_suffix(other)} if other else {})
 
 
-def manifest_path(path: str | os.PathLike[str]) -> Path:
-    """Return where the manifest of a file lies: `NAME.SUFFIX.json`."""
-    path = Path(path)
-    return path.with_name(f"{path.name}.json")
-
-
 def write_manifest(
     path: str | os.PathLike[str], inputs: Sequence[str], outputs: Sequence[str], metadata: Mapping[str, str]
 ) -> None:
     """Write the manifest of a network's files: names of inputs and outputs in order, and metadata."""
-    files = {suffix: _describe(part) for suffix, part in parts_of(path).items()}
+    files = {
+        suffix: {"bytes": part.stat().st_size, "sha256": file_digest(part)} for suffix, part in parts_of(path).items()
+    }
     content = {"files": files, "inputs": list(inputs), "outputs": list(outputs), "metadata": dict(metadata)}
-    write_json(manifest_path(path), content)
+    write_json(f"{os.fspath(path)}.json", content)
 
 
 def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return `inputs`, `outputs` and `metadata` of a network's files after comparing them with their manifest."""
-    path, manifest = Path(path), manifest_path(path)
+    path, manifest = Path(path), Path(f"{os.fspath(path)}.json")
     try:
         content = read_json(manifest, "the manifest of a network")
         metadata = dict(content["metadata"])
@@ -82,7 +78,3 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
 def size_on_disk(path: str | os.PathLike[str]) -> int:
     """Return the bytes of all files of a network that are there, without its manifest."""
     return sum(part.stat().st_size for part in parts_of(path).values() if part.is_file())
-
-
-def _describe(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": file_digest(path)}

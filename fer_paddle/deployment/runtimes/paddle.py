@@ -101,7 +101,7 @@ def write_inference_model(
     write_manifest(path, list(input_spec), [], metadata)
 
 
-def load_program(path: str | os.PathLike[str], metadata: Mapping[str, str], threads: int = 1) -> PaddleInferenceRunner:
+def load_program(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> PaddleInferenceRunner:
     """Write the manifest of a whole program with the input `images`, and load it; metadata `quantized`: in int8."""
     write_manifest(path, ["images"], [], metadata)
-    return PaddleInferenceRunner(path, threads)
+    return PaddleInferenceRunner(path, 1)

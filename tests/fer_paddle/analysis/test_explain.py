@@ -79,8 +79,24 @@ def test_occlusion_loses_what_the_covered_place_gave(tiny_network):
         ),
         (lambda network: grad_cam(network, IMAGES, "nowhere"), "nowhere"),
         (lambda network: grad_cam(network, IMAGES, "classify"), "maps"),  # a layer without maps
-        (lambda network: grad_cam(network, IMAGES, "features", np.array([3, 0])), "from 0 to 2"),
-        (lambda network: grad_cam(network, IMAGES, "features", np.array([1])), "expected 2 classes"),
+        (
+            lambda network: grad_cam(network, IMAGES, "features", np.array([3, 0])),
+            "indices 0 to 2, got int64 .* 0 to 3",
+        ),
+        (lambda network: grad_cam(network, IMAGES, "features", np.array([1])), "expected 2 class indices"),
+        *(
+            (
+                lambda network, use=use, images=images: use(network, images),
+                "expected (finite images|at least one image)",
+            )
+            for images in (IMAGES[:0], IMAGES[0], IMAGES.astype(np.uint8), np.full_like(IMAGES, np.nan))
+            for use in (
+                embed,
+                class_saliency,
+                lambda network, images: grad_cam(network, images, "features"),
+                lambda network, images: feature_maps(network, images, ["features"]),
+            )
+        ),
     ],
 )
 def test_wrong_arguments_are_named(tiny_network, call, words):

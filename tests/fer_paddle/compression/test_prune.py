@@ -162,6 +162,7 @@ NO_NORM = nn.Sequential(nn.Conv2D(1, 4, 1), nn.ReLU(), nn.Conv2D(4, 2, 1), nn.Ba
     [
         (lambda pruner: pruner.prune({"second.0": 2}), "prunable convolution, one of stem.0, first.0, got 'second.0'"),
         (lambda pruner: pruner.prune({"first.0": 0}), "expected 1 to 6 filters to keep in first.0, got 0"),
+        (lambda pruner: pruner.prune({"first.0": 2.5}), "expected 1 to 6 filters to keep in first.0, got 2.5"),
         # PaddleSlim stops at an operator it does not know, in silence; so would a study, with a perfect result.
         (lambda pruner: FilterPruner(SOFTSIGN, SHAPE), "expected convolutions that can be pruned in Sequential"),
         (

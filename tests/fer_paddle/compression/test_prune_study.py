@@ -211,6 +211,15 @@ RESULTS_OF_L1 = {"settings": {"criterion": "l1", "cost": "flops"}, "full": {"acc
     ("use", "says"),
     [
         (lambda network: PruneSettings(ratios=()), "expected ratios above 0"),
+        (lambda network: PruneSettings(steps=1.5), "expected an integer as steps, got 1.5"),
+        (lambda network: recalibrate_norms(network, [np.zeros(SHAPE, np.uint8)]), "expected finite images float32"),
+        *(
+            (
+                lambda network, found=found: measure(network, (0.5,), lambda _: found),
+                "expected figures with a finite loss",
+            )
+            for found in ({"accuracy": 1.0}, {"loss": np.nan})
+        ),
         (lambda network: draw_prune_curve([RESULTS_OF_L1], "ap"), "expected the results of a pruning study with 'ap'"),
         (lambda network: recalibrate_norms(network, []), "expected at least one batch"),
         (
@@ -228,5 +237,5 @@ def test_what_cannot_be_is_refused(use, says, small_net):
         use(small_net)
 
 
-def measure(network, ratios):
-    return measure_sensitivities(FilterPruner(network, SHAPE), filters_left, ratios)
+def measure(network, ratios, figures=filters_left):
+    return measure_sensitivities(FilterPruner(network, SHAPE), figures, ratios)

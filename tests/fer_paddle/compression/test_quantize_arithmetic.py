@@ -72,7 +72,14 @@ BATCHES = {
         (lambda: quant_params.symmetric(-1.0), "expected"),
         (lambda: quant_params.asymmetric(1.0, 0.0), "expected"),
         (lambda: quant_params.symmetric([1.0, 2.0]), "expected"),  # two scales without an axis
-        (lambda: calibration.find_threshold([], "abs_max"), "expected at least one batch"),
+        (lambda: quant_params.symmetric(1.0, bits=2.5), "expected 2 to 16 bits, got 2.5"),
+        (lambda: quant_params.for_weights(np.ones((2, 3)), axis=2), "axis 2 is out of bounds"),
+        (lambda: quant_params.symmetric(1.0).quantize(np.array([1, np.nan])), "expected numbers to quantize, got NaN"),
+        *(
+            (lambda batches=batches, name=name: calibration.find_threshold(batches, name), "calibration batches of fin")
+            for batches in ([], [np.zeros((0, 3))], [np.array([[1, np.nan]])], [np.array([[1, np.inf]])])
+            for name in calibration.ALGORITHMS
+        ),
         (lambda: calibration.find_threshold(BATCHES["normal"], "best"), "expected an algorithm of"),
         (lambda: calibration.find_threshold(BATCHES["normal"], "KL", 12), "at most 1023 steps .*, got 12 bits"),
     ],

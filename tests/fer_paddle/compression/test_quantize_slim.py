@@ -155,7 +155,7 @@ def test_what_is_no_program_gives_one_line(folder, tmp_path, name, content, says
     [
         (lambda source: programs.check_program(source / "none"), FileNotFoundError, "expected the network's file"),
         (lambda source: qat.prepare_qat(make_tiny(), keep_float=["head"]), ValueError, "expected layers of Tiny"),
-        (lambda source: post_training.quantize_static(source, source / "out", []), ValueError, "at least one batch"),
+        (lambda source: post_training.quantize_static(source, source / "out", []), ValueError, "calibration batches"),
     ],
 )
 def test_what_cannot_be_is_refused(folder, use, error, says):

@@ -21,6 +21,9 @@ def test_through_json_and_back(recipe):
     [
         ({"epochs": 0}, "epochs of 1 or more"),
         ({"learning_rate": float("nan")}, "a learning_rate above 0"),
+        ({"learning_rate": float("inf")}, "a learning_rate above 0"),
+        ({"batch_size": 2.5}, "an integer as batch_size"),
+        ({"weight_decay": float("nan")}, "a finite weight_decay"),
         ({"optimizer": "sgd"}, "expected the optimizer adam, adamw, momentum, got 'sgd'"),
         ({"schedule": "one_cycle"}, "expected no warm-up for the schedule one_cycle"),
         ({"ferplus": "majority"}, "no other use of the votes, got 'majority' with aux_weight 1.0"),

@@ -101,6 +101,13 @@ def test_a_small_space_is_tried_whole_and_then_ends():
     [
         (lambda: make_strategy("grid", TOY), "expected a strategy of random, evolution, annealing, got 'grid'"),
         (lambda: Strategy(TOY, lambda design: False).ask(), "expected a new design within the limits, found none"),
+        (lambda: make_strategy("evolution", TOY, population=2, tournament=3), "expected tournament in 1..2, got 3"),
+        (lambda: make_strategy("annealing", TOY, temperature=0), "expected a temperature above 0"),
+        (
+            lambda: next(search(make_strategy("random", TOY), lambda *_: np.nan)),
+            "expected a finite score of .*, got nan",
+        ),
+        (lambda: Limits(mflops=np.nan), "expected mflops of 0 or more, got nan"),
         (lambda: build_model("vgg8", depths=[2]), "expected depths of 1 to 8 and odd kernels of 1 to 11 for each of 4"),
         (lambda: build_model("vgg8", kernels=4), "expected depths of 1 to 8 and odd kernels"),
         (lambda: build_model("vgg8", activation="tanh"), "expected an activation of relu, elu, hardswish, got 'tanh'"),

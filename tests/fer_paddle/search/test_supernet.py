@@ -49,7 +49,7 @@ def test_every_batch_teaches_the_largest_the_smallest_and_the_same_random_ones_a
         seed_everything(5)  # as the loop does before each step
         supernet(batch[0])
     assert asked[:4] == asked[4:]
-    assert asked[0] == supernet.largest and asked[1] == supernet.smallest and len(asked) == 8
+    assert asked[0] == supernet.largest and asked[1] == supernet.space.smallest and len(asked) == 8
     supernet.eval()
     assert len(supernet(batch[0])) == 2
 

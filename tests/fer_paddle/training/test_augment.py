@@ -1,11 +1,14 @@
 """The augmentation against ways of one's own: NumPy's flip and roll, and a warp by hand."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
 
 from fer_paddle.images import resize
 from fer_paddle.training.augment import AugmentConfig, augment_face
+from fer_paddle.training.randaugment import apply_randaugment
 
 OFF = AugmentConfig()
 
@@ -111,7 +114,7 @@ def test_erase_fills_one_rectangle_within_its_area():
 
 
 REFUSED = """
-flip=-0.1 flip=1.1 rotate_deg=181 rotate_deg=-1 scale=1 shift=-0.1 brightness=2 contrast=-1 erase=nan erase_area=0
+flip=-0.1 flip=1.1 rotate_deg=181 rotate_deg=-1 scale=1 shift=-0.1 brightness=2 contrast=-1 erase=NaN erase_area=0
 blur=0.2 noise=-1 randaugment=1.5 randaugment=99 randaugment_strength=4
 """  # a scale of 1 has no inverse
 
@@ -120,7 +123,15 @@ blur=0.2 noise=-1 randaugment=1.5 randaugment=99 randaugment_strength=4
 def test_strengths_out_of_range_are_refused(change):
     name, value = change.split("=")
     with pytest.raises(ValueError, match=f"expected {name} in|an integer as {name}"):
-        AugmentConfig(**{name: float(value)})
+        AugmentConfig(**{name: json.loads(value)})
+
+
+@pytest.mark.parametrize("change", [apply_randaugment, augment_face])
+@pytest.mark.parametrize("face", [np.zeros((9, 9)), np.zeros((9, 9, 3), np.uint8), np.zeros((9, 8), np.uint8), [[1]]])
+def test_what_is_no_square_gray_face_is_refused(face, change):
+    settings = (AugmentConfig(),) if change is augment_face else (1.0,)
+    with pytest.raises(ValueError, match=r"^expected a face uint8 \[S, S\], got (float64|uint8|list)"):
+        change(face, 1, *settings, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("kind", ["shrink", "jpeg", "gamma"])

@@ -218,6 +218,9 @@ def test_wrong_arguments_fail_before_the_first_step(loaders, arguments, says):
         ({"epochs": 1, "validate_every": 0}, "validate_every of 1 or more, got 0"),
         ({"epochs": 1, "sam_radius": math.nan}, "expected sam_radius of 0 or more, got nan"),
         ({"epochs": 2, "swa_start": -1}, "expected swa_start of 0 to 1"),
+        ({"epochs": 2, "swa_start": 0.5}, "expected swa_start of 0 to 1"),
+        ({"epochs": 2.5}, "expected an integer as epochs, got 2.5"),
+        ({"epochs": 2, "ema_decay": 1}, r"expected an ema_decay in \[0, 1\), got 1"),
         ({"epochs": 2, "swa_start": 1, "ema_decay": 0.9}, "no ema_decay beside it"),
     ],
 )

@@ -62,6 +62,8 @@ def test_a_plateau_lowers_the_rate_after_so_many_epochs_without_progress():
         ("cosine", (5,), {}, "expected 0 points above 0 for the schedule cosine"),
         ("multi_step", (9, 3), {}, "expected one or more rising points"),
         ("step", (5,), {"factor": 1.0}, "expected a factor between 0 and 1, got 1.0"),
+        ("step", (2.5,), {}, "expected an integer as a number of steps, got 2.5"),
+        ("cosine", (), {"warmup_steps": -3}, "expected a number of steps of 0 or more, got -3"),
         ("one_cycle", (), {"warmup_steps": 3}, "expected no warm-up for the schedule one_cycle"),
     ],
 )

@@ -46,6 +46,7 @@ def test_names_by_pattern_and_prefix():
         (lambda: transfer.drop_keys(state, ["head.*"]), "whose name matches 'head.*', got stem.weight"),
         (lambda: transfer.merge_states(state, arrays("stem.weight")), "different names, got 1 twice, such as 'stem"),
         (lambda: transfer.without_prefix(merged, "eyes."), "names begin with 'eyes.'"),
+        (lambda: transfer.freeze(Small(), "classify.*"), "a list of patterns, got the text"),  # of it, * is all
     ):
         with pytest.raises(ValueError, match=says):
             change()
@@ -133,7 +134,8 @@ def test_the_last_pattern_that_matches_counts():
     expected = {"features.0": 0.1, "features.1": 0.0, "classify": 0.5}
     assert factors == {f"{name}.{kind}": rate for name, rate in expected.items() for kind in ("weight", "bias")}
     for wrong, says in (
-        ({"*": -1}, "expected factors of 0"),
+        ({"*": -1}, r"expected a factor for \* of 0 or more, got -1"),
+        ({"*": np.nan}, r"expected a factor for \* of 0 or more, got nan"),
         ({"body.*": 1}, "a weight whose name matches 'body.*'"),
     ):
         with pytest.raises(ValueError, match=says):
