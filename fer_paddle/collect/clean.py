@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 from fer_paddle.collect.copies import Fingerprint, fingerprint, group_copies
-from fer_paddle.collect.names import MAX_BYTES, cut_text, safe_name, save_new
-from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
+from fer_paddle.collect.names import MAX_BYTES, cut_text, safe_name, save_recorded
+from fer_paddle.files import file_digest, hold, read_json_lines
 from fer_paddle.images import FORMATS, list_images, read_image, read_orientation, to_gray, write_image
 from fer_paddle.messages import reason_of, track
 from fer_paddle.study import check_rule
@@ -154,11 +154,8 @@ def _plan_names(
 def _is_as_wanted(path: Path, rule: CleanRule) -> bool:
     """Tell whether a readable image has the format and color mode of the rule, and lies upright."""
     with Image.open(path) as opened:
-        is_wanted = opened.mode in _MODES[rule.color]
-        if opened.format == "GIF" and opened.mode == "P":  # as all colors, and grays where they are few
-            colors = np.array(opened.getpalette()).reshape(-1, 3)
-            is_wanted = rule.color != "gray" or not np.ptp(colors, axis=1).any()
-        return is_wanted and opened.format == FORMATS[rule.suffix] and read_orientation(opened) == 1
+        is_wanted = opened.mode in _MODES[rule.color] and opened.format == FORMATS[rule.suffix]
+        return is_wanted and read_orientation(opened) == 1
 
 
 def apply_clean(plan: CleanPlan, out: Path, rule: CleanRule) -> dict[str, str]:
@@ -172,26 +169,18 @@ def apply_clean(plan: CleanPlan, out: Path, rule: CleanRule) -> dict[str, str]:
     with hold(out):
         for action in track(todo, "images"):
             place = out / action.path.parent.relative_to(plan.folder)
-            write = partial(_write, source=action.path, color=rule.color if action.kind == CONVERT else None)
+            convert = partial(_convert, color=rule.color)
+            write = partial(shutil.copyfile if action.kind == COPY else convert, action.path)
             try:
-                target, digest = save_new(place, str(action.stem), rule.suffix, write)
+                origin = {"source": str(action.path), "source_sha256": file_digest(action.path), "rule": asdict(rule)}
+                save_recorded(out / CLEANED, place, str(action.stem), rule.suffix, write, **origin)
             except ValueError as error:
                 failed[str(action.path)] = reason_of(error)
-                continue
-            origin = {"source": str(action.path), "source_sha256": file_digest(action.path), "rule": asdict(rule)}
-            append_json_line(out / CLEANED, {"file": target.relative_to(out).as_posix(), "sha256": digest, **origin})
     return failed
 
 
-def _write(target: Path, source: Path, color: str | None) -> None:
-    """Write an image as it is, or in a color mode and the format of the target's suffix."""
-    if color is None:
-        shutil.copyfile(source, target)
-    else:
-        write_image(target, _convert(read_image(source), color))
-
-
-def _convert(image: np.ndarray, color: str) -> np.ndarray:
-    """Bring an image uint8 [H, W, 3] to a color mode; `keep` keeps gray gray."""
+def _convert(source: Path, target: Path, color: str) -> None:
+    """Write an image in a color mode, where `keep` keeps gray gray, and in the format of the target's suffix."""
+    image = read_image(source)
     is_gray = color == "gray" or (color == "keep" and not np.ptp(image, axis=2).any())
-    return to_gray(image) if is_gray else image
+    write_image(target, to_gray(image) if is_gray else image)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from fer_paddle.collect.names import free_name
+from fer_paddle.collect.names import save_new
 from fer_paddle.duplicates import differ_somewhere, image_digest, make_thumb
 from fer_paddle.images import ENOUGH_PIXELS, read_image, resize, to_square, write_image
 
@@ -79,13 +80,13 @@ def group_copies(prints: Sequence[Fingerprint], near_bits: int) -> list[list[int
 
 def write_contact_sheets(path: Path, groups: Sequence[Sequence[Path]]) -> list[Path]:
     """Draw groups of copies to look at: a row a group, the image that stays first, in a green frame.
-    A number goes behind the name of a sheet where a file lies already; no group gives no sheet.
+    A number goes behind the name of a sheet where another file lies already; no group gives no sheet.
     """
     sheets = []
     for start in range(0, len(groups), ROWS_OF_SHEET):
         rows = [_draw_row(start + row, group) for row, group in enumerate(groups[start : start + ROWS_OF_SHEET])]
-        sheets.append(free_name(path.parent, path.stem, path.suffix))
-        write_image(sheets[-1], np.vstack(rows))
+        write = partial(write_image, image=np.vstack(rows))
+        sheets.append(save_new(path.parent, path.stem, path.suffix, write)[0])
     return sheets
 
 

@@ -7,13 +7,12 @@ import os
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from fer_paddle.collect.names import safe_name, save_new
+from fer_paddle.collect.names import safe_name, save_recorded
 from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
 from fer_paddle.images import write_image
 from fer_paddle.messages import track
-from fer_paddle.video import Frame, FrameRule, Video, choose_frames
+from fer_paddle.video import FrameRule, Video, choose_frames
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +37,9 @@ def save_frames(path: str | os.PathLike[str], folder: Path, rule: FrameRule) -> 
     damaged video gives what can be read.
     """
     video, report = Video(path), VideoReport(str(path))
+    records, stem = folder / FRAMES, safe_name(video.path.stem, "video")
     provenance = {"video": video.path.name, "video_sha256": file_digest(video.path), "rule": asdict(rule)}
-    done = [
-        record for record in read_json_lines(folder / FRAMES, missing_ok=True) if provenance.items() <= record.items()
-    ]
+    done = [record for record in read_json_lines(records, missing_ok=True) if provenance.items() <= record.items()]
     if any("frames_read" in record for record in done):
         report.done_before = True
         return report
@@ -49,9 +47,9 @@ def save_frames(path: str | os.PathLike[str], folder: Path, rule: FrameRule) -> 
     with hold(folder):
         for frame in choose_frames(track(video, "frames"), rule):
             if frame.index not in written:
-                record = _save_frame(frame, folder, safe_name(video.path.stem, "video"))
-                report.files.append(record["file"])
-                append_json_line(folder / FRAMES, {**record, **provenance})
+                name, write = f"{stem}_{round(frame.seconds * 1000):08}ms", partial(write_image, image=frame.image)
+                told = {"index": frame.index, "seconds": round(frame.seconds, 3), **provenance}
+                report.files.append(save_recorded(records, folder, name, ".jpg", write, **told))
     report.frames_read = video.frames_read
     if not video.frames_read:
         raise ValueError(f"{str(path)!r}: expected a readable video, got one without a single readable frame")
@@ -59,12 +57,5 @@ def save_frames(path: str | os.PathLike[str], folder: Path, rule: FrameRule) -> 
     report.warning = video.find_fault() if is_whole else None
     if report.warning:
         logger.warning("%s: %s", path, report.warning)
-    result = {"frames_read": report.frames_read, "warning": report.warning}
-    append_json_line(folder / FRAMES, {**provenance, **result})
+    append_json_line(records, {**provenance, "frames_read": report.frames_read, "warning": report.warning})
     return report
-
-
-def _save_frame(frame: Frame, folder: Path, stem: str) -> dict[str, Any]:
-    name, write = f"{stem}_{round(frame.seconds * 1000):08}ms", partial(write_image, image=frame.image)
-    target, digest = save_new(folder, name, ".jpg", write)
-    return {"file": target.name, "index": frame.index, "seconds": round(frame.seconds, 3), "sha256": digest}

@@ -6,10 +6,11 @@ import itertools
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from fer_paddle.files import file_digest, temporary_folder
+from fer_paddle.files import append_json_line, file_digest, temporary_folder
 
 MAX_BYTES = 100  # file systems allow 255; a number and a suffix still follow
 # Windows gives these names to devices, with any suffix, in any case. Source: Microsoft, "Naming files, paths, and
@@ -37,32 +38,27 @@ def cut_text(text: str, max_bytes: int) -> str:
     return composed.encode("utf-8")[:max_bytes].decode("utf-8", "ignore")
 
 
-def free_name(folder: Path, stem: str, suffix: str) -> Path:
-    """Return a path in a folder at which nothing lies."""
-    return next(filter(_is_free, _candidates(folder, stem, suffix)))
-
-
 def save_new(folder: Path, stem: str, suffix: str, write: Callable[[Path], object]) -> tuple[Path, str]:
-    """Write a new file whole, under the first free name; return its path and SHA-256."""
+    """Write a file whole, under the first name that is free or has this very file; return its path and SHA-256."""
     folder.mkdir(parents=True, exist_ok=True)
     with temporary_folder(folder / stem) as aside:
         written = aside / f"new{suffix}"
         write(written)
         digest = file_digest(written)
-        for path in _candidates(folder, stem, suffix):
+        path, numbers = folder / f"{stem}{suffix}", itertools.count(2)
+        while os.path.lexists(path):  # a broken link takes its name too
             if path.is_file() and file_digest(path) == digest:
-                break
-            if _is_free(path):
-                os.replace(written, path)
-                break
+                return path, digest
+            path = folder / f"{stem}-{next(numbers)}{suffix}"
+        os.replace(written, path)
         return path, digest
 
 
-def _candidates(folder: Path, stem: str, suffix: str) -> Iterator[Path]:
-    """Yield the name itself, then the name with a number behind it."""
-    yield folder / f"{stem}{suffix}"
-    yield from (folder / f"{stem}-{number}{suffix}" for number in itertools.count(2))
-
-
-def _is_free(path: Path) -> bool:
-    return not (path.exists() or path.is_symlink())
+def save_recorded(
+    records: Path, folder: Path, stem: str, suffix: str, write: Callable[[Path], object], **record: Any
+) -> str:
+    """Write a file as `save_new`, and a line about it into `records`, in `folder` or above; return its name there."""
+    path, digest = save_new(folder, stem, suffix, write)
+    file = path.relative_to(records.parent).as_posix()
+    append_json_line(records, {"file": file, **record, "sha256": digest})
+    return file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -129,11 +130,11 @@ def check_class(name: str, sources: Sources, out: Path, work: Path) -> None:
     """Check what `collect_class` is given."""
     if name != safe_name(name):
         raise ValueError(f"expected a class name that can be a folder's, got {name!r}; such as {safe_name(name)!r}")
-    root = out.resolve()
-    if work.resolve().is_relative_to(root):
+    root = os.path.realpath(out)
+    if Path(os.path.realpath(work)).is_relative_to(root):
         raise ValueError(f"expected a work folder outside of {out}, got {work}: all folders in there are classes")
     for path in (*sources.videos, *sources.images):
-        if path.resolve().is_relative_to(root):
+        if Path(os.path.realpath(path)).is_relative_to(root):  # Path.resolve raises RuntimeError where links form a loop
             raise ValueError(f"expected sources outside of the data set {out}, got {path}")
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.collect.names import safe_name, save_new
-from fer_paddle.files import append_json_line, file_digest, hold, read_json_lines
+from fer_paddle.collect.names import safe_name, save_recorded
+from fer_paddle.files import file_digest, hold, read_json_lines
 from fer_paddle.images import crop_square, read_image, write_image
 from fer_paddle.messages import reason_of, track
 from fer_paddle.study import check_rule
@@ -135,10 +135,13 @@ def select_faces(
             boxes = [record.get("box_xyxy") for record in recorded[digest, kind]]
             for crop, record in crops:
                 if record.get("box_xyxy") not in boxes:
-                    name, sha256 = _write(path, folder, crop, record["kind"])
-                    report.files.append(name.relative_to(folder).as_posix())
+                    # A crop as PNG, so that nothing is lost a second time; a whole image as it is.
+                    is_whole = kind == "images"
+                    write = partial(shutil.copyfile, path) if is_whole else partial(write_image, image=crop)
+                    suffix = path.suffix.lower() if is_whole else ".png"
                     origin = {"source": str(path), **record, "source_sha256": digest, "crops": len(crops), "rule": told}
-                    append_json_line(folder / SELECTED, {"file": report.files[-1], "sha256": sha256, **origin})
+                    name = save_recorded(folder / SELECTED, folder, safe_name(path.stem), suffix, write, **origin)
+                    report.files.append(name)
             done.add((digest, kind))
     return report
 
@@ -158,13 +161,6 @@ def _cut(image: np.ndarray, faces: Sequence[Any], kind: str, landmarks: Landmark
             crop = crop_square(image, cut)
         crops.append((crop, {"kind": kind, "box_xyxy": _rounded(cut), **figures}))
     return crops
-
-
-def _write(source: Path, folder: Path, crop: np.ndarray, kind: str) -> tuple[Path, str]:
-    """Write one crop as PNG, so that nothing is lost a second time; a whole image is copied as it is."""
-    if kind == "images":
-        return save_new(folder, safe_name(source.stem), source.suffix.lower(), partial(shutil.copyfile, source))
-    return save_new(folder, safe_name(source.stem), ".png", partial(write_image, image=crop))
 
 
 def _rounded(box: np.ndarray) -> list[float]:

@@ -187,6 +187,8 @@ def clean(
 
     rule = CleanRule(pattern, format, color, near)
     plan = plan_clean(folder, rule, out)
+    if not plan.actions:
+        raise ValueError(f"expected images in {folder}, found none")
     failed = apply_clean(plan, out, rule) if out else {}
     groups = [*plan.copies, *plan.conflicts]
     sheets = write_contact_sheets(out.with_name(f"{out.name}-copies.jpg"), groups) if out else []

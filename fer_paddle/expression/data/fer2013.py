@@ -47,7 +47,10 @@ def read_fer2013(path: str | os.PathLike[str], keep_faults: bool = False) -> Lab
     files = find_fer2013(Path(path)) if Path(path).is_dir() else [Path(path)]
     if not files:
         raise FileNotFoundError(f"expected {', '.join((*PACKS.values(), *CSV_NAMES))} in {path}, found none")
-    return join_faces([(read_csv if one.suffix.lower() == ".csv" else read_pack)(one, keep_faults) for one in files])
+    faces = join_faces([(read_csv if one.suffix.lower() == ".csv" else read_pack)(one, keep_faults) for one in files])
+    if not len(faces):
+        raise ValueError(f"expected images in {path}, found none")
+    return faces
 
 
 def read_csv(path: str | os.PathLike[str], keep_faults: bool = False) -> LabelledFaces:
@@ -87,7 +90,7 @@ def read_pack(path: str | os.PathLike[str], keep_faults: bool = False) -> Labell
         raise ValueError(f"expected a usage 0 to 2 in {path}, got {np.unique(usage).tolist()}")
     split = None if usage is None else np.array(SPLITS)[usage]
     labels = columns.get("labels", np.full(count, UNLABELLED)).astype(np.int64)
-    rows = pack.get("name", [f"row {row}" for row in columns.get("row", range(count))])
+    rows = np.atleast_1d(pack.get("name", [f"row {row}" for row in columns.get("row", range(count))]))
     votes = _to_probs(columns["ferplus"]) if "ferplus" in columns else None
     names, told = [f"{path.stem} {row}" for row in rows], pack.get("classes", np.array(EXPRESSIONS))
     classes = tuple(told.tolist()) if told.dtype.kind == "U" and told.ndim == 1 else ()

@@ -22,6 +22,8 @@ from fer_paddle.labels import (
     MIN_CLASSES,
     SPLITS,
     choose_classes,
+    find_split,
+    parse_class,
     parse_split,
 )
 from fer_paddle.messages import reason_of, track
@@ -145,9 +147,19 @@ def _list_images(path: Path, strict: bool) -> tuple[list[str], list[_Image]]:
         if strict and loose:
             logger.warning("%s: images in no class folder: %d, %s", place, len(loose), _name(loose))
         images += [] if strict else [_Image(_split_of(file, split), "", file) for file in loose]
+        words = {parse_class(folder.name) for folder in inside}
+        nested = []
         for folder in inside:
             names.append(folder.name)
-            images += [_Image(_split_of(file, split), folder.name, file) for file in list_images(folder)]
+            for file in list_images(folder):
+                below = file.relative_to(folder).parts[:-1]
+                images.append(_Image(_split_of(file, split or find_split(below)), folder.name, file))
+                if (words - {parse_class(folder.name)}).intersection(map(parse_class, below)):
+                    nested.append(file.relative_to(place).as_posix())
+        if strict and nested:
+            logger.warning("%s: images of one class within another's folder: %d, %s", place, len(nested), _name(nested))
+    if strict and 0 < (outside := sum(not image.split for image in images)) < len(images):
+        raise ValueError(f"expected a split, such as train, for each image of {path}, got {outside} images without one")
     return names, images
 
 

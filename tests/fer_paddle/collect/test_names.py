@@ -2,7 +2,7 @@
 
 import pytest
 
-from fer_paddle.collect.names import MAX_BYTES, free_name, safe_name
+from fer_paddle.collect.names import MAX_BYTES, safe_name, save_new
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,8 @@ def test_safe_name(text, name):
     assert safe_name(text) == name
 
 
-def test_a_taken_name_gets_a_number(tmp_path):
+def test_a_taken_name_gets_a_number_and_the_same_file_is_not_written_twice(tmp_path):
     (tmp_path / "a.jpg").touch()
     (tmp_path / "a-2.jpg").symlink_to("nowhere")  # a broken link takes its name too
-    assert free_name(tmp_path, "a", ".jpg").name == "a-3.jpg"
+    for _ in range(2):
+        assert save_new(tmp_path, "a", ".jpg", lambda path: path.write_text("new"))[0].name == "a-3.jpg"

@@ -6,7 +6,7 @@ import shlex
 import cv2
 import pytest
 
-from fer_paddle.collect.names import save_new
+from fer_paddle.collect.names import save_recorded
 from fer_paddle.collect.pipeline import CollectRules, collect_class, find_sources, sort_sources
 from fer_paddle.collect.select import FACE_MARGIN
 from fer_paddle.drawn import draw_face
@@ -41,7 +41,7 @@ def test_from_a_site_a_video_and_a_folder_to_class_folders(collect, site, tmp_pa
     folder.mkdir()
     write_image(folder / "又.png", portraits[4])  # a copy of one on the site
     write_image(folder / "墙.png", portraits[4][:40, :40])  # no face
-    (folder / "坏.jpg").write_bytes(b"no")
+    (folder / "坏.jpg").symlink_to("坏.jpg")  # to itself
     video = tmp_path / "clip.avi"
     writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*"MJPG"), 5, (200, 200))
     for _ in range(10):
@@ -80,6 +80,7 @@ crawl http://a/ --out x --depth -1
 crawl http://a/ --out x --proxy nowhere
 frames x.mp4 --out x --per-second 0
 clean nowhere
+clean .
 clean . --pattern same
 sources nowhere.jpg
 select nowhere.jpg --out x
@@ -109,7 +110,9 @@ def test_parts_by_hand(collect, site, tmp_path, portraits):
     code, out, _ = collect("clean", web, "--format", ".png", "--out", tidy, "--json")
     assert code == 0 and json.loads(out)["leave out"] == 1 and len(list_images(web)) == 3
     assert [path.name for path in list_images(tidy)] == ["tidy_00001.png", "tidy_00002.png"]
-    assert read_image(tmp_path / "tidy-copies.jpg").size
+    assert collect("clean", web, "--format", ".png", "--out", tidy)[0] == 0  # again: no second sheet
+    (sheet,) = tmp_path.glob("tidy-*")
+    assert sheet.name == "tidy-copies.jpg" and read_image(sheet).size
     code, out, _ = collect("select", tidy, "--out", tmp_path / "mouths", "--what", "mouths", "--json")
     assert code == 0 and len(json.loads(out)["files"]) == 2
 
@@ -154,13 +157,13 @@ def test_a_run_that_was_stopped_goes_on(collect, tmp_path, monkeypatch, portrait
         write_image(source / f"{name}.png", portraits[seed])
     written = []
 
-    def stop(*args):
+    def stop(*args, **record):
         written.append(args)
         if len(written) == 2:
             raise KeyboardInterrupt
-        return save_new(*args)
+        return save_recorded(*args, **record)
 
-    monkeypatch.setattr("fer_paddle.collect.clean.save_new", stop)
+    monkeypatch.setattr("fer_paddle.collect.clean.save_recorded", stop)
     assert collect("run", f"happy={source}", "--out", out)[0] == 130 and len(list_images(out)) == 1
     monkeypatch.undo()
     code, told, _ = collect("run", f"happy={source}", "--out", out, "--json")

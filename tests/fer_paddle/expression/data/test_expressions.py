@@ -37,6 +37,7 @@ def sources(tmp_path_factory, noise, write_pack, write_csv, write_classes):
     write_classes(root / "single", dict.fromkeys(EXPRESSIONS, 1), seed=8)
     write_classes(root / "mouths", {"smile": 2, "嘟嘴": 2}, seed=9)
     write_pack(root / "unlabelled.npz", noise(3))
+    write_pack(root / "empty.npz", noise(0))
     return root
 
 
@@ -47,6 +48,7 @@ def sources(tmp_path_factory, noise, write_pack, write_csv, write_classes):
         ("classes/happy/0.png", ValueError, r"expected a pack .* got .*0\.png"),
         ("classes/happy", ValueError, "expected class folders"),
         ("unlabelled.npz", ValueError, "expected a pack with 'labels' at .*, got images without"),
+        ("empty.npz", ValueError, "expected images in .*, found none"),
     ],
 )
 def test_load_faces_refuses(sources, name, error, expected):

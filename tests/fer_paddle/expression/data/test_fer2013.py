@@ -154,6 +154,7 @@ def test_pack_leaves_out_training_rows_that_are_no_face(tmp_path, noise, write_p
         ({"classes": np.array(["a", "a", "b"])}, "'classes' as different names"),
         ({"classes": np.array(["happy", "高兴"])}, "'classes' as different names"),
         ({"flag": np.zeros((3, 1), int)}, "'flag'"),
+        ({"name": np.array("a")}, "as many labels as names, got 3 and 1"),
         ({"ferplus": np.zeros((3, 8), np.uint8)}, r"\[3, 10\] as 'ferplus'"),
     ],
 )

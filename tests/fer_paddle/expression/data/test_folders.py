@@ -90,6 +90,7 @@ REFUSED = [
     ({"happy/": 0, "sad/note.txt": b""}, "expected images .*found none"),
     ({"train/happy/": 0, "test/happy/": 0}, "expected images .*found none"),
     ({"train/happy/": 0, "extra/": 0}, "only folders of splits, .*'extra'"),
+    ({"happy/": 1, "happy/test/": 2}, "a split, such as train, for each image of .*, got 1 images without one"),
 ]
 
 
@@ -160,6 +161,17 @@ def test_splits_by_their_folders(tmp_path, write_classes, caplog, names, expecte
     faces = read_class_folders(tmp_path / "a")
     assert {split: int((faces.split == split).sum()) for split in faces.found_splits()} == expected
     assert warnings_of(caplog) == []
+
+
+def test_splits_within_the_classes_and_a_class_within_another(tmp_path, write_classes, caplog):
+    for seed, (split, count) in enumerate({"train": 2, "更多/test": 1}.items()):
+        write_classes(tmp_path, {f"{name}/{split}": count for name in ("高兴", "sad")}, seed)
+    faces = read_class_folders(tmp_path)
+    assert faces.split.tolist() == ["train"] * 4 + ["test"] * 2 and faces.counts()["happy"] == 3
+    caplog.clear()
+    write_classes(tmp_path / "sad", {"train/happy": 1, "train/sad": 1}, 3)
+    assert read_class_folders(tmp_path).counts()["sad"] == 5
+    assert "images of one class within another's folder: 1, sad/train/happy/0.png" in warnings_of(caplog)[0]
 
 
 def test_a_report_reads_what_training_refuses(tmp_path, write_classes, noise):
