@@ -7,7 +7,7 @@ import lzma
 import re
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -132,7 +132,9 @@ def _parse_coco(text: bytes, where: str, find: Callable[[str], Path | bytes], sp
     for number, row in enumerate(rows):
         try:
             with located(f"{where}: images[{number}]", "file_name of an image there, split and source as text"):
-                own_split, source = _text(row, "split"), _text(row, "source")
+                own_split, source = (row.get(field) or "" for field in ("split", "source"))
+                if not isinstance(own_split, str) or not isinstance(source, str):
+                    raise ValueError(f"split {own_split!r} and source {source!r}")
                 image, name = find(row["file_name"]), row["file_name"].replace("\\", "/")
                 size = float(row.get("width") or 0), float(row.get("height") or 0)
             image = existing(image, f"{where}: images[{number}]")
@@ -141,14 +143,6 @@ def _parse_coco(text: bytes, where: str, find: Callable[[str], Path | bytes], sp
             continue
         own_split = parse_split(own_split) or own_split or split
         yield Row(name, image, marked[row["id"]], size if min(size) > 0 else None, source, own_split)
-
-
-def _text(row: Mapping[str, Any], field: str) -> str:
-    """Return a field of a COCO row; one that is missing or null is ""."""
-    value = row.get(field)
-    if not isinstance(value, str | None):
-        raise ValueError(f"{field} {value!r}")
-    return value or ""
 
 
 def wider_lists(path: Path) -> list[Path]:

@@ -7,7 +7,7 @@ offset and color; some marks are cut by the border, some are worn.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -21,8 +21,6 @@ APART_PX = 40  # between centers in x or in y: no cell of 32 px holds two
 _TEMPLATE_PX, _MARGIN = 120, 20  # side of a mark in its template, and free pixels around it
 _MIDDLE = _MARGIN + _TEMPLATE_PX // 2
 LEAST_VISIBLE = 0.5  # with less of it in the image, a mark is neither to be found nor background
-
-Shape = Callable[[np.ndarray], object]  # draws in white on a black template
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,36 +38,26 @@ class Strip:
         return (self.boxes_xyxy[:, :2] + self.boxes_xyxy[:, 2:]) / 2
 
 
-def _polygon(*points: tuple[int, int], closed: bool = True, width: int = 20) -> Shape:
-    corners = np.array([points], np.int32) + _MARGIN
-    return lambda canvas: cv2.polylines(canvas, corners, closed, 1.0, width)
-
-
-def _circle(radius: int, width: int) -> Shape:
-    return lambda canvas: cv2.circle(canvas, (_MIDDLE, _MIDDLE), radius, 1.0, width)
-
-
-_BAR, _POST = ((10, 60), (110, 60)), ((60, 10), (60, 110))
-_PLUS: Shape = lambda canvas: [_polygon(*line, closed=False)(canvas) for line in (_BAR, _POST)]  # noqa: E731
-SHAPES: dict[str, Shape] = {
-    "cross": _PLUS,
-    "ring": _circle(50, 20),
-    "diamond": _polygon((60, 5), (115, 60), (60, 115), (5, 60)),
-    "tee": lambda canvas: [_polygon((10, 12), (110, 12), closed=False)(canvas), _polygon(*_POST, closed=False)(canvas)],
-    "disc": _circle(56, -1),
-    "bar": _polygon(*_BAR, closed=False),
-    "saltire": _polygon((15, 15), (105, 105), (60, 60), (105, 15), (15, 105), (60, 60)),
-    "square": _polygon((12, 12), (108, 12), (108, 108), (12, 108)),
-    "wedge": _polygon((60, 15), (108, 104), (12, 104)),
-    "corner": _polygon((12, 12), (12, 108), (108, 108), closed=False),
+# Lines of 20 px in a square of 120 px, by their corners; circles by radius and width, -1 for a full one.
+_BAR, _POST, _TOP = [(10, 60), (110, 60)], [(60, 10), (60, 110)], [(10, 12), (110, 12)]
+_LINES: dict[str, list[list[tuple[int, int]]]] = {
+    "cross": [_BAR, _POST],
+    "diamond": [[(60, 5), (115, 60), (60, 115), (5, 60), (60, 5)]],
+    "tee": [_TOP, _POST],
+    "bar": [_BAR],
+    "saltire": [[(15, 15), (105, 105), (60, 60), (105, 15), (15, 105), (60, 60), (15, 15)]],
+    "square": [[(12, 12), (108, 12), (108, 108), (12, 108), (12, 12)]],
+    "wedge": [[(60, 15), (108, 104), (12, 104), (60, 15)]],
+    "corner": [[(12, 12), (12, 108), (108, 108)]],
 }
+_CIRCLES = {"ring": (50, 20), "disc": (56, -1)}
 
 
 @dataclass(frozen=True)
 class Look:
     """A kind of strip: its marks, what looks like them, and its ground."""
 
-    classes: tuple[str, ...]  # shapes of SHAPES
+    classes: tuple[str, ...]  # of _LINES and _CIRCLES
     distractors: tuple[str, ...]
     ground_bgr: tuple[float, float, float]
     grain: float  # standard deviation of the grain in gray levels
@@ -211,7 +199,10 @@ def _places(size_hw: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
 def _template(name: str) -> np.ndarray:
     """Draw a shape four times as large, and soften it so that nothing aliases when it is made small."""
     canvas = np.zeros((_TEMPLATE_PX + 2 * _MARGIN,) * 2, np.float32)
-    SHAPES[name](canvas)
+    for line in _LINES.get(name, ()):
+        cv2.polylines(canvas, [np.array(line, np.int32) + _MARGIN], False, 1.0, 20)
+    if name in _CIRCLES:
+        cv2.circle(canvas, (_MIDDLE, _MIDDLE), _CIRCLES[name][0], 1.0, _CIRCLES[name][1])
     return cv2.GaussianBlur(canvas, (0, 0), 1.5)
 
 

@@ -82,8 +82,9 @@ def read_300w(folder: str | os.PathLike[str]) -> Iterator[MarkedPhoto]:
             rows[marks] = path, partial(read_pts, marks), parts[0] if parts else folder.name, split
     if not rows:
         raise ValueError(f"expected photos with .pts files beside them in {folder}, found none")
-    if left_out:
-        _LOG.warning("%s: left out %d photos without a .pts", folder, left_out)
+    lonely = {*folder.rglob("*.[pP][tT][sS]")} - rows.keys()
+    if left_out or lonely:
+        _LOG.warning("%s: left out %d photos without a .pts, %d .pts without a photo", folder, left_out, len(lonely))
     yield from _read_rows(list(rows.values()))
 
 
