@@ -11,20 +11,14 @@ from yolo3tiny.mosaic import Pyramid, mosaic, scale_and_crop
 COLOURS = [(255, green, red) for green in range(0, 256, 15) for red in range(0, 256, 15)]
 
 
-def make_photo(color: tuple[int, int, int], rng: np.random.Generator, longest: int | None = None) -> Pyramid:
+def make_photo(color: tuple[int, int, int], rng: np.random.Generator) -> Pyramid:
     """A black photo with one "face": a rectangle of the color, away from the borders."""
     width, height = rng.integers(120, 420, 2)
     side_w, side_h = rng.integers(40, 100, 2)
     x1, y1 = rng.integers(5, (width - side_w - 5, height - side_h - 5))
     image = np.zeros((height, width, 3), np.uint8)
     image[y1 : y1 + side_h, x1 : x1 + side_w] = color
-    return Pyramid(image, np.float32([[x1, y1, x1 + side_w, y1 + side_h]]), np.array([False]), longest)
-
-
-def black(height: int, width: int, *boxes: tuple, ignore: list | None = None) -> Pyramid:
-    """A black photo with these boxes."""
-    flags = np.zeros(len(boxes), bool) if ignore is None else np.array(ignore, bool)
-    return Pyramid(np.zeros((height, width, 3), np.uint8), np.float32(boxes).reshape(-1, 4), flags)
+    return Pyramid(image, np.float32([[x1, y1, x1 + side_w, y1 + side_h]]), np.array([False]))
 
 
 def find_rectangle(image: np.ndarray, color: tuple[int, int, int]) -> np.ndarray | None:
@@ -85,7 +79,7 @@ def test_boxes_of_a_mosaic_fit_its_pixels(grid: int) -> None:
 
 
 def test_small_faces_are_not_shrunk_until_they_are_none() -> None:
-    photo = black(416, 416, (100, 100, 112, 112))
+    photo = Pyramid(np.zeros((416, 416, 3), np.uint8), np.float32([[100, 100, 112, 112]]), np.array([False]))
     config = dataclasses.replace(STILL, scale=(0.1, 1.0), aspect=1.0, face_px=(8.0, 80.0))
     for seed in range(20):
         _, found, ignore = scale_and_crop(photo, 416, np.random.default_rng(seed), config)

@@ -10,21 +10,27 @@ from fer_paddle.landmarks.data.faces import face_boxes
 from fer_paddle.landmarks.data.readers import WFLW_TO_68, read_300w, read_groups, read_pts, read_wflw
 
 
-def write_pts(path: Path, points: np.ndarray, count: int | None = None) -> None:
+def write_pts(path: Path, points: np.ndarray) -> None:
     lines = [f"{x + 0.5} {y + 0.5}" for x, y in points]
-    path.write_text("\n".join(["version: 1", f"n_points: {count or len(points)}", "{", *lines, "}", ""]))
+    path.write_text("\n".join(["version: 1", f"n_points: {len(points)}", "{", *lines, "}", ""]))
 
 
-def test_300w_gives_points_source_and_split(drawn, tmp_path):
-    for row, place in enumerate(("helen/trainset", "helen/testset", "ibug")):
+def test_300w_gives_points_source_and_split(drawn, tmp_path, caplog):
+    for row, place in enumerate(("helen/trainset", "helen/testset", "ibug", "01_Indoor")):
         (tmp_path / place).mkdir(parents=True)
         write_image(tmp_path / place / f"{row}.png", drawn.images[row])
-        write_pts(tmp_path / place / f"{row}.pts", drawn.points[row])
+        write_pts(tmp_path / place / f"{row}.{'pts' if row else 'PTS'}", drawn.points[row])
     write_image(tmp_path / "ibug" / "without points.png", drawn.images[3])
+    write_pts(tmp_path / "ibug" / "without photo.pts", drawn.points[3])
     found = list(read_300w(tmp_path))
-    assert [(photo.source, photo.split) for photo in found] == [("helen", "test"), ("helen", "train"), ("ibug", "test")]
-    np.testing.assert_allclose(found[1].points[0], drawn.points[0], atol=1e-4)
-    np.testing.assert_array_equal(found[1].image, drawn.images[0])
+    assert [photo.source for photo in found] == ["01_Indoor", "helen", "helen", "ibug"]
+    assert [photo.split for photo in found] == ["test", "test", "train", "test"]
+    np.testing.assert_allclose(found[2].points[0], drawn.points[0], atol=1e-4)
+    np.testing.assert_array_equal(found[2].image, drawn.images[0])
+    assert "left out 1 photos without a .pts, 1 .pts without a photo" in caplog.text
+    write_image(tmp_path / "ibug" / "2.jpg", drawn.images[0])
+    with pytest.raises(ValueError, match=r"2\.pts: expected points of one photo, got 2\.jpg and 2\.png"):
+        next(read_300w(tmp_path))
 
 
 def test_wflw_gives_the_points_of_ibug(drawn, tmp_path):
@@ -70,10 +76,18 @@ def test_a_bad_pts_file_is_named(name, tmp_path):
     assert "bad.pts" in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("line", ["", "1 2 3", "x " * 206 + "a.png"])
-def test_a_bad_list_is_named_with_its_line(line, tmp_path):
-    (tmp_path / "list.txt").write_text(line)
-    with pytest.raises(ValueError, match=r"list.txt.*expected|expected.*list.txt"):
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("", r"a line a face in .*list\.txt"),
+        ("1 2 3", r"list\.txt:3: expected 207 fields, got 3"),
+        ("1," * 206 + "a.png", r"list\.txt:3: expected 207 fields, got 1"),
+        ("x " * 206 + "a.png", r"list\.txt:3: expected 196 numbers, got 'x x"),
+    ],
+)
+def test_a_bad_list_is_named_with_its_line(line, says, tmp_path):
+    (tmp_path / "list.txt").write_text(f"\n\n{line}")
+    with pytest.raises(ValueError, match=says):
         list(read_wflw(tmp_path / "list.txt", tmp_path))
 
 
@@ -82,8 +96,8 @@ def test_all_that_cannot_be_read_is_named_before_the_first_photo(layout, drawn, 
     for name in ("dataset_a", "dataset_b", "dataset_c"):
         write_image(tmp_path / f"{name}.png", drawn.images[0])
         write_pts(tmp_path / f"{name}.pts", drawn.points[0])
-    for name in ("dataset_b", "dataset_c"):
-        (tmp_path / f"{name}.png").write_bytes((tmp_path / f"{name}.png").read_bytes()[:500])
+        if name != "dataset_a":
+            (tmp_path / f"{name}.png").write_bytes((tmp_path / f"{name}.png").read_bytes()[:500])
     row = " ".join([*map(str, np.arange(206) % 97), ""])
     (tmp_path / "list.txt").write_text("".join(f"{row}dataset_{name}.png\n" for name in "abc"), encoding="utf-8-sig")
     names = np.array([f"dataset/{name}.png" for name in "abc"])
@@ -102,9 +116,9 @@ def test_all_that_cannot_be_read_is_named_before_the_first_photo(layout, drawn, 
         next(read[layout]())
 
 
-@pytest.mark.parametrize("points", [np.full((68, 2), 50.0), np.arange(136.0).reshape(68, 2) + 1000])
-def test_a_photo_whose_face_lies_elsewhere_is_named(drawn, tmp_path, points):
+@pytest.mark.parametrize("scale_and_shift", [(0, 50), (1, 1000), (1 / 128, 0), ([[1, 1]] * 67 + [[1e4, 1]], 0)])
+def test_a_photo_whose_face_lies_elsewhere_is_named(drawn, tmp_path, scale_and_shift):
     write_image(tmp_path / "far.png", drawn.images[0])
-    write_pts(tmp_path / "far.pts", points)
+    write_pts(tmp_path / "far.pts", drawn.points[0] * scale_and_shift[0] + scale_and_shift[1])
     with pytest.raises(ValueError, match="points of faces in the 128 x 128 px of .*far.png"):
         list(read_300w(tmp_path))
