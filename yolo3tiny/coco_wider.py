@@ -44,7 +44,7 @@ def coco_tables(path: Path) -> list[Path]:
         return [path] if path.suffix.lower() == ".json" or _TAR.search(path.name) else []
     tables = [path / TABLE_NAME] if (path / TABLE_NAME).is_file() else sorted(path.glob(f"*/{_ROBOFLOW_NAME}"))
     tables = tables or sorted(path.glob(_ROBOFLOW_NAME))
-    tables = tables or [table for table in sorted(path.glob("annotations/*.json")) if _split_of(table)]
+    tables = tables or [table for table in sorted(path.glob("annotations/[!.]*.json")) if _split_of(table)]
     return tables or [path / name for name in _OTHER_NAMES if (path / name).is_file()]
 
 

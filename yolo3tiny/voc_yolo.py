@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 import logging
 import math
 import re
 from collections.abc import Iterator, Mapping
+from glob import escape
 from pathlib import Path, PureWindowsPath
 from typing import Any
 from xml.etree import ElementTree
@@ -16,7 +16,7 @@ from fer_paddle.images import FORMATS, find_named, is_file, list_images, path_en
 from fer_paddle.labels import find_split, parse_split
 from yolo3tiny.rows import NOT_READ, ONE_IMAGE_BYTES, Marked, Row, TableError, existing, located
 
-XML = "*.[xX][mM][lL]"
+_XML = "[!.]*.[xX][mM][lL]"  # names with a dot in front are those of the file systems of others
 _VOC_SIDES = ("xmin", "ymin", "xmax", "ymax")
 _ENCODING = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.-]+)["'][^>]*\?>""")
 _LOG = logging.getLogger(__name__)
@@ -24,8 +24,8 @@ _LOG = logging.getLogger(__name__)
 
 def voc_tables(folder: Path) -> list[Path]:
     places = [folder / "Annotations", folder / "annotations", folder]
-    tables: list[Path] = next((found for place in places if (found := sorted(place.glob(XML)))), [])
-    return tables or sorted(path for path in folder.glob(f"*/{XML}") if parse_split(path.parent.name))
+    tables: list[Path] = next((found for place in places if (found := sorted(place.glob(_XML)))), [])
+    return tables or sorted(path for path in folder.glob(f"*/{_XML}") if parse_split(path.parent.name))
 
 
 def read_voc(folder: Path) -> Iterator[Row | str]:
@@ -68,13 +68,14 @@ def _image_of(table: Path, name: str, folder: Path) -> Path:
     """Return the image that an XML names, or, where that is not there, the one of its own name."""
     places = (folder / "JPEGImages", folder / "images", table.parent, folder)
     image = find_named(name, *places) if name else None
-    if image is None or not is_file(image):
-        named = ([*place.glob(f"{glob.escape(table.stem)}.*")] for place in places)
-        found = ([path for path in paths if path.suffix.lower() in FORMATS] for paths in named)
-        images = sorted(next(filter(None, found), []))
-        if len(images) > 1:
-            raise ValueError(" and ".join(path.name for path in images))
-        image = images[0] if images else image
+    if image is not None and is_file(image):
+        return image
+    for place in places:
+        own = sorted(path for path in place.glob(f"{escape(table.stem)}.*") if path.suffix.lower() in FORMATS)
+        if len(own) > 1:
+            raise ValueError(" and ".join(path.name for path in own))
+        if own:
+            return own[0]
     if image is None:
         raise ValueError("no <filename>")
     return image
@@ -114,7 +115,7 @@ def _parse_xml(table: Path) -> ElementTree.Element:
 def _voc_splits(folder: Path, stems: set[str]) -> dict[str, str]:
     """Return name -> split of the lists in ImageSets/Main or PaddleX's; log how far lists and XMLs do not meet."""
     splits = {}
-    for listed in sorted((folder / "ImageSets" / "Main").glob("*.txt")) or sorted(folder.glob("*.txt")):
+    for listed in sorted((folder / "ImageSets" / "Main").glob("[!.]*.txt")) or sorted(folder.glob("[!.]*.txt")):
         if split := parse_split(listed.stem.removesuffix("_list")):
             for name in filter(None, map(str.strip, read_text(listed).splitlines())):
                 if name.lower().endswith(".xml"):  # PaddleX: JPEGImages/a.jpg Annotations/a.xml
@@ -149,9 +150,9 @@ def has_yolo(path: Path) -> bool:
 
 def read_yolo(path: Path) -> Iterator[Row | str]:
     """Read a .txt of lines `class cx cy w h`, in 0..1 of the image's size, for each image."""
-    folder, files = (path.parent, [path]) if path.is_file() else (path, sorted(path.glob("*.y*ml")))
+    folder, files = (path.parent, [path]) if path.is_file() else (path, sorted(path.glob("[!.]*.y*ml")))
     left_out, names, places = 0, *_yolo_settings(folder, files)
-    tables = (path for labels in folder.rglob("labels") for path in labels.rglob("*.[tT][xX][tT]"))
+    tables = (path for labels in folder.rglob("labels") for path in labels.rglob("[!.]*.[tT][xX][tT]"))
     lonely = {path for path in tables if path.name != "classes.txt"}
     image_of: dict[Path, Path] = {}
     for image in list_images(folder):
@@ -191,10 +192,10 @@ def _yolo_settings(folder: Path, files: list[Path]) -> tuple[dict[str, str], dic
     table, settings = next((pair for pair in read if {"names", "train", "val"} & pair[1].keys()), (folder, {}))
     names = settings.get("names", "")
     if isinstance(names, str):  # LabelImg has them in a file of its own
-        lists = {path: read_text(path).splitlines() for path in sorted(folder.rglob("classes.txt"))}
-        names = next(iter(lists.values()), [])
-        if other := next((path for path, own in lists.items() if own != names), None):
-            raise ValueError(f"{other}: expected the classes of {next(iter(lists))}, got others")
+        lists = {path: read_text(path).rstrip().splitlines() for path in sorted(folder.rglob("classes.txt"))}
+        names = max(lists.values(), key=len, default=[])
+        if other := next((path for path, own in lists.items() if own != names[: len(own)]), None):
+            raise ValueError(f"{other}: expected the first classes of the other classes.txt, got others")
     by_number = names if isinstance(names, dict) else {str(number): name for number, name in enumerate(names)}
     places: dict[Path, str] = {}
     missing = []

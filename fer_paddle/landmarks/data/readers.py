@@ -58,8 +58,7 @@ def read_pts(path: str | os.PathLike[str]) -> np.ndarray:
     told = re.search(r"n_points\s*:\s*(\d+)", head)
     count = int(told[1]) if told else len(lines)
     if not len(lines) == count == NUM_POINTS:
-        got = f"{len(lines)} of {count}"
-        raise ValueError(f"expected a .pts file of {NUM_POINTS} points, got {got} in {path}")
+        raise ValueError(f"expected a .pts file of {NUM_POINTS} points, got {len(lines)} of {count} in {path}")
     return np.array([parse_numbers(line, (2,), f"{path}:{number}") for number, line in lines]) - 0.5
 
 
@@ -82,7 +81,7 @@ def read_300w(folder: str | os.PathLike[str]) -> Iterator[MarkedPhoto]:
             rows[marks] = path, partial(read_pts, marks), parts[0] if parts else folder.name, split
     if not rows:
         raise ValueError(f"expected photos with .pts files beside them in {folder}, found none")
-    lonely = {*folder.rglob("*.[pP][tT][sS]")} - rows.keys()
+    lonely = {*folder.rglob("[!.]*.[pP][tT][sS]")} - rows.keys()
     if left_out or lonely:
         _LOG.warning("%s: left out %d photos without a .pts, %d .pts without a photo", folder, left_out, len(lonely))
     yield from _read_rows(list(rows.values()))
@@ -138,6 +137,8 @@ def _check_places(points: np.ndarray, image: np.ndarray, path: Path) -> None:
     sides = boxes[:, 2:] - boxes[:, :2]
     inside = np.clip(boxes, 0, [*size_wh, *size_wh])
     ratios = np.prod(inside[:, 2:] - inside[:, :2], axis=1) / np.maximum(np.prod(sides, axis=1), 1)
-    if sides.min() < _MIN_SIDE or ratios.min() < _MIN_INSIDE:
-        got = f"one of {sides[ratios.argmin()].round(1).tolist()} px, {ratios.min():.0%} of it inside"
+    are_bad = (sides.min(axis=1) < _MIN_SIDE) | (ratios < _MIN_INSIDE)
+    if are_bad.any():
+        first = are_bad.argmax()
+        got = f"one of {sides[first].round(1).tolist()} px, {ratios[first]:.0%} of it inside"
         raise ValueError(f"expected points of faces in the {size_wh[0]} x {size_wh[1]} px of {path}, got {got}")
