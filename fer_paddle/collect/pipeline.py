@@ -133,8 +133,8 @@ def check_class(name: str, sources: Sources, out: Path, work: Path) -> None:
     root = os.path.realpath(out)
     if Path(os.path.realpath(work)).is_relative_to(root):
         raise ValueError(f"expected a work folder outside of {out}, got {work}: all folders in there are classes")
-    for path in (*sources.videos, *sources.images):
-        if Path(os.path.realpath(path)).is_relative_to(root):  # Path.resolve raises RuntimeError where links form a loop
+    for path in (*sources.videos, *sources.images):  # of which Path.resolve refuses links in a circle
+        if Path(os.path.realpath(path)).is_relative_to(root):
             raise ValueError(f"expected sources outside of the data set {out}, got {path}")
 
 
