@@ -6,7 +6,7 @@ import itertools
 import os
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,23 @@ def cut_text(text: str, max_bytes: int) -> str:
     return composed.encode("utf-8")[:max_bytes].decode("utf-8", "ignore")
 
 
+def check_outside(paths: Iterable[Path], folder: Path) -> None:
+    """Refuse sources within the folder that is written: the next run would take what this one made."""
+    root = os.path.realpath(folder)  # Path.resolve refuses links in a circle
+    if inside := [path for path in paths if Path(os.path.realpath(path)).is_relative_to(root)]:
+        raise ValueError(f"expected sources outside of {folder}, got {inside[0]}")
+
+
 def save_new(folder: Path, stem: str, suffix: str, write: Callable[[Path], object]) -> tuple[Path, str]:
     """Write a file whole, under the first name that is free or has this very file; return its path and SHA-256."""
     folder.mkdir(parents=True, exist_ok=True)
     with temporary_folder(folder / stem) as aside:
-        written = aside / f"new{suffix}"
-        write(written)
+        written, path, numbers = aside / f"new{suffix}", folder / f"{stem}{suffix}", itertools.count(2)
+        try:
+            write(written)
+        except ValueError as error:
+            raise ValueError(str(error).replace(str(written), str(path))) from error
         digest = file_digest(written)
-        path, numbers = folder / f"{stem}{suffix}", itertools.count(2)
         while os.path.lexists(path):  # a broken link takes its name too
             if path.is_file() and file_digest(path) == digest:
                 return path, digest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from fer_paddle.collect.clean import CLEANED, CleanRule, apply_clean, plan_clean
 from fer_paddle.collect.crawl import MANIFEST, Crawler, read_url_list
 from fer_paddle.collect.fetch import Fetcher
 from fer_paddle.collect.frames import FRAMES, save_frames
-from fer_paddle.collect.names import safe_name
+from fer_paddle.collect.names import check_outside, safe_name
 from fer_paddle.collect.pages import SeedPages
 from fer_paddle.collect.select import SELECTED, FaceRule, Landmarks, select_faces
 from fer_paddle.files import file_digest, read_json_lines
@@ -130,12 +129,9 @@ def check_class(name: str, sources: Sources, out: Path, work: Path) -> None:
     """Check what `collect_class` is given."""
     if name != safe_name(name):
         raise ValueError(f"expected a class name that can be a folder's, got {name!r}; such as {safe_name(name)!r}")
-    root = os.path.realpath(out)
-    if Path(os.path.realpath(work)).is_relative_to(root):
+    if work.resolve().is_relative_to(out.resolve()):
         raise ValueError(f"expected a work folder outside of {out}, got {work}: all folders in there are classes")
-    for path in (*sources.videos, *sources.images):  # of which Path.resolve refuses links in a circle
-        if Path(os.path.realpath(path)).is_relative_to(root):
-            raise ValueError(f"expected sources outside of the data set {out}, got {path}")
+    check_outside((*sources.videos, *sources.images), out)
 
 
 def _crawl(urls: Sequence[str], folder: Path, fetcher: Fetcher, rules: CollectRules, report: ClassReport) -> list[Path]:

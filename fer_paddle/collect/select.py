@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.collect.names import safe_name, save_recorded
+from fer_paddle.collect.names import check_outside, safe_name, save_recorded
 from fer_paddle.files import file_digest, hold, read_json_lines
 from fer_paddle.images import crop_square, read_image, write_image
 from fer_paddle.messages import reason_of, track
@@ -108,6 +108,7 @@ def select_faces(
         detector: (image, min_score) -> Detections; None takes the one that ships.
         landmarks: Finds the 68 points of a face, to cut its mouth; None cuts by the face's box.
     """
+    check_outside(paths, folder)
     detector, report = detector or Detector(), SelectReport()
     recorded: dict[tuple[Any, Any], list[dict[str, Any]]] = defaultdict(list)
     with hold(folder):

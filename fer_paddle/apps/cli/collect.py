@@ -227,11 +227,14 @@ def select(
     return Output(asdict(report), text, [("", reason) for reason in report.failed.values()])
 
 
-def sources(images: Annotated[tuple[Path, ...], "files that the other parts made, under any name"]) -> Output:
+def sources(
+    images: Annotated[tuple[str, ...], "what the other parts made: files, under any name, or folders"],
+) -> Output:
     """Show which image, video or address each image came from, and the license that was found there."""
     from fer_paddle.collect.pipeline import find_sources
+    from fer_paddle.image_files import find_images
 
-    found = {str(path): find_sources(path) for path in images}
+    found = {str(path): find_sources(path) for path in find_images(images)}
     names = ("was", "source", "video", "seconds", "url", "page", "license")
     text = []
     for path, records in found.items():

@@ -119,17 +119,15 @@ def test_stopped_and_run_again(mess, tmp_path, monkeypatch, stop):
     assert sorted(content(out).values()) == sorted(content(whole).values())
 
 
-def test_an_image_that_does_not_fit_its_new_format_is_named(tmp_path, monkeypatch):
-    folder = write_scenes(tmp_path / "in", a=1, b=2)
-
-    def refuse(path, image):
-        if (image == scene(1)).all():
-            raise ValueError("expected an image that fits into JPEG")
-        write_image(path, image)
-
-    monkeypatch.setattr("fer_paddle.collect.clean.write_image", refuse)
-    failed = clean(folder, tmp_path / "out", CleanRule())
+def test_an_image_that_does_not_fit_its_new_format_is_named(tmp_path):
+    folder = write_scenes(tmp_path / "in", b=2)
+    write_image(folder / "a.png", np.zeros((1, 20_000), np.uint8))
+    failed = clean(folder, tmp_path / "out", CleanRule(suffix=".webp"))
     assert list(failed) == [str(folder / "a.png")] and len(list_images(tmp_path / "out")) == 1
+    assert (
+        f"'{tmp_path / 'out' / 'out_00001.webp'}': expected an image that fits into WEBP"
+        in failed[str(folder / "a.png")]
+    )
 
 
 def test_the_new_folder_lies_apart(tmp_path):

@@ -62,7 +62,7 @@ def test_from_a_site_a_video_and_a_folder_to_class_folders(collect, site, tmp_pa
     code, out, err = collect(*command, *options)  # again: it goes on, and nothing comes twice
     assert code == 0 and [told["files"] for told in json.loads(out)] == [2, 1]
     assert site.asked["/4.png"] == asked["/4.png"]
-    code, out, _ = collect("sources", *list_images(tmp_path / "数据" / "happy"))
+    code, out, _ = collect("sources", tmp_path / "数据" / "happy")
     assert code == 0 and all(f"url: {site.url}/{name}.png" in out for name in (4, 5)) and f"page: {page}" in out
     code, out, _ = collect("sources", *list_images(tmp_path / "数据" / "平静"), video, "--json")
     calm, unknown = json.loads(out).values()
@@ -146,7 +146,7 @@ def test_a_source_within_the_data_set(collect, tmp_path, portraits, source):
     write_image(other, portraits[5])
     command = ("run", f"sad={other}", f"happy={tmp_path / source}", "--out", tmp_path / "data")
     code, _, err = collect(*command)
-    assert code == 2 and "outside of the data set" in err and err.count("\n") == 1
+    assert code == 2 and "sources outside of" in err and err.count("\n") == 1
     assert not (tmp_path / "data" / "sad").exists() and len(list_images(tmp_path / "data")) == 1
 
 

@@ -68,6 +68,12 @@ def test_bad_files_are_named_and_the_rest_goes_on(photo, tmp_path):
     assert set(report.failed) == {str(bad), str(tmp_path / "none.jpg")} and len(report.files) == 1
 
 
+def test_crops_go_to_another_folder_than_their_images(photo, tmp_path):
+    with pytest.raises(ValueError, match="expected sources outside of"):  # the next run would cut faces out of faces
+        select_faces([photo], tmp_path, detector=detector_of(BOX))
+    assert list(tmp_path.iterdir()) == [photo]
+
+
 @pytest.mark.parametrize("stop", range(3))
 def test_stopped_between_the_crops_of_a_image(photo, tmp_path, monkeypatch, stop):
     boxes = [BOX, (5.0, 5.0, 60.0, 80.0), (60.0, 10.0, 120.0, 80.0)]
