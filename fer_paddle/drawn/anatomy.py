@@ -19,15 +19,15 @@ from numpy.typing import ArrayLike
 
 from fer_paddle.labels import EXPRESSIONS
 
+
+def _read_numbers(table: dict[str, Any]) -> dict[str | int, Any]:
+    return {int(key) if key.isdigit() else key: value for key, value in table.items()}
+
+
 # Points at rest, palettes from light to dark, what action units move, action units of expressions, folds of the skin.
-_TABLES = json.loads(Path(__file__).with_name("anatomy.json").read_text(encoding="utf-8"))
-
-
-def _by_number(table: dict[str, Any]) -> dict[int, Any]:
-    return {int(number): value for number, value in table.items()}
-
-
-LEFT_HALF = _by_number(_TABLES["left_half"])  # the viewer's left half of a resting face: point index -> x, y
+_TABLES = json.loads(Path(__file__).with_name("anatomy.json").read_text(encoding="utf-8"), object_hook=_read_numbers)
+# The viewer's left half of a resting face: point index -> x, y.
+LEFT_HALF: dict[int, tuple[float, float]] = _TABLES["left_half"]
 # The twin of each point on the other side of the face.
 MIRROR = np.array([*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46,
                    39, 38, 37, 36, 41, 40, *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1),
@@ -98,11 +98,12 @@ _SHAPES = ("width", "jaw", "chin", "eye_gap", "eye_size", "eye_tilt", "brow_heig
 
 def _blend(palette: np.ndarray, at: float) -> np.ndarray:
     """Read a palette [K,3] at a place between 0 and K-1."""
-    return np.array([np.interp(at, range(len(palette)), channel) for channel in palette.T])
+    low, high = palette[int(at) : int(at) + 2]
+    return low + (at - int(at)) * (high - low)
 
 
 def _pick(rng: np.random.Generator, names: tuple[str, ...], weights: tuple[float, ...]) -> str:
-    return str(rng.choice(names, p=np.array(weights) / sum(weights)))
+    return names[int(np.searchsorted(np.cumsum(weights) / sum(weights), rng.random(), side="right"))]
 
 
 def sample_identity(rng: np.random.Generator) -> Identity:
@@ -159,9 +160,9 @@ def resting_points(identity: Identity) -> np.ndarray:
 
 
 # What one action unit at full strength does to the viewer's left half: point index -> dx, dy.
-_LEFT_MOVES = {unit: _by_number(moves) for unit, moves in _by_number(_TABLES["action_units"]).items()}
+_LEFT_MOVES: dict[int, dict[int, tuple[float, float]]] = _TABLES["action_units"]
 # The ways each expression is shown: action unit -> strength. One of them is drawn per face.
-_RECIPES = {name: tuple(map(_by_number, ways)) for name, ways in _TABLES["expressions"].items()}
+_RECIPES: dict[str, list[dict[int, float]]] = _TABLES["expressions"]
 UNITS = tuple(_LEFT_MOVES)
 FOLDS: list[dict[str, Any]] = _TABLES["folds"]
 _MOVES = np.stack([both_sides(moves) for moves in _LEFT_MOVES.values()])

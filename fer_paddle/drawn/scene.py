@@ -10,6 +10,7 @@ import numpy as np
 from fer_paddle.drawn.anatomy import sample_identity
 from fer_paddle.drawn.camera import Light, Pose, sample_pose
 from fer_paddle.drawn.person import HEAD_REACH, Person, face_box, paint_body, paint_head, sample_person
+from fer_paddle.drawn.sheet import plain
 from fer_paddle.labels import EXPRESSIONS
 
 LARGEST_SHARE = 0.6  # of the image's shorter side
@@ -144,7 +145,8 @@ def _paint_street(image: np.ndarray, rng: np.random.Generator) -> None:
     """Paint houses with windows before the sky, and a road."""
     height, width = image.shape[:2]
     horizon, x = int(height * rng.uniform(0.45, 0.7)), -int(rng.integers(0, width // 6 + 1))
-    image[:horizon], image[horizon:] = rng.uniform(170, 220) + np.array([30, 8, -8]), _color(rng, 70, 150)
+    image[:horizon] = plain(horizon, width, rng.uniform(170, 220) + np.array([30, 8, -8]))
+    image[horizon:] = plain(height - horizon, width, _color(rng, 70, 150))
     while x < width:
         wide, tall = int(width * rng.uniform(0.08, 0.22)), int(horizon * rng.uniform(0.35, 0.95))
         cv2.rectangle(image, (x, horizon - tall), (x + wide, horizon), _color(rng, 70, 200), -1)

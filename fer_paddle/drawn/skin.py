@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,14 +21,14 @@ _SKULL = 0.95 * np.sqrt(np.clip(1 - (_X / 1.02) ** 2 - ((_Y[:, None] + 0.12) / 1
 # Folds of the viewer's left half: the landmarks their four control points hang on, their shifts in face units, their
 # widths, and how their depth grows with action units, age and always.
 _ANCHORS, _SHIFTS, _WIDTHS = (np.array([row[name] for row in FOLDS]) for name in ("anchors", "shifts", "width"))
-_CAUSES = sorted({cause for row in FOLDS for cause in row["depth"]})
+_CAUSES = sorted({cause for row in FOLDS for cause in row["depth"]}, key=str)
 _WEIGHTS = np.array([[row["depth"].get(cause, 0.0) for cause in _CAUSES] for row in FOLDS])
 _SHALLOW = 0.10  # folds of less depth are left out
 
 
 def fold_skin(sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[int, float]) -> None:
     """Fold the sheet where the muscles and the years fold the skin of points [68,2]."""
-    causes = {**{str(unit): strength for unit, strength in units.items()}, "age": identity.age**1.5, "always": 1.0}
+    causes: dict[Any, float] = {**units, "age": identity.age**1.5, "always": 1.0}
     strengths = np.minimum(_WEIGHTS @ [causes.get(cause, 0.0) for cause in _CAUSES], 0.8)
     deep = np.flatnonzero(strengths > _SHALLOW)
     sheet.fold(unfold(view_sides(points)[:, _ANCHORS[deep]] + _SHIFTS[deep]), strengths[deep], _WIDTHS[deep])
