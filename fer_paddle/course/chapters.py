@@ -21,13 +21,10 @@ _FOLDER = Path(__file__).with_name("exercises")
 class Chapter:
     """Exercises and questions of one notebook."""
 
-    # each: answer, what it is to be named and take; hints: two by language; cases, where these need no code
+    # each: answer, how it is named, such as count(num_classes), or without a bracket where it is a value;
+    # hints: two by language; cases, where these need no code
     exercises: list[dict[str, Any]]
     quiz: list[dict[str, Any]]  # each: right, a letter; by language the question, and choices with a text and a reason
-
-    def signature(self, exercise: int) -> str:
-        """Return how the answer to an exercise is named, such as `count(num_classes)`; a value has no bracket."""
-        return str(self.exercises[exercise - 1]["answer"])
 
 
 @cache

@@ -5,22 +5,20 @@ It lies beside notebooks/, or where the variable FER_COURSE says; git ignores it
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock
 
 from fer_paddle.course.chapters import exercise_numbers, load_chapter, numbers
 from fer_paddle.environment import REPOSITORY
-from fer_paddle.files import read_bytes, replacing, replacing_folder
+from fer_paddle.files import read_json, replacing, replacing_folder, write_json
 from fer_paddle.images import write_image
 
 _PROGRESS = "progress.json"
-_EMPTY: dict[str, dict[str, str]] = {"solved": {}, "quiz": {}}
+_KINDS = {"solved", "quiz"}
 
 
 def course_folder() -> Path:
@@ -65,8 +63,7 @@ def record(kind: str, number: str, value: str) -> None:
     with FileLock(folder / f".{_PROGRESS}.lock", timeout=10):  # of several notebooks at once
         progress = read_progress()
         progress[kind][number] = value
-        with replacing(folder / _PROGRESS) as temporary:
-            temporary.write_text(json.dumps(progress, indent=1, sort_keys=True), encoding="utf-8")
+        write_json(folder / _PROGRESS, progress)
 
 
 def read_progress() -> dict[str, dict[str, str]]:
@@ -76,15 +73,13 @@ def read_progress() -> dict[str, dict[str, str]]:
     """
     path = course_folder() / _PROGRESS
     if not path.exists():
-        return {kind: {} for kind in _EMPTY}
+        return {kind: {} for kind in _KINDS}
     try:
-        progress: Any = json.loads(read_bytes(path))
+        progress = read_json(path)
+        if progress.keys() != _KINDS or not all(isinstance(part, dict) for part in progress.values()):
+            raise ValueError(f"expected {{solved: {{}}, quiz: {{}}}} in {path}")
     except ValueError as error:
-        raise ValueError(f"expected JSON in {path}, got {error}; move the file away to begin anew") from error
-    if not isinstance(progress, dict) or {name: type(part) for name, part in progress.items()} != dict.fromkeys(
-        _EMPTY, dict
-    ):
-        raise ValueError(f"expected {{solved: {{}}, quiz: {{}}}} in {path}; move the file away to begin anew")
+        raise ValueError(f"{error}; move the file away to begin anew") from error
     return progress
 
 

@@ -55,6 +55,7 @@ def test_every_chapter_has_solutions_and_every_solution_a_chapter():
 def test_reads_well(path: Path):
     assert path.stat().st_size <= MAX_FILE_BYTES
     notebook = nbformat.read(path, 4)
+    assert {*notebook.metadata} == {"kernelspec", "language_info"}
     assert [*cell_faults(notebook), *live_times(notebook)] == []
 
 
