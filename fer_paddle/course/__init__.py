@@ -38,13 +38,12 @@ def set_up(seed: int = 0) -> None:
     display(Markdown(", ".join(f"{name} {version}" for name, version in versions().items())))
 
 
-def show(*images: np.ndarray, width: int, quality: int = 72) -> None:
+def show(*images: np.ndarray, width: int) -> None:
     """Show images side by side in a notebook, as one JPEG.
 
     Args:
         images: uint8 [H, W, 3] in BGR, or [H, W]; each is scaled to one height.
         width: Of all of them together, in pixels.
-        quality: Of the JPEG, 1 to 100.
     """
     from IPython.display import Image, display
 
@@ -55,7 +54,7 @@ def show(*images: np.ndarray, width: int, quality: int = 72) -> None:
         way = cv2.INTER_AREA if size[1] <= image.shape[0] else cv2.INTER_NEAREST
         colored = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
         row.append(cv2.resize(colored, size, interpolation=way))
-    jpeg = cv2.imencode(".jpg", np.hstack(row), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    jpeg = cv2.imencode(".jpg", np.hstack(row), [cv2.IMWRITE_JPEG_QUALITY, 72])[1]
     display(Image(jpeg.tobytes()))
 
 

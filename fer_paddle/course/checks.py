@@ -264,14 +264,10 @@ def _digest_cell() -> str | None:
     return digest_text(shell.history_manager.input_hist_raw[-1].strip()) if shell else None
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(str):
     """Lines that a notebook shows as they are."""
 
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
+    __repr__ = str.__str__
 
 
 def quiz(chapter: str, question: int | None = None, choice: str | None = None) -> Text:
