@@ -84,10 +84,16 @@ def test_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))  # no start-up files of the user
     monkeypatch.setenv("FER_DATA", str(tmp_path))  # an empty folder: the default run needs no data
     monkeypatch.setenv("FER_COURSE", str(tmp_path / "my_course"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # a kernel that is killed leaves its temporary folders
     files = set(FOLDER.rglob("*"))
     notebook = nbformat.read(path, 4)
-    place = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", resources=place).execute()
+    NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        shutdown_kernel="immediate",  # a second faster: Paddle takes its time to leave
+        resources={"metadata": {"path": str(path.parent)}},
+    ).execute()
     assert list(cell_faults(notebook)) == []
     assert set(FOLDER.rglob("*")) == files, "a notebook leaves nothing beside itself"
 
