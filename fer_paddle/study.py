@@ -11,8 +11,8 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,8 @@ class Study:
         missing = [row for row in rows if not self.find(row)]
         with nullcontext() if self.path is None or not missing else files.hold(self.path.parent):
             for row in track(missing, "rows"):
-                made = make_row(row)
+                with naming(row):
+                    made = make_row(row)
                 made = [{**row, **fields} for fields in ([made] if isinstance(made, Mapping) else made)]
                 self.rows += json.loads(files.to_json(made))
                 self.save()
@@ -84,6 +85,16 @@ class Study:
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             files.write_json(self.path, self.content)
+
+
+@contextmanager
+def naming(row: Row) -> Iterator[None]:
+    """Name the row of a study in the error of a training whose numbers are not finite."""
+    try:
+        yield
+    except ArithmeticError as error:
+        fields = ", ".join(f"{name} {value}" for name, value in row.items())
+        raise type(error)(f"{error} ({fields})") from error
 
 
 def provenance(program: str = "python -m fer_paddle", **more: Any) -> dict[str, Any]:

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 _MAX_HEADER_BYTES = 10 << 20
 SUFFIXES = (".onnx", ".safetensors", ".pdmodel", ".param", ".mnn", ".tflite")
 DETECTION = "face detection"
+NETWORK_OF = {  # task -> what a network of it is called
+    "expression": "an expression network",
+    DETECTION: "a face detector",
+    "landmarks": "a landmark network",
+    "keypoint": "a network that finds marks",
+}
 FOLDERS = [Path(__file__).parents[1] / place / "weights" for place in ("fer_paddle", "yolo3tiny", "yolo3tiny/keypoint")]
 
 
@@ -98,11 +104,22 @@ def shipped_files() -> dict[str, Path]:
     return {path.stem: path for folder in FOLDERS for path in sorted(folder.glob("*.onnx"))}
 
 
-def named_task(told: Mapping[str, Any]) -> str:
-    """Return the task that a network's card or metadata tell: face detection, landmarks, keypoint or expression."""
+def named_task(told: Mapping[str, Any]) -> str | None:
+    """Return the task that a network's card or metadata tell, one of NETWORK_OF; None where they tell none."""
     if (task := told.get("task")) in ("landmarks", "keypoint"):
         return str(task)
-    return DETECTION if "anchors" in told else "expression"
+    return DETECTION if "anchors" in told else "expression" if {"classes", "input_size"} <= told.keys() else None
+
+
+def check_task(told: Mapping[str, Any], task: str, path: object) -> None:
+    """Raise ValueError where the card or the metadata of a network tell another task."""
+    if named_task(told) not in (task, None):
+        raise ValueError(f"expected {NETWORK_OF[task]} at {path}, got {called(told)}")
+
+
+def called(told: Mapping[str, Any]) -> str:
+    """Return what a network is called by the task that its card or metadata tell."""
+    return NETWORK_OF.get(named_task(told) or "", "another network")
 
 
 def find_weights(weights: str | os.PathLike[str], task: str | None = None, suffix: str = ".onnx") -> Path:

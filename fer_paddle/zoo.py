@@ -45,11 +45,11 @@ def load_model(weights: str | os.PathLike[str]) -> Model:
     """Read a `.safetensors` network of any task with its card, by path or by name; imports Paddle."""
     path = find_weights(weights, suffix=".safetensors")
     by_task = {marks.TASK: marks.LOADER, landmarks.TASK: landmarks.LOADER, DETECTION: faces.LOADER}
-    return pkgutil.resolve_name(by_task.get(task_of(path), expressions.LOADER))(path)
+    return pkgutil.resolve_name(by_task.get(task_of(path) or "", expressions.LOADER))(path)
 
 
-def task_of(path: Path) -> str:
-    """Return the task of a network, as in ShippedModel: by the metadata of an `.onnx` file, or by the card."""
+def task_of(path: Path) -> str | None:
+    """Return the task of a network, one of weights.NETWORK_OF: by the metadata of an `.onnx` file, or by the card."""
     return named_task(read_metadata(check_file(path, (".safetensors", ".onnx"), "dynamic")))
 
 
@@ -60,7 +60,7 @@ def _describe(path: Path) -> ShippedModel:
     figure = sets[0].get("ap" if "anchors" in card else "accuracy")
     return ShippedModel(
         name=path.stem,
-        task="mouth" if "train_mouths" in card else named_task(card),
+        task="mouth" if "train_mouths" in card else str(named_task(card)),
         classes=tuple(card["classes"]),
         input_size=card["longest"] if "longest" in card else card["input_size"],
         parameters=card["parameters"],

@@ -9,20 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.export import OPSET, Parity, export_weights
-from fer_paddle.deployment.export import export_network as export_checked
+from fer_paddle.deployment.export import OPSET, Parity, export_model, export_weights
 from fer_paddle.models.model import resize_layers
-from fer_paddle.training.checkpoint import LAST
-from fer_paddle.training.loop import BEST
-from fer_paddle.training.run import load_best, training_cost
+from fer_paddle.training.run import check_export, load_best, training_card
 from fer_paddle.weights import load_into
 from yolo3tiny.boxes import letterbox
 from yolo3tiny.files import DetectorModel
 from yolo3tiny.model import NETWORKS, Network
 from yolo3tiny.predict import CLASSES, NetworkSettings, load_network, to_input
 
-FILES_OF_A_RUN = (BEST, LAST, "curves.json")  # which the weights and the card of an export could replace
-INPUT = "float32 [N, 3, H, W], blue, green, red in 0..1, H and W multiples of 32"
 PARITY_IMAGES = 256
 PARITY_PX = 192  # side of the images that runtimes are compared on: 256 of them fit in 113 MB
 
@@ -31,15 +26,13 @@ def export_run(
     run: str | os.PathLike[str], path: str | os.PathLike[str], trained_on: str | None = None, longest: int | None = None
 ) -> dict[str, Any]:
     """Write the best weights of a run as ONNX; of the same name, their card as JSON and Paddle's own as safetensors."""
-    check_name(run, path)
-    arrays, told = load_best(Path(run))
+    check_export(run, path)
+    arrays, told = load_best(run)
+    task, recipe = told["task"], told["config"]
     try:
-        task, figures = told["task"], told["figures"]
-        recipe, anchors = told["config"], task["anchors"]
         network = NETWORKS[recipe["network"]](width=recipe["width"])
         classes = tuple(task.get("classes", CLASSES))
-        settings = NetworkSettings(anchors, longest or recipe["longest"], network.strides, classes)
-        name = recipe["name"]
+        settings = NetworkSettings(task["anchors"], longest or recipe["longest"], network.strides, classes)
     except (KeyError, TypeError) as error:
         raise ValueError(f"expected a face detector's run in {run}, its card lacks {error}") from error
     trained_on = trained_on or task.get("data")
@@ -47,43 +40,18 @@ def export_run(
         raise ValueError(f"expected the training data in words, for the run in {run} does not say them")
     resize_layers(network, task.get("shapes", {}))
     load_into(network, arrays)
-    card = {"recipe": recipe, "figures": figures, **training_cost(told)}
-    return export_network(network, path, settings, {"recipe": name, "trained_on": trained_on}, card)
-
-
-def check_name(run: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
-    """Raise ValueError for an export that would replace files of its run."""
-    if Path(path).with_suffix("").resolve() in [Path(run, name).with_suffix("").resolve() for name in FILES_OF_A_RUN]:
-        raise ValueError(f"expected a file name that leaves {', '.join(FILES_OF_A_RUN)} of the run alone, got {path}")
+    return export_network(network, path, settings, {**training_card(told), "trained_on": trained_on})
 
 
 def export_network(
     network: Network,
     path: str | os.PathLike[str],
     settings: NetworkSettings,
-    metadata: Mapping[str, str],
     card: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Write a network, which may be pruned, as `.onnx`, its card as JSON and Paddle's own weights as safetensors."""
-    path = Path(path)
-    if path.suffix.lower() != ".onnx":
-        raise ValueError(f"expected a file name that ends in .onnx, got {path.name!r}")
-    text = settings.to_metadata() | dict(metadata) | {"input": INPUT}
-    content = {
-        "model": f"{network.kind} YOLOv3 of one class, width {network.width}",
-        "network": network.kind,
-        "width": network.width,
-        "parameters": 0,  # set by save
-        **text,
-        **settings.to_json(),
-        **card,
-    }
-    model = DetectorModel(network, content)
     example = np.random.default_rng(0).random((2, 3, 96, 160), np.float32)
-    content["largest_difference_from_paddle"] = export_checked(
-        network, path, model.input_spec, text, example
-    ).max_difference
-    return model.save(path.with_suffix(".safetensors"))
+    return export_model(DetectorModel.of(network, settings, card), path, example, "noise")
 
 
 def export_detector(
@@ -102,8 +70,7 @@ def export_detector(
     model = None if Path(weights).suffix.lower() == ".onnx" else DetectorModel.load(weights)
     if model is None:
         load_network(weights)  # which refuses other networks
-    names = [f"head{stride}" for stride in model.settings.strides] if model else []
-    return export_weights(weights, path, model, images, description, names, precision, opset, batch)
+    return export_weights(weights, path, model, images, description, precision, opset, batch)
 
 
 def _draw_photos() -> list[np.ndarray]:

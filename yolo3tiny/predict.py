@@ -135,7 +135,7 @@ def load_network(weights: str | os.PathLike[str] | None = None, runtime: str | N
     """Load the detector's network for `Detector(forward=...)`, and run it once; arguments and errors as load_runner."""
     path = detector_file(weights, runtime)
     runner = load_runner(path, runtime, threads, loader=LOADER)
-    with used_as(f"a face detector at {path}"):
+    with used_as(DETECTION, runner.metadata, path):
         settings = NetworkSettings.from_metadata(runner.metadata)
         heads = runner(np.zeros((1, 3, settings.strides[0], settings.strides[0]), np.float32))
         check_heads(heads, len(settings.anchors), settings.strides)

@@ -97,10 +97,9 @@ class DetectorPruneTask(PruneTask):
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
         """Write ONNX and Paddle's weights; the card keeps the recipe and the record."""
-        metadata = {"recipe": self.recipe.name, "trained_on": self.trained_on}
         card = {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
-        card |= training_cost(load_card(path.parent / BEST))
-        export_network(network, path.with_suffix(".onnx"), self.box_settings, metadata, card)
+        card |= training_cost(load_card(path.parent / BEST)) | {"trained_on": self.trained_on}
+        export_network(network, path.with_suffix(".onnx"), self.box_settings, card)
 
     def export(self, weights: Path) -> Path:
         """Return the ONNX file, which `save` wrote."""

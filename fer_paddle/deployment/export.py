@@ -90,7 +90,6 @@ def export_weights(
     model: Model | None,
     images: np.ndarray,
     description: str,
-    output_names: Sequence[str],
     precision: str = "fp32",
     opset: int = OPSET,
     batch: int | None = None,
@@ -103,7 +102,17 @@ def export_weights(
     if precision != "fp32":
         raise ValueError(f"expected an .onnx file to write in {precision}, got {weights}")
     told = model.input_spec, model.metadata
-    return export_network(model.network, path, *told, images, description, output_names, opset, batch)
+    return export_network(model.network, path, *told, images, description, model.outputs, opset, batch)
+
+
+def export_model(model: Model, path: str | os.PathLike[str], images: np.ndarray, description: str) -> dict[str, Any]:
+    """Write a trained model as `.onnx`, once it agrees with Paddle, its weights and card beside; return the card."""
+    path = Path(path)
+    if path.suffix.lower() not in (".onnx", ".safetensors"):
+        raise ValueError(f"expected a file name that ends in .onnx, got {path.name!r}")
+    parity = export_weights(path, path.with_suffix(".onnx"), model, images, description)
+    model.card["largest_difference_from_paddle"] = parity.max_difference
+    return model.save(path.with_suffix(".safetensors"))
 
 
 def export_network(

@@ -50,7 +50,7 @@ def export_expression_network(
     if not size:
         raise ValueError(f"expected the ONNX file of an expression network, got none in {weights}")
     images = faces_to_batch(faces, size)
-    return export_weights(weights, path, model, images, description, ["logits"], precision, opset, batch)
+    return export_weights(weights, path, model, images, description, precision, opset, batch)
 
 
 @functools.cache

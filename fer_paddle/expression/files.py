@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fer_paddle.analysis.complexity import count_parameters
-from fer_paddle.deployment.runtimes import used_as
 from fer_paddle.environment import paddle
 from fer_paddle.expression.losses import AuxiliaryHead, Combination
 from fer_paddle.expression.predict import NORMALIZE, TASK, ClassifierSettings
-from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS, own_classes
+from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.models import build_model
 from fer_paddle.models.model import Model
-from fer_paddle.weights import load_card
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -25,7 +23,8 @@ OWN_KEYS = ("model", "arguments", "input_size", "classes", "normalize", "paramet
 class ExpressionModel(Model):
     """A network of MODELS with its card; `ExpressionModel.load(path)` reads one, `save(path)` writes it."""
 
-    task = TASK
+    task, outputs = TASK, ("logits",)
+    settings_of = ClassifierSettings.from_card
 
     @classmethod
     def of(
@@ -95,11 +94,6 @@ class ExpressionModel(Model):
         return AuxiliaryHead(network, len(FERPLUS_EXPRESSIONS)) if "heads" in card else network
 
     @property
-    def settings(self) -> ClassifierSettings:
-        """How to use the network."""
-        return ClassifierSettings.from_card(self.card)
-
-    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the outputs, in order."""
         return self.settings.classes
@@ -108,11 +102,3 @@ class ExpressionModel(Model):
     def input_size(self) -> int:
         """Side in pixels of the faces."""
         return self.settings.input_size
-
-
-def find_own_classes(weights: str | os.PathLike[str]) -> tuple[str, ...] | None:
-    """Return the classes of labels.own_classes that a network's faces are read by, from its card alone."""
-    path = ExpressionModel.find(weights)
-    card = load_card(path)
-    with used_as(f"an expression network at {path}"):
-        return own_classes(ClassifierSettings.from_card(card).classes)

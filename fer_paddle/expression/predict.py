@@ -137,7 +137,7 @@ class Classifier:
             raise ValueError("expected weights or a runner, got both")
         path = classifier_file(weights, runtime) if runner is None else "the runner"
         self.runner = load_runner(path, runtime, threads, loader=LOADER) if runner is None else runner
-        with used_as(f"an expression network at {path}"):
+        with used_as(TASK, self.runner.metadata, path):
             self.settings = ClassifierSettings.from_metadata(self.runner.metadata)
             if runner is None:
                 size, count = self.settings.input_size, len(self.settings.classes)

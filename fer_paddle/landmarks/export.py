@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import functools
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fer_paddle.deployment.export import export_network
+from fer_paddle.deployment.export import export_model
 from fer_paddle.images import cut_square, faces_to_batch
 from fer_paddle.landmarks.data.faces import draw_landmark_faces
 from fer_paddle.landmarks.files import LandmarkModel
 from fer_paddle.landmarks.predict import LandmarkSettings
 from fer_paddle.landmarks.recipes import LandmarkRecipe
-from fer_paddle.training.run import load_best, training_cost
+from fer_paddle.training.run import check_export, load_best, training_card
 from fer_paddle.weights import load_into
 
 PARITY_FACES = 128
@@ -23,16 +22,13 @@ PARITY_FACES = 128
 
 def export_run(run: str | os.PathLike[str], path: str | os.PathLike[str], trained_on: str) -> dict[str, Any]:
     """Write the best weights of a run as `.safetensors` with their card, and `.onnx` beside; return the card."""
-    arrays, told = load_best(Path(run))
+    check_export(run, path)
+    arrays, told = load_best(run)
     recipe = LandmarkRecipe.from_json(told["config"])
     network = recipe.build()
     load_into(network, arrays)
-    more = {"figures": told["figures"], "recipe": recipe.to_json(), "trained_on": trained_on, **training_cost(told)}
-    model = LandmarkModel.of(network, recipe.margin, more)
-    card = model.save(path)
-    settings, onnx = model.settings, Path(path).with_suffix(".onnx")
-    export_network(network, onnx, model.input_spec, model.metadata, draw_crops(settings), "drawn faces", ["points"])
-    return card
+    model = LandmarkModel.of(network, recipe.margin, {**training_card(told), "trained_on": trained_on})
+    return export_model(model, path, draw_crops(model.settings), "drawn faces")
 
 
 @functools.cache

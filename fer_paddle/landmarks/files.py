@@ -14,7 +14,7 @@ from fer_paddle.models.model import Model
 class LandmarkModel(Model):
     """A LandmarkNetwork with its card; `LandmarkModel.load(path)` reads one, `save(path)` writes it."""
 
-    task = TASK
+    task, outputs = TASK, ("points",)
 
     @classmethod
     def of(cls, network: LandmarkNetwork, margin: float, card: Mapping[str, Any] | None = None) -> LandmarkModel:
@@ -35,14 +35,11 @@ class LandmarkModel(Model):
     @staticmethod
     def build(card: Mapping[str, Any]) -> LandmarkNetwork:
         """Build the network of a card at full size."""
-        try:
-            if (card["task"], card["points"]) != (TASK, NUM_POINTS):
-                raise ValueError(f"{card['points']} points")
-            return LandmarkNetwork(card["model"], card["arguments"], card["input_size"], card["read_out"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"expected the card of a landmark network, got another: {error!r}") from error
+        if card["points"] != NUM_POINTS:
+            raise ValueError(f"expected a network of {NUM_POINTS} points, got one of {card['points']}")
+        return LandmarkNetwork(card["model"], card["arguments"], card["input_size"], card["read_out"])
 
-    @property
-    def settings(self) -> LandmarkSettings:
-        """Input size and margin."""
-        return LandmarkSettings(self.card["input_size"], self.card["margin"])
+    @staticmethod
+    def settings_of(card: Mapping[str, Any]) -> LandmarkSettings:
+        """Return input size and margin."""
+        return LandmarkSettings(card["input_size"], card["margin"])

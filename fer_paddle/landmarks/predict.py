@@ -76,8 +76,9 @@ class Landmarker:
             raise ValueError("expected weights or forward, got both")
         path = network_file(DEFAULT if weights is None else weights, TASK, runtime) if forward is None else "`forward`"
         self.forward = load_runner(path, runtime, threads, loader=LOADER) if forward is None else forward
-        with used_as(f"a landmark network at {path}"):
-            self.settings = settings or LandmarkSettings.from_metadata(getattr(self.forward, "metadata", {}))
+        told = getattr(self.forward, "metadata", {})
+        with used_as(TASK, told, path):
+            self.settings = settings or LandmarkSettings.from_metadata(told)
 
     def __call__(self, image: np.ndarray, boxes_xyxy: np.ndarray) -> np.ndarray:
         """Find the points of the faces of one image, uint8 BGR [H, W, 3] or gray [H, W], by boxes [N, 4] in pixels.

@@ -7,14 +7,24 @@ of the weight of every layer that differs.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fer_paddle.environment import paddle
 from fer_paddle.models.network import evaluating
-from fer_paddle.weights import find_weights, load_arrays, load_card, load_into, save_weights, state_arrays
+from fer_paddle.weights import (
+    NETWORK_OF,
+    check_task,
+    find_weights,
+    load_arrays,
+    load_card,
+    load_into,
+    save_weights,
+    state_arrays,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -24,7 +34,7 @@ if TYPE_CHECKING:
 class Model:
     """A network with the card that says how to build and use it; the class of each task builds it from a card."""
 
-    task: ClassVar[str]  # as weights.named_task says it
+    task: ClassVar[str]  # one of weights.NETWORK_OF
     network: paddle.nn.Layer  # the network
     # JSON values. `save` writes `parameters` and, for a pruned network, `shapes` itself
     card: dict[str, Any] = field(repr=False)
@@ -34,9 +44,19 @@ class Model:
         """Build the network of a card at full size, with any weights; ValueError where the card is of another."""
         raise NotImplementedError
 
+    @staticmethod
+    def settings_of(card: Mapping[str, Any]) -> Any:
+        """Return how to use the network of a card; `to_metadata` of it is what a deployed file carries."""
+        raise NotImplementedError
+
     @property
     def settings(self) -> Any:
-        """How to use the network, as its card says; `to_metadata` of it is what a deployed file carries."""
+        """How to use the network, as its card says."""
+        return self.settings_of(self.card)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs in a deployed file."""
         raise NotImplementedError
 
     @property
@@ -55,21 +75,29 @@ class Model:
         """Read what `save` wrote, the network in eval mode, by its path (the card beside it) or by a shipped name."""
         path = cls.find(path)
         arrays, card = load_arrays(path), load_card(path)
-        try:
+        with _loading(cls.task, path):
             network = cls.build(card)
             if "shapes" in card:
                 resize_layers(network, card["shapes"])
                 count_features(network)
             load_into(network, arrays)
-        except ValueError as error:
-            raise ValueError(f"cannot load {path}: {error}") from error
         network.eval()
         return cls(network, card)
 
     @classmethod
+    def read_settings(cls, path: str | os.PathLike[str]) -> Any:
+        """Return how to use a network, by its path or by a shipped name, from its card alone."""
+        path = cls.find(path)
+        with _loading(cls.task, path):
+            return cls.settings_of(load_card(path))
+
+    @classmethod
     def find(cls, path: str | os.PathLike[str]) -> Path:
-        """Return the `.safetensors` file of a path, or of the name of a network that ships."""
-        return _check_suffix(find_weights(path, cls.task, ".safetensors"))
+        """Return the `.safetensors` file of a path or a shipped name; ValueError where its card tells another task."""
+        path = _check_suffix(find_weights(path, cls.task, ".safetensors"))
+        if path.with_suffix(".json").is_file():
+            check_task(load_card(path), cls.task, path)
+        return path
 
     def save(self, path: str | os.PathLike[str]) -> dict[str, Any]:
         """Write the network as `NAME.safetensors` and its card as `NAME.json`, and return the card as written."""
@@ -84,6 +112,16 @@ class Model:
         card |= {"parameters": parameters} | ({"shapes": shapes} if shapes else {})
         save_weights(path, state_arrays(self.network), card)
         return card
+
+
+@contextmanager
+def _loading(task: str, path: Path) -> Iterator[None]:
+    """Name the file in what is wrong with a card or with weights that do not fit it."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        other = f"expected the card of {NETWORK_OF[task]}, got another: {error!r}"
+        raise ValueError(f"cannot load {path}: {error if isinstance(error, ValueError) else other}") from error
 
 
 def count_features(network: paddle.nn.Layer) -> None:

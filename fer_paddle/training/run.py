@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -17,7 +18,7 @@ from fer_paddle.environment import machine, paddle
 from fer_paddle.files import file_digest
 from fer_paddle.study import differing_fields
 from fer_paddle.training import parallel
-from fer_paddle.training.checkpoint import load_progress, read_config, restore_checkpoint, save_checkpoint
+from fer_paddle.training.checkpoint import LAST, load_progress, read_config, restore_checkpoint, save_checkpoint
 from fer_paddle.training.config import FitConfig
 from fer_paddle.training.ema import make_average
 from fer_paddle.training.optim import schedule_after
@@ -25,6 +26,7 @@ from fer_paddle.training.parallel import Means
 from fer_paddle.weights import load_arrays, load_card, save_weights, state_arrays
 
 BEST = "best.safetensors"
+FILES_OF_A_RUN = (BEST, LAST, "curves.json")  # which the weights and the card of an export could replace
 # Fields of a task: the data that a run learned from, and the SHA-256 of the weights that it began with, else None.
 DIGESTS, START = "data_digests", "start_digest"
 
@@ -214,7 +216,13 @@ def start_digest(start: Path | None) -> dict[str, str | None]:
     return {START: None if start is None else file_digest(start)}
 
 
-def load_best(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def check_export(run: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Raise ValueError for an export that would replace files of its run."""
+    if Path(path).with_suffix("").resolve() in [Path(run, name).with_suffix("").resolve() for name in FILES_OF_A_RUN]:
+        raise ValueError(f"expected a file name that leaves {', '.join(FILES_OF_A_RUN)} of the run alone, got {path}")
+
+
+def load_best(folder: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read the best weights of a run and their card: `figures`, `config`, `task`, `hours` and `machine`."""
     path = Path(folder) / BEST
     arrays, card = load_arrays(path), load_card(path)
@@ -228,3 +236,8 @@ def load_best(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 def training_cost(card: Mapping[str, Any]) -> dict[str, Any]:
     """Return `hours` and `machine` of a run's best weights for the card of what is made of them, where noted."""
     return {name: card[name] for name in ("hours", "machine") if name in card}
+
+
+def training_card(best: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the card of a network says of its training: recipe, figures and cost, of the card of `load_best`."""
+    return {"recipe": best["config"], "figures": best["figures"], **training_cost(best)}

@@ -95,14 +95,18 @@ def start_from_file(
     """Load pretrained weights from a file; the last layer stays as it is, and is named, where it has other classes.
 
     `classes` are compared with those in the card of the file, where it has one. An auxiliary head is left out.
+    ValueError: the weights are of another network, or of a pruned one.
     """
-    arrays = load_arrays(path)
+    arrays, card = load_arrays(path), load_card(path) if Path(path).with_suffix(".json").is_file() else {}
+    if "shapes" in card:
+        whole = card.get("pruned_from", "the network that it was pruned from")
+        raise ValueError(f"expected weights of a whole network to start from, got the pruned {path}: take {whole}")
     if "votes.weight" in arrays:
         arrays = without_prefix(arrays, "network.")
     head = arrays.get("classify.weight")
     same = head is not None and list(head.shape) == network.classify.weight.shape
-    if same and classes is not None and Path(path).with_suffix(".json").is_file():
-        same = load_card(path).get("classes", list(classes)) == list(classes)
+    if same and classes is not None:
+        same = card.get("classes", list(classes)) == list(classes)
     return start_from(network, arrays, () if same else HEADS)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from fer_paddle.environment import REPOSITORY
 from fer_paddle.study import Study, provenance
+from fer_paddle.training.run import NonFiniteLoss
 
 NAMES = [{"name": name} for name in "abc"]
 
@@ -39,6 +40,17 @@ def test_two_runs_do_not_mix(tmp_path):
 
     with pytest.raises(ValueError, match="expected no other run in"):
         Study(tmp_path / "study.json", {}).run(NAMES[:1], make_another)
+
+
+def test_a_row_that_does_not_train_is_named_and_costs_no_other(tmp_path):
+    def diverge(row):
+        if row["name"] == "b":
+            raise NonFiniteLoss("expected a finite loss, got nan")
+        return make_row(row)
+
+    with pytest.raises(NonFiniteLoss, match=r"got nan \(name b\)$"):
+        Study(tmp_path / "study.json", {}).run(NAMES, diverge)
+    assert [row["name"] for row in Study(tmp_path / "study.json", {}).rows] == ["a"]
 
 
 def test_a_killed_study_goes_on(tmp_path):

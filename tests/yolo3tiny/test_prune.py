@@ -45,7 +45,7 @@ def pruned():
 @pytest.fixture(scope="module")
 def saved(pruned, tmp_path_factory):
     path = tmp_path_factory.mktemp("saved") / "detector.onnx"
-    card = export_network(pruned, path, SETTINGS, {"recipe": "tiny"}, {"recipe": RECIPE.to_json()})
+    card = export_network(pruned, path, SETTINGS, {"recipe": RECIPE.to_json()})
     return path, card
 
 

@@ -104,10 +104,10 @@ def starts(run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("starts")
     lite = NETWORKS["lite"](width=0.25)
     settings = NetworkSettings(ANCHORS, 96, lite.strides)
-    export_network(lite, folder / "lite.onnx", settings, {}, {"recipe": OVERFIT.to_json()})
+    export_network(lite, folder / "lite.onnx", settings, {"recipe": OVERFIT.to_json()})
     pruner = FilterPruner(tiny := Yolo3Tiny(width=0.25), (1, 3, 96, 96))
     pruner.prune(plan_evenly(pruner, 0.5).kept)
-    export_network(tiny, folder / "pruned.onnx", NetworkSettings(ANCHORS, 96), {}, {"recipe": OVERFIT.to_json()})
+    export_network(tiny, folder / "pruned.onnx", NetworkSettings(ANCHORS, 96), {"recipe": OVERFIT.to_json()})
     return folder
 
 

@@ -45,7 +45,7 @@ class KeypointDetector:
             path = network_file(DEFAULT if weights is None else weights, TASK, runtime)
             forward = load_runner(path, runtime, threads, loader=LOADER)
             told = forward.metadata
-            with used_as(f"a network that finds marks at {path}"):
+            with used_as(TASK, told, path):
                 for name, own in {"task": TASK, "channels": CHANNELS, "scale": SCALE}.items():
                     if told.get(name) != own:
                         raise ValueError(f"expected the {name} {own}, got {told.get(name)}")

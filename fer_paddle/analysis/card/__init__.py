@@ -13,7 +13,7 @@ from typing import Any
 from fer_paddle.files import file_digest, replacing, write_json
 from fer_paddle.labels import EXPRESSIONS, FERPLUS_EXPRESSIONS
 from fer_paddle.messages import agree
-from fer_paddle.weights import load_card, shipped_files
+from fer_paddle.weights import called, load_card, shipped_files
 
 MEASURED, TEXT = ".measured.json", ".md"
 KINDS = ("expression", "ferplus", "photos", "classes", "mouth", "detector", "landmarks")
@@ -26,9 +26,10 @@ def find_shipped() -> list[Path]:
 
 def kind_of(weights: str | os.PathLike[str]) -> str:
     """Return which of KINDS weights are, by their JSON card; ValueError for another card."""
-    kind = _kind(load_card(weights))
+    card = load_card(weights)
+    kind = _kind(card)
     if kind is None:
-        raise ValueError(f"expected a network of the kind {', '.join(KINDS)}, got another: {weights}")
+        raise ValueError(f"expected a network of the kind {', '.join(KINDS)}, got {called(card)}: {weights}")
     return kind
 
 

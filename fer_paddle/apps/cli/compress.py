@@ -61,10 +61,11 @@ def _load_faces(weights: Path, data: str, valid: str | None, seed: int) -> tuple
     """Return the faces to train and to measure a network on, of the classes and labels that it learned."""
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.ferplus import take_for_training
-    from fer_paddle.expression.files import find_own_classes
+    from fer_paddle.expression.files import ExpressionModel
+    from fer_paddle.labels import own_classes
     from fer_paddle.weights import load_card
 
-    train, measured = load_train_valid(data, valid, seed, find_own_classes(weights))
+    train, measured = load_train_valid(data, valid, seed, own_classes(ExpressionModel.read_settings(weights).classes))
     return take_for_training(train, measured, load_card(weights).get("recipe", {}).get("ferplus"))
 
 

@@ -66,15 +66,18 @@ def export(
     from fer_paddle.environment import find_data
     from fer_paddle.expression.export import export_expression_network
     from fer_paddle.landmarks.predict import TASK as LANDMARKS
-    from fer_paddle.weights import DETECTION, find_weights
+    from fer_paddle.weights import DETECTION, NETWORK_OF, find_weights
     from fer_paddle.zoo import task_of
     from yolo3tiny.export import export_detector
+    from yolo3tiny.keypoint.predict import TASK as KEYPOINT
 
     weights = find_weights(weights, suffix=".onnx" if out.suffix in (".param", ".mnn", ".tflite") else ".safetensors")
     name, task = Path(data or "").name, task_of(weights)
     if task not in ("expression", DETECTION) and (task, weights.suffix) != (LANDMARKS, ".onnx"):
         known = "an expression network or a face detector, or a landmark network as .onnx"
-        raise ValueError(f"expected {known}, got a network of the task {task}: {weights}")
+        makers = {KEYPOINT: "python -m yolo3tiny keypoint export", LANDMARKS: "python -m fer_paddle landmarks train"}
+        hint = f"; {makers[task]} writes its .onnx file" if task in makers else ""
+        raise ValueError(f"expected {known} at {weights}, got {NETWORK_OF.get(task or '', 'another network')}{hint}")
     if task == DETECTION:
         if labels != "both":
             raise ValueError(f"expected an expression network for --labels, got the detector {weights}")

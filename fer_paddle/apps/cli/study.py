@@ -99,11 +99,13 @@ def curves(
     from fer_paddle.analysis.plots import save_figure
     from fer_paddle.expression.curve_cases import CASES, draw_cases, judge, run_case
     from fer_paddle.files import write_json
+    from fer_paddle.study import naming
     from fer_paddle.training.callbacks import ProgressBar
 
     histories, judged = {}, {}
     for case in CASES:
-        histories[case.name] = run_case(case, train, measured, model, out / case.name, [ProgressBar()])
+        with naming({"model": model, "case": case.name}):
+            histories[case.name] = run_case(case, train, measured, model, out / case.name, [ProgressBar()])
         judged[case.name] = judge(case, histories[case.name])
     result = {**source.origin(train, measured), "judged": judged, "histories": histories}
     write_json(out / "curves.json", result)
@@ -176,16 +178,18 @@ def distill(
     from fer_paddle.expression.data.expressions import load_train_valid
     from fer_paddle.expression.data.faces import take_subset
     from fer_paddle.expression.distill import DistillPlan, DistillSettings, load_teacher, run_study
-    from fer_paddle.expression.files import find_own_classes
+    from fer_paddle.expression.files import ExpressionModel
     from fer_paddle.expression.train import choose_recipe
+    from fer_paddle.labels import own_classes
     from fer_paddle.study import provenance
     from fer_paddle.training.callbacks import ProgressBar
     from fer_paddle.training.loop import RunOptions
 
     settings = DistillSettings(temperature, soft_weight, hint_weight)
     common = dataclasses.replace(choose_recipe(recipe, {"epochs": epochs, "size": size}), aux_weight=0.0)
-    plan = DistillPlan(student, common, settings, kinds, seeds, start)
-    train, measured = load_train_valid(data, valid, classes=find_own_classes(teacher[0]))
+    plan = DistillPlan(student, common, settings, kinds, seeds, start and ExpressionModel.find(start))
+    classes = own_classes(ExpressionModel.read_settings(teacher[0]).classes)
+    train, measured = load_train_valid(data, valid, classes=classes)
     loaded = load_teacher(teacher, train)
     origin = provenance(data=data, teacher=[str(path) for path in teacher])
     path = result or out / "result.json"

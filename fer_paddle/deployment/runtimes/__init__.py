@@ -29,7 +29,7 @@ from fer_paddle import environment
 from fer_paddle.deployment.runtimes.base import LOAD_BYTES, Runner, bounded_memory
 from fer_paddle.deployment.runtimes.model_files import check_file, read_manifest, size_on_disk
 from fer_paddle.files import is_number
-from fer_paddle.weights import find_weights, load_card
+from fer_paddle.weights import NETWORK_OF, check_task, find_weights, load_card
 
 # Name -> module and class, which is imported, and its package with it, when it is asked for; and what it can compute
 # in, first the precision to compare with others. A quantized file is int8 by itself.
@@ -75,13 +75,14 @@ def network_file(weights: str | os.PathLike[str], task: str, runtime: str | None
 
 
 @contextmanager
-def used_as(expected: str) -> Iterator[None]:
-    """Turn what goes wrong with a network of another task into one line; `expected` names its file."""
+def used_as(task: str, told: Mapping[str, str], path: object) -> Iterator[None]:
+    """Turn what goes wrong with a network of another task into one line; `told` is what it says of itself."""
     try:
         yield
     except Exception as error:  # the runtimes' own errors share no narrower base
+        check_task(told, task, path)
         reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"expected {expected}, got another network: {reason}") from error
+        raise ValueError(f"expected {NETWORK_OF[task]} at {path}, got another network: {reason}") from error
 
 
 def check_outputs(runner: Runner, image_chw: tuple[int, int, int], count: int) -> None:

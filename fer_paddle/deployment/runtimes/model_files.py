@@ -55,6 +55,9 @@ def write_manifest(
 def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return `inputs`, `outputs` and `metadata` of a network's files after comparing them with their manifest."""
     path, manifest = Path(path), Path(f"{os.fspath(path)}.json")
+    if not manifest.is_file():
+        hint = "export writes it; of slim-weights the program in the folder `simulated` runs"
+        raise FileNotFoundError(f"expected {manifest.name} beside {path}, found none: {hint}")
     try:
         content = read_json(manifest, "the manifest of a network")
         metadata = dict(content["metadata"])

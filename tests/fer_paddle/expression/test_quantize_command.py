@@ -12,7 +12,6 @@ from fer_paddle.expression.prune import ExpressionPruneTask
 from fer_paddle.expression.quantize import ExpressionQuantizeTask
 from fer_paddle.expression.recipes import recipe_of
 from fer_paddle.images import write_image
-from fer_paddle.weights import FOLDERS
 
 
 def quantize(face_folders, tmp_path, *more):
@@ -40,14 +39,6 @@ def test_of_fewer_faces_than_a_batch_all_are_one_batch():
     images = list(faces.images)
     for task in (ExpressionPruneTask(weights, faces, faces), ExpressionQuantizeTask(weights, images, faces, faces)):
         assert task.recipe.batch_size == 14 < recipe_of(task.card).batch_size
-
-
-@pytest.mark.parametrize("command", ["quantize --weights", "prune --weights", "study distill --teacher"])
-def test_a_network_of_another_task_is_named(command, face_folders, tmp_path, run):
-    detector = FOLDERS[1] / "yolo3tiny.face.safetensors"
-    code, _, err = run(*command.split(), detector, "--data", face_folders, "--out", tmp_path / "out")
-    assert code == 2 and f"expected an expression network at {detector}, got another network" in err
-    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

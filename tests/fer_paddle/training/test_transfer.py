@@ -7,7 +7,7 @@ from fer_paddle.environment import paddle
 from fer_paddle.models import build_model
 from fer_paddle.training import transfer
 from fer_paddle.training.optim import adamw, momentum
-from fer_paddle.weights import load_into, save_arrays, state_arrays
+from fer_paddle.weights import load_into, save_arrays, save_weights, state_arrays
 
 nn = paddle.nn
 
@@ -78,6 +78,13 @@ def test_a_file_of_other_classes_gives_all_but_the_last_layer(num_classes, kept,
     assert len(transfer.start_from_file(Small(num_classes), tmp_path / "old.safetensors")) == kept
     with pytest.raises(ValueError, match="weights do not fit"):
         transfer.start_from_file(build_model("mini_xception"), tmp_path / "old.safetensors")
+
+
+def test_a_pruned_file_names_the_one_to_start_from(tmp_path):
+    card = {"shapes": {"classify": [2, 7]}, "pruned_from": "whole.safetensors"}
+    save_weights(tmp_path / "cut.safetensors", state_arrays(Small(7)), card)
+    with pytest.raises(ValueError, match=r"whole network to start from, got the pruned .*: take whole\.safetensors$"):
+        transfer.start_from_file(Small(7), tmp_path / "cut.safetensors")
 
 
 def step(network, optimizer):
