@@ -14,39 +14,47 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# Seconds of the processor that each command takes to its end, imports and all; a kill may also come too late.
-CPU_SECONDS = {"train": 12.0, "collect": 1.0, "study": 8.0}
+# Seconds of the processor that each command takes from its first change to its end; a kill may also come too late.
+CPU_SECONDS = {"train": 2.5, "collect": 0.1, "study": 1.0}
 _LEFTOVER = re.compile(r"\..*|.*\.tmp")
 
 
 def command(name: str, data: Path, out: Path) -> list[str]:
     """Return one short command that writes into a folder."""
     arguments = {
-        "train": f"train --data {data} --recipe tutorial --epochs 4 --size 24 --batch-size 8 --threads 1 --resume "
-        f"--out {out}",
+        "train": f"train --data {data} --recipe tutorial --model vgg8_tiny --epochs 2 --size 24 --batch-size 8 "
+        f"--threads 1 --resume --out {out}",
         "collect": f"collect clean {data} --out {out}",
-        "study": f"study compare --data {data} --models vgg8_tiny pocketnet --epochs 2 --size 24 --threads 1 "
-        f"--runs 2 --out {out}",
+        "study": f"study compare --data {data} --models vgg8_tiny vgg8_flat --epochs 1 --size 24 --threads 1 "
+        f"--runs 1 --out {out}",
     }[name]
     return [sys.executable, "-m", "fer_paddle", *arguments.split()]
 
 
-def kill_at(process: subprocess.Popen, cpu_seconds: float) -> bool:
-    """Send SIGKILL to a process and its children once it has used so much of the processor; False: it ended before."""
+def kill_at(process: subprocess.Popen, out: Path, cpu_seconds: float) -> bool:
+    """Send SIGKILL to a process and its children while it writes the next temporary file after a moment.
+
+    The moment is so many seconds of the processor after the first change of the folder; False: it ended before.
+    """
     ticks = os.sysconf("SC_CLK_TCK")
+    before, start = set(out.glob("*")), None
     while process.poll() is None:
         fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-        if (int(fields[11]) + int(fields[12])) / ticks >= cpu_seconds:
+        used = (int(fields[11]) + int(fields[12])) / ticks
+        if start is None and set(out.glob("*")) != before:
+            start = used
+        if start is not None and used - start >= cpu_seconds and any(one.endswith(".tmp") for one in leftovers(out)):
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             return True
-        time.sleep(0.05)
+        time.sleep(0.002)
     return False
 
 
 def leftovers(folder: Path) -> list[str]:
     """Return hidden and temporary files in a folder and beside it."""
-    return [str(path) for path in sorted(folder.parent.rglob("*")) if _LEFTOVER.fullmatch(path.name)]
+    found = [f"{place}/{name}" for place, folders, files in os.walk(folder.parent) for name in folders + files]
+    return sorted(path for path in found if _LEFTOVER.fullmatch(Path(path).name))
 
 
 def run(name: str, kills: int, folder: Path, rng: random.Random) -> int:
@@ -68,7 +76,7 @@ def run(name: str, kills: int, folder: Path, rng: random.Random) -> int:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        if kill_at(started, rng.uniform(0.3, CPU_SECONDS[name])):
+        if kill_at(started, out, rng.uniform(0, CPU_SECONDS[name])):
             in_time += 1
         else:  # it has ended: from the beginning again
             shutil.rmtree(out, ignore_errors=True)

@@ -12,4 +12,4 @@ from tests import kills
 @pytest.mark.skipif(sys.platform != "linux", reason="the time of a process is read from /proc")
 @pytest.mark.parametrize("name", kills.CPU_SECONDS)
 def test_a_killed_command_goes_on_and_leaves_nothing(name, tmp_path):
-    kills.run(name, 1, tmp_path, random.Random(name))
+    assert kills.run(name, 1, tmp_path, random.Random(name)) == 1
