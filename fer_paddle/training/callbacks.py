@@ -110,7 +110,8 @@ class Curves(Callback):
         self._write(run)
 
     def on_fit_end(self, run: Run) -> None:
-        self._write(run)
+        if run.step:  # it ends within an epoch
+            self._write(run)
 
     def _write(self, run: Run) -> None:
         files.write_json(self.folder / "curves.json", {"points": self.points})
