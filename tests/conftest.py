@@ -1,9 +1,11 @@
 """Prepares the process before any test module is imported, and hands out what many tests share."""
 
+import inspect
 import os
 import random
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from fer_paddle import environment
@@ -13,6 +15,9 @@ os.environ["FER_LANG"] = "en"  # whatever the locale of the machine
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+
+# Paddle asks for the stack at many operators that it traces, and the source lines of pytest's frames take long to find.
+inspect.stack = partial(inspect.stack, 0)
 
 # What Paddle 3 cannot do, by the name of its test.
 NOT_ON_PADDLE_3 = {

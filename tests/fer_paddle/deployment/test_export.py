@@ -147,8 +147,9 @@ def draw_weights(design):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("design", [name for name, (_, changed) in DESIGNS.items() if "width" not in changed])
 def test_every_design_reaches_every_format(design, tmp_path):
+    """Each graph once: another width changes none of its operators."""
     for name in FILES:
         need(name)
     network, images = draw_weights(design), np.random.default_rng(0).normal(size=(2, 1, 32, 32)).astype(np.float32)

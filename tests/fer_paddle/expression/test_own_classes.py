@@ -35,7 +35,7 @@ def folders(tmp_path_factory):
 def trained(folders, tmp_path_factory):
     """The folder of a run of `collect train-mouths` on them, and what it printed."""
     out = tmp_path_factory.mktemp("run")
-    args = ["collect", "train-mouths", "--data", folders, "--out", out, "--epochs", 4, "--batch-size", 18, "--json"]
+    args = ["collect", "train-mouths", "--data", folders, "--out", out, "--epochs", 2, "--batch-size", 9, "--json"]
     with pytest.MonkeyPatch.context() as patch:
         printed = []
         patch.setattr("builtins.print", lambda *args, **_: printed.append(args[0] if args else ""))

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import optuna
@@ -13,18 +12,22 @@ from fer_paddle.environment import REPOSITORY
 from fer_paddle.search.tune import MOST_RETRIES, Pruning, count_finished, open_study, tune
 from fer_paddle.training.loop import NonFiniteLoss
 
-# A process that works on the study of a file until 12 trials ended; each takes 0.3 seconds.
+# A process that works on the study of a file until 8 trials ended; number 0 is killed in its first.
 WORKER = """
-import sys, time
+import os, signal, sys, time
 from pathlib import Path
-from fer_paddle.search.tune import open_study, tune
+from fer_paddle.search import tune
+
+tune.HEARTBEAT_SECONDS = 1
 
 def objective(trial):
     x = trial.suggest_float("x", -1, 1)
-    time.sleep(0.3)
+    time.sleep(1 if sys.argv[2] == "0" else 0.1)  # the former leaves a heartbeat
+    if sys.argv[2] == "0":
+        os.kill(os.getpid(), signal.SIGKILL)
     return -x * x
 
-tune(open_study(Path(sys.argv[1]), seed=0, worker=int(sys.argv[2])), objective, 12)
+tune.tune(tune.open_study(Path(sys.argv[1]), seed=0, worker=int(sys.argv[2])), objective, 8)
 """
 
 
@@ -35,28 +38,19 @@ def start(path, worker):
 @pytest.mark.slow
 def test_two_processes_of_which_one_is_killed_lose_no_trial(tmp_path):
     path = tmp_path / "tune.db"
-    open_study(path)
-    first = start(path, 0)
-    while not running(path):
-        time.sleep(0.05)
-    first.send_signal(signal.SIGKILL)
-    assert first.wait() == -signal.SIGKILL
-    (lost,) = running(path)
+    assert start(path, 0).wait(120) == -signal.SIGKILL
+    (lost,) = open_study(path).trials
+    assert lost.state == optuna.trial.TrialState.RUNNING
     workers = [start(path, number) for number in (1, 2)]
     assert [worker.wait(120) for worker in workers] == [0, 0]
     study = open_study(path)
     complete = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
-    assert 12 <= len(complete) <= 13 and count_finished(study) == len(complete)  # each may finish the one it has
+    assert 8 <= len(complete) <= 9 and count_finished(study) == len(complete)  # each may finish the one it has
     assert lost.params in [trial.params for trial in complete]
-    assert study.trials[lost.number].state == optuna.trial.TrialState.FAIL and not running(path)
+    assert study.trials[lost.number].state == optuna.trial.TrialState.FAIL
+    assert not study.get_trials(states=[optuna.trial.TrialState.RUNNING])
     # Both workers may have seen it die and try it again; no other is drawn twice.
     assert len({trial.params["x"] for trial in complete} - {lost.params["x"]}) >= len(complete) - 2
-
-
-def running(path):
-    """The trials that have their value and have not ended."""
-    trials = open_study(path).get_trials(states=[optuna.trial.TrialState.RUNNING])
-    return [trial for trial in trials if trial.params]
 
 
 def test_a_trial_that_ends_each_process_is_given_up(tmp_path):

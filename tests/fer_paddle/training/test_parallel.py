@@ -14,42 +14,34 @@ from tests.fer_paddle.training import tiny_run
 LAUNCHER = ("-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo")
 
 
-@pytest.fixture(scope="module")
-def both(start_tiny_run, tmp_path_factory):
-    """The folders of the same training in one process and in two, without and with batch normalization."""
-    one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
+@pytest.mark.slow
+def test_two_processes_give_what_one_gives(start_tiny_run, tmp_path):
+    """Weights, moments and moving average after 15 steps, the best weights, and the figures.
+
+    Of 7 validation samples one process has 4, the other 3: the sums are those of all. Both processes end with the same,
+    with batch normalization too, whose running statistics are averaged.
+    """
+    one, two = tmp_path / "one", tmp_path / "two"
+    two.mkdir()
     tiny_run.train(one / "plain", dropout=0.0, norm=paddle.nn.Identity)
     done = start_tiny_run(two, "parallel", LAUNCHER)
     logs = "\n".join(path.read_text() for path in sorted(two.glob("log/workerlog.*")))
     assert done.returncode == 0, done.stderr + logs
-    return one, two
-
-
-@pytest.mark.slow
-def test_two_processes_give_what_one_gives(both):
-    """Weights, moments and moving average after 15 steps, the best weights, and the figures.
-
-    Of 7 validation samples one process has 4, the other 3: the sums are those of all.
-    """
-    ours, theirs = (tiny_run.tensors_of(folder / "plain") for folder in both)
+    ours, theirs = (tiny_run.tensors_of(folder / "plain") for folder in (one, two))
     assert ours.keys() == theirs.keys() and any("moment2" in name for name in ours)
     for name in ours:
         np.testing.assert_allclose(theirs[name], ours[name], rtol=1e-5, atol=1e-5, err_msg=name)
-    ours, theirs = (json.loads((folder / "plain" / LAST).read_text())["history"] for folder in both)
+    ours, theirs = (json.loads((folder / "plain" / LAST).read_text())["history"] for folder in (one, two))
     assert len(ours) == len(theirs) == 3
     for our, their in zip(ours, theirs):
         assert their == pytest.approx(our, rel=1e-5, abs=1e-6)
-
-
-@pytest.mark.parametrize("name", ["plain", "norm"])
-def test_both_processes_end_with_the_same(name, both):
-    """With batch normalization too, whose running statistics are averaged."""
-    ranks = [both[1] / f"{name}-{rank}.safetensors" for rank in (0, 1)]
-    first, second = map(load_arrays, ranks)
-    assert ("features.1._variance" in first) == (name == "norm")
-    for key in first:
-        np.testing.assert_array_equal(first[key], second[key], err_msg=key)
-    assert len({json.dumps(load_card(path)) for path in ranks}) == 1
+    for name in ("plain", "norm"):
+        ranks = [two / f"{name}-{rank}.safetensors" for rank in (0, 1)]
+        first, second = map(load_arrays, ranks)
+        assert ("features.1._variance" in first) == (name == "norm")
+        for key in first:
+            np.testing.assert_array_equal(first[key], second[key], err_msg=key)
+        assert len({json.dumps(load_card(path)) for path in ranks}) == 1
 
 
 @pytest.fixture

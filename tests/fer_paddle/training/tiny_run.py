@@ -6,6 +6,7 @@ schedule of two parts, a moving average, samples that change from epoch to epoch
 
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -181,7 +182,10 @@ def main(folder: str, how: str) -> None:
             model, _, history = train(Path(folder) / name, dropout=0.0, norm=norm)
             path = Path(folder) / f"{name}-{parallel.rank()}.safetensors"
             save_weights(path, state_arrays(model), {"history": history})
-    elif how == "apart":  # the second process has no checkpoint
+    elif how == "apart":  # once it has trained, the second process finds no checkpoint
+        train(Path(folder) / "plain", dropout=0.0, norm=paddle.nn.Identity)
+        if parallel.rank() == 0:
+            shutil.copy(Path(folder) / "plain" / checkpoint.LAST, Path(folder) / "before.json")
         train(Path(folder) / ("plain" if parallel.rank() == 0 else "none"), True, dropout=0.0, norm=paddle.nn.Identity)
     else:
         raise ValueError(f"expected a known way, got {how!r}")
