@@ -41,8 +41,13 @@ def wider(text: str) -> Files:
 
 FACE = voc_object(1, 1, 10, 20)
 PART = "<part><name>nose</name><bndbox><xmin>3</xmin><ymin>3</ymin><xmax>5</xmax><ymax>5</ymax></bndbox></part>"
-SIDE = "<object><difficult>1</difficult><bndbox><ymin>5.5</ymin><xmin>11</xmin><ymax>99</ymax><xmax>21</xmax></bndbox>"
+SIDE = voc_object(11, 5.5, 21, 99, name="", more="<difficult>1</difficult>")
 EXCHANGED = "xmin above xmax or ymin above ymax: taken for corners, not for width and height, such as that of a.xml"
+ALONE = {"images/a.png": None, "images/b.png": None, "labels/a.txt": "0 .5 .5 .25 .5"}
+ALONE |= {"labels/gone.txt": "", "data.yaml": "val: x"}
+BOX, MIDDLE = [4, 4, 8, 8], [[15, 7.5, 25, 22.5]]
+NAMES = ("['nose', \"face\"]", "\n- nose\n- face", "\n  1: face\n  0: nose", "{0: nose, 1: face}  # of two")
+TOLD = ("1 images without a .txt", "no image for 1 .txt in labels, such as gone.txt", "found nothing at 1 places")
 READ = [
     # files, boxes of the last image with those to be ignored last, how many are not, what the log says
     (coco([1, 2, 10, 12.5], {"bbox": [20, 2, 10, 12], "ignore": 1}), [[1, 2, 11, 14.5], [20, 2, 30, 14]], 1, ""),
@@ -59,7 +64,7 @@ READ = [
     (coco([1, 1, 4, 4], file_name="images\\b.png", width="80", height=60), [[0.5, 0.5, 2.5, 2.5]], 1, ""),
     ({name: text and "\ufeff" + text for name, text in coco([1, 1, 4, 4]).items()}, [[1, 1, 5, 5]], 1, ""),
     # The first pixel is 1 and the last belongs to the box: 1..10 is 0 to 10.
-    (voc(FACE, SIDE + "</object>"), [[0, 0, 10, 20], [10, 4.5, 21, 30]], 1, ""),
+    (voc(FACE, SIDE), [[0, 0, 10, 20], [10, 4.5, 21, 30]], 1, ""),
     (voc(FACE, size="<size><width>0</width><height>0</height></size>"), [[0, 0, 10, 20]], 1, ""),
     (voc(voc_object(1, 1, 9, 9, more=PART)), [[0, 0, 9, 9]], 1, ""),
     (voc(voc_object(10, 20, 1, 1), FACE), [[0, 0, 10, 20]], 1, f"1 boxes have {EXCHANGED}"),
@@ -71,10 +76,12 @@ READ = [
         for code in ("GBK", "gb18030", "UTF-8", "utf-16")
     ),
     (yolo("0 .5 .5 .25 .5\n\n0\t.1 .1 .2 .2\r\n"), [[15, 7.5, 25, 22.5], [0, 0, 8, 6]], 2, ""),
-    (yolo("\ufeff0 .5 .5 .25 .5\n3 .1 .1 .2 .2", data__yaml="names: [face]"), [[15, 7.5, 25, 22.5]], 1, "not 3"),
+    (yolo("\ufeff0 .5 .5 .25 .5\n3 .1 .1 .2 .2", data__yaml="names: [face]"), MIDDLE, 1, "not 3"),
     (yolo("0 .05 .5 .2 .2"), [[0, 12, 6, 18]], 1, "1 of 1 boxes reach far out of their images, such as one of a.png"),
-    (yolo("1 .5 .5 .25 .5", b__yaml="lr: 1", c__yaml="names: [nose, face]"), [[15, 7.5, 25, 22.5]], 1, ""),
-    (yolo("1 .5 .5 .25 .5", classes__txt="nose\n") | {"b/classes.txt": "nose\nface"}, [[15, 7.5, 25, 22.5]], 1, ""),
+    *((yolo("0 .2 .2 .2 .2\n1 .5 .5 .25 .5", data__yaml=f"names: {names}"), MIDDLE, 1, "not nose") for names in NAMES),
+    *((ALONE, MIDDLE, 1, told) for told in TOLD),
+    (yolo("1 .5 .5 .25 .5", b__yaml="lr: 1", c__yaml="names: [nose, face]"), MIDDLE, 1, ""),
+    (yolo("1 .5 .5 .25 .5", classes__txt="nose\n") | {"b/classes.txt": "nose\nface"}, MIDDLE, 1, ""),
     (wider("a.png\n2\n1 2 10 12 0 0 0 0 0 0\n20 5 8 9 2 0 0 1 1 0\n"), [[1, 2, 11, 14], [20, 5, 28, 14]], 1, ""),
     (wider("a.png\n0\n0 0 0 0 0 0 0 0 0 0\nb.png\n2\n3 4 5 6\n9 9 0 0\n"), [[3, 4, 8, 10]], 1, ""),  # no size: artifact
     (wider("a.png\r\n0\r\nb.png\r\n1\r\n3 4 5 6\r\n"), [[3, 4, 8, 10]], 1, ""),  # no row of zeros
@@ -91,7 +98,6 @@ def test_boxes_are_read_and_what_is_done_to_them_is_said(files, boxes, faces, sa
     assert said in caplog.text and bool(said) == bool(caplog.messages)
 
 
-BOX = [4, 4, 8, 8]
 BOMB = '<!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;&b;&b;">]>\n'
 NOT_READ = "LabelMe, VIA, Label Studio and CVAT .* is not read: export COCO, VOC or YOLO"
 CORNERS = "expected {} of each box, got two corners: 1 of . boxes reach far out of their images, such as one of .*png"
@@ -242,7 +248,7 @@ def test_real_packs_have_their_counts(data_pack: Callable[[str], Path], name, sp
 
 # Splits: a and b are for training, c for validation; {} stands for the split and {name} for the image.
 
-NAMES = {"train": "ab", "val": "c"}
+STEMS_OF = {"train": "ab", "val": "c"}
 TABLES = {
     "coco": lambda names: coco(
         *({"image_id": n, "bbox": [10, 7.5, 20, 15]} for n in range(len(names))),
@@ -278,7 +284,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_layouts_of_other_tools_keep_their_splits(name, tmp_path):
     images, tables, kind, more = LAYOUTS[name]
-    for split, names in NAMES.items():
+    for split, names in STEMS_OF.items():
         lay_out(tmp_path, {f"{images.format(split)}/{name}.png": None for name in names})
         for name in names if "{name}" in tables else [names]:
             save_text(tmp_path / tables.format(split, name=name), TABLES[kind](name))
@@ -331,35 +337,6 @@ def test_voc_lists(tmp_path, train, val, splits, warning, caplog):
     assert [found[stem] for stem in STEMS] == splits
     said = [record.getMessage() for record in caplog.records if "ImageSets" in record.getMessage()]
     assert said == ([f"{tmp_path}: {warning}"] if warning else [])
-
-
-def test_images_and_tables_without_each_other_are_told(tmp_path, caplog):
-    files = {
-        "images/a.png": None,
-        "images/b.png": None,
-        "labels/a.txt": "",
-        "labels/gone.txt": "",
-        "data.yaml": "val: x",
-    }
-    assert len(read_photos(lay_out(tmp_path, files))) == 1
-    for said in ("left out 1 images", "no image for 1 .txt in labels, such as gone.txt", "found nothing at 1 places"):
-        assert said in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("names", "table"),
-    [
-        ("names: ['nose', \"face\"]", "data.yaml"),
-        ("names:\n- nose\n- face", "data.yaml"),
-        ("names:\n  1: face\n  0: nose", "data.yml"),
-        ("names: {0: nose, 1: face}  # of two", "data.yaml"),
-        ("nose\nface\n", "one/labels/classes.txt"),
-    ],
-)
-def test_yolo_names_its_categories(names, table, tmp_path):
-    lay_out(tmp_path, {"one/images/a.png": None, "one/labels/a.txt": "0 .2 .2 .2 .2\n1 .5 .5 .25 .5\n", table: names})
-    (photo,) = read_photos(tmp_path)
-    assert photo.categories == ("face",) and read_categories(tmp_path) == ["face", "nose"]
 
 
 # What tables of other machines call an image that is there as images/a.png; {} is the image's name, once another's.
