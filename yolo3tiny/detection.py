@@ -26,7 +26,7 @@ class Detector:
 
     Args:
         modelPath: An ONNX file. Anything else is taken for the tutorial's folder, whose file format Paddle 2
-            no longer reads: then the tiny YOLOv3 that ships with this package is used, and a warning says so.
+            no longer reads: then the tiny YOLOv3 of this repository is used, and a warning says so.
         USE_CUDA: The network runs on the CPU either way; a warning says so.
     """
 

@@ -294,7 +294,8 @@ def build_page(weights: str | None = None, detector: str | None = None, landmark
             run_compare.click(compare, [parts["image"], left, right, *asked], shown)
         foot = gr.HTML(paragraph("footer", "en"), elem_id="foot")
         switched = [head, foot, *parts.values()]
-        chosen.change(functools.partial(_switch, list(parts.items())), chosen, switched, show_progress="hidden")
+        switch = functools.partial(_switch, list(parts.items()))
+        chosen.change(switch, chosen, switched, show_progress="hidden", api_visibility="private")
     return page
 
 
@@ -313,7 +314,7 @@ def _add_image_tab(add: Any, asked: list[Any]) -> None:
             with gr.Row():
                 files = [add("json", gr.DownloadButton, size="sm"), add("csv", gr.DownloadButton, size="sm")]
     run.click(recognize, [image, *asked], [annotated, found, *files, why])
-    annotated.select(explain, [image, *asked], why)
+    annotated.select(explain, [image, *asked], why, api_visibility="private")  # a click tells which face
 
 
 def _read_upload(payload: Any) -> bytes | None:

@@ -2,18 +2,14 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import click
-import cv2
 import numpy as np
 import pytest
 
 from fer_paddle import __version__
 from fer_paddle.apps.cli import APP
 from fer_paddle.apps.video import VideoWriter
-from fer_paddle.drawn import draw_scene
 from fer_paddle.expression import export
 from fer_paddle.expression.predict import WEIGHTS
 from fer_paddle.images import read_image, write_image
@@ -184,27 +180,3 @@ def test_the_demo_finds_the_astronauts_face_and_draws(run, tmp_path):
     original = read_image(tmp_path / "out" / "originals" / "astronaut.png")
     drawn = read_image(tmp_path / "out" / "astronaut.png")
     assert drawn.shape == original.shape and (drawn != original).any()
-
-
-def test_whole_commands_in_a_process_need_no_extra(tmp_path):
-    image = cv2.resize(draw_scene(5, 320, 240, num_faces=1, min_px=100).image, (160, 120))
-    write_image(tmp_path / "一.png", image)
-    code = """
-import sys
-from importlib.metadata import packages_distributions
-from fer_paddle.packages import REPOSITORY, Requirement, _key, _read_lists
-project = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
-asked = {_key(Requirement(line).name) for line in _read_lists(project, ["dependencies"])}
-absent = {name for name, found in packages_distributions().items() if not asked & {*map(_key, found)}}
-sys.modules.update(dict.fromkeys(absent - {*sys.modules}))  # what Python takes for not installed
-from fer_paddle.apps.cli import main as fer
-from yolo3tiny.cli import main as yolo3tiny
-image, out = sys.argv[1:]
-assert fer(["recognize", image, "--landmarks", "--out", out]) == 0
-assert fer(["models", "yolo3lite*", "--runs", "1"]) == 0
-assert yolo3tiny(["detect", image]) == 0
-"""
-    command = [sys.executable, "-c", code, tmp_path / "一.png", tmp_path / "out"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "image" in done.stdout and (tmp_path / "out" / "results.csv").is_file()

@@ -125,6 +125,8 @@ def test_the_page_offers_an_own_network_first_and_switches_its_language(web):
     client = TestClient(web.gr.mount_gradio_app(FastAPI(), page, "/"))
     assert client.get("/").status_code == 200
     config = client.get("/config").json()
+    named = client.get("/gradio_api/info").json()["named_endpoints"]
+    assert list(named) == ["/recognize", "/recognize_live", "/recognize_clip", "/compare"]
     upload = next(part for part in page.blocks.values() if getattr(part, "label", "") == TEXTS["image"][0])
     assert upload.preprocess(SimpleNamespace(path=__file__)) == Path(__file__).read_bytes()
     labels = {part["props"].get("label") for part in config["components"]}
