@@ -32,7 +32,7 @@ FORMATS = (
     TableFormat("WIDER FACE", WIDER_LISTS, wider_lists, read_wider, "x y w h"),
     TableFormat("COCO", f"{TABLE_NAME} or the path of such a table", coco_tables, read_coco, "x y w h"),
     TableFormat("VOC", "[Annotations/]*.xml", voc_tables, read_voc, "xmin ymin xmax ymax"),
-    TableFormat("YOLO", "an image's .txt", has_yolo, read_yolo, "cx cy w h"),
+    TableFormat("YOLO", "an image's .txt or data.yaml", has_yolo, read_yolo, "cx cy w h"),
 )
 
 

@@ -75,12 +75,10 @@ def collect(
     bad = [row for row in parsed if isinstance(row, str)]
     bad += [f"{name}: expected once in the table, got {count} times" for (name, _), count in times.items() if count > 1]
     chosen = _choose_categories(table, Counter(box.category for row in kept for box in row.marked), classes)
-    photos, wholes, left_out = [], [], []
+    made, left_out = [], []
     for row in kept:
         try:
-            photo, whole = _make_photo(row, [box for box in dict.fromkeys(row.marked) if box.category in chosen])
-            photos.append(photo)
-            wholes.append(whole)
+            made.append(_make_photo(row, [box for box in dict.fromkeys(row.marked) if box.category in chosen]))
         except _MisfitError as error:
             left_out.append(f"{row.name} ({error})")
         except (ValueError, OSError) as error:
@@ -89,16 +87,17 @@ def collect(
         raise ValueError(f"{table}: expected annotated photos, got {name_some(bad, 'that cannot be read')}")
     if left_out:
         _LOG.warning("%s: left out %s", table, name_some(left_out, "whose boxes cannot be right"))
-    if not photos:
+    if not made:
         raise ValueError(f"{table}: expected annotated photos, found none")
-    _check_inside(table, photos, wholes, numbers)
-    return photos
+    _check_inside(table, made, numbers)
+    return [photo for photo, _ in made]
 
 
-def _check_inside(table: str, photos: Sequence[Photo], wholes: Sequence[np.ndarray], numbers: str) -> None:
+def _check_inside(table: str, made: Sequence[tuple[Photo, np.ndarray]], numbers: str) -> None:
     """Warn of boxes that reach far out of their images; ValueError: they are corners where `numbers` are expected."""
-    owners = [photo for photo, whole in zip(photos, wholes) for _ in whole]
-    boxes, sizes_wh = np.concatenate(wholes), np.array([photo.size_hw[::-1] for photo in owners]).reshape(-1, 2)
+    owners = [photo for photo, whole in made for _ in whole]
+    boxes = np.concatenate([whole for _, whole in made])
+    sizes_wh = np.array([photo.size_hw[::-1] for photo in owners]).reshape(-1, 2)
     cut = np.concatenate([np.maximum(boxes[:, :2], 0), np.minimum(boxes[:, 2:], sizes_wh)], axis=1)
     far = area(cut) < _MIN_INSIDE * area(boxes)
     if not far.any():
