@@ -161,7 +161,7 @@ def _is_as_wanted(path: Path, rule: CleanRule) -> bool:
 def apply_clean(plan: CleanPlan, out: Path, rule: CleanRule) -> dict[str, str]:
     """Write the images of a plan into a new folder, each whole; run it again to go on after a stop.
 
-    `cleaned.jsonl` in the new folder names the source of each file, so that `sources.find_sources` can follow it.
+    `cleaned.jsonl` in the new folder names the source of each file, so that `pipeline.find_sources` can follow it.
     Return why an image could not be written, by its path; the others are there.
     """
     failed: dict[str, str] = {}

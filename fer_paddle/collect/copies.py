@@ -42,13 +42,12 @@ def fingerprint(image: np.ndarray, is_done: bool = False) -> Fingerprint:
     import imagehash
     from PIL import Image
 
-    has_color = image.ndim == 3 and bool(np.ptp(image, axis=2).max() > GRAY)
+    has_color = bool(np.ptp(image, axis=2).max() > GRAY)
     hashes = None
     if cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA).std() >= FLAT:
-        opened = Image.fromarray(image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        opened = Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
         hashes = np.stack([imagehash.phash(opened).hash.ravel(), imagehash.dhash(opened).hash.ravel()])
-    size = image.shape[0] * image.shape[1]
-    return Fingerprint(image_digest(image), hashes, make_thumb(image), size, has_color, is_done)
+    return Fingerprint(image_digest(image), hashes, make_thumb(image), image.size // 3, has_color, is_done)
 
 
 def group_copies(prints: Sequence[Fingerprint], near_bits: int) -> list[list[int]]:

@@ -80,7 +80,9 @@ class Crawler:
         folder.mkdir(parents=True, exist_ok=True)
         self.report = CrawlReport()
         records = read_manifest(folder)
-        self._done = {record["url"] for record in records if self._is_done(record)}
+        # What was refused is not asked for again, but for what was named by hand.
+        done = (one for one in records if one.get("status") in (SAVED, COPY, REFUSED if one.get("page") else ""))
+        self._done = {record["url"] for record in done}
         # By sha256, the file that holds it or held it once: what was taken out by hand does not come back.
         self._files = {record["sha256"]: str(record["file"]) for record in records if record.get("sha256")}
         self._files |= {file_digest(path): path.name for path in list_images(folder) if path.parent == folder}
@@ -89,63 +91,42 @@ class Crawler:
     def crawl(self, source: PageSource) -> CrawlReport:
         """Read the pages of a source and save their images; a bad address is recorded, and the crawl goes on."""
         with hold(self.folder):
-            return self._crawl(source)
-
-    def _crawl(self, source: PageSource) -> CrawlReport:
-        waiting = deque(source.first())
-        read: set[str] = set()
-        while waiting and not self._is_full():
-            url = waiting.popleft()
-            if url in read or url in self._done:
-                self.report.done_before += url in self._done
-                continue
-            read.add(url)
-            link = ImageLink(url, "")
-            answer = self._fetch(link, Expect(MAX_PAGE_BYTES, _PAGES + _IMAGES))
-            if answer is None:
-                continue
-            if not answer.kind.startswith(_PAGES):
-                self._save(link, answer)
-                continue
-            try:
-                found = source.read(answer)
-            except ValueError as error:
-                self._note(link, REFUSED, reason=reason_of(error))
-                continue
-            waiting.extend(found.pages)
-            for image in track(found.images, "images"):
-                self._take(image)
-                if self._is_full():
-                    break
+            waiting = deque(ImageLink(url, "") for url in source.first())
+            while waiting and not self._is_full():
+                link = waiting.popleft()
+                page = self._fetch(link, Expect(MAX_PAGE_BYTES, _PAGES + _IMAGES))
+                if page is None:
+                    continue
+                try:
+                    found = source.read(page)
+                except ValueError as error:
+                    self._note(link, REFUSED, reason=reason_of(error))
+                    continue
+                waiting.extend(ImageLink(url, "") for url in found.pages)
+                for image in track(found.images, "images"):
+                    if not self._is_full():
+                        self._fetch(image, Expect(MAX_IMAGE_BYTES, _IMAGES))
         return self.report
 
     def _is_full(self) -> bool:
         return self.max_images is not None and self.report.counts()[SAVED] >= self.max_images
 
-    def _is_done(self, record: dict[str, Any]) -> bool:
-        if record.get("status") in (SAVED, COPY):
-            return True
-        # What was named by hand is tried each time.
-        return record.get("status") == REFUSED and bool(record.get("page"))
-
-    def _take(self, link: ImageLink) -> None:
+    def _fetch(self, link: ImageLink, want: Expect) -> Response | None:
+        """Fetch an address once, save it where it is an image, return it where it is a page."""
         if link.url in self._seen:
-            return
+            return None
         self._seen.add(link.url)
         if link.url in self._done:
             self.report.done_before += 1
-            return
-        answer = self._fetch(link, Expect(MAX_IMAGE_BYTES, _IMAGES))
-        if answer is not None:
-            self._save(link, answer)
-
-    def _fetch(self, link: ImageLink, want: Expect) -> Response | None:
+            return None
         try:
-            return self.fetcher.get(link.url, want)
-        except Refused as error:
-            self._note(link, REFUSED, reason=reason_of(error))
-        except Unreachable as error:
-            self._note(link, FAILED, reason=reason_of(error))
+            answer = self.fetcher.get(link.url, want)
+        except (Refused, Unreachable) as error:
+            self._note(link, REFUSED if isinstance(error, Refused) else FAILED, reason=reason_of(error))
+            return None
+        if answer.kind.startswith(_PAGES):
+            return answer
+        self._save(link, answer)
         return None
 
     def _save(self, link: ImageLink, answer: Response) -> None:

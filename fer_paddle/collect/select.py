@@ -101,7 +101,7 @@ def select_faces(
     """Copy the images that a rule keeps, or cut their faces or mouths out, into a folder; originals stay.
 
     `selected.jsonl` in the folder keeps source, box, score, size and sharpness of each file, and its sha256, by which
-    `sources.find_sources` knows it after a new name. What it names already is not done again for the same kind.
+    `pipeline.find_sources` knows it after a new name. What it names already is not done again for the same kind.
 
     Args:
         kind: `images`, `faces` or `mouths`.
@@ -132,14 +132,10 @@ def select_faces(
                 report.refused[str(path)] = reason
                 continue
             report.kept[str(path)] = len(faces)
-            crops = _cut(image, faces, kind, landmarks)
+            crops = _cut(path, image, faces, kind, landmarks)
             boxes = [record.get("box_xyxy") for record in recorded[digest, kind]]
-            for crop, record in crops:
+            for suffix, write, record in crops:
                 if record.get("box_xyxy") not in boxes:
-                    # A crop as PNG, so that nothing is lost a second time; a whole image as it is.
-                    is_whole = kind == "images"
-                    write = partial(shutil.copyfile, path) if is_whole else partial(write_image, image=crop)
-                    suffix = path.suffix.lower() if is_whole else ".png"
                     origin = {"source": str(path), **record, "source_sha256": digest, "crops": len(crops), "rule": told}
                     name = save_recorded(folder / SELECTED, folder, safe_name(path.stem), suffix, write, **origin)
                     report.files.append(name)
@@ -147,10 +143,11 @@ def select_faces(
     return report
 
 
-def _cut(image: np.ndarray, faces: Sequence[Any], kind: str, landmarks: Landmarks | None) -> list[Any]:
-    """Return pairs (pixels, record) to write for one image."""
+def _cut(path: Path, image: np.ndarray, faces: Sequence[Any], kind: str, landmarks: Landmarks | None) -> list[Any]:
+    """Return (suffix, what writes it, record) for each file of one image: itself, or crops as PNG, without loss."""
     if kind == "images":
-        return [(image, {"kind": kind, "faces": [{"box_xyxy": _rounded(box), **figures} for box, figures in faces]})]
+        record = {"kind": kind, "faces": [{"box_xyxy": _rounded(box), **figures} for box, figures in faces]}
+        return [(path.suffix.lower(), partial(shutil.copyfile, path), record)]
     crops = []
     for box, figures in faces:
         if kind == "faces":
@@ -160,7 +157,8 @@ def _cut(image: np.ndarray, faces: Sequence[Any], kind: str, landmarks: Landmark
             points = landmarks(image, box) if landmarks is not None else None
             cut = mouth_box(box, points)
             crop = crop_square(image, cut)
-        crops.append((crop, {"kind": kind, "box_xyxy": _rounded(cut), **figures}))
+        record = {"kind": kind, "box_xyxy": _rounded(cut), **figures}
+        crops.append((".png", partial(write_image, image=crop), record))
     return crops
 
 

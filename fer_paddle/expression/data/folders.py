@@ -12,6 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from fer_paddle.console import visible
 from fer_paddle.expression.data.faces import UNLABELLED, LabelledFaces
 from fer_paddle.files import read_table, read_text
 from fer_paddle.images import ENOUGH_PIXELS, FORMATS, find_named, list_images, read_image, to_gray
@@ -233,8 +234,7 @@ def shrink(gray: np.ndarray, max_side: int = MAX_SIDE) -> np.ndarray:
 
 def printable(name: str | os.PathLike[str]) -> str:
     """Return a file name as text that can be written anywhere: other bytes and control characters as escapes."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return visible(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def _warn_of_faults(path: Path, faces: LabelledFaces) -> None:

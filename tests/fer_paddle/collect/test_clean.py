@@ -8,7 +8,7 @@ from PIL import Image
 from fer_paddle.collect.clean import CLEANED, CleanRule, apply_clean, plan_clean
 from fer_paddle.collect.copies import fingerprint, group_copies
 from fer_paddle.collect.pipeline import find_sources
-from fer_paddle.images import list_images, read_image, write_image
+from fer_paddle.images import list_images, read_image, to_bgr, to_gray, write_image
 
 
 def scene(seed, side=96):
@@ -165,7 +165,7 @@ def test_near_copies_and_what_is_none():
         "smaller": cv2.resize(photo, (100, 100), interpolation=cv2.INTER_AREA),
         "jpeg": cv2.imdecode(cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], 1),
         "brighter": cv2.convertScaleAbs(photo, alpha=0.9, beta=20),
-        "gray": cv2.cvtColor(photo, cv2.COLOR_BGR2GRAY),
+        "gray": to_bgr(to_gray(photo)),
     }
     others = {
         "another": scene(2, 200),
