@@ -101,24 +101,6 @@ def test_a_second_run_adds_what_is_new_and_brings_nothing_back(mess, tmp_path):
     assert {name: after[name] for name in first if name in after} == {n: c for n, c in first.items() if n in after}
 
 
-@pytest.mark.parametrize("stop", [0, 2])
-def test_stopped_and_run_again(mess, tmp_path, monkeypatch, stop):
-    rule, whole, out = CleanRule(), tmp_path / "whole", tmp_path / "out"
-    clean(mess, whole, rule)
-    plan = plan_clean(mess, rule, out)
-
-    def stop_early(actions, unit):
-        yield from list(actions)[:stop]
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as stopped:
-        stopped.setattr("fer_paddle.collect.clean.track", stop_early)
-        with pytest.raises(KeyboardInterrupt):
-            apply_clean(plan, out, rule)
-    clean(mess, out, rule)
-    assert sorted(content(out).values()) == sorted(content(whole).values())
-
-
 def test_an_image_that_does_not_fit_its_new_format_is_named(tmp_path):
     folder = write_scenes(tmp_path / "in", b=2)
     write_image(folder / "a.png", np.zeros((1, 20_000), np.uint8))
