@@ -157,8 +157,7 @@ def _cut(path: Path, image: np.ndarray, faces: Sequence[Any], kind: str, landmar
             points = landmarks(image, box) if landmarks is not None else None
             cut = mouth_box(box, points)
             crop = crop_square(image, cut)
-        record = {"kind": kind, "box_xyxy": _rounded(cut), **figures}
-        crops.append((".png", partial(write_image, image=crop), record))
+        crops.append((".png", partial(write_image, image=crop), {"kind": kind, "box_xyxy": _rounded(cut), **figures}))
     return crops
 
 
