@@ -24,7 +24,7 @@ TABLE_NAME = "annotations.json"
 WIDER_LISTS = "wider_face_*_bbx_gt.txt"
 _OTHER_NAMES = ("annotations/instances_default.json", "result.json")  # of CVAT and Label Studio
 _ROBOFLOW_NAME = "_annotations.coco.json"
-_TAR = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz)", re.IGNORECASE)
+_TAR = re.compile(r"\.(tar(\.\w+)?|tgz|tbz2?|txz)$", re.IGNORECASE)
 _MAX_IMAGE_BYTES, _MAX_HEADER_BYTES, _MAX_MEMBERS = 300 << 20, 1 << 20, 500_000  # in a tar
 # A machine's box has a `score`: above SURE it is a face, down to MAYBE neither face nor background, below nothing.
 SURE, MAYBE = 0.35, 0.12
@@ -55,9 +55,9 @@ def _split_of(table: Path) -> str:
 
 def _find_image(table: Path, name: str) -> Path:
     """Return where the image of a table is: beside it, in images/, or in a folder of the split, such as train2017/."""
-    root = table.parent.parent if table.parent.name == "annotations" else table.parent
-    split = table.stem.rpartition("_")[2]
-    return find_named(name, table.parent, root / "images", root / split, root / "images" / split, root)
+    roots, split = table.parents[: 1 + (table.parent.name == "annotations")], table.stem.rpartition("_")[2]
+    places = [place for root in roots for place in (root / "images", root / split, root / "images" / split, root)]
+    return find_named(name, table.parent, *places)
 
 
 def _read_tar(path: Path) -> Iterator[Row | str]:

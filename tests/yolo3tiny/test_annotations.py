@@ -173,9 +173,9 @@ def test_what_cannot_be_right_is_named_in_one_line(files, message, tmp_path):
 
 
 def test_paths_that_hold_no_table(tmp_path):
-    lay_out(tmp_path / "data", {"a.png": None, "a.csv": "x,y"})
-    with pytest.raises(ValueError, match=rf"a\.csv: expected .*found none of them; .*{NOT_READ}"):
-        read_photos(tmp_path / "data" / "a.csv")
+    lay_out(tmp_path / "data", {"a.png": None, "a.target.csv": "x,y"})
+    with pytest.raises(ValueError, match=rf"a\.target\.csv: expected .*found none of them; .*{NOT_READ}"):
+        read_photos(tmp_path / "data" / "a.target.csv")
     with pytest.raises(ValueError, match=r"expected one annotations\.json"):
         read_photos(pack(tmp_path / "data", tmp_path / "data.tar"))
     with pytest.raises(FileNotFoundError, match="missing"):
@@ -302,6 +302,7 @@ NAMED = [
     ({"annotations/instances_train.json": COCO}, "annotations/instances_train.json"),
     ({"annotations/instances_default.json": COCO}, ""),  # CVAT
     ({"result.json": COCO}, ""),  # Label Studio
+    ({"annotations/annotations.json": COCO, "annotations/images/a.png": None, "images/a.png": b""}, "annotations"),
     (wider("a.png\n1\n1 1 4 4\nb.png\n0\n"), f"wider_face_split/{LIST}"),
     ({"labels/a.txt": "0 .5 .5 .2 .2", "labels/b.txt": "", "my.yaml": "names: [face]", "data.yaml": "["}, "my.yaml"),
 ]
