@@ -4,11 +4,11 @@ Who may import whom is held by import-linter (pyproject.toml, `make check`).
 """
 
 import ast
-import subprocess
-import sys
 from pathlib import Path, PurePosixPath
 
 import pytest
+
+from tests.processes import run_python
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PACKAGES = ("fer_paddle", "yolo3tiny")
@@ -73,6 +73,4 @@ def test_the_packages():
 )
 def test_starts_without_a_package_that_takes_long(statement, package):
     loaded = f"import sys; print([name for name in sys.modules if name.partition('.')[0] == {package!r}])"
-    command = [sys.executable, "-c", f"{statement}; {loaded}"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+    assert run_python(f"{statement}; {loaded}") == "[]\n"

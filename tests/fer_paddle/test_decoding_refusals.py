@@ -2,7 +2,6 @@
 
 import os
 import struct
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from PIL import Image
 from fer_paddle import decoding
 from fer_paddle.images import list_images, read_image
 from tests.fer_paddle.image_bytes import encode, exif_of, png, tiff
+from tests.processes import run_python
 
 BOMB = 10_001  # pixels a side: 100.02 megapixels
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the peak memory of a process is read from /proc")
@@ -172,11 +172,7 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 
 def read_in_another_process(folder: Path) -> tuple[list[str], float]:
     """What came of each file, and the peak memory in MB from /proc: getrusage counts the parent's at the fork."""
-    command = [sys.executable, "-c", READ_ALL, str(folder)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, timeout=300, cwd=Path(__file__).parents[2]
-    )
-    *lines, peak = done.stdout.splitlines()
+    *lines, peak = run_python(READ_ALL, folder).splitlines()
     return lines, int(peak) / 1024
 
 

@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import random
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from fer_paddle import environment
 from fer_paddle.environment import find_data
+from tests.processes import run_python
 
 NAME = "faces.npz"
 
@@ -34,14 +34,11 @@ def test_find_data_takes_the_first_place_and_fer_data_alone_once_it_is_set(tmp_p
     assert find_data(NAME) == tmp_path / "数据" / NAME
 
 
-def run_python(code: str, **variables: str) -> dict:
-    """Runs code that prints JSON in a fresh process, without the variables that `prepare` sets."""
+def load_printed(code: str, **variables: str) -> dict:
+    """Return the JSON that a program prints, without the variables that `prepare` sets."""
     unset = ("MKL_DEBUG_CPU_TYPE", "OPS_UNCHANGE_SHAPE", "ENABLE_FALL_BACK", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     kept = {name: value for name, value in os.environ.items() if name not in unset}
-    kept |= {"PYTHONPATH": str(Path(environment.__file__).parents[1]), **variables}
-    done = subprocess.run([sys.executable, "-c", code], env=kept, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(run_python(code, environment=kept | variables))
 
 
 PREPARE = """
@@ -55,7 +52,7 @@ print(json.dumps({{"paddle": "paddle" in sys.modules, **{{name: os.environ.get(n
 
 
 def test_prepare_sets_what_paddle_reads_and_does_not_import_it():
-    found = run_python(PREPARE.format(threads=3))
+    found = load_printed(PREPARE.format(threads=3))
     assert found["paddle"] is False
     assert found["OMP_NUM_THREADS"] == found["MKL_NUM_THREADS"] == "3"
     assert found["OPS_UNCHANGE_SHAPE"] == "elu"  # else PaddleSlim prunes nothing behind an ELU
@@ -69,9 +66,9 @@ def test_prepare_sets_what_paddle_reads_and_does_not_import_it():
 def test_a_process_without_a_home_gets_one_until_it_ends():
     """Paddle writes there when it exports, and VisualDL when it is imported."""
     told = PREPARE.format(threads=1).replace("names = (", 'names = ("HOME", ')
-    found = run_python(told + "open(os.environ['HOME'] + '/x', 'w')", HOME="/proc/none")
+    found = load_printed(told + "open(os.environ['HOME'] + '/x', 'w')", HOME="/proc/none")
     assert found["HOME"] != "/proc/none" and not Path(found["HOME"]).exists()
-    assert run_python(told)["HOME"] == os.environ["HOME"]
+    assert load_printed(told)["HOME"] == os.environ["HOME"]
 
 
 AVX512 = "avx512f avx512dq avx512cd avx512bw avx512vl"
@@ -122,7 +119,7 @@ inflated = zlib.decompress(zlib.compress(bytes(1000)))
 prepared = "OPS_UNCHANGE_SHAPE" in os.environ
 print(json.dumps([modules.index("zlib") < modules.index("paddle"), len(inflated), prepared]))
 """
-    assert run_python(code) == [True, 1000, True]
+    assert load_printed(code) == [True, 1000, True]
 
 
 def test_seed_everything_repeats_all_three_generators():

@@ -14,6 +14,7 @@ import pytest
 from fer_paddle import files
 from fer_paddle.console import format_json
 from fer_paddle.study import Study
+from tests.processes import run_python
 
 
 def names_in(folder):
@@ -73,9 +74,9 @@ def test_a_full_disk_names_the_list_and_the_folder_that_is_held(tmp_path, monkey
 
 def test_leftovers_of_killed_processes_are_cleared(tmp_path):
     code = f"from fer_paddle import files; p = files.temporary_name({str(tmp_path / 'x')!r}); p.mkdir(); print(p)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    made = run_python(code).strip()
     (tmp_path / ".best.safetensors.99999999999999999999.tmp").write_text("x")  # no such process
-    (tmp_path / done.stdout.strip()).joinpath("part").write_text("x")
+    (tmp_path / made).joinpath("part").write_text("x")
     other = ".part.99999999999999999999-0-0123abcd.tmp"  # of another machine, on a shared disk
     kept = {"notes.tmp", ".notes.tmp", f".mine.{os.getpid()}-7.tmp", ".theirs.1-0.tmp", other}
     for name in kept:

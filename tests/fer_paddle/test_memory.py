@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 import re
-import subprocess
 import sys
 import tarfile
 import zipfile
@@ -14,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).parents[2]
+from tests.processes import run_python
+
 MOST_MB, MOST_SECONDS = 100, 5  # beside those of Python and its packages; seconds of the processor
 PHOTO_MB = 650  # 99 megapixels: Pillow holds four bytes of each
 # Each case has a process of its own, since a peak of memory never falls: a fork of one that has imported everything.
@@ -174,10 +174,7 @@ def test_memory_and_time_are_bounded(tmp_path):
         path.parent.mkdir(parents=True)
         write(path)
         cases.append((str(path), setup, call))
-    command = [sys.executable, "-c", CHILD, json.dumps(cases)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
-    found = [json.loads(line) for line in done.stdout.splitlines()]
+    found = [json.loads(line) for line in run_python(CHILD, json.dumps(cases)).splitlines()]
     wrong = [
         one
         for one, (_, _, said) in zip(found, CASES.values(), strict=True)

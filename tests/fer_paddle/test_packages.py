@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from fer_paddle import environment, packages
+from tests.processes import run_python
 
 PROJECT = """
 [project]
@@ -73,8 +74,7 @@ def test_check_imports_neither_pip_nor_paddle():
     code = (
         "import sys; from fer_paddle import environment; environment.check(); print({'pip', 'paddle'} & {*sys.modules})"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
+    assert run_python(code) == "set()\n"
 
 
 HERE = f"Python {environment.platform.python_version()}"

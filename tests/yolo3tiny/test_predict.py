@@ -1,8 +1,5 @@
 """Detector: boxes in pixels of any image, with networks whose answer is known, then with what ships."""
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +7,7 @@ import pytest
 
 from fer_paddle.weights import DETECTION
 from fer_paddle.zoo import list_models
+from tests.processes import run_python
 from tests.yolo3tiny.samples import make_heads, white_finder, white_on_black
 from yolo3tiny import Detections, Detector
 from yolo3tiny.predict import WEIGHTS, NetworkSettings
@@ -194,8 +192,7 @@ def test_shipped_network_finds_the_astronaut(name, fast):
 
 @needs_weights
 def test_faces_are_found_without_paddle():
-    code = (
+    run_python(
         "import sys, numpy as np, yolo3tiny; yolo3tiny.Detector(threads=1)(np.zeros((40, 60, 3), np.uint8)); "
         "assert not {'paddle', 'onnx', 'matplotlib'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

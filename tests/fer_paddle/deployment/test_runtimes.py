@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -14,10 +13,10 @@ from fer_paddle.deployment.convert import convert_onnx
 from fer_paddle.deployment.runtimes import RUNTIMES, load_runner
 from fer_paddle.deployment.runtimes.model_files import read_manifest, size_on_disk, write_manifest
 from fer_paddle.deployment.runtimes.paddle import write_inference_model
-from fer_paddle.environment import REPOSITORY
 from fer_paddle.expression.predict import COURSE, WEIGHTS, Classifier
 from fer_paddle.weights import find_weights
 from fer_paddle.zoo import load_model
+from tests.processes import run_python
 from yolo3tiny.predict import load_network
 
 PACKAGES = {"openvino": "openvino", "ncnn": "ncnn", "mnn": "MNN"}
@@ -143,14 +142,6 @@ def test_a_missing_package_is_named(runtime, package, monkeypatch):
     with pytest.raises(RuntimeError, match=rf"^expected the package {package} .*pip install {package}") as error:
         load_runner(WEIGHTS, runtime)
     assert "\n" not in str(error.value)
-
-
-def run_python(code, *arguments):
-    """What a program prints in a process of its own, which must end well."""
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_a_board_needs_no_more_than_ncnn(folder):

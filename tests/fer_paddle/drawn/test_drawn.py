@@ -1,9 +1,9 @@
 """Drawn faces: the same bytes for the same seed, geometry that agrees with the drawing, seven expressions."""
 
+import io
 import os
-import subprocess
-import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 
 import cv2
 import numpy as np
@@ -13,15 +13,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fer_paddle.drawn import FaceSet, SyntheticFace, SyntheticScene, draw_face, draw_scene, make_faces
-from fer_paddle.environment import REPOSITORY
 from fer_paddle.labels import EXPRESSIONS
+from tests.processes import run_python
 
 FRONTAL = (0.0, 0.0, 0.0)
 PEOPLE = range(12)
 
 _FINGERPRINT = """
-import hashlib, sys, cv2
-cv2.setNumThreads(int(sys.argv[1]))
+import hashlib, cv2
+cv2.setNumThreads(2)
 from fer_paddle.drawn import draw_face, draw_scene, make_faces
 faces, scene, large = make_faces(14, 64, seed=3), draw_scene(4, 320, 240), draw_face("fear", 300, 5)
 arrays = [*vars(faces).values(), *vars(scene).values(), large.image, large.points]
@@ -46,19 +46,14 @@ def _holds(boxes: np.ndarray, points: np.ndarray, slack: float = 1e-3) -> bool:
 
 
 def test_another_process_with_other_threads_draws_the_same_bytes() -> None:
-    prints = [
-        subprocess.run(
-            [sys.executable, "-c", _FINGERPRINT, threads],
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": threads},
-            cwd=REPOSITORY,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for threads in ("1", "2")
-    ]
-    assert len(prints[0].strip()) == 64
-    assert prints[0] == prints[1]
+    theirs = run_python(_FINGERPRINT, environment={**os.environ, "OMP_NUM_THREADS": "2"})
+    threads = cv2.getNumThreads()
+    try:
+        with redirect_stdout(io.StringIO()) as ours:
+            exec(_FINGERPRINT.replace("setNumThreads(2)", "setNumThreads(1)"), {})
+    finally:
+        cv2.setNumThreads(threads)
+    assert ours.getvalue() == theirs and len(theirs) == 65
 
 
 def test_the_first_faces_of_a_set_are_the_smaller_set(faces: FaceSet) -> None:
