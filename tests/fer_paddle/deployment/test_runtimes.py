@@ -216,7 +216,7 @@ def test_a_bad_card_is_one_line(content, copied):
     with pytest.raises(ValueError, match=r"^expected the manifest of a network at .*net\.mnn\.json"):
         read_manifest(copied / "net.mnn")
     (copied / "net.mnn.json").unlink()
-    with pytest.raises(FileNotFoundError, match=r"expected the manifest of a network at .*net\.mnn\.json, found none"):
+    with pytest.raises(FileNotFoundError, match=r"expected net\.mnn\.json beside .*, found none"):
         read_manifest(copied / "net.mnn")
 
 
