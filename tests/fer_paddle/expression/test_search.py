@@ -82,7 +82,7 @@ def test_hyper_parameters_begin_with_the_recipe_itself():
 def test_the_command_ends_in_a_network_that_the_classifier_loads(folders, tmp_path, capsys):
     out = tmp_path / "out"
     command = ["search", "--data", str(folders), "--trials", "2", "--tuning", "2", "--epochs", "1", "--runs", "3"]
-    command += ["--limit-mflops", "3", "--limit-ms", "1000", "--final-epochs", "2", "--out", str(out)]
+    command += ["--limit-mflops", "30", "--limit-ms", "1000", "--final-epochs", "2", "--out", str(out)]
     assert main([*command, "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
     assert len(content["rows"]) == 2 and all(row["latency_ms"] <= 1000 for row in content["rows"])
