@@ -67,9 +67,9 @@ def _eyeballs(shape: tuple[int, ...], centers: list[list[int]], scale: float, id
     radius = 16 * _IRIS_RADIUS * (1 + 0.05 * identity.shape["eye_size"]) * scale
     iris = identity.iris_bgr
     discs = (
-        ((iris * 0.45).tolist(), 1.0, 0.0, 0.0),
-        (iris.tolist(), 0.84, 0.0, 0.0),
-        ((iris * 1.3 + 10).tolist(), 0.60, 0.0, 0.16),
+        (iris * 0.45, 1.0, 0.0, 0.0),
+        (iris, 0.84, 0.0, 0.0),
+        (iris * 1.3 + 10, 0.60, 0.0, 0.16),
         ((9, 9, 9), 0.46, 0.0, 0.0),
         ((250, 250, 250), max(0.2, 8 / radius), -0.32, -0.34),
     )

@@ -24,6 +24,8 @@ _ANCHORS, _SHIFTS, _WIDTHS = (np.array([row[name] for row in FOLDS]) for name in
 _CAUSES = sorted({cause for row in FOLDS for cause in row["depth"]}, key=str)
 _WEIGHTS = np.array([[row["depth"].get(cause, 0.0) for cause in _CAUSES] for row in FOLDS])
 _SHALLOW = 0.10  # folds of less depth are left out
+# Depth of a fold -> light left there; red light goes least, as skin lets it through.
+_FOLD_LIGHT = (255 - np.arange(256)[None, :, None] * [0.78, 0.74, 0.56]).astype(np.uint8)
 
 
 def fold_skin(sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[int, float]) -> None:
@@ -60,10 +62,6 @@ def _bumps(middle: list[list[float]], identity: Identity, units: dict[int, float
     ]
 
 
-# Where blood colors the skin: cheeks, nose, ears.
-_FLUSH = [(0.43, 0.19, 0.14, 0.10, 0.08), (0.0, 0.24, 0.08, 0.07, 0.065), (0.87, 0.0, 0.06, 0.15, 0.08)]
-
-
 def _heap(rows: Sequence[tuple[float, ...]]) -> np.ndarray:
     """Sum bell-shaped hills (x, y, width, height, amount), both sides: float32 [_GRID,_GRID]."""
     both = [*rows, *((-row[0], *row[1:]) for row in rows if row[0])]
@@ -73,12 +71,16 @@ def _heap(rows: Sequence[tuple[float, ...]]) -> np.ndarray:
     return np.einsum("ky,kx->yx", down, across)
 
 
+# Where blood colors the skin: cheeks, nose, ears.
+_FLUSH = _heap([(0.43, 0.19, 0.14, 0.10, 0.08), (0.0, 0.24, 0.08, 0.07, 0.065), (0.87, 0.0, 0.06, 0.15, 0.08)])
+
+
 def relight(
     sheet: Sheet, points: np.ndarray, identity: Identity, units: dict[int, float], light: Light, pose: Pose
 ) -> np.ndarray:
     """Light a drawn sheet."""
-    middle = ((points + points[MIRROR] * (-1, 1)) / 2)[MIRROR].tolist()
-    relief, flush = _SKULL + _heap(_bumps(middle, identity, units)), _heap(_FLUSH)
+    middle = view_sides(points).mean(axis=0)[MIRROR].tolist()
+    relief = _SKULL + _heap(_bumps(middle, identity, units))
     right, down = (cv2.Sobel(relief, cv2.CV_32F, dx, 1 - dx, scale=1 / (8 * _CELL)) for dx in (1, 0))
     lamp = (pose.rotation.T @ light.direction).astype(np.float32)
     facing = (lamp[2] - lamp[0] * right - lamp[1] * down) / np.sqrt(1 + right * right + down * down)
@@ -89,8 +91,8 @@ def relight(
     shade += (0.2 - 0.2 * light.ambient) * gloss * gloss
     # Light that enters skin comes out red: blue loses most in the shade.
     blue, green, red = light.tint_bgr.astype(np.float32)
-    shades = [blue * shade * (0.74 + 0.26 * shade - flush), green * shade * (0.88 + 0.12 * shade - flush),
-              red * shade * (1.05 - 0.05 * shade + 0.3 * flush)]  # fmt: skip
+    shades = [blue * shade * (0.74 + 0.26 * shade - _FLUSH), green * shade * (0.88 + 0.12 * shade - _FLUSH),
+              red * shade * (1.05 - 0.05 * shade + 0.3 * _FLUSH)]  # fmt: skip
     size = sheet.image.shape[1::-1]
     folds, blur = sheet.folds, 0.011 * sheet.scale
     if blur > 0.5:
@@ -98,7 +100,3 @@ def relight(
     folds = cv2.LUT(cv2.cvtColor(folds, cv2.COLOR_GRAY2BGR), _FOLD_LIGHT)
     lit = cv2.multiply(sheet.image, folds, scale=1 / 255)
     return cv2.multiply(lit, cv2.resize(cv2.merge(shades), size), dtype=cv2.CV_8U)
-
-
-# Depth of a fold -> light left there; red light goes least, as skin lets it through.
-_FOLD_LIGHT = (255 - np.arange(256)[None, :, None] * [0.78, 0.74, 0.56]).astype(np.uint8)
