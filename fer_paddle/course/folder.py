@@ -18,7 +18,7 @@ from fer_paddle.files import read_json, replacing, replacing_folder, write_json
 from fer_paddle.images import write_image
 
 _PROGRESS = "progress.json"
-_KINDS = {"solved", "quiz"}
+_KINDS = ("solved", "quiz")
 
 
 def course_folder() -> Path:
@@ -76,7 +76,7 @@ def read_progress() -> dict[str, dict[str, str]]:
         return {kind: {} for kind in _KINDS}
     try:
         progress = read_json(path)
-        if progress.keys() != _KINDS or not all(isinstance(part, dict) for part in progress.values()):
+        if progress.keys() != {*_KINDS} or not all(isinstance(part, dict) for part in progress.values()):
             raise ValueError(f"expected {{solved: {{}}, quiz: {{}}}} in {path}")
     except ValueError as error:
         raise ValueError(f"{error}; move the file away to begin anew") from error

@@ -98,8 +98,9 @@ _SHAPES = ("width", "jaw", "chin", "eye_gap", "eye_size", "eye_tilt", "brow_heig
 
 def _blend(palette: np.ndarray, at: float) -> np.ndarray:
     """Read a palette [K,3] at a place between 0 and K-1."""
-    low, high = palette[int(at) : int(at) + 2]
-    return low + (at - int(at)) * (high - low)
+    place = min(int(at), len(palette) - 2)
+    low, high = palette[place : place + 2]
+    return low + (at - place) * (high - low)
 
 
 def _pick(rng: np.random.Generator, names: tuple[str, ...], weights: tuple[float, ...]) -> str:
