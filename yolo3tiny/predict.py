@@ -126,14 +126,9 @@ class NetworkSettings:
         return cls(**values)
 
 
-def detector_file(weights: str | os.PathLike[str] | None = None, runtime: str | None = None) -> Path:
-    """Return the file of a network that ships, by name, as a runtime reads it; a path stays as it is."""
-    return network_file(DEFAULT if weights is None else weights, DETECTION, runtime)
-
-
 def load_network(weights: str | os.PathLike[str] | None = None, runtime: str | None = None, threads: int = 0) -> Runner:
     """Load the detector's network for `Detector(forward=...)`, and run it once; arguments and errors as load_runner."""
-    path = detector_file(weights, runtime)
+    path = network_file(DEFAULT if weights is None else weights, DETECTION, runtime)
     runner = load_runner(path, runtime, threads, loader=LOADER)
     with used_as(DETECTION, runner.metadata, path):
         settings = NetworkSettings.from_metadata(runner.metadata)

@@ -101,10 +101,6 @@ class DetectorPruneTask(PruneTask):
         card |= training_cost(load_card(path.parent / BEST)) | {"trained_on": self.trained_on}
         export_network(network, path.with_suffix(".onnx"), self.box_settings, card)
 
-    def export(self, weights: Path) -> Path:
-        """Return the ONNX file, which `save` wrote."""
-        return weights.with_suffix(".onnx")
-
 
 def finetune_recipe(card: Mapping[str, Any], epochs: int, learning_rate: float, seed: int) -> DetectorRecipe:
     """Return a short recipe to fine-tune by: fewer epochs, a lower rate, the canvas of the training's end."""

@@ -16,10 +16,10 @@ import numpy as np
 from fer_paddle.compression.quantize import QuantizeTask, to_batches
 from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.deployment.runtimes.onnx import OnnxRunner
-from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.environment import paddle
 from fer_paddle.training.callbacks import ProgressBar
-from fer_paddle.training.loop import BEST, RunOptions
-from fer_paddle.weights import load_arrays, load_card, load_into
+from fer_paddle.training.loop import RunOptions
+from fer_paddle.weights import load_card
 from yolo3tiny.boxes import letterbox
 from yolo3tiny.evaluate import evaluate
 from yolo3tiny.files import DetectorModel
@@ -35,7 +35,8 @@ BATCH = 4  # photos of 544 x 544 px; all activations of a batch lie in memory at
 class DetectorQuantizeTask(QuantizeTask):
     """A face detector to quantize, see compression.quantize.QuantizeTask."""
 
-    input_shape, keep_last = (None, 3, None, None), True
+    kind, input_shape, keep_last = DetectorModel, (None, 3, None, None), True
+    recipe: DetectorRecipe
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class DetectorQuantizeTask(QuantizeTask):
         epochs: int = 2,
         learning_rate: float = 1e-4,
     ):
-        self.onnx, self.valid, self.train = Path(weights), valid, train
+        self.onnx, self.valid, self.train, self.callbacks = Path(weights), valid, train, [ProgressBar()]
         self.box_settings = NetworkSettings.from_metadata(OnnxRunner(self.onnx).metadata)
         longest, strides = self.box_settings.longest, tuple(self.box_settings.strides)
         self.last_layers = next(kind.last_layers for kind in NETWORKS.values() if kind.strides == strides)
@@ -59,24 +60,16 @@ class DetectorQuantizeTask(QuantizeTask):
             self.recipe = qat_recipe(len(train), longest, epochs, learning_rate)
             self.finetune_settings = {"recipe": self.recipe.to_json(), "photos": len(train)}
 
-    def load(self) -> paddle.nn.Layer:
-        """Return the network."""
-        return DetectorModel.load(self.onnx.with_suffix(".safetensors")).network
-
     def measure(self, forward: Forward) -> float:
         """Return the average precision on the validation photos."""
         settings = self.box_settings
         detect = Detector(forward=forward, anchors=settings.anchors, longest=settings.longest, strides=settings.strides)
         return evaluate(detect, self.valid)["ap"]
 
-    def finetune(self, network: paddle.nn.Layer, folder: Path) -> None:
-        """Train with fake quantization; the network ends with the weights of the best epoch."""
+    def fit(self, network: paddle.nn.Layer, options: RunOptions) -> None:
+        """Train the network."""
         assert self.train is not None
-        folder.mkdir(parents=True, exist_ok=True)
-        seed_everything(self.recipe.seed)
-        options = RunOptions(folder, True, [ProgressBar()])
         train_detector(network, self.train, self.valid, self.recipe, self.box_settings.anchors, options)
-        load_into(network, load_arrays(folder / BEST))
 
 
 def calibration_batches(photos: Sequence[np.ndarray], longest: int) -> list[np.ndarray]:

@@ -31,7 +31,8 @@ from fer_paddle.images import list_images
 from fer_paddle.messages import track
 from fer_paddle.pipeline import Pipeline
 from fer_paddle.study import differing_fields
-from yolo3tiny.predict import Detector, detector_file
+from fer_paddle.weights import DETECTION, find_weights
+from yolo3tiny.predict import DEFAULT, Detector
 
 PLAN = "_plan.parquet"
 MOST_DEATHS = 3  # at one image; the first may have another cause, such as the end of the driver
@@ -65,7 +66,7 @@ def label_folder(
     with hold(out):
         digests = {
             "network": file_digest(classifier_file(settings["weights"])),
-            "faces": file_digest(detector_file(settings["detector"])),
+            "faces": file_digest(find_weights(settings["detector"] or DEFAULT, DETECTION)),
         }
         told = {"data": str(data.resolve()), **settings, **digests}
         parts = _plan(found, out, told, part_size, resume)

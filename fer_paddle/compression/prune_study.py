@@ -87,10 +87,7 @@ class PruneTask(Protocol):
         """Fine-tune a network after a cut in the folder of `options`; it ends with the best weights."""
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
-        """Write a pruned network, its record as `pruning` in the card."""
-
-    def export(self, weights: Path) -> Path:
-        """Write the ONNX file beside a pruned network, where it is missing, and return its path."""
+        """Write a pruned network as ONNX and `.safetensors`, its record as `pruning` in the card."""
 
 
 class PruningStudy:
@@ -164,7 +161,7 @@ class PruningStudy:
                 # Equal factors: half of the FLOPs in two rounds is 71 % of them twice.
                 record = self._round(network, ratio ** (step / steps), path)
             rounds.append(record)
-        size = self.task.export(path).stat().st_size
+        size = path.with_suffix(".onnx").stat().st_size
         return {**rounds[-1], "rounds": rounds, "weights": str(path), "file_bytes": size}
 
     def _round(self, network: paddle.nn.Layer, ratio: float, path: Path) -> dict[str, Any]:

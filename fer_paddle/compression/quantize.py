@@ -18,7 +18,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -26,10 +26,14 @@ from fer_paddle.compression import onnx_quantize
 from fer_paddle.compression.activation_ranges import ALGORITHMS
 from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.deployment.runtimes.onnx import OnnxRunner
+from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.files import file_digest, write_json
 from fer_paddle.images import list_images, read_image
 from fer_paddle.messages import track
+from fer_paddle.models.model import Model
 from fer_paddle.study import Row, Study, digest
+from fer_paddle.training.loop import BEST, Callback, FitConfig, RunOptions
+from fer_paddle.weights import load_arrays, load_into
 
 logger = logging.getLogger(__name__)
 
@@ -40,9 +44,10 @@ CALIBRATION_PIXELS = 1_000_000  # of an image: networks see less
 MEASURED = ("figures", "measured", "calibration")  # of a card: what was measured of that very file
 
 
-class QuantizeTask(Protocol):
-    """A trained network to quantize, with its data."""
+class QuantizeTask:
+    """A trained network to quantize, with its data; QAT trains by the task's `recipe`."""
 
+    kind: type[Model]  # what reads the `.safetensors` file beside the ONNX file
     onnx: Path  # its float ONNX file
     input_shape: Sequence[int | None]  # [N, C, H, W], None for a free axis
     batches: Sequence[np.ndarray]  # calibration images as the network gets them, float32 [N, C, H, W] of one size
@@ -52,15 +57,26 @@ class QuantizeTask(Protocol):
     settings: Mapping[str, Any]  # what is measured; rows are kept only where all is the same
     data: Mapping[str, str]  # digests of what it is measured on, see study.Study
     finetune_settings: Mapping[str, Any] | None  # with others QAT trains anew; None allows none
+    recipe: FitConfig  # of QAT
+    callbacks: Sequence[Callback] = ()  # of QAT
 
-    def load(self) -> Any:
+    def load(self) -> paddle.nn.Layer:
         """Return the Paddle network with its weights, a new one each time."""
+        return self.kind.load(self.onnx.with_suffix(".safetensors")).network
 
     def measure(self, forward: Forward) -> float:
         """Return the figure of a network, 0 to 1, the higher the better."""
+        raise NotImplementedError
 
-    def finetune(self, network: Any, folder: Path) -> None:
-        """Train a network with fake quantization in place; a run begun in the folder goes on."""
+    def fit(self, network: paddle.nn.Layer, options: RunOptions) -> None:
+        """Train a network by the recipe, in place."""
+        raise NotImplementedError
+
+    def finetune(self, network: paddle.nn.Layer, folder: Path) -> None:
+        """Train with fake quantization, in place, to the best epoch's weights; a run begun in the folder goes on."""
+        seed_everything(self.recipe.seed)
+        self.fit(network, RunOptions(folder, True, self.callbacks))
+        load_into(network, load_arrays(folder / BEST))
 
 
 def compare(

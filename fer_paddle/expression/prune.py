@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from fer_paddle.compression.prune_study import PruneTask, ema_decay
+from fer_paddle.deployment.export import export_model
 from fer_paddle.environment import paddle, seed_everything
 from fer_paddle.expression.data.faces import LabelledFaces, check_classes
 from fer_paddle.expression.distill import DistillSettings, distill_expressions, load_teacher
-from fer_paddle.expression.export import export_expression_network
+from fer_paddle.expression.export import PARITY_FACES
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.recipes import Recipe, recipe_of
 from fer_paddle.expression.train import STUDENT, describe_training, train_expressions, with_head
@@ -100,20 +101,14 @@ class ExpressionPruneTask(PruneTask):
         load_into(with_head(network, self.recipe), load_arrays(folder / BEST))
 
     def save(self, network: paddle.nn.Layer, path: Path, record: Mapping[str, Any]) -> None:
-        """Write the network as any other; its card keeps the recipe and the record."""
+        """Write the network, once its ONNX file agrees on validation faces; its card keeps recipe and record."""
         card: dict[str, Any] = {name: self.card[name] for name in ("task", "data", "use") if name in self.card}
         card |= {"recipe": self.recipe.to_json(), "pruning": dict(record), "pruned_from": self.weights.name}
         card |= training_cost(load_card(path.parent / BEST)) | self.taught
         card |= describe_training(self.train, self.valid, self.recipe)
         own = self.card
-        ExpressionModel.of(own["model"], network, self.size, card, own["arguments"], own["classes"]).save(path)
-
-    def export(self, weights: Path) -> Path:
-        """Write the ONNX file, compared with Paddle on validation faces."""
-        path = weights.with_suffix(".onnx")
-        if not path.is_file():
-            export_expression_network(weights, path, list(self.valid.images[:256]), self.description)
-        return path
+        model = ExpressionModel.of(own["model"], network, self.size, card, own["arguments"], own["classes"])
+        export_model(model, path, faces_to_batch(list(self.valid.images[:PARITY_FACES]), self.size), self.description)
 
 
 def finetune_recipe(

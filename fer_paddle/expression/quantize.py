@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_paddle.compression.quantize import QuantizeTask, to_batches
 from fer_paddle.deployment.runtimes.base import Forward
-from fer_paddle.environment import paddle, seed_everything
+from fer_paddle.environment import paddle
 from fer_paddle.expression.data.faces import LabelledFaces, check_classes
 from fer_paddle.expression.files import ExpressionModel
 from fer_paddle.expression.predict import ClassifierSettings
@@ -20,8 +20,8 @@ from fer_paddle.expression.recipes import Recipe, recipe_of
 from fer_paddle.expression.train import train_expressions
 from fer_paddle.images import faces_to_batch
 from fer_paddle.study import digest
-from fer_paddle.training.loop import BEST, Callback, RunOptions
-from fer_paddle.weights import load_arrays, load_card, load_into
+from fer_paddle.training.loop import Callback, RunOptions
+from fer_paddle.weights import load_card
 
 BATCH = 64
 
@@ -29,7 +29,8 @@ BATCH = 64
 class ExpressionQuantizeTask(QuantizeTask):
     """An expression network to quantize, see compression.quantize.QuantizeTask."""
 
-    keep_last, last_layers = False, ("classify",)
+    kind, keep_last, last_layers = ExpressionModel, False, ("classify",)
+    recipe: Recipe
 
     def __init__(
         self,
@@ -41,9 +42,8 @@ class ExpressionQuantizeTask(QuantizeTask):
         learning_rate: float = 3e-5,
         callbacks: Sequence[Callback] = (),
     ):
-        self.weights, self.card = Path(weights), load_card(weights)
+        self.card, self.onnx = load_card(weights), Path(weights).with_suffix(".onnx")
         size = ClassifierSettings.from_card(self.card).input_size
-        self.onnx = self.weights.with_suffix(".onnx")
         if not self.onnx.is_file():
             raise FileNotFoundError(
                 f"expected the exported network at {self.onnx}: run python -m fer_paddle export first"
@@ -63,22 +63,15 @@ class ExpressionQuantizeTask(QuantizeTask):
             self.recipe = self.recipe.for_samples(len(train))
             self.finetune_settings = {"recipe": self.recipe.to_json(), "faces": len(train)}
 
-    def load(self) -> paddle.nn.Layer:
-        """Return the network."""
-        return ExpressionModel.load(self.weights).network
-
     def measure(self, forward: Forward) -> float:
         """Return the accuracy on the validation faces."""
         logits = np.concatenate([forward(batch)[0] for batch in to_batches(self.images, BATCH)])
         return float((logits.argmax(axis=1) == self.valid.labels).mean())
 
-    def finetune(self, network: paddle.nn.Layer, folder: Path) -> None:
-        """Train with fake quantization; the network ends with the weights of the best epoch."""
+    def fit(self, network: paddle.nn.Layer, options: RunOptions) -> None:
+        """Train the network."""
         assert self.train is not None
-        folder.mkdir(parents=True, exist_ok=True)
-        seed_everything(self.recipe.seed)
-        train_expressions(network, self.train, self.valid, self.recipe, RunOptions(folder, True, self.callbacks))
-        load_into(network, load_arrays(folder / BEST))
+        train_expressions(network, self.train, self.valid, self.recipe, options)
 
 
 def _qat_recipe(card: Mapping[str, Any], epochs: int, learning_rate: float) -> Recipe:

@@ -7,6 +7,7 @@ A kill at any moment leaves the former checkpoint whole.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ from fer_paddle import files
 from fer_paddle.environment import paddle
 from fer_paddle.training.config import FitConfig, StagedRecipe
 from fer_paddle.training.ema import EMA
-from fer_paddle.weights import load_arrays, load_into, save_arrays, state_arrays
+from fer_paddle.weights import load_arrays, load_into, save_arrays
 
 LAST = "last.json"
 _Recipe = TypeVar("_Recipe", bound=StagedRecipe)
@@ -26,13 +27,14 @@ _MODEL, _AVERAGE, _OPTIMIZER = "model.", "average.", "optimizer."
 
 def save_checkpoint(
     folder: Path,
+    weights: Mapping[str, np.ndarray],
     model: paddle.nn.Layer,
     optimizer: paddle.optimizer.Optimizer,
     average: EMA | None,
     progress: dict[str, Any],
 ) -> None:
-    """Write the checkpoint of a run, `progress` being its JSON part, and remove the former one."""
-    tensors = {_MODEL + name: array for name, array in state_arrays(model).items()}
+    """Write the checkpoint of a run, `weights` of its model and `progress` as JSON, and remove the former one."""
+    tensors = {_MODEL + name: array for name, array in weights.items()}
     tensors |= {_OPTIMIZER + name: array for name, array in optimizer_arrays(model, optimizer).items()}
     tensors |= {_AVERAGE + name: array for name, array in ({} if average is None else average.arrays()).items()}
     name = f"checkpoint-{progress['epoch']:04d}-{progress['step']:06d}.safetensors"

@@ -156,7 +156,8 @@ class Run:
     def save(self) -> None:
         """Write the checkpoint from which `restore` goes on exactly here; all processes must call it."""
         # Of a finite loss, by its gradient: saved, they would be where a resumed run begins.
-        if wrong := [name for name, array in state_arrays(self.model).items() if not np.isfinite(array).all()]:
+        weights = state_arrays(self.model)
+        if wrong := [name for name, array in weights.items() if not np.isfinite(array).all()]:
             raise NonFiniteLoss(f"expected finite weights after {self.done_steps} steps, got others in {wrong[0]}")
         means = parallel.all_reduce_means(self.means)
         if self.folder is None or parallel.rank() != 0:
@@ -171,7 +172,7 @@ class Run:
             "config": self.config.to_json(),
             "task": self.task,
         }
-        save_checkpoint(self.folder, self.model, self.optimizer, self.average, progress)
+        save_checkpoint(self.folder, weights, self.model, self.optimizer, self.average, progress)
 
     def restore(self) -> None:
         """Go back to the folder's last checkpoint, of the same configuration but for more epochs after its end."""

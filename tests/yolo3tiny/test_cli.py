@@ -218,9 +218,6 @@ def test_export_prints_the_card(run, tmp_path, capfd):
 # quantize
 
 
-# From the shell
-
-
 @pytest.mark.parametrize(
     ("options", "code"),
     [(["--calibrate", "{images}"], 0), ([], 2), (["--calibrate", "{images}", "--methods", "slim-qat"], 2)],
@@ -233,6 +230,9 @@ def test_quantize_needs_photos_to_train_on_where_it_uses_them(options, code, ima
     options = [word.format(images=images) for word in options]
     assert call("quantize", "--data", images, "--out", images.with_name("out"), *options) == code
     assert ("got none of 'train'" in capsys.readouterr().err) == (code == 2)
+
+
+# From the shell
 
 
 def run_python(folder, *words):

@@ -1,7 +1,5 @@
 """Arguments out of range are refused in one line, from boxes to files."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -11,9 +9,7 @@ from yolo3tiny.decode import decode_above
 from yolo3tiny.detection import recover_img
 from yolo3tiny.keypoint.decode import decode
 from yolo3tiny.keypoint.model import KeypointNetwork
-from yolo3tiny.keypoint.recipes import STRIPS
 from yolo3tiny.keypoint.strips import draw_strip
-from yolo3tiny.recipes import CROWD
 
 MAP = np.zeros((1, 5, 1, 1), np.float32)
 WRONG = [
@@ -21,14 +17,10 @@ WRONG = [
     lambda folder: decode_above([np.zeros((1, 18, 1, 1)), np.zeros((1, 18, 2, 2))], 1.5),
     lambda folder: recover_img(np.zeros((5, 5))),
     lambda folder: task_of(folder / "none.pt"),
-    lambda folder: dataclasses.replace(CROWD, batch_size=0),
-    lambda folder: dataclasses.replace(CROWD, warmup_epochs=11),
     lambda folder: decode(np.full((1, 5, 2, 2), np.nan)),
     lambda folder: decode(MAP, float("nan")),
     lambda folder: decode(MAP, 45),
     lambda folder: KeypointNetwork(0),
-    lambda folder: dataclasses.replace(STRIPS, strips=0),
-    lambda folder: dataclasses.replace(STRIPS, sizes=((0, 100),)),
     lambda folder: draw_strip("sea"),
 ]
 

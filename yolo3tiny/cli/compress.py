@@ -43,7 +43,7 @@ def prune(
     check_new(options.out, options.resume)
     cost, ratios = options.cost((0.5,))
     settings = PruneSettings(ratios, options.criterion, options.steps, cost)
-    found = find_train_valid(data, own=DetectorModel.load(weights).settings.classes)
+    found = find_train_valid(data, own=DetectorModel.read_settings(weights).classes)
     check_readable(track(found[0] + found[1], "photos"))
     task = DetectorPruneTask(
         weights, *found, epochs=epochs, learning_rate=learning_rate, samples=samples,

@@ -125,8 +125,9 @@ def places(tmp_path_factory, face_folders):
 
 @pytest.mark.parametrize(("task", "suffixes", "words"), TAKERS, ids=[row[2] for row in TAKERS])
 def test_a_network_of_another_task_is_one_line_that_names_both(task, suffixes, words, places, monkeypatch, capsys):
-    for package in {"batch": ["ray"], "web": ["gradio"], "serve": ["fastapi"]}.get(words.split()[1], ()):
-        pytest.importorskip(package)
+    _, _, end = COMMANDS.get(words.split()[1], (None,) * 3)
+    if end is not None:
+        pytest.importorskip(f"fer_paddle.apps.{end[0]}")
     monkeypatch.chdir(places)
     monkeypatch.setattr(environment, "prepare", lambda threads=None: None)
     before = sorted(places.iterdir())

@@ -148,9 +148,6 @@ class SmallTask:
         type(self.model)(network, {"pruning": record}).save(path)
         path.with_suffix(".onnx").write_bytes(b"onnx")
 
-    def export(self, weights):
-        return weights.with_suffix(".onnx")
-
 
 def make_study(folder, make_net, fail_in=None, **settings):
     task = SmallTask(make_net, folder.with_name(f"{folder.name}.safetensors"), fail_in)

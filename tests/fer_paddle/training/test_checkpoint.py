@@ -18,6 +18,7 @@ from fer_paddle.training.checkpoint import (
     save_checkpoint,
 )
 from fer_paddle.training.config import FitConfig
+from fer_paddle.weights import state_arrays
 
 PROGRESS = {"epoch": 1, "step": 2, "stopped": False, "means": {}, "history": [], "config": {}, "task": {}}
 
@@ -44,7 +45,7 @@ def test_only_the_last_checkpoint_stays(tmp_path):
     for name in (*left, "notes.txt", "best.safetensors"):
         (tmp_path / name).write_text("x")
     for number in (1, 2):
-        save_checkpoint(tmp_path, model, optimizer, None, {**PROGRESS, "epoch": number})
+        save_checkpoint(tmp_path, state_arrays(model), model, optimizer, None, {**PROGRESS, "epoch": number})
     expected = {LAST, "checkpoint-0002-000002.safetensors", "notes.txt", "best.safetensors"}
     assert {path.name for path in tmp_path.iterdir()} == expected
 
@@ -71,7 +72,7 @@ def test_a_damaged_json(text, says, tmp_path):
 
 def test_a_truncated_tensor_file(tmp_path):
     model, optimizer = make_run()
-    save_checkpoint(tmp_path, model, optimizer, None, PROGRESS)
+    save_checkpoint(tmp_path, state_arrays(model), model, optimizer, None, PROGRESS)
     path = tmp_path / json.loads((tmp_path / LAST).read_text())["tensors"]
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ValueError, match="expected a whole safetensors file"):
