@@ -51,3 +51,10 @@ def test_the_course_table_names_every_notebook_in_order():
     named = re.findall(r"\(notebooks/(\S+\.ipynb)\)", READMES[0].read_text(encoding="utf-8"))
     assert named == sorted(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
     assert len(READMES[0].read_text(encoding="utf-8").splitlines()) <= 130
+
+
+def test_the_map_names_files_that_are_there():
+    packages = REPOSITORY / "fer_paddle", REPOSITORY / "yolo3tiny"
+    there = {"main.gradio.py", *(path.name for package in packages for path in package.rglob("*.py"))}
+    text = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"[\w.]+\.py\b", text)) - {"test_architecture.py"} <= there
