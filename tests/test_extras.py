@@ -1,13 +1,10 @@
 """What `pip install .` and its extras bring is enough for what they are named after: no other package is imported."""
 
-import subprocess
-import sys
-
 import pytest
 
 from fer_paddle.drawn import draw_scene
-from fer_paddle.environment import REPOSITORY
 from fer_paddle.images import write_image
+from tests.processes import run_python
 
 ONLY = """
 import sys
@@ -30,8 +27,6 @@ asked = {*map(_key, asked)}
 absent = {name for name, found in packages_distributions().items() if not asked & {*map(_key, found)}}
 sys.modules.update(dict.fromkeys(absent - {*sys.modules}))  # what Python takes for not installed
 """
-
-
 COMMANDS = """
 from fer_paddle.apps.cli import main as fer
 from yolo3tiny.cli import main as yolo3tiny
@@ -55,7 +50,4 @@ def test_an_extra_brings_enough(extra, code, tmp_path):
     if extra == "runtimes":
         pytest.importorskip("openvino")  # has no wheel for some platforms
     write_image(tmp_path / "一.png", draw_scene(5, 160, 120, num_faces=1, min_px=50).image)
-    arguments = [str(tmp_path / "一.png"), str(tmp_path / "out"), *extra.split()]
-    command = [sys.executable, "-c", ONLY + code, *arguments]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run_python(ONLY + code, tmp_path / "一.png", tmp_path / "out", *extra.split())
