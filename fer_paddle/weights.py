@@ -37,7 +37,7 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) 
     from safetensors.numpy import save  # a board that only finds an exported network has no such package
 
     with replacing(path) as temporary:
-        temporary.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+        temporary.write_bytes(save({name: np.asarray(array, order="C") for name, array in arrays.items()}))
 
 
 def load_arrays(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

@@ -32,10 +32,10 @@ def find_threshold(batches: Batches, algorithm: str, bits: int = 8) -> float:
 
 
 def check_batches(batches: Batches) -> None:
-    """Raise ValueError unless there is a calibration batch, and all have values, each of them finite."""
-    if not len(batches) or not all(batch.size and np.isfinite(batch).all() for batch in batches):
+    """Raise ValueError unless there is a calibration batch, and all are of floats, each of them finite."""
+    if not len(batches) or not all(one.size and one.dtype.kind == "f" and np.isfinite(one).all() for one in batches):
         got = ", ".join(describe(batch) for batch in batches[:3]) or "none"
-        raise ValueError(f"expected calibration batches of finite values, one or more, got {got}")
+        raise ValueError(f"expected calibration batches of finite floats, one or more, got {got}")
 
 
 def abs_max(batches: Batches) -> float:

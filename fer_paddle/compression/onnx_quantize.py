@@ -21,6 +21,7 @@ from fer_paddle.deployment.onnx_graph import (
     compact,
     drop_gray_rounding,
     get_metadata,
+    is_quantized,
     makers_of,
     read_onnx,
 )
@@ -49,7 +50,7 @@ class CalibrationBatches:
     def get_next(self) -> dict[str, np.ndarray] | None:
         """Return the next batch by the input's name; None after the last."""
         batch = next(self._rest, None)
-        return None if batch is None else {self._name: batch}
+        return None if batch is None else {self._name: np.asarray(batch, np.float32)}
 
 
 def quantize_onnx(
@@ -70,6 +71,8 @@ def quantize_onnx(
         raise ValueError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
     check_batches(batches)
     model, path = read_onnx(source), Path(path)
+    if is_quantized(model):
+        raise ValueError(f"expected a float network to quantize, got a quantized one in {source}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(path) as folder, quiet():
         prepared, written = folder / "prepared.onnx", folder / "network.onnx"

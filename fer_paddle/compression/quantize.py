@@ -27,7 +27,7 @@ from fer_paddle.compression.activation_ranges import ALGORITHMS
 from fer_paddle.deployment.runtimes.base import Forward
 from fer_paddle.deployment.runtimes.onnx import OnnxRunner
 from fer_paddle.environment import paddle, seed_everything
-from fer_paddle.files import file_digest, write_json
+from fer_paddle.files import check_integer, file_digest, write_json
 from fer_paddle.images import list_images, read_image
 from fer_paddle.messages import track
 from fer_paddle.models.model import Model
@@ -211,8 +211,9 @@ def table_of(content: Mapping[str, Any], figure: str, form: str) -> tuple[list[s
 
 def choose(items: Sequence[Any] | np.ndarray, count: int, seed: int = 0) -> list[Any]:
     """Return `count` random items, or all where there are fewer, in their old order."""
-    if count < 1 or not len(items):
-        raise ValueError(f"expected to choose 1 or more of 1 or more images, got {count} of {len(items)}")
+    check_integer("count", count, 1)
+    if not len(items):
+        raise ValueError("expected images to choose from, got none")
     chosen = np.random.default_rng(seed).choice(len(items), min(count, len(items)), replace=False)
     return [items[index] for index in sorted(chosen)]
 
@@ -235,4 +236,5 @@ def read_calibration_images(folder: str | os.PathLike[str], count: int, seed: in
 
 def to_batches(images: np.ndarray, batch_size: int = 32) -> list[np.ndarray]:
     """Cut float32 [N, C, H, W] into batches, the last of which may be smaller."""
+    check_integer("batch_size", batch_size, 1)
     return [images[start : start + batch_size] for start in range(0, len(images), batch_size)]

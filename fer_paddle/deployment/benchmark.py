@@ -22,6 +22,7 @@ from fer_paddle.deployment.runtimes.base import memory_kb
 from fer_paddle.deployment.runtimes.model_files import parts_of, size_on_disk
 from fer_paddle.environment import REPOSITORY, THREAD_VARIABLES
 from fer_paddle.files import check_integer, file_digest
+from fer_paddle.labels import look_up
 from fer_paddle.messages import track
 from fer_paddle.study import Study
 
@@ -106,6 +107,10 @@ def compare_runtimes(
         The rows that were asked for, those in `study` not measured again; a network that a runtime cannot take has one
         with `error`.
     """
+    for count in (*threads, *batches, runs):
+        check_integer("threads, batches and runs", count, 1)
+    for runtime in runtimes:
+        look_up(RUNTIMES, runtime, "a runtime of {}")
     study = study or Study(None, {})
     study.rows[:] = [row for row in study.rows if "error" not in row]
     refused: list[dict[str, Any]] = []

@@ -24,7 +24,7 @@ from fer_paddle.deployment.runtimes import RUNTIME_OF, load_runner
 from fer_paddle.deployment.runtimes.base import FIXED_BATCH, Forward
 from fer_paddle.deployment.runtimes.paddle import InputSpec, NetworkRunner, write_inference_model
 from fer_paddle.environment import old_ir, paddle
-from fer_paddle.files import to_json, write_together
+from fer_paddle.files import check_integer, to_json, write_together
 from fer_paddle.models.model import Model
 
 BATCH = 32
@@ -77,7 +77,7 @@ def compare(
     )
 
 
-OPSET = 13
+OPSET, OPSETS = 13, (7, 21)  # others end the process in paddle2onnx
 FORMATS = (".onnx", ".pdmodel", ".param", ".mnn", ".tflite")
 BY_CALLER = "arrays of the caller"
 ROUNDING = 1e-5  # of the largest output; a batch normalization folded into its convolution rounds elsewhere
@@ -128,10 +128,13 @@ def export_network(
 ) -> Parity:
     """Write a network for a runtime, and a report beside it (`NAME.SUFFIX.parity.json`).
 
-    An `.onnx` file can have another version of ONNX's operators, and a fixed number of images, which Runner and
-    Classifier fill up, for runtimes that take no other.
+    An `.onnx` file can have another version of ONNX's operators (OPSET rises where they need it, another is refused),
+    and a fixed number of images, which Runner and Classifier fill up, for runtimes that take no other.
     """
     network.eval()
+    check_integer("opset", opset, *OPSETS)
+    if batch is not None:
+        check_integer("batch", batch, 1)
     if (opset != OPSET or batch) and Path(path).suffix.lower() != ".onnx":
         raise ValueError(f"expected an .onnx file to choose opset and batch of, got {path}")
     if batch:
@@ -209,6 +212,9 @@ def write_onnx(
     with old_ir():
         paddle.onnx.export(network, str(path.with_suffix("")), input_spec=specs, opset_version=opset)
     plain = read_onnx(path)
+    (made,) = (one.version for one in plain.opset_import if not one.domain)
+    if opset not in (made, OPSET):  # paddle2onnx takes a newer one without an error, which the default may be
+        raise ValueError(f"expected an opset of {made} or more for this network's operators, got {opset}")
     add_metadata(plain, metadata)
     onnx.save(plain, path)
     plain_outputs = load_runner(path)(images[:32])

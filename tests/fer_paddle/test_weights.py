@@ -38,7 +38,7 @@ def test_arrays_come_back_as_they_were(path):
     found = load_arrays(str(path))
     assert list(found) == sorted(ARRAYS)
     for name, array in ARRAYS.items():
-        assert found[name].dtype == array.dtype
+        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
         np.testing.assert_array_equal(found[name], array)
     assert names_in(path.parent) == [path.name]
 

@@ -29,6 +29,7 @@ from fer_paddle import environment
 from fer_paddle.deployment.runtimes.base import LOAD_BYTES, Runner, bounded_memory
 from fer_paddle.deployment.runtimes.model_files import check_file, read_manifest, size_on_disk
 from fer_paddle.files import is_number
+from fer_paddle.labels import look_up
 from fer_paddle.weights import NETWORK_OF, check_task, find_weights, load_card
 
 # Name -> module and class, which is imported, and its package with it, when it is asked for; and what it can compute
@@ -115,9 +116,7 @@ def load_runner(
         RuntimeError: The runtime's package is not installed.
     """
     runtime = choose_runtime(path, runtime)
-    if runtime not in RUNTIMES:
-        raise ValueError(f"expected a runtime of {', '.join(RUNTIMES)}, got {runtime!r}")
-    module, name, precisions = RUNTIMES[runtime]
+    module, name, precisions = look_up(RUNTIMES, runtime, "a runtime of {}")
     if precision not in precisions:
         raise ValueError(f"expected a precision of {', '.join(precisions)} for {runtime}, got {precision!r}")
     if not is_number(threads, Integral) or not 0 <= threads <= environment.MAX_THREADS:

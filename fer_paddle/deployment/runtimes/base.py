@@ -131,7 +131,7 @@ class Runner:
 
 def check_images(images: np.ndarray, metadata: Mapping[str, str]) -> None:
     """Raise ValueError for images that a network was not made for."""
-    shape = np.shape(images)
+    shape, dtype = np.shape(images), np.asarray(images).dtype
     expected, fits = "[N, C, H, W]", len(shape) == 4 and min(shape) > 0
     if "input_size" in metadata:
         size = int(metadata["input_size"])
@@ -141,3 +141,5 @@ def check_images(images: np.ndarray, metadata: Mapping[str, str]) -> None:
         fits = fits and shape[1] == 3 and not any(side % DETECTOR_STEP for side in shape[2:])
     if not fits:
         raise ValueError(f"expected images {expected}, N of 1 or more, got {list(shape)}")
+    if dtype.kind != "f" or not np.isfinite(images).all():  # not every runtime passes NaN on to its outputs
+        raise ValueError(f"expected images of finite floats, got {'NaN or infinity' if dtype.kind == 'f' else dtype}")

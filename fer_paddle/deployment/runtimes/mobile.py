@@ -106,9 +106,8 @@ class LiteRtRunner(Runner):
         self.import_package()
         from ai_edge_litert.interpreter import Interpreter
 
-        manifest = read_manifest(path)
         self._open = partial(Interpreter, model_content=path.read_bytes(), num_threads=threads or os.cpu_count())
-        self._own, self._names, self.metadata = threading.local(), manifest["outputs"], manifest["metadata"]
+        self._own, self.metadata = threading.local(), read_manifest(path)["metadata"]
         try:
             self._interpreter()
         except (ValueError, RuntimeError) as error:

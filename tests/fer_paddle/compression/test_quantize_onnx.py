@@ -184,6 +184,22 @@ def test_a_quantized_file_has_the_card_of_its_network(network, tmp_path):
     assert not (tmp_path / "fp32").exists()
 
 
+@pytest.mark.parametrize(
+    "batches", [[], [IMAGES[:0]], [IMAGES * np.nan], [IMAGES.astype(np.uint8)]], ids=["none", "empty", "NaN", "uint8"]
+)
+def test_batches_that_are_no_finite_floats_are_refused(batches, network, tmp_path):
+    with pytest.raises(ValueError, match="expected calibration batches of finite floats"):
+        ort.quantize_onnx(network, tmp_path / "int8.onnx", batches)
+    assert not list(tmp_path.iterdir())
+
+
+def test_float64_batches_quantize_and_a_quantized_network_does_not(network, tmp_path):
+    path = ort.quantize_onnx(network, tmp_path / "int8.onnx", [IMAGES.astype(np.float64)])
+    assert path.read_bytes() == ort.quantize_onnx(network, tmp_path / "again.onnx", [IMAGES]).read_bytes()
+    with pytest.raises(ValueError, match="expected a float network to quantize, got a quantized one"):
+        ort.quantize_onnx(path, tmp_path / "twice.onnx", BATCHES)
+
+
 def test_compare_keeps_its_rows(network, tmp_path):
     result = tmp_path / "results" / "table.json"
     content = compare(Task(network), ["ort-minmax"], tmp_path, result)

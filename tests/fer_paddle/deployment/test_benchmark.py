@@ -111,6 +111,13 @@ def test_nothing_to_measure_is_an_error(suffix, runtimes, precisions, says, tiny
     assert not pretend
 
 
+@pytest.mark.parametrize("change", [{"runs": 0}, {"threads": [0]}, {"batches": [1, 2.5]}, {"runtimes": ["caffe"]}])
+def test_counts_below_one_and_unknown_runtimes_are_refused(change, tiny, pretend):
+    with pytest.raises(ValueError, match="^expected (threads, batches and runs of 1|an integer|a runtime of onnx)"):
+        compare([tiny], **{"runtimes": ["onnx"], **change})
+    assert not pretend
+
+
 @pytest.mark.parametrize(
     ("weights", "runtime", "suffix"),
     [

@@ -187,3 +187,20 @@ def test_opset_and_batch_are_chosen(opset, batch, weights, tmp_path):
     for source, target in ((weights, "x.pdmodel"), (path, "x.onnx")):
         with pytest.raises(ValueError, match="to choose opset and batch of"):
             export_expression_network(source, tmp_path / target, faces, opset=12)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"opset": 99}, "expected opset in 7..21, got 99"),  # which ends the process in paddle2onnx
+        ({"opset": 9}, "expected an opset of 10 or more for this network's operators, got 9"),  # its pools
+        ({"opset": 11.5}, "expected an integer as opset, got 11.5"),
+        ({"batch": -1}, "expected batch of 1 or more, got -1"),
+        ({"batch": 0}, "expected batch of 1 or more, got 0"),
+    ],
+)
+def test_an_opset_or_batch_that_cannot_be_leaves_no_file(wrong, says, tmp_path):
+    images, spec = np.zeros((1, 1, 16, 16), np.float32), {"images": (None, 1, 16, 16)}
+    with pytest.raises(ValueError, match=says):
+        export_network(build_model("vgg8", width=0.14), tmp_path / "x.onnx", spec, {}, images, **wrong)
+    assert not list(tmp_path.iterdir())

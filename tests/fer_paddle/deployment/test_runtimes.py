@@ -113,11 +113,23 @@ def test_eight_threads_get_their_own_answers(runtime, folder):
     assert min(np.abs(own[0] - other).max() for other in own[1:]) > 1e-3  # the faces do differ
 
 
-def test_outputs_that_are_not_finite_are_an_error(folder):
+def test_outputs_that_are_not_finite_are_an_error(folder, monkeypatch):
     runner = load_runner(folder / "net.onnx", threads=1)
     for value in (np.nan, np.inf):
+        monkeypatch.setattr(runner, "_run", lambda images, value=value: [np.full((1, 7), value)])
         with pytest.raises(ValueError, match="expected finite outputs, got NaN or infinity"):
-            runner(np.full((1, 1, 40, 40), value, np.float32))
+            runner(np.zeros((1, 1, 40, 40), np.float32))
+
+
+@pytest.mark.parametrize("runtime", HERE)
+def test_images_that_are_no_finite_floats_are_refused(runtime, folder):
+    need(runtime)
+    path = folder / f"net{SUFFIX[runtime]}" if runtime in SUFFIX else None
+    runner = Classifier(path, runtime=runtime, threads=threads_for(runtime)).runner
+    side = int(runner.metadata["input_size"])
+    for value in (np.nan, -np.inf, np.uint8(1), "1"):
+        with pytest.raises(ValueError, match="^expected images of finite floats"):
+            runner(np.full((1, 1, side, side), value))
 
 
 @pytest.mark.parametrize(
