@@ -35,7 +35,7 @@ class Detector:
         if not is_ours:
             warnings.warn(
                 f"{os.fspath(modelPath)}: the tutorial's file format is one that Paddle 2 no longer reads; "
-                f"using {predict.TINY}.onnx of this repository",
+                f"using {predict.TINY}.onnx, which ships with yolo3tiny",
                 stacklevel=2,
             )
         if USE_CUDA:
