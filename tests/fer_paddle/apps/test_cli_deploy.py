@@ -8,6 +8,7 @@ import pytest
 
 from fer_paddle.deployment import benchmark as timing
 from fer_paddle.expression.predict import WEIGHTS
+from fer_paddle.weights import NETWORK_OF
 from yolo3tiny.predict import WEIGHTS as DETECTOR_WEIGHTS
 
 
@@ -41,8 +42,8 @@ def test_export_says_which_networks_it_takes(run, name, suffix, tmp_path):
     if name == "landmarks.68" and suffix in (".param", ".mnn", ".tflite"):  # from .onnx, as far as its layers are known
         return
     code, _, err = run("export", "--weights", name, "--out", tmp_path / f"x{suffix}")
-    task = name.partition(".")[0]
-    assert code == 2 and f"or a landmark network as .onnx, got a network of the task {task}: " in err, err
+    told = f"got {NETWORK_OF[name.partition('.')[0]]}; python -m "
+    assert code == 2 and "or a landmark network as .onnx at " in err and told in err, err
     assert not any(tmp_path.iterdir())
 
 

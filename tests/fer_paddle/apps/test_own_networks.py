@@ -144,8 +144,6 @@ def test_a_network_of_another_task_is_one_line_that_names_both(task, suffixes, w
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("export --out out.onnx --weights keypoint.safetensors", "yolo3tiny keypoint export writes its .onnx file"),
-        ("export --out out.onnx --weights landmarks.safetensors", "landmarks train writes its .onnx file"),
         ("evaluate --card --weights keypoint.onnx", f"got {NETWORK_OF['keypoint']}: keypoint.onnx"),
         ("evaluate --data faces --weights expression.pdmodel", "expected expression.pdmodel.json beside"),
     ],
