@@ -26,7 +26,7 @@ from click.core import ParameterSource
 from fer_paddle.files import to_json
 from fer_paddle.labels import class_names_zh
 from fer_paddle.messages import LANGUAGES, agree, choose_language, current_language, name_reason, say, speaking, width
-from fer_paddle.options import check_places, gather, read_parameters, spread_values
+from fer_paddle.options import WRITTEN, check_places, gather, read_parameters, spread_values
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 _WIDE = {"max_content_width": 110}
@@ -153,7 +153,7 @@ class Command(_Spoken):
     def invoke(self, ctx: click.Context) -> int:
         assert self.callback is not None
         given = [name for name in ctx.params if ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE]
-        check_places(ctx.params, given)
+        check_places(ctx.params, {*given, *WRITTEN} & ctx.params.keys())
         with stdout_to_stderr():
             output = self.callback(**gather(self.callback, ctx.params))
         return OK if output is None else output.show(ctx.params["as_json"])
@@ -195,6 +195,7 @@ class _LogLine(logging.Formatter):
 
 def run(app: click.Command, argv: Sequence[str] | None) -> int:
     """Run one command of `app` and return the exit code; its exceptions become one line on stderr."""
+    _open_streams()
     handler = logging.StreamHandler()
     handler.setFormatter(_LogLine("%(levelname)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
@@ -214,14 +215,33 @@ def _run(app: click.Command, argv: list[str]) -> int:
     try:
         with _noting_signals(received), app.make_context(app.name, argv) as ctx:
             code = app.invoke(ctx)
+            sys.stdout.flush()
             return 128 + received[0] if received else code  # what stops at a signal may keep what was done
     except Exception as error:
+        _drop_unwritten()
         if received:  # while a package was imported, which may turn KeyboardInterrupt into an error of its own
             return _fail_stopped(received)
         return _fail_by(error)
     except KeyboardInterrupt as error:
         told = str(error) and not received  # by training, which handles signals itself
         return fail(error, 128 + getattr(error, "number", signal.SIGINT)) if told else _fail_stopped(received)
+
+
+def _open_streams() -> None:
+    """Lead the standard streams that the caller has closed nowhere: the next file would be opened in their place."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8")
+
+
+def _drop_unwritten() -> None:
+    """Drop what stdout cannot take: Python would try again at its end, and show a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _fail_stopped(received: list[int]) -> int:
@@ -237,6 +257,8 @@ def _fail_by(error: Exception) -> int:
         path = error.ctx.command_path if error.ctx else "command"
         reason = say(error.format_message().rstrip("."))
         return _print_error(say("{} (see {} --help)").format(reason, path), WRONG_USE)
+    if isinstance(error, BrokenPipeError):  # nobody reads on, as behind `| head`
+        return FAILED
     if isinstance(error, (ValueError, FileNotFoundError)):
         return fail(error, WRONG_USE)
     if isinstance(error, (RuntimeError, OSError, ArithmeticError)):

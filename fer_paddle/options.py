@@ -62,7 +62,7 @@ class Text(click.ParamType):
         return self.kind(value)
 
 
-_WRITTEN = ("out", "work", "result", "results")  # options that name files or folders to write
+WRITTEN = ("out", "work", "result", "results")  # options that name files or folders to write
 INT_MAX = 2**31 - 1
 Int = Annotated[int, Number(int, -INT_MAX, INT_MAX)]
 NaturalInt = Annotated[int, Number(int, 0, INT_MAX)]
@@ -205,7 +205,7 @@ def check_places(values: Mapping[str, Any], given: Iterable[str]) -> None:
         for path in (Path(value).absolute() for value in _paths(values[name])):
             place = next(one for one in (path, *path.parents) if os.path.isdir(one))  # noqa: PTH112 (is_dir may raise)
             kind, mode = "a folder that can be read", os.R_OK if place == path else 0
-            if name in _WRITTEN:
+            if name in WRITTEN:
                 kind, mode = "a folder that can be written to", os.W_OK
             if not os.access(place, mode | os.X_OK):
                 raise OSError(f"expected {kind}, got {place}")

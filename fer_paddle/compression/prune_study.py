@@ -202,8 +202,13 @@ def table_of(results: Mapping[str, Any], figure: str) -> tuple[list[str], list[l
         before = [f"{row[when][figure]:.4f}" for when in ("pruned", "recalibrated")]
         flops, parameters = f"{row['flops_share']:.1%}", f"{row['parameters']:,}"
         rows.append([f"{row['kept_share']:.0%}", flops, parameters, *before, f"{row[figure]:.4f}"])
-    cost = results["settings"]["cost"]
-    return [f"{cost} to keep", "FLOPs", "parameters", f"{figure}: pruned", "BN recalibrated", "fine-tuned"], rows
+    return [f"{_kept(results)} to keep", "FLOPs", "parameters", f"{figure}: pruned", "BN recalibrated", "fine-tuned"], rows
+
+
+def _kept(results: Mapping[str, Any]) -> str:
+    """Return what the ratios of a study are of."""
+    settings = results["settings"]
+    return "weights" if settings["criterion"] == MAGNITUDE else settings["cost"]
 
 
 def draw_prune_curve(results: Sequence[Mapping[str, Any]], figure: str = "accuracy") -> Figure:
@@ -216,7 +221,7 @@ def draw_prune_curve(results: Sequence[Mapping[str, Any]], figure: str = "accura
             ratios = [1.0, *(row["flops_share"] for row in rows)]
             tuned = [result["full"][figure], *(row[figure] for row in rows)]
             untuned = [result["full"][figure], *(row["pruned"][figure] for row in rows)]
-            label = "{criterion} by {cost}".format(**result["settings"])
+            label = f"{result['settings']['criterion']} by {_kept(result)}"
         except (KeyError, TypeError) as error:
             raise ValueError(f"expected the results of a pruning study with {figure!r}, got none: {error!r}") from error
         (line,) = axis.plot(ratios, tuned, "o-", label=f"{label}, fine-tuned")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -130,14 +131,43 @@ def test_nouns_agree_with_a_count_of_one(counted, shown, capsys):
 
 
 @pytest.mark.parametrize("name", ["", "new", "new/model.onnx"])
-@pytest.mark.parametrize(("option", "kind"), [("--out", "written to"), ("--results", "written to"), ("--data", "read")])
+@pytest.mark.parametrize(
+    ("option", "kind"),
+    [("--out", "written to"), ("--results", "written to"), ("--data", "read"), ("a default", "written to")],
+)
 def test_a_place_without_permission_is_named_before_work_begins(option, kind, name, tmp_path, monkeypatch, capsys):
-    def work(*, out: Annotated[Path, "x"] = Path("o"), results: options.Results = None, data: options.Images = ()):
-        return Output({}, "worked")
+    default = tmp_path / name if option == "a default" else Path("o")
+
+    def work(*, out: Annotated[Path, "x"] = default, results: options.Results = None, data: options.Images = ()):
+        raise AssertionError
 
     monkeypatch.setattr(options.os, "access", lambda place, mode: Path(place) != tmp_path)
-    assert call(work) == 0 and call(work, option, str(tmp_path / name)) == 1
+    assert call(work, *([option, str(tmp_path / name)] if option.startswith("--") else [])) == 1
     assert capsys.readouterr().err == f"error: expected a folder that can be {kind}, got {tmp_path}\n"
+
+
+SHIPPED = "models distresnet.fer2013 --runs 0"
+
+
+@pytest.mark.parametrize(
+    ("words", "redirected", "code", "err"),
+    [
+        (SHIPPED, ">&-", 0, ""),
+        (SHIPPED, "2>&-", 0, ""),
+        (SHIPPED, "> /dev/full", 1, "error: [Errno 28] No space left on device\n"),
+        (SHIPPED, "> >(exec true)", 1, ""),  # reads nothing, as `head` does not read all
+        ("--help", "> >(exec true)", 1, ""),
+        ("--help", "> /dev/full", 1, "error: [Errno 28] No space left on device\n"),
+        ("fly", ">&-", 2, "error: No such command 'fly' (see python -m fer_paddle --help)\n"),
+        ("fly", "2>&-", 2, ""),  # nothing on stdout instead
+    ],
+)
+def test_streams_that_are_closed_full_or_unread(words, redirected, code, err):
+    command = f"exec {redirected}; sleep 0.1; exec {sys.executable} -m fer_paddle {words}"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (code, err)
+    assert bool(done.stdout) == (words == SHIPPED and redirected == "2>&-")
 
 
 @pytest.mark.parametrize(

@@ -98,11 +98,13 @@ def detect(
 
 
 def _table_of_marks(images: list[dict[str, Any]]) -> str:
-    rows = [
-        [image["file"], mark["class"], "{:.1f},{:.1f}".format(*mark["center_xy"]), f"{mark['score']:.2f}"]
-        for image in images
-        for mark in image["marks"] or [{"class": say("no mark"), "center_xy": (0, 0), "score": 0}]
-    ]
+    rows = []
+    for image in images:
+        for mark in image["marks"]:
+            center = "{:.1f},{:.1f}".format(*mark["center_xy"])
+            rows.append([image["file"], mark["class"], center, f"{mark['score']:.2f}"])
+        if not image["marks"]:
+            rows.append([image["file"], say("no mark"), "", ""])
     return table(["image", "class", "center", "score"], rows)
 
 
