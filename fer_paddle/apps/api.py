@@ -25,6 +25,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fer_paddle import __version__
@@ -124,12 +125,9 @@ class Service:
             raise _busy("the queue is full")
         self._held += 1
         try:
-            body = await asyncio.wait_for(self._read(request), self.limits.seconds)
+            body = await self._read(request)
             sources = await read_sources(request.headers, body, self.limits.max_images if is_batch else 1)
             work = self._threads.submit(self._recognize, sources, find, is_batch)
-        except asyncio.TimeoutError as error:
-            self._held -= 1
-            raise HTTPException(408, f"expected the whole request within {self.limits.seconds:g} s") from error
         except BaseException:
             self._held -= 1
             raise
@@ -145,6 +143,14 @@ class Service:
         self._held -= 1
 
     async def _read(self, request: Request) -> bytes:
+        try:
+            return await asyncio.wait_for(self._read_blocks(request), self.limits.seconds)
+        except asyncio.TimeoutError as error:
+            raise HTTPException(408, f"expected the whole request within {self.limits.seconds:g} s") from error
+        except ClientDisconnect as error:  # who asked reads no answer, but the journal shall not tell of a fault
+            raise HTTPException(400, "expected the whole request, got a part of it") from error
+
+    async def _read_blocks(self, request: Request) -> bytes:
         most, body = self.limits.max_bytes, bytearray()
         told = request.headers.get("content-length", "")
         if told.isdigit() and int(told[:18]) > most:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -19,6 +18,8 @@ Source = tuple[str, bytes]  # "bytes" with an encoded image, or "url" with an ad
 
 async def read_sources(headers: Headers, body: bytes, most: int) -> list[Source]:
     """Return the images of a request: multipart files, one raw image, or JSON with base64 or URLs."""
+    if (coding := headers.get("content-encoding", "identity")) != "identity":
+        raise HTTPException(415, f"expected a body without Content-Encoding, got {coding[:60]!r}")
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         sources = await _read_form(headers, body)
@@ -53,25 +54,24 @@ def _read_json(body: bytes) -> list[Source]:
     """Read `{"image": base64}`, `{"url": ...}`, or a list of these under `images`."""
     try:
         content = json.loads(body)
-        entries = content.get("images", [content])
-        if "images" in content and len(content) > 1:
-            raise ValueError(f"the names {sorted(content)}")
-        return [_read_entry(entry) for entry in entries]
-    except (ValueError, RecursionError, AttributeError, TypeError) as error:
+        is_list = isinstance(content, dict) and content.keys() == {"images"} and isinstance(content["images"], list)
+        return [_read_entry(entry) for entry in (content["images"] if is_list else [content])]
+    except (ValueError, RecursionError) as error:
         expected = 'expected JSON {"image": base64} or {"url": address}, for a batch a list of these under "images"'
         raise HTTPException(422, f"{expected}, got another: {error}") from error
 
 
-def _read_entry(entry: dict[str, Any]) -> Source:
-    if set(entry) == {"url"} and isinstance(entry["url"], str):
-        return "url", entry["url"].encode()
-    if set(entry) != {"image"} or not isinstance(entry["image"], str):
-        raise ValueError(f"the names {sorted(entry)}")
-    try:
-        text = "".join(entry["image"].rpartition("base64,")[2].split())  # most programs break its lines
-        return "bytes", base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"no base64 ({error})") from error
+def _read_entry(entry: Any) -> Source:
+    match entry:
+        case {"url": str(url)} if len(entry) == 1:
+            return "url", url.encode()
+        case {"image": str(text)} if len(entry) == 1:
+            lines = "".join(text.rpartition("base64,")[2].split())  # most programs break them
+            try:
+                return "bytes", base64.b64decode(lines, validate=True)
+            except ValueError as error:
+                raise ValueError(f"no base64 ({error})") from error
+    raise ValueError(json.dumps(entry)[:60])
 
 
 # An answer, the bodies that the requests may have, and what else may come.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fer_paddle.console import Output, table, visible
-from fer_paddle.options import FACES, FaceDetector, PositiveInt, Weights
+from fer_paddle.options import FACES, FaceDetector, PositiveInt, Weights, check_places
 
 
 def explain(
@@ -19,7 +19,7 @@ def explain(
     weights: Weights = None,
     detector: FaceDetector = None,
     points: Annotated[PositiveInt, "faces in the t-SNE layout"] = 700,
-    out: Annotated[Path, "folder of the figures"] = Path("out/explain"),
+    out: Annotated[Path | None, "folder of the figures (default: out/explain)"] = None,
 ) -> Output:
     """Draw Grad-CAM, Grad-CAM++, saliency and occlusion of faces; figures of a data set; costs of the layers.
 
@@ -30,6 +30,8 @@ def explain(
 
     if not (images or data or costs):
         raise ValueError("expected images, --data or --costs to explain, got none")
+    out = out or Path("out/explain")
+    check_places({"out": out, "data": data}, ["out"] if images or data else [])  # costs are not written
     model = ExpressionModel.load(classifier_file(weights, "dynamic"))
     network, size, classes = model.network, model.input_size, model.classes
     result: dict[str, Any] = {}

@@ -109,7 +109,7 @@ def test_marks_come_where_they_are_served(make_client):
 
 
 BOMB = png(12_000, 12_000, 1, 0, b"")
-JSON = {"Content-Type": "application/json"}
+JSON, PARTS = {"Content-Type": "application/json"}, {"Content-Type": "multipart/form-data; boundary=x"}
 WRONG = [
     # what, request, status, part of what it says
     ("text", {"content": b"no image", "headers": {"Content-Type": "image/png"}}, 422, "expected a JPEG"),
@@ -123,12 +123,20 @@ WRONG = [
     ("many bytes", {"content": bytes(200_001), "headers": {"Content-Type": "image/png"}}, 413, "200000 bytes"),
     ("no kind", {"content": PNG}, 415, "got none"),
     ("two files", {"files": [("file", PNG), ("file", PNG)]}, 422, "expected one image, got 2"),
-    ("no file", {"content": b"", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 422, "got 0"),
+    ("no file", {"content": b"", "headers": PARTS}, 422, "got 0"),
     ("broken JSON", {"content": b"{", "headers": JSON}, 422, "expected JSON"),
     ("deep JSON", {"content": b"[" * 100_000, "headers": JSON}, 422, "expected JSON"),
     ("no base64", {"json": {"image": "笑!"}}, 422, "expected JSON"),
     ("another name", {"json": {"image": BASE64, "more": 1}}, 422, "expected JSON"),
     ("another name of a batch", {"json": {"images": [{"image": BASE64}], "more": 1}}, 422, "expected JSON"),
+    ("a list", {"json": [1]}, 422, "got another: [1]"),
+    ("a list of no objects", {"json": {"images": [None]}}, 422, "got another: null"),
+    ("a text for a list", {"json": {"images": "abc"}}, 422, 'got another: {"images": "abc"}'),
+    ("half a character", {"content": rb'{"url": "\ud800"}', "headers": JSON}, 422, "expected JSON"),
+    ("gzip", {"content": PNG, "headers": {**JSON, "Content-Encoding": "gzip"}}, 415, "got 'gzip'"),
+    ("a text for a file", {"files": {"file": (None, "abc")}}, 422, "expected one image, got 0"),
+    ("a part without a name", {"content": b"--x\r\n\r\na\r\n--x--", "headers": PARTS}, 422, "must be provided"),
+    ("no boundary", {"content": b"a", "headers": {"Content-Type": "multipart/form-data"}}, 422, "Missing boundary"),
     ("a URL", {"json": {"url": "https://example.org/a.png"}}, 403, "fetches none"),
     ("a wrong score", {"content": PNG, "params": {"min_score": 2}}, 422, "min_score"),
     ("no number", {"content": PNG, "params": {"min_score": "nan"}}, 422, "min_score"),
@@ -140,6 +148,36 @@ WRONG = [
 def test_wrong_requests_are_named(request_, status, says, make_client):
     answer = make_client(max_bytes=200_000, max_pixels=100_000).post("/v1/faces", **request_)
     assert answer.status_code == status and says in answer.json()["detail"] and answer.headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        *((method, "/v1/faces", 405) for method in ("GET", "HEAD", "OPTIONS", "PUT", "ODD")),
+        ("HEAD", "/healthz", 405),
+        ("POST", "/", 404),
+        ("GET", "/v1/%ff", 404),
+    ],
+)
+def test_another_method_or_path_is_no_fault(method, path, status, make_client):
+    answer = make_client().request(method, path)
+    assert answer.status_code == status and (method == "HEAD" or set(answer.json()) == {"detail"})
+
+
+def test_a_client_that_goes_is_no_fault(pipeline, caplog):
+    app = create_app(pipeline, Limits(workers=1, queue=0))
+    scope = {"type": "http", "method": "POST", "path": "/v1/faces", "query_string": b"", "headers": []}
+    sent = []
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 400 and not [record for record in caplog.records if record.levelname == "ERROR"]
+    assert ask_at_once(app, 1)[0].status_code == 200  # its place in the queue is free
 
 
 def test_a_url_leads_to_no_private_address(make_client, site_url="http://127.0.0.1:9/a.png"):
