@@ -84,7 +84,13 @@ class _Catalogue(gettext.GNUTranslations):
         """Return patterns with their translations, those of the longest own text first."""
         texts = {key.partition("\4")[2]: text for key, text in self._catalog.items() if key.startswith("frame\4")}
         ordered = sorted(texts, key=lambda frame: -len(frame.replace("{}", "")))
-        return [(re.compile(re.escape(frame).replace(r"\{\}", "(.+?)"), re.DOTALL), texts[frame]) for frame in ordered]
+        return [(re.compile(_pattern(frame), re.DOTALL), texts[frame]) for frame in ordered]
+
+
+def _pattern(frame: str) -> str:
+    """Return the regular expression of a frame; a place that it begins with holds no error, as behind a file's name."""
+    pattern = re.escape(frame).replace(r"\{\}", "(.+?)")
+    return re.sub(r"^\(\.", "((?:(?!expected ).)", pattern)
 
 
 @cache

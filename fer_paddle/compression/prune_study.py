@@ -202,7 +202,8 @@ def table_of(results: Mapping[str, Any], figure: str) -> tuple[list[str], list[l
         before = [f"{row[when][figure]:.4f}" for when in ("pruned", "recalibrated")]
         flops, parameters = f"{row['flops_share']:.1%}", f"{row['parameters']:,}"
         rows.append([f"{row['kept_share']:.0%}", flops, parameters, *before, f"{row[figure]:.4f}"])
-    return [f"{_kept(results)} to keep", "FLOPs", "parameters", f"{figure}: pruned", "BN recalibrated", "fine-tuned"], rows
+    kept = f"{_kept(results)} to keep"
+    return [kept, "FLOPs", "parameters", f"{figure}: pruned", "BN recalibrated", "fine-tuned"], rows
 
 
 def _kept(results: Mapping[str, Any]) -> str:

@@ -88,8 +88,23 @@ def list_templates():
     for path in SOURCES:
         for node in list_nodes(path):
             if isinstance(node, ast.JoinedStr) or isinstance(getattr(node, "value", None), str):
-                parts = getattr(node, "values", [node])
-                yield "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in parts)
+                yield read_template(node)
+
+
+def read_template(node):
+    parts = getattr(node, "values", [node])
+    return "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in parts)
+
+
+def list_errors(place):
+    """What the modules of a folder, or one module, raise, with 7 in every place."""
+    for path in [one for one in SOURCES if one.is_relative_to(REPOSITORY / place)]:
+        for node in list_nodes(path):
+            given = node.exc.args[:1] if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) else ()
+            texts = [
+                read_template(one).replace("{}", "7") for one in given if isinstance(one, ast.JoinedStr | ast.Constant)
+            ]
+            yield from (text for text in texts if "expected" in text)
 
 
 def is_used(frame, templates):
@@ -111,6 +126,28 @@ def test_every_text_has_its_chinese_and_no_chinese_is_left_over(capsys):
 
 def test_the_compiled_catalogue_is_that_of_the_source():
     assert read_catalogue(read_mo, ".mo") == CATALOGUE
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("fer_paddle/apps/cli", "fer_paddle/collect", "fer_paddle/expression/data", "fer_paddle/landmarks/data"),
+        *("fer_paddle/options.py", "fer_paddle/image_files.py", "fer_paddle/packs.py", "fer_paddle/weights.py"),
+        *("fer_paddle/study.py", "fer_paddle/compression/prune_study.py", "fer_paddle/training/config.py"),
+        *(
+            "yolo3tiny/cli",
+            "yolo3tiny/photos.py",
+            "yolo3tiny/splits.py",
+            "yolo3tiny/keypoint/data.py",
+            "yolo3tiny/keypoint/evaluate.py",
+        ),
+    ],
+)
+def test_what_a_student_gives_wrongly_is_named_in_chinese(place):
+    errors = set(list_errors(place))
+    chinese = {error: messages.say(error, "zh") for error in errors}
+    left = {error: said for error, said in chinese.items() if re.search("[a-z]{2,} [a-z]{2,}", CODE.sub("", said))}
+    assert errors and left == {}
 
 
 def find_faults(english, chinese):
@@ -191,6 +228,9 @@ def test_another_language_in_fer_lang_is_refused(monkeypatch, capsys):
         ("a.txt:3: expected 5 numbers, got 'x'", "a.txt:3：应为 5 个数，实际为 'x'"),
         ("[Errno 28] No space left on device: 'a'", "[Errno 28] No space left on device: 'a'"),
         ("images", "图像"),
+        ("expected num_bins of 1 or more, got 0", "应为 num_bins（不小于 1），实际为 0"),
+        ("a.txt:3: expected cx cy w h in 0..1, got 2", "a.txt:3: 应为 cx cy w h（0 到 1），实际为 2"),
+        ("a.npz: expected 7 images in b, got 3", "a.npz: 应为 b 中 7 幅图像，实际为 3"),
         ("expected a folder of images, found nothing at images", "应有图像文件夹，在 images 什么也没有找到"),
         ("", ""),
     ],

@@ -77,7 +77,7 @@ def export(
         known = "an expression network or a face detector, or a landmark network as .onnx"
         makers = {KEYPOINT: "python -m yolo3tiny keypoint export", LANDMARKS: "python -m fer_paddle landmarks train"}
         hint = f"; {makers[task]} writes its .onnx file" if task in makers else ""
-        raise ValueError(f"expected {known} at {weights}, got {NETWORK_OF.get(task or '', 'another network')}{hint}")
+        raise ValueError(f"{weights}: expected {known}, got {NETWORK_OF.get(task or '', 'another network')}{hint}")
     if task == DETECTION:
         if labels != "both":
             raise ValueError(f"expected an expression network for --labels, got the detector {weights}")

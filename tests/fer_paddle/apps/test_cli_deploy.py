@@ -43,7 +43,7 @@ def test_export_says_which_networks_it_takes(run, name, suffix, tmp_path):
         return
     code, _, err = run("export", "--weights", name, "--out", tmp_path / f"x{suffix}")
     told = f"got {NETWORK_OF[name.partition('.')[0]]}; python -m "
-    assert code == 2 and "or a landmark network as .onnx at " in err and told in err, err
+    assert code == 2 and "or a landmark network as .onnx, " in err and told in err, err
     assert not any(tmp_path.iterdir())
 
 

@@ -168,7 +168,8 @@ def test_a_study_in_rounds(make_net, tmp_path):
         "seed"
     ] == 0
     assert len(draw_prune_curve([results]).axes[0].lines) == 2
-    assert [row[0] for row in table_of(results, "accuracy")[1]] == ["full", "60%", "30%"]
+    heading, rows = table_of(results, "accuracy")
+    assert heading[0] == "flops to keep" and [row[0] for row in rows] == ["full", "60%", "30%"]
 
 
 def test_a_layer_of_one_filter_stays(make_net, tmp_path):
@@ -196,7 +197,9 @@ def test_a_stopped_study_goes_on(make_net, tmp_path):
 
 def test_single_weights_keep_size_and_flops(make_net, tmp_path):
     _, study = make_study(tmp_path, make_net, criterion=MAGNITUDE, ratios=(0.3,))
-    (row,) = study.run()["rows"]
+    results = study.run()
+    (row,) = results["rows"]
+    assert table_of(results, "accuracy")[0][0] == "weights to keep"
     assert row["zero_share"] == pytest.approx(0.7, abs=0.01)
     assert row["flops_share"] == 1.0 and row["parameters"] == study.full["parameters"]
 

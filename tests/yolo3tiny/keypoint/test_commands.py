@@ -93,6 +93,8 @@ def test_detect_takes_any_width_and_names_a_bad_image(run, tmp_path, capsys):
     assert (image["width"], image["height"]) == (333, 100) and len(image["marks"]) > 0
     assert all(0 <= mark["score"] <= 1 and mark["class"] in ("diamond", "tee") for mark in image["marks"])
     assert "bad.png" in shown.err and read_image(tmp_path / "out" / "odd.png").shape == (100, 333, 3)
+    assert call("detect", tmp_path / "odd.png", *weights[:-1], 1) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == [str(tmp_path / "odd.png"), "no", "mark"]
 
 
 WRONG = [
