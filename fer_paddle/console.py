@@ -9,13 +9,12 @@ import codecs
 import inspect
 import io
 import logging
-import os
 import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from fer_paddle.files import to_json
 from fer_paddle.labels import class_names_zh
 from fer_paddle.messages import LANGUAGES, agree, choose_language, current_language, name_reason, say, speaking, width
 from fer_paddle.options import WRITTEN, check_places, gather, read_parameters, spread_values
+from fer_paddle.starting import drop_unwritten, stdout_to_stderr
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 _WIDE = {"max_content_width": 110}
@@ -195,7 +195,6 @@ class _LogLine(logging.Formatter):
 
 def run(app: click.Command, argv: Sequence[str] | None) -> int:
     """Run one command of `app` and return the exit code; its exceptions become one line on stderr."""
-    _open_streams()
     handler = logging.StreamHandler()
     handler.setFormatter(_LogLine("%(levelname)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
@@ -218,30 +217,13 @@ def _run(app: click.Command, argv: list[str]) -> int:
             sys.stdout.flush()
             return 128 + received[0] if received else code  # what stops at a signal may keep what was done
     except Exception as error:
-        _drop_unwritten()
+        drop_unwritten()
         if received:  # while a package was imported, which may turn KeyboardInterrupt into an error of its own
             return _fail_stopped(received)
         return _fail_by(error)
     except KeyboardInterrupt as error:
         told = str(error) and not received  # by training, which handles signals itself
         return fail(error, 128 + getattr(error, "number", signal.SIGINT)) if told else _fail_stopped(received)
-
-
-def _open_streams() -> None:
-    """Lead the standard streams that the caller has closed nowhere: the next file would be opened in their place."""
-    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(number, True)
-    os.close(number)
-    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8")
-    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")
-
-
-def _drop_unwritten() -> None:
-    """Drop what stdout cannot take: Python would try again at its end, and show a traceback."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _fail_stopped(received: list[int]) -> int:
@@ -355,16 +337,3 @@ def shown_names(classes: Iterable[str]) -> dict[str, str]:
 def percent(value: float | None) -> str:
     """Return a ratio as text, such as 61.6%; a dash for None."""
     return "-" if value is None else f"{value:.1%}"
-
-
-@contextmanager
-def stdout_to_stderr() -> Iterator[None]:
-    """Send what others print meanwhile to stderr: Paddle2ONNX does, from Python and from C++."""
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)

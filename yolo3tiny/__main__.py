@@ -2,9 +2,10 @@
 
 import sys
 
-from fer_paddle.starting import answer_signals
+from fer_paddle.starting import answer_signals, open_streams
 
 answer_signals()
+open_streams()
 
 from yolo3tiny.cli import main  # noqa: E402
 
