@@ -17,7 +17,7 @@ import threading
 import warnings
 import zlib  # noqa: F401  libpaddle 2.6.2 exports zlib's symbols: the real zlib must be loaded before it
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -146,23 +146,25 @@ def check(install: bool = True) -> str:
 
 @contextmanager
 def old_ir() -> Iterator[None]:
-    """Let Paddle 3 build, save and load programs in a `with` block as 2.6 does; on 2.6 it does nothing.
+    """Let Paddle 3 build, save and load programs in a `with` block as 2.6 does, none with parameters of another.
 
     PaddleSlim and paddle2onnx 1.3.1 know `.pdmodel` alone, and so do the figures and files of the course.
     """
     paddle = __getattr__("paddle")
     guard = getattr(getattr(paddle, "pir_utils", None), "DygraphOldIrGuard", None)
-    if guard is None:
-        yield
-        return
     functional = paddle.nn.functional
-    new = {name: getattr(functional, name) for name in _NEW_IR_ONLY}
+    new = {name: getattr(functional, name) for name in _NEW_IR_ONLY} if guard else {}
+    # Parameters by id(program): PaddleSlim's traces, and those that fail, leave theirs here to a later program of that
+    # id, which paddle.jit.save then refuses with a KeyError.
+    traced = paddle.jit.dy2static.program_translator.ProgramTranslator.get_instance()._params_recorder.params_dict
+    traced.clear()
     try:
         vars(functional).update({name: _for_programs(name, function) for name, function in new.items()})
-        with guard():
+        with guard() if guard else nullcontext():
             yield
     finally:
         vars(functional).update(new)
+        traced.clear()
 
 
 def _for_programs(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
