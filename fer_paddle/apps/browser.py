@@ -30,7 +30,7 @@ from fer_paddle.landmarks.predict import TASK, Landmarker
 from fer_paddle.pipeline import MARGIN, MIN_PROB, MIN_SCORE
 from fer_paddle.weights import DETECTION, find_weights
 from yolo3tiny.boxes import PAD_GRAY
-from yolo3tiny.predict import CLOSEST, FAST, HINT, NMS_IOU, SMALL_PX, Detector
+from yolo3tiny.predict import CLOSEST, DOUBT, ELSEWHERE, FAST, HINT, LARGE, NMS_IOU, SMALL_PX, SURE, Detector
 from yolo3tiny.predict import DEFAULT as DETECTOR
 
 PAGE = Path(__file__).with_name("browser_page")
@@ -156,6 +156,7 @@ def _describe(files: Mapping[str, Path], prior: Mapping[str, float] | str | None
     site["detector"] |= {"anchors": np.asarray(found.anchors, float).tolist(), "strides": list(found.strides)}
     site["detector"] |= {"longest": found.longest, "fast": min(FAST, found.longest)}
     site["detector"] |= {"closest": CLOSEST, "hint": HINT, "small_px": SMALL_PX}
+    site["detector"] |= {"doubt": DOUBT, "sure": SURE, "large": LARGE, "elsewhere": ELSEWHERE}
     site["detector"] |= {"nms_iou": NMS_IOU, "pad_gray": PAD_GRAY}
     if "landmarks" in files:
         settings = Landmarker(files["landmarks"], runtime="onnx").settings

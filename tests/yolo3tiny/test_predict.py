@@ -10,7 +10,7 @@ from fer_paddle.zoo import list_models
 from tests.processes import run_python
 from tests.yolo3tiny.samples import make_heads, white_finder, white_on_black
 from yolo3tiny import Detections, Detector
-from yolo3tiny.predict import WEIGHTS, NetworkSettings
+from yolo3tiny.predict import WEIGHTS, NetworkSettings, has_doubts
 
 SQUARE = np.zeros((320, 320, 3), np.uint8)
 
@@ -68,6 +68,39 @@ def test_small_faces_of_a_large_image_get_a_closer_look(side, face, given, looks
     image = white_on_black(side * 3 // 4, side, (200, 100, 200 + face, 100 + face))
     assert len(Detector(forward=forward, **given)(image, min_score=0.9)) == bool(face)
     assert seen == looks
+
+
+@pytest.mark.parametrize(
+    ("faces", "score", "given", "looks"),
+    [
+        ([(100, 50, 300, 250)], 0.4, {}, [416, 224]),
+        ([(100, 50, 300, 250)], 0.6, {}, [416]),
+        ([(100, 50, 300, 250)], 0.04, {}, [416]),  # nobody
+        ([(100, 50, 130, 80)], 0.4, {}, [416]),  # not large
+        ([(100, 50, 300, 250)], 0.4, {"longest": 416}, [416]),
+        ([(100, 50, 300, 250)], 0.4, {"fast": True}, [320]),
+    ],
+)
+def test_a_large_face_in_doubt_gets_a_look_from_afar(faces, score, given, looks):
+    seen = []
+
+    def forward(images):
+        seen.append(max(images.shape[2:]))
+        heads = white_finder(images)
+        for head in heads if seen[-1] > 224 else ():
+            head[:, 4::6][head[:, 4::6] > 0] = np.log(score / (1 - score))
+        return heads
+
+    image = white_on_black(300, 400, *faces)
+    found = Detector(forward=forward, **given)(image)
+    assert seen == looks and len(found) == (score > 0.5 or looks[-1] == 224)
+    np.testing.assert_allclose(found.boxes_xyxy, np.reshape(faces[: len(found)], (-1, 4)), atol=3)
+
+
+def test_what_overlaps_a_sure_face_is_no_other_in_doubt():
+    image, boxes = np.zeros((300, 400, 3), np.uint8), np.float32([[100, 50, 300, 250], [90, 60, 290, 240]])
+    assert not has_doubts(Detections(boxes, np.float32([0.9, 0.4])), image)
+    assert has_doubts(Detections(boxes + np.float32([[0], [500]]), np.float32([0.9, 0.4])), image)
 
 
 @pytest.mark.parametrize(("height", "width", "looks"), [(300, 900, 1), (300, 2000, 6), (300, 3050, 10), (70, 2000, 9)])

@@ -188,6 +188,14 @@ function areSmall(found, scale, { hint, small_px: small }) {
   return middle < small;
 }
 
+// Whether a large face is in doubt, and is none that another box is sure of: predict.has_doubts.
+function hasDoubts(found, side, { doubt, sure, large, elsewhere }) {
+  const likely = found.filter(({ score }) => score >= sure);
+  const isLarge = ({ box: [x1, y1, x2, y2] }) => Math.max(x2 - x1, y2 - y1) > large * side;
+  const doubted = found.filter((one) => one.score >= doubt && one.score < sure && isLarge(one));
+  return doubted.some(({ box }) => likely.every((other) => overlap(box, other.box) < elsewhere));
+}
+
 function softmax(logits, temperature) {
   const scaled = logits.map((logit) => logit / temperature), most = Math.max(...scaled);
   const powers = scaled.map((logit) => Math.exp(logit - most)), sum = powers.reduce((a, b) => a + b);
@@ -223,15 +231,20 @@ export class Recognizer {
     return landmarks && this.landmarks ? this.addPoints(image, faces) : faces;
   }
 
-  // Detector's _find: it looks closer where the faces of a large image are small. A panorama is not seen in pieces.
+  // Detector's _find: closer where the faces are small, from afar where a large one is in doubt. A panorama is not seen
+  // in pieces.
   async detect(image, minScore, longest) {
     const { detector } = this.site, side = Math.max(image.width, image.height);
-    const most = longest === detector.longest ? Math.min(side, detector.closest * longest) : longest;
-    const least = longest < most ? Math.min(minScore, detector.hint) : minScore;
+    if (longest !== detector.longest) return this.look(image, minScore, longest);
+    const most = Math.min(side, detector.closest * longest), least = Math.min(minScore, detector.doubt);
     let found = await this.look(image, least, longest);
     while (longest < most && areSmall(found, longest / side, detector)) {
       longest *= 2;
       found = await this.look(image, least, longest);
+    }
+    if (hasDoubts(found, side, detector)) {
+      const afar = await this.look(image, least, detector.longest >> 1);
+      found = suppress([...found, ...afar], detector.nms_iou);
     }
     return found.filter(({ score }) => score >= minScore);
   }

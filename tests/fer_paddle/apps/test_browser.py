@@ -24,6 +24,7 @@ from tests import chromium
 
 SCENE = draw_scene(2, 640, 480, num_faces=4, min_px=70).image
 ALONE = draw_scene(2, 640, 480, num_faces=1, min_px=150).image
+CLOSE = draw_scene(1, 640, 480, num_faces=1, min_px=150).image[213:366, 260:393]  # a face that fills the image
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def site(tmp_path_factory):
 
 
 def write_images(folder: Path) -> list[Path]:
-    """Images of every way of resizing: shrunk by halves and ratios, enlarged, long, gray, clear; and a closer look."""
+    """Images of every way of resizing: shrunk by halves and ratios, enlarged, long, gray, clear; and of every look."""
     clear = np.full((*SCENE.shape[:2], 1), 255, np.uint8)
     clear[:, ::3] = 0
     images = {
@@ -127,6 +128,7 @@ def write_images(folder: Path) -> list[Path]:
         "long": draw_scene(4, 999, 333, num_faces=3, min_px=60).image,
         "crowd": np.tile(cv2.resize(SCENE, (240, 180), interpolation=cv2.INTER_AREA), (5, 6, 1)),
         "small": SCENE[100:330, 60:300],
+        "close": CLOSE,
     }
     for name, image in images.items():
         write_image(folder / f"{name}.png", image)
