@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -163,7 +164,7 @@ SHIPPED = "models distresnet.fer2013 --runs 0"
     ],
 )
 def test_streams_that_are_closed_full_or_unread(words, redirected, code, err):
-    command = f"exec {redirected}; sleep 0.1; exec {sys.executable} -m fer_paddle {words}"
+    command = f"exec {redirected}; sleep 0.1; exec {shlex.quote(sys.executable)} -m fer_paddle {words}"
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, check=False)
     assert (done.returncode, done.stderr) == (code, err)

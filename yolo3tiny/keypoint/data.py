@@ -53,10 +53,11 @@ class StripData:
         return self.length
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Return the image uint8 [3, S, S] and what decode.match says of its marks."""
+        """Return the image uint8 [3, H, W] and what decode.match says of its marks."""
         side = side_at(self.sizes, self.epoch)
         strip = self.draw((self.seed, self.epoch, index), (side, side))
-        targets = match(strip.centers, strip.labels, strip.ignore, (side // STRIDE, side // STRIDE))
+        height, width = strip.image.shape[:2]
+        targets = match(strip.centers, strip.labels, strip.ignore, (height // STRIDE, width // STRIDE))
         return np.ascontiguousarray(strip.image.transpose(2, 0, 1)), targets
 
 
