@@ -215,7 +215,7 @@ class Detector:
             centers = placed[:, [1 - axis, 3 - axis]].mean(axis=1)
             first, last = start + 0.4 * step if start else 0, start + (2 if start == starts[-1] else 1.6) * step
             own = (centers >= first) & (centers <= last)
-            parts.append((placed[own], found.scores[own]))
+            parts.append(Detections(placed[own], found.scores[own]))
         return _join(parts, nms_iou)
 
     def _find(self, image: np.ndarray, min_score: float, nms_iou: float) -> Detections:
@@ -230,7 +230,7 @@ class Detector:
             found = self._look(image, longest, least, nms_iou)
         if has_doubts(found, image):
             afar = self._look(image, self.settings.longest // 2, least, nms_iou)
-            found = _join([(one.boxes_xyxy, one.scores) for one in (found, afar)], nms_iou)
+            found = _join([found, afar], nms_iou)
         likely = found.scores >= min_score
         return Detections(found.boxes_xyxy[likely], found.scores[likely])
 
@@ -261,9 +261,10 @@ def has_doubts(found: Detections, image: np.ndarray) -> bool:
     return bool((iou(doubted, boxes[scores >= SURE]) < ELSEWHERE).all(axis=1).any())
 
 
-def _join(parts: Sequence[tuple[np.ndarray, np.ndarray]], nms_iou: float) -> Detections:
-    """Return the faces of several looks, boxes and scores of each: of those that overlap the likelier one."""
-    boxes, scores = map(np.concatenate, zip(*parts))
+def _join(looks: Sequence[Detections], nms_iou: float) -> Detections:
+    """Return the faces of several looks: of those that overlap the likelier one."""
+    boxes = np.concatenate([look.boxes_xyxy for look in looks])
+    scores = np.concatenate([look.scores for look in looks])
     kept = nms(boxes, scores, nms_iou)
     return Detections(boxes[kept], scores[kept])
 
